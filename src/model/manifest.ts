@@ -1,0 +1,128 @@
+import Type, { type Static } from "typebox";
+import { SamplingParameters } from "./parameters.js";
+
+const size = (description: string) => Type.Integer({ minimum: 1, maximum: 1_048_576, description });
+
+const Stack = Type.Object(
+  { width: size("Channels."), depth: size("Blocks."), heads: size("Attention heads."), mlp_width: size("Hidden width.") },
+  { additionalProperties: false },
+);
+
+/** Shapes of the generator, enough to build its graphs and to drive the sampler. */
+export const GeneratorArchitecture = Type.Object(
+  {
+    attention: Type.Literal("bidirectional"),
+    order: Type.Literal("random"),
+    head_kind: Type.Literal("diffusion"),
+    grid_height: size("Rows of tokens."),
+    grid_width: size("Columns of tokens."),
+    token_count: size("L = grid_height x grid_width."),
+    token_channels: size("C = latent_channels x patch_size^2, laid out (c, p, q)."),
+    latent_channels: size("Channels of the tokenizer's latent."),
+    patch_size: size("Latent pixels along a token's side."),
+    buffer_size: size("Buffer tokens, each holding the class embedding."),
+    class_count: size("Classes; the row after the last is 'no class'."),
+    encoder: Stack,
+    decoder: Stack,
+    head: Type.Object(
+      { width: size("Channels."), depth: size("Residual blocks."), frequency_channels: size("Timestep sinusoids.") },
+      { additionalProperties: false },
+    ),
+    norm_eps: Type.Number({ exclusiveMinimum: 0, description: "LayerNorm epsilon of the two stacks' blocks and norms." }),
+    train_timesteps: Type.Literal(1000),
+  },
+  { additionalProperties: false },
+);
+export type GeneratorArchitecture = Static<typeof GeneratorArchitecture>;
+
+/** Shapes of the tokenizer's decoder (KL-16 family). */
+export const TokenizerArchitecture = Type.Object(
+  {
+    kind: Type.Literal("kl"),
+    latent_channels: size("Channels of the latent."),
+    latent_height: size("Rows of the latent."),
+    latent_width: size("Columns of the latent."),
+    image_height: size("Pixels."),
+    image_width: size("Pixels."),
+    scale: Type.Number({ exclusiveMinimum: 0, description: "image = decode(latent / scale)." }),
+    norm_groups: size("GroupNorm groups."),
+    norm_eps: Type.Number({ exclusiveMinimum: 0 }),
+    /** Up levels in the order they run (from the smallest picture to the largest). */
+    levels: Type.Array(
+      Type.Object(
+        {
+          index: Type.Integer({ minimum: 0, maximum: 16, description: "The i of decoder.up.i." }),
+          channels: size("Channels after the level's blocks."),
+          blocks: size("Residual blocks."),
+          attention: Type.Boolean({ description: "Attention after each block." }),
+          upsample: Type.Boolean(),
+        },
+        { additionalProperties: false },
+      ),
+      { minItems: 1, maxItems: 16 },
+    ),
+  },
+  { additionalProperties: false },
+);
+export type TokenizerArchitecture = Static<typeof TokenizerArchitecture>;
+
+export const Architecture = Type.Object(
+  { generator: GeneratorArchitecture, tokenizer: TokenizerArchitecture },
+  { additionalProperties: false },
+);
+export type Architecture = Static<typeof Architecture>;
+
+export const ModelClass = Type.Object(
+  {
+    index: Type.Integer({ minimum: 0 }),
+    name: Type.String({ minLength: 1, maxLength: 200 }),
+    id: Type.Optional(Type.String({ maxLength: 40, description: "Synset id, where the data set has one." })),
+  },
+  { additionalProperties: false },
+);
+export type ModelClass = Static<typeof ModelClass>;
+
+/** A preset is a partial set of sampling parameters with a sentence on what it gives. */
+export const Preset = Type.Object(
+  {
+    description: Type.String({ maxLength: 400 }),
+    parameters: Type.Partial(Type.Omit(SamplingParameters, ["class"])),
+    quality: Type.Optional(Type.Record(Type.String(), Type.Union([Type.Number(), Type.String()]))),
+  },
+  { additionalProperties: false },
+);
+
+const SourceFile = Type.Object(
+  { file: Type.String(), bytes: Type.Integer({ minimum: 0 }), sha256: Type.String({ pattern: "^[0-9a-f]{64}$" }) },
+  { additionalProperties: false },
+);
+
+/** `model.json`: everything but the weights. The API reads this and nothing else of a model. */
+export const Manifest = Type.Object(
+  {
+    format: Type.Literal(1),
+    name: Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" }),
+    description: Type.Optional(Type.String({ maxLength: 400 })),
+    architecture: Architecture,
+    classes: Type.Array(ModelClass, { minItems: 1, maxItems: 1_048_576 }),
+    precision: Type.Literal("fp32"),
+    /** SHA-256 over the graphs and weights: two models with one hash make the same pictures. */
+    hash: Type.String({ pattern: "^[0-9a-f]{64}$" }),
+    source: Type.Object({ generator: SourceFile, tokenizer: SourceFile }, { additionalProperties: false }),
+    /** Every sampling parameter but the class; a request's and a preset's fields override these. */
+    defaults: Type.Omit(SamplingParameters, ["class"]),
+    presets: Type.Record(Type.String({ pattern: "^[a-z0-9][a-z0-9_-]{0,31}$" }), Preset),
+    default_preset: Type.Optional(Type.String()),
+  },
+  { additionalProperties: false },
+);
+export type Manifest = Static<typeof Manifest>;
+
+/** File names inside a model's folder: fixed, so that no manifest can point elsewhere. */
+export const MODEL_FILES = {
+  manifest: "model.json",
+  predict: "predict.onnx",
+  denoise: "denoise.onnx",
+  decode: "decode.onnx",
+  weights: "weights.bin",
+} as const;

@@ -1,0 +1,40 @@
+import Type, { type Static } from "typebox";
+
+/**
+ * How one image is sampled. Every field is resolved: presets and the model's defaults have been applied.
+ * Names are those of the wire (snake_case), so that request, job, manifest and PNG text say the same word.
+ */
+export const SamplingParameters = Type.Object(
+  {
+    class: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
+      description: "Class index, or null for an unconditional image.",
+    }),
+    steps: Type.Integer({ minimum: 1, description: "Autoregressive steps, 1 to the number of tokens." }),
+    guidance_scale: Type.Number({ minimum: 1, maximum: 20, description: "Classifier-free guidance; 1 is none." }),
+    guidance_schedule: Type.Union([Type.Literal("linear"), Type.Literal("constant")], {
+      description: "linear: guidance grows with the share of known tokens (Muse); constant: the same in every step.",
+    }),
+    temperature: Type.Number({ minimum: 0, maximum: 2, description: "Multiplies the noise of each diffusion step." }),
+    diffusion_steps: Type.Integer({ minimum: 2, maximum: 1000, description: "Diffusion steps per token." }),
+    max_timestep: Type.Integer({
+      minimum: 1,
+      maximum: 999,
+      description: "Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler.",
+    }),
+    order: Type.Union([Type.Literal("random"), Type.Literal("raster")], { description: "Order of the tokens." }),
+  },
+  { additionalProperties: false },
+);
+export type SamplingParameters = Static<typeof SamplingParameters>;
+
+/** Largest seed: every integer up to it is exact in a JSON number. */
+export const MAX_SEED = Number.MAX_SAFE_INTEGER;
+
+/** One image to sample: a picture is a function of these fields and the model, never of the batch. */
+export interface ImageRequest {
+  readonly parameters: SamplingParameters;
+  /** 0 to 2^53 - 1. */
+  readonly seed: number;
+  /** Which image of the job this is, from 0; part of the noise key. */
+  readonly imageIndex: number;
+}
