@@ -4,7 +4,12 @@ import { SamplingParameters } from "./parameters.js";
 const size = (description: string) => Type.Integer({ minimum: 1, maximum: 1_048_576, description });
 
 const Stack = Type.Object(
-  { width: size("Channels."), depth: size("Blocks."), heads: size("Attention heads."), mlp_width: size("Hidden width.") },
+  {
+    width: size("Channels."),
+    depth: size("Blocks."),
+    heads: size("Attention heads."),
+    mlp_width: size("Hidden width."),
+  },
   { additionalProperties: false },
 );
 
@@ -28,7 +33,10 @@ export const GeneratorArchitecture = Type.Object(
       { width: size("Channels."), depth: size("Residual blocks."), frequency_channels: size("Timestep sinusoids.") },
       { additionalProperties: false },
     ),
-    norm_eps: Type.Number({ exclusiveMinimum: 0, description: "LayerNorm epsilon of the two stacks' blocks and norms." }),
+    norm_eps: Type.Number({
+      exclusiveMinimum: 0,
+      description: "LayerNorm epsilon of the two stacks' blocks and norms.",
+    }),
     train_timesteps: Type.Literal(1000),
   },
   { additionalProperties: false },

@@ -1,0 +1,55 @@
+/**
+ * The closed list of problems: the stable `code`, the HTTP status it is answered with, and a title. Every error that
+ * leaves the process is one of these (RFC 9457); the sentence that says what happened goes into `detail`.
+ */
+export const PROBLEMS = {
+  invalid_request: { status: 400, title: "The request is not valid" },
+  malformed_json: { status: 400, title: "The body is not JSON" },
+  unknown_class: { status: 400, title: "The model has no such class" },
+  unknown_model: { status: 404, title: "No such model" },
+  unknown_preset: { status: 400, title: "The model has no such preset" },
+  not_found: { status: 404, title: "Nothing lives here" },
+  job_not_found: { status: 404, title: "No such job" },
+  image_not_found: { status: 404, title: "The job has no such image" },
+  method_not_allowed: { status: 405, title: "The method does not fit the resource" },
+  not_acceptable: { status: 406, title: "None of the accepted types can be produced" },
+  idempotency_conflict: { status: 409, title: "The idempotency key belongs to another request" },
+  job_not_finished: { status: 409, title: "The job has not finished" },
+  job_expired: { status: 410, title: "The job's results are gone" },
+  body_too_large: { status: 413, title: "The body is too large" },
+  unsupported_media_type: { status: 415, title: "The body's type is not supported" },
+  header_too_large: { status: 431, title: "The headers are too large" },
+  uri_too_long: { status: 414, title: "The address is too long" },
+  queue_full: { status: 429, title: "The queue is full" },
+  job_cancelled: { status: 409, title: "The job was cancelled" },
+  deadline_exceeded: { status: 504, title: "The deadline passed before the picture was done" },
+  generation_failed: { status: 500, title: "The picture could not be made" },
+  internal: { status: 500, title: "Something went wrong on our side" },
+  no_worker: { status: 503, title: "No worker serves the model now" },
+  shutting_down: { status: 503, title: "The server is shutting down" },
+} as const;
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** What was wrong with one field: its JSON pointer (RFC 6901) and what would be right. */
+export interface FieldError {
+  readonly pointer: string;
+  readonly message: string;
+}
+
+/** An error meant for the caller. */
+export class Problem extends Error {
+  override readonly name = "Problem";
+  constructor(
+    readonly code: ProblemCode,
+    detail: string,
+    readonly options: {
+      readonly errors?: readonly FieldError[];
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
+  ) {
+    super(detail);
+  }
+  get status(): number {
+    return PROBLEMS[this.code].status;
+  }
+}
