@@ -1,19 +1,15 @@
-import { existsSync, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { guidanceInStep, maskSchedule } from "../../../src/model/sampler/schedule.js";
 
-const recorded = "../shared/reference/schedules.json";
-
 describe("maskSchedule", () => {
-  it.skipIf(!existsSync(recorded))("equals the reference for every number of tokens and steps recorded", () => {
-    const { mask } = JSON.parse(readFileSync(recorded, "utf8")) as { mask: Record<string, Record<string, number[]>> };
-    let cases = 0;
-    for (const [tokens, bySteps] of Object.entries(mask))
-      for (const [steps, sampled] of Object.entries(bySteps)) {
-        expect(maskSchedule(Number(tokens), Number(steps)).map((step) => step.sampled)).toEqual(sampled);
-        cases++;
-      }
-    expect(cases).toBe(16 + 64 + 256);
+  it("equals the reference for 16, 64 and 256 tokens in any number of steps", () => {
+    // Hash of the reference's 336 lists of tokens sampled in each step (sample_tokens), one list a line.
+    const all = createHash("sha256");
+    for (const tokens of [16, 64, 256])
+      for (let steps = 1; steps <= tokens; steps++)
+        all.update(`${maskSchedule(tokens, steps).map((step) => step.sampled)}\n`);
+    expect(all.digest("hex")).toBe("d35ac33d2066e4e76059f5a1a69e57a6d9285792c2d8153ea97ebaf947b4120f");
   });
 
   it("samples every token once, at least one a step, for any number of steps", () => {
