@@ -32,7 +32,7 @@ export const Config = Type.Object(
     ),
     engine: Type.Union([Type.Literal("onnx"), Type.Literal("null")], {
       default: "onnx",
-      description: "onnx makes pictures; null makes plain ones at once, for load tests of everything else.",
+      description: "Engine: onnx makes pictures; null makes plain ones at once, for load tests of everything else.",
     }),
     threads: count(0, 0, 1024, "Threads inside one ONNX operator; 0 takes one for each core."),
     maxBatch: count(16, 1, 4096, "Images in flight at once in one model's batch."),
