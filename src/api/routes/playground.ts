@@ -8,6 +8,7 @@ const FILES = [
   { url: "/", file: "index.html", type: "text/html; charset=utf-8" },
   { url: "/playground/page.css", file: "page.css", type: "text/css; charset=utf-8" },
   { url: "/playground/page.js", file: "page.js", type: "text/javascript; charset=utf-8" },
+  { url: "/playground/result.js", file: "result.js", type: "text/javascript; charset=utf-8" },
   { url: "/playground/icon.svg", file: "icon.svg", type: "image/svg+xml" },
 ];
 
