@@ -47,7 +47,10 @@ export class LocalJob {
   onDeadline(callback: () => void): void {
     const { deadline_at } = this.spec;
     if (deadline_at === undefined) return;
-    this.#deadlineTimer = setTimeout(callback, Math.min(Math.max(0, deadline_at - Date.now()), MAX_TIMER_MS));
+    const leftMs = deadline_at - Date.now();
+    // Set again rather than trusted: a timer may fire a millisecond early, and takes no delay above its longest.
+    if (leftMs <= 0) callback();
+    else this.#deadlineTimer = setTimeout(() => this.onDeadline(callback), Math.min(leftMs, MAX_TIMER_MS));
   }
 
   /** Calls `listener` soon, and again after every change, until the returned function is called. */

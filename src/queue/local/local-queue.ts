@@ -63,9 +63,9 @@ export class LocalQueue implements JobQueue, JobSource {
     this.#jobs.set(spec.id, job);
     this.#unfinished.add(job);
     if (idempotency) this.#idempotent.set(idempotency.key, { bodyHash: idempotency.bodyHash, id: spec.id });
-    job.onDeadline(() => this.#end(job, "failed", [], LATE));
     model.line.add(spec);
     this.#waitingImages += spec.num_images;
+    job.onDeadline(() => this.#end(job, "failed", [], LATE));
     this.#takeJobs(model);
     return { kind: "accepted", record: this.#view(job) };
   }
