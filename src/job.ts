@@ -21,6 +21,50 @@ export type Priority = Static<typeof Priority>;
 export const OutputFormat = Type.Union([Type.Literal("png")]);
 export type OutputFormat = Static<typeof OutputFormat>;
 
+const Parameter = SamplingParameters.properties;
+
+/** What a client may ask for, on the wire and on the command line. Absent fields: the preset's, else the model's. */
+export const GenerateRequest = Type.Object(
+  {
+    class: Type.Union([Type.Integer({ minimum: 0 }), Type.String({ minLength: 1, maxLength: 200 }), Type.Null()], {
+      description: "Class index, name or id of the model's classes (case-insensitive); null for none.",
+    }),
+    seed: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: MAX_SEED, description: "Drawn, and told in the answer, when absent." }),
+    ),
+    num_images: Type.Optional(Type.Integer({ minimum: 1, description: "Images from one seed; 1 when absent." })),
+    steps: Type.Optional(Parameter.steps),
+    guidance_scale: Type.Optional(Parameter.guidance_scale),
+    guidance_schedule: Type.Optional(Parameter.guidance_schedule),
+    temperature: Type.Optional(Parameter.temperature),
+    diffusion_steps: Type.Optional(Parameter.diffusion_steps),
+    max_timestep: Type.Optional(Parameter.max_timestep),
+    order: Type.Optional(Parameter.order),
+    preset: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 32, description: "A preset of the model; other fields override it." }),
+    ),
+    model: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 64, description: "The server's default model when absent." }),
+    ),
+    output_format: Type.Optional(OutputFormat),
+    priority: Type.Optional(Priority),
+    deadline_ms: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 86_400_000,
+        description: "The job fails when it is not done this many milliseconds after acceptance.",
+      }),
+    ),
+    response_format: Type.Optional(
+      Type.Union([Type.Literal("link"), Type.Literal("base64")], {
+        description: "Whether a finished job's JSON links to its images or holds them; link when absent.",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type GenerateRequest = Static<typeof GenerateRequest>;
+
 const ms = (description: string) => Type.Number({ minimum: 0, description });
 
 /**

@@ -1,0 +1,132 @@
+import { readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import Type, { type Static, type TSchema } from "typebox";
+import Value from "typebox/value";
+import { describeSchema } from "./field-errors.js";
+
+/** The folder that holds package.json, models/ and dist/, wherever the process was started. */
+export const PACKAGE_ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
+
+export const VERSION: string = JSON.parse(readFileSync(join(PACKAGE_ROOT, "package.json"), "utf8")).version;
+
+const count = (defaultValue: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ minimum, maximum, default: defaultValue, description });
+
+/** Every setting. A key's environment variable is the same words in upper case: `maxBatch` is `MAX_BATCH`. */
+export const Config = Type.Object(
+  {
+    host: Type.String({ minLength: 1, maxLength: 255, default: "127.0.0.1", description: "Address to listen on." }),
+    port: count(8080, 0, 65_535, "Port to listen on; 0 takes any free one."),
+    modelsDir: Type.String({
+      minLength: 1,
+      default: join(PACKAGE_ROOT, "models"),
+      description: "Folder that holds one folder for each model. Default: models/ of the package.",
+    }),
+    models: Type.Optional(
+      Type.Array(Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" }), {
+        minItems: 1,
+        description:
+          "Models to serve, separated by commas; the first is the default. Absent: every model of MODELS_DIR, demo first.",
+      }),
+    ),
+    engine: Type.Union([Type.Literal("onnx"), Type.Literal("null")], {
+      default: "onnx",
+      description: "Engine: onnx makes pictures; null makes plain ones at once, for load tests of everything else.",
+    }),
+    threads: count(0, 0, 1024, "Threads inside one ONNX operator; 0 takes one for each core."),
+    maxBatch: count(16, 1, 4096, "Images in flight at once in one model's batch."),
+    maxBatchDelayMs: count(2, 0, 10_000, "How long an idle engine waits for more images before its first step."),
+    maxQueuedImages: count(512, 1, 10_000_000, "Images that may wait; above, requests are answered with 429."),
+    maxImagesPerJob: count(64, 1, 10_000, "Largest num_images of one request."),
+    resultTtlS: count(900, 1, 31_536_000, "How long a finished job and its images are kept."),
+    maxResultBytes: count(
+      268_435_456,
+      1,
+      Number.MAX_SAFE_INTEGER,
+      "Memory for finished images; above, the oldest finished jobs go first.",
+    ),
+    syncTimeoutS: count(
+      120,
+      1,
+      86_400,
+      "Longest that a request waits for its picture before it is told where to look.",
+    ),
+    shutdownGraceS: count(20, 0, 86_400, "After SIGTERM: how long accepted jobs may finish before they are cancelled."),
+    logLevel: Type.Union(
+      [
+        Type.Literal("trace"),
+        Type.Literal("debug"),
+        Type.Literal("info"),
+        Type.Literal("warn"),
+        Type.Literal("error"),
+        Type.Literal("fatal"),
+        Type.Literal("silent"),
+      ],
+      { default: "info", description: "Least severe log line that is written (to standard error)." },
+    ),
+  },
+  { additionalProperties: false },
+);
+export type Config = Readonly<Static<typeof Config>>;
+
+/** The environment holds values that don't fit: one sentence for each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join("\n"));
+  }
+}
+
+/**
+ * Reads the configuration from environment variables; an empty variable counts as absent, an unknown one is left alone.
+ * Throws `ConfigError` that names every bad value at once.
+ */
+export function loadConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const problems: string[] = [];
+  const config: Record<string, unknown> = {};
+  for (const [key, schema] of Object.entries<TSchema>(Config.properties)) {
+    const variable = variableName(key);
+    const text = environment[variable]?.trim();
+    const value = text ? readValue(schema, text) : (schema as { default?: unknown }).default;
+    if (value === undefined) continue;
+    if (Value.Check(schema, value)) config[key] = value;
+    else problems.push(`${variable} is ${JSON.stringify(text)}; it must be ${describeSetting(schema)}.`);
+  }
+  if (environment.REDIS_URL?.trim()) {
+    problems.push(
+      "REDIS_URL is set, but this version has no Redis queue yet: leave it unset to queue in this process.",
+    );
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  config.modelsDir = resolve(config.modelsDir as string);
+  if (config.models) config.models = Object.freeze([...new Set(config.models as string[])]);
+  return Object.freeze(config) as Config;
+}
+
+/** One row for each variable, for the documentation. */
+export function describeConfig(): { variable: string; defaultValue: string; accepts: string; description: string }[] {
+  return Object.entries<TSchema>(Config.properties).map(([key, schema]) => {
+    const { default: value, description } = schema as { default?: unknown; description?: string };
+    const defaultValue = key === "modelsDir" ? "models" : String(value ?? "");
+    return { variable: variableName(key), defaultValue, accepts: describeSetting(schema), description: description! };
+  });
+}
+
+function variableName(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+}
+
+function describeSetting(schema: TSchema): string {
+  const isList = (schema as { type?: string }).type === "array";
+  if (isList) return "names of model folders (lower case letters, digits, . _ -), separated by commas";
+  return describeSchema(schema).replaceAll('"', "");
+}
+
+/** The value a variable's text stands for; text that is no plain decimal number stays text and fails its check. */
+function readValue(schema: TSchema, text: string): unknown {
+  const type = (schema as { type?: string }).type;
+  if (type === "integer") return /^\d{1,16}$/.test(text) ? Number(text) : text;
+  if (type === "array") return text.split(",").map((name) => name.trim());
+  return text;
+}

@@ -1,0 +1,151 @@
+import { open, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { FieldError } from "../errors.js";
+import { fieldErrors } from "../field-errors.js";
+import { Manifest, MODEL_FILES } from "./manifest.js";
+
+/** The models that this process knows, by their manifests alone. A model's folder is `MODELS_DIR/<name>`. */
+export interface ModelRegistry {
+  /** The model of requests that name none. */
+  readonly default: string;
+  list(): Manifest[];
+  get(name: string): Manifest | undefined;
+}
+
+/** A models folder or a manifest is not usable; the message names the file and each field at fault. */
+export class RegistryError extends Error {
+  override readonly name = "RegistryError";
+}
+
+/** A manifest of 1000 classes has 100 KB; the bound keeps a wrong file from filling memory. */
+const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
+
+const PREFERRED_MODEL = "demo";
+
+/**
+ * Reads and checks the manifests of `names`, or of every folder in `modelsDir`. The first name is the default model;
+ * without names `demo` where there is one. Throws `RegistryError`.
+ */
+export async function loadRegistry(modelsDir: string, names?: readonly string[]): Promise<ModelRegistry> {
+  const found = names ?? (await listModelFolders(modelsDir));
+  const models = new Map<string, Manifest>();
+  for (const name of found) models.set(name, await readManifest(modelsDir, name));
+  return { default: found[0]!, list: () => [...models.values()], get: (name) => models.get(name) };
+}
+
+async function listModelFolders(modelsDir: string): Promise<string[]> {
+  const entries = await readdir(modelsDir, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    throw new RegistryError(`The models folder ${modelsDir} can't be read (${error.code}); MODELS_DIR names it.`);
+  });
+  const names = entries
+    .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith("."))
+    .map((entry) => entry.name)
+    .sort((a, b) => Number(b === PREFERRED_MODEL) - Number(a === PREFERRED_MODEL) || (a < b ? -1 : 1));
+  if (names.length === 0) {
+    throw new RegistryError(
+      `There is no model in ${modelsDir}; \`marimba import\` makes one, MODELS_DIR names the folder.`,
+    );
+  }
+  return names;
+}
+
+/** One model's manifest, checked: its shape by the schema, then what one field must say of another. */
+export async function readManifest(modelsDir: string, name: string): Promise<Manifest> {
+  const path = join(modelsDir, name, MODEL_FILES.manifest);
+  const manifest = parseManifest(path, await readBounded(path));
+  const errors = checkManifest(manifest);
+  if (manifest.name !== name) {
+    errors.unshift({ pointer: "/name", message: `must be the folder's name, "${name}", not "${manifest.name}"` });
+  }
+  throwErrors(path, errors);
+  return manifest;
+}
+
+async function readBounded(path: string): Promise<string> {
+  try {
+    const file = await open(path);
+    try {
+      const { size } = await file.stat();
+      if (size > MAX_MANIFEST_BYTES) {
+        throw new RegistryError(`${path} has ${size} bytes; a manifest has at most ${MAX_MANIFEST_BYTES}.`);
+      }
+      return await file.readFile("utf8");
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof RegistryError) throw error;
+    throw new RegistryError(`The model's manifest ${path} can't be read (${(error as NodeJS.ErrnoException).code}).`);
+  }
+}
+
+function parseManifest(path: string, text: string): Manifest {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new RegistryError(`The model's manifest ${path} is not JSON: ${(error as Error).message}.`);
+  }
+  throwErrors(path, fieldErrors(Manifest, value));
+  return value as Manifest;
+}
+
+function throwErrors(path: string, errors: readonly FieldError[]): void {
+  if (errors.length === 0) return;
+  const lines = errors.map(({ pointer, message }) => `  ${pointer || "the whole"} ${message}`);
+  throw new RegistryError(`The model's manifest ${path} is not valid:\n${lines.join("\n")}`);
+}
+
+/** What the schema can't say: sizes that follow from others, and ranges that depend on the model. */
+export function checkManifest(manifest: Manifest): FieldError[] {
+  const errors: FieldError[] = [];
+  const expect = (pointer: string, actual: number, expected: number, because: string) => {
+    if (actual !== expected) errors.push({ pointer, message: `must be ${expected} (${because}), not ${actual}` });
+  };
+  const { generator, tokenizer } = manifest.architecture;
+  const { grid_height, grid_width, latent_channels, patch_size, token_count } = generator;
+  const at = "/architecture/generator";
+  expect(`${at}/token_count`, token_count, grid_height * grid_width, "grid_height x grid_width");
+  expect(
+    `${at}/token_channels`,
+    generator.token_channels,
+    latent_channels * patch_size ** 2,
+    "latent_channels x patch_size²",
+  );
+  expect("/architecture/tokenizer/latent_channels", tokenizer.latent_channels, latent_channels, "the generator's");
+  expect(
+    "/architecture/tokenizer/latent_height",
+    tokenizer.latent_height,
+    grid_height * patch_size,
+    "grid_height x patch_size",
+  );
+  expect(
+    "/architecture/tokenizer/latent_width",
+    tokenizer.latent_width,
+    grid_width * patch_size,
+    "grid_width x patch_size",
+  );
+  expect("/classes", manifest.classes.length, generator.class_count, "class_count");
+  const misplaced = manifest.classes.findIndex((modelClass, index) => modelClass.index !== index);
+  if (misplaced >= 0)
+    errors.push({ pointer: `/classes/${misplaced}/index`, message: `must be ${misplaced}: classes stand in order` });
+  errors.push(...checkSettings(manifest));
+  return errors;
+}
+
+function checkSettings({ architecture, defaults, presets, default_preset }: Manifest): FieldError[] {
+  const errors: FieldError[] = [];
+  const tokens = architecture.generator.token_count;
+  const checkSteps = (pointer: string, steps: number | undefined) => {
+    if (steps !== undefined && steps > tokens) {
+      errors.push({ pointer, message: `must be an integer from 1 to ${tokens}, the number of tokens, not ${steps}` });
+    }
+  };
+  checkSteps("/defaults/steps", defaults.steps);
+  for (const [name, preset] of Object.entries(presets))
+    checkSteps(`/presets/${name}/parameters/steps`, preset.parameters.steps);
+  if (default_preset !== undefined && !Object.hasOwn(presets, default_preset)) {
+    errors.push({ pointer: "/default_preset", message: `must name one of the presets, not "${default_preset}"` });
+  }
+  return errors;
+}

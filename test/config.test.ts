@@ -1,0 +1,77 @@
+import { isAbsolute, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { ConfigError, describeConfig, loadConfig, PACKAGE_ROOT } from "../src/config.js";
+
+function problemsOf(environment: Record<string, string>): readonly string[] {
+  try {
+    loadConfig(environment);
+  } catch (error) {
+    return (error as ConfigError).problems;
+  }
+  return [];
+}
+
+describe("loadConfig", () => {
+  it("needs no variable and freezes what it gives", () => {
+    const config = loadConfig({});
+    expect(config).toMatchObject({ host: "127.0.0.1", port: 8080, engine: "onnx", logLevel: "info" });
+    expect(config.modelsDir).toBe(join(PACKAGE_ROOT, "models"));
+    expect(config.models).toBeUndefined();
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it("reads every variable into its type", () => {
+    const config = loadConfig({
+      HOST: "0.0.0.0",
+      PORT: "9000",
+      MODELS_DIR: "weights",
+      MODELS: "mar-b, demo,mar-b",
+      MAX_BATCH: "4",
+      MAX_RESULT_BYTES: "1000000",
+      ENGINE: "null",
+      LOG_LEVEL: "silent",
+    });
+    expect(config).toMatchObject({
+      host: "0.0.0.0",
+      port: 9000,
+      models: ["mar-b", "demo"],
+      maxBatch: 4,
+      maxResultBytes: 1_000_000,
+      engine: "null",
+      logLevel: "silent",
+    });
+    expect(isAbsolute(config.modelsDir)).toBe(true);
+  });
+
+  it("takes an empty variable for an absent one and leaves unknown ones alone", () => {
+    expect(loadConfig({ PORT: "", MODELS: " ", REDIS_URL: "", NO_SUCH_VARIABLE: "x" })).toEqual(loadConfig({}));
+  });
+
+  it("reports every bad value at once: the variable, what it was, what would be right", () => {
+    const problems = problemsOf({ PORT: "70000", MAX_BATCH: "many", ENGINE: "cuda", MODELS: "../etc", PATH: "?" });
+    expect(problems).toEqual([
+      'PORT is "70000"; it must be an integer from 0 to 65535.',
+      'MODELS is "../etc"; it must be names of model folders (lower case letters, digits, . _ -), separated by commas.',
+      'ENGINE is "cuda"; it must be onnx or null.',
+      'MAX_BATCH is "many"; it must be an integer from 1 to 4096.',
+    ]);
+    expect(new ConfigError(problems).message.split("\n")).toHaveLength(4);
+  });
+
+  it.each(["1e3", "0x10", "1.5", "-1", "8080 ports", "NaN", "99999999999999999999"])("refuses PORT=%s", (value) => {
+    expect(problemsOf({ PORT: value })).toHaveLength(1);
+  });
+
+  it("says plainly that there is no Redis queue yet", () => {
+    expect(problemsOf({ REDIS_URL: "redis://localhost" })).toEqual([expect.stringMatching(/^REDIS_URL is set, but/)]);
+  });
+});
+
+describe("describeConfig", () => {
+  it("has a row with a sentence for each variable", () => {
+    const rows = describeConfig();
+    expect(rows.map(({ variable }) => variable)).toContain("MAX_QUEUED_IMAGES");
+    for (const row of rows) expect(row.description, row.variable).toMatch(/^[A-Z].*\.$/);
+    expect(rows.find(({ variable }) => variable === "MODELS_DIR")?.defaultValue).toBe("models");
+  });
+});

@@ -1,0 +1,89 @@
+import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Value from "typebox/value";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { checkManifest, loadRegistry } from "../../src/model/registry.js";
+import { exampleManifest } from "./example-manifest.js";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "marimba-registry-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function addModel(name: string, content: unknown): Promise<string> {
+  await mkdir(join(folder, name));
+  const path = join(folder, name, "model.json");
+  await writeFile(path, typeof content === "string" ? content : JSON.stringify(content));
+  return path;
+}
+
+describe("loadRegistry", () => {
+  it("takes every folder, demo first", async () => {
+    for (const name of ["mar-b", "demo", "a"]) await addModel(name, exampleManifest(name));
+    await writeFile(join(folder, "notes.txt"), "no model");
+    await mkdir(join(folder, ".importing-x"));
+    const models = await loadRegistry(folder);
+    expect(models.default).toBe("demo");
+    expect(models.list().map(({ name }) => name)).toEqual(["demo", "a", "mar-b"]);
+    expect(models.get("mar-b")?.name).toBe("mar-b");
+    expect(models.get("toString")).toBeUndefined();
+  });
+
+  it("takes the named ones only, the first as default", async () => {
+    for (const name of ["demo", "b", "broken"]) await addModel(name, name === "broken" ? "{" : exampleManifest(name));
+    const models = await loadRegistry(folder, ["b", "demo"]);
+    expect(models.default).toBe("b");
+    expect(models.list()).toHaveLength(2);
+  });
+
+  it("says which folder is missing or empty", async () => {
+    await expect(loadRegistry(join(folder, "none"))).rejects.toThrow(/models folder .*none can't be read \(ENOENT\)/);
+    await expect(loadRegistry(folder)).rejects.toThrow(/no model in .*marimba import/);
+    await expect(loadRegistry(folder, ["x"])).rejects.toThrow(/manifest .*x\/model\.json can't be read \(ENOENT\)/);
+  });
+
+  it("names the file and every field of a broken manifest", async () => {
+    const { defaults, ...rest } = exampleManifest();
+    const path = await addModel("demo", { ...rest, precision: "fp8", extra: 1 });
+    const error = await loadRegistry(folder).catch((e: Error) => e);
+    expect(String(error)).toContain(path);
+    expect(String(error)).toMatch(/\/precision must be "fp32", not "fp8"/);
+    expect(String(error)).toMatch(/\/extra is not a known field/);
+    expect(String(error)).toMatch(/\/defaults is required/);
+    expect(defaults).toBeDefined();
+  });
+
+  it("refuses what is not JSON, too large, or another folder's", async () => {
+    const notJson = await addModel("demo", "{");
+    await expect(loadRegistry(folder)).rejects.toThrow(`${notJson} is not JSON`);
+    await truncate(notJson, 65 * 1024 * 1024);
+    await expect(loadRegistry(folder)).rejects.toThrow(/has 68157440 bytes; a manifest has at most/);
+    await writeFile(notJson, JSON.stringify(exampleManifest("other")));
+    await expect(loadRegistry(folder)).rejects.toThrow(/\/name must be the folder's name, "demo", not "other"/);
+  });
+});
+
+describe("checkManifest", () => {
+  it("accepts the example", () => {
+    expect(checkManifest(exampleManifest())).toEqual([]);
+  });
+
+  it.each([
+    ["/architecture/generator/token_count", 17],
+    ["/architecture/generator/token_channels", 4],
+    ["/architecture/tokenizer/latent_channels", 3],
+    ["/architecture/tokenizer/latent_height", 4],
+    ["/architecture/tokenizer/latent_width", 4],
+    ["/classes", exampleManifest().classes.slice(0, 3)],
+    ["/classes/1/index", 2],
+    ["/defaults/steps", 17],
+    ["/presets/best/parameters/steps", 17],
+    ["/default_preset", "toString"],
+  ])("finds a mistake at %s", (pointer, value) => {
+    const manifest = exampleManifest();
+    Value.Pointer.Set(manifest, pointer, value);
+    expect(checkManifest(manifest).map((error) => error.pointer)).toEqual([pointer]);
+  });
+});
