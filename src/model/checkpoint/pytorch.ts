@@ -1,10 +1,11 @@
+import { crc32 } from "node:zlib";
 import type { TensorEntry } from "./checkpoint.js";
 import { elementBytes, elementCount, MAX_TENSORS } from "./dtype.js";
 import { CheckpointError, quote } from "./error.js";
 import type { CheckpointFile } from "./file.js";
 import { MAX_PICKLE_BYTES, unpickle } from "./pickle.js";
 import { Dict, type PickleValue, TensorReference } from "./pickle-values.js";
-import type { TensorDirectory } from "./tensors.js";
+import { checkCrc32, type TensorDirectory } from "./tensors.js";
 import { readZipDirectory, type ZipRecord } from "./zip.js";
 
 /** Where a checkpoint keeps its weights, the best first; otherwise the top-level dict itself is the state dict. */
@@ -22,12 +23,18 @@ export async function readPytorch(file: CheckpointFile): Promise<TensorDirectory
   if (pickle.byteLength > MAX_PICKLE_BYTES) {
     throw new CheckpointError(`has a pickle of ${pickle.byteLength} bytes; at most ${MAX_PICKLE_BYTES} are read`);
   }
-  const top = unpickle(await file.read(pickle.offset, pickle.byteLength));
+  const bytes = await file.read(pickle.offset, pickle.byteLength);
+  if (pickle.crc32 !== undefined) checkCrc32("the pickle", crc32(bytes), pickle.crc32);
   const tensors = new Map<string, TensorEntry>();
-  for (const [name, tensor] of withoutPrefix(selectTensors(top))) {
-    tensors.set(name, checkTensor(name, tensor, records.get(`${root}/data/${tensor.storage.key}`)));
+  const checksums = new Map<TensorEntry, number>();
+  for (const [name, tensor] of withoutPrefix(selectTensors(unpickle(bytes)))) {
+    const record = records.get(`${root}/data/${tensor.storage.key}`);
+    const entry = checkTensor(name, tensor, record);
+    tensors.set(name, entry);
+    // A checksum is of a whole storage; a view of a part has none.
+    if (record?.crc32 !== undefined && record.byteLength === entry.byteLength) checksums.set(entry, record.crc32);
   }
-  return { container: "pytorch", tensors, metadata: {} };
+  return { container: "pytorch", tensors, metadata: {}, checksums };
 }
 
 function findRoot(records: ReadonlyMap<string, ZipRecord>): string {

@@ -8,6 +8,8 @@ export interface ZipRecord {
   /** Absolute byte offset of its first byte. */
   readonly offset: number;
   readonly byteLength: number;
+  /** Of its bytes; undefined where the writer left it out. */
+  readonly crc32: number | undefined;
 }
 
 /** The largest published training checkpoints have some three thousand records. */
@@ -54,7 +56,7 @@ async function readRecords(zip: ZipFile): Promise<ReadonlyMap<string, ZipRecord>
       throw new CheckpointError(`record ${quote(name)} has another name in its own header`);
     }
     const offset = header.fileDataStart;
-    records.set(name, { name, offset, byteLength: entry.compressedSize });
+    records.set(name, { name, offset, byteLength: entry.compressedSize, crc32: entry.crc32 || undefined });
     spans.push({ name, begin: entry.relativeOffsetOfLocalHeader, end: offset + entry.compressedSize });
   }
   checkOverlaps(spans);
