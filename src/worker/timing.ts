@@ -23,8 +23,3 @@ export function imageTiming(acceptedAt: number, engine: EngineTiming, storedAt: 
 function span(from: number, to: number): number {
   return Math.max(0, to - from);
 }
-
-/** Now, in epoch milliseconds with their fraction. */
-export function epochMs(): number {
-  return performance.timeOrigin + performance.now();
-}

@@ -1,11 +1,12 @@
 import type { Logger } from "pino";
 import type { JobError, JobSpec, StoredImage } from "../job.js";
+import { epochMs } from "../model/engine/clock.js";
 import { type Engine, ImageCancelled, ImageExpired } from "../model/engine/engine.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ModelRegistry } from "../model/registry.js";
 import { type JobContext, JobFailure, type JobSource } from "../queue/queue.js";
 import { encodePicture } from "./picture.js";
-import { epochMs, imageTiming } from "./timing.js";
+import { imageTiming } from "./timing.js";
 
 export interface WorkerDeps {
   readonly source: JobSource;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { epochMs } from "../../src/model/engine/clock.js";
 import {
   type Engine,
   EngineFailure,
@@ -9,7 +10,6 @@ import {
   ImageExpired,
 } from "../../src/model/engine/engine.js";
 import type { ImageRequest } from "../../src/model/parameters.js";
-import { epochMs } from "../../src/worker/timing.js";
 
 /** An engine whose pictures are a plain function of the request, one timer tick for each step. */
 export class TestEngine implements Engine {
