@@ -24,7 +24,20 @@ export const ProblemDocument = Type.Object(
       ),
     ),
   },
-  { description: "A problem document (RFC 9457)." },
+  {
+    description: "A problem document (RFC 9457).",
+    examples: [
+      {
+        type: "urn:marimba:problem:invalid_request",
+        title: PROBLEMS.invalid_request.title,
+        status: 400,
+        detail: 'The body is not valid: seed must be an integer from 0 to 9007199254740991, not "7".',
+        code: "invalid_request",
+        instance: "urn:marimba:request:3f0f3b0e-6b0c-4a1e-9a53-6f4f0c8f2f5e",
+        errors: [{ pointer: "/seed", message: 'must be an integer from 0 to 9007199254740991, not "7"' }],
+      },
+    ],
+  },
 );
 export type ProblemDocument = Static<typeof ProblemDocument>;
 
