@@ -1,0 +1,123 @@
+import { parseArgs } from "node:util";
+import { CheckpointError } from "../model/checkpoint/error.js";
+import { ImportError } from "../model/import/error.js";
+import { type ImportOptions, importModel } from "../model/import/import.js";
+import { readClasses, readSettings } from "../model/import/settings.js";
+import { watchImport } from "./import-progress.js";
+
+const USAGE = `marimba import: turns a MAR checkpoint and its tokenizer into a model that marimba serves
+
+  marimba import --name NAME --generator FILE --tokenizer FILE [options]
+
+  --name NAME         the model's name: its folder under the models folder, and what requests call it
+  --generator FILE    the MAR checkpoint: .safetensors, or PyTorch's .pth, .ckpt or .pt (model_ema where there is one)
+  --tokenizer FILE    the KL autoencoder's checkpoint, in either form
+  --arch ARCH         mar-b, mar-l, mar-h, or a config.json that states heads, scale and norm_eps;
+                      can be left out for models of the published widths
+  --precision fp32    how weights are stored (default: fp32)
+  --classes FILE      JSON array of class names, or of {"name", "id"}, in order
+  --defaults FILE     JSON with description, defaults, presets and default_preset of the model
+  --models-dir DIR    where models live (default: models)
+  --force             replace a model of the same name
+  --help              print this
+
+No code in a checkpoint is run. A failed or interrupted import leaves nothing behind.
+`;
+
+const OPTIONS = {
+  name: { type: "string" },
+  generator: { type: "string" },
+  tokenizer: { type: "string" },
+  arch: { type: "string" },
+  precision: { type: "string", default: "fp32" },
+  classes: { type: "string" },
+  defaults: { type: "string" },
+  "models-dir": { type: "string", default: "models" },
+  force: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
+
+/** Runs `marimba import` with what follows the command's name; returns the exit code: 0, 1 (failed), 2 (misused), 130. */
+export async function runImport(argv: string[]): Promise<number> {
+  let options: ImportOptions | undefined;
+  try {
+    options = await readArguments(argv);
+  } catch (error) {
+    return report(error, 2);
+  }
+  if (!options) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  return runCancellable(options);
+}
+
+/** Undefined: help was asked for. */
+async function readArguments(argv: string[]): Promise<ImportOptions | undefined> {
+  const { values } = parseArgs({ args: argv, options: OPTIONS, allowPositionals: false });
+  if (values.help) return undefined;
+  const { name, generator, tokenizer, precision } = values;
+  const missing = Object.entries({ name, generator, tokenizer }).flatMap(([key, value]) => (value ? [] : `--${key}`));
+  if (!name || !generator || !tokenizer) {
+    throw new ImportError(`${missing.join(" and ")} must be given; marimba import --help says more.`);
+  }
+  if (precision !== "fp32") {
+    throw new ImportError(`--precision ${JSON.stringify(precision)} is not known; fp32 is.`);
+  }
+  return {
+    name,
+    generator,
+    tokenizer,
+    arch: values.arch,
+    precision,
+    modelsDir: values["models-dir"],
+    classes: values.classes === undefined ? undefined : await readClasses(values.classes),
+    settings: values.defaults === undefined ? undefined : await readSettings(values.defaults),
+    replace: values.force,
+  };
+}
+
+/** Ctrl-C and termination stop the import between two chunks, so that it can clean up. */
+async function runCancellable(options: ImportOptions): Promise<number> {
+  const abort = new AbortController();
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const onSignal = () => abort.abort();
+  for (const signal of signals) process.on(signal, onSignal);
+  const watch = watchImport(process.stderr);
+  try {
+    const { manifest, folder, warnings } = await importModel({
+      ...options,
+      signal: abort.signal,
+      onProgress: watch.update,
+    });
+    watch.stop();
+    for (const warning of warnings) process.stderr.write(`Warning: ${warning}\n`);
+    const { generator, tokenizer } = manifest.architecture;
+    process.stdout.write(
+      `Imported ${manifest.name} into ${folder}: ${generator.class_count} classes, ${generator.token_count} tokens, ` +
+        `${tokenizer.image_width}x${tokenizer.image_height} pixels.\n`,
+    );
+    return 0;
+  } catch (error) {
+    watch.stop();
+    return report(error, abort.signal.aborted ? 130 : 1);
+  } finally {
+    for (const signal of signals) process.off(signal, onSignal);
+  }
+}
+
+/** One sentence for what a user can mend; anything else is a fault of ours and keeps its stack. */
+function report(error: unknown, exitCode: number): number {
+  process.stderr.write(`${describe(error)}\n`);
+  return exitCode;
+}
+
+function describe(error: unknown): string {
+  if (error instanceof ImportError) return error.message;
+  if (error instanceof CheckpointError) return `The checkpoint cannot be read: ${error.message}.`;
+  if (!(error instanceof Error)) return String(error);
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code?.startsWith("ERR_PARSE_ARGS_")) return `${error.message.split(". ")[0]}; marimba import --help says more.`;
+  if (code !== undefined && /^E[A-Z]+$/.test(code)) return `The model cannot be written: ${error.message}.`;
+  return error.stack ?? error.message;
+}

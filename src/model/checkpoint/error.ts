@@ -1,0 +1,13 @@
+/** A checkpoint that cannot be read: one sentence for people, saying what is wrong, where, and what would be right. */
+export class CheckpointError extends Error {
+  override readonly name = "CheckpointError";
+}
+
+/** Names come from hostile files: show them short, on one line, with nothing that a terminal would obey. */
+export function quote(text: string): string {
+  const shown = text.length > 120 ? `${text.slice(0, 117)}...` : text;
+  return JSON.stringify(shown).replace(
+    /[\u007f-\uffff]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

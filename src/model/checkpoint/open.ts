@@ -1,0 +1,43 @@
+import { basename } from "node:path";
+import type { Checkpoint } from "./checkpoint.js";
+import { CheckpointError } from "./error.js";
+import { CheckpointFile } from "./file.js";
+import { readPytorch } from "./pytorch.js";
+import { readSafetensors } from "./safetensors.js";
+import { OpenCheckpoint, type TensorDirectory } from "./tensors.js";
+
+/**
+ * Opens a checkpoint of either container, told apart by content. Reads the directory of tensors, never their values;
+ * runs no code from the file. Throws `CheckpointError` with the file's name for anything it cannot read.
+ */
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  let file: CheckpointFile | undefined;
+  try {
+    file = await CheckpointFile.open(path);
+    return new OpenCheckpoint(file, await readDirectory(file));
+  } catch (error) {
+    await file?.close();
+    if (error instanceof CheckpointError) throw new CheckpointError(`${basename(path)}: ${error.message}`);
+    throw error;
+  }
+}
+
+async function readDirectory(file: CheckpointFile): Promise<TensorDirectory> {
+  const start = await file.read(0, Math.min(16, file.sizeBytes));
+  const text = start.toString("latin1");
+  if (text.startsWith("PK")) return readPytorch(file);
+  // safetensors: eight bytes of header length, then a JSON object.
+  if (text[8] === "{") return readSafetensors(file);
+  if (start.byteLength === 0) throw new CheckpointError("is empty");
+  if (text[0] === "\x80") {
+    throw new CheckpointError(
+      "is a bare pickle, as PyTorch wrote before 1.6; load it there and save it again with torch.save, or as .safetensors",
+    );
+  }
+  if (text.startsWith("version https://")) {
+    throw new CheckpointError("is a Git LFS pointer, not the file itself; fetch it with git lfs pull");
+  }
+  throw new CheckpointError(
+    "is neither a .safetensors file nor a PyTorch checkpoint (a zip as torch.save writes since 1.6)",
+  );
+}

@@ -1,0 +1,155 @@
+import {
+  type ElementType,
+  encodeModel,
+  type OnnxAttribute,
+  type OnnxGraph,
+  type OnnxNode,
+  type OnnxTensor,
+  type OnnxValue,
+} from "./onnx.js";
+import type { WeightIndex, WeightLocation } from "./weights.js";
+
+/** The name of a tensor inside a graph. */
+export type Value = string;
+
+export interface NodeOptions {
+  readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
+  readonly domain?: string;
+}
+
+/** What all builders of one model file share: weights, constants and the numbering of names. */
+interface ModelState {
+  readonly weights: WeightIndex;
+  readonly initializers: Map<string, OnnxTensor>;
+  readonly counts: Map<string, number>;
+}
+
+/**
+ * Puts one ONNX graph together, node by node. A loop's body is a builder of its own that sees the outer graph's
+ * values; weights and constants always belong to the outermost graph, each once.
+ */
+export class GraphBuilder {
+  private readonly inputs: OnnxValue[] = [];
+  private readonly outputs: OnnxValue[] = [];
+  private readonly nodes: OnnxNode[] = [];
+
+  private constructor(
+    private readonly name: string,
+    private readonly state: ModelState,
+  ) {}
+
+  static model(name: string, weights: WeightIndex): GraphBuilder {
+    return new GraphBuilder(name, { weights, initializers: new Map(), counts: new Map() });
+  }
+
+  /** A builder for a subgraph of this one (the body of a Scan). */
+  body(name: string): GraphBuilder {
+    return new GraphBuilder(name, this.state);
+  }
+
+  input(name: string, type: ElementType, shape: readonly (number | string)[]): Value {
+    this.inputs.push({ name, type, shape });
+    return name;
+  }
+
+  /** Makes `value` an output of the graph under a name of its own. */
+  output(name: string, value: Value, type: ElementType, shape: readonly (number | string)[]): void {
+    this.nodes.push({ op: "Identity", domain: "", name, inputs: [value], outputs: [name], attributes: {} });
+    this.outputs.push({ name, type, shape });
+  }
+
+  /** Adds a node with one output and returns its name. An empty input name leaves an optional input out. */
+  node(op: string, inputs: readonly Value[], options: NodeOptions = {}): Value {
+    return this.split(op, inputs, 1, options)[0] as Value;
+  }
+
+  /** Adds a node with several outputs. */
+  split(op: string, inputs: readonly Value[], outputCount: number, options: NodeOptions = {}): Value[] {
+    const name = this.fresh(op);
+    const outputs = Array.from({ length: outputCount }, (_, i) => (i === 0 ? name : `${name}.${i}`));
+    this.nodes.push({ op, domain: options.domain ?? "", name, inputs, outputs, attributes: options.attributes ?? {} });
+    return outputs;
+  }
+
+  hasWeight(name: string): boolean {
+    return this.state.weights.has(name);
+  }
+
+  weightShape(name: string): readonly number[] {
+    return this.found(name).shape;
+  }
+
+  /** The whole weight as it lies in the file, or `rows` of its first axis (contiguous, so nothing is copied). */
+  weight(name: string, rows?: { readonly start: number; readonly count: number }): Value {
+    const found = this.found(name);
+    const value = rows ? `${name}[${rows.start}:${rows.start + rows.count}]` : name;
+    const { location, byteLength } = found;
+    if (!rows) return this.initializer({ name: value, type: "float32", shape: found.shape, data: found });
+    const [height = 0, ...rest] = found.shape;
+    if (rows.start + rows.count > height) throw new Error(`The weight ${name} has ${height} rows, not ${value}.`);
+    const rowBytes = byteLength / height;
+    const data = { location, offset: found.offset + rows.start * rowBytes, byteLength: rows.count * rowBytes };
+    return this.initializer({ name: value, type: "float32", shape: [rows.count, ...rest], data });
+  }
+
+  /** A constant vector of 64-bit integers: shapes, axes, indices. */
+  ints(values: readonly number[]): Value {
+    const data = new BigInt64Array(values.map(BigInt));
+    const shape = [values.length];
+    return this.initializer({ name: `ints(${values.join(",")})`, type: "int64", shape, data: bytesOf(data) });
+  }
+
+  /** A constant 64-bit integer. */
+  int(value: number): Value {
+    const data = bytesOf(BigInt64Array.of(BigInt(value)));
+    return this.initializer({ name: `int(${value})`, type: "int64", shape: [], data });
+  }
+
+  /** A constant number. */
+  float(value: number): Value {
+    return this.initializer({
+      name: `float(${value})`,
+      type: "float32",
+      shape: [],
+      data: bytesOf(Float32Array.of(value)),
+    });
+  }
+
+  /** A constant vector. */
+  floats(label: string, values: Float32Array): Value {
+    const shape = [values.length];
+    return this.initializer({ name: `floats(${label})`, type: "float32", shape, data: bytesOf(values) });
+  }
+
+  /** The finished graph without its constants: the body of a Scan. */
+  graph(): OnnxGraph {
+    const { name, inputs, outputs, nodes } = this;
+    return { name, inputs, outputs, nodes, initializers: [] };
+  }
+
+  /** The bytes of the `.onnx` file. */
+  encode(): Uint8Array {
+    return encodeModel({ ...this.graph(), initializers: [...this.state.initializers.values()] });
+  }
+
+  private found(name: string): WeightLocation {
+    const found = this.state.weights.get(name);
+    if (!found) throw new Error(`The graph needs the weight ${name}, and the model has none of that name.`);
+    return found;
+  }
+
+  private initializer(tensor: OnnxTensor): Value {
+    if (!this.state.initializers.has(tensor.name)) this.state.initializers.set(tensor.name, tensor);
+    return tensor.name;
+  }
+
+  private fresh(op: string): Value {
+    const count = this.state.counts.get(op) ?? 0;
+    this.state.counts.set(op, count + 1);
+    return `${op}_${count}`;
+  }
+}
+
+function bytesOf(array: Float32Array | BigInt64Array): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}

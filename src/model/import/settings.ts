@@ -1,0 +1,77 @@
+import Type, { type Static } from "typebox";
+import { Manifest, type ModelClass, Preset } from "../manifest.js";
+import { ImportError } from "./error.js";
+import { readJsonFile } from "./json-file.js";
+import { type PresetName, presetOfWidth } from "./stated.js";
+
+/** What a model ships beside its weights: a JSON file for `--defaults`. Defaults left out are the published ones. */
+export const ModelSettings = Type.Object(
+  {
+    description: Type.Optional(Type.String({ maxLength: 400 })),
+    defaults: Type.Optional(Type.Partial(Manifest.properties.defaults)),
+    presets: Type.Optional(Type.Record(Type.String({ pattern: "^[a-z0-9][a-z0-9_-]{0,31}$" }), Preset)),
+    default_preset: Type.Optional(Type.String()),
+  },
+  { additionalProperties: false },
+);
+export type ModelSettings = Static<typeof ModelSettings>;
+
+const ClassEntry = Type.Union([
+  Type.String({ minLength: 1, maxLength: 200 }),
+  Type.Object(
+    { name: Type.String({ minLength: 1, maxLength: 200 }), id: Type.Optional(Type.String({ maxLength: 40 })) },
+    { additionalProperties: false },
+  ),
+]);
+const ClassFile = Type.Array(ClassEntry);
+export type ClassEntry = Static<typeof ClassEntry>;
+
+type Defaults = Manifest["defaults"];
+
+/** Guidance of the best published results (arXiv 2406.11838, 256 steps); L's for a model that was never published. */
+const PUBLISHED_GUIDANCE: Readonly<Record<PresetName, number>> = { "mar-b": 2.9, "mar-l": 3.0, "mar-h": 3.2 };
+const OTHER_GUIDANCE = PUBLISHED_GUIDANCE["mar-l"];
+const PUBLISHED_STEPS = 64;
+
+export function readSettings(path: string): Promise<ModelSettings> {
+  return readJsonFile(path, ModelSettings);
+}
+
+/** `--classes`: a JSON array of names, or of `{name, id}`, in the order of the class embedding. */
+export function readClasses(path: string): Promise<ClassEntry[]> {
+  return readJsonFile(path, ClassFile);
+}
+
+/** Names for every class: those given, else "class 0", "class 1" ... */
+export function nameClasses(entries: readonly ClassEntry[] | undefined, classCount: number): ModelClass[] {
+  if (!entries) return Array.from({ length: classCount }, (_, index) => ({ index, name: `class ${index}` }));
+  if (entries.length !== classCount) {
+    throw new ImportError(`${entries.length} classes are named, but the generator has ${classCount}.`);
+  }
+  return entries.map((entry, index) => ({ index, ...(typeof entry === "string" ? { name: entry } : entry) }));
+}
+
+/** The published sampler for a model of these sizes: 64 steps, linear guidance, 100 diffusion steps from t = 999. */
+export function publishedDefaults(encoderWidth: number, tokenCount: number): Defaults {
+  const preset = presetOfWidth(encoderWidth);
+  return {
+    steps: Math.min(PUBLISHED_STEPS, tokenCount),
+    guidance_scale: preset ? PUBLISHED_GUIDANCE[preset] : OTHER_GUIDANCE,
+    guidance_schedule: "linear",
+    temperature: 1,
+    diffusion_steps: 100,
+    max_timestep: 999,
+    order: "random",
+  };
+}
+
+/** The presets of a model that brings none: `exact`, the published sampler, whatever the model's defaults are. */
+export function publishedPresets(published: Defaults): Manifest["presets"] {
+  const { steps, diffusion_steps: diffusionSteps } = published;
+  return {
+    exact: {
+      description: `The published sampler: ${steps} steps, ${diffusionSteps} diffusion steps, nothing skipped.`,
+      parameters: published,
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { guidanceInStep, maskSchedule } from "../../../src/model/sampler/schedule.js";
+
+describe("maskSchedule", () => {
+  it("equals the reference for 16, 64 and 256 tokens in any number of steps", () => {
+    // Hash of the reference's 336 lists of tokens sampled in each step (sample_tokens), one list a line.
+    const all = createHash("sha256");
+    for (const tokens of [16, 64, 256])
+      for (let steps = 1; steps <= tokens; steps++)
+        all.update(`${maskSchedule(tokens, steps).map((step) => step.sampled)}\n`);
+    expect(all.digest("hex")).toBe("d35ac33d2066e4e76059f5a1a69e57a6d9285792c2d8153ea97ebaf947b4120f");
+  });
+
+  it("samples every token once, at least one a step, for any number of steps", () => {
+    for (const tokens of [1, 2, 3, 16, 37, 64])
+      for (let steps = 1; steps <= tokens; steps++) {
+        const schedule = maskSchedule(tokens, steps);
+        expect(schedule.length).toBe(steps);
+        expect(schedule.reduce((sum, step) => sum + step.sampled, 0)).toBe(tokens);
+        expect(schedule.every((step) => step.sampled >= 1)).toBe(true);
+      }
+  });
+
+  it("refuses steps that the model cannot take", () => {
+    expect(() => maskSchedule(64, 65)).toThrow("1 to the model's 64 tokens");
+    expect(() => maskSchedule(64, 0)).toThrow(RangeError);
+    expect(() => maskSchedule(64, 1.5)).toThrow(RangeError);
+  });
+
+  it("keeps a mask length of one in the last step, which samples all that remain", () => {
+    expect(maskSchedule(16, 3)).toEqual([
+      { masked: 16, sampled: 3, maskedAfter: 13 },
+      { masked: 13, sampled: 5, maskedAfter: 8 },
+      { masked: 8, sampled: 8, maskedAfter: 1 },
+    ]);
+  });
+});
+
+describe("guidanceInStep", () => {
+  it("grows linearly with the known tokens, as recorded with guidance 3 in 8 steps of 64 tokens", () => {
+    const inForce = maskSchedule(64, 8).map((step) => guidanceInStep(3, "linear", 64, step.maskedAfter));
+    expect(inForce).toEqual([1.0625, 1.15625, 1.34375, 1.59375, 1.90625, 2.25, 2.625, 2.96875]);
+  });
+
+  it("is constant, in float32, where asked", () => {
+    expect(guidanceInStep(1.8, "constant", 64, 40)).toBe(Math.fround(1.8));
+  });
+
+  it("rounds each operation to float32", () => {
+    expect(guidanceInStep(2.9, "linear", 63, 22)).toBe(Math.fround(1 + Math.fround(Math.fround(1.9 * 41) / 63)));
+    expect(guidanceInStep(2.9, "linear", 63, 22)).not.toBe(1 + (1.9 * 41) / 63);
+  });
+});

@@ -1,0 +1,105 @@
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { buildGraphs } from "../../src/model/graph/index.js";
+import type { GraphOptions, WeightLocation } from "../../src/model/graph/weights.js";
+import { type Architecture, MODEL_FILES } from "../../src/model/manifest.js";
+
+/** The reference recordings' small model, built over its own .safetensors files without the importer. */
+export const TINY = join(dirname(fileURLToPath(import.meta.url)), "../../../shared/reference/tiny");
+
+export const TINY_ARCHITECTURE: Architecture = {
+  generator: {
+    attention: "bidirectional",
+    order: "random",
+    head_kind: "diffusion",
+    grid_height: 8,
+    grid_width: 8,
+    token_count: 64,
+    token_channels: 16,
+    latent_channels: 16,
+    patch_size: 1,
+    buffer_size: 8,
+    class_count: 10,
+    encoder: { width: 64, depth: 2, heads: 4, mlp_width: 256 },
+    decoder: { width: 64, depth: 2, heads: 4, mlp_width: 256 },
+    head: { width: 96, depth: 3, frequency_channels: 256 },
+    norm_eps: 1e-6,
+    train_timesteps: 1000,
+  },
+  tokenizer: {
+    kind: "kl",
+    latent_channels: 16,
+    latent_height: 8,
+    latent_width: 8,
+    image_height: 128,
+    image_width: 128,
+    scale: 0.2325,
+    norm_groups: 32,
+    norm_eps: 1e-6,
+    levels: [4, 3, 2, 1, 0].map((index) => ({
+      index,
+      channels: [32, 32, 64, 64, 128][index] as number,
+      blocks: 3,
+      attention: false,
+      upsample: index > 0,
+    })),
+  },
+};
+
+interface SafetensorsHeader {
+  [name: string]: { dtype: string; shape: number[]; data_offsets: [number, number] };
+}
+
+export interface RecordedTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+function readHeader(bytes: Buffer): { header: SafetensorsHeader; start: number } {
+  const length = Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.toString("utf8", 8, 8 + length)) as SafetensorsHeader & { __metadata__?: unknown };
+  delete header.__metadata__;
+  return { header, start: 8 + length };
+}
+
+/** Every tensor of a recording as float32, whatever its integer type. */
+export function readRecording(name: string): Map<string, RecordedTensor> {
+  const bytes = readFileSync(join(TINY, name));
+  const { header, start } = readHeader(bytes);
+  const tensors = new Map<string, RecordedTensor>();
+  for (const [key, { dtype, shape, data_offsets: offsets }] of Object.entries(header)) {
+    const raw = bytes.buffer.slice(bytes.byteOffset + start + offsets[0], bytes.byteOffset + start + offsets[1]);
+    const kinds = { F32: Float32Array, I32: Int32Array, U8: Uint8Array };
+    tensors.set(key, { shape, data: Float32Array.from(new kinds[dtype as keyof typeof kinds](raw)) });
+  }
+  return tensors;
+}
+
+export function tinyWeights(): Map<string, WeightLocation> {
+  const weights = new Map<string, WeightLocation>();
+  for (const [location, prefix] of [
+    ["mar.safetensors", ""],
+    ["kl16.safetensors", "tokenizer."],
+  ] as const) {
+    const { header, start } = readHeader(readFileSync(join(TINY, location)));
+    for (const [name, { shape, data_offsets: offsets }] of Object.entries(header)) {
+      const byteLength = offsets[1] - offsets[0];
+      weights.set(prefix + name, { location, offset: start + offsets[0], byteLength, shape });
+    }
+  }
+  return weights;
+}
+
+/** Writes the tiny model's graphs and weights into a temporary folder and returns its path. */
+export function writeTinyModel(options: GraphOptions): string {
+  const folder = mkdtempSync(join(tmpdir(), "marimba-tiny-"));
+  mkdirSync(folder, { recursive: true });
+  for (const file of ["mar.safetensors", "kl16.safetensors"]) copyFileSync(join(TINY, file), join(folder, file));
+  const graphs = buildGraphs(TINY_ARCHITECTURE, tinyWeights(), options);
+  writeFileSync(join(folder, MODEL_FILES.predict), graphs.predict);
+  writeFileSync(join(folder, MODEL_FILES.denoise), graphs.denoise);
+  writeFileSync(join(folder, MODEL_FILES.decode), graphs.decode);
+  return folder;
+}
