@@ -124,6 +124,14 @@ describe("broken HTTP", () => {
     expect(problemIn(await exchange(port, head, ...Array(6).fill(chunk))).code).toBe("body_too_large");
   });
 
+  it("reads a large body to its end, so that its client gets to read the problem", async () => {
+    const { port } = await open();
+    const body = `"${"x".repeat(4 * 2 ** 20)}"`;
+    const live = "GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    const answer = await exchange(port, request(body), live);
+    expect([...answer.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => status)).toEqual(["413", "200"]);
+  });
+
   it("ignores an expectation that it doesn't know", async () => {
     const { port } = await open();
     const answer = await exchange(port, request('{"class":0}', "Expect: miracles", "Connection: close"));
