@@ -1,7 +1,8 @@
 import { rmSync } from "node:fs";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRuntime } from "../../../src/model/runtime/onnx.js";
-import type { Runtime } from "../../../src/model/runtime/runtime.js";
+import { COEFFICIENTS, type Runtime } from "../../../src/model/runtime/runtime.js";
+import { DiffusionSchedules } from "../../../src/model/sampler/schedules.js";
 import { readRecording, writeTinyModel } from "../tiny.js";
 
 let folder: string;
@@ -71,20 +72,39 @@ test("decode equals the recording", async () => {
   expect(error).toBeLessThan(2e-4);
 });
 
-test("denoise runs", async () => {
-  const out = await runtime.denoise({
-    rows: 5,
-    guidedRows: 0,
-    steps: 2,
-    x: tensor("denoise.x").data.slice(0, 80),
-    z: tensor("denoise.z").data.slice(0, 320),
-    zUnconditional: new Float32Array(0),
-    guidance: new Float32Array(0),
-    temperature: new Float32Array(5).fill(1),
-    noise: new Float32Array(160),
-    frequencies: new Float32Array(512),
-    coefficients: new Float32Array(14),
+describe.each([0, 1])("denoise %i", (j) => {
+  const guidance = tensor(`denoise.${j}.guidance`).data[0]!;
+  const rows = 5;
+  const guidedRows = guidance === 1 ? 0 : rows;
+  const timesteps = tensor("denoise.timestep").data;
+  const schedule = new DiffusionSchedules(256).get(timesteps.length, 999);
+  const slice = (name: string, step: number) => {
+    const { data, shape } = tensor(name);
+    const size = data.length / shape[0]!;
+    return data.slice(step * size, (step + 1) * size);
+  };
+
+  test.each(Array.from(timesteps, (_, k) => k))("diffusion step %i equals the recording", async (k) => {
+    const z = tensor("denoise.z").data;
+    const out = await runtime.denoise({
+      rows,
+      guidedRows,
+      steps: 1,
+      x: slice("denoise.x", k),
+      z: z.slice(0, rows * 64),
+      zUnconditional: z.slice(rows * 64, (rows + guidedRows) * 64),
+      guidance: new Float32Array(guidedRows).fill(guidance),
+      temperature: new Float32Array(rows).fill(tensor(`denoise.${j}.temperature`).data[0]!),
+      noise: slice("denoise.noise", k),
+      frequencies: schedule.frequencies.slice(k * 256, (k + 1) * 256),
+      coefficients: schedule.coefficients.slice(k * COEFFICIENTS.length, (k + 1) * COEFFICIENTS.length),
+    });
+    expect(schedule.timesteps[k]).toBe(timesteps[k]);
+    const errors = [
+      relativeError(out.network!, slice(`denoise.${j}.network`, k)),
+      relativeError(out.x, slice(`denoise.${j}.out`, k)),
+    ] as const;
+    expect(errors[0]).toBeLessThan(1e-4);
+    expect(errors[1]).toBeLessThan(5e-4);
   });
-  expect(out.x.length).toBe(80);
-  expect(out.network!.length).toBe(2 * 5 * 32);
 });
