@@ -66,7 +66,7 @@ export class JobFailure extends Error {
 
 /** The port as a worker sees it. */
 export interface JobSource {
-  /** Starts taking jobs of these models, at most `maxImages` images at a time over all of them. */
+  /** Starts taking jobs of these models: another one of a model while fewer than `maxImages` of its images run. */
   start(models: readonly string[], maxImages: number, handler: JobHandler): Promise<void>;
   /** Takes no more jobs; resolves once those taken have ended, or after `graceMs` with them cancelled or handed back. */
   stop(graceMs: number): Promise<void>;

@@ -1,0 +1,131 @@
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from "fastify";
+import type { Config } from "../config.js";
+import { Problem } from "../errors.js";
+import type { ModelRegistry } from "../model/registry.js";
+import type { JobQueue } from "../queue/queue.js";
+import { answerBrokenRequest, ignoreExpectations } from "./broken-connections.js";
+import { parseJsonBody } from "./json-body.js";
+import { trackPaths } from "./known-paths.js";
+import { DEFAULT_LIMITS, type HttpLimits } from "./limits.js";
+import { describeApi } from "./openapi.js";
+import { sendProblem } from "./problem-document.js";
+import { requestId } from "./request-id.js";
+import { docsRoutes } from "./routes/docs.js";
+import { generateRoute } from "./routes/generate.js";
+import { healthRoutes } from "./routes/health.js";
+import { imageRoute } from "./routes/images.js";
+import { jobRoutes } from "./routes/jobs.js";
+import { modelRoutes } from "./routes/models.js";
+import { playgroundRoutes } from "./routes/playground.js";
+import { setSecurityHeaders } from "./security-headers.js";
+import { validatorCompiler } from "./validation.js";
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not, in a sentence for people. */
+  readonly reason?: string;
+  readonly shuttingDown?: boolean;
+}
+
+/** All that the HTTP side needs of the rest. */
+export interface ApiDeps {
+  readonly config: Config;
+  readonly queue: JobQueue;
+  readonly models: ModelRegistry;
+  readonly readiness: () => Readiness;
+  readonly logger: FastifyBaseLogger;
+}
+
+/** A server whose routes take their types from their schemas. */
+export type Api = FastifyInstance<
+  import("node:http").Server,
+  import("node:http").IncomingMessage,
+  import("node:http").ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/** Builds the server with every route; it listens nowhere yet. */
+export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMITS): Promise<Api> {
+  const app = createServer(deps, limits);
+  const unknownPath = trackPaths(app);
+  app.addHook("onRequest", async (request, reply) => setSecurityHeaders(request, reply));
+  addRequestChecks(app, limits);
+  app.setErrorHandler(sendProblem);
+  app.setNotFoundHandler((request) => {
+    throw unknownPath(request);
+  });
+  // Before the body is read: a request that leads nowhere is not worth parsing.
+  app.addHook("onRequest", async (request) => {
+    if (request.is404) throw unknownPath(request);
+  });
+  readBodiesAsJson(app);
+  await describeApi(app);
+  for (const addRoutes of [generateRoute, jobRoutes, imageRoute, modelRoutes, healthRoutes]) addRoutes(app, deps);
+  await playgroundRoutes(app);
+  await docsRoutes(app);
+  await app.ready();
+  return app;
+}
+
+function createServer({ logger, config }: ApiDeps, limits: HttpLimits): Api {
+  const app = fastify({
+    loggerInstance: logger,
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    // A connection may be silent for as long as its request waits for a picture, and a little longer.
+    connectionTimeout: config.syncTimeoutS * 1000 + limits.requestTimeoutMs,
+    http: {
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      connectionsCheckingInterval: limits.timeoutCheckMs,
+      // Checked here instead: Node would answer without a body.
+      requireHostHeader: false,
+    },
+    genReqId: requestId,
+    // While the server drains, states can still be asked for; POST /generate refuses by itself.
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => {
+      setSecurityHeaders(request, reply);
+      sendProblem(error, request, reply);
+    },
+    clientErrorHandler: answerBrokenRequest,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.server.maxConnections = limits.connections;
+  ignoreExpectations(app.server);
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  return app as Api;
+}
+
+function addRequestChecks(app: Api, limits: HttpLimits): void {
+  app.addHook("onRequest", async ({ raw, headers }) => {
+    if (raw.url!.length > limits.uriCharacters) {
+      throw new Problem("uri_too_long", `An address has at most ${limits.uriCharacters} characters.`);
+    }
+    if (headers.host === undefined && raw.httpVersion === "1.1") {
+      throw new Problem("invalid_request", "The Host header is missing.");
+    }
+    if (headers["content-encoding"] !== undefined && headers["content-encoding"] !== "identity") {
+      throw new Problem("unsupported_media_type", "Send the body as it is, without Content-Encoding.");
+    }
+  });
+}
+
+/** JSON in UTF-8 is the only body there is; an empty one is no body where none is needed. */
+function readBodiesAsJson(app: Api): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    /^application\/json\s*(;|$)/i,
+    { parseAs: "buffer" },
+    async (request: FastifyRequest, body: Buffer) => {
+      const charset = /;\s*charset="?([^\s;"]+)/i.exec(request.headers["content-type"]!)?.[1];
+      if (charset !== undefined && charset.toLowerCase() !== "utf-8") {
+        throw new Problem("unsupported_media_type", "JSON is UTF-8; send no other charset.");
+      }
+      return body.length === 0 && request.method === "DELETE" ? undefined : parseJsonBody(body);
+    },
+  );
+}

@@ -1,0 +1,19 @@
+import { Problem } from "../errors.js";
+import type { JobRecord } from "../job.js";
+import type { GetResult, JobQueue } from "../queue/queue.js";
+
+/** Every id that was ever given out looks like this; anything else is not even asked for. */
+const JOB_ID = /^[A-Za-z0-9_-]{8,64}$/;
+
+/** The record of a job that exists. Throws `job_not_found` or `job_expired`. */
+export async function findJob(id: string, queue: JobQueue): Promise<JobRecord> {
+  return foundRecord(JOB_ID.test(id) ? await queue.get(id) : { kind: "unknown" }, id);
+}
+
+export function foundRecord(result: GetResult, id: string): JobRecord {
+  if (result.kind === "found") return result.record;
+  if (result.kind === "expired") {
+    throw new Problem("job_expired", `The job ${id} ended a while ago; its results are kept no longer.`);
+  }
+  throw new Problem("job_not_found", `There is no job ${JSON.stringify(id)}.`);
+}

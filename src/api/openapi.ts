@@ -1,0 +1,37 @@
+import swagger from "@fastify/swagger";
+import { VERSION } from "../config.js";
+import type { Api } from "./app.js";
+import { COMPONENTS } from "./components.js";
+
+const DESCRIPTION = `
+Generates class-conditional images with MAR models (masked autoregressive generation with a diffusion head for each token,
+[arXiv 2406.11838](https://arxiv.org/abs/2406.11838)). Requests that arrive at different times share batches; the same
+request with the same seed gives the same picture whoever it was batched with.
+
+Every error is a problem document (\`application/problem+json\`, RFC 9457). Decide by its \`code\`: codes are stable.
+`.trim();
+
+/** Collects the routes' schemas into the OpenAPI document; to be called before they are registered. */
+export async function describeApi(app: Api): Promise<void> {
+  for (const [name, schema] of Object.entries(COMPONENTS)) app.addSchema({ ...schema, $id: name });
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Marimba",
+        version: VERSION,
+        description: DESCRIPTION,
+        license: { name: "MIT", identifier: "MIT" },
+      },
+      servers: [{ url: "/", description: "The server that this document came from." }],
+      tags: [
+        { name: "generate", description: "Ask for images." },
+        { name: "jobs", description: "What became of a request." },
+        { name: "models", description: "What can be asked for." },
+        { name: "health", description: "For probes and load balancers." },
+      ],
+    },
+    hideUntagged: true,
+    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `schema-${i}`) },
+  });
+}

@@ -1,0 +1,119 @@
+// The page at /: fills the form from /models, asks for one picture, follows its job, and shows what came of it.
+import { clearResult, showProblem, showProgress, showResult } from "./result.js";
+
+/** Up to this many classes stand side by side; more are searched by name. */
+const MOST_CHOICES = 24;
+const POLL_MS = 250;
+
+const byId = (id) => document.getElementById(id);
+const form = byId("form");
+
+let model;
+let classCount = 0;
+
+async function start() {
+  const list = await request("/models");
+  for (const { id } of list.models) byId("model").append(new Option(id, id, false, id === list.default));
+  byId("model-field").hidden = list.models.length < 2;
+  byId("model").addEventListener("change", () => chooseModel(list));
+  byId("preset").addEventListener("change", showPresetHint);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    generate().catch(showProblem);
+  });
+  await chooseModel(list);
+}
+
+async function chooseModel({ models }) {
+  model = models.find(({ id }) => id === byId("model").value);
+  const { classes } = await request(model.links.classes);
+  classCount = model.class_count;
+  const asChoices = classCount <= MOST_CHOICES;
+  byId("class-choices").hidden = !asChoices;
+  byId("class-search").hidden = asChoices;
+  if (asChoices) {
+    byId("choices").replaceChildren(...classes.map(choice), choice({ name: "none", index: "" }));
+    byId("choices").querySelector("input").checked = true;
+  } else {
+    byId("class-names").replaceChildren(...classes.map(({ name }) => new Option(name)));
+    byId("class-name").value = "";
+  }
+  const presets = Object.keys(model.presets);
+  const options = presets.map((name) => new Option(name, name, false, name === model.default_preset));
+  if (!model.default_preset) options.unshift(new Option("the model's defaults", ""));
+  byId("preset").replaceChildren(...options);
+  showPresetHint();
+}
+
+function choice({ name, index }) {
+  const label = document.createElement("label");
+  const input = document.createElement("input");
+  const text = document.createElement("span");
+  Object.assign(input, { type: "radio", name: "class", value: index });
+  text.textContent = name;
+  label.append(input, text);
+  return label;
+}
+
+function showPresetHint() {
+  const { description, parameters } = model.presets[byId("preset").value] ?? {};
+  const { steps, diffusion_steps, guidance_scale } = { ...model.defaults, ...parameters };
+  const numbers = `${steps} steps, ${diffusion_steps} diffusion steps, guidance ${guidance_scale}.`;
+  byId("preset-hint").textContent = description ? `${description} ${numbers}` : numbers;
+}
+
+/** The body that the form stands for; the class by its name, for people who read the curl line. */
+function readForm() {
+  const body = { class: chosenClass() };
+  if (byId("seed").value !== "") body.seed = Number(byId("seed").value);
+  if (byId("preset").value && byId("preset").value !== model.default_preset) body.preset = byId("preset").value;
+  if (byId("model").selectedIndex > 0) body.model = model.id;
+  return body;
+}
+
+function chosenClass() {
+  if (classCount > MOST_CHOICES) return byId("class-name").value.trim() || null;
+  const { value } = form.elements.class;
+  return value === "" ? null : Number(value);
+}
+
+async function generate() {
+  const body = readForm();
+  setBusy(true);
+  clearResult();
+  try {
+    let job = await request("/generate", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Accept: "application/json" },
+      body: JSON.stringify(body),
+    });
+    byId("cancel").onclick = () => request(job.links.self, { method: "DELETE" }).catch(showProblem);
+    while (job.state === "queued" || job.state === "running") {
+      showProgress(job);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      job = await request(job.links.self);
+    }
+    if (job.state === "completed") showResult(job, body);
+    else showProblem(new Error(job.error?.detail ?? `The job is ${job.state}.`));
+  } finally {
+    setBusy(false);
+  }
+}
+
+function setBusy(isBusy) {
+  byId("generate").disabled = isBusy;
+  byId("cancel").hidden = !isBusy;
+  byId("frame").classList.toggle("busy", isBusy);
+}
+
+/** Fetches JSON; a problem document becomes an error with its sentence. */
+async function request(path, options) {
+  const response = await fetch(path, options).catch(() => {
+    throw new Error("The server does not answer.");
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.detail);
+  return answer;
+}
+
+start().catch(showProblem);

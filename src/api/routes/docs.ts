@@ -1,0 +1,29 @@
+import swaggerUi from "@fastify/swagger-ui";
+import Type from "typebox";
+import type { Api } from "../app.js";
+import { problemResponses } from "../components.js";
+import { PAGE_CSP } from "../security-headers.js";
+
+/** `GET /openapi.json` and, under `/docs`, the pages that show it. */
+export async function docsRoutes(app: Api): Promise<void> {
+  const schema = {
+    operationId: "getOpenApi",
+    tags: ["health"],
+    summary: "This document",
+    response: {
+      200: Type.Unsafe<unknown>({
+        description: "OpenAPI 3.1.",
+        content: { "application/json": { schema: Type.Unsafe<unknown>({ type: "object" }) } },
+      }),
+      ...problemResponses(),
+    },
+  };
+  app.get("/openapi.json", { schema }, () => app.swagger());
+  await app.register(swaggerUi, {
+    routePrefix: "/docs",
+    // Swagger UI writes style attributes; everything else it needs is its own files.
+    staticCSP: PAGE_CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
+    uiConfig: { url: "/openapi.json", deepLinking: true, validatorUrl: null, displayRequestDuration: true },
+    logLevel: "warn",
+  });
+}

@@ -1,0 +1,78 @@
+import Type from "typebox";
+import { component, problemResponses } from "../components.js";
+
+/** How the OpenAPI document describes `POST /generate`. */
+
+const header = (description: string, schema: object = { type: "string" }) => ({ description, ...schema });
+
+const pictureHeaders = {
+  "Content-Location": header("Where the same bytes can be had again for a while."),
+  ETag: header("Hash of the bytes."),
+  "Marimba-Job": header("The job's id."),
+  "Marimba-Seed": header("The seed that was used: with it the picture repeats."),
+  "Server-Timing": header("Milliseconds: queue, batch_wait, transformer, diffusion, decode, encode, total."),
+  "Preference-Applied": header("The part of `Prefer` that was honoured."),
+};
+
+export const generateSchema = {
+  operationId: "generate",
+  tags: ["generate"],
+  summary: "Generate images of a class",
+  description: [
+    "With `Accept: image/png` the answer is the picture itself: the request waits for it, and a client that hangs up",
+    "cancels it. Should it take longer than the server lets a request wait, the answer is 202 with the job.",
+    "Otherwise the answer is JSON: 202 with the job and its `Location` at once, or, with `Prefer: wait=n`, the finished",
+    "job if it ends within n seconds. Several images come as JSON only.",
+    "",
+    "The same request with the same `seed` gives the same picture, byte for byte, whatever else the server does.",
+    "With an `Idempotency-Key`, a request that is sent again finds the job that its first try made.",
+  ].join("\n"),
+  headers: Type.Object({
+    Prefer: Type.Optional(
+      Type.String({
+        description: "RFC 7240: `wait=n` waits up to n seconds for the job; `respond-async` doesn't wait.",
+      }),
+    ),
+    "Idempotency-Key": Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        description: "Printable ASCII without spaces: the same key with the same body finds the same job.",
+      }),
+    ),
+  }),
+  body: component("GenerateRequest"),
+  response: {
+    200: Type.Unsafe<unknown>({
+      description: "The picture, or the job, which has ended: completed, failed or cancelled.",
+      headers: pictureHeaders,
+      content: {
+        "image/png": { schema: Type.Unsafe({ type: "string", format: "binary" }) },
+        "application/json": { schema: component("Job") },
+      },
+    }),
+    202: Type.Unsafe<unknown>({
+      description: "The job, which has not ended yet.",
+      headers: { Location: header("The job's address."), "Preference-Applied": pictureHeaders["Preference-Applied"] },
+      content: { "application/json": { schema: component("Job") } },
+    }),
+    ...problemResponses(
+      "malformed_json",
+      "invalid_request",
+      "unknown_class",
+      "unknown_preset",
+      "unknown_model",
+      "not_acceptable",
+      "idempotency_conflict",
+      "job_cancelled",
+      "job_expired",
+      "body_too_large",
+      "unsupported_media_type",
+      "queue_full",
+      "generation_failed",
+      "no_worker",
+      "shutting_down",
+      "deadline_exceeded",
+    ),
+  },
+};

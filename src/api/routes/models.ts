@@ -1,0 +1,79 @@
+import Type from "typebox";
+import { Problem } from "../../errors.js";
+import type { Manifest } from "../../model/manifest.js";
+import type { ModelRegistry } from "../../model/registry.js";
+import { nearMisses } from "../../near-misses.js";
+import type { Api, ApiDeps } from "../app.js";
+import { component, problemResponses } from "../components.js";
+import { ClassList, ModelList, modelResource, searchClasses } from "../model-resource.js";
+
+const params = Type.Object({ id: Type.String({ description: "The model's id." }) });
+const MAX_CLASSES = 1000;
+
+/** `GET /models`, `GET /models/{id}` and `GET /models/{id}/classes`. */
+export function modelRoutes(app: Api, { models }: ApiDeps): void {
+  const listSchema = {
+    operationId: "listModels",
+    tags: ["models"],
+    summary: "The models that can be asked for",
+    response: { 200: json("The models.", ModelList), ...problemResponses() },
+  };
+  app.get("/models", { schema: listSchema }, () => ({
+    default: models.default,
+    models: models.list().map(modelResource),
+  }));
+
+  const getSchema = {
+    operationId: "getModel",
+    tags: ["models"],
+    summary: "One model: its sizes, defaults and presets",
+    params,
+    response: { 200: json("The model.", component("Model")), ...problemResponses("unknown_model") },
+  };
+  app.get("/models/:id", { schema: getSchema }, (request) => modelResource(foundModel(request.params.id, models)));
+
+  const classesSchema = {
+    operationId: "listClasses",
+    tags: ["models"],
+    summary: "A model's classes, all or those that match",
+    params,
+    querystring: Type.Object(
+      {
+        query: Type.Optional(
+          Type.String({ maxLength: 200, description: "Part of a name (case-insensitive), an id or an index." }),
+        ),
+        limit: Type.Optional(
+          Type.Integer({
+            minimum: 1,
+            maximum: MAX_CLASSES,
+            description: `The most classes to answer with; ${MAX_CLASSES} when absent.`,
+          }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    response: {
+      200: json("The classes, those that begin with the query first.", ClassList),
+      ...problemResponses("invalid_request", "unknown_model"),
+    },
+  };
+  app.get("/models/:id/classes", { schema: classesSchema }, (request) => {
+    const manifest = foundModel(request.params.id, models);
+    const { query = "", limit = MAX_CLASSES } = request.query;
+    const found = searchClasses(manifest.classes, query);
+    return { model: manifest.name, total: found.length, classes: found.slice(0, limit) };
+  });
+}
+
+function foundModel(id: string, models: ModelRegistry): Manifest {
+  const manifest = models.get(id);
+  if (manifest) return manifest;
+  const names = models.list().map(({ name }) => name);
+  const meant = nearMisses(id, names);
+  const hint = meant.length > 0 ? `did you mean ${meant.join(" or ")}?` : `there are: ${names.join(", ")}.`;
+  throw new Problem("unknown_model", `There is no model ${JSON.stringify(id)}; ${hint}`);
+}
+
+function json(description: string, schema: object) {
+  return Type.Unsafe<unknown>({ description, content: { "application/json": { schema } } });
+}

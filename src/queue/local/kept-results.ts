@@ -1,0 +1,75 @@
+/** What a finished job costs beside its images: its record, maps and strings, roughly and rather too much. */
+const RECORD_BYTES = 4096;
+/** Ids of which it is remembered that they were here; beyond, the oldest become unknown. */
+const MAX_TOMBSTONES = 10_000;
+
+interface Kept {
+  readonly bytes: number;
+  readonly expiresAt: number;
+}
+
+/**
+ * Which finished jobs are still kept: each for its time to live, all together within a bound of bytes (the oldest go
+ * first; the newest always stays, however large). Calls `forget` with the id of each that goes.
+ */
+export class KeptResults {
+  /** In the order they finished, which is also the order they expire in. */
+  readonly #kept = new Map<string, Kept>();
+  readonly #tombstones = new Set<string>();
+  #bytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly ttlMs: number,
+    private readonly maxBytes: number,
+    private readonly forget: (id: string) => void,
+  ) {}
+
+  /** Keeps a job that finished now; returns when it will be gone, in epoch milliseconds. */
+  keep(id: string, imageBytes: number): number {
+    const kept = { bytes: imageBytes + RECORD_BYTES, expiresAt: Date.now() + this.ttlMs };
+    this.#kept.set(id, kept);
+    this.#bytes += kept.bytes;
+    while (this.#bytes > this.maxBytes && this.#kept.size > 1) this.#drop(this.#kept.keys().next().value!);
+    this.#schedule();
+    return kept.expiresAt;
+  }
+
+  /** Whether the job was kept once and is gone. */
+  isExpired(id: string): boolean {
+    return this.#tombstones.has(id);
+  }
+
+  /** Drops what is past its time: for callers that must not see a job that the timer is about to drop. */
+  expire(): void {
+    const now = Date.now();
+    for (const [id, { expiresAt }] of this.#kept) {
+      if (expiresAt > now) break;
+      this.#drop(id);
+    }
+    this.#schedule();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #drop(id: string): void {
+    this.#bytes -= this.#kept.get(id)!.bytes;
+    this.#kept.delete(id);
+    this.#tombstones.add(id);
+    if (this.#tombstones.size > MAX_TOMBSTONES) this.#tombstones.delete(this.#tombstones.values().next().value!);
+    this.forget(id);
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    const next = this.#kept.values().next().value;
+    if (!next) return;
+    this.#timer = setTimeout(() => this.expire(), Math.min(Math.max(0, next.expiresAt - Date.now()), MAX_TIMER_MS));
+    this.#timer.unref();
+  }
+}
+
+/** Longest delay that a Node timer takes. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -1,0 +1,50 @@
+import { randomUUID } from "node:crypto";
+import type { JobSpec, StoredImage } from "../../src/job.js";
+
+export function exampleJob(fields: Partial<JobSpec> = {}): JobSpec {
+  return {
+    version: 1,
+    id: randomUUID(),
+    model: "demo",
+    parameters: {
+      class: 0,
+      steps: 8,
+      guidance_scale: 2,
+      guidance_schedule: "linear",
+      temperature: 1,
+      diffusion_steps: 25,
+      max_timestep: 950,
+      order: "random",
+    },
+    seed: 7,
+    num_images: 1,
+    output_format: "png",
+    priority: "normal",
+    accepted_at: Date.now(),
+    ...fields,
+  };
+}
+
+export function exampleImage(bytes: Uint8Array): StoredImage {
+  const timing = {
+    queue_ms: 1,
+    batch_wait_ms: 2,
+    transformer_ms: 3,
+    diffusion_ms: 4,
+    decode_ms: 5,
+    encode_ms: 6,
+    total_ms: 21,
+    batch_size: 1,
+    ms_per_image: 12,
+  };
+  return { bytes, contentType: "image/png", width: 2, height: 3, timing };
+}
+
+/** The images of a job as its own: byte 0 is the job's seed, byte 1 the image's index. */
+export function exampleImages(spec: JobSpec, sizeBytes = 2): StoredImage[] {
+  return Array.from({ length: spec.num_images }, (_, index) => {
+    const bytes = new Uint8Array(sizeBytes);
+    bytes.set([spec.seed, index]);
+    return exampleImage(bytes);
+  });
+}

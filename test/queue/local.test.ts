@@ -1,0 +1,168 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { FinishRate } from "../../src/queue/local/finish-rate.js";
+import { KeptResults } from "../../src/queue/local/kept-results.js";
+import { LocalQueue } from "../../src/queue/local/local-queue.js";
+import { WaitingLine } from "../../src/queue/local/waiting-line.js";
+import { queueContract } from "./contract.js";
+import { exampleImages, exampleJob } from "./example-job.js";
+
+queueContract("local", async (limits) => {
+  const queue = new LocalQueue(limits);
+  return { queue, source: queue, close: () => queue.close() };
+});
+
+describe("LocalQueue", () => {
+  const options = { maxQueuedImages: 10, resultTtlMs: 60_000, maxResultBytes: 1e6 };
+
+  it("runs what waits until the grace ends, since nobody else will, and cancels the rest", async () => {
+    const queue = new LocalQueue(options);
+    const specs = Array.from({ length: 6 }, () => exampleJob());
+    await queue.start(["demo"], 1, async (spec) => {
+      await new Promise((resolve) => setTimeout(resolve, spec === specs[3] ? 60_000 : 5));
+      return exampleImages(spec);
+    });
+    for (const spec of specs) await queue.submit(spec);
+    await queue.stop(300);
+    const ends = await Promise.all(specs.map(({ id }) => queue.wait(id, 0)));
+    expect(ends.map((record) => record?.state)).toEqual([
+      "completed",
+      "completed",
+      "completed",
+      "cancelled",
+      "cancelled",
+      "cancelled",
+    ]);
+    expect(ends[5]?.error?.code).toBe("shutting_down");
+    await queue.close();
+  });
+
+  it("goes on when a subscriber throws", async () => {
+    const warned = new Promise((resolve) => process.once("warning", resolve));
+    const queue = new LocalQueue(options);
+    await queue.start(["demo"], 1, async (spec) => exampleImages(spec));
+    const spec = exampleJob();
+    await queue.submit(spec);
+    queue.subscribe(spec.id, () => {
+      throw new Error("The subscriber broke.");
+    });
+    expect((await queue.wait(spec.id, 1000))?.state).toBe("completed");
+    expect(String(await warned)).toMatch(/subscriber broke/);
+    await vi.waitFor(async () => expect((await queue.stats()).runningImages).toBe(0));
+    await queue.close();
+  });
+
+  it("keeps its books: any mix of jobs, cancellations and failures leaves nothing waiting or running", async () => {
+    const queue = new LocalQueue({ ...options, maxQueuedImages: 20, maxResultBytes: 1e9 });
+    let random = 1;
+    const next = (below: number) => {
+      random = (random * 48_271) % 2_147_483_647;
+      return random % below;
+    };
+    await queue.start(["a", "b"], 5, async (spec, { signal }) => {
+      await new Promise((resolve) => setTimeout(resolve, next(4)));
+      if (next(5) === 0) throw new Error("broken");
+      if (signal.aborted) throw new Error("aborted");
+      return exampleImages(spec);
+    });
+    const ids: string[] = [];
+    for (let count = 0; count < 400; count++) {
+      const spec = exampleJob({
+        model: next(2) ? "a" : "b",
+        num_images: 1 + next(7),
+        priority: (["low", "normal", "high"] as const)[next(3)]!,
+        ...(next(4) === 0 ? { deadline_at: Date.now() + next(5) } : {}),
+      });
+      if ((await queue.submit(spec)).kind === "accepted") ids.push(spec.id);
+      if (next(3) === 0) await queue.cancel(ids[next(ids.length)]!, { code: "job_cancelled", detail: "x" });
+      const { waitingImages } = await queue.stats();
+      expect(waitingImages).toBeLessThanOrEqual(20);
+      expect(waitingImages).toBeGreaterThanOrEqual(0);
+      if (next(4) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    for (const id of ids) expect((await queue.wait(id, 5000))?.finishedAt, id).toBeDefined();
+    await vi.waitFor(async () => expect((await queue.stats()).runningImages).toBe(0));
+    expect((await queue.stats()).waitingImages).toBe(0);
+    await queue.close();
+  });
+});
+
+describe("WaitingLine", () => {
+  it("shares images, not jobs, by weight", () => {
+    const line = new WaitingLine();
+    for (let count = 0; count < 30; count++) {
+      line.add(exampleJob({ priority: "high", num_images: 3 }));
+      line.add(exampleJob({ priority: "normal", num_images: 1 }));
+    }
+    const images = { high: 0, normal: 0, low: 0 };
+    for (let count = 0; count < 20; count++) {
+      const { priority, num_images } = line.take()!;
+      images[priority] += num_images;
+    }
+    expect(images.high / images.normal).toBeCloseTo(3, 0);
+  });
+
+  it("gives a level that was empty no claim to the past", () => {
+    const line = new WaitingLine();
+    for (let count = 0; count < 200; count++) line.add(exampleJob({ priority: "low" }));
+    for (let count = 0; count < 100; count++) line.take();
+    for (let count = 0; count < 100; count++) line.add(exampleJob({ priority: "high" }));
+    const drawn = Array.from({ length: 20 }, () => line.take()!.priority);
+    expect(drawn.filter((priority) => priority === "low").length).toBeGreaterThan(0);
+  });
+
+  it("is empty when it is", () => {
+    const line = new WaitingLine();
+    const spec = exampleJob();
+    line.add(spec);
+    line.remove(spec);
+    line.remove(spec);
+    expect(line.take()).toBeUndefined();
+  });
+});
+
+describe("FinishRate", () => {
+  it("divides the images that must go by the measured rate", () => {
+    const rate = new FinishRate();
+    for (let second = 0; second < 10; second++) rate.record(2, second * 1000);
+    expect(rate.secondsFor(20, 10_000)).toBe(10);
+    expect(rate.secondsFor(1, 10_000)).toBe(1);
+    expect(rate.secondsFor(1e9, 10_000)).toBe(300);
+  });
+
+  it("forgets what is older than a minute, and guesses without measurements", () => {
+    const rate = new FinishRate();
+    expect(rate.secondsFor(1)).toBe(5);
+    rate.record(1000, 0);
+    rate.record(1, 59_000);
+    expect(rate.secondsFor(1, 70_000)).toBe(11);
+    expect(rate.secondsFor(1, 200_000)).toBe(5);
+  });
+});
+
+describe("KeptResults", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("forgets by itself when the time is over", () => {
+    const gone: string[] = [];
+    const kept = new KeptResults(1000, 1e9, (id) => gone.push(id));
+    kept.keep("a", 1);
+    vi.advanceTimersByTime(500);
+    expect(kept.keep("b", 1)).toBe(Date.now() + 1000);
+    vi.advanceTimersByTime(500);
+    expect(gone).toEqual(["a"]);
+    vi.advanceTimersByTime(500);
+    expect(gone).toEqual(["a", "b"]);
+    expect([kept.isExpired("a"), kept.isExpired("c")]).toEqual([true, false]);
+  });
+
+  it("bounds jobs without images, and the memory of those that are gone", () => {
+    let count = 0;
+    const kept = new KeptResults(1e12, 4096 * 10, () => count++);
+    for (let index = 0; index < 20_000; index++) kept.keep(`job-${index}`, 0);
+    expect(count).toBe(19_990);
+    expect(kept.isExpired("job-19989")).toBe(true);
+    expect(kept.isExpired("job-0")).toBe(false);
+    kept.close();
+  });
+});
