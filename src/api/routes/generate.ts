@@ -60,7 +60,7 @@ async function accept(
     case "full":
       throw new Problem("queue_full", "The queue is full; try again later.", retryAfter(result.retryAfterS));
     case "no_worker":
-      throw new Problem("no_worker", `No worker serves ${spec.model} now; try again soon.`, retryAfter(5));
+      throw new Problem("no_worker", readiness().reason ?? `No worker serves ${spec.model} now.`, retryAfter(5));
   }
 }
 
