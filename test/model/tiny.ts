@@ -4,49 +4,13 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildGraphs } from "../../src/model/graph/index.js";
 import type { GraphOptions, WeightLocation } from "../../src/model/graph/weights.js";
-import { type Architecture, MODEL_FILES } from "../../src/model/manifest.js";
+import { MODEL_FILES } from "../../src/model/manifest.js";
+import { architectureOf, TINY_SIZES } from "./shapes.js";
 
 /** The reference recordings' small model, built over its own .safetensors files without the importer. */
 export const TINY = join(dirname(fileURLToPath(import.meta.url)), "../../../shared/reference/tiny");
 
-export const TINY_ARCHITECTURE: Architecture = {
-  generator: {
-    attention: "bidirectional",
-    order: "random",
-    head_kind: "diffusion",
-    grid_height: 8,
-    grid_width: 8,
-    token_count: 64,
-    token_channels: 16,
-    latent_channels: 16,
-    patch_size: 1,
-    buffer_size: 8,
-    class_count: 10,
-    encoder: { width: 64, depth: 2, heads: 4, mlp_width: 256 },
-    decoder: { width: 64, depth: 2, heads: 4, mlp_width: 256 },
-    head: { width: 96, depth: 3, frequency_channels: 256 },
-    norm_eps: 1e-6,
-    train_timesteps: 1000,
-  },
-  tokenizer: {
-    kind: "kl",
-    latent_channels: 16,
-    latent_height: 8,
-    latent_width: 8,
-    image_height: 128,
-    image_width: 128,
-    scale: 0.2325,
-    norm_groups: 32,
-    norm_eps: 1e-6,
-    levels: [4, 3, 2, 1, 0].map((index) => ({
-      index,
-      channels: [32, 32, 64, 64, 128][index] as number,
-      blocks: 3,
-      attention: false,
-      upsample: index > 0,
-    })),
-  },
-};
+export const TINY_ARCHITECTURE = architectureOf(TINY_SIZES);
 
 interface SafetensorsHeader {
   [name: string]: { dtype: string; shape: number[]; data_offsets: [number, number] };

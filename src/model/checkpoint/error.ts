@@ -1,3 +1,5 @@
+import { basename } from "node:path";
+
 /** A checkpoint that cannot be read: one sentence for people, saying what is wrong, where, and what would be right. */
 export class CheckpointError extends Error {
   override readonly name = "CheckpointError";
@@ -10,4 +12,10 @@ export function quote(text: string): string {
     /[\u007f-\uffff]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+}
+
+/** Says in which file the error was found; errors of other kinds pass unchanged. */
+export function inFile(path: string, error: unknown): unknown {
+  if (!(error instanceof CheckpointError)) return error;
+  return new CheckpointError(`${basename(path)} cannot be read: ${error.message}.`);
 }

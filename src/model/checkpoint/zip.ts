@@ -34,7 +34,7 @@ export async function readZipDirectory(file: CheckpointFile): Promise<ReadonlyMa
   } catch (error) {
     if (error instanceof CheckpointError) throw error;
     // yauzl throws plain errors for whatever it finds wrong with the container.
-    throw new CheckpointError(`is a damaged or truncated zip: ${quote((error as Error).message)}`);
+    throw new CheckpointError(`it is a damaged or truncated zip: ${quote((error as Error).message)}`);
   } finally {
     zip?.close();
   }
@@ -42,14 +42,14 @@ export async function readZipDirectory(file: CheckpointFile): Promise<ReadonlyMa
 
 async function readRecords(zip: ZipFile): Promise<ReadonlyMap<string, ZipRecord>> {
   if (zip.entryCount > MAX_RECORDS) {
-    throw new CheckpointError(`lists ${zip.entryCount} records; at most ${MAX_RECORDS} are read`);
+    throw new CheckpointError(`it lists ${zip.entryCount} records; at most ${MAX_RECORDS} are read`);
   }
   const records = new Map<string, ZipRecord>();
   const spans: Span[] = [];
   for await (const entry of zip.eachEntry()) {
     const name = entry.fileName;
     checkEntry(entry);
-    if (records.has(name)) throw new CheckpointError(`holds two records named ${quote(name)}`);
+    if (records.has(name)) throw new CheckpointError(`it holds two records named ${quote(name)}`);
     const header = await zip.readLocalFileHeaderPromise(entry);
     // PyTorch itself reads by the local header: two names for one record mean that two readers see two files.
     if (!header.fileName.equals(entry.fileNameRaw)) {
@@ -71,7 +71,7 @@ function checkEntry(entry: Entry): void {
       `record ${quote(name)} is compressed; PyTorch stores its records as they are: save the checkpoint with torch.save`,
     );
   }
-  if (entry.fileNameLength > MAX_NAME_BYTES) throw new CheckpointError("holds a record with an absurdly long name");
+  if (entry.fileNameLength > MAX_NAME_BYTES) throw new CheckpointError("it holds a record with an absurdly long name");
   for (const character of name) {
     if (character < " ") throw new CheckpointError(`record ${quote(name)} has control characters in its name`);
   }

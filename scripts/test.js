@@ -1,0 +1,84 @@
+// The whole check, as CI runs it: what the machine lacks, formatting and lint with import directions, types, a build,
+// and every test. Ends with one line: `N passed, N failed`.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const require = createRequire(import.meta.url);
+
+/** Debian packages the tests need, and a program that shows each is there. */
+const SYSTEM_PACKAGES = [{ name: "chromium", programs: ["chromium", "chromium-browser", "google-chrome"] }];
+
+const onPath = (program) =>
+  (process.env.PATH ?? "").split(delimiter).some((folder) => folder && existsSync(join(folder, program)));
+
+function run(title, command, args, env = {}) {
+  console.log(`\n> ${title}`);
+  const result = spawnSync(command, args, { cwd: root, stdio: "inherit", env: { ...process.env, ...env } });
+  if (result.error) console.error(result.error.message);
+  return result.status === 0;
+}
+
+function installSystemPackages() {
+  const missing = SYSTEM_PACKAGES.filter(({ programs }) => !programs.some(onPath)).map(({ name }) => name);
+  if (missing.length === 0) return true;
+  const asRoot = process.getuid?.() === 0 ? [] : onPath("sudo") ? ["sudo", "-n"] : undefined;
+  const byHand = `install ${missing.join(" and ")} (Debian: apt-get install ${missing.join(" ")}) and run the tests again`;
+  if (!asRoot || !onPath("apt-get")) {
+    console.error(`The tests need ${missing.join(" and ")}, which is not on PATH: ${byHand}.`);
+    return false;
+  }
+  const apt = (...args) => [...asRoot, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", ...args];
+  const [command, ...update] = apt("update", "-qq");
+  run("refresh the package lists", command, update);
+  const [again, ...install] = apt("install", "-y", "-qq", "--no-install-recommends", ...missing);
+  if (run(`install ${missing.join(", ")}`, again, install)) return true;
+  console.error(`Could not install ${missing.join(" and ")}: ${byHand}.`);
+  return false;
+}
+
+const bin = (name, file) => join(dirname(require.resolve(`${name}/package.json`)), file);
+const checks = [
+  ["formatting, lint and import directions", bin("@biomejs/biome", "bin/biome"), ["check", "--error-on-warnings", "."]],
+  ["types", bin("typescript", "bin/tsc"), ["-p", "tsconfig.json"]],
+  ["build", join(root, "scripts/build.js"), []],
+];
+
+let passed = 0;
+let failed = 0;
+const count = (ok) => {
+  if (ok) passed += 1;
+  else failed += 1;
+};
+
+if (!installSystemPackages()) process.exit(1);
+for (const [title, script, args] of checks) count(run(title, process.execPath, [script, ...args]));
+
+const folder = mkdtempSync(join(tmpdir(), "marimba-test-"));
+const report = join(folder, "report.json");
+const vitest = join(dirname(require.resolve("vitest/package.json")), "vitest.mjs");
+const ok = run("tests", process.execPath, [
+  vitest,
+  "run",
+  "--reporter=default",
+  "--reporter=json",
+  `--outputFile.json=${report}`,
+  ...process.argv.slice(2),
+]);
+if (existsSync(report)) {
+  const { numPassedTests, numFailedTests, numTotalTests, testResults } = JSON.parse(readFileSync(report, "utf8"));
+  passed += numPassedTests;
+  // A file that could not even be loaded holds no test that failed, and a skipped test proves nothing.
+  const unloaded = testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0).length;
+  failed += numFailedTests + unloaded + (numTotalTests - numPassedTests - numFailedTests);
+  if (!ok && failed === 0) failed += 1;
+} else {
+  failed += 1;
+}
+rmSync(folder, { recursive: true, force: true });
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);

@@ -1,0 +1,96 @@
+import { condition, type ParityModel } from "./model.js";
+import { part, type Recording } from "./recording.js";
+import { ALLOWED, type Report } from "./report.js";
+import { predictInput } from "./transformer-input.js";
+
+/** Compares `stages.safetensors`: predict at several mask sizes, every diffusion step by itself, decode. */
+export async function compareStages(model: ParityModel, recording: Recording, report: Report): Promise<void> {
+  for (let j = 0; recording.has(`predict.${j}.tokens`); j++) await comparePredict(model, recording, report, j);
+  for (let j = 0; recording.has(`denoise.${j}.network`); j++) await compareDenoise(model, recording, report, j);
+  await compareDecode(model, recording, report, "decode.latents", "decode.image");
+}
+
+async function comparePredict(model: ParityModel, recording: Recording, report: Report, j: number): Promise<void> {
+  const { generator: a, runtime } = model;
+  const labels = recording.metadata("labels") as number[];
+  const positions = Array.from({ length: a.token_count }, (_, position) => position);
+  const batch = predictInput(a, {
+    tokens: (await recording.floats(`predict.${j}.tokens`)).data,
+    mask: (await recording.tensor(`predict.${j}.mask`)).data,
+    classes: [...labels, ...labels.map(() => a.class_count)],
+    targets: () => positions,
+  });
+  const out = await runtime.predict(batch);
+  const at = `predict.${j}`;
+  const { name } = recording;
+  const encoder = { shape: [batch.rows, a.buffer_size + batch.known, a.encoder.width], data: out.encoder ?? [] };
+  report.numbers(name, "encoder", at, ALLOWED.transformer, encoder, await recording.floats(`${at}.encoder`));
+  const shape = [batch.rows, a.token_count, a.decoder.width];
+  const expected = await recording.floats(`${at}.decoder`);
+  report.numbers(name, "decoder", at, ALLOWED.transformer, { shape, data: out.decoder ?? [] }, expected);
+  // The engine's own path to z, which computes no more of the last block than the targets need.
+  report.numbers(name, "z", at, ALLOWED.transformer, { shape, data: out.z }, expected);
+}
+
+async function compareDenoise(model: ParityModel, recording: Recording, report: Report, j: number): Promise<void> {
+  const { decoder, token_channels: C } = model.generator;
+  const { name } = recording;
+  const x = await recording.floats("denoise.x");
+  const noise = await recording.floats("denoise.noise");
+  const network = await recording.floats(`denoise.${j}.network`);
+  const result = await recording.floats(`denoise.${j}.out`);
+  const timesteps = await recording.tensor("denoise.timestep");
+  const [steps = 0, rows = 0] = x.shape;
+  const networkRows = network.shape[1] ?? 0;
+  const schedule = model.schedule(steps);
+  const same = `${timesteps.data}` === `${schedule.timesteps}`;
+  report.holds(name, "timesteps", `denoise.${j}`, same, `ours are ${schedule.timesteps}, recorded ${timesteps.data}`);
+  const z = (await recording.floats("denoise.z")).data.slice(0, networkRows * decoder.width);
+  const guidance = await recording.number(`denoise.${j}.guidance`);
+  const fixed = condition(z, rows, decoder.width, guidance, await recording.number(`denoise.${j}.temperature`));
+  for (let k = 0; k < steps; k++) {
+    const input = { ...fixed, steps: 1, x: part(x, k).data, noise: part(noise, k).data };
+    const out = await model.denoise(schedule, k, input);
+    const at = `denoise.${j} step ${k} (t = ${schedule.timesteps[k]})`;
+    const ours = { shape: [networkRows, 2 * C], data: out.network ?? [] };
+    report.numbers(name, "diffusion step: network", at, ALLOWED.network, ours, part(network, k));
+    report.numbers(
+      name,
+      "diffusion step: result",
+      at,
+      ALLOWED.diffusionStep,
+      { shape: [rows, C], data: out.x },
+      part(result, k),
+    );
+  }
+}
+
+export async function compareDecode(
+  model: ParityModel,
+  recording: Recording,
+  report: Report,
+  latentsName: string,
+  imageName: string,
+): Promise<void> {
+  const t = model.manifest.architecture.tokenizer;
+  const latents = await recording.floats(latentsName);
+  const images = latents.shape[0] ?? 0;
+  const expected = await recording.floats(imageName);
+  const { image = [], pixels } = await model.runtime.decode(latents.data, images);
+  const shape = [images, 3, t.image_height, t.image_width];
+  report.numbers(recording.name, "image", imageName, ALLOWED.image, { shape, data: image }, expected);
+  const note = "a pixel is not round-half-even(clip(255 (x + 1) / 2, 0, 255)) of the image";
+  report.holds(recording.name, "pixels", imageName, pixelsFollow(image, pixels, t.image_height * t.image_width), note);
+}
+
+/** Whether the bytes are the float image's, in float32 arithmetic as in the graph: channels last, halves to even. */
+function pixelsFollow(image: ArrayLike<number>, pixels: Uint8Array, plane: number): boolean {
+  if (pixels.length !== image.length) return false;
+  for (let i = 0; i < image.length; i++) {
+    const channel = Math.floor(i / plane) % 3;
+    const at = (Math.floor(i / plane / 3) * plane + (i % plane)) * 3 + channel;
+    const scaled = Math.fround(Math.fround((image[i] as number) + 1) * 127.5);
+    if (pixels[at] !== Uint8ClampedArray.of(scaled)[0]) return false; // its conversion rounds halves to even
+  }
+  return true;
+}
