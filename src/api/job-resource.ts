@@ -56,12 +56,13 @@ export type JobResource = Static<typeof JobResource>;
 
 export function jobResource(record: JobRecord, models: ModelRegistry): JobResource {
   const { spec } = record;
+  const { class: classIndex, ...parameters } = spec.parameters;
   const timing = jobTiming(record);
   return {
     id: spec.id,
     state: record.state,
     model: spec.model,
-    parameters: { ...spec.parameters, class_name: className(record, models) },
+    parameters: { class: classIndex, class_name: className(record, models), ...parameters },
     seed: spec.seed,
     num_images: spec.num_images,
     created_at: isoTime(spec.accepted_at),

@@ -175,6 +175,19 @@ describe("Idempotency-Key", () => {
     expect(second).toMatchObject({ id: first.id, seed: first.seed });
   });
 
+  it("gives the same picture again, without making it again", async () => {
+    const { handler, held } = holdingHandler();
+    const { post } = await open({ handler });
+    const answers = [1, 2].map(() => post({ class: 0 }, { ...key, ...PNG }));
+    await vi.waitFor(() => expect(held).toHaveLength(1));
+    held[0]!.complete();
+    const [first, second] = await Promise.all(answers);
+    const third = await post({ class: 0 }, { ...key, ...PNG });
+    expect(second!.rawPayload).toEqual(first!.rawPayload);
+    expect(third.headers["marimba-job"]).toBe(first!.headers["marimba-job"]);
+    expect(held).toHaveLength(1);
+  });
+
   it("is a conflict with another body", async () => {
     const { post } = await open();
     await post({ class: 0 }, key);
