@@ -90,6 +90,7 @@ describe("POST /generate with Accept: image/png", () => {
     expect(await failing(new JobFailure({ code: "deadline_exceeded", detail: "Late." }))).toMatchObject({
       status: 504,
     });
+    expect(await failing(new JobFailure({ code: "shutting_down", detail: "Bye." }))).toMatchObject({ status: 503 });
     const unforeseen = await failing(new Error("secret /path"));
     expect(unforeseen).toMatchObject({ status: 500, code: "internal" });
     expect(JSON.stringify(unforeseen)).not.toContain("secret");
