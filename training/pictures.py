@@ -29,9 +29,9 @@ class Pen:
         width = canvas.width
         self.draw = ImageDraw.Draw(canvas)
         self.rng = rng
-        self.radius = rng.uniform(0.31, 0.37) * width
-        self.x = (0.5 + rng.uniform(-0.035, 0.035)) * width
-        self.y = (0.5 + rng.uniform(-0.035, 0.035)) * width
+        self.radius = rng.uniform(0.32, 0.37) * width
+        self.x = (0.5 + rng.uniform(-0.03, 0.03)) * width
+        self.y = (0.5 + rng.uniform(-0.03, 0.03)) * width
         angle = rng.uniform(-tilt, tilt)
         self.cos, self.sin = math.cos(angle), math.sin(angle)
 
@@ -182,8 +182,8 @@ def mushroom(p: Pen) -> None:
 
 
 # What stands on the ground stays upright; the rest tilts a little (radians).
-DRAWERS = [(star, 0.18), (heart, 0.15), (flower, 0.08), (moon, 0.18), (house, 0.0), (tree, 0.0),
-           (fish, 0.12), (sun, 0.15), (face, 0.12), (cat, 0.08), (boat, 0.0), (mushroom, 0.08)]
+DRAWERS = [(star, 0.12), (heart, 0.1), (flower, 0.05), (moon, 0.12), (house, 0.0), (tree, 0.0),
+           (fish, 0.08), (sun, 0.1), (face, 0.08), (cat, 0.05), (boat, 0.0), (mushroom, 0.05)]
 
 
 def draw(label: int, seed: int) -> np.ndarray:

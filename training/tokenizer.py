@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from parallel import WORKERS, set_gradients
+
 CONFIG = {"ch": 32, "ch_mult": [1, 1, 2, 4], "num_res_blocks": 1, "embed_dim": 8, "resolution": 64}
 STRIDE = 2 ** (len(CONFIG["ch_mult"]) - 1)
 
@@ -169,6 +171,22 @@ def tokenizer_loss(model: Tokenizer, image, generator):
     return squared + 0.5 * absolute + KL_WEIGHT * kl, squared, absolute, kl
 
 
+@torch.no_grad()
+def level_channels(model: Tokenizer, mean, std, target: float) -> None:
+    """Moves every latent channel to mean 0 and deviation `target`, inside the 1x1 convolutions around the latents.
+
+    mean, std: what each channel has now, [embed_dim]. Pictures stay the same; the generator then learns from channels
+    of one size.
+    """
+    latent, factor = len(mean), target / std
+    weight, bias = model.quant_conv.weight, model.quant_conv.bias
+    weight[:latent] *= factor[:, None, None, None]
+    bias[:latent] = (bias[:latent] - mean) * factor
+    bias[latent:] += 2 * factor.log()  # the second half is the log variance
+    model.post_quant_conv.bias += model.post_quant_conv.weight[:, :, 0, 0] @ mean
+    model.post_quant_conv.weight /= factor[None, :, None, None]
+
+
 def to_tensor(pictures) -> torch.Tensor:
     """uint8 [count, height, width, 3] -> float32 [count, 3, height, width] in [-1, 1]"""
     # contiguous, because on the CPU convolutions of channels-last pictures are two to three times slower
@@ -189,29 +207,27 @@ def train_tokenizer(pictures, budget, checkpoint, log, batch: int = 16):
     average.load_state_dict(model.state_dict())
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
     step = checkpoint.restore(model=model, average=average, optimizer=optimizer, budget=budget)
-    sums, since = torch.zeros(3), time.monotonic()
+    sums, counted, since = torch.zeros(3), 0, time.monotonic()
+
+    def loss_of(draw):
+        rows = torch.randint(len(pictures), (batch // WORKERS,), generator=draw)
+        return tokenizer_loss(model, to_tensor(pictures[rows.numpy()]), draw)
+
     while budget.share() < 1:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(budget.share(), step, 1e-3, 100, 0.6)
-        draw = torch.Generator().manual_seed(step)  # a resumed run draws what an unbroken one would
-        rows = torch.randint(len(pictures), (batch,), generator=draw)
-        image = to_tensor(pictures[rows.numpy()])
-        with torch.autocast("cpu", torch.bfloat16):
-            loss, *parts = tokenizer_loss(model, image, draw)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        sums += set_gradients(model, loss_of, step)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        step += 1
+        step, counted = step + 1, counted + 1
         rate = min(0.998, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - rate)
         budget.tick()
-        sums += torch.stack([p.detach() for p in parts])
-        if step % 50 == 0:
-            squared, absolute, kl = (sums / 50).tolist()
-            seconds, since = (time.monotonic() - since) / 50, time.monotonic()
+        if step % 100 == 0:
+            squared, absolute, kl = (sums / counted).tolist()
+            seconds = (time.monotonic() - since) / counted
             log(f"tokenizer step {step} squared {squared:.5f} absolute {absolute:.4f} kl {kl:.2f} {seconds:.2f} s/step")
-            sums.zero_()
+            sums, counted, since = torch.zeros(3), 0, time.monotonic()
         checkpoint.save_when_due(step, model=model, average=average, optimizer=optimizer, budget=budget)
     checkpoint.save(step, model=model, average=average, optimizer=optimizer, budget=budget)
     return average
