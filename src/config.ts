@@ -35,6 +35,12 @@ export const Config = Type.Object(
       description: "Engine: onnx makes pictures; null makes plain ones at once, for load tests of everything else.",
     }),
     threads: count(0, 0, 1024, "Threads inside one ONNX operator; 0 takes one for each core."),
+    redisUrl: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: "Redis to queue in. This version has no such queue yet: leave it unset.",
+      }),
+    ),
     maxBatch: count(16, 1, 4096, "Images in flight at once in one model's batch."),
     maxBatchDelayMs: count(2, 0, 10_000, "How long an idle engine waits for more images before its first step."),
     maxQueuedImages: count(512, 1, 10_000_000, "Images that may wait; above, requests are answered with 429."),
@@ -92,11 +98,6 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     if (value === undefined) continue;
     if (Value.Check(schema, value)) config[key] = value;
     else problems.push(`${variable} is ${JSON.stringify(text)}; it must be ${describeSetting(schema)}.`);
-  }
-  if (environment.REDIS_URL?.trim()) {
-    problems.push(
-      "REDIS_URL is set, but this version has no Redis queue yet: leave it unset to queue in this process.",
-    );
   }
   if (problems.length > 0) throw new ConfigError(problems);
   config.modelsDir = resolve(config.modelsDir as string);

@@ -6,6 +6,7 @@ import { findClass } from "./model/classes.js";
 import type { Manifest, ModelClass } from "./model/manifest.js";
 import type { SamplingParameters } from "./model/parameters.js";
 import type { ModelRegistry } from "./model/registry.js";
+import { checkParameters } from "./model/sampler/validate.js";
 
 /** The part of a job that follows from the request and the model. */
 export type ResolvedRequest = Pick<
@@ -33,7 +34,9 @@ export function resolveRequest(
     class: classIndex,
   };
   const numImages = request.num_images ?? 1;
-  const errors = [...checkSteps(parameters, manifest), ...checkNumImages(numImages, maxImagesPerJob)];
+  const faults = checkParameters(parameters, manifest.architecture.generator);
+  const errors: FieldError[] = faults.map(({ field, message }) => ({ pointer: `/${field}`, message }));
+  errors.push(...checkNumImages(numImages, maxImagesPerJob));
   if (errors.length > 0) throw invalid("invalid_request", errors);
   return {
     model: manifest.name,
@@ -94,12 +97,6 @@ function unknownClass(asked: number | string, manifest: Manifest, suggestions: r
 
 function listClasses(classes: readonly ModelClass[]): string {
   return classes.map(({ index, id, name }) => `${index} (${id ? `${id}, ` : ""}${name})`).join(" or ");
-}
-
-function checkSteps({ steps }: SamplingParameters, { architecture }: Manifest): FieldError[] {
-  const tokens = architecture.generator.token_count;
-  if (steps <= tokens) return [];
-  return [{ pointer: "/steps", message: `must be an integer from 1 to ${tokens}, the model's tokens, not ${steps}` }];
 }
 
 function checkNumImages(numImages: number, maxImagesPerJob: number): FieldError[] {

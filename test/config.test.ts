@@ -61,10 +61,6 @@ describe("loadConfig", () => {
   it.each(["1e3", "0x10", "1.5", "-1", "8080 ports", "NaN", "99999999999999999999"])("refuses PORT=%s", (value) => {
     expect(problemsOf({ PORT: value })).toHaveLength(1);
   });
-
-  it("says plainly that there is no Redis queue yet", () => {
-    expect(problemsOf({ REDIS_URL: "redis://localhost" })).toEqual([expect.stringMatching(/^REDIS_URL is set, but/)]);
-  });
 });
 
 describe("describeConfig", () => {

@@ -38,11 +38,19 @@ export function problemResponses(...codes: ProblemCode[]): Record<number, TSchem
     const { status, title } = PROBLEMS[code];
     lines.set(status, [...(lines.get(status) ?? []), `\`${code}\`: ${title}.`]);
   }
+  const headers = { "Retry-After": { type: "integer", description: "Seconds after which to try again." } };
   const content = { [PROBLEM_TYPE]: { schema: component("Problem") } };
   return Object.fromEntries(
-    Array.from(lines, ([status, texts]) => [status, Type.Unsafe({ description: texts.join(" "), content })]),
+    Array.from(lines, ([status, texts]) => {
+      const description = texts.join(" ");
+      const isTemporary = RETRIED.includes(status);
+      return [status, Type.Unsafe(isTemporary ? { description, headers, content } : { description, content })];
+    }),
   );
 }
+
+/** Statuses that come with `Retry-After`. */
+const RETRIED = [429, 503];
 
 /** What any request may meet. */
 const ANY_ROUTE: ProblemCode[] = ["request_timeout", "uri_too_long", "header_too_large", "internal"];

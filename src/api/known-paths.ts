@@ -19,7 +19,8 @@ export function trackPaths(app: FastifyInstance): (request: FastifyRequest) => P
     for (const [pattern, methods] of methodsByPattern) {
       if (matches(pattern, path)) for (const method of methods) allowed.add(method);
     }
-    if (allowed.size === 0) {
+    // Folders of static files know the method, but not the file.
+    if (allowed.size === 0 || allowed.has(request.method)) {
       return new Problem("not_found", "Nothing lives at this address; /docs lists what there is.");
     }
     const allow = [...allowed].sort().join(", ");

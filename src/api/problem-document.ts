@@ -24,7 +24,20 @@ export const ProblemDocument = Type.Object(
       ),
     ),
   },
-  { description: "A problem document (RFC 9457)." },
+  {
+    description: "A problem document (RFC 9457).",
+    examples: [
+      {
+        type: "urn:marimba:problem:invalid_request",
+        title: PROBLEMS.invalid_request.title,
+        status: 400,
+        detail: 'The body is not valid: seed must be an integer from 0 to 9007199254740991, not "7".',
+        code: "invalid_request",
+        instance: "urn:marimba:request:3f0f3b0e-6b0c-4a1e-9a53-6f4f0c8f2f5e",
+        errors: [{ pointer: "/seed", message: 'must be an integer from 0 to 9007199254740991, not "7"' }],
+      },
+    ],
+  },
 );
 export type ProblemDocument = Static<typeof ProblemDocument>;
 
@@ -46,12 +59,21 @@ export function problemDocument(problem: Problem, requestId: string): ProblemDoc
 /** Answers with the problem that an error stands for; what is ours to mend is logged, and told in one bland sentence. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = problemOf(error);
+  if (problem.code === "body_too_large") readRest(request, reply);
   if (problem.status >= 500 && problem !== error) request.log.error({ err: error }, "request failed");
   return reply
     .code(problem.status)
     .headers(problem.options.headers ?? {})
     .type(PROBLEM_TYPE)
     .send(problemDocument(problem, request.id));
+}
+
+/** A body up to this size is read to its end, and dropped, when it was refused. */
+const MAX_DRAINED_BYTES = 16 * 1024 * 1024;
+
+/** Closing a connection on a client that still sends resets it, and the client never reads why. */
+function readRest(request: FastifyRequest, reply: FastifyReply): void {
+  if (Number(request.headers["content-length"]) <= MAX_DRAINED_BYTES) reply.removeHeader("connection");
 }
 
 /** Fastify's own errors in our words. */

@@ -113,8 +113,7 @@ function report(error: unknown, exitCode: number): number {
 }
 
 function describe(error: unknown): string {
-  if (error instanceof ImportError) return error.message;
-  if (error instanceof CheckpointError) return `The checkpoint cannot be read: ${error.message}.`;
+  if (error instanceof ImportError || error instanceof CheckpointError) return error.message;
   if (!(error instanceof Error)) return String(error);
   const code = (error as NodeJS.ErrnoException).code;
   if (code?.startsWith("ERR_PARSE_ARGS_")) return `${error.message.split(". ")[0]}; marimba import --help says more.`;

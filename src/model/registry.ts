@@ -3,6 +3,8 @@ import { join } from "node:path";
 import type { FieldError } from "../errors.js";
 import { fieldErrors } from "../field-errors.js";
 import { Manifest, MODEL_FILES } from "./manifest.js";
+import type { SamplingParameters } from "./parameters.js";
+import { checkParameters } from "./sampler/validate.js";
 
 /** The models that this process knows, by their manifests alone. A model's folder is `MODELS_DIR/<name>`. */
 export interface ModelRegistry {
@@ -135,15 +137,16 @@ export function checkManifest(manifest: Manifest): FieldError[] {
 
 function checkSettings({ architecture, defaults, presets, default_preset }: Manifest): FieldError[] {
   const errors: FieldError[] = [];
-  const tokens = architecture.generator.token_count;
-  const checkSteps = (pointer: string, steps: number | undefined) => {
-    if (steps !== undefined && steps > tokens) {
-      errors.push({ pointer, message: `must be an integer from 1 to ${tokens}, the number of tokens, not ${steps}` });
+  const check = (pointer: string, parameters: Partial<SamplingParameters>) => {
+    for (const { field, message } of checkParameters(
+      { class: null, ...defaults, ...parameters },
+      architecture.generator,
+    )) {
+      if (field in parameters) errors.push({ pointer: `${pointer}/${field}`, message });
     }
   };
-  checkSteps("/defaults/steps", defaults.steps);
-  for (const [name, preset] of Object.entries(presets))
-    checkSteps(`/presets/${name}/parameters/steps`, preset.parameters.steps);
+  check("/defaults", defaults);
+  for (const [name, { parameters }] of Object.entries(presets)) check(`/presets/${name}/parameters`, parameters);
   if (default_preset !== undefined && !Object.hasOwn(presets, default_preset)) {
     errors.push({ pointer: "/default_preset", message: `must name one of the presets, not "${default_preset}"` });
   }

@@ -14,8 +14,6 @@ const pictureHeaders = {
   "Preference-Applied": header("The part of `Prefer` that was honoured."),
 };
 
-const job = { schema: component("Job") };
-
 export const generateSchema = {
   operationId: "generate",
   tags: ["generate"],
@@ -36,7 +34,11 @@ export const generateSchema = {
       }),
     ),
     "Idempotency-Key": Type.Optional(
-      Type.String({ description: "1 to 200 printable ASCII characters: the same key and body find the same job." }),
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        description: "Printable ASCII without spaces: the same key with the same body finds the same job.",
+      }),
     ),
   }),
   body: component("GenerateRequest"),
@@ -46,13 +48,13 @@ export const generateSchema = {
       headers: pictureHeaders,
       content: {
         "image/png": { schema: Type.Unsafe({ type: "string", format: "binary" }) },
-        "application/json": job,
+        "application/json": { schema: component("Job") },
       },
     }),
     202: Type.Unsafe<unknown>({
       description: "The job, which has not ended yet.",
       headers: { Location: header("The job's address."), "Preference-Applied": pictureHeaders["Preference-Applied"] },
-      content: { "application/json": job },
+      content: { "application/json": { schema: component("Job") } },
     }),
     ...problemResponses(
       "malformed_json",

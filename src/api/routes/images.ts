@@ -14,7 +14,7 @@ export function imageRoute(app: Api, { queue }: ApiDeps): void {
     summary: "One image of a completed job",
     params: Type.Object({
       id: Type.String({ description: "The job's id." }),
-      n: Type.String({ pattern: "^(0|[1-9][0-9]{0,8})$", description: "Which image, from 0." }),
+      n: Type.Integer({ minimum: 0, description: "Which image, from 0." }),
     }),
     response: {
       200: Type.Unsafe<unknown>({
@@ -40,11 +40,11 @@ export function imageRoute(app: Api, { queue }: ApiDeps): void {
   app.get("/jobs/:id/images/:n", { schema, attachValidation: true }, async (request, reply) => {
     const { id, n } = request.params;
     const record = await findJob(id, queue);
-    if (request.validationError || Number(n) >= record.spec.num_images) {
+    if (request.validationError || n >= record.spec.num_images) {
       throw new Problem("image_not_found", `Images of this job count from 0 to ${record.spec.num_images - 1}.`);
     }
     throwUnlessCompleted(record);
-    const image = await queue.image(id, Number(n));
+    const image = await queue.image(id, n);
     if (!image) throw new Problem("job_expired", "The job's images are kept no longer.");
     const headers = imageHeaders(image, record);
     reply.headers(headers).header("Cache-Control", "private, max-age=31536000, immutable");

@@ -44,8 +44,10 @@ export function jobRoutes(app: Api, { queue, models }: ApiDeps): void {
     },
   };
   app.delete("/jobs/:id", { schema: deleteSchema }, async (request, reply) => {
+    const { id } = request.params;
+    await findJob(id, queue);
     const reason = { code: "job_cancelled", detail: "The job was cancelled on request." };
-    const record = foundRecord(await queue.cancel(request.params.id, reason), request.params.id);
+    const record = foundRecord(await queue.cancel(id, reason), id);
     reply.header("Cache-Control", "no-store");
     return jobResource(record, models);
   });

@@ -13,7 +13,7 @@ export class CheckpointFile {
     let handle: FileHandle | undefined;
     try {
       // Before opening: opening a named pipe would wait for a writer.
-      if (!(await stat(path)).isFile()) throw new CheckpointError("is not a regular file");
+      if (!(await stat(path)).isFile()) throw new CheckpointError("it is not a regular file");
       handle = await open(path, "r");
       const { size } = await handle.stat();
       return new CheckpointFile(path, size, handle);
@@ -42,7 +42,7 @@ export class CheckpointFile {
       } catch (error) {
         throw asCheckpointError(error);
       }
-      if (bytesRead === 0) throw new CheckpointError(`ended at byte ${position + done} while it was read`);
+      if (bytesRead === 0) throw new CheckpointError(`it ended at byte ${position + done} while it was read`);
       done += bytesRead;
     }
   }
@@ -53,9 +53,7 @@ export class CheckpointFile {
 
   private checkRange(position: number, length: number): void {
     if (!Number.isSafeInteger(position) || position < 0 || length < 0 || !(position + length <= this.sizeBytes)) {
-      throw new CheckpointError(
-        `is damaged: it refers to bytes ${position} to ${position + length} but holds ${this.sizeBytes}`,
-      );
+      throw new CheckpointError(`it refers to bytes ${position} to ${position + length} but holds ${this.sizeBytes}`);
     }
   }
 }
@@ -63,8 +61,8 @@ export class CheckpointFile {
 /** File system errors become sentences; everything else passes unchanged. */
 function asCheckpointError(error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException).code;
-  if (code === "ENOENT" || code === "ENOTDIR") return new CheckpointError("does not exist");
-  if (code === "EACCES" || code === "EPERM") return new CheckpointError("may not be read: permission denied");
-  if (typeof code === "string" && /^E[A-Z]+$/.test(code)) return new CheckpointError(`cannot be read (${code})`);
+  if (code === "ENOENT" || code === "ENOTDIR") return new CheckpointError("it does not exist");
+  if (code === "EACCES" || code === "EPERM") return new CheckpointError("permission is denied");
+  if (typeof code === "string" && /^E[A-Z]+$/.test(code)) return new CheckpointError(`the file system says ${code}`);
   return error;
 }

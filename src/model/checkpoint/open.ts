@@ -1,6 +1,5 @@
-import { basename } from "node:path";
 import type { Checkpoint } from "./checkpoint.js";
-import { CheckpointError } from "./error.js";
+import { CheckpointError, inFile } from "./error.js";
 import { CheckpointFile } from "./file.js";
 import { readPytorch } from "./pytorch.js";
 import { readSafetensors } from "./safetensors.js";
@@ -17,8 +16,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     return new OpenCheckpoint(file, await readDirectory(file));
   } catch (error) {
     await file?.close();
-    if (error instanceof CheckpointError) throw new CheckpointError(`${basename(path)}: ${error.message}`);
-    throw error;
+    throw inFile(path, error);
   }
 }
 
@@ -28,16 +26,16 @@ async function readDirectory(file: CheckpointFile): Promise<TensorDirectory> {
   if (text.startsWith("PK")) return readPytorch(file);
   // safetensors: eight bytes of header length, then a JSON object.
   if (text[8] === "{") return readSafetensors(file);
-  if (start.byteLength === 0) throw new CheckpointError("is empty");
+  if (start.byteLength === 0) throw new CheckpointError("it is empty");
   if (text[0] === "\x80") {
     throw new CheckpointError(
-      "is a bare pickle, as PyTorch wrote before 1.6; load it there and save it again with torch.save, or as .safetensors",
+      "it is a bare pickle, as PyTorch wrote before 1.6; load it there and save it again with torch.save, or as .safetensors",
     );
   }
   if (text.startsWith("version https://")) {
-    throw new CheckpointError("is a Git LFS pointer, not the file itself; fetch it with git lfs pull");
+    throw new CheckpointError("it is a Git LFS pointer, not the file itself; fetch it with git lfs pull");
   }
   throw new CheckpointError(
-    "is neither a .safetensors file nor a PyTorch checkpoint (a zip as torch.save writes since 1.6)",
+    "it is neither a .safetensors file nor a PyTorch checkpoint (a zip as torch.save writes since 1.6)",
   );
 }

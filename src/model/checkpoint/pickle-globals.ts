@@ -44,27 +44,27 @@ export function findGlobal(module: string, name: string): Global {
   const full = `${module}.${name}`;
   if (CALLABLES.has(full) || STORAGES.has(full)) return new Global(full);
   throw new CheckpointError(
-    `refers to ${quote(full)}, which is not needed to hold tensors and is never called; save only the state dict`,
+    `it refers to ${quote(full)}, which is not needed to hold tensors and is never called; save only the state dict`,
   );
 }
 
 /** What calling a global makes. */
 export function callGlobal(callee: PickleValue, args: PickleValue): PickleValue {
-  if (!(args instanceof Tuple)) throw new CheckpointError("has a damaged pickle: arguments that are no tuple");
+  if (!(args instanceof Tuple)) throw new CheckpointError("it has a damaged pickle: arguments that are no tuple");
   const make = callee instanceof Global ? CALLABLES.get(callee.name) : undefined;
-  if (!make) throw new CheckpointError(`has a damaged pickle: it calls a ${kindOf(callee)}`);
+  if (!make) throw new CheckpointError(`it has a damaged pickle: it calls a ${kindOf(callee)}`);
   return make(args.items);
 }
 
 /** The persistent id of a tensor's bytes: ("storage", class, key, location, number of elements). */
 export function findStorage(id: PickleValue): StorageReference {
   if (!(id instanceof Tuple) || id.items.length !== 5 || id.items[0] !== "storage") {
-    throw new CheckpointError("has a damaged pickle: a persistent id that names no storage");
+    throw new CheckpointError("it has a damaged pickle: a persistent id that names no storage");
   }
   const [, storage, key, , elements] = id.items;
   const dtype = storage instanceof Global ? STORAGES.get(storage.name) : undefined;
   if (!dtype || typeof key !== "string" || !isSize(elements)) {
-    throw new CheckpointError("has a damaged pickle: a storage needs a class, a key and a number of elements");
+    throw new CheckpointError("it has a damaged pickle: a storage needs a class, a key and a number of elements");
   }
   return new StorageReference(dtype, key, elements);
 }
@@ -110,5 +110,5 @@ function isSize(value: PickleValue | undefined): value is number {
 }
 
 function wrongArguments(name: string): never {
-  throw new CheckpointError(`has a damaged pickle: ${name} with arguments of the wrong kind`);
+  throw new CheckpointError(`it has a damaged pickle: ${name} with arguments of the wrong kind`);
 }

@@ -49,7 +49,7 @@ export class PickleReader {
     try {
       return UTF8.decode(this.bytes.subarray(at, at + length));
     } catch {
-      throw new CheckpointError("has a damaged pickle: a string that is not UTF-8");
+      throw new CheckpointError("it has a damaged pickle: a string that is not UTF-8");
     }
   }
 
@@ -57,7 +57,7 @@ export class PickleReader {
   line(): string {
     const end = this.bytes.subarray(this.at, this.at + MAX_LINE_BYTES).indexOf(0x0a);
     if (end < 0) {
-      throw new CheckpointError("has a damaged pickle: a global whose name does not end");
+      throw new CheckpointError("it has a damaged pickle: a global whose name does not end");
     }
     const line = this.text(end);
     this.take(1);
@@ -66,7 +66,7 @@ export class PickleReader {
 
   private take(length: number): number {
     const at = this.at;
-    if (length > this.bytes.byteLength - at) throw new CheckpointError("has a pickle that is cut short");
+    if (length > this.bytes.byteLength - at) throw new CheckpointError("it has a pickle that is cut short");
     this.at += length;
     return at;
   }

@@ -48,9 +48,10 @@ class PickleMachine {
       const operation = OPERATIONS[opcode];
       if (!operation) throw refusedOpcode(opcode);
       operation(this, this.reader);
-      if (this.stack.length > MAX_STACK) throw new CheckpointError("has a pickle that needs an absurd amount of stack");
+      if (this.stack.length > MAX_STACK)
+        throw new CheckpointError("it has a pickle that needs an absurd amount of stack");
     }
-    throw new CheckpointError(`has a pickle of more than ${MAX_OPCODES} instructions`);
+    throw new CheckpointError(`it has a pickle of more than ${MAX_OPCODES} instructions`);
   }
 
   push(value: PickleValue): void {
@@ -59,14 +60,14 @@ class PickleMachine {
 
   pushContainer(value: Dict | List): void {
     if (++this.containers > MAX_CONTAINERS) {
-      throw new CheckpointError(`has a pickle with more than ${MAX_CONTAINERS} lists and dicts`);
+      throw new CheckpointError(`it has a pickle with more than ${MAX_CONTAINERS} lists and dicts`);
     }
     this.stack.push(value);
   }
 
   pop(): PickleValue {
     const floor = this.marks.at(-1) ?? 0;
-    if (this.stack.length <= floor) throw new CheckpointError("has a damaged pickle: it takes from an empty stack");
+    if (this.stack.length <= floor) throw new CheckpointError("it has a damaged pickle: it takes from an empty stack");
     return this.stack.pop()!;
   }
 
@@ -78,19 +79,21 @@ class PickleMachine {
 
   mark(): void {
     this.marks.push(this.stack.length);
-    if (this.marks.length > MAX_STACK) throw new CheckpointError("has a pickle that needs an absurd amount of stack");
+    if (this.marks.length > MAX_STACK)
+      throw new CheckpointError("it has a pickle that needs an absurd amount of stack");
   }
 
   popMark(): PickleValue[] {
     const mark = this.marks.pop();
-    if (mark === undefined) throw new CheckpointError("has a damaged pickle: a mark is missing");
+    if (mark === undefined) throw new CheckpointError("it has a damaged pickle: a mark is missing");
     return this.stack.splice(mark);
   }
 
   popTuple(length: number): void {
-    const items: PickleValue[] = [];
-    for (let i = 0; i < length; i++) items.unshift(this.pop());
-    this.push(new Tuple(items));
+    const from = this.stack.length - length;
+    if (from < (this.marks.at(-1) ?? 0))
+      throw new CheckpointError("it has a damaged pickle: it takes from an empty stack");
+    this.push(new Tuple(this.stack.splice(from)));
   }
 
   remember(index: number): void {
@@ -103,24 +106,25 @@ class PickleMachine {
 
   recall(index: number): void {
     const value = this.memo.get(index);
-    if (value === undefined) throw new CheckpointError("has a damaged pickle: it recalls what it never stored");
+    if (value === undefined) throw new CheckpointError("it has a damaged pickle: it recalls what it never stored");
     this.push(value);
   }
 
   append(values: readonly PickleValue[]): void {
     const list = this.top();
-    if (!(list instanceof List)) throw new CheckpointError(`has a damaged pickle: it appends to a ${kindOf(list)}`);
+    if (!(list instanceof List)) throw new CheckpointError(`it has a damaged pickle: it appends to a ${kindOf(list)}`);
     for (const value of values) list.items.push(value);
   }
 
   setItems(flat: readonly PickleValue[]): void {
     const dict = this.top();
-    if (!(dict instanceof Dict)) throw new CheckpointError(`has a damaged pickle: it sets items of a ${kindOf(dict)}`);
-    if (flat.length % 2 !== 0) throw new CheckpointError("has a damaged pickle: a key without a value");
+    if (!(dict instanceof Dict))
+      throw new CheckpointError(`it has a damaged pickle: it sets items of a ${kindOf(dict)}`);
+    if (flat.length % 2 !== 0) throw new CheckpointError("it has a damaged pickle: a key without a value");
     for (let i = 0; i < flat.length; i += 2) {
       const key = flat[i]!;
       if (typeof key === "string" && dict.entries.has(key)) {
-        throw new CheckpointError(`has a pickle that sets ${quote(key)} twice`);
+        throw new CheckpointError(`it has a pickle that sets ${quote(key)} twice`);
       }
       dict.entries.set(key, flat[i + 1]!);
     }
@@ -139,7 +143,7 @@ class PickleMachine {
     this.pop();
     const target = this.top();
     if (!(target instanceof Dict || target instanceof Namespace || target instanceof TensorReference)) {
-      throw new CheckpointError(`has a damaged pickle: it sets attributes of a ${kindOf(target)}`);
+      throw new CheckpointError(`it has a damaged pickle: it sets attributes of a ${kindOf(target)}`);
     }
   }
 }
@@ -197,16 +201,16 @@ function stackGlobal(machine: PickleMachine): Global {
   const name = machine.pop();
   const module = machine.pop();
   if (typeof name !== "string" || typeof module !== "string") {
-    throw new CheckpointError("has a damaged pickle: a global whose name is no string");
+    throw new CheckpointError("it has a damaged pickle: a global whose name is no string");
   }
   return findGlobal(module, name);
 }
 
 function protocol(version: number): void {
-  if (version < 2 || version > 5) throw new CheckpointError(`has a pickle of protocol ${version}; 2 to 5 are read`);
+  if (version < 2 || version > 5) throw new CheckpointError(`it has a pickle of protocol ${version}; 2 to 5 are read`);
 }
 
 function refusedOpcode(opcode: number): CheckpointError {
   const shown = `0x${opcode.toString(16).padStart(2, "0")}`;
-  return new CheckpointError(`has a pickle with the instruction ${shown}, which tensors do not need; it is not run`);
+  return new CheckpointError(`it has a pickle with the instruction ${shown}, which tensors do not need; it is not run`);
 }

@@ -21,7 +21,7 @@ export async function readPytorch(file: CheckpointFile): Promise<TensorDirectory
   await checkByteOrder(file, records.get(`${root}/byteorder`));
   const pickle = records.get(`${root}/data.pkl`)!;
   if (pickle.byteLength > MAX_PICKLE_BYTES) {
-    throw new CheckpointError(`has a pickle of ${pickle.byteLength} bytes; at most ${MAX_PICKLE_BYTES} are read`);
+    throw new CheckpointError(`it has a pickle of ${pickle.byteLength} bytes; at most ${MAX_PICKLE_BYTES} are read`);
   }
   const bytes = await file.read(pickle.offset, pickle.byteLength);
   if (pickle.crc32 !== undefined) checkCrc32("the pickle", crc32(bytes), pickle.crc32);
@@ -40,7 +40,7 @@ export async function readPytorch(file: CheckpointFile): Promise<TensorDirectory
 function findRoot(records: ReadonlyMap<string, ZipRecord>): string {
   const roots = [...records.keys()].flatMap((name) => /^([^/]+)\/data\.pkl$/.exec(name)?.[1] ?? []);
   if (roots.length !== 1) {
-    throw new CheckpointError(`is a zip with ${roots.length} records data.pkl; a PyTorch checkpoint has one`);
+    throw new CheckpointError(`it is a zip with ${roots.length} records data.pkl; a PyTorch checkpoint has one`);
   }
   return roots[0]!;
 }
@@ -49,7 +49,7 @@ async function checkByteOrder(file: CheckpointFile, record: ZipRecord | undefine
   if (!record) return; // Written before 2.1; always little-endian in practice.
   const order = (await file.read(record.offset, Math.min(record.byteLength, 16))).toString("latin1").trim();
   if (order !== "little") {
-    throw new CheckpointError(`has byte order ${quote(order)}; only little-endian checkpoints are read`);
+    throw new CheckpointError(`it has byte order ${quote(order)}; only little-endian checkpoints are read`);
   }
 }
 
@@ -57,7 +57,7 @@ async function checkByteOrder(file: CheckpointFile, record: ZipRecord | undefine
 function selectTensors(top: PickleValue): Map<string, TensorReference> {
   if (!(top instanceof Dict)) {
     throw new CheckpointError(
-      "holds no dict: a checkpoint is a state dict, or a dict with one under model_ema or model",
+      "it holds no dict: a checkpoint is a state dict, or a dict with one under model_ema or model",
     );
   }
   for (const key of STATE_DICT_KEYS) {
@@ -68,7 +68,7 @@ function selectTensors(top: PickleValue): Map<string, TensorReference> {
   const tensors = tensorsOf(top);
   if (tensors.size > 0) return tensors;
   throw new CheckpointError(
-    `holds no tensors under ${STATE_DICT_KEYS.map((key) => `"${key}"`).join(", ")} nor at its top level`,
+    `it holds no tensors under ${STATE_DICT_KEYS.map((key) => `"${key}"`).join(", ")} nor at its top level`,
   );
 }
 
@@ -76,7 +76,7 @@ function tensorsOf(dict: Dict): Map<string, TensorReference> {
   const tensors = new Map<string, TensorReference>();
   for (const [key, value] of dict.entries) {
     if (typeof key === "string" && value instanceof TensorReference) tensors.set(key, value);
-    if (tensors.size > MAX_TENSORS) throw new CheckpointError(`lists more than ${MAX_TENSORS} tensors`);
+    if (tensors.size > MAX_TENSORS) throw new CheckpointError(`it lists more than ${MAX_TENSORS} tensors`);
   }
   return tensors;
 }
@@ -92,7 +92,7 @@ function checkTensor(name: string, tensor: TensorReference, record: ZipRecord | 
   const { storage, shape, offset } = tensor;
   const { dtype } = storage;
   const size = elementBytes(dtype);
-  if (!record) throw new CheckpointError(`lacks the storage ${quote(storage.key)} of tensor ${quote(name)}`);
+  if (!record) throw new CheckpointError(`it lacks the storage ${quote(storage.key)} of tensor ${quote(name)}`);
   if (storage.elements * size !== record.byteLength) {
     throw new CheckpointError(
       `storage ${quote(storage.key)} of tensor ${quote(name)} should be ${storage.elements} elements of ${dtype} but is ${record.byteLength} bytes`,

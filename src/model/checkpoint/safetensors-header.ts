@@ -73,8 +73,8 @@ class HeaderParser {
     do {
       const key = this.string();
       // One more than tensors: the metadata.
-      if (seen.size > MAX_TENSORS) throw new CheckpointError(`lists more than ${MAX_TENSORS} tensors`);
-      if (seen.has(key)) throw new CheckpointError(`names ${quote(key)} twice in its header`);
+      if (seen.size > MAX_TENSORS) throw new CheckpointError(`it lists more than ${MAX_TENSORS} tensors`);
+      if (seen.has(key)) throw new CheckpointError(`its header names ${quote(key)} twice`);
       seen.add(key);
       this.expect(":");
       member(key);
@@ -141,7 +141,7 @@ class HeaderParser {
   }
 
   private fail(what: string): never {
-    throw new CheckpointError(`has a damaged header: ${what} at character ${this.at}`);
+    throw new CheckpointError(`it has a damaged header: ${what} at character ${this.at}`);
   }
 }
 

@@ -25,11 +25,11 @@ export async function readSafetensors(file: CheckpointFile): Promise<TensorDirec
 async function readHeaderLength(file: CheckpointFile): Promise<number> {
   const length = (await file.read(0, PREFIX_BYTES)).readBigUInt64LE(0);
   if (length > BigInt(MAX_HEADER_BYTES)) {
-    throw new CheckpointError(`announces a header of ${length} bytes; at most ${MAX_HEADER_BYTES} are read`);
+    throw new CheckpointError(`it announces a header of ${length} bytes; at most ${MAX_HEADER_BYTES} are read`);
   }
   if (PREFIX_BYTES + Number(length) > file.sizeBytes) {
     throw new CheckpointError(
-      `is cut short: its header alone should be ${length} bytes, the file holds ${file.sizeBytes}`,
+      `it is cut short: its header alone should be ${length} bytes, the file holds ${file.sizeBytes}`,
     );
   }
   return Number(length);
@@ -39,7 +39,7 @@ function decodeUtf8(bytes: Buffer): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new CheckpointError("has a damaged header: it is not UTF-8");
+    throw new CheckpointError("it has a damaged header: it is not UTF-8");
   }
 }
 
@@ -60,11 +60,11 @@ function checkTiling(entries: readonly TensorEntry[], dataOffset: number, sizeBy
   let end = dataOffset;
   for (const { name, offset, byteLength } of sorted) {
     if (offset < end) throw new CheckpointError(`tensor ${quote(name)} overlaps its neighbour`);
-    if (offset > end) throw new CheckpointError(`has ${offset - end} unused bytes before tensor ${quote(name)}`);
+    if (offset > end) throw new CheckpointError(`it has ${offset - end} unused bytes before tensor ${quote(name)}`);
     end = offset + byteLength;
   }
   if (end > sizeBytes) {
-    throw new CheckpointError(`is cut short: its tensors end at byte ${end}, the file at ${sizeBytes}`);
+    throw new CheckpointError(`it is cut short: its tensors end at byte ${end}, the file at ${sizeBytes}`);
   }
-  if (end < sizeBytes) throw new CheckpointError(`has ${sizeBytes - end} bytes after its last tensor`);
+  if (end < sizeBytes) throw new CheckpointError(`it has ${sizeBytes - end} bytes after its last tensor`);
 }

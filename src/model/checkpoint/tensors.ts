@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { Checkpoint, TensorEntry } from "./checkpoint.js";
 import { elementBytes } from "./dtype.js";
-import { CheckpointError, quote } from "./error.js";
+import { CheckpointError, inFile, quote } from "./error.js";
 import type { CheckpointFile } from "./file.js";
 import { isFloat, toFloat32 } from "./float32.js";
 
@@ -45,26 +45,34 @@ export class OpenCheckpoint implements Checkpoint {
     return this.file.sizeBytes;
   }
 
-  /** Chunks of whole elements, at most 4 MiB; each is valid until the next is asked for. Throws after the last one when the tensor is damaged. */
+  /**
+   * Chunks of whole elements, at most 4 MiB; each is valid until the next is asked for. Throws after the last one when
+   * the tensor's bytes do not have the checksum that the file states.
+   */
   async *chunks(entry: TensorEntry): AsyncGenerator<Uint8Array> {
     const expected = this.checksums.get(entry);
     let checksum = 0;
     const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, entry.byteLength));
-    for (let done = 0; done < entry.byteLength; done += buffer.byteLength) {
-      const chunk = buffer.subarray(0, Math.min(buffer.byteLength, entry.byteLength - done));
-      await this.file.readInto(chunk, entry.offset + done);
-      if (expected !== undefined) checksum = crc32(chunk, checksum);
-      yield chunk;
+    try {
+      for (let done = 0; done < entry.byteLength; done += buffer.byteLength) {
+        const chunk = buffer.subarray(0, Math.min(buffer.byteLength, entry.byteLength - done));
+        await this.file.readInto(chunk, entry.offset + done);
+        if (expected !== undefined) checksum = crc32(chunk, checksum);
+        yield chunk;
+      }
+      if (expected !== undefined) checkCrc32(`tensor ${quote(entry.name)}`, checksum, expected);
+    } catch (error) {
+      throw inFile(this.path, error);
     }
-    if (expected !== undefined) checkCrc32(`tensor ${quote(entry.name)}`, checksum, expected);
   }
 
   async readFloat32(entry: TensorEntry): Promise<Float32Array> {
     if (!isFloat(entry.dtype)) {
-      throw new CheckpointError(`tensor ${quote(entry.name)} holds ${entry.dtype}, not floating-point numbers`);
+      const what = `tensor ${quote(entry.name)} holds ${entry.dtype}, not floating-point numbers`;
+      throw inFile(this.path, new CheckpointError(what));
     }
     const size = elementBytes(entry.dtype);
-    checkWhole(entry, (entry.byteLength / size) * 4);
+    this.checkWhole(entry, (entry.byteLength / size) * 4);
     const values = new Float32Array(entry.byteLength / size);
     let done = 0;
     for await (const chunk of this.chunks(entry)) {
@@ -76,7 +84,7 @@ export class OpenCheckpoint implements Checkpoint {
   }
 
   async readBytes(entry: TensorEntry): Promise<Uint8Array> {
-    checkWhole(entry, entry.byteLength);
+    this.checkWhole(entry, entry.byteLength);
     const bytes = new Uint8Array(entry.byteLength);
     let done = 0;
     for await (const chunk of this.chunks(entry)) {
@@ -89,16 +97,16 @@ export class OpenCheckpoint implements Checkpoint {
   async close(): Promise<void> {
     await this.file.close();
   }
+
+  private checkWhole(entry: TensorEntry, bytes: number): void {
+    if (bytes <= MAX_WHOLE_BYTES) return;
+    const what = `tensor ${quote(entry.name)} is ${bytes} bytes, too large to be read whole`;
+    throw inFile(this.path, new CheckpointError(what));
+  }
 }
 
 /** PyTorch writes checksums but does not check them; a damaged download would give wrong pictures without a word. */
 export function checkCrc32(what: string, found: number, expected: number): void {
   if (found === expected) return;
   throw new CheckpointError(`${what} is damaged: its bytes do not have the checksum that the file states for them`);
-}
-
-function checkWhole(entry: TensorEntry, bytes: number): void {
-  if (bytes > MAX_WHOLE_BYTES) {
-    throw new CheckpointError(`tensor ${quote(entry.name)} is ${bytes} bytes, too large to be read whole`);
-  }
 }

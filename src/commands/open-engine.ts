@@ -1,0 +1,15 @@
+import { join } from "node:path";
+import type { Config } from "../config.js";
+import { type EngineOptions, openEngine } from "../model/engine/client.js";
+import type { Engine } from "../model/engine/engine.js";
+import { openNullEngine } from "../model/engine/null.js";
+import type { Manifest } from "../model/manifest.js";
+
+type BatchSize = Pick<EngineOptions, "maxBatch" | "maxWaiting">;
+
+/** Opens the engine that the configuration asks for. Rejects with `EngineFailure`. */
+export async function openConfiguredEngine(config: Config, manifest: Manifest, size: BatchSize): Promise<Engine> {
+  if (config.engine === "null") return openNullEngine(manifest, size.maxBatch);
+  const { maxBatchDelayMs, threads } = config;
+  return openEngine({ ...size, folder: join(config.modelsDir, manifest.name), manifest, maxBatchDelayMs, threads });
+}

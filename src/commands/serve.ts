@@ -1,0 +1,134 @@
+import { parseArgs } from "node:util";
+import type { Logger } from "pino";
+import { type Api, buildApp, type Readiness } from "../api/app.js";
+import { listen } from "../api/server.js";
+import { type Config, ConfigError, loadConfig } from "../config.js";
+import { openLogger } from "../logging.js";
+import { findClass } from "../model/classes.js";
+import type { Engine } from "../model/engine/engine.js";
+import type { Manifest } from "../model/manifest.js";
+import { loadRegistry, type ModelRegistry } from "../model/registry.js";
+import { LocalQueue } from "../queue/local/local-queue.js";
+import { startWorker } from "../worker/worker.js";
+import { openConfiguredEngine } from "./open-engine.js";
+import { shutdownSignal } from "./shutdown.js";
+
+const USAGE = `marimba serve: API and worker in one process
+
+  marimba serve
+
+Everything is set by environment variables, such as HOST, PORT, MODELS_DIR and MODELS; all of them have defaults.
+`;
+
+/** The engine's waiting room holds half a batch more than its batch, so that who leaves is replaced at the next step. */
+const TAKEN_PER_BATCH = 1.5;
+/** What connections get to send their last answers, after the last job has ended. */
+const ANSWER_MS = 2000;
+
+/** Runs `marimba serve` until a signal ends it; returns the exit code. */
+export async function runServe(argv: string[]): Promise<number> {
+  const { values } = parseArgs({ args: argv, options: { help: { type: "boolean" } } });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const config = loadConfig();
+  if (config.redisUrl !== undefined) {
+    throw new ConfigError(["REDIS_URL is set, but this version has no Redis queue yet; unset it to queue in memory."]);
+  }
+  const models = await loadRegistry(config.modelsDir, config.models);
+  await new Service(config, models, openLogger(config.logLevel)).run();
+  return 0;
+}
+
+/** One process that serves: its parts, in the order they start and the other way round. */
+class Service {
+  readonly #queue: LocalQueue;
+  readonly #engines = new Map<string, Engine>();
+  #readiness: Readiness = { ready: false, reason: "The models are being loaded." };
+
+  constructor(
+    private readonly config: Config,
+    private readonly models: ModelRegistry,
+    private readonly logger: Logger,
+  ) {
+    const { maxQueuedImages, resultTtlS, maxResultBytes } = config;
+    this.#queue = new LocalQueue({ maxQueuedImages, resultTtlMs: resultTtlS * 1000, maxResultBytes });
+  }
+
+  async run(): Promise<void> {
+    const { config, models, logger } = this;
+    exitOnUncaught(logger);
+    const stopped = shutdownSignal((signal) => logger.warn(`A second ${signal}: exiting at once.`));
+    const app = await buildApp({ config, queue: this.#queue, models, readiness: () => this.#readiness, logger });
+    try {
+      const address = await listen(app, config.host, config.port);
+      process.stdout.write(`Marimba listens on ${address} and loads ${listed(models.list())}.\n`);
+      const working = this.#startWorking(address).then(() => stopped);
+      await this.#shutDown(await Promise.race([working, stopped]));
+    } finally {
+      await this.#close(app);
+    }
+  }
+
+  async #startWorking(address: string): Promise<void> {
+    const { config, models, logger } = this;
+    if (config.engine === "null") logger.warn("ENGINE is null: every picture is the same grey one.");
+    const maxImages = Math.ceil(config.maxBatch * TAKEN_PER_BATCH);
+    for (const manifest of models.list()) {
+      const size = { maxBatch: config.maxBatch, maxWaiting: maxImages + config.maxImagesPerJob };
+      const engine = await openConfiguredEngine(config, manifest, size);
+      this.#engines.set(manifest.name, engine);
+      logger.info({ model: manifest.name }, "The model is loaded and warm.");
+    }
+    if (this.#readiness.shuttingDown) return;
+    await startWorker({ source: this.#queue, engines: this.#engines, models, maxImages, logger });
+    this.#readiness = { ready: true };
+    process.stdout.write(`Ready. A first picture:\n\n  ${curlLine(address, models.get(models.default)!)}\n\n`);
+  }
+
+  /** New work is refused from here on; what was accepted may finish within the grace. */
+  async #shutDown(signal: NodeJS.Signals): Promise<void> {
+    const { shutdownGraceS } = this.config;
+    this.#readiness = { ready: false, shuttingDown: true, reason: "The server is shutting down." };
+    const { waitingImages, runningImages } = await this.#queue.stats();
+    this.logger.info({ waitingImages, runningImages, graceS: shutdownGraceS }, `${signal}: shutting down.`);
+    await this.#queue.stop(shutdownGraceS * 1000);
+  }
+
+  async #close(app: Api): Promise<void> {
+    await this.#queue.close();
+    const cut = setTimeout(() => app.server.closeAllConnections(), ANSWER_MS);
+    await app.close();
+    clearTimeout(cut);
+    await Promise.all([...this.#engines.values()].map((engine) => engine.close(0)));
+    this.logger.info("Everything is closed.");
+  }
+}
+
+/** A state that nobody foresaw is no state to go on in: whoever supervises the process starts it afresh. */
+function exitOnUncaught(logger: Logger): void {
+  process.on("uncaughtException", (error, origin) => {
+    logger.fatal({ err: error, origin }, "An error that nobody caught; exiting.");
+    process.exit(1);
+  });
+}
+
+function listed(manifests: readonly Manifest[]): string {
+  return manifests.map(({ name }) => name).join(", ");
+}
+
+/** A command for any shell that saves a picture of the model's first class. */
+export function curlLine(address: string, manifest: Manifest): string {
+  const { name, index } = manifest.classes[0]!;
+  const isUnique = findClass(manifest, name).kind === "found";
+  const file =
+    name
+      .toLowerCase()
+      .match(/[a-z0-9]+/g)
+      ?.join("-")
+      .slice(0, 40) ?? "picture";
+  const body = JSON.stringify({ class: isUnique ? name : index }).replaceAll("'", "\\u0027");
+  const headers = "-H 'Accept: image/png' -H 'Content-Type: application/json'";
+  return `curl -sS -o ${file}.png ${headers} -d '${body}' ${address}/generate`;
+}

@@ -1,0 +1,25 @@
+import { ListenError } from "../api/server.js";
+import { ConfigError } from "../config.js";
+import { Problem } from "../errors.js";
+import { EngineFailure } from "../model/engine/engine.js";
+import { RegistryError } from "../model/registry.js";
+
+/** The command line was not understood: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+const FOR_USERS = [UsageError, ConfigError, RegistryError, EngineFailure, ListenError, Problem];
+
+/** Writes what went wrong: a sentence for what the user can mend, a stack for what only we can. Returns the exit code. */
+export function reportError(error: unknown, command: string): number {
+  const { code, message, stack } = error as NodeJS.ErrnoException;
+  if (code?.startsWith("ERR_PARSE_ARGS_")) {
+    // Only the first sentence: Node's advice on `--` confuses more than it helps.
+    const [sentence] = message.split(". ");
+    return reportError(new UsageError(`${sentence}; marimba ${command} --help says more.`), command);
+  }
+  const isForUsers = FOR_USERS.some((kind) => error instanceof kind) || /^E[A-Z]+$/.test(code ?? "");
+  process.stderr.write(`${isForUsers ? message : (stack ?? String(error))}\n`);
+  return error instanceof UsageError ? 2 : 1;
+}

@@ -1,0 +1,29 @@
+import { type Level, type Logger, pino } from "pino";
+
+/** Where lines go: `process.stderr`, or what stands in for it. */
+interface LogStream {
+  readonly isTTY?: boolean;
+  write(text: string): unknown;
+}
+
+/** Logs JSON lines; on a terminal, lines for people. */
+export function openLogger(level: Level | "silent", stream: LogStream = process.stderr): Logger {
+  const options = { level, base: null };
+  return stream.isTTY
+    ? pino(options, { write: (line: string) => stream.write(formatLine(line)) })
+    : pino(options, stream);
+}
+
+/** `12:00:01 WARN  message  job=1a2b`, then the stack of an error. */
+export function formatLine(line: string): string {
+  const { level, time, msg = "", err, ...fields } = JSON.parse(line);
+  const clock = new Date(time).toTimeString().slice(0, 8);
+  const name = pino.levels.labels[level]?.toUpperCase().padEnd(5);
+  const details = Object.entries(fields).map(([key, value]) => `  ${key}=${showField(value)}`);
+  return `${clock} ${name} ${msg}${details.join("")}\n${err?.stack ? `${err.stack}\n` : ""}`;
+}
+
+function showField(value: unknown): string {
+  if (typeof value === "number") return String(Math.round(value * 100) / 100);
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+import { reportError } from "./commands/user-error.js";
+import { VERSION } from "./config.js";
+import { nearMisses } from "./near-misses.js";
+
+type Command = (argv: string[]) => Promise<number>;
+
+/** Each command loads its own code only: `--help` is instant, and `sample` needs no HTTP. */
+const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>> = {
+  serve: {
+    summary: "answer HTTP requests: API and worker in one process",
+    load: async () => (await import("./commands/serve.js")).runServe,
+  },
+  sample: {
+    summary: "make pictures from the terminal",
+    load: async () => (await import("./commands/sample.js")).runSample,
+  },
+  import: {
+    summary: "turn a MAR checkpoint and its tokenizer into a model",
+    load: async () => (await import("./commands/import.js")).runImport,
+  },
+  parity: {
+    summary: "compare a checkpoint's numbers with recordings of the reference",
+    load: async () => (await import("./commands/parity.js")).runParity,
+  },
+};
+
+const USAGE = `Marimba ${VERSION} serves class-conditional images from MAR models.
+
+  marimba COMMAND [options]
+
+${Object.entries(COMMANDS)
+  .map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`)
+  .join("\n")}
+
+  marimba COMMAND --help says more.
+`;
+
+async function main([name, ...argv]: string[]): Promise<number> {
+  if (name === "--version") process.stdout.write(`${VERSION}\n`);
+  else if (name === "--help" || name === "-h" || name === "help") process.stdout.write(USAGE);
+  else if (name !== undefined && Object.hasOwn(COMMANDS, name)) return run(name, argv);
+  else return misused(name);
+  return 0;
+}
+
+async function run(name: string, argv: string[]): Promise<number> {
+  const command = await COMMANDS[name]!.load();
+  try {
+    return await command(argv);
+  } catch (error) {
+    return reportError(error, name);
+  }
+}
+
+function misused(name: string | undefined): number {
+  if (name === undefined) process.stderr.write(USAGE);
+  else {
+    const [meant] = nearMisses(name, Object.keys(COMMANDS));
+    const hint = meant ? `did you mean ${meant}?` : "marimba --help lists those there are.";
+    process.stderr.write(`There is no command ${JSON.stringify(name)}; ${hint}\n`);
+  }
+  return 2;
+}
+
+/** How long open handles may outlive the command: output still being written, not what was forgotten. */
+const LINGER_MS = 1000;
+
+// A reader that has seen enough (`marimba --help | head -1`) is no error.
+process.stdout.on("error", () => {});
+process.exitCode = await main(process.argv.slice(2));
+setTimeout(() => process.exit(), LINGER_MS).unref();

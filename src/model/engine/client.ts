@@ -1,0 +1,211 @@
+import type { Manifest } from "../manifest.js";
+import type { ImageRequest } from "../parameters.js";
+import { checkImageRequest } from "../sampler/validate.js";
+import { epochMs, monotonicMs } from "./clock.js";
+import {
+  type Engine,
+  EngineFailure,
+  EngineFull,
+  type EngineStats,
+  type GeneratedImage,
+  type GenerateOptions,
+  ImageCancelled,
+  ImageExpired,
+} from "./engine.js";
+import type { Ticket } from "./image.js";
+import type { FromThread } from "./protocol.js";
+import { SPANS } from "./spans.js";
+import { SupervisedThread } from "./supervisor.js";
+
+export interface EngineOptions {
+  /** The model's folder, and its manifest as read from there. */
+  readonly folder: string;
+  readonly manifest: Manifest;
+  /** Images in flight at once. */
+  readonly maxBatch: number;
+  /** How long an idle engine waits for company before an image's first step. */
+  readonly maxBatchDelayMs: number;
+  /** Images that may wait for a place in the batch; above, `generate` rejects with `EngineFull`. */
+  readonly maxWaiting: number;
+  /** Threads inside one ONNX operator; 0 lets ONNX Runtime choose. */
+  readonly threads: number;
+}
+
+/** Times that an image is run again because the thread died while it was in flight. */
+const MAX_RERUNS = 2;
+/** Starts that may fail in a row before the images that wait for the thread are given up. */
+const MAX_FAILED_STARTS = 5;
+/** What cancelled images in flight get to reach a boundary when the engine closes. */
+const CANCEL_MS = 10_000;
+
+/** Opens a model in a thread of its own and warms it up. Rejects with `EngineFailure`. */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const engine = new ThreadedEngine(options);
+  await engine.open();
+  return engine;
+}
+
+/** An image that has neither finished nor left. */
+interface Pending {
+  readonly ticket: Ticket;
+  /** Epoch milliseconds. */
+  readonly submittedAt: number;
+  readonly options: GenerateOptions;
+  started: boolean;
+  reruns: number;
+  settle(end: GeneratedImage | Error): void;
+}
+
+class ThreadedEngine implements Engine {
+  readonly model: string;
+  private readonly thread: SupervisedThread;
+  /** In the order they came. */
+  private readonly pending = new Map<number, Pending>();
+  private nextId = 0;
+  private closing: Promise<void> | undefined;
+  private outOfService: string | undefined;
+  private onEmpty = () => {};
+
+  constructor(private readonly options: EngineOptions) {
+    const { folder, manifest, maxBatch, maxBatchDelayMs, threads } = options;
+    this.model = manifest.name;
+    this.thread = new SupervisedThread(
+      { folder, architecture: manifest.architecture, maxBatch, maxBatchDelayMs, threads },
+      {
+        message: (message) => this.receive(message),
+        up: () => this.threadUp(),
+        down: (reason, failedStarts) => this.threadDown(reason, failedStarts),
+      },
+    );
+  }
+
+  open(): Promise<void> {
+    return this.thread.open();
+  }
+
+  async generate(request: ImageRequest, options: GenerateOptions = {}): Promise<GeneratedImage> {
+    this.refuse(request, options);
+    const { deadlineAt } = options;
+    const ticket: Ticket = {
+      id: this.nextId++,
+      request,
+      submittedMs: monotonicMs(),
+      ...(deadlineAt === undefined ? {} : { deadlineAt }),
+    };
+    return new Promise((resolve, reject) => {
+      const cancel = () => this.cancel(ticket.id);
+      options.signal?.addEventListener("abort", cancel, { once: true });
+      const settle = (end: GeneratedImage | Error) => {
+        options.signal?.removeEventListener("abort", cancel);
+        this.pending.delete(ticket.id);
+        if (end instanceof Error) reject(end);
+        else resolve(end);
+        if (this.pending.size === 0) this.onEmpty();
+      };
+      this.pending.set(ticket.id, { ticket, submittedAt: epochMs(), options, started: false, reruns: 0, settle });
+      this.thread.post({ kind: "generate", ticket });
+    });
+  }
+
+  stats(): EngineStats {
+    let inFlight = 0;
+    for (const image of this.pending.values()) if (image.started) inFlight++;
+    return { inFlight, waiting: this.pending.size - inFlight, maxBatch: this.options.maxBatch };
+  }
+
+  close(graceMs: number): Promise<void> {
+    this.closing ??= this.drain(graceMs);
+    return this.closing;
+  }
+
+  /** Throws where an image can't be taken in. */
+  private refuse(request: ImageRequest, options: GenerateOptions): void {
+    if (this.closing) throw new EngineFailure("The engine is closing and takes no more images.");
+    if (this.outOfService) throw new EngineFailure(this.outOfService);
+    const faults = checkImageRequest(request, this.options.manifest.architecture.generator);
+    if (faults.length > 0)
+      throw new EngineFailure(
+        `The image can't be sampled: ${faults.map((fault) => `${fault.field} ${fault.message}`).join("; ")}.`,
+      );
+    if (options.signal?.aborted) throw new ImageCancelled("The image was cancelled before it was submitted.");
+    if (options.deadlineAt !== undefined && options.deadlineAt <= Date.now())
+      throw new ImageExpired("The deadline had passed before the image was submitted.");
+    const { maxBatch, maxWaiting } = this.options;
+    if (this.pending.size >= maxBatch + maxWaiting)
+      throw new EngineFull(
+        `The engine has ${maxBatch} images in its batch and ${maxWaiting} waiting; try again later.`,
+      );
+  }
+
+  private cancel(id: number): void {
+    if (this.thread.ready) this.thread.post({ kind: "cancel", id });
+    else this.pending.get(id)?.settle(new ImageCancelled("The image was cancelled while the engine was restarting."));
+  }
+
+  private receive(message: FromThread): void {
+    if (message.kind === "started") {
+      for (const id of message.ids) {
+        const image = this.pending.get(id);
+        if (image) image.started = true;
+      }
+    } else if (message.kind === "stepped") {
+      for (const { id, step, of } of message.steps) this.pending.get(id)?.options.onStep?.(step, of);
+    } else if (message.kind === "finished") {
+      const image = this.pending.get(message.id);
+      image?.settle(this.finished(image, message));
+    } else if (message.kind === "left") {
+      const Reason = { cancelled: ImageCancelled, expired: ImageExpired, failed: EngineFailure }[message.reason];
+      this.pending.get(message.id)?.settle(new Reason(message.message));
+    }
+  }
+
+  private finished(image: Pending, message: Extract<FromThread, { kind: "finished" }>): GeneratedImage {
+    const { pixels, spans } = message;
+    const { image_width: width, image_height: height } = this.options.manifest.architecture.tokenizer;
+    const { submittedAt } = image;
+    const finishedAt = submittedAt + SPANS.reduce((sum, span) => sum + spans[span], 0);
+    return { pixels, width, height, timing: { submittedAt, finishedAt, ...spans } };
+  }
+
+  /** Results are functions of their requests, so everything that is left simply runs again. */
+  private threadUp(): void {
+    this.outOfService = undefined;
+    for (const { ticket } of this.pending.values()) this.thread.post({ kind: "generate", ticket });
+  }
+
+  private threadDown(reason: string, failedStarts: number): void {
+    if (failedStarts >= MAX_FAILED_STARTS)
+      this.outOfService = `The engine can't be started again, ${failedStarts} tries failed: ${reason}`;
+    for (const image of [...this.pending.values()]) {
+      if (image.options.signal?.aborted) image.settle(new ImageCancelled("The image was cancelled."));
+      else if (this.outOfService) image.settle(new EngineFailure(this.outOfService));
+      else if (image.started && image.reruns === MAX_RERUNS)
+        image.settle(new EngineFailure(`The engine died ${MAX_RERUNS + 1} times while it made this image: ${reason}`));
+      else if (image.started) {
+        image.started = false;
+        image.reruns++;
+      }
+    }
+  }
+
+  private async drain(graceMs: number): Promise<void> {
+    await this.empty(graceMs);
+    for (const id of [...this.pending.keys()]) this.cancel(id);
+    await this.empty(CANCEL_MS);
+    await this.thread.close();
+    for (const image of [...this.pending.values()])
+      image.settle(new ImageCancelled("The engine closed before the image was done."));
+  }
+
+  /** Resolves once nothing is pending, or after `atMostMs`. */
+  private empty(atMostMs: number): Promise<void> {
+    if (this.pending.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, atMostMs);
+      this.onEmpty = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

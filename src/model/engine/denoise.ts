@@ -1,0 +1,157 @@
+import type { GeneratorArchitecture } from "../manifest.js";
+import { COEFFICIENTS, type Runtime } from "../runtime/runtime.js";
+import type { ModelDiffusionSchedule } from "../sampler/schedules.js";
+import type { ImageInFlight } from "./image.js";
+import { type Fail, runIsolated } from "./isolation.js";
+
+/** Memory that one run's adaLN products may take (rows x steps x their width): bounds how long a run lasts, too. */
+const SLICE_BYTES = 64 * 1024 * 1024;
+/** Where rows are so many that even few steps exceed the bound, the rows are divided instead. */
+const FEWEST_STEPS = 16;
+
+/** One token being sampled. */
+interface TokenRow {
+  readonly image: ImageInFlight;
+  readonly position: number;
+  /** Index among its image's targets: its row in the image's z. */
+  readonly index: number;
+}
+
+/**
+ * The diffusion part of a step: from z and noise to sampled tokens. Rows that share a diffusion schedule run together,
+ * guided rows first; the loop is cut into slices of steps (x in, x out), each one run.
+ */
+export class Denoiser {
+  readonly #rowStepLimit: number;
+  readonly #scratch = new Scratch();
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly model: GeneratorArchitecture,
+  ) {
+    const { depth, width } = model.head;
+    const bytesPerRowStep = 4 * (3 * depth + 2) * width;
+    this.#rowStepLimit = Math.max(1, Math.floor(SLICE_BYTES / bytesPerRowStep));
+  }
+
+  /** Samples every image's targets; `pause` is called between runs. */
+  async run(images: readonly ImageInFlight[], pause: () => Promise<void>, fail: Fail<ImageInFlight>): Promise<void> {
+    const groups = new Map<string, ImageInFlight[]>();
+    for (const image of images) {
+      const group = groups.get(image.diffusionKey);
+      if (group) group.push(image);
+      else groups.set(image.diffusionKey, [image]);
+    }
+    for (const group of groups.values()) {
+      const live = group.filter((image) => !image.gone);
+      if (live.length > 0) await runIsolated(live, (some) => this.#sample(some, pause), fail);
+    }
+    for (const image of images)
+      if (!image.gone && !image.sampledFinite())
+        fail(
+          image,
+          `The latents stopped being finite numbers in step ${image.step + 1} of ${image.parameters.steps}; a lower max_timestep or guidance_scale, or more diffusion_steps, usually helps.`,
+        );
+  }
+
+  async #sample(images: readonly ImageInFlight[], pause: () => Promise<void>): Promise<void> {
+    const guidedFirst = [...images].sort((a, b) => Number(b.guided) - Number(a.guided));
+    const rows: TokenRow[] = [];
+    for (const image of guidedFirst)
+      image.targets.forEach((position, index) => {
+        rows.push({ image, position, index });
+      });
+    const schedule = images[0]!.diffusion;
+    const widest = guidedFirst[0]!.guided ? 2 : 1;
+    const steps = Math.min(FEWEST_STEPS, schedule.steps);
+    const rowLimit = Math.max(1, Math.floor(this.#rowStepLimit / (steps * widest)));
+    const parts = Math.ceil(rows.length / rowLimit);
+    const size = Math.ceil(rows.length / parts);
+    for (let start = 0; start < rows.length; start += size)
+      await this.#denoise(rows.slice(start, start + size), schedule, pause);
+  }
+
+  /** The whole diffusion loop of some rows, slice by slice. */
+  async #denoise(rows: readonly TokenRow[], schedule: ModelDiffusionSchedule, pause: () => Promise<void>) {
+    const C = this.model.token_channels;
+    const F = this.model.head.frequency_channels;
+    const guidedRows = rows.filter((row) => row.image.guided).length;
+    const condition = this.#condition(rows, guidedRows);
+    let x: Float32Array = this.#scratch.floats("x", rows.length * C);
+    rows.forEach((row, i) => {
+      row.image.noise.fill(x, i * C, C, row.image.step, row.position, 0);
+    });
+    const slices = Math.ceil((schedule.steps * (rows.length + guidedRows)) / this.#rowStepLimit);
+    const size = Math.ceil(schedule.steps / Math.min(slices, schedule.steps));
+    for (let start = 0; start < schedule.steps; start += size) {
+      if (rows.every((row) => row.image.gone)) return;
+      const end = Math.min(start + size, schedule.steps);
+      const result = await this.runtime.denoise({
+        ...condition,
+        rows: rows.length,
+        guidedRows,
+        steps: end - start,
+        x,
+        noise: this.#noise(rows, start, end, schedule.steps),
+        frequencies: schedule.frequencies.subarray(start * F, end * F),
+        coefficients: schedule.coefficients.subarray(start * COEFFICIENTS.length, end * COEFFICIENTS.length),
+      });
+      x = result.x;
+      await pause();
+    }
+    rows.forEach((row, i) => {
+      row.image.setToken(row.position, x, i * C);
+    });
+  }
+
+  /** What the head is conditioned on, row by row. */
+  #condition(rows: readonly TokenRow[], guidedRows: number) {
+    const D = this.model.decoder.width;
+    const z = this.#scratch.floats("z", rows.length * D); // [N, D]
+    const zUnconditional = this.#scratch.floats("zUnconditional", guidedRows * D); // [M, D]
+    const guidance = this.#scratch.floats("guidance", guidedRows);
+    const temperature = this.#scratch.floats("temperature", rows.length);
+    for (let i = 0; i < rows.length; i++) {
+      const { image, index } = rows[i]!;
+      for (let d = 0; d < D; d++) z[i * D + d] = image.z[index * D + d]!;
+      temperature[i] = image.parameters.temperature;
+      if (i >= guidedRows) continue;
+      for (let d = 0; d < D; d++) zUnconditional[i * D + d] = image.zUnconditional[index * D + d]!;
+      guidance[i] = image.guidance;
+    }
+    return { z, zUnconditional, guidance, temperature };
+  }
+
+  /** Raw noise of diffusion steps [start, end); the last step of all adds none. -> [end - start, N, C] */
+  #noise(rows: readonly TokenRow[], start: number, end: number, steps: number): Float32Array {
+    const C = this.model.token_channels;
+    const noise = this.#scratch.floats("noise", (end - start) * rows.length * C);
+    for (let k = start; k < end; k++) {
+      const plane = (k - start) * rows.length * C;
+      if (k === steps - 1) {
+        noise.fill(0, plane);
+        continue;
+      }
+      for (let i = 0; i < rows.length; i++) {
+        const { image, position } = rows[i]!;
+        image.noise.fill(noise, plane + i * C, C, image.step, position, k + 1);
+      }
+    }
+    return noise;
+  }
+}
+
+/** Buffers that are kept from run to run and grow when a run needs more. */
+class Scratch {
+  readonly #buffers = new Map<string, Float32Array>();
+
+  /** A view of `length` numbers with whatever an earlier run left in it. */
+  floats(name: string, length: number): Float32Array {
+    let buffer = this.#buffers.get(name);
+    if (!buffer || buffer.length < length) {
+      buffer = new Float32Array(length);
+      this.#buffers.set(name, buffer);
+    }
+    return buffer.subarray(0, length);
+  }
+}

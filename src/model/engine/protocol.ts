@@ -1,0 +1,34 @@
+import type { Architecture } from "../manifest.js";
+import type { BatchLimits, LeaveReason } from "./batch.js";
+import type { Ticket } from "./image.js";
+import type { MeasuredSpans } from "./spans.js";
+
+/** What an engine's thread is started with. */
+export interface ThreadData extends BatchLimits {
+  /** The model's folder. */
+  readonly folder: string;
+  readonly architecture: Architecture;
+  /** Threads inside one ONNX operator; 0 lets ONNX Runtime choose. */
+  readonly threads: number;
+}
+
+/** From the handle to the thread. */
+export type ToThread =
+  | { readonly kind: "generate"; readonly ticket: Ticket }
+  | { readonly kind: "cancel"; readonly id: number }
+  /** Ends the thread after the run under way; images that are still there are dropped. */
+  | { readonly kind: "close" };
+
+/** From the thread to the handle. */
+export type FromThread =
+  /** The runtime is open and warm. */
+  | { readonly kind: "ready" }
+  /** The runtime can't be opened or a warm-up run failed: a sentence. The thread ends. */
+  | { readonly kind: "unusable"; readonly message: string }
+  | { readonly kind: "started"; readonly ids: readonly number[] }
+  | {
+      readonly kind: "stepped";
+      readonly steps: readonly { readonly id: number; readonly step: number; readonly of: number }[];
+    }
+  | { readonly kind: "finished"; readonly id: number; readonly pixels: Uint8Array; readonly spans: MeasuredSpans }
+  | { readonly kind: "left"; readonly id: number; readonly reason: LeaveReason; readonly message: string };

@@ -1,0 +1,112 @@
+import { Worker } from "node:worker_threads";
+import { EngineFailure } from "./engine.js";
+import type { FromThread, ThreadData, ToThread } from "./protocol.js";
+
+/** Worker threads can't load TypeScript: a handle that runs from its source uses the built thread. */
+const THREAD_FILE = new URL(
+  import.meta.url.endsWith(".ts") ? "../../../dist/model/engine/thread.js" : "./thread.js",
+  import.meta.url,
+);
+
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 10_000;
+/**
+ * A closing thread gets this long to end by itself. Ending it from outside is the last resort: in the middle of a run
+ * that aborts the whole process.
+ */
+const CLOSE_MS = 30_000;
+
+export interface ThreadListener {
+  message(message: FromThread): void;
+  /** The thread is ready again after it had died. */
+  up(): void;
+  /** The thread died; another one is being started. `failedStarts` in a row ended before they were ready. */
+  down(reason: string, failedStarts: number): void;
+}
+
+/** One engine thread that is started again, ever more slowly, when it dies. */
+export class SupervisedThread {
+  private worker: Worker | undefined;
+  private isReady = false;
+  private isClosing = false;
+  private failedStarts = 0;
+  private retry: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly data: ThreadData,
+    private readonly listener: ThreadListener,
+  ) {}
+
+  get ready(): boolean {
+    return this.isReady;
+  }
+
+  /** Resolves once the first thread is warm; rejects with `EngineFailure` if it can't be used. */
+  async open(): Promise<void> {
+    const trouble = await this.start();
+    if (trouble !== undefined) {
+      this.isClosing = true;
+      throw new EngineFailure(trouble);
+    }
+  }
+
+  /** Ignored while no thread is ready. */
+  post(message: ToThread): void {
+    if (this.isReady) this.worker?.postMessage(message);
+  }
+
+  async close(): Promise<void> {
+    this.isClosing = true;
+    clearTimeout(this.retry);
+    const { worker } = this;
+    if (!worker) return;
+    const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+    worker.postMessage({ kind: "close" } satisfies ToThread);
+    const timer = setTimeout(() => void worker.terminate(), CLOSE_MS);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  /** Resolves with nothing once the thread is ready, or with why it ended before. */
+  private start(): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      const worker = new Worker(THREAD_FILE, { workerData: this.data, name: "marimba-engine" });
+      this.worker = worker;
+      let reason: string | undefined;
+      worker.on("message", (message: FromThread) => {
+        if (message.kind === "unusable") reason = message.message;
+        else if (message.kind === "ready") {
+          this.isReady = true;
+          this.failedStarts = 0;
+          resolve(undefined);
+        } else this.listener.message(message);
+      });
+      worker.on("error", (error) => {
+        reason = `The engine's thread threw: ${error instanceof Error ? error.message : String(error)}`;
+      });
+      worker.on("exit", (code) => {
+        reason ??= `The engine's thread ended with code ${code}.`;
+        const wasReady = this.isReady;
+        this.isReady = false;
+        this.worker = undefined;
+        resolve(reason);
+        if (wasReady) this.died(reason);
+      });
+    });
+  }
+
+  private died(reason: string): void {
+    if (this.isClosing) return;
+    this.listener.down(reason, this.failedStarts);
+    const waitMs = Math.min(FIRST_RETRY_MS * 2 ** this.failedStarts, LAST_RETRY_MS);
+    this.retry = setTimeout(() => void this.startAgain(), waitMs);
+  }
+
+  private async startAgain(): Promise<void> {
+    const trouble = await this.start();
+    if (this.isClosing) return;
+    if (trouble === undefined) return this.listener.up();
+    this.failedStarts++;
+    this.died(trouble);
+  }
+}

@@ -1,0 +1,71 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { parentPort, workerData } from "node:worker_threads";
+import { openRuntime } from "../runtime/onnx.js";
+import type { Runtime } from "../runtime/runtime.js";
+import { ContinuousBatch } from "./batch.js";
+import type { FromThread, ThreadData, ToThread } from "./protocol.js";
+import { warmUp } from "./warm-up.js";
+
+/** Entry of an engine's thread: opens one model, then steps its batch for as long as there are images. */
+
+const port = parentPort!;
+const post = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+
+async function main(data: ThreadData): Promise<void> {
+  let runtime: Runtime;
+  try {
+    runtime = await openRuntime(data.folder, { threads: data.threads });
+    await warmUp(runtime, data.architecture, data.maxBatch);
+  } catch (error) {
+    post({ kind: "unusable", message: error instanceof Error ? error.message : String(error) });
+    port.close();
+    return;
+  }
+  const batch = new ContinuousBatch(runtime, data.architecture, data, events, () => nextTurn(undefined));
+  const inbox = listen(batch);
+  post({ kind: "ready" });
+  while (!inbox.closed) {
+    const idleMs = batch.idleMs();
+    if (idleMs > 0) await inbox.message(idleMs);
+    else {
+      await batch.step();
+      await nextTurn();
+    }
+  }
+  port.close();
+  await runtime.close();
+}
+
+const events = {
+  started: (ids: readonly number[]) => post({ kind: "started", ids }),
+  stepped: (steps: Extract<FromThread, { kind: "stepped" }>["steps"]) => post({ kind: "stepped", steps }),
+  finished: (id: number, pixels: Uint8Array, spans: Extract<FromThread, { kind: "finished" }>["spans"]) =>
+    post({ kind: "finished", id, pixels, spans }, [pixels.buffer as ArrayBuffer]),
+  left: (id: number, reason: Extract<FromThread, { kind: "left" }>["reason"], message: string) =>
+    post({ kind: "left", id, reason, message }),
+};
+
+/** Applies messages as they come, which is only between runs; `message` waits for the next one while idle. */
+function listen(batch: ContinuousBatch) {
+  let wake = () => {};
+  const inbox = {
+    closed: false,
+    message: (atMostMs: number): Promise<void> =>
+      new Promise((resolve) => {
+        const timer = Number.isFinite(atMostMs) ? setTimeout(resolve, atMostMs) : undefined;
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      }),
+  };
+  port.on("message", (message: ToThread) => {
+    if (message.kind === "generate") batch.submit(message.ticket);
+    else if (message.kind === "cancel") batch.cancel(message.id);
+    else inbox.closed = true;
+    wake();
+  });
+  return inbox;
+}
+
+await main(workerData as ThreadData);

@@ -1,0 +1,25 @@
+import type { Timing } from "../job.js";
+import type { EngineTiming } from "../model/engine/engine.js";
+
+/**
+ * One image's timing from its three neighbouring clocks: accepted, taken in by the engine, pixels ready, stored (epoch
+ * milliseconds). The total is measured from end to end; the six spans lie side by side between the same readings.
+ */
+export function imageTiming(acceptedAt: number, engine: EngineTiming, storedAt: number): Timing {
+  return {
+    queue_ms: span(acceptedAt, engine.submittedAt),
+    batch_wait_ms: engine.batchWaitMs,
+    transformer_ms: engine.transformerMs,
+    diffusion_ms: engine.diffusionMs,
+    decode_ms: engine.decodeMs,
+    encode_ms: span(engine.finishedAt, storedAt),
+    total_ms: span(acceptedAt, storedAt),
+    batch_size: engine.batchSize,
+    ms_per_image: engine.msPerImage,
+  };
+}
+
+/** Clocks of two machines may differ by a little, and a time is never negative. */
+function span(from: number, to: number): number {
+  return Math.max(0, to - from);
+}

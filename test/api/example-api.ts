@@ -1,0 +1,83 @@
+import pino from "pino";
+import { type ApiDeps, buildApp } from "../../src/api/app.js";
+import { DEFAULT_LIMITS, type HttpLimits } from "../../src/api/limits.js";
+import { listen } from "../../src/api/server.js";
+import { loadConfig } from "../../src/config.js";
+import type { JobSpec, StoredImage } from "../../src/job.js";
+import type { ModelRegistry } from "../../src/model/registry.js";
+import { LocalQueue } from "../../src/queue/local/local-queue.js";
+import type { JobContext, JobHandler } from "../../src/queue/queue.js";
+import { exampleManifest } from "../model/example-manifest.js";
+import { exampleImages } from "../queue/example-job.js";
+
+/** A job that the test's worker holds; it ends when the test says so. */
+export interface HeldJob {
+  readonly spec: JobSpec;
+  readonly context: JobContext;
+  complete(images?: readonly StoredImage[]): void;
+  fail(error: unknown): void;
+}
+
+export interface ExampleApiOptions {
+  readonly environment?: Record<string, string>;
+  readonly limits?: Partial<HttpLimits>;
+  /** What the worker does; by default it completes each job at once. */
+  readonly handler?: JobHandler;
+  readonly deps?: Partial<ApiDeps>;
+  readonly maxImages?: number;
+}
+
+export const completeAtOnce: JobHandler = async (spec) => exampleImages(spec);
+
+export function exampleModels(): ModelRegistry {
+  const manifests = [
+    { ...exampleManifest(), default_preset: "fast" },
+    { ...exampleManifest("other"), classes: manyClasses(), presets: {} },
+  ];
+  return {
+    default: "demo",
+    list: () => manifests,
+    get: (name) => manifests.find((manifest) => manifest.name === name),
+  };
+}
+
+function manyClasses() {
+  return Array.from({ length: 1500 }, (_, index) => ({ index, name: `thing ${index}` }));
+}
+
+/** The whole HTTP side over the real local queue; only the worker's engine is the test's. */
+export async function exampleApi(options: ExampleApiOptions = {}) {
+  const config = loadConfig({ PORT: "0", LOG_LEVEL: "silent", ...options.environment });
+  const queue = new LocalQueue({
+    maxQueuedImages: config.maxQueuedImages,
+    resultTtlMs: config.resultTtlS * 1000,
+    maxResultBytes: config.maxResultBytes,
+  });
+  await queue.start(["demo", "other"], options.maxImages ?? 16, options.handler ?? completeAtOnce);
+  const deps: ApiDeps = {
+    config,
+    queue,
+    models: exampleModels(),
+    readiness: () => ({ ready: true }),
+    logger: pino({ level: config.logLevel }),
+    ...options.deps,
+  };
+  const app = await buildApp(deps, { ...DEFAULT_LIMITS, ...options.limits });
+  const close = async () => {
+    await queue.close();
+    await app.close();
+  };
+  const post = (body: unknown, headers: Record<string, string> = {}) =>
+    app.inject({ method: "POST", url: "/generate", headers, payload: body as object });
+  return { app, queue, post, close, listen: () => listen(app, config.host, config.port) };
+}
+
+/** A worker whose jobs wait for the test. */
+export function holdingHandler() {
+  const held: HeldJob[] = [];
+  const handler: JobHandler = (spec, context) =>
+    new Promise((resolve, reject) => {
+      held.push({ spec, context, complete: (images) => resolve(images ?? exampleImages(spec)), fail: reject });
+    });
+  return { held, handler };
+}

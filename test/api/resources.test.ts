@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Readiness } from "../../src/api/app.js";
+import { exampleApi } from "./example-api.js";
+
+let api: Awaited<ReturnType<typeof exampleApi>>;
+let readiness: Readiness = { ready: true };
+beforeAll(async () => {
+  api = await exampleApi({ deps: { readiness: () => readiness } });
+});
+afterAll(() => api.close());
+
+const get = (url: string, headers = {}) => api.app.inject({ url, headers });
+
+describe("models", () => {
+  it("lists what can be asked for, and nothing of the insides", async () => {
+    const { default: defaultModel, models } = (await get("/models")).json();
+    expect(defaultModel).toBe("demo");
+    expect(models.map(({ id }: { id: string }) => id)).toEqual(["demo", "other"]);
+    expect(models[0]).toMatchObject({ image_width: 128, token_count: 16, class_count: 4, default_preset: "fast" });
+    expect(models[0].defaults).toMatchObject({ steps: 8, max_timestep: 950 });
+    expect(models[0]).not.toHaveProperty("architecture");
+    expect((await get("/models/demo")).json()).toEqual(models[0]);
+  });
+
+  it("lists classes, all or those that match, those that begin so first", async () => {
+    const names = async (query: string) =>
+      (await get(`/models/demo/classes${query}`)).json().classes.map(({ name }: { name: string }) => name);
+    expect(await names("")).toEqual(["star", "heart", "crane, heron", "crane, hoist"]);
+    expect(await names("?query=H")).toEqual(["heart", "crane, heron", "crane, hoist"]);
+    expect(await names("?query=n00000001")).toEqual(["star"]);
+    expect(await names("?query=1")).toEqual(["heart"]);
+    expect(await names("?query=xyz")).toEqual([]);
+  });
+
+  it("bounds a list of classes and tells how many there are", async () => {
+    const { total, classes } = (await get("/models/other/classes?query=thing&limit=7")).json();
+    expect([total, classes.length]).toEqual([1500, 7]);
+    expect((await get("/models/other/classes")).json().classes).toHaveLength(1000);
+  });
+
+  it.each([
+    "limit=0",
+    "limit=1001",
+    "limit=1.5",
+    "limit=07",
+    "limit=",
+    "limit=1&limit=2",
+    "max=3",
+    `query=${"x".repeat(201)}`,
+  ])("refuses ?%s", async (query) => {
+    const response = await get(`/models/demo/classes?${query}`);
+    expect(response.statusCode).toBe(400);
+    expect(response.json().errors).toHaveLength(1);
+  });
+
+  it("names the models that there are", async () => {
+    for (const path of ["/models/dem", "/models/dem/classes", "/models/..%2fdemo"]) {
+      const response = await get(path);
+      expect(response.json()).toMatchObject({
+        status: 404,
+        code: "unknown_model",
+        detail: expect.stringContaining("demo"),
+      });
+    }
+  });
+});
+
+describe("health", () => {
+  it("is live always and ready when it is", async () => {
+    const both = async () => [await get("/health/live"), await get("/health/ready")];
+    expect((await both()).map(({ statusCode }) => statusCode)).toEqual([200, 200]);
+    readiness = { ready: false, reason: "demo is warming up." };
+    const [live, warming] = await both();
+    expect(live!.statusCode).toBe(200);
+    expect(warming!.json()).toMatchObject({ status: 503, code: "no_worker", detail: "demo is warming up." });
+    expect(warming!.headers["retry-after"]).toBe("5");
+    readiness = { ready: true, shuttingDown: true };
+    expect((await both())[1]!.json()).toMatchObject({ status: 503, code: "shutting_down" });
+    readiness = { ready: true };
+  });
+});
+
+describe("pages", () => {
+  it("serves the playground with a policy that allows its own files only", async () => {
+    const page = await get("/");
+    expect(page.statusCode).toBe(200);
+    expect(page.headers["content-type"]).toBe("text/html; charset=utf-8");
+    expect(page.headers["content-security-policy"]).toContain("default-src 'none'");
+    expect(page.headers["content-security-policy"]).not.toContain("unsafe");
+    const links = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link]) => link!);
+    expect(links.length).toBeGreaterThan(3);
+    for (const link of links) {
+      expect(link).toMatch(/^\/[^/]?/);
+      expect((await get(link)).statusCode).toBe(200);
+    }
+    expect(page.body).not.toMatch(/<style|style="|<script>|onclick/);
+  });
+
+  it("lets browsers keep the files", async () => {
+    const { headers } = await get("/playground/page.js");
+    expect(headers["cache-control"]).toBe("no-cache");
+    expect((await get("/playground/page.js", { "if-none-match": headers.etag })).statusCode).toBe(304);
+  });
+
+  it("shows the documentation without a request elsewhere", async () => {
+    const page = await get("/docs/");
+    expect(page.statusCode).toBe(200);
+    expect(page.headers["content-security-policy"]).not.toContain("https:");
+    expect((await get("/docs/json")).json()).toEqual((await get("/openapi.json")).json());
+    expect((await get("/docs")).statusCode).toBeLessThan(400);
+  });
+});

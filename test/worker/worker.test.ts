@@ -1,0 +1,151 @@
+import { Writable } from "node:stream";
+import { pino } from "pino";
+import sharp from "sharp";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { JobRecord, JobSpec } from "../../src/job.js";
+import type { ModelRegistry } from "../../src/model/registry.js";
+import { LocalQueue } from "../../src/queue/local/local-queue.js";
+import { encodePicture } from "../../src/worker/picture.js";
+import { startWorker } from "../../src/worker/worker.js";
+import { exampleManifest } from "../model/example-manifest.js";
+import { exampleJob } from "../queue/example-job.js";
+import { readPngText } from "./png-chunks.js";
+import { TestEngine, testPixels } from "./test-engine.js";
+
+const manifest = exampleManifest();
+const models: ModelRegistry = { default: "demo", list: () => [manifest], get: () => manifest };
+
+let queue: LocalQueue;
+const logged: string[] = [];
+afterEach(async () => {
+  await queue.close();
+  logged.length = 0;
+});
+
+async function start(engine: TestEngine): Promise<void> {
+  queue = new LocalQueue({ maxQueuedImages: 100, resultTtlMs: 60_000, maxResultBytes: 1e9 });
+  const log = new Writable({
+    write: (line, _encoding, done) => {
+      logged.push(String(line));
+      done();
+    },
+  });
+  const logger = pino({}, log);
+  await startWorker({ source: queue, engines: new Map([["demo", engine]]), models, maxImages: 50, logger });
+}
+
+async function submit(fields: Partial<JobSpec>): Promise<JobSpec> {
+  const spec = exampleJob(fields);
+  expect((await queue.submit(spec)).kind).toBe("accepted");
+  return spec;
+}
+
+async function finish({ id }: JobSpec): Promise<JobRecord> {
+  return (await queue.wait(id, 10_000))!;
+}
+
+describe("the worker", () => {
+  it("stores every image of a job as the PNG of its own pixels", async () => {
+    await start(new TestEngine());
+    const spec = await submit({ num_images: 3, seed: 5 });
+    const record = await finish(spec);
+    expect(record.state).toBe("completed");
+    for (const imageIndex of [0, 1, 2]) {
+      const image = (await queue.image(spec.id, imageIndex))!;
+      const request = { parameters: spec.parameters, seed: 5, imageIndex };
+      expect(image).toMatchObject({ contentType: "image/png", width: 4, height: 2 });
+      const pixels = new Uint8Array(await sharp(image.bytes).raw().toBuffer());
+      expect(pixels).toEqual(testPixels(request));
+      const alone = await encodePicture({ pixels: testPixels(request), width: 4, height: 2 }, request, manifest);
+      expect(Buffer.from(image.bytes).equals(alone)).toBe(true);
+    }
+  });
+
+  it("writes model, seed and every resolved parameter into the PNG, and nothing that varies", async () => {
+    await start(new TestEngine());
+    const spec = await submit({
+      num_images: 2,
+      parameters: { ...exampleJob().parameters, class: 2, temperature: 0.95 },
+    });
+    await finish(spec);
+    expect(readPngText((await queue.image(spec.id, 1))!.bytes)).toEqual({
+      Software: "Marimba",
+      model: "demo",
+      model_hash: "a".repeat(64),
+      class: "2",
+      class_name: "crane, heron",
+      seed: "7",
+      image_index: "1",
+      steps: "8",
+      guidance_scale: "2",
+      guidance_schedule: "linear",
+      temperature: "0.95",
+      diffusion_steps: "25",
+      max_timestep: "950",
+      order: "random",
+    });
+    const unconditional = await submit({ parameters: { ...spec.parameters, class: null } });
+    await finish(unconditional);
+    expect(readPngText((await queue.image(unconditional.id, 0))!.bytes)).toMatchObject({
+      class: "null",
+      class_name: "none",
+    });
+  });
+
+  it("reports the steps of the image that is furthest behind", async () => {
+    await start(new TestEngine(undefined, ({ imageIndex }) => 1 + imageIndex * 6));
+    const spec = await submit({ num_images: 3 });
+    const steps: number[] = [];
+    queue.subscribe(spec.id, ({ progress, state }) => {
+      if (state === "running" && progress) steps.push(progress.step);
+    });
+    await finish(spec);
+    expect(steps).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it("fails a job with its image's error, cancels the siblings, and leaves other jobs alone", async () => {
+    const engine = new TestEngine(({ seed, imageIndex }) => seed === 13 && imageIndex === 1);
+    await start(engine);
+    const [good, bad] = [await submit({ num_images: 2 }), await submit({ num_images: 3, seed: 13 })];
+    const record = await finish(bad);
+    expect(record).toMatchObject({ state: "failed", error: { code: "generation_failed" }, images: [] });
+    expect(record.error!.detail).toMatch(/^Image 1 could not be made/);
+    expect(record.error!.detail).not.toMatch(/onnx/);
+    expect(logged.join("")).toMatch(/NaN in \/tmp\/x.onnx/);
+    expect(logged.join("")).toContain(bad.id);
+    expect((await finish(good)).state).toBe("completed");
+    const ends = engine.seen.filter(({ image }) => image.seed === 13).map(({ end }) => end);
+    expect(ends).toEqual(["cancelled", "failed", "cancelled"]);
+    expect(logged).toHaveLength(1);
+  });
+
+  it("takes a cancelled job's images out of the engine", async () => {
+    const engine = new TestEngine(undefined, () => 20);
+    await start(engine);
+    const spec = await submit({ num_images: 4 });
+    await vi.waitFor(() => expect(engine.inFlight).toBe(4));
+    await queue.cancel(spec.id, { code: "job_cancelled", detail: "asked" });
+    await vi.waitFor(async () => expect((await queue.stats()).runningImages).toBe(0));
+    expect(engine.seen.map(({ end }) => end)).toEqual(Array(4).fill("cancelled"));
+    expect((await finish(spec)).state).toBe("cancelled");
+    expect(logged).toEqual([]);
+  });
+
+  it("fails a job whose deadline passes while it runs", async () => {
+    await start(new TestEngine(undefined, () => 20));
+    const record = await finish(await submit({ num_images: 2, deadline_at: Date.now() + 50 }));
+    expect(record).toMatchObject({ state: "failed", error: { code: "deadline_exceeded" } });
+  });
+
+  it("measures spans that lie side by side between acceptance and the stored PNG", async () => {
+    await start(new TestEngine());
+    const record = await finish(await submit({ num_images: 2, accepted_at: Date.now() - 40 }));
+    for (const { timing } of record.images) {
+      const { queue_ms, batch_wait_ms, transformer_ms, diffusion_ms, decode_ms, encode_ms, total_ms } = timing;
+      const sum = queue_ms + batch_wait_ms + transformer_ms + diffusion_ms + decode_ms + encode_ms;
+      expect(sum / total_ms).toBeCloseTo(1, 2);
+      expect(queue_ms).toBeGreaterThan(30);
+      for (const ms of Object.values(timing)) expect(ms).toBeGreaterThan(0);
+    }
+  });
+});
