@@ -4,7 +4,7 @@ const DENOISE = "model/graph/denoise.ts";
 const DIFFUSION = "model/sampler/diffusion.ts";
 const FREQUENCIES = "model/sampler/frequencies.ts";
 
-const FRACTION = 'const fraction = mul(b.node("Add", [net.variance, b.float(1)]), b.float(0.5));';
+const SLOPE = 'const slope = op("Mul", op("Sub", k("maxLogVariance"), k("minLogVariance")), g.float(0.25));';
 const DIFFERENCE = 'b.node("Sub", [epsConditional, gather(b, eps, rows.unconditional)])';
 
 /** The diffusion head: its network, guidance, the ancestral step and the tables they take. */
@@ -19,29 +19,29 @@ export const HEAD_MISTAKES: readonly Mistake[] = [
   {
     name: "fixed-small-variance",
     file: DENOISE,
-    find: FRACTION,
-    replace: "const fraction = b.float(0);",
+    find: SLOPE,
+    replace: 'const slope = op("Mul", k("maxLogVariance"), g.float(0));',
     why: "variance is learned between two bounds, not the lower one",
   },
   {
     name: "fixed-large-variance",
     file: DENOISE,
-    find: FRACTION,
-    replace: "const fraction = b.float(1);",
+    find: 'b.node("Add", [mul(net.variance, "logSigmaSlope"), at.logSigmaBase as Value])',
+    replace: 'b.node("Add", [at.logSigmaSlope as Value, at.logSigmaBase as Value])',
     why: "variance is learned between two bounds, not the upper one",
   },
   {
     name: "variance-fraction-not-mapped",
     file: DENOISE,
-    find: FRACTION,
-    replace: "const fraction = net.variance;",
+    find: 'op("Add", op("Mul", k("minLogVariance"), g.float(0.5)), slope)',
+    replace: 'op("Mul", k("minLogVariance"), g.float(0.5))',
     why: "the network gives the fraction in [-1, 1]",
   },
   {
     name: "variance-taken-for-sigma",
     file: DENOISE,
-    find: 'b.node("Exp", [mul(logVariance, b.float(0.5))])',
-    replace: 'b.node("Exp", [logVariance])',
+    find: 'mul(sigma, "noise")]',
+    replace: 'b.node("Mul", [sigma, mul(sigma, "noise")])]',
     why: "noise is multiplied by the standard deviation",
   },
   {
@@ -138,12 +138,12 @@ export const HEAD_MISTAKES: readonly Mistake[] = [
     why: "each block's branch is gated",
   },
   {
-    name: "x0-clipped",
+    name: "latents-clipped",
     file: DENOISE,
-    find: 'const x0 = b.node("Sub", [mul(x, k("sqrtRecipAlphaBar")), mul(net.eps, k("sqrtRecipAlphaBarMinusOne"))]);',
+    find: 'const mean = b.node("Sub", [mul(x, "meanX"), mul(net.eps, "meanEps")]);',
     replace:
-      'const x0 = b.node("Clip", [b.node("Sub", [mul(x, k("sqrtRecipAlphaBar")), mul(net.eps, k("sqrtRecipAlphaBarMinusOne"))]), b.float(-1), b.float(1)]);',
-    why: "latents are not pictures: x_0 is not clipped to [-1, 1]",
+      'const mean = b.node("Clip", [b.node("Sub", [mul(x, "meanX"), mul(net.eps, "meanEps")]), b.float(-1), b.float(1)]);',
+    why: "latents are not pictures: nothing is clipped to [-1, 1]",
   },
   {
     name: "noise-at-the-last-step",
