@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { reportError } from "./commands/user-error.js";
 import { VERSION } from "./config.js";
 import { nearMisses } from "./near-misses.js";
 
@@ -18,6 +19,10 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "turn a MAR checkpoint and its tokenizer into a model",
     load: async () => (await import("./commands/import.js")).runImport,
   },
+  parity: {
+    summary: "compare a checkpoint's numbers with recordings of the reference",
+    load: async () => (await import("./commands/parity.js")).runParity,
+  },
 };
 
 const USAGE = `Marimba ${VERSION} serves class-conditional images from MAR models.
@@ -34,9 +39,18 @@ ${Object.entries(COMMANDS)
 async function main([name, ...argv]: string[]): Promise<number> {
   if (name === "--version") process.stdout.write(`${VERSION}\n`);
   else if (name === "--help" || name === "-h" || name === "help") process.stdout.write(USAGE);
-  else if (name !== undefined && Object.hasOwn(COMMANDS, name)) return (await COMMANDS[name]!.load())(argv);
+  else if (name !== undefined && Object.hasOwn(COMMANDS, name)) return run(name, argv);
   else return misused(name);
   return 0;
+}
+
+async function run(name: string, argv: string[]): Promise<number> {
+  const command = await COMMANDS[name]!.load();
+  try {
+    return await command(argv);
+  } catch (error) {
+    return reportError(error, name);
+  }
 }
 
 function misused(name: string | undefined): number {

@@ -56,12 +56,13 @@ export type JobResource = Static<typeof JobResource>;
 
 export function jobResource(record: JobRecord, models: ModelRegistry): JobResource {
   const { spec } = record;
+  const { class: classIndex, ...parameters } = spec.parameters;
   const timing = jobTiming(record);
   return {
     id: spec.id,
     state: record.state,
     model: spec.model,
-    parameters: { ...spec.parameters, class_name: className(record, models) },
+    parameters: { class: classIndex, class_name: className(record, models), ...parameters },
     seed: spec.seed,
     num_images: spec.num_images,
     created_at: isoTime(spec.accepted_at),
@@ -104,7 +105,9 @@ export function imagePath(id: string, index: number): string {
 /** The problem that a job which ended without pictures stands for, where the status may say it all. */
 export function jobProblem(record: JobRecord): Problem {
   const { code, detail } = record.error ?? { code: "generation_failed", detail: "The job ended without pictures." };
-  return new Problem(Object.hasOwn(PROBLEMS, code) ? (code as ProblemCode) : "generation_failed", detail);
+  const known = Object.hasOwn(PROBLEMS, code) ? (code as ProblemCode) : "generation_failed";
+  const isTemporary = PROBLEMS[known].status === 503;
+  return new Problem(known, detail, isTemporary ? { headers: { "Retry-After": "10" } } : {});
 }
 
 function className({ spec }: JobRecord, models: ModelRegistry): string | null {

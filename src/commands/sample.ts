@@ -11,12 +11,11 @@ import { composeSheet } from "../worker/sheet.js";
 import { openConfiguredEngine } from "./open-engine.js";
 import { type Grid, readSampleOptions, SAMPLE_USAGE, type SampleOptions } from "./sample-options.js";
 import { showSampleProgress } from "./sample-progress.js";
-import { reportError } from "./user-error.js";
 
 /** A sheet of 32 x 32; the pixels of all images are held until they are written. */
 const MAX_IMAGES = 1024;
 
-/** Runs `marimba sample` with what follows the command's name; returns the exit code: 0, 1 (failed), 2 (misused), 130. */
+/** Runs `marimba sample` with what follows the command's name; returns the exit code: 0, or 130 when interrupted. */
 export async function runSample(argv: string[]): Promise<number> {
   const abort = new AbortController();
   const onInterrupt = () => abort.abort();
@@ -27,7 +26,8 @@ export async function runSample(argv: string[]): Promise<number> {
     else process.stdout.write(SAMPLE_USAGE);
     return 0;
   } catch (error) {
-    return abort.signal.aborted ? 130 : reportError(error, "sample");
+    if (abort.signal.aborted) return 130;
+    throw error;
   } finally {
     process.off("SIGINT", onInterrupt);
   }

@@ -12,7 +12,6 @@ import { LocalQueue } from "../queue/local/local-queue.js";
 import { startWorker } from "../worker/worker.js";
 import { openConfiguredEngine } from "./open-engine.js";
 import { shutdownSignal } from "./shutdown.js";
-import { reportError } from "./user-error.js";
 
 const USAGE = `marimba serve: API and worker in one process
 
@@ -28,23 +27,18 @@ const ANSWER_MS = 2000;
 
 /** Runs `marimba serve` until a signal ends it; returns the exit code. */
 export async function runServe(argv: string[]): Promise<number> {
-  try {
-    const { values } = parseArgs({ args: argv, options: { help: { type: "boolean" } } });
-    if (values.help) {
-      process.stdout.write(USAGE);
-      return 0;
-    }
-    const config = loadConfig();
-    if (config.redisUrl !== undefined) {
-      throw new ConfigError([
-        "REDIS_URL is set, but this version has no Redis queue yet; unset it to queue in memory.",
-      ]);
-    }
-    const models = await loadRegistry(config.modelsDir, config.models);
-    return await new Service(config, models, openLogger(config.logLevel)).run();
-  } catch (error) {
-    return reportError(error, "serve");
+  const { values } = parseArgs({ args: argv, options: { help: { type: "boolean" } } });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return 0;
   }
+  const config = loadConfig();
+  if (config.redisUrl !== undefined) {
+    throw new ConfigError(["REDIS_URL is set, but this version has no Redis queue yet; unset it to queue in memory."]);
+  }
+  const models = await loadRegistry(config.modelsDir, config.models);
+  await new Service(config, models, openLogger(config.logLevel)).run();
+  return 0;
 }
 
 /** One process that serves: its parts, in the order they start and the other way round. */
@@ -62,7 +56,7 @@ class Service {
     this.#queue = new LocalQueue({ maxQueuedImages, resultTtlMs: resultTtlS * 1000, maxResultBytes });
   }
 
-  async run(): Promise<number> {
+  async run(): Promise<void> {
     const { config, models, logger } = this;
     exitOnUncaught(logger);
     const stopped = shutdownSignal((signal) => logger.warn(`A second ${signal}: exiting at once.`));
@@ -70,15 +64,14 @@ class Service {
     try {
       const address = await listen(app, config.host, config.port);
       process.stdout.write(`Marimba listens on ${address} and loads ${listed(models.list())}.\n`);
-      const outcome = await Promise.race([this.#startWorking(address), stopped]);
-      await this.#shutDown(outcome ?? (await stopped));
-      return 0;
+      const working = this.#startWorking(address).then(() => stopped);
+      await this.#shutDown(await Promise.race([working, stopped]));
     } finally {
       await this.#close(app);
     }
   }
 
-  async #startWorking(address: string): Promise<undefined> {
+  async #startWorking(address: string): Promise<void> {
     const { config, models, logger } = this;
     if (config.engine === "null") logger.warn("ENGINE is null: every picture is the same grey one.");
     const maxImages = Math.ceil(config.maxBatch * TAKEN_PER_BATCH);

@@ -90,6 +90,7 @@ describe("POST /generate with Accept: image/png", () => {
     expect(await failing(new JobFailure({ code: "deadline_exceeded", detail: "Late." }))).toMatchObject({
       status: 504,
     });
+    expect(await failing(new JobFailure({ code: "shutting_down", detail: "Bye." }))).toMatchObject({ status: 503 });
     const unforeseen = await failing(new Error("secret /path"));
     expect(unforeseen).toMatchObject({ status: 500, code: "internal" });
     expect(JSON.stringify(unforeseen)).not.toContain("secret");
@@ -173,6 +174,19 @@ describe("Idempotency-Key", () => {
     const first = (await post({ class: 0, steps: 4 }, key)).json();
     const second = (await post({ steps: 4, class: 0 }, key)).json();
     expect(second).toMatchObject({ id: first.id, seed: first.seed });
+  });
+
+  it("gives the same picture again, without making it again", async () => {
+    const { handler, held } = holdingHandler();
+    const { post } = await open({ handler });
+    const answers = [1, 2].map(() => post({ class: 0 }, { ...key, ...PNG }));
+    await vi.waitFor(() => expect(held).toHaveLength(1));
+    held[0]!.complete();
+    const [first, second] = await Promise.all(answers);
+    const third = await post({ class: 0 }, { ...key, ...PNG });
+    expect(second!.rawPayload).toEqual(first!.rawPayload);
+    expect(third.headers["marimba-job"]).toBe(first!.headers["marimba-job"]);
+    expect(held).toHaveLength(1);
   });
 
   it("is a conflict with another body", async () => {

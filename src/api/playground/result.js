@@ -19,6 +19,8 @@ byId("copy").hidden = !navigator.clipboard;
 export function clearResult() {
   byId("problem").hidden = true;
   byId("status").textContent = "Asking …";
+  // On a narrow screen it stands below the form.
+  byId("frame").scrollIntoView({ block: "nearest" });
 }
 
 export function showProblem(error) {
@@ -54,7 +56,6 @@ export function showResult(job, asked) {
   picture.classList.toggle("small", image.width < SMALL_PIXELS);
   picture.hidden = false;
   byId("placeholder").hidden = true;
-  byId("frame").classList.remove("empty");
   byId("progress").hidden = true;
   byId("status").textContent =
     `${job.parameters.class_name ?? "no class"} · seed ${job.seed} · ${milliseconds(job.timing.total_ms)}`;
@@ -100,7 +101,8 @@ function milliseconds(ms) {
 function curlLine({ parameters, seed }, asked) {
   const body = { ...asked, class: parameters.class_name ?? null, seed };
   const file = `${(parameters.class_name ?? "none").replace(/[^a-z0-9]+/gi, "-")}-${seed}.png`;
-  const quoted = JSON.stringify(body).replaceAll("'", "'\\''");
+  // Escaped for JSON, so that no shell sees a quote.
+  const quoted = JSON.stringify(body).replaceAll("'", "\\u0027");
   return [
     `curl ${location.origin}/generate`,
     "-H 'Accept: image/png'",

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import swaggerUi from "@fastify/swagger-ui";
 import Type from "typebox";
 import type { Api } from "../app.js";
@@ -19,11 +20,17 @@ export async function docsRoutes(app: Api): Promise<void> {
     },
   };
   app.get("/openapi.json", { schema }, () => app.swagger());
+  const icon = await readFile(new URL("../playground/icon.svg", import.meta.url));
   await app.register(swaggerUi, {
     routePrefix: "/docs",
     // Swagger UI writes style attributes; everything else it needs is its own files.
     staticCSP: PAGE_CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
-    uiConfig: { url: "/openapi.json", deepLinking: true, validatorUrl: null, displayRequestDuration: true },
+    logo: { type: "image/svg+xml", content: icon, href: "/" },
+    theme: {
+      title: "Marimba: API",
+      favicon: [{ filename: "icon.svg", rel: "icon", type: "image/svg+xml", sizes: "any", content: icon }],
+    },
+    uiConfig: { deepLinking: true, validatorUrl: null, displayRequestDuration: true },
     logLevel: "warn",
   });
 }

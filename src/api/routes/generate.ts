@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from "fastify";
 import { Problem } from "../../errors.js";
 import { type GenerateRequest, isFinal, type JobRecord, type JobSpec } from "../../job.js";
 import type { Idempotency } from "../../queue/queue.js";
@@ -23,7 +23,7 @@ export function generateRoute(app: Api, deps: ApiDeps): void {
     const accepted = await accept(request.body, wanted, idempotency, deps);
     const wait = waitFor(wanted, request, deps.config.syncTimeoutS);
     const record = await waitUntilFinal(accepted, wait.waitMs, hangUp, deps);
-    if (hangUp.aborted && !idempotency) await cancelAbandoned(record, deps);
+    if (hangUp.aborted && !idempotency) await cancelAbandoned(record, request.log, deps);
     if (wait.applied) reply.header("Preference-Applied", wait.applied);
     if (wanted === "image/png" && isFinal(record.state)) return sendPicture(record, reply, deps);
     return sendJob(record, request.body, reply, deps);
@@ -60,7 +60,7 @@ async function accept(
     case "full":
       throw new Problem("queue_full", "The queue is full; try again later.", retryAfter(result.retryAfterS));
     case "no_worker":
-      throw new Problem("no_worker", `No worker serves ${spec.model} now; try again soon.`, retryAfter(5));
+      throw new Problem("no_worker", readiness().reason ?? `No worker serves ${spec.model} now.`, retryAfter(5));
   }
 }
 
@@ -101,8 +101,9 @@ async function waitUntilFinal(
 }
 
 /** Nobody knows the job's id when its client hangs up before the answer, unless an idempotency key leads back to it. */
-async function cancelAbandoned({ spec, state }: JobRecord, { queue }: ApiDeps): Promise<void> {
+async function cancelAbandoned({ spec, state }: JobRecord, log: FastifyBaseLogger, { queue }: ApiDeps): Promise<void> {
   if (isFinal(state)) return;
+  log.info({ job: spec.id }, "the client hung up: cancelling its job");
   await queue.cancel(spec.id, { code: "job_cancelled", detail: "The client hung up before the answer." });
 }
 

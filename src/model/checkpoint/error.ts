@@ -8,10 +8,7 @@ export class CheckpointError extends Error {
 /** Names come from hostile files: show them short, on one line, with nothing that a terminal would obey. */
 export function quote(text: string): string {
   const shown = text.length > 120 ? `${text.slice(0, 117)}...` : text;
-  return JSON.stringify(shown).replace(
-    /[\u007f-\uffff]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return JSON.stringify(shown.replace(/[^\x20-\x7e]/g, "?"));
 }
 
 /** Says in which file the error was found; errors of other kinds pass unchanged. */

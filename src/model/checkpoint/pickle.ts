@@ -90,9 +90,10 @@ class PickleMachine {
   }
 
   popTuple(length: number): void {
-    const items: PickleValue[] = [];
-    for (let i = 0; i < length; i++) items.unshift(this.pop());
-    this.push(new Tuple(items));
+    const from = this.stack.length - length;
+    if (from < (this.marks.at(-1) ?? 0))
+      throw new CheckpointError("it has a damaged pickle: it takes from an empty stack");
+    this.push(new Tuple(this.stack.splice(from)));
   }
 
   remember(index: number): void {

@@ -15,8 +15,7 @@ export interface ZipRecord {
 /** The largest published training checkpoints have some three thousand records. */
 const MAX_RECORDS = 65_536;
 const MAX_NAME_BYTES = 1024;
-const LOCAL_HEADER_BYTES = 30;
-/** Directory entries are read one by one; a window saves most of the reads. */
+/** Headers are read in pieces of some tens of bytes; a window saves most of the reads. */
 const WINDOW_BYTES = 8192;
 
 /**
@@ -29,6 +28,8 @@ export async function readZipDirectory(file: CheckpointFile): Promise<ReadonlyMa
     zip = await fromRandomAccessReaderPromise(new WindowReader(file), file.sizeBytes, {
       autoClose: false,
       strictFileNames: true,
+      // Judged below, after what explains a difference.
+      validateEntrySizes: false,
     });
     return await readRecords(zip);
   } catch (error) {
@@ -44,12 +45,17 @@ async function readRecords(zip: ZipFile): Promise<ReadonlyMap<string, ZipRecord>
   if (zip.entryCount > MAX_RECORDS) {
     throw new CheckpointError(`it lists ${zip.entryCount} records; at most ${MAX_RECORDS} are read`);
   }
+  // First the whole directory, then the records' own headers: each pass reads from front to back.
+  const entries = new Map<string, Entry>();
+  for await (const entry of zip.eachEntry()) {
+    checkEntry(entry);
+    const name = entry.fileName;
+    if (entries.has(name)) throw new CheckpointError(`it holds two records named ${quote(name)}`);
+    entries.set(name, entry);
+  }
   const records = new Map<string, ZipRecord>();
   const spans: Span[] = [];
-  for await (const entry of zip.eachEntry()) {
-    const name = entry.fileName;
-    checkEntry(entry);
-    if (records.has(name)) throw new CheckpointError(`it holds two records named ${quote(name)}`);
+  for (const [name, entry] of entries) {
     const header = await zip.readLocalFileHeaderPromise(entry);
     // PyTorch itself reads by the local header: two names for one record mean that two readers see two files.
     if (!header.fileName.equals(entry.fileNameRaw)) {
@@ -71,6 +77,7 @@ function checkEntry(entry: Entry): void {
       `record ${quote(name)} is compressed; PyTorch stores its records as they are: save the checkpoint with torch.save`,
     );
   }
+  if (entry.compressedSize !== entry.uncompressedSize) throw new CheckpointError(`record ${quote(name)} has two sizes`);
   if (entry.fileNameLength > MAX_NAME_BYTES) throw new CheckpointError("it holds a record with an absurdly long name");
   for (const character of name) {
     if (character < " ") throw new CheckpointError(`record ${quote(name)} has control characters in its name`);
@@ -129,8 +136,6 @@ class WindowReader extends RandomAccessReader {
     if (inWindow >= 0 && inWindow + length <= this.window.byteLength) {
       return this.window.subarray(inWindow, inWindow + length);
     }
-    // A local header is read once, alone: no window for it.
-    if (length <= LOCAL_HEADER_BYTES || length > WINDOW_BYTES) return this.file.read(position, length);
     const available = Math.min(WINDOW_BYTES, this.file.sizeBytes - position);
     const window = await this.file.read(position, Math.max(length, available));
     this.window = window;

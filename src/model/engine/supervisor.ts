@@ -10,8 +10,11 @@ const THREAD_FILE = new URL(
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
-/** A run can't be interrupted, so a closing thread gets this long to end by itself. */
-const CLOSE_MS = 10_000;
+/**
+ * A closing thread gets this long to end by itself. Ending it from outside is the last resort: in the middle of a run
+ * that aborts the whole process.
+ */
+const CLOSE_MS = 30_000;
 
 export interface ThreadListener {
   message(message: FromThread): void;

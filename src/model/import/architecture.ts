@@ -1,6 +1,7 @@
+import { quote } from "../checkpoint/error.js";
 import type { Architecture } from "../manifest.js";
 import { ImportError } from "./error.js";
-import { type GeneratorSizes, generatorTable, readGeneratorSizes } from "./generator.js";
+import { type GeneratorSizes, generatorTable, readGeneratorSizes, type StackSizes } from "./generator.js";
 import { checkClaims, readStated, type StatedArchitecture } from "./stated.js";
 import { checkTensors, listed, type Tensors, type TensorTable } from "./tensor-table.js";
 import {
@@ -44,8 +45,10 @@ export async function deriveArchitecture(
   const stated = await readStated(arch, [sizes.encoder.width, sizes.decoder.width]);
   const architecture = combine(sizes, levels, stated);
   checkClaims(stated, architecture);
+  checkHeads(stated.label, architecture);
   const unknown = unknownTokenizerTensors(tokenizerNames, tokenizer);
-  const warnings = unknown.length > 0 ? [`The tokenizer has tensors that are not used: ${listed(unknown)}.`] : [];
+  const warnings =
+    unknown.length > 0 ? [`The tokenizer has tensors that are not used: ${listed(unknown.map(quote))}.`] : [];
   return { architecture, generatorTable: table, tokenizerTable: tokenizerNames, warnings };
 }
 
@@ -70,8 +73,8 @@ function combine(sizes: GeneratorSizes, levels: TokenizerSizes, stated: StatedAr
       patch_size: patch,
       buffer_size: sizes.bufferSize,
       class_count: sizes.classCount,
-      encoder: stackOf("encoder", sizes, stated.encoderHeads, stated.label),
-      decoder: stackOf("decoder", sizes, stated.decoderHeads, stated.label),
+      encoder: stackOf(sizes.encoder, stated.encoderHeads),
+      decoder: stackOf(sizes.decoder, stated.decoderHeads),
       head: sizes.head,
       norm_eps: stated.normEps,
       train_timesteps: 1000,
@@ -91,12 +94,17 @@ function combine(sizes: GeneratorSizes, levels: TokenizerSizes, stated: StatedAr
   };
 }
 
-function stackOf(name: "encoder" | "decoder", sizes: GeneratorSizes, heads: number, label: string) {
-  const { width, depth, mlpWidth } = sizes[name];
-  if (width % heads !== 0) {
-    throw new ImportError(`${label} gives the ${name} ${heads} heads, which do not divide its width of ${width}.`);
-  }
+function stackOf({ width, depth, mlpWidth }: StackSizes, heads: number) {
   return { width, depth, heads, mlp_width: mlpWidth };
+}
+
+function checkHeads(label: string, { generator }: Architecture): void {
+  for (const name of ["encoder", "decoder"] as const) {
+    const { width, heads } = generator[name];
+    if (width % heads !== 0) {
+      throw new ImportError(`${label} gives the ${name} ${heads} heads, which do not divide its width of ${width}.`);
+    }
+  }
 }
 
 function wholeRoot(value: number, otherwise: string): number {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { lstat, mkdir, open, rename, rm, rmdir, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { ImportError } from "./error.js";
 
 /** Room for a file system's own bookkeeping. */
@@ -26,11 +26,17 @@ export async function stageModel(
     await sync(modelsDir);
   } catch (error) {
     await rm(staging, { recursive: true, force: true });
-    // A folder that was made for this model alone; one with other things in it stays.
-    if (madeDir !== undefined) await rmdir(modelsDir).catch(() => {});
+    if (madeDir !== undefined) await removeEmpty(modelsDir, madeDir);
     throw error;
   }
   return join(modelsDir, name);
+}
+
+/** Removes the folders that were made for this model alone, from the innermost out; one with other things in it stays. */
+async function removeEmpty(innermost: string, outermost: string): Promise<void> {
+  for (let folder = resolve(innermost); folder.startsWith(resolve(outermost)); folder = dirname(folder)) {
+    await rmdir(folder).catch(() => {});
+  }
 }
 
 /** Throws when `modelsDir` has something of that name and it may not be replaced. */

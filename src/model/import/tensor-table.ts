@@ -65,18 +65,19 @@ export function checkTensors(
   tensors: Tensors,
   surplus: readonly string[] = [],
 ): void {
-  const wrong: string[] = [];
+  const missing: string[] = [];
+  const misshapen: string[] = [];
   for (const [name, shape] of expected) {
     const entry = tensors.get(name);
-    if (!entry) wrong.push(`${name} is missing (expected ${shown(shape)})`);
+    if (!entry) missing.push(`${name} is missing (expected ${shown(shape)})`);
     else if (!sameShape(shape, entry.shape)) {
-      wrong.push(`${name} has the shape ${shown(entry.shape)} (expected ${shown(shape)})`);
-    } else if (!isFloat(entry.dtype)) wrong.push(`${name} holds ${entry.dtype} (expected floating-point numbers)`);
+      misshapen.push(`${name} has the shape ${shown(entry.shape)} (expected ${shown(shape)})`);
+    } else if (!isFloat(entry.dtype)) misshapen.push(`${name} holds ${entry.dtype} (expected floating-point numbers)`);
   }
-  for (const name of surplus)
-    wrong.push(`${quote(name)} ${shown(tensors.get(name)!.shape)} is not part of the network`);
-  if (wrong.length === 0) return;
-  throw new ImportError(`The ${network}'s tensors do not fit: ${listed(wrong)}.`);
+  const extra = surplus.map((name) => `${quote(name)} ${shown(tensors.get(name)!.shape)} is not part of the network`);
+  // Each kind by itself: many of one must not hide the others.
+  const wrong = [missing, misshapen, extra].filter((kind) => kind.length > 0).map(listed);
+  if (wrong.length > 0) throw new ImportError(`The ${network}'s tensors do not fit: ${wrong.join("; ")}.`);
 }
 
 /** Items joined for a sentence, the first few by name and the others counted. */

@@ -29,27 +29,46 @@ type Kind = "generator" | "tokenizer" | "stages" | "run" | "encode";
 /** Opens every file of the directory. Throws for one that is neither a checkpoint nor a recording. */
 export async function openReferenceFolder(folder: string): Promise<ReferenceFolder> {
   const names = (await readdir(folder)).sort();
+  const opened: Checkpoint[] = [];
+  const close = async () => {
+    for (const file of opened) await file.close();
+  };
   const found: Record<Kind, Checkpoint[]> = { generator: [], tokenizer: [], stages: [], run: [], encode: [] };
-  for (const name of names) {
-    const path = join(folder, name);
-    if (!(await stat(path)).isFile() || !/\.(safetensors|pth|pt|ckpt|bin)$/i.test(name)) continue;
-    const file = await openCheckpoint(path);
-    found[kindOf(file)].push(file);
+  try {
+    for (const path of await checkpointFiles(folder, names)) {
+      const file = await openCheckpoint(path);
+      opened.push(file);
+      found[kindOf(file)].push(file);
+    }
+  } catch (error) {
+    await close();
+    throw error;
   }
-  const pytorchFirst = (a: Checkpoint, b: Checkpoint) =>
-    Number(a.container > b.container) - Number(a.container < b.container);
-  const paths = (files: Checkpoint[]) => files.sort(pytorchFirst).map((file) => file.path);
   return {
     config: names.includes(CONFIG) ? join(folder, CONFIG) : undefined,
-    generators: paths(found.generator),
-    tokenizers: paths(found.tokenizer),
+    generators: pathsOf(found.generator),
+    tokenizers: pathsOf(found.tokenizer),
     stages: found.stages,
     runs: found.run,
-    encodes: paths(found.encode),
-    close: async () => {
-      for (const files of Object.values(found)) for (const file of files) await file.close();
-    },
+    encodes: pathsOf(found.encode),
+    close,
   };
+}
+
+async function checkpointFiles(folder: string, names: readonly string[]): Promise<string[]> {
+  const paths = [];
+  for (const name of names) {
+    const path = join(folder, name);
+    if (/\.(safetensors|pth|pt|ckpt|bin)$/i.test(name) && (await stat(path)).isFile()) paths.push(path);
+  }
+  return paths;
+}
+
+/** PyTorch's files before safetensors, each by name. */
+function pathsOf(files: readonly Checkpoint[]): string[] {
+  const pytorchFirst = (a: Checkpoint, b: Checkpoint) =>
+    Number(a.container !== "pytorch") - Number(b.container !== "pytorch");
+  return files.toSorted(pytorchFirst).map((file) => file.path);
 }
 
 function kindOf(file: Checkpoint): Kind {

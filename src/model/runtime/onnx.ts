@@ -42,7 +42,9 @@ async function openSession(folder: string, file: string, options: RuntimeOptions
     graphOptimizationLevel: "all",
     enableCpuMemArena: true,
     enableMemPattern: true,
-    logSeverityLevel: 3,
+    logSeverityLevel: 4, // Every error is thrown as well.
+    // Idle threads of one session would spin against the busy ones of another (onnxruntime_session_options_config_keys.h).
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
     ...(options.threads > 0 ? { intraOpNumThreads: options.threads } : {}),
   };
   return InferenceSession.create(path, sessionOptions).catch((error: unknown) => {

@@ -1,0 +1,131 @@
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { runImport } from "../../src/commands/import.js";
+import { readManifest } from "../../src/model/registry.js";
+import {
+  SMALL_CONFIG,
+  smallGenerator,
+  smallTokenizer,
+  temporaryPath,
+  useTemporaryFolder,
+  writeJson,
+  writeRamps,
+} from "../model/import/models.js";
+
+useTemporaryFolder();
+
+let files: string[];
+beforeAll(async () => {
+  const generator = await writeRamps("generator.safetensors", smallGenerator());
+  const tokenizer = await writeRamps("tokenizer.safetensors", smallTokenizer());
+  const arch = await writeJson("config.json", SMALL_CONFIG);
+  files = ["--generator", generator, "--tokenizer", tokenizer, "--arch", arch];
+});
+
+let out = "";
+let err = "";
+beforeEach(() => {
+  out = "";
+  err = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    out += text;
+    return true;
+  });
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    err += text;
+    return true;
+  });
+});
+afterEach(() => vi.restoreAllMocks());
+
+test("imports, says what came of it, and shows plain lines where there is no terminal", async () => {
+  const modelsDir = temporaryPath("models");
+  const classes = await writeJson("classes.json", ["a", "b", "c", "d", { name: "e", id: "n5" }]);
+  const defaults = await writeJson("defaults.json", { defaults: { max_timestep: 940 } });
+  const extra = ["--models-dir", modelsDir, "--classes", classes, "--defaults", defaults, "--precision", "fp32"];
+  expect(await runImport(["--name", "small", ...files, ...extra])).toBe(0);
+  expect(out).toBe(`Imported small into ${join(modelsDir, "small")}: 5 classes, 16 tokens, 32x32 pixels.\n`);
+  expect(err).toMatch(/^(\d+ % of \d+ MB, (hashing|writing)\n)+$/);
+  expect(err).toContain("100 % of");
+  const manifest = await readManifest(modelsDir, "small");
+  expect(manifest.classes[4]).toEqual({ index: 4, name: "e", id: "n5" });
+  expect(manifest.defaults.max_timestep).toBe(940);
+  expect(await runImport(["--name", "small", ...files, "--models-dir", modelsDir])).toBe(1);
+  expect(err).toContain("exists already; choose another --name or replace it with --force.\n");
+  expect(await runImport(["--name", "small", ...files, "--models-dir", modelsDir, "--force"])).toBe(0);
+});
+
+test("--help", async () => {
+  expect(await runImport(["--help"])).toBe(0);
+  for (const flag of [
+    "--name",
+    "--generator",
+    "--tokenizer",
+    "--arch",
+    "--precision",
+    "--classes",
+    "--defaults",
+    "--force",
+  ]) {
+    expect(out).toContain(flag);
+  }
+});
+
+test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s stops it and leaves nothing behind", async (signal) => {
+  const modelsDir = temporaryPath(`stopped-${signal}`);
+  const before = process.listeners(signal);
+  const running = runImport(["--name", "stopped", ...files, "--models-dir", modelsDir]);
+  await vi.waitUntil(() => process.listenerCount(signal) > before.length);
+  // The signal itself would reach the test runner too.
+  for (const listener of process.listeners(signal)) if (!before.includes(listener)) listener(signal);
+  expect(await running).toBe(130);
+  expect(err).toContain("The import was cancelled; nothing was written.\n");
+  expect(process.listeners(signal)).toEqual(before);
+  await expect(readdir(modelsDir)).rejects.toThrow("ENOENT");
+});
+
+describe("errors are one sentence and an exit code", () => {
+  const list = (name: string, value: unknown) => writeJson(name, value);
+  test.each([
+    [2, async () => [], "--name and --generator and --tokenizer must be given; marimba import --help says more."],
+    [2, async () => ["--nam", "x"], "Unknown option '--nam'; marimba import --help says more."],
+    [2, async () => ["--name"], "Option '--name <value>' argument missing; marimba import --help says more."],
+    [2, async () => ["x"], "Unexpected argument 'x'"],
+    [2, async () => ["--name", "m", ...files, "--precision", "int4"], '--precision "int4" is not known; fp32 is.'],
+    [
+      2,
+      async () => ["--name", "m", ...files, "--classes", await list("c.json", [1])],
+      "c.json is not as expected: /0 must be",
+    ],
+    [
+      2,
+      async () => ["--name", "m", ...files, "--defaults", await list("d.json", { steps: 3 })],
+      "/steps is not a known field",
+    ],
+    [2, async () => ["--name", "m", ...files, "--classes", temporaryPath("none")], "none cannot be read (ENOENT)."],
+    [1, async () => ["--name", "M", ...files], "is no name for a model"],
+    [
+      1,
+      async () => ["--name", "m", ...files, "--arch", "mar-b"],
+      "mar-b says the encoder's width is 768, but the tensors say 24.",
+    ],
+    [
+      1,
+      async () => ["--name", "m", ...files, "--generator", temporaryPath("none.pth")],
+      "none.pth cannot be read: it does not exist.",
+    ],
+  ])("%i", async (code, args, message) => {
+    const modelsDir = temporaryPath("untouched");
+    expect(await runImport([...(await args()), ...(code === 1 ? ["--models-dir", modelsDir] : [])])).toBe(code);
+    expect(err).toContain(message);
+    expect(err).toMatch(/^[^\n]+\n$/);
+    await expect(readdir(modelsDir)).rejects.toThrow("ENOENT");
+  });
+
+  test("a models folder that cannot be made", async () => {
+    await writeFile(temporaryPath("file"), "");
+    expect(await runImport(["--name", "m", ...files, "--models-dir", temporaryPath("file/models")])).toBe(1);
+    expect(err).toMatch(/^The model cannot be written: ENOTDIR[^\n]+\n$/);
+  });
+});

@@ -1,0 +1,156 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Worker } from "node:worker_threads";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type EngineOptions, openEngine } from "../../../src/model/engine/client.js";
+import {
+  type Engine,
+  EngineFailure,
+  EngineFull,
+  type GeneratedImage,
+  ImageCancelled,
+  ImageExpired,
+} from "../../../src/model/engine/engine.js";
+import { openRuntime } from "../../../src/model/runtime/onnx.js";
+import { samplePlainly } from "./plain-sampler.js";
+import { fingerprint, imageRequest, importTiny } from "./tiny-engine.js";
+
+let options: EngineOptions;
+let engine: Engine;
+
+beforeAll(async () => {
+  const tiny = await importTiny();
+  options = { ...tiny, maxBatch: 4, maxBatchDelayMs: 1, maxWaiting: 20, threads: 1 };
+  engine = await openEngine(options);
+});
+afterAll(() => engine.close(0));
+
+const hash = (image: GeneratedImage) => fingerprint(image.pixels);
+
+const threadOf = (of: Engine) => (of as unknown as { thread: { worker: Worker } }).thread.worker;
+
+/** Makes the engine's present thread throw, between two runs: a message that is none. */
+const crash = (of: Engine) => threadOf(of).postMessage(undefined);
+
+/** Resolves once the image has taken a step. */
+function firstStep(start: (onStep: () => void) => void): Promise<void> {
+  return new Promise((resolve) => start(resolve));
+}
+
+describe("an engine in its thread", () => {
+  it("makes the picture of the plain sampling loop, with its size and times", async () => {
+    const request = imageRequest({ steps: 4 }, 61);
+    const runtime = await openRuntime(options.folder, { threads: 1 });
+    const expected = await samplePlainly(runtime, options.manifest.architecture, request);
+    await runtime.close();
+    const before = Date.now();
+    const steps: string[] = [];
+    const image = await engine.generate(request, { onStep: (step, of) => steps.push(`${step}/${of}`) });
+    expect(hash(image)).toBe(fingerprint(expected));
+    expect([image.width, image.height]).toEqual([128, 128]);
+    expect(steps).toEqual(["1/4", "2/4", "3/4", "4/4"]);
+    const { submittedAt, finishedAt, batchWaitMs, transformerMs, diffusionMs, decodeMs } = image.timing;
+    expect(submittedAt).toBeGreaterThan(before - 1000);
+    expect(finishedAt).toBeLessThan(Date.now() + 1000);
+    expect(batchWaitMs + transformerMs + diffusionMs + decodeMs).toBeCloseTo(finishedAt - submittedAt, 2);
+    expect(engine.model).toBe("tiny");
+  });
+
+  it("counts who is in flight and who waits, and refuses whom it has no room for", async () => {
+    const small = await openEngine({ ...options, maxBatch: 1, maxWaiting: 1 });
+    let first: Promise<GeneratedImage> | undefined;
+    await firstStep((onStep) => {
+      first = small.generate(imageRequest({ steps: 8 }), { onStep });
+    });
+    const second = small.generate(imageRequest({ steps: 1 }));
+    await expect(small.generate(imageRequest())).rejects.toThrow(EngineFull);
+    expect(small.stats()).toEqual({ inFlight: 1, waiting: 1, maxBatch: 1 });
+    await Promise.all([first, second]);
+    expect(small.stats()).toEqual({ inFlight: 0, waiting: 0, maxBatch: 1 });
+    await small.close(1000);
+  });
+
+  it("lets an image go when its signal aborts, and its neighbours stay as they are", async () => {
+    const kept = imageRequest({ steps: 6 }, 62);
+    const expected = hash(await engine.generate(kept));
+    const abort = new AbortController();
+    const neighbour = engine.generate(kept);
+    const leaving = engine.generate(imageRequest({ steps: 64 }, 63), {
+      signal: abort.signal,
+      onStep: (step) => step === 2 && abort.abort(),
+    });
+    await expect(leaving).rejects.toThrow(ImageCancelled);
+    expect(hash(await neighbour)).toBe(expected);
+    await expect(engine.generate(kept, { signal: abort.signal })).rejects.toThrow("before it was submitted");
+    expect(engine.stats()).toMatchObject({ inFlight: 0, waiting: 0 });
+  });
+
+  it("lets an image go at its deadline", async () => {
+    await expect(engine.generate(imageRequest(), { deadlineAt: Date.now() - 1 })).rejects.toThrow(ImageExpired);
+    const late = engine.generate(imageRequest({ steps: 64, diffusion_steps: 1000 }), { deadlineAt: Date.now() + 60 });
+    await expect(late).rejects.toThrow(ImageExpired);
+  });
+
+  it("refuses what the model can't be asked for, in a sentence", async () => {
+    const wrong = engine.generate(imageRequest({ class: 10, steps: 65 }));
+    await expect(wrong).rejects.toThrow(EngineFailure);
+    await expect(wrong).rejects.toThrow(
+      "class must be a class index from 0 to 9, or null for none, not 10; steps must be",
+    );
+  });
+});
+
+describe("when the thread dies", () => {
+  it("makes the same pictures in the next one, waiting and in flight", async () => {
+    const requests = [1, 2, 3, 4, 5, 6].map((seed) => imageRequest({ steps: 5 }, 70 + seed));
+    const expected = (await Promise.all(requests.map((request) => engine.generate(request)))).map(hash);
+    let images: Promise<GeneratedImage[]> | undefined;
+    await firstStep((onStep) => {
+      images = Promise.all(requests.map((request) => engine.generate(request, { onStep })));
+    });
+    const dead = threadOf(engine);
+    crash(engine);
+    expect((await images)?.map(hash)).toEqual(expected);
+    expect(threadOf(engine)).not.toBe(dead);
+  });
+
+  it("gives an image up that was in flight each of three times, and goes on", async () => {
+    let deaths = 0;
+    const doomed = engine.generate(imageRequest({ steps: 64 }), {
+      onStep: (step) => {
+        if (step === 1 && ++deaths <= 3) crash(engine);
+      },
+    });
+    await expect(doomed).rejects.toThrow("The engine died 3 times while it made this image");
+    expect((await engine.generate(imageRequest({ steps: 1 }))).width).toBe(128);
+  });
+});
+
+describe("opening and closing", () => {
+  it("says why a folder can't be opened", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "marimba-empty-"));
+    const opening = openEngine({ ...options, folder });
+    await expect(opening).rejects.toThrow(EngineFailure);
+    await expect(opening).rejects.toThrow(/has no predict\.onnx/);
+    await rm(folder, { recursive: true });
+  });
+
+  it("finishes what it took within the grace, and takes no more", async () => {
+    const closing = await openEngine({ ...options, maxBatch: 1 });
+    const images = [1, 2].map((seed) => closing.generate(imageRequest({ steps: 2 }, seed)));
+    const closed = closing.close(60_000);
+    await expect(closing.generate(imageRequest())).rejects.toThrow("takes no more");
+    expect((await Promise.all(images)).length).toBe(2);
+    await closed;
+    await closing.close(0);
+  });
+
+  it("cancels what the grace does not cover", async () => {
+    const closing = await openEngine({ ...options, maxBatch: 1 });
+    const images = [1, 2].map((seed) => closing.generate(imageRequest({ steps: 64, diffusion_steps: 100 }, seed)));
+    const ends = Promise.allSettled(images);
+    await closing.close(0);
+    for (const end of await ends) expect(end).toMatchObject({ reason: expect.any(ImageCancelled) });
+  });
+});

@@ -1,0 +1,17 @@
+import type { WeightLocation } from "../../../src/model/graph/weights.js";
+import type { Architecture } from "../../../src/model/manifest.js";
+import { generatorShapes, tokenizerShapes } from "../random.js";
+
+/** A weight index of the right names and shapes over a file that need not exist. */
+export function weightsOf(architecture: Architecture): Map<string, WeightLocation> {
+  const weights = new Map<string, WeightLocation>();
+  let offset = 0;
+  const add = (name: string, shape: readonly number[]) => {
+    const byteLength = 4 * shape.reduce((product, size) => product * size, 1);
+    weights.set(name, { location: "weights.bin", offset, byteLength, shape });
+    offset += byteLength;
+  };
+  for (const [name, shape] of generatorShapes(architecture.generator)) add(name, shape);
+  for (const [name, shape] of tokenizerShapes(architecture.tokenizer)) add(`tokenizer.${name}`, shape);
+  return weights;
+}

@@ -1,0 +1,240 @@
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ImportError } from "../../../src/model/import/error.js";
+import { type ImportOptions, type ImportProgress, importModel } from "../../../src/model/import/import.js";
+import { MODEL_FILES } from "../../../src/model/manifest.js";
+import { readManifest } from "../../../src/model/registry.js";
+import { openRuntime } from "../../../src/model/runtime/onnx.js";
+import { TINY } from "../../reference.js";
+import type { SafetensorsTensor } from "../checkpoint/writers.js";
+import { readRecording, TINY_ARCHITECTURE } from "../tiny.js";
+import {
+  loadTensors,
+  SMALL_CONFIG,
+  smallGenerator,
+  smallTokenizer,
+  temporaryPath,
+  useTemporaryFolder,
+  writeJson,
+  writeRamps,
+  writeTensors,
+} from "./models.js";
+
+useTemporaryFolder();
+
+const tiny = {
+  generator: `${TINY}/mar.safetensors`,
+  tokenizer: `${TINY}/kl16.safetensors`,
+  arch: `${TINY}/config.json`,
+  precision: "fp32",
+} as const;
+
+/** A small model of other sizes, quick to import again and again. */
+let small: Omit<ImportOptions, "name" | "modelsDir">;
+beforeAll(async () => {
+  small = {
+    generator: await writeRamps("generator.safetensors", smallGenerator()),
+    tokenizer: await writeRamps("tokenizer.safetensors", smallTokenizer()),
+    arch: await writeJson("config.json", SMALL_CONFIG),
+    precision: "fp32",
+  };
+});
+
+const sha256 = (...parts: Uint8Array[]) => {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest("hex");
+};
+
+async function modelBytes(folder: string): Promise<Buffer[]> {
+  const { predict, denoise, decode, weights } = MODEL_FILES;
+  return Promise.all([predict, denoise, decode, weights].map((file) => readFile(join(folder, file))));
+}
+
+describe("the reference's small model", () => {
+  test("comes out of both containers as the same model", async () => {
+    const modelsDir = temporaryPath("both");
+    const pytorch = { ...tiny, generator: `${TINY}/checkpoint-last.pth`, tokenizer: `${TINY}/kl16.ckpt` };
+    const a = await importModel({ ...tiny, name: "a", modelsDir });
+    const b = await importModel({ ...pytorch, name: "b", modelsDir });
+    expect(a.manifest.architecture).toEqual(TINY_ARCHITECTURE);
+    expect(b.manifest.architecture).toEqual(TINY_ARCHITECTURE);
+    const files = await modelBytes(a.folder);
+    for (const [i, bytes] of (await modelBytes(b.folder)).entries()) expect(bytes.equals(files[i]!)).toBe(true);
+    expect(a.manifest.hash).toBe(sha256(...files));
+    expect(b.manifest.hash).toBe(a.manifest.hash);
+    for (const [model, paths] of [
+      [a, tiny],
+      [b, pytorch],
+    ] as const) {
+      for (const part of ["generator", "tokenizer"] as const) {
+        const bytes = await readFile(paths[part]);
+        const file = paths[part].slice(TINY.length + 1);
+        expect(model.manifest.source[part]).toEqual({ file, bytes: bytes.byteLength, sha256: sha256(bytes) });
+      }
+      expect(await readManifest(modelsDir, model.manifest.name)).toEqual(model.manifest);
+    }
+    expect((await readdir(a.folder)).sort()).toEqual(Object.values(MODEL_FILES).sort());
+    expect((await readdir(modelsDir)).sort()).toEqual(["a", "b"]);
+  });
+
+  test("decodes the recorded latents to the recorded image", async () => {
+    const { folder } = await importModel({
+      ...tiny,
+      name: "exposed",
+      modelsDir: temporaryPath("exposed"),
+      expose: true,
+    });
+    const stages = readRecording("stages.safetensors");
+    const latents = stages.get("decode.latents")!;
+    const expected = stages.get("decode.image")!.data;
+    const runtime = await openRuntime(folder, { threads: 1 });
+    const { image } = await runtime.decode(latents.data, latents.shape[0]!);
+    await runtime.close();
+    const rms = Math.sqrt(expected.reduce((sum, value) => sum + value * value, 0) / expected.length);
+    const worst = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - image![i]!)), 0);
+    expect(worst / rms).toBeLessThan(2e-4);
+  });
+
+  test("weights lie aligned, in float32, whatever the checkpoint's type", async () => {
+    const brain = await loadTensors(tiny.generator);
+    const cleared: Record<string, SafetensorsTensor> = {};
+    for (const [name, { shape, bytes }] of Object.entries(brain)) {
+      const upper = Buffer.alloc(bytes.byteLength / 2);
+      const float = Buffer.from(bytes);
+      for (let i = 0; i < upper.byteLength; i += 2) {
+        float.writeUInt16LE(0, 2 * i);
+        upper.writeUInt16LE(float.readUInt16LE(2 * i + 2), i);
+      }
+      brain[name] = { dtype: "BF16", shape, bytes: upper };
+      cleared[name] = { dtype: "F32", shape, bytes: float };
+    }
+    const modelsDir = temporaryPath("types");
+    const half = await writeTensors("bf16.safetensors", brain);
+    const a = await importModel({ ...tiny, generator: half, name: "bf16", modelsDir });
+    const single = await writeTensors("cleared.safetensors", cleared);
+    const b = await importModel({ ...tiny, generator: single, name: "cleared", modelsDir });
+    expect(a.manifest.hash).toBe(b.manifest.hash);
+  });
+});
+
+test("a model of other sizes runs: patches, widths, attention in the tokenizer", async () => {
+  const { folder, manifest } = await importModel({ ...small, name: "small", modelsDir: temporaryPath("sizes") });
+  const runtime = await openRuntime(folder, { threads: 1 });
+  const { pixels } = await runtime.decode(new Float32Array(4 * 8 * 8).fill(0.1), 1);
+  await runtime.close();
+  expect(pixels).toHaveLength(32 * 32 * 3);
+  expect(manifest.defaults).toMatchObject({ steps: 16, guidance_scale: 3, diffusion_steps: 100, max_timestep: 999 });
+  expect(manifest.presets.exact?.parameters).toEqual(manifest.defaults);
+  expect(manifest.classes).toEqual([0, 1, 2, 3, 4].map((index) => ({ index, name: `class ${index}` })));
+});
+
+test("classes and settings that a model brings", async () => {
+  const classes = ["star", { name: "heart", id: "n02" }, "moon", "sun", "tree"];
+  const presets = { fast: { description: "Quick.", parameters: { steps: 4 } } };
+  const settings = { description: "Drawn.", defaults: { max_timestep: 940 }, presets, default_preset: "fast" };
+  const { manifest } = await importModel({
+    ...small,
+    name: "named",
+    modelsDir: temporaryPath("named"),
+    classes,
+    settings,
+  });
+  expect(manifest.classes.slice(0, 2)).toEqual([
+    { index: 0, name: "star" },
+    { index: 1, name: "heart", id: "n02" },
+  ]);
+  expect(manifest).toMatchObject({ description: "Drawn.", presets, default_preset: "fast" });
+  expect(manifest.defaults).toMatchObject({ max_timestep: 940, steps: 16 });
+});
+
+test("progress counts every byte once", async () => {
+  const seen: ImportProgress[] = [];
+  await importModel({
+    ...small,
+    name: "watched",
+    modelsDir: temporaryPath("watched"),
+    onProgress: (p) => seen.push(p),
+  });
+  const last = seen.at(-1)!;
+  expect(last.doneBytes).toBe(last.totalBytes);
+  expect(new Set(seen.map(({ step }) => step))).toEqual(new Set(["hashing", "writing"]));
+});
+
+describe("a failed import leaves nothing behind", () => {
+  let count = 0;
+  async function fails(change: Partial<ImportOptions>): Promise<string> {
+    const modelsDir = temporaryPath(`failed-${count++}`);
+    await mkdir(modelsDir);
+    const options = { ...small, name: "model", modelsDir, ...change };
+    const error = await importModel(options).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(Error);
+    expect(await readdir(modelsDir)).toEqual([]);
+    return (error as Error).message;
+  }
+  const cancelAt = (step: ImportProgress["step"], share: number): Partial<ImportOptions> => {
+    const abort = new AbortController();
+    const onProgress = (p: ImportProgress) => {
+      if (p.step === step && p.doneBytes >= share * p.totalBytes) abort.abort();
+    };
+    return { signal: abort.signal, onProgress };
+  };
+
+  test("when its name is no name", async () => {
+    for (const name of ["", "..", "../up", "Upper", ".hidden", "a/b", "a".repeat(65)]) {
+      expect(await fails({ name }), name).toContain("is no name for a model");
+    }
+  });
+  test("when a checkpoint is missing or damaged", async () => {
+    expect(await fails({ generator: temporaryPath("none.pth") })).toBe("none.pth cannot be read: it does not exist.");
+    await writeFile(temporaryPath("cut.safetensors"), (await readFile(small.generator)).subarray(0, 5000));
+    expect(await fails({ tokenizer: temporaryPath("cut.safetensors") })).toContain("it is cut short");
+  });
+  test("when the tensors, the classes or the settings do not fit", async () => {
+    expect(await fails({ generator: tiny.generator })).toContain("mar.img_size is 32, but the tensors say 64");
+    expect(await fails({ classes: ["one"] })).toContain("1 classes are named, but the generator has 5");
+    expect(await fails({ settings: { defaults: { steps: 17 } } })).toContain(
+      "/defaults/steps must be an integer from 1 to 16",
+    );
+    expect(await fails({ settings: { default_preset: "none" } })).toContain("/default_preset must name one");
+  });
+  test("when a weight is damaged in the middle of writing", async () => {
+    const bytes = await readFile(`${TINY}/kl16.ckpt`);
+    bytes[12_000_000]! ^= 1;
+    await writeFile(temporaryPath("flipped.ckpt"), bytes);
+    expect(await fails({ ...tiny, tokenizer: temporaryPath("flipped.ckpt") })).toMatch(
+      /^flipped.ckpt cannot be read: tensor "decoder\S+" is damaged/,
+    );
+  });
+  test("when it is cancelled while hashing, while writing, or at the very end", async () => {
+    expect(await fails(cancelAt("hashing", 0))).toContain("cancelled");
+    expect(await fails(cancelAt("writing", 0))).toContain("cancelled");
+    expect(await fails(cancelAt("writing", 1))).toContain("cancelled");
+  });
+  test("and a models folder made for it goes too", async () => {
+    const modelsDir = temporaryPath("made/for/it");
+    await expect(importModel({ ...small, name: "m", modelsDir, ...cancelAt("writing", 0) })).rejects.toThrow(
+      ImportError,
+    );
+    await expect(readdir(temporaryPath("made"))).rejects.toThrow("ENOENT");
+  });
+});
+
+describe("a model of the same name", () => {
+  test("stays unless it is to be replaced, and then as long as the import can fail", async () => {
+    const modelsDir = temporaryPath("taken");
+    const first = await importModel({ ...small, name: "taken", modelsDir });
+    const before = await readFile(join(first.folder, MODEL_FILES.manifest), "utf8");
+    await expect(importModel({ ...small, name: "taken", modelsDir })).rejects.toThrow("exists already");
+    const abort = new AbortController();
+    const cancelled = { signal: abort.signal, onProgress: () => abort.abort(), replace: true };
+    await expect(importModel({ ...small, name: "taken", modelsDir, ...cancelled })).rejects.toThrow("cancelled");
+    expect(await readFile(join(first.folder, MODEL_FILES.manifest), "utf8")).toBe(before);
+    const settings = { description: "Second." };
+    await importModel({ ...small, name: "taken", modelsDir, settings, replace: true });
+    expect((await readManifest(modelsDir, "taken")).description).toBe("Second.");
+    expect(await readdir(modelsDir)).toEqual(["taken"]);
+  });
+});

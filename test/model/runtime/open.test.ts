@@ -1,0 +1,32 @@
+import { rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { MODEL_FILES } from "../../../src/model/manifest.js";
+import { openRuntime } from "../../../src/model/runtime/onnx.js";
+import { writeRandomModel } from "../random.js";
+import { architectureOf, ODD_SIZES } from "../shapes.js";
+
+let folder: string;
+beforeEach(() => {
+  folder = writeRandomModel(architectureOf(ODD_SIZES), 1);
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const open = () => openRuntime(folder, { threads: 1 });
+
+test("a graph that is missing is named, with what to do", async () => {
+  rmSync(join(folder, MODEL_FILES.denoise));
+  await expect(open()).rejects.toThrow(`${folder} has no denoise.onnx. Import the model again.`);
+});
+
+test("a graph that is no ONNX file is named, with ONNX Runtime's reason", async () => {
+  writeFileSync(join(folder, MODEL_FILES.decode), "not a graph");
+  await expect(open()).rejects.toThrow(/cannot use .*decode\.onnx: .+/);
+});
+
+test("weights that are missing or cut short are an error when the model is opened", async () => {
+  truncateSync(join(folder, MODEL_FILES.weights), 1000);
+  await expect(open()).rejects.toThrow(/cannot use .*predict\.onnx: .+/);
+  rmSync(join(folder, MODEL_FILES.weights));
+  await expect(open()).rejects.toThrow(/cannot use .*predict\.onnx: .*weights\.bin/);
+});

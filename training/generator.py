@@ -1,0 +1,291 @@
+"""The MAR generator with the tensor names of the published checkpoints, and its training.
+
+Li et al., "Autoregressive Image Generation without Vector Quantization", arXiv 2406.11838. B pictures, L tokens of C
+numbers, D the width.
+"""
+
+import math
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from diffusion import TIMESTEPS, Process, diffusion_loss
+from parallel import WORKERS, set_gradients
+from tokenizer import learning_rate
+
+CONFIG = {
+    "img_size": 64, "vae_stride": 8, "patch_size": 1,
+    "encoder_embed_dim": 192, "encoder_depth": 3, "encoder_num_heads": 6,
+    "decoder_embed_dim": 192, "decoder_depth": 3, "decoder_num_heads": 6,
+    "mlp_ratio": 4.0, "vae_embed_dim": 8, "class_num": 12, "buffer_size": 8,
+    "diffloss_d": 3, "diffloss_w": 256, "num_sampling_steps": "50", "norm_eps": 1e-6,
+}
+
+
+class Attention(nn.Module):
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x):
+        rows, tokens, width = x.shape
+        q, k, v = self.qkv(x).reshape(rows, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        # written out, because PyTorch's fused attention takes five times as long for 72 tokens on a CPU
+        weights = (q * q.shape[-1] ** -0.5 @ k.transpose(2, 3)).softmax(-1)  # [rows, heads, tokens, tokens]
+        attended = weights.to(v.dtype) @ v
+        return self.proj(attended.transpose(1, 2).reshape(rows, tokens, width))
+
+
+class FeedForward(nn.Module):
+    def __init__(self, width: int, hidden: int):
+        super().__init__()
+        self.fc1 = nn.Linear(width, hidden)
+        self.fc2 = nn.Linear(hidden, width)
+
+    def forward(self, x):
+        return self.fc2(F.gelu(self.fc1(x)))  # the erf kind
+
+
+class TransformerBlock(nn.Module):
+    def __init__(self, width: int, heads: int, mlp_ratio: float, eps: float):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=eps)
+        self.attn = Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width, eps=eps)
+        self.mlp = FeedForward(width, int(width * mlp_ratio))
+
+    def forward(self, x):
+        x = x + self.attn(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+def modulate(x, shift, scale):
+    return x * (1 + scale) + shift
+
+
+class HeadBlock(nn.Module):
+    def __init__(self, width: int):
+        super().__init__()
+        self.in_ln = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 3 * width))
+
+    def forward(self, x, y):
+        shift, scale, gate = self.adaLN_modulation(y).chunk(3, dim=-1)
+        return x + gate * self.mlp(modulate(self.in_ln(x), shift, scale))
+
+
+class HeadOutput(nn.Module):
+    def __init__(self, width: int, outputs: int):
+        super().__init__()
+        self.norm_final = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
+        self.linear = nn.Linear(width, outputs)
+        self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 2 * width))
+
+    def forward(self, x, y):
+        shift, scale = self.adaLN_modulation(y).chunk(2, dim=-1)
+        return self.linear(modulate(self.norm_final(x), shift, scale))
+
+
+class TimestepEmbedding(nn.Module):
+    """Every timestep's embedding at once: 1000 rows are fewer than a training batch has."""
+
+    def __init__(self, width: int, frequencies: int = 256):
+        super().__init__()
+        self.mlp = nn.Sequential(nn.Linear(frequencies, width), nn.SiLU(), nn.Linear(width, width))
+        half = frequencies // 2
+        rates = torch.exp(-math.log(10_000) * torch.arange(half) / half)
+        angles = torch.arange(TIMESTEPS)[:, None] * rates[None]
+        self.register_buffer("waves", torch.cat([angles.cos(), angles.sin()], 1), persistent=False)  # [1000, 256]
+
+    def forward(self, timesteps):
+        return F.embedding(timesteps, self.mlp(self.waves))
+
+
+class DiffusionHead(nn.Module):
+    """Predicts noise and variance of one token's numbers, given the transformer's output for it."""
+
+    def __init__(self, channels: int, condition: int, width: int, depth: int):
+        super().__init__()
+        self.time_embed = TimestepEmbedding(width)
+        self.cond_embed = nn.Linear(condition, width)
+        self.input_proj = nn.Linear(channels, width)
+        self.res_blocks = nn.ModuleList(HeadBlock(width) for _ in range(depth))
+        self.final_layer = HeadOutput(width, 2 * channels)
+
+    def forward(self, x, timesteps, z):
+        """x [rows, noises, C], timesteps [rows], z [rows, D] -> [rows, noises, 2C]"""
+        y = (self.time_embed(timesteps) + self.cond_embed(z)).unsqueeze(1)  # [rows, 1, width]
+        x = self.input_proj(x)
+        for block in self.res_blocks:
+            x = block(x, y)
+        return self.final_layer(x, y)
+
+
+class DiffusionLossModule(nn.Module):
+    """Exists for the layout's name, `diffloss.net`."""
+
+    def __init__(self, net: DiffusionHead):
+        super().__init__()
+        self.net = net
+
+
+class Generator(nn.Module):
+    def __init__(self, config: dict = CONFIG):
+        super().__init__()
+        width, eps, ratio = config["encoder_embed_dim"], config["norm_eps"], config["mlp_ratio"]
+        out_width = config["decoder_embed_dim"]
+        self.channels = config["vae_embed_dim"] * config["patch_size"] ** 2
+        self.tokens = (config["img_size"] // config["vae_stride"] // config["patch_size"]) ** 2
+        self.buffer = config["buffer_size"]
+        positions = self.tokens + self.buffer
+        self.class_emb = nn.Embedding(config["class_num"], width)
+        self.fake_latent = nn.Parameter(torch.zeros(1, width))  # the class "none", for guidance
+        self.z_proj = nn.Linear(self.channels, width)
+        self.z_proj_ln = nn.LayerNorm(width, eps=1e-6)
+        self.encoder_pos_embed_learned = nn.Parameter(torch.zeros(1, positions, width))
+        self.encoder_blocks = nn.ModuleList(
+            TransformerBlock(width, config["encoder_num_heads"], ratio, eps) for _ in range(config["encoder_depth"]))
+        self.encoder_norm = nn.LayerNorm(width, eps=eps)
+        self.decoder_embed = nn.Linear(width, out_width)
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, out_width))
+        self.decoder_pos_embed_learned = nn.Parameter(torch.zeros(1, positions, out_width))
+        self.decoder_blocks = nn.ModuleList(
+            TransformerBlock(out_width, config["decoder_num_heads"], ratio, eps) for _ in range(config["decoder_depth"]))
+        self.decoder_norm = nn.LayerNorm(out_width, eps=eps)
+        self.diffusion_pos_embed_learned = nn.Parameter(torch.zeros(1, self.tokens, out_width))
+        self.diffloss = DiffusionLossModule(
+            DiffusionHead(self.channels, out_width, config["diffloss_w"], config["diffloss_d"]))
+        self.initialize()
+
+    def initialize(self) -> None:
+        """As the paper's code does: Xavier for products, 0.02 for embeddings, nothing from adaLN and output at first."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+        head = self.diffloss.net
+        for weight in (self.class_emb.weight, self.fake_latent, self.mask_token, self.encoder_pos_embed_learned,
+                       self.decoder_pos_embed_learned, self.diffusion_pos_embed_learned,
+                       head.time_embed.mlp[0].weight, head.time_embed.mlp[2].weight):
+            nn.init.normal_(weight, std=0.02)
+        for module in (*head.res_blocks, head.final_layer):
+            nn.init.zeros_(module.adaLN_modulation[1].weight)
+        nn.init.zeros_(head.final_layer.linear.weight)
+
+    def encode(self, tokens, known, classes):
+        """tokens [B, L, C], known [B, K] positions, classes [B, D] -> [B, buffer + K, D]"""
+        at = known[..., None]
+        x = self.z_proj(tokens.gather(1, at.expand(-1, -1, self.channels)))  # [B, K, D]
+        places = self.encoder_pos_embed_learned
+        buffer = classes[:, None] + places[:, :self.buffer]  # [B, buffer, D]
+        x = x + places[0, self.buffer:][known]
+        x = self.z_proj_ln(torch.cat([buffer, x], 1))
+        for block in self.encoder_blocks:
+            x = block(x)
+        return self.encoder_norm(x)
+
+    def decode(self, encoded, known):
+        """encoded [B, buffer + K, D] -> z at all positions [B, L, D]"""
+        x = self.decoder_embed(encoded)
+        rows, width = x.shape[0], x.shape[2]
+        at = known[..., None].expand(-1, -1, width)
+        padded = self.mask_token.to(x.dtype).expand(rows, self.tokens, width).scatter(1, at, x[:, self.buffer:])
+        x = torch.cat([x[:, :self.buffer], padded], 1) + self.decoder_pos_embed_learned
+        for block in self.decoder_blocks:
+            x = block(x)
+        return self.decoder_norm(x)[:, self.buffer:] + self.diffusion_pos_embed_learned
+
+    def condition(self, tokens, known, classes):
+        return self.decode(self.encode(tokens, known, classes), known)
+
+
+BATCH, TIMESTEPS_A_TOKEN, NOISES_A_TIMESTEP = 32, 2, 2  # diffusion_batch_mul 4; the two noises share adaLN's products
+LABEL_DROPOUT = 0.1
+HIGHEST_TRAINED, NOISY_END, NOISY_SHARE = 955, (700, 950), 0.3
+PEAK_RATE, WARM_UP, FLAT_UNTIL = 1e-3, 200, 0.6
+
+
+def draw_timesteps(count: int, draw) -> torch.Tensor:
+    """30 % from the noisy end, where sampling starts and errors are multiplied most; the rest uniform."""
+    anywhere = torch.randint(0, HIGHEST_TRAINED + 1, (count,), generator=draw)
+    noisy = torch.randint(NOISY_END[0], NOISY_END[1] + 1, (count,), generator=draw)
+    return torch.where(torch.rand(count, generator=draw) < NOISY_SHARE, noisy, anywhere)
+
+
+def draw_masked_count(tokens: int, draw) -> int:
+    """Masking ratio: normal around 1.0 with deviation 0.25, truncated to [0.7, 1.0]; by inversion."""
+    low = 0.5 * (1 + math.erf((0.7 - 1.0) / 0.25 / math.sqrt(2)))
+    share = low + (0.5 - low) * torch.rand((), generator=draw, dtype=torch.float64)
+    ratio = 1.0 + 0.25 * math.sqrt(2) * torch.erfinv(2 * share - 1).item()
+    return min(tokens, math.ceil(tokens * ratio))
+
+
+def generator_loss(model: Generator, process: Process, tokens, labels, draw):
+    """tokens [B, L, C] of unit variance, labels [B] -> scalar"""
+    rows, count, channels = tokens.shape
+    order = torch.rand(rows, count, generator=draw).argsort(1)
+    masked = draw_masked_count(count, draw)
+    hidden, known = order[:, :masked], order[:, masked:]
+    dropped = torch.rand(rows, 1, generator=draw) < LABEL_DROPOUT
+    classes = torch.where(dropped, model.fake_latent, model.class_emb(labels))
+    z = model.condition(tokens, known, classes)  # [B, L, D]
+    z = z.gather(1, hidden[..., None].expand(-1, -1, z.shape[2])).flatten(0, 1)  # [B masked, D]
+    target = tokens.gather(1, hidden[..., None].expand(-1, -1, channels)).flatten(0, 1)
+    z = z.repeat(TIMESTEPS_A_TOKEN, 1)
+    target = target.repeat(TIMESTEPS_A_TOKEN, 1).unsqueeze(1)  # [rows, 1, C]
+    timesteps = draw_timesteps(len(z), draw)
+    eps = torch.randn(len(z), NOISES_A_TIMESTEP, channels, generator=draw)
+    return diffusion_loss(process, model.diffloss.net, target, z, timesteps, eps).mean()
+
+
+def optimizer_for(model: Generator) -> torch.optim.AdamW:
+    """Biases, norms and single embeddings are not decayed."""
+    decayed = [p for name, p in model.named_parameters() if p.ndim == 2 and name != "fake_latent"]
+    kept = [p for name, p in model.named_parameters() if p.ndim != 2 or name == "fake_latent"]
+    groups = [{"params": decayed, "weight_decay": 0.02}, {"params": kept, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.95), fused=True)
+
+
+def train_generator(latents, labels, budget, checkpoint, log):
+    """Trains until `budget` is spent.
+
+    latents: posterior mean and deviation, each [count, L, C], times the scale; returns the model, its
+    average and the number of steps.
+    """
+    torch.manual_seed(2)
+    mean, deviation = latents
+    model, average = Generator(), Generator().requires_grad_(False)
+    average.load_state_dict(model.state_dict())
+    optimizer = optimizer_for(model)
+    process = Process(range(TIMESTEPS))
+    step = checkpoint.restore(model=model, average=average, optimizer=optimizer, budget=budget)
+    total, counted, since = 0.0, 0, time.monotonic()
+
+    def loss_of(draw):
+        rows = torch.randint(len(mean), (BATCH // WORKERS,), generator=draw)
+        noise = torch.randn(mean[rows].shape, generator=draw)
+        loss = generator_loss(model, process, mean[rows] + deviation[rows] * noise, labels[rows], draw)
+        return loss, loss
+
+    while budget.share() < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(budget.share(), step, PEAK_RATE, WARM_UP, FLAT_UNTIL)
+        total += set_gradients(model, loss_of, step).item()
+        nn.utils.clip_grad_norm_(model.parameters(), 3.0)
+        optimizer.step()
+        step, counted = step + 1, counted + 1
+        rate = min(0.999, (1 + step) / (10 + step))  # starts short, so that early samples are worth looking at
+        torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - rate)
+        budget.tick()
+        if step % 100 == 0:
+            seconds, spent = (time.monotonic() - since) / counted, 100 * budget.share()
+            log(f"generator step {step} loss {total / counted:.4f} {seconds:.2f} s/step, {spent:.0f} % of the time")
+            total, counted, since = 0.0, 0, time.monotonic()
+        checkpoint.save_when_due(step, model=model, average=average, optimizer=optimizer, budget=budget)
+    checkpoint.save(step, model=model, average=average, optimizer=optimizer, budget=budget)
+    return model, average, step
