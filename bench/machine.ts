@@ -1,12 +1,14 @@
+import { createRequire } from "node:module";
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
-import ort from "onnxruntime-node/package.json" with { type: "json" };
 import sharp from "sharp";
+
+const { version: ortVersion } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
 
 /** What the numbers depend on, one fact a line. */
 export function describeMachine(): string[] {
   return [
     `CPU: ${cpus()[0]?.model.trim() ?? "unknown"}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
-    `Node ${process.versions.node}, onnxruntime-node ${ort.version}, libvips ${sharp.versions.vips}`,
+    `Node ${process.versions.node}, onnxruntime-node ${ortVersion}, libvips ${sharp.versions.vips}`,
     `Load average before: ${loadavg()[0]!.toFixed(1)}`,
   ];
 }
