@@ -4,7 +4,7 @@ import type { ImageInFlight } from "./image.js";
 import { chunksBySize, type Fail, runIsolated } from "./isolation.js";
 
 /** Memory that one predict run's activations may take: bounds how long a run lasts, too. */
-const PREDICT_BYTES = 256 * 1024 * 1024;
+const PREDICT_BYTES = 64 * 1024 * 1024;
 /** Known tokens are padded up to a multiple of an eighth of all tokens: at most nine shapes in a model's life. */
 const BUCKETS = 8;
 
