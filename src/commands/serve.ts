@@ -81,7 +81,9 @@ class Service {
     const maxImages = Math.ceil(config.maxBatch * TAKEN_PER_BATCH);
     for (const manifest of models.list()) {
       const size = { maxBatch: config.maxBatch, maxWaiting: maxImages + config.maxImagesPerJob };
-      this.#engines.set(manifest.name, await openConfiguredEngine(config, manifest, size));
+      const onTrouble = (reason: string) =>
+        logger.error({ model: manifest.name }, `The engine starts again: ${reason}`);
+      this.#engines.set(manifest.name, await openConfiguredEngine(config, manifest, { ...size, onTrouble }));
       if (this.#readiness.shuttingDown) return;
       logger.info({ model: manifest.name }, "The model is loaded and warm.");
     }

@@ -39,6 +39,14 @@ export function readRecording(name: string): Map<string, RecordedTensor> {
   return tensors;
 }
 
+/** A recording's metadata, each value of which is JSON. */
+export function readRecordingMetadata(name: string): Record<string, unknown> {
+  const bytes = readFileSync(join(TINY, name));
+  const header = JSON.parse(bytes.toString("utf8", 8, 8 + Number(bytes.readBigUInt64LE(0))));
+  const metadata = Object.entries(header.__metadata__ as Record<string, string>);
+  return Object.fromEntries(metadata.map(([key, value]) => [key, JSON.parse(value)]));
+}
+
 export function tinyWeights(): Map<string, WeightLocation> {
   const weights = new Map<string, WeightLocation>();
   for (const [location, prefix] of [

@@ -1,0 +1,77 @@
+import { ContinuousBatch } from "../src/model/engine/batch.js";
+import type { Architecture } from "../src/model/manifest.js";
+import type { ImageRequest } from "../src/model/parameters.js";
+import type { DenoiseBatch, PredictBatch, Runtime } from "../src/model/runtime/runtime.js";
+
+/** One ONNX run with inputs of its own: what the engine asked for, for the second time. */
+export type RecordedRun = (runtime: Runtime) => Promise<unknown>;
+
+/**
+ * The runs with which an ideal engine makes these pictures, `concurrency` of them asked for at any time: who is done is
+ * replaced before the next step, and never more than `maxBatch` are in flight.
+ */
+export async function recordRuns(
+  runtime: Runtime,
+  model: Architecture,
+  requests: readonly ImageRequest[],
+  concurrency: number,
+  maxBatch: number,
+): Promise<RecordedRun[]> {
+  const runs: RecordedRun[] = [];
+  let next = 0;
+  const submit = () => {
+    const request = requests[next];
+    if (request) batch.submit({ id: next++, request, submittedMs: 0 });
+  };
+  const events = {
+    started() {},
+    stepped() {},
+    finished: submit,
+    left(_id: number, _reason: string, message: string) {
+      throw new Error(message);
+    },
+  };
+  const limits = { maxBatch, maxBatchDelayMs: 0 };
+  const batch = new ContinuousBatch(recorder(runtime, runs), model, limits, events, async () => {});
+  for (let i = 0; i < concurrency; i++) submit();
+  while (batch.idleMs() === 0) await batch.step();
+  return runs;
+}
+
+/** The bare runs: no engine, no noise, no gathering of inputs. Resolves with the milliseconds they took. */
+export async function replayRuns(runtime: Runtime, runs: readonly RecordedRun[]): Promise<number> {
+  const startMs = performance.now();
+  for (const run of runs) await run(runtime);
+  return performance.now() - startMs;
+}
+
+function recorder(runtime: Runtime, runs: RecordedRun[]): Runtime {
+  return {
+    predict(batch: PredictBatch) {
+      const inputs = copyArrays(batch);
+      runs.push((again) => again.predict(inputs));
+      return runtime.predict(batch);
+    },
+    denoise(batch: DenoiseBatch) {
+      const inputs = copyArrays(batch);
+      runs.push((again) => again.denoise(inputs));
+      return runtime.denoise(batch);
+    },
+    decode(latents: Float32Array, images: number) {
+      const input = latents.slice();
+      runs.push((again) => again.decode(input, images));
+      return runtime.decode(latents, images);
+    },
+    close: () => runtime.close(),
+  };
+}
+
+/** The engine fills the same buffers again for its next run. */
+function copyArrays<Batch extends object>(batch: Batch): Batch {
+  const entries = Object.entries(batch).map(([name, value]) => [name, ArrayBuffer.isView(value) ? copy(value) : value]);
+  return Object.fromEntries(entries) as Batch;
+}
+
+function copy(array: ArrayBufferView): ArrayBufferView {
+  return (array as Float32Array | BigInt64Array).slice();
+}
