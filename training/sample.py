@@ -22,9 +22,9 @@ from tokenizer import Tokenizer
 @dataclass
 class Settings:
     steps: int = 32
-    guidance: float = 2.0
+    guidance: float = 3.0
     schedule: str = "linear"
-    temperature: float = 1.0
+    temperature: float = 0.9
     diffusion_steps: int = 50
     max_timestep: int = 940
 
