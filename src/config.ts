@@ -16,12 +16,11 @@ const count = (defaultValue: number, minimum: number, maximum: number, descripti
 /** Every setting. A key's environment variable is the same words in upper case: `maxBatch` is `MAX_BATCH`. */
 export const Config = Type.Object(
   {
-    host: Type.String({ minLength: 1, maxLength: 255, default: "127.0.0.1", description: "Address to listen on." }),
+    host: Type.String({ default: "127.0.0.1", description: "Address to listen on." }),
     port: count(8080, 0, 65_535, "Port to listen on; 0 takes any free one."),
     modelsDir: Type.String({
-      minLength: 1,
       default: join(PACKAGE_ROOT, "models"),
-      description: "Folder that holds one folder for each model. Default: models/ of the package.",
+      description: "Folder that holds one folder for each model; the default is the one inside the package.",
     }),
     models: Type.Optional(
       Type.Array(Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" }), {
@@ -36,15 +35,12 @@ export const Config = Type.Object(
     }),
     threads: count(0, 0, 1024, "Threads inside one ONNX operator; 0 takes one for each core."),
     redisUrl: Type.Optional(
-      Type.String({
-        minLength: 1,
-        description: "Redis to queue in. This version has no such queue yet: leave it unset.",
-      }),
+      Type.String({ description: "Redis to queue in. This version has no such queue yet: leave it unset." }),
     ),
     maxBatch: count(16, 1, 4096, "Images in flight at once in one model's batch."),
     maxBatchDelayMs: count(2, 0, 10_000, "How long an idle engine waits for more images before its first step."),
     maxQueuedImages: count(512, 1, 10_000_000, "Images that may wait; above, requests are answered with 429."),
-    maxImagesPerJob: count(64, 1, 10_000, "Largest num_images of one request."),
+    maxImagesPerJob: count(64, 1, 10_000, "Largest num_images of one request; MAX_QUEUED_IMAGES at most."),
     resultTtlS: count(900, 1, 31_536_000, "How long a finished job and its images are kept."),
     maxResultBytes: count(
       268_435_456,
@@ -99,6 +95,12 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     if (Value.Check(schema, value)) config[key] = value;
     else problems.push(`${variable} is ${JSON.stringify(text)}; it must be ${describeSetting(schema)}.`);
   }
+  const { maxImagesPerJob, maxQueuedImages } = config as Config;
+  if (maxImagesPerJob > maxQueuedImages) {
+    // A job above the queue's cap could never be accepted. The default gives way; a stated number is a contradiction.
+    if (!environment.MAX_IMAGES_PER_JOB?.trim()) config.maxImagesPerJob = maxQueuedImages;
+    else problems.push(`MAX_IMAGES_PER_JOB is "${maxImagesPerJob}"; it must be at most MAX_QUEUED_IMAGES.`);
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   config.modelsDir = resolve(config.modelsDir as string);
   if (config.models) config.models = Object.freeze([...new Set(config.models as string[])]);
@@ -119,9 +121,9 @@ function variableName(key: string): string {
 }
 
 function describeSetting(schema: TSchema): string {
-  const isList = (schema as { type?: string }).type === "array";
-  if (isList) return "names of model folders (lower case letters, digits, . _ -), separated by commas";
-  return describeSchema(schema).replaceAll('"', "");
+  const { type } = schema as { type?: string };
+  if (type === "array") return "names of model folders (lower case letters, digits, . _ -), separated by commas";
+  return type === "string" ? "text" : describeSchema(schema).replaceAll('"', "");
 }
 
 /** The value a variable's text stands for; text that is no plain decimal number stays text and fails its check. */

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ConfigError, describeConfig, loadConfig, PACKAGE_ROOT } from "../src/config.js";
@@ -58,6 +59,14 @@ describe("loadConfig", () => {
     expect(new ConfigError(problems).message.split("\n")).toHaveLength(4);
   });
 
+  it("lets no job be larger than the queue", () => {
+    expect(loadConfig({ MAX_QUEUED_IMAGES: "8" }).maxImagesPerJob).toBe(8);
+    expect(loadConfig({ MAX_QUEUED_IMAGES: "8", MAX_IMAGES_PER_JOB: "4" }).maxImagesPerJob).toBe(4);
+    expect(problemsOf({ MAX_QUEUED_IMAGES: "8", MAX_IMAGES_PER_JOB: "9" })).toEqual([
+      'MAX_IMAGES_PER_JOB is "9"; it must be at most MAX_QUEUED_IMAGES.',
+    ]);
+  });
+
   it.each(["1e3", "0x10", "1.5", "-1", "8080 ports", "NaN", "99999999999999999999"])("refuses PORT=%s", (value) => {
     expect(problemsOf({ PORT: value })).toHaveLength(1);
   });
@@ -69,5 +78,13 @@ describe("describeConfig", () => {
     expect(rows.map(({ variable }) => variable)).toContain("MAX_QUEUED_IMAGES");
     for (const row of rows) expect(row.description, row.variable).toMatch(/^[A-Z].*\.$/);
     expect(rows.find(({ variable }) => variable === "MODELS_DIR")?.defaultValue).toBe("models");
+  });
+
+  it("is what docs/configuration.md says", () => {
+    const page = readFileSync(join(PACKAGE_ROOT, "docs/configuration.md"), "utf8");
+    const table = describeConfig().map(({ variable, defaultValue, accepts, description }) => {
+      return `| \`${variable}\` | ${defaultValue && `\`${defaultValue}\``} | ${accepts} | ${description} |`;
+    });
+    expect(page.split("\n").filter((line) => line.startsWith("| `"))).toEqual(table);
   });
 });
