@@ -86,4 +86,7 @@ class Judge {
   }
 }
 
-process.exitCode = await main(process.cwd(), process.argv.slice(2));
+process.exitCode = await main(process.cwd(), process.argv.slice(2)).catch((error: Error) => {
+  console.error(error.message);
+  return 1;
+});
