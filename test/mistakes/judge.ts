@@ -14,12 +14,8 @@ export interface Catch {
 /** A judgement that takes longer has hung, which is no verdict. */
 const LIMIT_MS = 600_000;
 
-/** The parity command on the tiny model: its stages, then its sampling runs. */
-export async function judgeByParity(space: Workspace): Promise<Catch | undefined> {
-  return (await parity(space, space.recordings.stages)) ?? (await parity(space, space.recordings.runs));
-}
-
-async function parity(space: Workspace, recordings: string): Promise<Catch | undefined> {
+/** The parity command on the tiny model and some of its recordings. */
+export async function judgeByParity(space: Workspace, recordings: string): Promise<Catch | undefined> {
   const command = pathToFileURL(space.compiled("commands/parity.ts")).href;
   const script = `process.exitCode = await (await import(${JSON.stringify(command)})).runParity(process.argv.slice(1))`;
   const { code, output } = await run(space, ["--input-type=module", "-e", script, recordings]);

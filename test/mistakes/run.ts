@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { compilerErrors } from "./compile.js";
 import { type Catch, failedTest, judgeByParity, judgeByTests } from "./judge.js";
 import type { Mistake } from "./mistake.js";
 import { MISTAKES } from "./mistakes.js";
@@ -21,6 +22,8 @@ async function main(root: string, names: readonly string[]): Promise<number> {
   const unknown = names.filter((name) => !MISTAKES.some((mistake) => mistake.name === name));
   if (unknown.length > 0) throw new Error(`There is no mistake ${unknown.join(", ")}; --help lists them.`);
   const chosen = names.length === 0 ? MISTAKES : MISTAKES.filter(({ name }) => names.includes(name));
+  const errors = names.length === 0 ? compilerErrors(root, chosen) : [];
+  if (errors.length > 0) throw new Error(`A mistake must compile:\n${errors.join("\n")}`);
   const reference = resolve(process.env.MARIMBA_REFERENCE ?? join(root, "../shared/reference"));
   const space = new Workspace(root, reference);
   const stop = () => {
@@ -38,14 +41,12 @@ async function main(root: string, names: readonly string[]): Promise<number> {
 
 async function judgeAll(space: Workspace, mistakes: readonly Mistake[]): Promise<number> {
   const startedAt = Date.now();
-  const clean = await judgeByParity(space);
-  if (clean) throw new Error(`Parity fails without any mistake: ${clean.saw}`);
-  const cleanTests = new Map<string, boolean>();
+  const judge = new Judge(space);
   const counts = new Map<string, number>();
   const widest = Math.max(...mistakes.map(({ name }) => name.length));
   console.log(`${"mistake".padEnd(widest)}  caught by`);
   for (const mistake of mistakes) {
-    const caught = await judge(space, mistake, cleanTests);
+    const caught = await judge.whoCatches(mistake);
     const by = caught?.by ?? "nobody";
     counts.set(by, (counts.get(by) ?? 0) + 1);
     console.log(`${mistake.name.padEnd(widest)}  ${caught ? `${caught.by}: ${caught.saw}` : `NOBODY: ${mistake.why}`}`);
@@ -57,17 +58,35 @@ async function judgeAll(space: Workspace, mistakes: readonly Mistake[]): Promise
   return missed === 0 ? 0 : 1;
 }
 
-async function judge(space: Workspace, mistake: Mistake, cleanTests: Map<string, boolean>): Promise<Catch | undefined> {
-  // What parity does not even load it cannot catch.
-  const seen = space.loads("commands/parity.ts", mistake.file);
-  const byParity = seen ? await space.with(mistake, () => judgeByParity(space)) : undefined;
-  if (byParity) return byParity;
-  const byTest = await space.with(mistake, () => judgeByTests(space, mistake.file));
-  if (!byTest) return undefined;
-  // The same test without the mistake: a test that always fails catches nothing.
-  if (!cleanTests.has(byTest.by)) cleanTests.set(byTest.by, !(await failedTest(space, ["run", byTest.by])));
-  if (!cleanTests.get(byTest.by)) throw new Error(`${byTest.by} fails without any mistake: ${byTest.saw}`);
-  return byTest;
+/** Asks parity, then the unit tests. None is believed before it has passed without a mistake: what always fails catches nothing. */
+class Judge {
+  private readonly passed = new Set<string>();
+
+  constructor(private readonly space: Workspace) {}
+
+  async whoCatches(mistake: Mistake): Promise<Catch | undefined> {
+    const { space } = this;
+    const { stages, runs } = space.recordings;
+    // What parity does not even load it cannot catch.
+    for (const recordings of space.loads("commands/parity.ts", mistake.file) ? [stages, runs] : []) {
+      await this.mustPass(recordings, () => judgeByParity(space, recordings));
+      const caught = await space.with(mistake, () => judgeByParity(space, recordings));
+      if (caught) return caught;
+    }
+    const caught = await space.with(mistake, () => judgeByTests(space, mistake.file));
+    if (caught) await this.mustPass(caught.by, () => failedTest(space, ["run", caught.by]));
+    return caught;
+  }
+
+  private async mustPass(what: string, judge: () => Promise<Catch | undefined>): Promise<void> {
+    if (this.passed.has(what)) return;
+    const failure = await judge();
+    if (failure) throw new Error(`Without any mistake, ${failure.by} fails: ${failure.saw}`);
+    this.passed.add(what);
+  }
 }
 
-process.exitCode = await main(process.cwd(), process.argv.slice(2));
+process.exitCode = await main(process.cwd(), process.argv.slice(2)).catch((error: Error) => {
+  console.error(error.message);
+  return 1;
+});

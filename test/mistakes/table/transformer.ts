@@ -108,7 +108,7 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
     file: PREDICT,
     find: 'gather(g, source, index), g.weight("decoder_pos_embed_learned")]',
     replace:
-      'gather(g, source, index), concat(g, g.split("Split", [g.weight("decoder_pos_embed_learned"), g.ints([a.token_count, a.buffer_size])], 2, { attributes: { axis: { int: 1 } } }).reverse(), 1)]',
+      'gather(g, source, index), concat(g, g.split("Split", [g.weight("decoder_pos_embed_learned"), g.ints([a.token_count, a.buffer_size])], 2, { attributes: { axis: { int: 1 } } }).toReversed(), 1)]',
     why: "the buffer's positions come first in the table",
   },
   {
