@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
-import { CheckpointError } from "../model/checkpoint/error.js";
-import { ImportError } from "../model/import/error.js";
+import { loadConfig } from "../config.js";
 import { type ImportOptions, importModel } from "../model/import/import.js";
 import { readClasses, readSettings } from "../model/import/settings.js";
 import { watchImport } from "./import-progress.js";
+import { reportError, UsageError } from "./user-error.js";
 
 const USAGE = `marimba import: turns a MAR checkpoint and its tokenizer into a model that marimba serves
 
@@ -17,7 +17,7 @@ const USAGE = `marimba import: turns a MAR checkpoint and its tokenizer into a m
   --precision fp32    how weights are stored (default: fp32)
   --classes FILE      JSON array of class names, or of {"name", "id"}, in order
   --defaults FILE     JSON with description, defaults, presets and default_preset of the model
-  --models-dir DIR    where models live (default: models)
+  --models-dir DIR    where models live (default: MODELS_DIR, else models/ of the package)
   --force             replace a model of the same name
   --help              print this
 
@@ -32,7 +32,7 @@ const OPTIONS = {
   precision: { type: "string", default: "fp32" },
   classes: { type: "string" },
   defaults: { type: "string" },
-  "models-dir": { type: "string", default: "models" },
+  "models-dir": { type: "string" },
   force: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
@@ -43,7 +43,7 @@ export async function runImport(argv: string[]): Promise<number> {
   try {
     options = await readArguments(argv);
   } catch (error) {
-    return report(error, 2);
+    return reportError(error, "import");
   }
   if (!options) {
     process.stdout.write(USAGE);
@@ -59,10 +59,10 @@ async function readArguments(argv: string[]): Promise<ImportOptions | undefined>
   const { name, generator, tokenizer, precision } = values;
   const missing = Object.entries({ name, generator, tokenizer }).flatMap(([key, value]) => (value ? [] : `--${key}`));
   if (!name || !generator || !tokenizer) {
-    throw new ImportError(`${missing.join(" and ")} must be given; marimba import --help says more.`);
+    throw new UsageError(`${missing.join(" and ")} must be given; marimba import --help says more.`);
   }
   if (precision !== "fp32") {
-    throw new ImportError(`--precision ${JSON.stringify(precision)} is not known; fp32 is.`);
+    throw new UsageError(`--precision ${JSON.stringify(precision)} is not known; fp32 is.`);
   }
   return {
     name,
@@ -70,7 +70,7 @@ async function readArguments(argv: string[]): Promise<ImportOptions | undefined>
     tokenizer,
     arch: values.arch,
     precision,
-    modelsDir: values["models-dir"],
+    modelsDir: values["models-dir"] ?? loadConfig().modelsDir,
     classes: values.classes === undefined ? undefined : await readClasses(values.classes),
     settings: values.defaults === undefined ? undefined : await readSettings(values.defaults),
     replace: values.force,
@@ -100,23 +100,9 @@ async function runCancellable(options: ImportOptions): Promise<number> {
     return 0;
   } catch (error) {
     watch.stop();
-    return report(error, abort.signal.aborted ? 130 : 1);
+    const exitCode = reportError(error, "import");
+    return abort.signal.aborted ? 130 : exitCode;
   } finally {
     for (const signal of signals) process.off(signal, onSignal);
   }
-}
-
-/** One sentence for what a user can mend; anything else is a fault of ours and keeps its stack. */
-function report(error: unknown, exitCode: number): number {
-  process.stderr.write(`${describe(error)}\n`);
-  return exitCode;
-}
-
-function describe(error: unknown): string {
-  if (error instanceof ImportError || error instanceof CheckpointError) return error.message;
-  if (!(error instanceof Error)) return String(error);
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code?.startsWith("ERR_PARSE_ARGS_")) return `${error.message.split(". ")[0]}; marimba import --help says more.`;
-  if (code !== undefined && /^E[A-Z]+$/.test(code)) return `The model cannot be written: ${error.message}.`;
-  return error.stack ?? error.message;
 }

@@ -5,11 +5,11 @@ import type { Engine } from "../model/engine/engine.js";
 import { openNullEngine } from "../model/engine/null.js";
 import type { Manifest } from "../model/manifest.js";
 
-type BatchSize = Pick<EngineOptions, "maxBatch" | "maxWaiting">;
+type Handling = Pick<EngineOptions, "maxBatch" | "maxWaiting" | "onTrouble">;
 
 /** Opens the engine that the configuration asks for. Rejects with `EngineFailure`. */
-export async function openConfiguredEngine(config: Config, manifest: Manifest, size: BatchSize): Promise<Engine> {
-  if (config.engine === "null") return openNullEngine(manifest, size.maxBatch);
+export async function openConfiguredEngine(config: Config, manifest: Manifest, handling: Handling): Promise<Engine> {
+  if (config.engine === "null") return openNullEngine(manifest, handling.maxBatch);
   const { maxBatchDelayMs, threads } = config;
-  return openEngine({ ...size, folder: join(config.modelsDir, manifest.name), manifest, maxBatchDelayMs, threads });
+  return openEngine({ ...handling, folder: join(config.modelsDir, manifest.name), manifest, maxBatchDelayMs, threads });
 }

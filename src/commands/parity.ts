@@ -1,55 +1,75 @@
 import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { CheckpointError } from "../model/checkpoint/error.js";
+import { ImportError } from "../model/import/error.js";
+import { ParityError } from "../model/parity/error.js";
 import { compareFolder, compareScheduleFile, type Parity, uncompared } from "../model/parity/parity.js";
 import { formatReport } from "../model/parity/table.js";
+import { UsageError } from "./user-error.js";
 
-const USAGE = `marimba parity DIR [--schedules FILE]
+const FOR_USERS = [ParityError, CheckpointError, ImportError];
 
-Imports the checkpoint in DIR and compares it with the reference recordings beside it, stage by stage.
-Errors are relative to the recorded tensor's root mean square. Exits with 1 when one is above what is allowed.
+const USAGE = `marimba parity: compares a checkpoint's numbers with recordings of the reference implementation
 
-  --schedules FILE   the reference's integer schedules (default: schedules.json in DIR or beside it)`;
+  marimba parity DIR [--schedules FILE]
 
-/** Resolves with the exit status: 0 when every recording was compared and is within its tolerance. */
+  DIR                a checkpoint of each kind (.pth, .ckpt or .safetensors, or several of one model), its config.json,
+                     and the recordings; files are told by their content
+  --schedules FILE   the reference's integer schedules (default: schedules.json in DIR or beside it)
+  --help             print this
+
+Errors are relative to the recorded tensor's root mean square. The exit code is 1 when one is above what is allowed.
+`;
+
+/** Runs `marimba parity`; the exit code is 0 when every recording was compared and is within its tolerance. */
 export async function runParity(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...argv],
     allowPositionals: true,
-    options: { schedules: { type: "string" }, help: { type: "boolean", short: "h" } },
+    options: { schedules: { type: "string" }, help: { type: "boolean", default: false } },
   });
-  const [folder, ...rest] = positionals;
-  if (values.help || folder === undefined || rest.length > 0) {
-    console.log(USAGE);
-    return values.help ? 0 : 2;
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return 0;
   }
+  const [folder, ...rest] = positionals;
+  if (folder === undefined || rest.length > 0) {
+    throw new UsageError("marimba parity takes one directory; marimba parity --help says more.");
+  }
+  try {
+    return await compareAll(folder, values.schedules);
+  } catch (error) {
+    if (!FOR_USERS.some((kind) => error instanceof kind)) throw error;
+    process.stderr.write(`${(error as Error).message}\n`);
+    return 1;
+  }
+}
+
+async function compareAll(folder: string, statedSchedules: string | undefined): Promise<number> {
   const parts: Parity[] = [];
   const show = (part: Parity) => {
     parts.push(part);
-    console.log(`\n${part.title}\n${formatReport(part.report)}`);
+    process.stdout.write(`\n${part.title}\n${formatReport(part.report)}\n`);
   };
-  try {
-    for await (const part of compareFolder(folder)) show(part);
-    const schedules = await findSchedules(folder, values.schedules);
-    if (schedules) show(await compareScheduleFile(schedules));
-    else console.log(`\nNot compared: integer schedules (no schedules.json in or beside ${folder}; see --schedules)`);
-    for (const name of await uncompared(folder)) console.log(`\nNot compared: ${name} (no encode graph yet)`);
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    return 1;
-  }
+  for await (const part of compareFolder(folder)) show(part);
+  const schedules = statedSchedules ?? (await findSchedules(folder));
+  const left = (await uncompared(folder)).map((name) => `${name} (no encode graph yet)`);
+  if (schedules) show(await compareScheduleFile(schedules));
+  else left.push(`integer schedules (no schedules.json in or beside ${folder}; --schedules names one)`);
+  for (const what of left) process.stdout.write(`\nNot compared: ${what}\n`);
   return conclude(parts);
 }
 
 function conclude(parts: readonly Parity[]): number {
   const compared = parts.reduce((sum, part) => sum + part.report.compared, 0);
   const failed = parts.some((part) => part.report.failed);
-  console.log(failed ? "\nParity FAILED." : `\nParity holds: ${compared} comparisons, each within what is allowed.`);
+  const verdict = failed ? "Parity FAILED." : `Parity holds: ${compared} comparisons, each within what is allowed.`;
+  process.stdout.write(`\n${verdict}\n`);
   return failed ? 1 : 0;
 }
 
-async function findSchedules(folder: string, stated: string | undefined): Promise<string | undefined> {
-  if (stated !== undefined) return stated;
+async function findSchedules(folder: string): Promise<string | undefined> {
   for (const path of [join(folder, "schedules.json"), resolve(folder, "..", "schedules.json")]) {
     const found = await access(path).then(
       () => true,

@@ -24,6 +24,8 @@ Everything is set by environment variables, such as HOST, PORT, MODELS_DIR and M
 const TAKEN_PER_BATCH = 1.5;
 /** What connections get to send their last answers, after the last job has ended. */
 const ANSWER_MS = 2000;
+/** What engines get to leave their runs after an error that nobody caught. */
+const UNCAUGHT_MS = 5000;
 
 /** Runs `marimba serve` until a signal ends it; returns the exit code. */
 export async function runServe(argv: string[]): Promise<number> {
@@ -46,6 +48,7 @@ class Service {
   readonly #queue: LocalQueue;
   readonly #engines = new Map<string, Engine>();
   #readiness: Readiness = { ready: false, reason: "The models are being loaded." };
+  #loading = Promise.resolve();
 
   constructor(
     private readonly config: Config,
@@ -56,16 +59,17 @@ class Service {
     this.#queue = new LocalQueue({ maxQueuedImages, resultTtlMs: resultTtlS * 1000, maxResultBytes });
   }
 
+  /** Resolves once a signal has stopped it. */
   async run(): Promise<void> {
     const { config, models, logger } = this;
-    exitOnUncaught(logger);
+    process.on("uncaughtException", (error, origin) => this.#exitAfter(error, origin));
     const stopped = shutdownSignal((signal) => logger.warn(`A second ${signal}: exiting at once.`));
     const app = await buildApp({ config, queue: this.#queue, models, readiness: () => this.#readiness, logger });
     try {
       const address = await listen(app, config.host, config.port);
       process.stdout.write(`Marimba listens on ${address} and loads ${listed(models.list())}.\n`);
-      const working = this.#startWorking(address).then(() => stopped);
-      await this.#shutDown(await Promise.race([working, stopped]));
+      this.#loading = this.#startWorking(address);
+      await this.#shutDown(await Promise.race([this.#loading.then(() => stopped), stopped]));
     } finally {
       await this.#close(app);
     }
@@ -77,11 +81,12 @@ class Service {
     const maxImages = Math.ceil(config.maxBatch * TAKEN_PER_BATCH);
     for (const manifest of models.list()) {
       const size = { maxBatch: config.maxBatch, maxWaiting: maxImages + config.maxImagesPerJob };
-      const engine = await openConfiguredEngine(config, manifest, size);
-      this.#engines.set(manifest.name, engine);
+      const onTrouble = (reason: string) =>
+        logger.error({ model: manifest.name }, `The engine starts again: ${reason}`);
+      this.#engines.set(manifest.name, await openConfiguredEngine(config, manifest, { ...size, onTrouble }));
+      if (this.#readiness.shuttingDown) return;
       logger.info({ model: manifest.name }, "The model is loaded and warm.");
     }
-    if (this.#readiness.shuttingDown) return;
     await startWorker({ source: this.#queue, engines: this.#engines, models, maxImages, logger });
     this.#readiness = { ready: true };
     process.stdout.write(`Ready. A first picture:\n\n  ${curlLine(address, models.get(models.default)!)}\n\n`);
@@ -89,11 +94,11 @@ class Service {
 
   /** New work is refused from here on; what was accepted may finish within the grace. */
   async #shutDown(signal: NodeJS.Signals): Promise<void> {
-    const { shutdownGraceS } = this.config;
-    this.#readiness = { ready: false, shuttingDown: true, reason: "The server is shutting down." };
+    const graceMs = this.config.shutdownGraceS * 1000;
+    this.#refuseWork();
     const { waitingImages, runningImages } = await this.#queue.stats();
-    this.logger.info({ waitingImages, runningImages, graceS: shutdownGraceS }, `${signal}: shutting down.`);
-    await this.#queue.stop(shutdownGraceS * 1000);
+    this.logger.info({ waitingImages, runningImages, graceMs }, `${signal}: shutting down.`);
+    await this.#queue.stop(graceMs);
   }
 
   async #close(app: Api): Promise<void> {
@@ -101,17 +106,28 @@ class Service {
     const cut = setTimeout(() => app.server.closeAllConnections(), ANSWER_MS);
     await app.close();
     clearTimeout(cut);
-    await Promise.all([...this.#engines.values()].map((engine) => engine.close(0)));
+    await this.#closeEngines();
     this.logger.info("Everything is closed.");
   }
-}
 
-/** A state that nobody foresaw is no state to go on in: whoever supervises the process starts it afresh. */
-function exitOnUncaught(logger: Logger): void {
-  process.on("uncaughtException", (error, origin) => {
-    logger.fatal({ err: error, origin }, "An error that nobody caught; exiting.");
-    process.exit(1);
-  });
+  /** A model that is still being loaded is waited for: a thread inside ONNX Runtime can't be ended without a crash. */
+  async #closeEngines(): Promise<void> {
+    await this.#loading.catch(() => {});
+    await Promise.all([...this.#engines.values()].map((engine) => engine.close(0)));
+  }
+
+  #refuseWork(): void {
+    this.#readiness = { ready: false, shuttingDown: true, reason: "The server is shutting down." };
+  }
+
+  /** A state that nobody foresaw is no state to go on in: whoever supervises the process starts it afresh. */
+  #exitAfter(error: Error, origin: string): void {
+    this.logger.fatal({ err: error, origin }, "An error that nobody caught; exiting.");
+    this.#refuseWork();
+    const exit = () => process.exit(1);
+    setTimeout(exit, UNCAUGHT_MS);
+    void this.#closeEngines().then(exit, exit);
+  }
 }
 
 function listed(manifests: readonly Manifest[]): string {

@@ -1,7 +1,9 @@
 import { ListenError } from "../api/server.js";
 import { ConfigError } from "../config.js";
 import { Problem } from "../errors.js";
+import { CheckpointError } from "../model/checkpoint/error.js";
 import { EngineFailure } from "../model/engine/engine.js";
+import { ImportError } from "../model/import/error.js";
 import { RegistryError } from "../model/registry.js";
 
 /** The command line was not understood: exit code 2. */
@@ -9,7 +11,16 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-const FOR_USERS = [UsageError, ConfigError, RegistryError, EngineFailure, ListenError, Problem];
+const FOR_USERS = [
+  UsageError,
+  ConfigError,
+  RegistryError,
+  EngineFailure,
+  ListenError,
+  Problem,
+  CheckpointError,
+  ImportError,
+];
 
 /** Writes what went wrong: a sentence for what the user can mend, a stack for what only we can. Returns the exit code. */
 export function reportError(error: unknown, command: string): number {

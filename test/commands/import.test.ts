@@ -37,7 +37,10 @@ beforeEach(() => {
     return true;
   });
 });
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
 
 test("imports, says what came of it, and shows plain lines where there is no terminal", async () => {
   const modelsDir = temporaryPath("models");
@@ -54,6 +57,12 @@ test("imports, says what came of it, and shows plain lines where there is no ter
   expect(await runImport(["--name", "small", ...files, "--models-dir", modelsDir])).toBe(1);
   expect(err).toContain("exists already; choose another --name or replace it with --force.\n");
   expect(await runImport(["--name", "small", ...files, "--models-dir", modelsDir, "--force"])).toBe(0);
+});
+
+test("goes where models are served from unless told otherwise", async () => {
+  vi.stubEnv("MODELS_DIR", temporaryPath("served"));
+  expect(await runImport(["--name", "small", ...files])).toBe(0);
+  expect(await readdir(temporaryPath("served"))).toEqual(["small"]);
 });
 
 test("--help", async () => {
@@ -94,16 +103,16 @@ describe("errors are one sentence and an exit code", () => {
     [2, async () => ["x"], "Unexpected argument 'x'"],
     [2, async () => ["--name", "m", ...files, "--precision", "int4"], '--precision "int4" is not known; fp32 is.'],
     [
-      2,
+      1,
       async () => ["--name", "m", ...files, "--classes", await list("c.json", [1])],
       "c.json is not as expected: /0 must be",
     ],
     [
-      2,
+      1,
       async () => ["--name", "m", ...files, "--defaults", await list("d.json", { steps: 3 })],
       "/steps is not a known field",
     ],
-    [2, async () => ["--name", "m", ...files, "--classes", temporaryPath("none")], "none cannot be read (ENOENT)."],
+    [1, async () => ["--name", "m", ...files, "--classes", temporaryPath("none")], "none cannot be read (ENOENT)."],
     [1, async () => ["--name", "M", ...files], "is no name for a model"],
     [
       1,
@@ -126,6 +135,6 @@ describe("errors are one sentence and an exit code", () => {
   test("a models folder that cannot be made", async () => {
     await writeFile(temporaryPath("file"), "");
     expect(await runImport(["--name", "m", ...files, "--models-dir", temporaryPath("file/models")])).toBe(1);
-    expect(err).toMatch(/^The model cannot be written: ENOTDIR[^\n]+\n$/);
+    expect(err).toMatch(/^ENOTDIR[^\n]+\n$/);
   });
 });

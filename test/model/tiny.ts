@@ -1,15 +1,13 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { buildGraphs } from "../../src/model/graph/index.js";
 import type { GraphOptions, WeightLocation } from "../../src/model/graph/weights.js";
 import { MODEL_FILES } from "../../src/model/manifest.js";
+import { TINY } from "../reference.js";
 import { architectureOf, TINY_SIZES } from "./shapes.js";
 
 /** The reference recordings' small model, built over its own .safetensors files without the importer. */
-export const TINY = join(dirname(fileURLToPath(import.meta.url)), "../../../shared/reference/tiny");
-
 export const TINY_ARCHITECTURE = architectureOf(TINY_SIZES);
 
 interface SafetensorsHeader {
@@ -41,6 +39,14 @@ export function readRecording(name: string): Map<string, RecordedTensor> {
   return tensors;
 }
 
+/** A recording's metadata, each value of which is JSON. */
+export function readRecordingMetadata(name: string): Record<string, unknown> {
+  const bytes = readFileSync(join(TINY, name));
+  const header = JSON.parse(bytes.toString("utf8", 8, 8 + Number(bytes.readBigUInt64LE(0))));
+  const metadata = Object.entries(header.__metadata__ as Record<string, string>);
+  return Object.fromEntries(metadata.map(([key, value]) => [key, JSON.parse(value)]));
+}
+
 export function tinyWeights(): Map<string, WeightLocation> {
   const weights = new Map<string, WeightLocation>();
   for (const [location, prefix] of [
@@ -59,7 +65,6 @@ export function tinyWeights(): Map<string, WeightLocation> {
 /** Writes the tiny model's graphs and weights into a temporary folder and returns its path. */
 export function writeTinyModel(options: GraphOptions): string {
   const folder = mkdtempSync(join(tmpdir(), "marimba-tiny-"));
-  mkdirSync(folder, { recursive: true });
   for (const file of ["mar.safetensors", "kl16.safetensors"]) copyFileSync(join(TINY, file), join(folder, file));
   const graphs = buildGraphs(TINY_ARCHITECTURE, tinyWeights(), options);
   writeFileSync(join(folder, MODEL_FILES.predict), graphs.predict);

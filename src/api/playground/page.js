@@ -9,10 +9,12 @@ const byId = (id) => document.getElementById(id);
 const form = byId("form");
 
 let model;
+let defaultModel;
 let classCount = 0;
 
 async function start() {
   const list = await request("/models");
+  defaultModel = list.default;
   for (const { id } of list.models) byId("model").append(new Option(id, id, false, id === list.default));
   byId("model-field").hidden = list.models.length < 2;
   byId("model").addEventListener("change", () => chooseModel(list));
@@ -32,7 +34,8 @@ async function chooseModel({ models }) {
   byId("class-choices").hidden = !asChoices;
   byId("class-search").hidden = asChoices;
   if (asChoices) {
-    byId("choices").replaceChildren(...classes.map(choice), choice({ name: "none", index: "" }));
+    const choices = classes.map(({ name, index }) => choice(name, isUnique(name, classes) ? name : index));
+    byId("choices").replaceChildren(...choices, choice("none", null));
     byId("choices").querySelector("input").checked = true;
   } else {
     byId("class-names").replaceChildren(...classes.map(({ name }) => new Option(name)));
@@ -45,11 +48,16 @@ async function chooseModel({ models }) {
   showPresetHint();
 }
 
-function choice({ name, index }) {
+function isUnique(name, classes) {
+  return classes.filter((other) => other.name === name).length === 1;
+}
+
+/** A radio button; its value is what the request's `class` will be, as JSON. */
+function choice(name, value) {
   const label = document.createElement("label");
   const input = document.createElement("input");
   const text = document.createElement("span");
-  Object.assign(input, { type: "radio", name: "class", value: index });
+  Object.assign(input, { type: "radio", name: "class", value: JSON.stringify(value) });
   text.textContent = name;
   label.append(input, text);
   return label;
@@ -62,19 +70,20 @@ function showPresetHint() {
   byId("preset-hint").textContent = description ? `${description} ${numbers}` : numbers;
 }
 
-/** The body that the form stands for; the class by its name, for people who read the curl line. */
+/** The request that the form stands for. */
 function readForm() {
   const body = { class: chosenClass() };
   if (byId("seed").value !== "") body.seed = Number(byId("seed").value);
   if (byId("preset").value && byId("preset").value !== model.default_preset) body.preset = byId("preset").value;
-  if (byId("model").selectedIndex > 0) body.model = model.id;
+  if (model.id !== defaultModel) body.model = model.id;
   return body;
 }
 
 function chosenClass() {
-  if (classCount > MOST_CHOICES) return byId("class-name").value.trim() || null;
-  const { value } = form.elements.class;
-  return value === "" ? null : Number(value);
+  if (classCount <= MOST_CHOICES) return JSON.parse(form.elements.class.value);
+  const text = byId("class-name").value.trim();
+  if (text === "") return null;
+  return /^\d+$/.test(text) ? Number(text) : text;
 }
 
 async function generate() {

@@ -99,12 +99,12 @@ function milliseconds(ms) {
 }
 
 function curlLine({ parameters, seed }, asked) {
-  const body = { ...asked, class: parameters.class_name ?? null, seed };
+  const body = { ...asked, seed };
   const file = `${(parameters.class_name ?? "none").replace(/[^a-z0-9]+/gi, "-")}-${seed}.png`;
   // Escaped for JSON, so that no shell sees a quote.
   const quoted = JSON.stringify(body).replaceAll("'", "\\u0027");
   return [
-    `curl ${location.origin}/generate`,
+    `curl -sS ${location.origin}/generate`,
     "-H 'Accept: image/png'",
     "-H 'Content-Type: application/json'",
     `-d '${quoted}'`,

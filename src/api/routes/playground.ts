@@ -7,6 +7,7 @@ import { PAGE_CSP } from "../security-headers.js";
 const FILES = [
   { url: "/", file: "index.html", type: "text/html; charset=utf-8" },
   { url: "/playground/page.css", file: "page.css", type: "text/css; charset=utf-8" },
+  { url: "/playground/result.css", file: "result.css", type: "text/css; charset=utf-8" },
   { url: "/playground/page.js", file: "page.js", type: "text/javascript; charset=utf-8" },
   { url: "/playground/result.js", file: "result.js", type: "text/javascript; charset=utf-8" },
   { url: "/playground/icon.svg", file: "icon.svg", type: "image/svg+xml" },

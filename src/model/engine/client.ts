@@ -29,6 +29,8 @@ export interface EngineOptions {
   readonly maxWaiting: number;
   /** Threads inside one ONNX operator; 0 lets ONNX Runtime choose. */
   readonly threads: number;
+  /** Told why, whenever the engine's thread died or could not be started again. */
+  readonly onTrouble?: (reason: string) => void;
 }
 
 /** Times that an image is run again because the thread died while it was in flight. */
@@ -174,6 +176,7 @@ class ThreadedEngine implements Engine {
   }
 
   private threadDown(reason: string, failedStarts: number): void {
+    this.options.onTrouble?.(reason);
     if (failedStarts >= MAX_FAILED_STARTS)
       this.outOfService = `The engine can't be started again, ${failedStarts} tries failed: ${reason}`;
     for (const image of [...this.pending.values()]) {

@@ -10,6 +10,8 @@ export interface ThreadData extends BatchLimits {
   readonly architecture: Architecture;
   /** Threads inside one ONNX operator; 0 lets ONNX Runtime choose. */
   readonly threads: number;
+  /** What its `RunGate` shares with the handle. */
+  readonly gate: SharedArrayBuffer;
 }
 
 /** From the handle to the thread. */

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { EngineFailure } from "./engine.js";
 import type { FromThread, ThreadData, ToThread } from "./protocol.js";
+import { RunGate } from "./run-gate.js";
 
 /** Worker threads can't load TypeScript: a handle that runs from its source uses the built thread. */
 const THREAD_FILE = new URL(
@@ -10,11 +11,10 @@ const THREAD_FILE = new URL(
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
-/**
- * A closing thread gets this long to end by itself. Ending it from outside is the last resort: in the middle of a run
- * that aborts the whole process.
- */
+/** A closing thread gets this long to end by itself. */
 const CLOSE_MS = 30_000;
+/** What the process waits for a run to end when it exits. */
+const EXIT_MS = 10_000;
 
 export interface ThreadListener {
   message(message: FromThread): void;
@@ -33,7 +33,7 @@ export class SupervisedThread {
   private retry: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly data: ThreadData,
+    private readonly data: Omit<ThreadData, "gate">,
     private readonly listener: ThreadListener,
   ) {}
 
@@ -43,7 +43,7 @@ export class SupervisedThread {
 
   /** Resolves once the first thread is warm; rejects with `EngineFailure` if it can't be used. */
   async open(): Promise<void> {
-    const trouble = await this.start();
+    const trouble = await this.start(() => {});
     if (trouble !== undefined) {
       this.isClosing = true;
       throw new EngineFailure(trouble);
@@ -67,10 +67,13 @@ export class SupervisedThread {
     clearTimeout(timer);
   }
 
-  /** Resolves with nothing once the thread is ready, or with why it ended before. */
-  private start(): Promise<string | undefined> {
+  /** Resolves with nothing once the thread is ready, after `onReady`, or with why it ended before. */
+  private start(onReady: () => void): Promise<string | undefined> {
     return new Promise((resolve) => {
-      const worker = new Worker(THREAD_FILE, { workerData: this.data, name: "marimba-engine" });
+      const gate = new RunGate();
+      const workerData: ThreadData = { ...this.data, gate: gate.shared };
+      const worker = new Worker(THREAD_FILE, { workerData, name: "marimba-engine" });
+      guard(gate);
       this.worker = worker;
       let reason: string | undefined;
       worker.on("message", (message: FromThread) => {
@@ -78,6 +81,7 @@ export class SupervisedThread {
         else if (message.kind === "ready") {
           this.isReady = true;
           this.failedStarts = 0;
+          onReady();
           resolve(undefined);
         } else this.listener.message(message);
       });
@@ -85,6 +89,7 @@ export class SupervisedThread {
         reason = `The engine's thread threw: ${error instanceof Error ? error.message : String(error)}`;
       });
       worker.on("exit", (code) => {
+        unguard(gate);
         reason ??= `The engine's thread ended with code ${code}.`;
         const wasReady = this.isReady;
         this.isReady = false;
@@ -103,10 +108,26 @@ export class SupervisedThread {
   }
 
   private async startAgain(): Promise<void> {
-    const trouble = await this.start();
-    if (this.isClosing) return;
-    if (trouble === undefined) return this.listener.up();
+    const trouble = await this.start(() => this.listener.up());
+    if (this.isClosing || trouble === undefined) return;
     this.failedStarts++;
     this.died(trouble);
   }
+}
+
+/** Gates of the threads that live: all are shut before the process exits, however it comes to that. */
+const guarded = new Set<RunGate>();
+
+function guard(gate: RunGate): void {
+  if (guarded.size === 0) process.on("exit", shutAll);
+  guarded.add(gate);
+}
+
+function unguard(gate: RunGate): void {
+  guarded.delete(gate);
+  if (guarded.size === 0) process.off("exit", shutAll);
+}
+
+function shutAll(): void {
+  for (const gate of guarded) gate.shut(EXIT_MS);
 }

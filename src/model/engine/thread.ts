@@ -4,6 +4,7 @@ import { openRuntime } from "../runtime/onnx.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { ContinuousBatch } from "./batch.js";
 import type { FromThread, ThreadData, ToThread } from "./protocol.js";
+import { gated, RunGate } from "./run-gate.js";
 import { warmUp } from "./warm-up.js";
 
 /** Entry of an engine's thread: opens one model, then steps its batch for as long as there are images. */
@@ -14,7 +15,8 @@ const post = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMes
 async function main(data: ThreadData): Promise<void> {
   let runtime: Runtime;
   try {
-    runtime = await openRuntime(data.folder, { threads: data.threads });
+    const gate = new RunGate(data.gate);
+    runtime = gated(await gate.pass(() => openRuntime(data.folder, { threads: data.threads })), gate);
     await warmUp(runtime, data.architecture, data.maxBatch);
   } catch (error) {
     post({ kind: "unusable", message: error instanceof Error ? error.message : String(error) });

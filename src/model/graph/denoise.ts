@@ -43,8 +43,7 @@ export function buildDenoise(a: GeneratorArchitecture, weights: WeightIndex, opt
   const condition = conditioning(g, frequencies, concat(g, [z, zUnconditional], 0));
   const perStep: PerStep = {
     ...modulations(g, a, condition),
-    ...stepCoefficients(g, coefficients),
-    noise: g.node("Mul", [noise, g.node("Unsqueeze", [temperature, g.ints([1])])]),
+    ...stepCoefficients(g, coefficients, noise, temperature),
   };
   const body = loopBody(g, a, rows, Object.keys(perStep), options);
   const outputs = g.split("Scan", [x, ...Object.values(perStep)], options.expose ? 2 : 1, {
@@ -108,12 +107,27 @@ function modulations(g: GraphBuilder, a: GeneratorArchitecture, condition: Value
   return all;
 }
 
-/** One column of the coefficient table per name, [S, 1]. */
-function stepCoefficients(g: GraphBuilder, coefficients: Value): PerStep {
+/**
+ * What one ancestral step needs, [S, 1] each, gathered from the coefficient table: the mean as a sum over x and eps, the
+ * logarithm of sigma as a line over the network's variance output v, and noise times temperature (0 at t = 0).
+ */
+function stepCoefficients(g: GraphBuilder, coefficients: Value, noise: Value, temperature: Value): PerStep {
   const columns = g.split("Split", [coefficients], COEFFICIENTS.length, {
     attributes: { axis: { int: 1 }, num_outputs: { int: COEFFICIENTS.length } },
   });
-  return Object.fromEntries(COEFFICIENTS.map((name, i) => [name, columns[i] as Value]));
+  const k = (name: (typeof COEFFICIENTS)[number]) => columns[COEFFICIENTS.indexOf(name)] as Value;
+  const op = (name: "Add" | "Sub" | "Mul", l: Value, r: Value) => g.node(name, [l, r]);
+  // log sigma = (f max + (1 - f) min) / 2 with f = (v + 1) / 2
+  const slope = op("Mul", op("Sub", k("maxLogVariance"), k("minLogVariance")), g.float(0.25));
+  const raw = op("Mul", noise, g.node("Unsqueeze", [temperature, g.ints([1])])); // [S, N, C]
+  return {
+    // mean = c1 x0 + c2 x with x0 = a x - b eps
+    meanX: op("Add", op("Mul", k("posteriorMeanX0"), k("sqrtRecipAlphaBar")), k("posteriorMeanX")),
+    meanEps: op("Mul", k("posteriorMeanX0"), k("sqrtRecipAlphaBarMinusOne")),
+    logSigmaSlope: slope,
+    logSigmaBase: op("Add", op("Mul", k("minLogVariance"), g.float(0.5)), slope),
+    noise: op("Mul", raw, g.node("Unsqueeze", [k("noiseFactor"), g.ints([1])])),
+  };
 }
 
 /** One diffusion step: network, guidance, and the ancestral step from x_t to x_(t-1). */
@@ -173,15 +187,8 @@ function guided(b: GraphBuilder, out: Value, rows: Rows): { eps: Value; variance
 
 /** One draw of p(x_(t-1) | x_t), Nichol and Dhariwal 2021, eq. 9 to 15: learned-range variance, no clipping of x_0. */
 function ancestralStep(b: GraphBuilder, x: Value, net: { eps: Value; variance: Value }, at: PerStep): Value {
-  const mul = (l: Value, r: Value) => b.node("Mul", [l, r]);
-  const k = (name: (typeof COEFFICIENTS)[number]) => at[name] as Value;
-  const x0 = b.node("Sub", [mul(x, k("sqrtRecipAlphaBar")), mul(net.eps, k("sqrtRecipAlphaBarMinusOne"))]);
-  const mean = b.node("Add", [mul(x0, k("posteriorMeanX0")), mul(x, k("posteriorMeanX"))]);
-  const fraction = mul(b.node("Add", [net.variance, b.float(1)]), b.float(0.5));
-  const logVariance = b.node("Add", [
-    mul(fraction, k("maxLogVariance")),
-    mul(b.node("Sub", [b.float(1), fraction]), k("minLogVariance")),
-  ]);
-  const sigma = b.node("Exp", [mul(logVariance, b.float(0.5))]);
-  return b.node("Add", [mean, mul(mul(sigma, at.noise as Value), k("noiseFactor"))]);
+  const mul = (l: Value, name: string) => b.node("Mul", [l, at[name] as Value]);
+  const mean = b.node("Sub", [mul(x, "meanX"), mul(net.eps, "meanEps")]);
+  const sigma = b.node("Exp", [b.node("Add", [mul(net.variance, "logSigmaSlope"), at.logSigmaBase as Value])]);
+  return b.node("Add", [mean, mul(sigma, "noise")]);
 }

@@ -2,6 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { openCheckpoint } from "../checkpoint/open.js";
+import { ParityError } from "./error.js";
 
 const CONFIG = "config.json";
 
@@ -78,7 +79,9 @@ function kindOf(file: Checkpoint): Kind {
   if (has("mask_token")) return "generator";
   if (has("decoder.conv_in.weight")) return "tokenizer";
   if (has("image") && has("moments")) return "encode";
-  throw new Error(`${file.path} is neither a checkpoint nor a recording: it has none of the tensors that tell which.`);
+  throw new ParityError(
+    `${file.path} is neither a checkpoint nor a recording: it has none of the tensors that tell which.`,
+  );
 }
 
 /** Pairs that name every checkpoint file at least once, container with like container where both are there. */

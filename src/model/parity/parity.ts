@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { type ImportedModel, importModel } from "../import/import.js";
 import { openRuntime } from "../runtime/onnx.js";
+import { ParityError } from "./error.js";
 import { type ModelFiles, modelPairs, openReferenceFolder, type ReferenceFolder } from "./folder.js";
 import { compareSchedules, type RecordedSchedules } from "./integer-schedules.js";
 import { ParityModel } from "./model.js";
@@ -55,7 +56,7 @@ function checkComplete(folder: string, reference: ReferenceFolder): void {
   if (reference.generators.length === 0) missing.push("no generator checkpoint (one with model_ema or mask_token)");
   if (reference.tokenizers.length === 0) missing.push("no tokenizer (one with decoder.conv_in.weight)");
   if (reference.stages.length + reference.runs.length === 0) missing.push("no recording (stages or a sampling run)");
-  if (missing.length > 0) throw new Error(`${folder} has ${missing.join(", ")}.`);
+  if (missing.length > 0) throw new ParityError(`${folder} has ${missing.join(", ")}.`);
 }
 
 async function compareModel(files: ModelFiles, reference: ReferenceFolder): Promise<Report> {

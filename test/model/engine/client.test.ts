@@ -1,6 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type EngineOptions, openEngine } from "../../../src/model/engine/client.js";
@@ -124,6 +126,29 @@ describe("when the thread dies", () => {
     });
     await expect(doomed).rejects.toThrow("The engine died 3 times while it made this image");
     expect((await engine.generate(imageRequest({ steps: 1 }))).width).toBe(128);
+  });
+});
+
+describe("when the process exits in the middle of a run", () => {
+  it("waits for the run, and ends with the exit code that was meant", async () => {
+    // Denoise runs of 64 guided rows x 1000 steps: whenever the exit comes, one of them is under way.
+    const script = join(dirname(options.folder), "exits.mjs");
+    await writeFile(
+      script,
+      `import { openEngine } from ${JSON.stringify(new URL("../../../dist/model/engine/client.js", import.meta.url))};
+      const { options, request } = JSON.parse(process.argv[2]);
+      const engine = await openEngine(options);
+      void engine.generate(request, { onStep: () => process.exit(7) });`,
+    );
+    const request = imageRequest({ steps: 2, diffusion_steps: 1000 });
+    const argument = JSON.stringify({ options: { ...options, maxBatch: 1 }, request });
+    const child = spawn(process.execPath, [script, argument], { stdio: "pipe" });
+    let written = "";
+    child.stderr.on("data", (data) => {
+      written += data;
+    });
+    const [code, signal] = await once(child, "exit");
+    expect({ code, signal, written }).toEqual({ code: 7, signal: null, written: "" });
   });
 });
 

@@ -195,9 +195,7 @@ describe("a failed import leaves nothing behind", () => {
   test("when the tensors, the classes or the settings do not fit", async () => {
     expect(await fails({ generator: tiny.generator })).toContain("mar.img_size is 32, but the tensors say 64");
     expect(await fails({ classes: ["one"] })).toContain("1 classes are named, but the generator has 5");
-    expect(await fails({ settings: { defaults: { steps: 17 } } })).toContain(
-      "/defaults/steps must be an integer from 1 to 16",
-    );
+    expect(await fails({ settings: { defaults: { steps: 17 } } })).toMatch(/\/defaults\/steps .* 1 to 16/);
     expect(await fails({ settings: { default_preset: "none" } })).toContain("/default_preset must name one");
   });
   test("when a weight is damaged in the middle of writing", async () => {

@@ -1,0 +1,27 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { TINY } from "../reference.js";
+import { Marimba } from "./marimba.js";
+
+test("parity holds for the reference, says what it compared and what not, and exits with 0", async () => {
+  const { code, stdout, stderr } = await new Marimba(["parity", TINY]).ended;
+  expect(stderr).toBe("");
+  expect(code).toBe(0);
+  expect(stdout).toContain("checkpoint-last.pth and kl16.ckpt");
+  expect(stdout).toContain("mar.safetensors and kl16.safetensors");
+  expect(stdout).toMatch(/linear_cfg\.safetensors +sampled tokens +8 +\d\.\de-\d +1e-3 +ok/);
+  expect(stdout).toMatch(/schedules\.json +respaced timesteps +999 +0 +exact +ok/);
+  expect(stdout).toContain("Not compared: vae_encode.safetensors (no encode graph yet)");
+  expect(stdout).toMatch(/Parity holds: \d{4} comparisons/);
+});
+
+test("a directory with nothing to compare is one sentence and exit code 1; a missing argument is 2", async () => {
+  const empty = mkdtempSync(join(tmpdir(), "marimba-empty-"));
+  const { code, stderr } = await new Marimba(["parity", empty]).ended;
+  rmSync(empty, { recursive: true });
+  expect([code, stderr.trimEnd().split("\n").length]).toEqual([1, 1]);
+  expect(stderr).toContain("has no generator checkpoint");
+  expect((await new Marimba(["parity"]).ended).code).toBe(2);
+});

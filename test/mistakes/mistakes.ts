@@ -1,0 +1,17 @@
+import type { Mistake } from "./mistake.js";
+import { CHECKPOINT_MISTAKES } from "./table/checkpoint.js";
+import { ENGINE_MISTAKES } from "./table/engine.js";
+import { HEAD_MISTAKES } from "./table/head.js";
+import { SAMPLER_MISTAKES } from "./table/sampler.js";
+import { TOKENIZER_MISTAKES } from "./table/tokenizer.js";
+import { TRANSFORMER_MISTAKES } from "./table/transformer.js";
+
+/** Every mistake that is known to be easy to make. One that gives the same numbers in truth does not belong here. */
+export const MISTAKES: readonly Mistake[] = [
+  ...TRANSFORMER_MISTAKES,
+  ...HEAD_MISTAKES,
+  ...TOKENIZER_MISTAKES,
+  ...SAMPLER_MISTAKES,
+  ...ENGINE_MISTAKES,
+  ...CHECKPOINT_MISTAKES,
+];

@@ -1,0 +1,171 @@
+import type { Mistake } from "../mistake.js";
+
+const BLOCKS = "model/graph/transformer.ts";
+const PREDICT = "model/graph/predict.ts";
+
+/** Encoder and decoder: what `predict` computes. */
+export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
+  {
+    name: "gelu-tanh",
+    file: BLOCKS,
+    find: 'approximate: { string: "none" }',
+    replace: 'approximate: { string: "tanh" }',
+    why: "GELU is the exact (erf) kind",
+  },
+  {
+    name: "attention-scale-1-over-width",
+    file: BLOCKS,
+    find: "g.float(headWidth ** -0.5)",
+    replace: "g.float(1 / headWidth)",
+    why: "scores are divided by the square root of the head's width",
+  },
+  {
+    name: "attention-scale-of-all-heads",
+    file: BLOCKS,
+    find: "g.float(headWidth ** -0.5)",
+    replace: "g.float(width ** -0.5)",
+    why: "the width in the scale is one head's, not the stack's",
+  },
+  {
+    name: "queries-and-keys-swapped",
+    file: BLOCKS,
+    find: "const [q, k, v] = parts.map",
+    replace: "const [k, q, v] = parts.map",
+    why: "the rows of qkv are queries, then keys, then values",
+  },
+  {
+    name: "keys-and-values-swapped",
+    file: BLOCKS,
+    find: "const [q, k, v] = parts.map",
+    replace: "const [q, v, k] = parts.map",
+    why: "the rows of qkv are queries, then keys, then values",
+  },
+  {
+    name: "half-as-many-heads",
+    file: BLOCKS,
+    find: "const { width, heads } = stack;",
+    replace: "const { width } = stack;\n  const heads = stack.heads / 2;",
+    why: "no tensor tells the number of heads",
+  },
+  {
+    name: "residual-after-norm",
+    file: BLOCKS,
+    find: 'return g.node("Add", [attended, linear',
+    replace: 'return g.node("Add", [normed, linear',
+    why: "the residual branch goes around the norm",
+  },
+  {
+    name: "block-norm-epsilon",
+    file: BLOCKS,
+    find: ".norm1`, stack.normEps)",
+    replace: ".norm1`, 1e-5)",
+    why: "epsilon is 1e-6, PyTorch's default 1e-5",
+  },
+  {
+    name: "decoder-epsilon",
+    file: PREDICT,
+    find: 'return { prefix: "decoder", ...a.decoder, normEps: a.norm_eps, layout };',
+    replace: 'return { prefix: "decoder", ...a.decoder, normEps: 1e-5, layout };',
+    why: "epsilon is the architecture's in the decoder, too",
+  },
+  {
+    name: "encoder-norm-epsilon",
+    file: PREDICT,
+    find: '"encoder_norm", a.norm_eps)',
+    replace: '"encoder_norm", 1e-5)',
+    why: "epsilon is the architecture's in the last norm, too",
+  },
+  {
+    name: "input-norm-epsilon",
+    file: PREDICT,
+    find: "const INPUT_NORM_EPS = 1e-6;",
+    replace: "const INPUT_NORM_EPS = 1e-5;",
+    why: "z_proj_ln states an epsilon of its own, 1e-6",
+  },
+  {
+    name: "input-norm-left-out",
+    file: PREDICT,
+    find: 'return affineLayerNorm(g, sequence, "z_proj_ln", INPUT_NORM_EPS);',
+    replace: "return sequence;",
+    why: "z_proj_ln normalizes buffer and tokens before the first block",
+  },
+  {
+    name: "encoder-norm-left-out",
+    file: PREDICT,
+    find: 'return affineLayerNorm(g, blocks(g, x, stack, stack.depth), "encoder_norm", a.norm_eps);',
+    replace: "return blocks(g, x, stack, stack.depth);",
+    why: "a norm ends each stack",
+  },
+  {
+    name: "encoder-positions-shifted-by-buffer",
+    file: PREDICT,
+    find: "gather(g, tokenPositions, positions)]); // [rows, known, width]",
+    replace: "gather(g, table, positions)]); // [rows, known, width]",
+    why: "the buffer's positions come first in the table",
+  },
+  {
+    name: "decoder-positions-shifted-by-buffer",
+    file: PREDICT,
+    find: 'gather(g, source, index), g.weight("decoder_pos_embed_learned")]',
+    replace:
+      'gather(g, source, index), concat(g, g.split("Split", [g.weight("decoder_pos_embed_learned"), g.ints([a.token_count, a.buffer_size])], 2, { attributes: { axis: { int: 1 } } }).reverse(), 1)]',
+    why: "the buffer's positions come first in the table",
+  },
+  {
+    name: "diffusion-positions-left-out",
+    file: PREDICT,
+    find: 'return g.node("Add", [affineLayerNorm(g, x, "decoder_norm", a.norm_eps), positions]);',
+    replace: 'return g.node("Add", [affineLayerNorm(g, x, "decoder_norm", a.norm_eps), g.float(0)]);',
+    why: "the head is told where its token is",
+  },
+  {
+    name: "diffusion-positions-before-the-norm",
+    file: PREDICT,
+    find: 'return g.node("Add", [affineLayerNorm(g, x, "decoder_norm", a.norm_eps), positions]);',
+    replace: 'return affineLayerNorm(g, g.node("Add", [x, positions]), "decoder_norm", a.norm_eps);',
+    why: "the head's positions are added after the decoder's norm",
+  },
+  {
+    name: "class-in-one-buffer-token-only",
+    file: PREDICT,
+    find: 'const buffer = g.node("Add", [classRows, bufferPositions]);',
+    replace:
+      'const first = g.floats("first", Float32Array.from({ length: a.buffer_size }, (_, i) => (i === 0 ? 1 : 0)));\n  const buffer = g.node("Add", [g.node("Mul", [classRows, g.node("Unsqueeze", [first, g.ints([0, 2])])]), bufferPositions]);',
+    why: "every buffer token is the class embedding",
+  },
+  {
+    name: "no-class-row-first",
+    file: PREDICT,
+    find: '[g.weight("class_emb.weight"), g.weight("fake_latent")]',
+    replace: '[g.weight("fake_latent"), g.weight("class_emb.weight")]',
+    why: "the row after the last class is the one for no class",
+  },
+  {
+    name: "buffer-missing-from-key-lengths",
+    file: PREDICT,
+    find: 'g.node("Add", [knownCounts, g.ints([a.buffer_size])])',
+    replace: "knownCounts",
+    why: "the buffer's keys come on top of the known tokens'",
+  },
+  {
+    name: "padded-keys-not-masked",
+    file: PREDICT,
+    find: "g.float(Number.NEGATIVE_INFINITY), g.float(0)",
+    replace: "g.float(0), g.float(0)",
+    why: "padding must get no attention weight",
+  },
+  {
+    name: "known-tokens-placed-without-buffer",
+    file: PREDICT,
+    find: 'g.node("Add", [placement, g.ints([a.buffer_size])])',
+    replace: "placement",
+    why: "the encoder's rows start with the buffer",
+  },
+  {
+    name: "targets-shifted-by-buffer",
+    file: PREDICT,
+    find: 'g.node("Mul", [g.node("Add", [row, g.ints([1])]), g.ints([a.buffer_size])])',
+    replace: 'g.node("Mul", [row, g.ints([a.buffer_size])])',
+    why: "the decoder's rows start with the buffer",
+  },
+];

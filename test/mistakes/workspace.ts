@@ -1,0 +1,115 @@
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import ts from "typescript";
+import { type Mistake, plant } from "./mistake.js";
+
+/** Recordings of every stage alone: the cheaper half of parity, and where nearly every mistake shows. */
+const STAGES = "stages.safetensors";
+const RUNS = ["linear_cfg", "no_cfg", "constant_cfg_one_token", "unconditional"].map((name) => `${name}.safetensors`);
+const MODEL = ["config.json", "mar.safetensors", "kl16.safetensors"];
+
+const VITEST_CONFIG = `export default {
+  cacheDir: "./.vite",
+  test: { include: ["test/model/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 1 },
+};
+`;
+
+/**
+ * A copy of the project's source, tests and compiled code in which one file at a time is made wrong. It lies in a
+ * temporary folder as the project does in its own: the recordings are found beside it.
+ */
+export class Workspace {
+  readonly folder: string;
+  /** The tiny model with its stages, and with its sampling runs. */
+  readonly recordings: { readonly stages: string; readonly runs: string };
+  private readonly base: string;
+
+  constructor(
+    private readonly root: string,
+    reference: string,
+  ) {
+    this.base = realpathSync(mkdtempSync(join(tmpdir(), "marimba-mistakes-")));
+    this.folder = join(this.base, "project");
+    mkdirSync(join(this.base, "shared"));
+    symlinkSync(reference, join(this.base, "shared/reference"));
+    for (const part of ["src", "test", "package.json"])
+      cpSync(join(root, part), join(this.folder, part), { recursive: true });
+    symlinkSync(join(root, "node_modules"), join(this.folder, "node_modules"));
+    writeFileSync(join(this.folder, "vitest.config.mjs"), VITEST_CONFIG);
+    for (const file of readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }))
+      if (file.endsWith(".ts")) this.write(file, this.original(file));
+    const recordings = (name: string, files: readonly string[]) => {
+      const folder = join(this.base, "recordings", name);
+      mkdirSync(folder, { recursive: true });
+      for (const file of files) symlinkSync(join(reference, "tiny", file), join(folder, file));
+      return folder;
+    };
+    this.recordings = {
+      stages: recordings("stages", [...MODEL, STAGES]),
+      runs: recordings("runs", [...MODEL, ...RUNS]),
+    };
+    symlinkSync(join(reference, "schedules.json"), join(this.base, "recordings/schedules.json"));
+  }
+
+  /** Makes one mistake, calls `during`, and puts the file right again. */
+  async with<Result>(mistake: Mistake, during: () => Promise<Result>): Promise<Result> {
+    this.write(mistake.file, plant(mistake, this.original(mistake.file)));
+    try {
+      return await during();
+    } finally {
+      this.write(mistake.file, this.original(mistake.file));
+    }
+  }
+
+  /** Whether the compiled module `from` loads `file` (both under src/), directly or through others. */
+  loads(from: string, file: string): boolean {
+    const wanted = this.compiled(file);
+    const seen = new Set<string>();
+    const waiting = [this.compiled(from)];
+    for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+      if (seen.has(path)) continue;
+      seen.add(path);
+      for (const [, imported] of readFileSync(path, "utf8").matchAll(/(?:from|import) ?\(?"(\.[^"]+\.js)"/g))
+        waiting.push(join(dirname(path), imported!));
+    }
+    return seen.has(wanted);
+  }
+
+  compiled(file: string): string {
+    return join(this.folder, "dist", file.replace(/\.ts$/, ".js"));
+  }
+
+  remove(): void {
+    rmSync(this.base, { recursive: true, force: true });
+  }
+
+  private original(file: string): string {
+    return readFileSync(join(this.root, "src", file), "utf8");
+  }
+
+  /** Source and compiled code of one file. */
+  private write(file: string, source: string): void {
+    const { outputText } = ts.transpileModule(source, {
+      compilerOptions: {
+        target: ts.ScriptTarget.ES2023,
+        module: ts.ModuleKind.ESNext,
+        verbatimModuleSyntax: true,
+        isolatedModules: true,
+      },
+    });
+    writeFileSync(join(this.folder, "src", file), source);
+    mkdirSync(dirname(this.compiled(file)), { recursive: true });
+    writeFileSync(this.compiled(file), outputText);
+  }
+}
