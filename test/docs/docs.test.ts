@@ -1,0 +1,97 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { KNOWN_COMMANDS, knownCommand } from "./known-commands.js";
+import { type ScratchCheckout, scratchCheckout } from "./scratch-checkout.js";
+import { DocumentedServer } from "./server.js";
+import { shellBlocks } from "./shell-blocks.js";
+
+const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
+const DOCUMENTS = [
+  "README.md",
+  "ARCHITECTURE.md",
+  ...readdirSync(join(PROJECT, "docs"))
+    .filter((file) => file.endsWith(".md"))
+    .map((file) => join("docs", file)),
+];
+const DOCUMENTED_ADDRESS = "http://127.0.0.1:8080";
+/** Longest that one block may take. */
+const BLOCK_MS = 300_000;
+
+const blocks = DOCUMENTS.flatMap((document) =>
+  shellBlocks(readFileSync(join(PROJECT, document), "utf8")).map(
+    ({ line, commands }) => [`${document}:${line}`, commands] as const,
+  ),
+);
+/** One thread an operator: two cores have other tests to run. */
+const environment = { PATH: process.env.PATH, HOME: process.env.HOME, THREADS: "1" };
+
+let checkout: ScratchCheckout;
+let server: DocumentedServer;
+let address: string;
+
+beforeAll(async () => {
+  checkout = await scratchCheckout();
+  server = new DocumentedServer("npm start", checkout.folder, environment);
+  address = await server.ready();
+}, BLOCK_MS);
+
+afterAll(async () => {
+  await server?.stop();
+  await checkout?.remove();
+});
+
+/** Runs commands in one shell, as a reader would type them, and returns the standard output of each. */
+async function runInOneShell(commands: readonly string[]): Promise<string[]> {
+  const outputs = await mkdtemp(join(tmpdir(), "marimba-docs-output-"));
+  try {
+    const script = commands.map((command, i) => `{ ${command}\n} > ${outputs}/${i} || exit\n`).join("");
+    await promisify(execFile)("sh", ["-c", script], { cwd: checkout.folder, env: environment, timeout: BLOCK_MS });
+    return await Promise.all(commands.map((_, i) => readFile(join(outputs, String(i)), "utf8")));
+  } finally {
+    await rm(outputs, { recursive: true });
+  }
+}
+
+async function startAndStop(command: string): Promise<void> {
+  const another = new DocumentedServer(command, checkout.folder, { ...environment, LOG_LEVEL: "info" });
+  await another.ready();
+  expect(await another.stop()).toMatch(/Everything is closed/);
+}
+
+describe("a command that a document shows works:", () => {
+  it.each(blocks)("%s", { timeout: BLOCK_MS }, async (_, commands) => {
+    const known = commands.map((command) => ({ command, ...knownCommand(command) }));
+    for (const { command, serves } of known) if (serves && command !== "npm start") await startAndStop(command);
+    const run = known.filter(({ serves, elsewhere }) => !serves && !elsewhere);
+    const asRun = run.map(({ command, standIn }) =>
+      (standIn?.(command) ?? command).replaceAll(DOCUMENTED_ADDRESS, address),
+    );
+    const outputs = await runInOneShell(asRun);
+    for (const [i, { command, check }] of run.entries())
+      await check?.({ stdout: outputs[i]!, folder: checkout.folder }, command);
+  });
+
+  it("from npm ci to the picture, in the README", () => {
+    const inReadme = blocks.filter(([place]) => place.startsWith("README.md")).flatMap(([, commands]) => commands);
+    expect(inReadme.slice(0, 2)).toEqual(["npm ci", "npm start"]);
+    expect(inReadme[2]).toMatch(/^curl /);
+  });
+});
+
+describe("the list of known commands", () => {
+  it("knows the first rule for each command alone", () => {
+    for (const [, commands] of blocks)
+      for (const command of commands)
+        expect(KNOWN_COMMANDS.filter(({ pattern }) => pattern.test(command))).toHaveLength(1);
+  });
+
+  it("refuses a command that nobody said how to try", () => {
+    expect(() => knownCommand("rm -rf models")).toThrow(/add one/);
+  });
+});

@@ -1,0 +1,86 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import sharp from "sharp";
+import { expect } from "vitest";
+
+/** What a command left behind: its output and, relative to it, the files that it wrote. */
+export interface Outcome {
+  readonly stdout: string;
+  readonly folder: string;
+}
+
+export interface KnownCommand {
+  readonly pattern: RegExp;
+  /** Why it is not run here, and who runs it. */
+  readonly elsewhere?: string;
+  /** Runs until it is told to stop: it is started, must become ready, and must end on SIGTERM. */
+  readonly serves?: true;
+  /** What runs in its place, where the command names a reader's own files or takes minutes. */
+  readonly standIn?: (command: string) => string;
+  /** What must have come of it, besides the exit code 0. */
+  readonly check?: (outcome: Outcome, command: string) => void | Promise<void>;
+}
+
+/** Every command that documents may show. One that isn't listed fails the test: say here how to try it. */
+export const KNOWN_COMMANDS: readonly KnownCommand[] = [
+  { pattern: /^npm ci$/, elsewhere: ".ci/run does it before any test" },
+  { pattern: /^(npm ci && )?npm test$/, elsewhere: "this test is a part of it" },
+  { pattern: /^npm run lint$/, elsewhere: "npm test does the same before any test" },
+  { pattern: /^([A-Z_]+=\S+ )*(npm start|node dist\/main\.js serve)$/, serves: true },
+  { pattern: /^curl .*http:\/\/127\.0\.0\.1:8080/s, check: checkAnswer },
+  { pattern: /^node dist\/main\.js sample /, check: checkSample },
+  { pattern: /^node dist\/main\.js( \w+)? --help$/, check: printsSomething },
+  { pattern: /^node dist\/main\.js import --name \S+ /, standIn: stateArchitecture, check: checkImport },
+  { pattern: /^npm run parity -- /, check: printsSomething },
+  { pattern: /^npm run build$/ },
+  {
+    pattern: /^npm run bench( -- --quick)?$/,
+    standIn: () => "npm run bench -- --quick --model-folder quick/demo",
+    check: printsSomething,
+  },
+  { pattern: /^npm run recognition$/, standIn: (command) => `${command} -- --per-class 1`, check: printsSomething },
+];
+
+export function knownCommand(command: string): KnownCommand {
+  const known = KNOWN_COMMANDS.find(({ pattern }) => pattern.test(command));
+  if (!known) throw new Error(`No rule says how to try this command; add one to known-commands.ts:\n${command}`);
+  return known;
+}
+
+function printsSomething({ stdout }: Outcome): void {
+  expect(stdout.trim()).not.toBe("");
+}
+
+async function checkAnswer({ stdout, folder }: Outcome, command: string): Promise<void> {
+  const [, file] = / -o (\S+)/.exec(command) ?? [];
+  if (file) return checkPng(join(folder, file));
+  const body = / -i /.test(command) ? stdout.slice(stdout.indexOf("\r\n\r\n") + 4) : stdout;
+  const document = JSON.parse(body);
+  expect(document, body).not.toHaveProperty("status"); // which a problem document has
+  if (!command.includes("/generate")) return;
+  expect(document).toMatchObject({ id: expect.any(String), state: expect.any(String) });
+  const [, asked] = /"num_images": (\d+)/.exec(command) ?? [];
+  if (document.state === "completed") expect(document.images).toHaveLength(Number(asked ?? 1));
+}
+
+async function checkSample({ stdout, folder }: Outcome): Promise<void> {
+  const files = stdout.trim().split("\n");
+  for (const file of files) await checkPng(join(folder, file));
+}
+
+async function checkPng(path: string): Promise<void> {
+  const { format, width } = await sharp(await readFile(path)).metadata();
+  expect(format).toBe("png");
+  expect(width).toBeGreaterThan(0);
+}
+
+/** The reader's checkpoint is a published one; the reference's small one takes its place, whose config.json tells its sizes. */
+function stateArchitecture(command: string): string {
+  return command.replace(/ --arch mar-[blh]\b/, " --arch config.json");
+}
+
+async function checkImport({ folder }: Outcome, command: string): Promise<void> {
+  const [, name] = / --name (\S+)/.exec(command)!;
+  const manifest = JSON.parse(await readFile(join(folder, "models", name!, "model.json"), "utf8"));
+  expect(manifest.name).toBe(name);
+}

@@ -1,0 +1,59 @@
+import { spawnSync } from "node:child_process";
+
+/** A fenced `sh` block of a document. */
+export interface ShellBlock {
+  /** Of its first line, from 1. */
+  readonly line: number;
+  /** In order, without comments; a command that goes on over several lines is one. */
+  readonly commands: readonly string[];
+}
+
+interface Fence {
+  readonly language: string;
+  readonly line: number;
+  readonly text: string;
+}
+
+/** Languages under which a command would hide from `shellBlocks`. */
+const OTHER_SHELLS = /^(bash|shell|console|zsh|terminal|shell-session)$/;
+const LOOKS_LIKE_COMMAND = /^\s*(\$ )?(npm|npx|node|curl|docker|git|marimba)\s/m;
+
+/** Every command that a reader is shown. Throws where a command stands in a block of another kind. */
+export function shellBlocks(markdown: string): ShellBlock[] {
+  const blocks: ShellBlock[] = [];
+  for (const { language, line, text } of fences(markdown)) {
+    if (language === "sh") blocks.push({ line, commands: splitCommands(text) });
+    else if (OTHER_SHELLS.test(language) || (language === "" && LOOKS_LIKE_COMMAND.test(text)))
+      throw new Error(`Line ${line} begins a block of commands: mark it as sh, so that it is tried.`);
+  }
+  return blocks;
+}
+
+function fences(markdown: string): Fence[] {
+  const lines = markdown.split("\n");
+  const found: Fence[] = [];
+  for (let i = 0; i < lines.length; i++) {
+    const [, indent, fence, language] = /^(\s*)(`{3,}|~{3,})\s*(\S*)/.exec(lines[i]!) ?? [];
+    if (fence === undefined) continue;
+    const line = i + 2;
+    const text: string[] = [];
+    while (++i < lines.length && lines[i]!.trim() !== fence) text.push(lines[i]!.replace(indent!, ""));
+    found.push({ language: language!, line, text: text.join("\n") });
+  }
+  return found;
+}
+
+/** Takes lines together until the shell itself finds the command complete. */
+function splitCommands(text: string): string[] {
+  const commands: string[] = [];
+  let command = "";
+  for (const line of text.split("\n")) {
+    if (command === "" && (line.trim() === "" || line.trimStart().startsWith("#"))) continue;
+    command += command === "" ? line : `\n${line}`;
+    if (line.endsWith("\\") || spawnSync("sh", ["-n", "-c", command]).status !== 0) continue;
+    commands.push(command);
+    command = "";
+  }
+  if (command !== "") throw new Error(`This command never ends:\n${command}`);
+  return commands;
+}
