@@ -20,7 +20,7 @@ export async function importTinyModel(modelsDir: string): Promise<void> {
     classes: names,
     settings: {
       defaults: { steps: 4, diffusion_steps: 5, max_timestep: 950, guidance_scale: 2 },
-      presets: { slow: { description: "As slow as it gets.", parameters: { steps: 64, diffusion_steps: 100 } } },
+      presets: { slow: { description: "As slow as it gets.", parameters: { steps: 64, diffusion_steps: 1000 } } },
     },
   });
 }

@@ -111,6 +111,8 @@ describe.each(SETTINGS.map((setting) => [describeSetting(setting), setting] as c
     }
   });
 
+  const { recognisedShare } = setting;
+  if (recognisedShare === undefined) return;
   it("the classifier sees the classes that were asked for", async () => {
     const { requests, answers } = outcome();
     const { image_width: width, image_height: height } = manifest.architecture.tokenizer;
@@ -118,8 +120,6 @@ describe.each(SETTINGS.map((setting) => [describeSetting(setting), setting] as c
     const seen = (await classifier.classify(pixels, width, height)).map((index) => manifest.classes[index]!.name);
     const asked = requests.map((request) => request.class);
     const recognised = seen.filter((name, i) => name === asked[i]).length;
-    expect(recognised / asked.length, `asked for ${asked}, saw ${seen}`).toBeGreaterThanOrEqual(
-      setting.recognisedShare!,
-    );
+    expect(recognised / asked.length, `asked for ${asked}, saw ${seen}`).toBeGreaterThanOrEqual(recognisedShare);
   });
 });
