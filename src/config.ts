@@ -35,10 +35,24 @@ export const Config = Type.Object(
     }),
     threads: count(0, 0, 1024, "Threads inside one ONNX operator; 0 takes one for each core."),
     redisUrl: Type.Optional(
-      Type.String({ description: "Redis to queue in. This version has no such queue yet: leave it unset." }),
+      Type.String({
+        description:
+          "Redis to queue in: redis://, rediss:// or redis+sentinel://HOST:PORT,HOST:PORT/MASTER. Absent: in memory.",
+      }),
     ),
+    redisPrefix: Type.String({
+      pattern: "^[a-z0-9_-]{1,32}$",
+      default: "marimba",
+      description: "What the names of all keys in Redis begin with.",
+    }),
+    lockMs: count(30_000, 500, 3_600_000, "How long a worker may be silent before its images run elsewhere."),
+    acceptDurable: count(0, 0, 1, "1: a job is accepted only once Redis has it on disk (WAITAOF)."),
     maxBatch: count(16, 1, 4096, "Images in flight at once in one model's batch."),
     maxBatchDelayMs: count(2, 0, 10_000, "How long an idle engine waits for more images before its first step."),
+    batching: Type.Union([Type.Literal("continuous"), Type.Literal("static")], {
+      default: "continuous",
+      description: "static lets images join only an empty batch: to measure what continuous batching brings.",
+    }),
     maxQueuedImages: count(512, 1, 10_000_000, "Images that may wait; above, requests are answered with 429."),
     maxImagesPerJob: count(64, 1, 10_000, "Largest num_images of one request; MAX_QUEUED_IMAGES at most."),
     resultTtlS: count(900, 1, 31_536_000, "How long a finished job and its images are kept."),
@@ -53,6 +67,13 @@ export const Config = Type.Object(
       1,
       86_400,
       "Longest that a request waits for its picture before it is told where to look.",
+    ),
+    workerPort: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 65_535,
+        description: "Port of the worker's own /health and /metrics, on HOST; absent: none.",
+      }),
     ),
     shutdownGraceS: count(20, 0, 86_400, "After SIGTERM: how long accepted jobs may finish before they are cancelled."),
     logLevel: Type.Union(

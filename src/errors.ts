@@ -28,6 +28,8 @@ export const PROBLEMS = {
   generation_failed: { status: 500, title: "The picture could not be made" },
   internal: { status: 500, title: "Something went wrong on our side" },
   no_worker: { status: 503, title: "No worker serves the model now" },
+  queue_draining: { status: 503, title: "The queue is being drained" },
+  queue_unavailable: { status: 503, title: "The queue can't be reached now" },
   shutting_down: { status: 503, title: "The server is shutting down" },
 } as const;
 export type ProblemCode = keyof typeof PROBLEMS;

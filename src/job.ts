@@ -101,8 +101,11 @@ export const JobSpec = Type.Object(
     /** Epoch milliseconds. */
     accepted_at: Type.Number(),
     deadline_at: Type.Optional(Type.Number()),
+    /** Who asked, for fairness between callers: opaque, the same for all requests of one caller. */
+    caller: Type.Optional(Type.String({ maxLength: 200 })),
   },
-  { additionalProperties: false },
+  // A newer API may add fields that an older worker has no use for; what it must understand raises the version.
+  { additionalProperties: true },
 );
 export type JobSpec = Static<typeof JobSpec>;
 
@@ -123,7 +126,9 @@ export type JobError = Static<typeof JobError>;
 export interface JobRecord {
   readonly spec: JobSpec;
   readonly state: JobState;
-  /** Autoregressive steps done by the image that is furthest behind, of how many; absent before the first. */
+  /** Rises with every change of the job: the id of its events. */
+  readonly seq: number;
+  /** Autoregressive steps done, over all its images, of how many; absent before the first. */
   readonly progress?: { readonly step: number; readonly of: number };
   /** Images ahead of this job's first while queued. */
   readonly position?: number;
@@ -134,6 +139,15 @@ export interface JobRecord {
   /** One for each image of a completed job, in order. */
   readonly images: readonly { readonly width: number; readonly height: number; readonly timing: Timing }[];
   readonly error?: JobError;
+}
+
+/** A picture decoded from the tokens that an image in the making has so far. */
+export interface Preview {
+  readonly imageIndex: number;
+  readonly step: number;
+  readonly of: number;
+  readonly bytes: Uint8Array;
+  readonly contentType: string;
 }
 
 export function isFinal(state: JobState): boolean {

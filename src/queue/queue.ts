@@ -1,4 +1,4 @@
-import type { JobError, JobRecord, JobSpec, StoredImage } from "../job.js";
+import type { JobError, JobRecord, JobSpec, Preview, StoredImage } from "../job.js";
 
 /** Lets a repeated request find the job that its first try made. */
 export interface Idempotency {
@@ -16,6 +16,8 @@ export type SubmitResult =
   | { readonly kind: "conflict" }
   /** The queue's cap in images is reached. */
   | { readonly kind: "full"; readonly retryAfterS: number }
+  /** An operator drains the model's queue: what was accepted is still made, nothing new is taken. */
+  | { readonly kind: "draining" }
   /** No live worker serves the model. */
   | { readonly kind: "no_worker" };
 
@@ -33,8 +35,26 @@ export interface QueueStats {
   readonly models: readonly string[];
 }
 
+/** Whether the queue can be reached now; if not, why, in a sentence for people. */
+export type QueueHealth = { readonly reachable: true } | { readonly reachable: false; readonly reason: string };
+
+/** The store behind the queue does not answer, or refuses: any call of the port may reject with it. */
+export class QueueUnavailable extends Error {
+  override readonly name = "QueueUnavailable";
+}
+
+/** What a subscriber is told. Calls come in order and never overlap; a subscriber that is slow skips to the newest. */
+export interface JobListener {
+  /** The job as it stands now; at once for the present record, then on every change, last of all the final one. */
+  onChange(record: JobRecord): void;
+  /** Where present, the job's images are decoded on their way, as often as the batch can afford. */
+  onPreview?(preview: Preview): void;
+}
+
 /** The port as the API sees it. Adapters: local (in this process) and redis. */
 export interface JobQueue {
+  /** An id for a new job that can't be guessed, and that `get` can tell from one this queue never gave out. */
+  newId(): string;
   submit(spec: JobSpec, idempotency?: Idempotency): Promise<SubmitResult>;
   get(id: string): Promise<GetResult>;
   image(id: string, index: number): Promise<StoredImage | undefined>;
@@ -42,20 +62,36 @@ export interface JobQueue {
   cancel(id: string, reason: JobError): Promise<GetResult>;
   /** Resolves once the job is final, or with its record as it stands after `timeoutMs` or when `signal` aborts. */
   wait(id: string, timeoutMs: number, signal?: AbortSignal): Promise<JobRecord | undefined>;
-  /** Calls back on every change of the job until unsubscribed; the first call is its present record. */
-  subscribe(id: string, onChange: (record: JobRecord) => void): () => void;
+  /** Tells of the job until the returned function is called; nothing for a job that is not here. */
+  subscribe(id: string, listener: JobListener): () => void;
   stats(): Promise<QueueStats>;
+  health(): QueueHealth;
   close(): Promise<void>;
 }
 
-/** What a worker does with one job. Rejecting with `JobFailure` fails the job with that error. */
-export type JobHandler = (spec: JobSpec, context: JobContext) => Promise<readonly StoredImage[]>;
+/** One image of a job: what a worker takes at a time, so that a large request neither starves others nor fills a batch. */
+export interface ImageTask {
+  readonly spec: JobSpec;
+  readonly imageIndex: number;
+}
 
-export interface JobContext {
-  /** Aborts when the job is cancelled or the worker must hand it back. */
+/**
+ * What a worker does with one image. Rejecting with `JobFailure` fails its job with that error at once; any other
+ * rejection, unless the signal aborted, counts as one of the image's `MAX_TRIES`.
+ */
+export type ImageHandler = (task: ImageTask, context: ImageContext) => Promise<StoredImage>;
+
+export interface ImageContext {
+  /** Aborts when the job ended meanwhile (cancelled, failed) or the worker must hand the image back. */
   readonly signal: AbortSignal;
   progress(step: number, of: number): void;
+  /** Whether somebody watches the job's previews now. */
+  wantsPreview(): boolean;
+  preview(preview: Preview): void;
 }
+
+/** Runs that an image gets before its job fails: a worker that dies or an error that nobody foresaw ends one. */
+export const MAX_TRIES = 3;
 
 export class JobFailure extends Error {
   override readonly name = "JobFailure";
@@ -66,8 +102,8 @@ export class JobFailure extends Error {
 
 /** The port as a worker sees it. */
 export interface JobSource {
-  /** Starts taking jobs of these models: another one of a model while fewer than `maxImages` of its images run. */
-  start(models: readonly string[], maxImages: number, handler: JobHandler): Promise<void>;
-  /** Takes no more jobs; resolves once those taken have ended, or after `graceMs` with them cancelled or handed back. */
+  /** Starts taking images of these models' jobs: at most `maxImages` of each model at a time. */
+  start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void>;
+  /** Takes no more images; resolves once those taken have ended, or after `graceMs` with them cancelled or handed back. */
   stop(graceMs: number): Promise<void>;
 }

@@ -32,6 +32,10 @@ export interface GenerateOptions {
   readonly deadlineAt?: number;
   /** Called after each of the image's autoregressive steps. */
   readonly onStep?: (step: number, of: number) => void;
+  /** Asked after each step: true to have the image decoded as it stands, as often as the batch can afford. */
+  readonly wantsPreview?: () => boolean;
+  /** A picture of the tokens so far; positions still unknown are latents of zero. */
+  readonly onPreview?: (pixels: Uint8Array, step: number, of: number) => void; // [H, W, 3]
 }
 
 export interface EngineStats {
