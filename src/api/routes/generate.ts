@@ -71,10 +71,8 @@ async function accept(
       throw new Problem("idempotency_conflict", "The Idempotency-Key was used before, with another body.");
     case "full":
       throw new Problem("queue_full", "The queue is full; try again later.", retryAfter(result.retryAfterS));
-    case "draining": {
-      const detail = `An operator drains the queue of ${spec.model}: what was accepted is still made, nothing new is taken.`;
-      throw new Problem("queue_draining", detail, retryAfter(30));
-    }
+    case "draining":
+      throw new Problem("queue_draining", `The queue of ${spec.model} is being drained.`, retryAfter(30));
     case "no_worker":
       throw new Problem("no_worker", readiness().reason ?? `No worker serves ${spec.model} now.`, retryAfter(5));
   }
