@@ -1,8 +1,11 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import pino from "pino";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { EventStreams } from "../../../src/api/events/event-streams.js";
+import { DEFAULT_LIMITS } from "../../../src/api/limits.js";
 import type { JobQueue } from "../../../src/queue/queue.js";
-import { type ExampleApiOptions, exampleApi, holdingHandler } from "../example-api.js";
+import { type ExampleApiOptions, exampleApi, exampleModels, holdingHandler } from "../example-api.js";
 import { openEvents } from "./event-client.js";
 
 const opened: { close(): Promise<void> }[] = [];
@@ -76,8 +79,6 @@ describe("open streams", () => {
   it("leave no subscription behind, whether clients leave or the job ends", async () => {
     const { watch, held, queue, port, path } = await open();
     const count = countSubscriptions(queue);
-    const watchers = queue.health();
-    expect(watchers.reachable).toBe(true);
     for (let round = 0; round < 10; round++) {
       const clients = await Promise.all(Array.from({ length: 50 }, () => watch()));
       for (const client of clients) client.close();
@@ -98,23 +99,49 @@ describe("open streams", () => {
     await vi.waitFor(() => expect(count.now).toBe(0));
   });
 
+  it("are not begun for a client that left before its job was found", async () => {
+    const { queue, app, port, path } = await open();
+    const count = countSubscriptions(queue);
+    const get = queue.get.bind(queue);
+    let find = () => {};
+    const found = new Promise<void>((resolve) => {
+      find = resolve;
+    });
+    const asked = vi.spyOn(queue, "get").mockImplementation(async (id) => {
+      await found;
+      return get(id);
+    });
+    const socket = connect(port, "127.0.0.1", () => socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`));
+    await vi.waitFor(() => expect(asked).toHaveBeenCalled());
+    socket.destroy();
+    await vi.waitFor(async () => {
+      const connections = await new Promise((resolve) => app.server.getConnections((_, open) => resolve(open)));
+      expect(connections).toBe(0);
+    });
+    find();
+    await asked.mock.results[0]!.value;
+    await new Promise(setImmediate);
+    expect(count.most).toBe(0);
+  });
+
   it("share one look at a job, however many watch it", async () => {
-    const { queue, watch, post, port, id } = await open({ maxImages: 1, limits: { heartbeatMs: 60_000 } });
-    const waiting = (await post({ class: 0 })).json();
+    const { app, queue, watch, post, port } = await open({ maxImages: 1, limits: { heartbeatMs: 60_000 } });
+    const [ahead, waiting] = [(await post({ class: 0 })).json(), (await post({ class: 0 })).json()];
     const clients = await Promise.all(
       Array.from({ length: 5 }, () => openEvents(port, `${waiting.links.self}/events`)),
     );
-    clients.push(await watch());
-    for (const client of clients) await client.event(() => true);
+    for (const client of clients) await client.event(({ data }) => data.position === 1);
+    const running = await watch();
     const get = vi.spyOn(queue, "get");
     await vi.waitFor(() => expect(get.mock.calls.length).toBeGreaterThanOrEqual(5));
-    expect(get.mock.calls.every(([asked]) => asked === waiting.id && asked !== id)).toBe(true);
-    for (const client of clients) client.close();
-    await vi.waitFor(() => {
+    expect(get.mock.calls.every(([id]) => id === waiting.id)).toBe(true);
+    await app.inject({ method: "DELETE", url: ahead.links.self });
+    for (const client of clients) await client.event(({ data }) => data.position === 0);
+    for (const client of [...clients, running]) client.close();
+    await vi.waitFor(async () => {
       get.mockClear();
-      return new Promise<void>((resolve, reject) =>
-        setTimeout(() => (get.mock.calls.length === 0 ? resolve() : reject(new Error("still looking"))), 60),
-      );
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      expect(get).not.toHaveBeenCalled();
     });
   });
 
@@ -128,6 +155,17 @@ describe("open streams", () => {
       expect(client.comments.at(-1)).toContain("connect again");
       expect(client.names).toEqual(["running"]);
     }
+  });
+
+  it("are no longer begun once the server closes", async () => {
+    const { queue } = await open();
+    const streams = new EventStreams(
+      { queue, models: exampleModels(), logger: pino({ level: "silent" }) },
+      DEFAULT_LIMITS,
+    );
+    expect(() => streams.checkRoom()).not.toThrow();
+    streams.close();
+    expect(() => streams.checkRoom()).toThrow("shutting down");
   });
 });
 
