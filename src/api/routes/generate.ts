@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from "fastify";
 import { Problem } from "../../errors.js";
 import { type GenerateRequest, isFinal, type JobRecord, type JobSpec } from "../../job.js";
@@ -45,7 +44,7 @@ async function accept(
   const acceptedAt = Date.now();
   const spec: JobSpec = {
     version: 1,
-    id: `job_${randomBytes(12).toString("hex")}`,
+    id: queue.newId(),
     ...resolved,
     accepted_at: acceptedAt,
     ...(body.deadline_ms !== undefined && { deadline_at: acceptedAt + body.deadline_ms }),
@@ -59,6 +58,8 @@ async function accept(
       throw new Problem("idempotency_conflict", "The Idempotency-Key was used before, with another body.");
     case "full":
       throw new Problem("queue_full", "The queue is full; try again later.", retryAfter(result.retryAfterS));
+    case "draining":
+      throw new Problem("queue_draining", `The queue of ${spec.model} takes no new work now.`, retryAfter(30));
     case "no_worker":
       throw new Problem("no_worker", readiness().reason ?? `No worker serves ${spec.model} now.`, retryAfter(5));
   }
