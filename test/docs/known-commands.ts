@@ -36,6 +36,10 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^npm run parity -- /, check: printsSomething },
   { pattern: /^npm run build$/ },
   {
+    pattern: /^(docker|kubectl) /,
+    elsewhere: "needs a container engine or a cluster; test/container checks its files",
+  },
+  {
     pattern: /^npm run bench( -- --quick)?$/,
     standIn: () => "npm run bench -- --quick --model-folder quick/demo",
     check: printsSomething,
