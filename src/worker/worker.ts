@@ -6,6 +6,7 @@ import type { Manifest } from "../model/manifest.js";
 import type { ModelRegistry } from "../model/registry.js";
 import { type ImageContext, type ImageTask, JobFailure, type JobSource } from "../queue/queue.js";
 import { encodePicture } from "./picture.js";
+import { previewOptions } from "./previews.js";
 import { imageTiming } from "./timing.js";
 
 export interface WorkerDeps {
@@ -22,14 +23,14 @@ export interface WorkerDeps {
 export async function startWorker({ source, engines, models, maxImages, logger }: WorkerDeps): Promise<void> {
   await source.start([...engines.keys()], maxImages, async (task, context) => {
     const { id, model } = task.spec;
+    const ownLogger = logger.child({ job: id, model, image: task.imageIndex });
     try {
-      return await makeImage(task, context, engines.get(model)!, models.get(model)!);
+      return await makeImage(task, context, engines.get(model)!, models.get(model)!, ownLogger);
     } catch (error) {
       // The job ended, or the image is handed back: its error means nothing.
       if (context.signal.aborted) throw error;
       if (!(error instanceof ImageExpired)) {
-        const message = `Image ${task.imageIndex} could not be made.`;
-        logger.error({ err: error, job: id, model, image: task.imageIndex }, message);
+        ownLogger.error({ err: error }, `Image ${task.imageIndex} could not be made.`);
       }
       throw foreseen(error, task.imageIndex) ?? error;
     }
@@ -38,13 +39,16 @@ export async function startWorker({ source, engines, models, maxImages, logger }
 
 async function makeImage(
   { spec, imageIndex }: ImageTask,
-  { signal, progress }: ImageContext,
+  context: ImageContext,
   engine: Engine,
   manifest: Manifest,
+  logger: Logger,
 ): Promise<StoredImage> {
   const request = { parameters: spec.parameters, seed: spec.seed, imageIndex };
   const deadline = spec.deadline_at === undefined ? {} : { deadlineAt: spec.deadline_at };
-  const generated = await engine.generate(request, { signal, onStep: progress, ...deadline });
+  const previews = previewOptions(imageIndex, context, manifest, logger);
+  const onStep = (step: number, of: number) => context.progress(step, of);
+  const generated = await engine.generate(request, { signal: context.signal, onStep, ...previews, ...deadline });
   const bytes = await encodePicture(generated, request, manifest);
   const timing = imageTiming(spec.accepted_at, generated.timing, epochMs());
   return { bytes, contentType: "image/png", width: generated.width, height: generated.height, timing };

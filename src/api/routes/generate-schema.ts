@@ -40,6 +40,11 @@ export const generateSchema = {
         description: "Printable ASCII without spaces: the same key with the same body finds the same job.",
       }),
     ),
+    "Cancel-After": Type.Optional(
+      Type.String({
+        description: "Seconds, such as 30 or 2.5, at most a day: as `deadline_ms`; with both the earlier counts.",
+      }),
+    ),
   }),
   body: component("GenerateRequest"),
   response: {
@@ -71,6 +76,8 @@ export const generateSchema = {
       "queue_full",
       "generation_failed",
       "no_worker",
+      "queue_draining",
+      "queue_unavailable",
       "shutting_down",
       "deadline_exceeded",
     ),

@@ -73,6 +73,21 @@ describe("an engine in its thread", () => {
     await small.close(1000);
   });
 
+  it("takes nobody into a batch that runs where batching is static", async () => {
+    const still = await openEngine({ ...options, batching: "static" });
+    const order: string[] = [];
+    let second: Promise<GeneratedImage> | undefined;
+    await still.generate(imageRequest({ steps: 6 }), {
+      onStep: (step) => {
+        order.push(`first ${step}`);
+        second ??= still.generate(imageRequest({ steps: 1 }), { onStep: () => order.push("second") });
+      },
+    });
+    await second;
+    await still.close(0);
+    expect(order).toEqual([1, 2, 3, 4, 5, 6].map((step) => `first ${step}`).concat("second"));
+  });
+
   it("lets an image go when its signal aborts, and its neighbours stay as they are", async () => {
     const kept = imageRequest({ steps: 6 }, 62);
     const expected = hash(await engine.generate(kept));

@@ -14,6 +14,15 @@ describe("openNullEngine", () => {
     expect(engine.stats()).toEqual({ inFlight: 0, waiting: 0, maxBatch: 16 });
   });
 
+  it("shows its picture to who wants to see it on the way", async () => {
+    const engine = openNullEngine(exampleManifest(), 16);
+    const shown: [string, number, number][] = [];
+    const onPreview = (pixels: Uint8Array, step: number, of: number) => shown.push([fingerprint(pixels), step, of]);
+    const image = await engine.generate(imageRequest({ steps: 5 }), { wantsPreview: () => true, onPreview });
+    await engine.generate(imageRequest(), { wantsPreview: () => false, onPreview });
+    expect(shown).toEqual([[fingerprint(image.pixels), 5, 5]]);
+  });
+
   it("keeps an engine's promises about leaving and closing", async () => {
     const engine = openNullEngine(exampleManifest(), 16);
     await expect(engine.generate(imageRequest(), { signal: AbortSignal.abort() })).rejects.toThrow(ImageCancelled);

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import type { JobRecord, Preview } from "../../../src/job.js";
-import { LONG_MS, type Open, SOON } from "./harness.js";
+import { LONG_MS, type Open, SOON, USER_CANCELLED } from "./harness.js";
 
 /** Waiting for a job, and being told of it. */
 export function watchingContract(open: Open): void {
@@ -133,12 +133,13 @@ export function watchingContract(open: Open): void {
         onPreview: ({ step }) => events.push(`preview ${step}`),
       });
       await vi.waitFor(() => expect(image!.context.wantsPreview()).toBe(true), SOON);
-      image!.complete();
-      await bench.final(id);
+      image!.context.preview(preview(7));
+      await bench.queue.cancel(id, USER_CANCELLED);
       image!.context.preview(preview(8));
-      await vi.waitFor(() => expect(events).toContain("completed"), SOON);
+      await vi.waitFor(() => expect(events).toContain("cancelled"), SOON);
       await vi.waitFor(() => expect(image!.context.wantsPreview()).toBe(false), SOON);
-      expect(events.at(-1)).toBe("completed");
+      expect(events.at(-1)).toBe("cancelled");
+      image!.complete();
     });
   });
 }
