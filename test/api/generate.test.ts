@@ -27,6 +27,8 @@ describe("POST /generate with Accept: image/png", () => {
       "marimba-seed": "7",
       "content-location": `/jobs/${response.headers["marimba-job"]}/images/0`,
       vary: "Accept, Prefer",
+      "marimba-batch-size": "1.00",
+      "marimba-ms-per-image": "12.00",
       "server-timing":
         "queue;dur=1.00, batch_wait;dur=2.00, transformer;dur=3.00, diffusion;dur=4.00, decode;dur=5.00, " +
         "encode;dur=6.00, total;dur=21.00",

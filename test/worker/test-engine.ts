@@ -50,7 +50,7 @@ export class TestEngine implements Engine {
   }
 
   stats(): EngineStats {
-    return { inFlight: this.inFlight, waiting: 0, maxBatch: 100 };
+    return { inFlight: this.inFlight, waiting: 0, maxBatch: 100, runMs: 0 };
   }
 
   async close(): Promise<void> {}

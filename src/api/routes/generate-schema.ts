@@ -11,6 +11,8 @@ const pictureHeaders = {
   "Marimba-Job": header("The job's id."),
   "Marimba-Seed": header("The seed that was used: with it the picture repeats."),
   "Server-Timing": header("Milliseconds: queue, batch_wait, transformer, diffusion, decode, encode, total."),
+  "Marimba-Batch-Size": header("Mean number of images in flight over the image's steps."),
+  "Marimba-Ms-Per-Image": header("The engine's time divided, step by step, by the images that shared it."),
   "Preference-Applied": header("The part of `Prefer` that was honoured."),
 };
 

@@ -11,7 +11,7 @@ import { readIdempotency } from "../idempotency.js";
 import { imageHeaders } from "../image-headers.js";
 import { embedImages, imagePath, jobPath, jobProblem, jobResource } from "../job-resource.js";
 import { readPrefer } from "../prefer.js";
-import { serverTiming } from "../server-timing.js";
+import { timingHeaders } from "../server-timing.js";
 import { generateSchema } from "./generate-schema.js";
 
 /** `POST /generate`: accepts a job and answers with its picture, with the job once it is done, or with where it will be. */
@@ -147,14 +147,14 @@ async function sendPicture(record: JobRecord, reply: FastifyReply, { queue }: Ap
   return reply
     .headers(imageHeaders(image, record))
     .header("Content-Location", imagePath(id, 0))
-    .header("Server-Timing", serverTiming(image.timing))
+    .headers(timingHeaders(image.timing))
     .send(image.bytes);
 }
 
 async function sendJob(record: JobRecord, body: GenerateRequest, reply: FastifyReply, deps: ApiDeps) {
   const job = jobResource(record, deps.models);
   const isDone = isFinal(record.state);
-  if (job.timing) reply.header("Server-Timing", serverTiming(job.timing));
+  if (job.timing) reply.headers(timingHeaders(job.timing));
   reply.code(isDone ? 200 : 202).header(isDone ? "Content-Location" : "Location", jobPath(job.id));
   return body.response_format === "base64" ? embedImages(job, deps.queue) : job;
 }

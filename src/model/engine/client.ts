@@ -120,7 +120,8 @@ class ThreadedEngine implements Engine {
   stats(): EngineStats {
     let inFlight = 0;
     for (const image of this.pending.values()) if (image.started) inFlight++;
-    return { inFlight, waiting: this.pending.size - inFlight, maxBatch: this.options.maxBatch };
+    const { maxBatch } = this.options;
+    return { inFlight, waiting: this.pending.size - inFlight, maxBatch, runMs: this.thread.runMs };
   }
 
   close(graceMs: number): Promise<void> {

@@ -23,7 +23,7 @@ export function openNullEngine(manifest: Manifest, maxBatch: number): Engine {
       const spans = { batchWaitMs: 0, transformerMs: 0, diffusionMs: 0, decodeMs: 0, batchSize: 1, msPerImage: 0 };
       return { pixels: picture.slice(), width, height, timing: { submittedAt: now, finishedAt: now, ...spans } };
     },
-    stats: () => ({ inFlight: 0, waiting: 0, maxBatch }),
+    stats: () => ({ inFlight: 0, waiting: 0, maxBatch, runMs: 0 }),
     async close() {
       closed = true;
     },
