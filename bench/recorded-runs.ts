@@ -26,6 +26,7 @@ export async function recordRuns(
   const events = {
     started() {},
     stepped() {},
+    previewed() {},
     finished: submit,
     left(_id: number, _reason: string, message: string) {
       throw new Error(message);

@@ -1,12 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { closedLoop } from "./closed-loop.js";
 import { HttpClient } from "./http-client.js";
+import { probeLiveness } from "./liveness.js";
 import type { MeasuredModel } from "./model-folder.js";
 import { quantile } from "./statistics.js";
 import { requestBody } from "./workload.js";
-
-/** How often `/health/live` is asked. */
-const PROBE_MS = 20;
 
 export interface Together {
   readonly total: number;
@@ -36,26 +33,4 @@ export function togetherLines({ total, oneByOneMs, togetherMs, liveMs }: Togethe
     `${total} requests: one after another ${seconds(oneByOneMs)}, together ${seconds(togetherMs)}: ${ratio} times as fast.`,
     `/health/live meanwhile, asked ${liveMs.length} times: median ${p50}, 95th percentile ${p95}, longest ${most}.`,
   ];
-}
-
-/** Asks at fixed times, whether or not the last answer is there: a slow answer hides none that would have followed. */
-function probeLiveness(address: string) {
-  const http = new HttpClient(address);
-  const answers: Promise<number>[] = [];
-  let stopped = false;
-  const done = (async () => {
-    for (let dueMs = performance.now(); !stopped; dueMs += PROBE_MS) {
-      await sleep(Math.max(0, dueMs - performance.now()));
-      answers.push(http.get("/health/live").then(() => performance.now() - dueMs));
-    }
-  })();
-  return {
-    async stop(): Promise<number[]> {
-      stopped = true;
-      await done;
-      const latencies = await Promise.all(answers);
-      http.close();
-      return latencies;
-    },
-  };
 }

@@ -11,7 +11,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const require = createRequire(import.meta.url);
 
 /** Debian packages the tests need, and a program that shows each is there. */
-const SYSTEM_PACKAGES = [{ name: "chromium", programs: ["chromium", "chromium-browser", "google-chrome"] }];
+const SYSTEM_PACKAGES = [
+  { name: "chromium", programs: ["chromium", "chromium-browser", "google-chrome"] },
+  { name: "redis-server", programs: ["redis-server"] },
+];
 
 const onPath = (program) =>
   (process.env.PATH ?? "").split(delimiter).some((folder) => folder && existsSync(join(folder, program)));

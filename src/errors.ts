@@ -29,6 +29,7 @@ export const PROBLEMS = {
   internal: { status: 500, title: "Something went wrong on our side" },
   no_worker: { status: 503, title: "No worker serves the model now" },
   queue_draining: { status: 503, title: "The queue is being drained" },
+  too_many_streams: { status: 503, title: "Too many event streams are open" },
   queue_unavailable: { status: 503, title: "The queue can't be reached now" },
   shutting_down: { status: 503, title: "The server is shutting down" },
 } as const;

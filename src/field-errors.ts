@@ -64,6 +64,7 @@ export function describeSchema(schema: TSchema | JsonSchema): string {
   if (part.type === "string") return `a string${describeLength(part)}`;
   if (part.type === "array") return part.minItems ? `a list of at least ${part.minItems}` : "a list";
   if (part.type === "object") return "an object";
+  if (part.type === "boolean") return "true or false";
   return part.type ?? "another value";
 }
 

@@ -126,7 +126,7 @@ export type JobError = Static<typeof JobError>;
 export interface JobRecord {
   readonly spec: JobSpec;
   readonly state: JobState;
-  /** Rises with every change of the job: the id of its events. */
+  /** 1 while the job has not begun; rises with every change: the id of its events. */
   readonly seq: number;
   /** Autoregressive steps done, over all its images, of how many; absent before the first. */
   readonly progress?: { readonly step: number; readonly of: number };

@@ -12,6 +12,7 @@ import { describeApi } from "./openapi.js";
 import { sendProblem } from "./problem-document.js";
 import { requestId } from "./request-id.js";
 import { docsRoutes } from "./routes/docs.js";
+import { eventsRoute } from "./routes/events.js";
 import { generateRoute } from "./routes/generate.js";
 import { healthRoutes } from "./routes/health.js";
 import { imageRoute } from "./routes/images.js";
@@ -63,6 +64,7 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
   readBodiesAsJson(app);
   await describeApi(app);
   for (const addRoutes of [generateRoute, jobRoutes, imageRoute, modelRoutes, healthRoutes]) addRoutes(app, deps);
+  eventsRoute(app, deps, limits);
   await playgroundRoutes(app);
   await docsRoutes(app);
   await app.ready();

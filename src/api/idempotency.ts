@@ -5,13 +5,15 @@ import type { Idempotency } from "../queue/queue.js";
 /** Printable ASCII without the space: what every HTTP client can send and every log can show. */
 const KEY = /^[\x21-\x7e]{1,200}$/;
 
-/** The request's `Idempotency-Key` with the hash of what was asked; undefined without one. Throws `invalid_request`. */
+/** The caller's `Idempotency-Key` with the hash of what was asked; undefined without one. Throws `invalid_request`. */
 export function readIdempotency(
   header: string | readonly string[] | undefined,
   body: unknown,
+  caller: string,
 ): Idempotency | undefined {
   if (header === undefined) return undefined;
-  if (typeof header === "string" && KEY.test(header)) return { key: header, bodyHash: hashCanonical(body) };
+  if (typeof header === "string" && KEY.test(header))
+    return { key: `${caller}:${header}`, bodyHash: hashCanonical(body) };
   const message = "must be 1 to 200 printable ASCII characters without spaces";
   throw new Problem("invalid_request", `The Idempotency-Key header ${message}.`, {
     errors: [{ pointer: "/idempotency-key", message }],

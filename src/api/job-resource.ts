@@ -42,7 +42,7 @@ export const JobResource = Type.Object(
     progress: Type.Optional(
       Type.Object(
         { step: Type.Integer(), of: Type.Integer() },
-        { description: "Steps done by the image that is furthest behind." },
+        { description: "Autoregressive steps done, over all images, of how many." },
       ),
     ),
     images: Type.Array(JobImage, { description: "Those of a completed job; empty before." }),
@@ -105,7 +105,9 @@ export function imagePath(id: string, index: number): string {
 /** The problem that a job which ended without pictures stands for, where the status may say it all. */
 export function jobProblem(record: JobRecord): Problem {
   const { code, detail } = record.error ?? { code: "generation_failed", detail: "The job ended without pictures." };
-  const known = Object.hasOwn(PROBLEMS, code) ? (code as ProblemCode) : "generation_failed";
+  // Another release's worker may know codes that this one doesn't.
+  const unknown: ProblemCode = record.state === "cancelled" ? "job_cancelled" : "generation_failed";
+  const known = Object.hasOwn(PROBLEMS, code) ? (code as ProblemCode) : unknown;
   const isTemporary = PROBLEMS[known].status === 503;
   return new Problem(known, detail, isTemporary ? { headers: { "Retry-After": "10" } } : {});
 }

@@ -12,6 +12,14 @@ export interface HttpLimits {
   readonly keepAliveTimeoutMs: number;
   /** How often the two timeouts are looked after. */
   readonly timeoutCheckMs: number;
+  /** Event streams open at once; fewer than connections, so that other requests are still answered. */
+  readonly eventStreams: number;
+  /** How often streams are looked after together: positions in the line, heartbeats, readers that stall. */
+  readonly streamCheckMs: number;
+  /** A stream that is silent for so long gets a comment, so that nobody on the way takes it for dead. */
+  readonly heartbeatMs: number;
+  /** A reader whose socket takes nothing for so long is dropped. */
+  readonly stalledReaderMs: number;
 }
 
 export const DEFAULT_LIMITS: HttpLimits = {
@@ -24,4 +32,8 @@ export const DEFAULT_LIMITS: HttpLimits = {
   // Longer than the 60 s that proxies keep idle connections, so that they close first.
   keepAliveTimeoutMs: 65_000,
   timeoutCheckMs: 5_000,
+  eventStreams: 3000,
+  streamCheckMs: 1_000,
+  heartbeatMs: 15_000,
+  stalledReaderMs: 30_000,
 };

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Type, { type Static } from "typebox";
 import { PROBLEMS, Problem, type ProblemCode } from "../errors.js";
+import { QueueUnavailable } from "../queue/queue.js";
 
 /** Errors as RFC 9457 documents, made in this one place. */
 
@@ -60,7 +61,8 @@ export function problemDocument(problem: Problem, requestId: string): ProblemDoc
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = problemOf(error);
   if (problem.code === "body_too_large") readRest(request, reply);
-  if (problem.status >= 500 && problem !== error) request.log.error({ err: error }, "request failed");
+  if (error instanceof QueueUnavailable) request.log.warn({ reason: error.message }, "the queue can't be reached");
+  else if (problem.status >= 500 && problem !== error) request.log.error({ err: error }, "request failed");
   return reply
     .code(problem.status)
     .headers(problem.options.headers ?? {})
@@ -79,6 +81,10 @@ function readRest(request: FastifyRequest, reply: FastifyReply): void {
 /** Fastify's own errors in our words. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof QueueUnavailable) {
+    const detail = "The queue can't be reached now; try again soon. Jobs that were accepted are kept.";
+    return new Problem("queue_unavailable", detail, { headers: { "Retry-After": "5" } });
+  }
   const { code, statusCode } = (error ?? {}) as { code?: string; statusCode?: number };
   switch (code) {
     case "FST_ERR_CTP_BODY_TOO_LARGE":

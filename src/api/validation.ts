@@ -6,13 +6,14 @@ import { resolveComponent } from "./components.js";
 
 /**
  * Checks a part of the request against its schema and refuses it with every fault at once. Nothing is coerced and nothing
- * dropped. Query and path are text by nature: there, plain decimal digits stand for an integer where one is asked for.
+ * dropped. Query and path are text by nature: there, plain decimal digits stand for an integer where one is asked for,
+ * and true and false for a boolean.
  */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema: reference, httpPart = "body" }) => {
   const schema = resolveComponent(reference);
   const isText = httpPart === "querystring" || httpPart === "params";
   return (data: unknown) => {
-    const value = isText ? readIntegers(schema, data as Record<string, unknown>) : data;
+    const value = isText ? readValues(schema, data as Record<string, unknown>) : data;
     const errors = fieldErrors(schema, value);
     if (errors.length === 0) return { value };
     const part = PARTS[httpPart] ?? httpPart;
@@ -24,11 +25,15 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema: refe
 
 const PARTS: Record<string, string> = { querystring: "query", params: "path" };
 
-function readIntegers(schema: TSchema, texts: Record<string, unknown>): Record<string, unknown> {
+function readValues(schema: TSchema, texts: Record<string, unknown>): Record<string, unknown> {
   const { properties = {} } = schema as { properties?: Record<string, { type?: string }> };
-  const read = ([name, text]: [string, unknown]) => {
-    const isInteger = Object.hasOwn(properties, name) && properties[name]?.type === "integer";
-    return [name, isInteger && typeof text === "string" && /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : text];
-  };
-  return Object.fromEntries(Object.entries(texts).map(read));
+  const typeOf = (name: string) => (Object.hasOwn(properties, name) ? properties[name]?.type : undefined);
+  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, readValue(typeOf(name), text)]));
+}
+
+function readValue(type: string | undefined, text: unknown): unknown {
+  if (typeof text !== "string") return text;
+  if (type === "integer" && /^(0|[1-9]\d{0,15})$/.test(text)) return Number(text);
+  if (type === "boolean" && (text === "true" || text === "false")) return text === "true";
+  return text;
 }

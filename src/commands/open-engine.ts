@@ -10,6 +10,7 @@ type Handling = Pick<EngineOptions, "maxBatch" | "maxWaiting" | "onTrouble">;
 /** Opens the engine that the configuration asks for. Rejects with `EngineFailure`. */
 export async function openConfiguredEngine(config: Config, manifest: Manifest, handling: Handling): Promise<Engine> {
   if (config.engine === "null") return openNullEngine(manifest, handling.maxBatch);
-  const { maxBatchDelayMs, threads } = config;
-  return openEngine({ ...handling, folder: join(config.modelsDir, manifest.name), manifest, maxBatchDelayMs, threads });
+  const { maxBatchDelayMs, batching, threads } = config;
+  const folder = join(config.modelsDir, manifest.name);
+  return openEngine({ ...handling, folder, manifest, maxBatchDelayMs, batching, threads });
 }

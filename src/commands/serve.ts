@@ -80,7 +80,7 @@ class Service {
     if (config.engine === "null") logger.warn("ENGINE is null: every picture is the same grey one.");
     const maxImages = Math.ceil(config.maxBatch * TAKEN_PER_BATCH);
     for (const manifest of models.list()) {
-      const size = { maxBatch: config.maxBatch, maxWaiting: maxImages + config.maxImagesPerJob };
+      const size = { maxBatch: config.maxBatch, maxWaiting: maxImages };
       const onTrouble = (reason: string) =>
         logger.error({ model: manifest.name }, `The engine starts again: ${reason}`);
       this.#engines.set(manifest.name, await openConfiguredEngine(config, manifest, { ...size, onTrouble }));

@@ -6,28 +6,29 @@ import { loadConfig } from "../../src/config.js";
 import type { JobSpec, StoredImage } from "../../src/job.js";
 import type { ModelRegistry } from "../../src/model/registry.js";
 import { LocalQueue } from "../../src/queue/local/local-queue.js";
-import type { JobContext, JobHandler } from "../../src/queue/queue.js";
+import type { ImageContext, ImageHandler } from "../../src/queue/queue.js";
 import { exampleManifest } from "../model/example-manifest.js";
-import { exampleImages } from "../queue/example-job.js";
+import { exampleImageOf } from "../queue/example-job.js";
 
-/** A job that the test's worker holds; it ends when the test says so. */
-export interface HeldJob {
+/** An image that the test's worker holds; it ends when the test says so. */
+export interface HeldImage {
   readonly spec: JobSpec;
-  readonly context: JobContext;
-  complete(images?: readonly StoredImage[]): void;
+  readonly imageIndex: number;
+  readonly context: ImageContext;
+  complete(image?: StoredImage): void;
   fail(error: unknown): void;
 }
 
 export interface ExampleApiOptions {
   readonly environment?: Record<string, string>;
   readonly limits?: Partial<HttpLimits>;
-  /** What the worker does; by default it completes each job at once. */
-  readonly handler?: JobHandler;
+  /** What the worker does; by default it completes each image at once. */
+  readonly handler?: ImageHandler;
   readonly deps?: Partial<ApiDeps>;
   readonly maxImages?: number;
 }
 
-export const completeAtOnce: JobHandler = async (spec) => exampleImages(spec);
+export const completeAtOnce: ImageHandler = async (task) => exampleImageOf(task);
 
 export function exampleModels(): ModelRegistry {
   const manifests = [
@@ -72,12 +73,13 @@ export async function exampleApi(options: ExampleApiOptions = {}) {
   return { app, queue, post, close, listen: () => listen(app, config.host, config.port) };
 }
 
-/** A worker whose jobs wait for the test. */
+/** A worker whose images wait for the test. */
 export function holdingHandler() {
-  const held: HeldJob[] = [];
-  const handler: JobHandler = (spec, context) =>
+  const held: HeldImage[] = [];
+  const handler: ImageHandler = (task, context) =>
     new Promise((resolve, reject) => {
-      held.push({ spec, context, complete: (images) => resolve(images ?? exampleImages(spec)), fail: reject });
+      const complete = (image = exampleImageOf(task)) => resolve(image);
+      held.push({ ...task, context, complete, fail: reject });
     });
   return { held, handler };
 }

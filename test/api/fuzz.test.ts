@@ -18,9 +18,9 @@ const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
 beforeAll(async () => {
   api = await exampleApi({
     limits: { requestTimeoutMs: 1000, headersTimeoutMs: 1000, timeoutCheckMs: 100, keepAliveTimeoutMs: 2000 },
-    handler: (spec, context) => {
-      accepted++;
-      return completeAtOnce(spec, context);
+    handler: (task, context) => {
+      if (task.imageIndex === 0) accepted++;
+      return completeAtOnce(task, context);
     },
   });
   port = Number(new URL(await api.listen()).port);

@@ -29,6 +29,7 @@ describe("methods and paths", () => {
     ["DELETE", "/generate?x=1", "POST"],
     ["POST", "/jobs/job_00000000", "DELETE, GET, HEAD"],
     ["PATCH", "/jobs/job_00000000/images/0", "GET, HEAD"],
+    ["POST", "/jobs/job_00000000/events", "GET, HEAD"],
     ["POST", "/models", "GET, HEAD"],
     ["OPTIONS", "/models/demo/classes", "GET, HEAD"],
     ["POST", "/health/ready", "GET, HEAD"],

@@ -27,12 +27,18 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^(npm ci && )?npm test$/, elsewhere: "this test is a part of it" },
   { pattern: /^npm run lint$/, elsewhere: "npm test does the same before any test" },
   { pattern: /^([A-Z_]+=\S+ )*(npm start|node dist\/main\.js serve)$/, serves: true },
-  { pattern: /^curl .*http:\/\/127\.0\.0\.1:8080/s, check: checkAnswer },
+  { pattern: /^job=\$\(curl .*http:\/\/127\.0\.0\.1:8080.*\)$/ },
+  { pattern: /^curl .*\/events/, check: endsWithTheJob },
+  { pattern: /^curl (?!.*\/events).*http:\/\/127\.0\.0\.1:8080/s, check: checkAnswer },
   { pattern: /^node dist\/main\.js sample /, check: checkSample },
   { pattern: /^node dist\/main\.js( \w+)? --help$/, check: printsSomething },
   { pattern: /^node dist\/main\.js import --name \S+ /, standIn: stateArchitecture, check: checkImport },
   { pattern: /^npm run parity -- /, check: printsSomething },
   { pattern: /^npm run build$/ },
+  {
+    pattern: /^(docker|kubectl) /,
+    elsewhere: "needs a container engine or a cluster; test/container checks its files",
+  },
   {
     pattern: /^npm run bench( -- --quick)?$/,
     standIn: () => "npm run bench -- --quick --model-folder quick/demo",
@@ -49,6 +55,10 @@ export function knownCommand(command: string): KnownCommand {
 
 function printsSomething({ stdout }: Outcome): void {
   expect(stdout.trim()).not.toBe("");
+}
+
+function endsWithTheJob({ stdout }: Outcome): void {
+  expect(stdout).toMatch(/event: completed\ndata: \{.*\}\n\n$/);
 }
 
 async function checkAnswer({ stdout, folder }: Outcome, command: string): Promise<void> {

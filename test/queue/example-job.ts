@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { JobSpec, StoredImage } from "../../src/job.js";
+import type { ImageTask } from "../../src/queue/queue.js";
 
 export function exampleJob(fields: Partial<JobSpec> = {}): JobSpec {
   return {
@@ -40,11 +41,9 @@ export function exampleImage(bytes: Uint8Array): StoredImage {
   return { bytes, contentType: "image/png", width: 2, height: 3, timing };
 }
 
-/** The images of a job as its own: byte 0 is the job's seed, byte 1 the image's index. */
-export function exampleImages(spec: JobSpec, sizeBytes = 2): StoredImage[] {
-  return Array.from({ length: spec.num_images }, (_, index) => {
-    const bytes = new Uint8Array(sizeBytes);
-    bytes.set([spec.seed, index]);
-    return exampleImage(bytes);
-  });
+/** A task's image as its own: byte 0 is the job's seed, byte 1 the image's index. */
+export function exampleImageOf({ spec, imageIndex }: ImageTask, sizeBytes = 2): StoredImage {
+  const bytes = new Uint8Array(sizeBytes);
+  bytes.set([spec.seed, imageIndex]);
+  return exampleImage(bytes);
 }

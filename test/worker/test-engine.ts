@@ -23,7 +23,10 @@ export class TestEngine implements Engine {
     private readonly stepMs: (image: ImageRequest) => number = () => 1,
   ) {}
 
-  async generate(image: ImageRequest, { signal, deadlineAt, onStep }: GenerateOptions = {}): Promise<GeneratedImage> {
+  async generate(
+    image: ImageRequest,
+    { signal, deadlineAt, onStep, wantsPreview, onPreview }: GenerateOptions = {},
+  ): Promise<GeneratedImage> {
     const submittedAt = epochMs();
     const entry: (typeof this.seen)[number] = { image };
     this.seen.push(entry);
@@ -37,6 +40,7 @@ export class TestEngine implements Engine {
         }
         if (step === 2 && this.fails(image)) throw this.#end(entry, "failed", new EngineFailure("NaN in /tmp/x.onnx"));
         onStep?.(step, image.parameters.steps);
+        if (wantsPreview?.()) onPreview?.(previewPixels(step), step, image.parameters.steps);
       }
       entry.end = "done";
       return { pixels: testPixels(image), width: 4, height: 2, timing: this.#timing(submittedAt) };
@@ -46,7 +50,7 @@ export class TestEngine implements Engine {
   }
 
   stats(): EngineStats {
-    return { inFlight: this.inFlight, waiting: 0, maxBatch: 100 };
+    return { inFlight: this.inFlight, waiting: 0, maxBatch: 100, runMs: 0 };
   }
 
   async close(): Promise<void> {}
@@ -75,4 +79,9 @@ export class TestEngine implements Engine {
 /** The pixels of the picture that the engine makes of a request: [2, 4, 3]. */
 export function testPixels({ seed, imageIndex, parameters }: ImageRequest): Uint8Array {
   return new Uint8Array(24).map((_, at) => (seed * 31 + imageIndex * 17 + (parameters.class ?? 99) + at * 5) % 256);
+}
+
+/** What it shows of an image on its way, in the size of the example manifest's pictures: [128, 128, 3]. */
+export function previewPixels(step: number): Uint8Array {
+  return new Uint8Array(128 * 128 * 3).fill(step);
 }

@@ -2,7 +2,8 @@ import { Writable } from "node:stream";
 import { pino } from "pino";
 import sharp from "sharp";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { JobRecord, JobSpec } from "../../src/job.js";
+import type { JobRecord, JobSpec, Preview } from "../../src/job.js";
+import { EngineFull } from "../../src/model/engine/engine.js";
 import type { ModelRegistry } from "../../src/model/registry.js";
 import { LocalQueue } from "../../src/queue/local/local-queue.js";
 import { encodePicture } from "../../src/worker/picture.js";
@@ -10,7 +11,7 @@ import { startWorker } from "../../src/worker/worker.js";
 import { exampleManifest } from "../model/example-manifest.js";
 import { exampleJob } from "../queue/example-job.js";
 import { readPngText } from "./png-chunks.js";
-import { TestEngine, testPixels } from "./test-engine.js";
+import { previewPixels, TestEngine, testPixels } from "./test-engine.js";
 
 const manifest = exampleManifest();
 const models: ModelRegistry = { default: "demo", list: () => [manifest], get: () => manifest };
@@ -92,15 +93,46 @@ describe("the worker", () => {
     });
   });
 
-  it("reports the steps of the image that is furthest behind", async () => {
+  it("reports the steps of all images", async () => {
     await start(new TestEngine(undefined, ({ imageIndex }) => 1 + imageIndex * 6));
     const spec = await submit({ num_images: 3 });
     const steps: number[] = [];
-    queue.subscribe(spec.id, ({ progress, state }) => {
-      if (state === "running" && progress) steps.push(progress.step);
-    });
-    await finish(spec);
-    expect(steps).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    queue.subscribe(spec.id, { onChange: ({ progress }) => steps.push(progress?.step ?? 0) });
+    expect((await finish(spec)).progress).toEqual({ step: 24, of: 24 });
+    expect(steps).toEqual([...steps].sort((a, b) => a - b));
+    expect(new Set(steps).size).toBeGreaterThan(8);
+  });
+
+  it("shows images on their way, as PNGs, to who wants to see them", async () => {
+    await start(new TestEngine(undefined, () => 10));
+    // The first PNG of a process takes longer.
+    await finish(await submit({}));
+    const spec = await submit({ num_images: 2, parameters: { ...exampleJob().parameters, steps: 60 } });
+    const shown: Preview[] = [];
+    queue.subscribe(spec.id, { onChange() {}, onPreview: (preview) => shown.push(preview) });
+    expect((await finish(spec)).state).toBe("completed");
+    for (const imageIndex of [0, 1]) {
+      const own = shown.filter((preview) => preview.imageIndex === imageIndex);
+      expect(own.length).toBeGreaterThan(1);
+      const steps = own.map(({ step }) => step);
+      expect(steps).toEqual([...new Set(steps)].sort((a, b) => a - b));
+      for (const { bytes, step, of, contentType } of own) {
+        expect([of, contentType]).toEqual([60, "image/png"]);
+        expect((await sharp(bytes).raw().toBuffer()).equals(previewPixels(step))).toBe(true);
+      }
+    }
+  });
+
+  it("tries again what it did not foresee, and says so in the log", async () => {
+    const engine = new TestEngine();
+    const generate = engine.generate.bind(engine);
+    let calls = 0;
+    engine.generate = (...args) => (++calls === 1 ? Promise.reject(new EngineFull("full")) : generate(...args));
+    await start(engine);
+    const spec = await submit({});
+    expect((await finish(spec)).state).toBe("completed");
+    expect(logged).toHaveLength(1);
+    expect(JSON.parse(logged[0]!)).toMatchObject({ job: spec.id, image: 0, err: { type: "EngineFull" } });
   });
 
   it("fails a job with its image's error, cancels the siblings, and leaves other jobs alone", async () => {

@@ -11,6 +11,8 @@ const pictureHeaders = {
   "Marimba-Job": header("The job's id."),
   "Marimba-Seed": header("The seed that was used: with it the picture repeats."),
   "Server-Timing": header("Milliseconds: queue, batch_wait, transformer, diffusion, decode, encode, total."),
+  "Marimba-Batch-Size": header("Mean number of images in flight over the image's steps."),
+  "Marimba-Ms-Per-Image": header("The engine's time divided, step by step, by the images that shared it."),
   "Preference-Applied": header("The part of `Prefer` that was honoured."),
 };
 
@@ -38,6 +40,11 @@ export const generateSchema = {
         minLength: 1,
         maxLength: 200,
         description: "Printable ASCII without spaces: the same key with the same body finds the same job.",
+      }),
+    ),
+    "Cancel-After": Type.Optional(
+      Type.String({
+        description: "Seconds, such as 30 or 2.5, at most a day: as `deadline_ms`; with both the earlier counts.",
       }),
     ),
   }),
@@ -71,6 +78,8 @@ export const generateSchema = {
       "queue_full",
       "generation_failed",
       "no_worker",
+      "queue_draining",
+      "queue_unavailable",
       "shutting_down",
       "deadline_exceeded",
     ),

@@ -1,26 +1,29 @@
-import { randomBytes } from "node:crypto";
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from "fastify";
 import { Problem } from "../../errors.js";
 import { type GenerateRequest, isFinal, type JobRecord, type JobSpec } from "../../job.js";
-import type { Idempotency } from "../../queue/queue.js";
+import { type Idempotency, QueueUnavailable } from "../../queue/queue.js";
 import { resolveRequest } from "../../resolve.js";
 import { chooseRepresentation, type Representation } from "../accept.js";
 import type { Api, ApiDeps } from "../app.js";
+import { callerOf } from "../caller.js";
+import { readCancelAfter } from "../cancel-after.js";
 import { readIdempotency } from "../idempotency.js";
 import { imageHeaders } from "../image-headers.js";
 import { embedImages, imagePath, jobPath, jobProblem, jobResource } from "../job-resource.js";
 import { readPrefer } from "../prefer.js";
-import { serverTiming } from "../server-timing.js";
+import { timingHeaders } from "../server-timing.js";
 import { generateSchema } from "./generate-schema.js";
 
 /** `POST /generate`: accepts a job and answers with its picture, with the job once it is done, or with where it will be. */
 export function generateRoute(app: Api, deps: ApiDeps): void {
   app.post("/generate", { schema: generateSchema }, async (request, reply) => {
     const wanted = chooseRepresentation(request.headers.accept);
-    const idempotency = readIdempotency(request.headers["idempotency-key"], request.body);
+    const caller = callerOf(request);
+    const idempotency = readIdempotency(request.headers["idempotency-key"], request.body, caller);
+    const cancelAfterMs = readCancelAfter(request.headers["cancel-after"]);
     reply.header("Vary", "Accept, Prefer").header("Cache-Control", "no-store");
     const hangUp = abortOnHangUp(reply);
-    const accepted = await accept(request.body, wanted, idempotency, deps);
+    const accepted = await accept(request.body, wanted, { caller, idempotency, cancelAfterMs }, deps);
     const wait = waitFor(wanted, request, deps.config.syncTimeoutS);
     const record = await waitUntilFinal(accepted, wait.waitMs, hangUp, deps);
     if (hangUp.aborted && !idempotency) await cancelAbandoned(record, request.log, deps);
@@ -30,11 +33,18 @@ export function generateRoute(app: Api, deps: ApiDeps): void {
   });
 }
 
+/** What the request's headers and connection say of the job. */
+interface Terms {
+  readonly caller: string;
+  readonly idempotency: Idempotency | undefined;
+  readonly cancelAfterMs: number | undefined;
+}
+
 /** Resolves the request against the model and queues it; with a known idempotency key, finds the job it made before. */
 async function accept(
   body: GenerateRequest,
   wanted: Representation,
-  idempotency: Idempotency | undefined,
+  { caller, idempotency, cancelAfterMs = Infinity }: Terms,
   { queue, models, config, readiness }: ApiDeps,
 ): Promise<JobRecord> {
   if (readiness().shuttingDown) {
@@ -43,12 +53,14 @@ async function accept(
   const resolved = resolveRequest(body, models, config.maxImagesPerJob);
   if (wanted === "image/png") checkOnePicture(body);
   const acceptedAt = Date.now();
+  const deadlineMs = Math.min(body.deadline_ms ?? Infinity, cancelAfterMs);
   const spec: JobSpec = {
     version: 1,
-    id: `job_${randomBytes(12).toString("hex")}`,
+    id: queue.newId(),
     ...resolved,
     accepted_at: acceptedAt,
-    ...(body.deadline_ms !== undefined && { deadline_at: acceptedAt + body.deadline_ms }),
+    caller,
+    ...(deadlineMs < Infinity && { deadline_at: acceptedAt + deadlineMs }),
   };
   const result = await queue.submit(spec, idempotency);
   switch (result.kind) {
@@ -59,6 +71,8 @@ async function accept(
       throw new Problem("idempotency_conflict", "The Idempotency-Key was used before, with another body.");
     case "full":
       throw new Problem("queue_full", "The queue is full; try again later.", retryAfter(result.retryAfterS));
+    case "draining":
+      throw new Problem("queue_draining", `The queue of ${spec.model} is being drained.`, retryAfter(30));
     case "no_worker":
       throw new Problem("no_worker", readiness().reason ?? `No worker serves ${spec.model} now.`, retryAfter(5));
   }
@@ -97,14 +111,24 @@ async function waitUntilFinal(
   { queue }: ApiDeps,
 ): Promise<JobRecord> {
   if (waitMs === 0 || isFinal(accepted.state)) return accepted;
-  return (await queue.wait(accepted.spec.id, waitMs, hangUp)) ?? accepted;
+  try {
+    return (await queue.wait(accepted.spec.id, waitMs, hangUp)) ?? accepted;
+  } catch (error) {
+    // The job is accepted, so its client must learn where it is, not that something went wrong.
+    if (error instanceof QueueUnavailable) return accepted;
+    throw error;
+  }
 }
 
 /** Nobody knows the job's id when its client hangs up before the answer, unless an idempotency key leads back to it. */
 async function cancelAbandoned({ spec, state }: JobRecord, log: FastifyBaseLogger, { queue }: ApiDeps): Promise<void> {
   if (isFinal(state)) return;
   log.info({ job: spec.id }, "the client hung up: cancelling its job");
-  await queue.cancel(spec.id, { code: "job_cancelled", detail: "The client hung up before the answer." });
+  try {
+    await queue.cancel(spec.id, { code: "job_cancelled", detail: "The client hung up before the answer." });
+  } catch (error) {
+    log.warn({ job: spec.id, err: error }, "the job of a client that hung up could not be cancelled");
+  }
 }
 
 function abortOnHangUp(reply: FastifyReply): AbortSignal {
@@ -123,14 +147,14 @@ async function sendPicture(record: JobRecord, reply: FastifyReply, { queue }: Ap
   return reply
     .headers(imageHeaders(image, record))
     .header("Content-Location", imagePath(id, 0))
-    .header("Server-Timing", serverTiming(image.timing))
+    .headers(timingHeaders(image.timing))
     .send(image.bytes);
 }
 
 async function sendJob(record: JobRecord, body: GenerateRequest, reply: FastifyReply, deps: ApiDeps) {
   const job = jobResource(record, deps.models);
   const isDone = isFinal(record.state);
-  if (job.timing) reply.header("Server-Timing", serverTiming(job.timing));
+  if (job.timing) reply.headers(timingHeaders(job.timing));
   reply.code(isDone ? 200 : 202).header(isDone ? "Content-Location" : "Location", jobPath(job.id));
   return body.response_format === "base64" ? embedImages(job, deps.queue) : job;
 }

@@ -4,7 +4,7 @@ import type { Api, ApiDeps } from "../app.js";
 import { problemResponses } from "../components.js";
 
 /** `GET /health/live` and `GET /health/ready`. Probes come often: only their failures are logged. */
-export function healthRoutes(app: Api, { readiness }: ApiDeps): void {
+export function healthRoutes(app: Api, deps: ApiDeps): void {
   const status = (value: string) => ({
     description: `Always \`${value}\`.`,
     content: { "application/json": { schema: Type.Object({ status: Type.Literal(value) }) } },
@@ -20,15 +20,29 @@ export function healthRoutes(app: Api, { readiness }: ApiDeps): void {
   const readySchema = {
     operationId: "isReady",
     tags: ["health"],
-    summary: "Whether requests are served now: models are loaded and warm, and no shutdown has begun",
-    response: { 200: Type.Unsafe<unknown>(status("ready")), ...problemResponses("no_worker", "shutting_down") },
+    summary: "Whether requests are served now: the queue answers, a worker is there, and no shutdown has begun",
+    response: {
+      200: Type.Unsafe<unknown>(status("ready")),
+      ...problemResponses("no_worker", "queue_unavailable", "shutting_down"),
+    },
   };
-  app.get("/health/ready", { schema: readySchema, logLevel: "warn" }, (_request, reply) => {
-    const { ready, reason, shuttingDown } = readiness();
+  app.get("/health/ready", { schema: readySchema, logLevel: "warn" }, async (_request, reply) => {
     reply.header("Cache-Control", "no-store");
-    const options = { headers: { "Retry-After": "5" } };
-    if (shuttingDown) throw new Problem("shutting_down", reason ?? "The server is shutting down.", options);
-    if (!ready) throw new Problem("no_worker", reason ?? "The models are not loaded yet.", options);
+    const problem = await whyNotReady(deps);
+    if (problem) throw problem;
     return { status: "ready" };
   });
+}
+
+async function whyNotReady({ readiness, queue, models }: ApiDeps): Promise<Problem | undefined> {
+  const options = { headers: { "Retry-After": "5" } };
+  const { ready, reason, shuttingDown } = readiness();
+  if (shuttingDown) return new Problem("shutting_down", reason ?? "The server is shutting down.", options);
+  const health = queue.health();
+  if (!health.reachable) return new Problem("queue_unavailable", health.reason, options);
+  if (!ready) return new Problem("no_worker", reason ?? "The models are not loaded yet.", options);
+  const served = (await queue.stats()).models;
+  if (served.some((name) => models.get(name))) return undefined;
+  const names = models.list().map(({ name }) => name);
+  return new Problem("no_worker", `No live worker serves ${names.join(" or ")}.`, options);
 }

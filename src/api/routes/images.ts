@@ -34,6 +34,7 @@ export function imageRoute(app: Api, { queue }: ApiDeps): void {
         "job_failed",
         "job_cancelled",
         "job_expired",
+        "queue_unavailable",
       ),
     },
   };

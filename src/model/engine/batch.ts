@@ -7,6 +7,7 @@ import { Denoiser } from "./denoise.js";
 import { ImageInFlight, type Ticket } from "./image.js";
 import { chunksBySize, runIsolated } from "./isolation.js";
 import { Predictor } from "./predict.js";
+import { PreviewBudget } from "./preview-budget.js";
 import type { MeasuredSpans } from "./spans.js";
 
 export type LeaveReason = "cancelled" | "expired" | "failed";
@@ -16,6 +17,8 @@ export interface BatchEvents {
   started(ids: readonly number[]): void;
   /** After each step: every image that took one. */
   stepped(steps: readonly { readonly id: number; readonly step: number; readonly of: number }[]): void;
+  /** A picture of the tokens so far, of an image that is still in flight. */
+  previewed(id: number, pixels: Uint8Array, step: number, of: number): void;
   finished(id: number, pixels: Uint8Array, spans: MeasuredSpans): void;
   /** `message` is a sentence. */
   left(id: number, reason: LeaveReason, message: string): void;
@@ -26,6 +29,8 @@ export interface BatchLimits {
   readonly maxBatch: number;
   /** How long an empty batch waits for company before its first step. */
   readonly maxBatchDelayMs: number;
+  /** When images may join: continuous (which is meant where nothing is said) at every step, static into an empty batch. */
+  readonly batching?: "continuous" | "static";
 }
 
 /** Continuous batching: images of any age, length and parameters take their autoregressive steps together. */
@@ -36,6 +41,9 @@ export class ContinuousBatch {
   readonly #predictor: Predictor;
   readonly #denoiser: Denoiser;
   readonly #decoder: Decoder;
+  readonly #previewBudget = new PreviewBudget();
+  /** Ids of images that are to be shown as they stand, longest asked first. */
+  readonly #previewsWanted = new Set<number>();
 
   /** `pause` runs between ONNX runs: the only time that cancellations and new images can arrive. */
   constructor(
@@ -66,6 +74,11 @@ export class ContinuousBatch {
     if (image) this.#leave(image, "cancelled", `The image was cancelled after ${progress(image)}.`);
   }
 
+  /** Asks for a preview of an image in flight: it comes after one of the next steps, or not at all if there is none. */
+  preview(id: number): void {
+    this.#previewsWanted.add(id);
+  }
+
   /** Milliseconds until `step` has something to do: 0 for now, Infinity while there are no images. */
   idleMs(): number {
     if (this.#inFlight.length > 0 || this.#waiting.length >= this.limits.maxBatch) return 0;
@@ -80,6 +93,7 @@ export class ContinuousBatch {
     this.#admit();
     const images = this.#inFlight;
     if (images.length === 0) return;
+    const startMs = monotonicMs();
     this.#read((image, nowMs) => image.clock.waited(nowMs));
     const fail = (image: ImageInFlight, reason: string) => this.#leave(image, "failed", reason);
 
@@ -90,9 +104,12 @@ export class ContinuousBatch {
 
     this.#advance(images.length);
     await this.#retire();
+    this.#previewBudget.worked(monotonicMs() - startMs);
+    await this.#preview();
   }
 
   #admit(): void {
+    if (this.limits.batching === "static" && this.#inFlight.length > 0) return;
     const started: number[] = [];
     while (this.#inFlight.length < this.limits.maxBatch && this.#waiting.length > 0) {
       const ticket = this.#waiting.shift()!;
@@ -159,6 +176,29 @@ export class ContinuousBatch {
       image.gone = true;
       this.events.finished(image.ticket.id, pixels[i]!, image.clock.measured());
     });
+  }
+
+  /** Decodes images as they stand, as far as the budget goes. All wait meanwhile, as their clocks say at the next step. */
+  async #preview(): Promise<void> {
+    const room = Math.min(this.#previewBudget.affordableImages(), this.#decoder.imageLimit);
+    if (this.#previewsWanted.size === 0 || room === 0) return;
+    const images: ImageInFlight[] = [];
+    for (const id of this.#previewsWanted) {
+      if (images.length === room) break;
+      this.#previewsWanted.delete(id);
+      const image = this.#inFlight.find((one) => one.ticket.id === id);
+      if (image) images.push(image);
+    }
+    if (images.length === 0) return;
+    const startMs = monotonicMs();
+    // What can't be decoded has no preview; whether it has a picture shows at its end.
+    const pixels = await this.#decoder.decode(images).catch(() => []);
+    this.#previewBudget.spent(monotonicMs() - startMs, images.length);
+    images.forEach(({ ticket, step, parameters }, i) => {
+      if (pixels[i]) this.events.previewed(ticket.id, pixels[i], step, parameters.steps);
+    });
+    await this.pause();
+    this.#inFlight = this.#live();
   }
 
   #leave(image: ImageInFlight, reason: LeaveReason, message: string): void {

@@ -1,6 +1,7 @@
 import type { Manifest } from "../manifest.js";
 import type { ImageRequest } from "../parameters.js";
 import { checkImageRequest } from "../sampler/validate.js";
+import type { BatchLimits } from "./batch.js";
 import { epochMs, monotonicMs } from "./clock.js";
 import {
   type Engine,
@@ -13,18 +14,15 @@ import {
   ImageExpired,
 } from "./engine.js";
 import type { Ticket } from "./image.js";
+import { PreviewRequests } from "./preview-requests.js";
 import type { FromThread } from "./protocol.js";
 import { SPANS } from "./spans.js";
 import { SupervisedThread } from "./supervisor.js";
 
-export interface EngineOptions {
+export interface EngineOptions extends BatchLimits {
   /** The model's folder, and its manifest as read from there. */
   readonly folder: string;
   readonly manifest: Manifest;
-  /** Images in flight at once. */
-  readonly maxBatch: number;
-  /** How long an idle engine waits for company before an image's first step. */
-  readonly maxBatchDelayMs: number;
   /** Images that may wait for a place in the batch; above, `generate` rejects with `EngineFull`. */
   readonly maxWaiting: number;
   /** Threads inside one ONNX operator; 0 lets ONNX Runtime choose. */
@@ -53,6 +51,7 @@ interface Pending {
   /** Epoch milliseconds. */
   readonly submittedAt: number;
   readonly options: GenerateOptions;
+  readonly previews: PreviewRequests;
   started: boolean;
   reruns: number;
   settle(end: GeneratedImage | Error): void;
@@ -69,10 +68,10 @@ class ThreadedEngine implements Engine {
   private onEmpty = () => {};
 
   constructor(private readonly options: EngineOptions) {
-    const { folder, manifest, maxBatch, maxBatchDelayMs, threads } = options;
+    const { folder, manifest, maxBatch, maxBatchDelayMs, batching = "continuous", threads } = options;
     this.model = manifest.name;
     this.thread = new SupervisedThread(
-      { folder, architecture: manifest.architecture, maxBatch, maxBatchDelayMs, threads },
+      { folder, architecture: manifest.architecture, maxBatch, maxBatchDelayMs, batching, threads },
       {
         message: (message) => this.receive(message),
         up: () => this.threadUp(),
@@ -104,7 +103,16 @@ class ThreadedEngine implements Engine {
         else resolve(end);
         if (this.pending.size === 0) this.onEmpty();
       };
-      this.pending.set(ticket.id, { ticket, submittedAt: epochMs(), options, started: false, reruns: 0, settle });
+      const previews = new PreviewRequests(options);
+      this.pending.set(ticket.id, {
+        ticket,
+        submittedAt: epochMs(),
+        options,
+        previews,
+        started: false,
+        reruns: 0,
+        settle,
+      });
       this.thread.post({ kind: "generate", ticket });
     });
   }
@@ -112,7 +120,8 @@ class ThreadedEngine implements Engine {
   stats(): EngineStats {
     let inFlight = 0;
     for (const image of this.pending.values()) if (image.started) inFlight++;
-    return { inFlight, waiting: this.pending.size - inFlight, maxBatch: this.options.maxBatch };
+    const { maxBatch } = this.options;
+    return { inFlight, waiting: this.pending.size - inFlight, maxBatch, runMs: this.thread.runMs };
   }
 
   close(graceMs: number): Promise<void> {
@@ -151,7 +160,10 @@ class ThreadedEngine implements Engine {
         if (image) image.started = true;
       }
     } else if (message.kind === "stepped") {
-      for (const { id, step, of } of message.steps) this.pending.get(id)?.options.onStep?.(step, of);
+      for (const { id, step, of } of message.steps) this.stepped(id, step, of);
+    } else if (message.kind === "previewed") {
+      const { id, pixels, step, of } = message;
+      this.pending.get(id)?.previews.answer(monotonicMs(), pixels, step, of);
     } else if (message.kind === "finished") {
       const image = this.pending.get(message.id);
       image?.settle(this.finished(image, message));
@@ -159,6 +171,13 @@ class ThreadedEngine implements Engine {
       const Reason = { cancelled: ImageCancelled, expired: ImageExpired, failed: EngineFailure }[message.reason];
       this.pending.get(message.id)?.settle(new Reason(message.message));
     }
+  }
+
+  private stepped(id: number, step: number, of: number): void {
+    const image = this.pending.get(id);
+    image?.options.onStep?.(step, of);
+    // The last step is followed by the picture itself.
+    if (step < of && image?.previews.ask(monotonicMs())) this.thread.post({ kind: "preview", id });
   }
 
   private finished(image: Pending, message: Extract<FromThread, { kind: "finished" }>): GeneratedImage {
@@ -180,6 +199,7 @@ class ThreadedEngine implements Engine {
     if (failedStarts >= MAX_FAILED_STARTS)
       this.outOfService = `The engine can't be started again, ${failedStarts} tries failed: ${reason}`;
     for (const image of [...this.pending.values()]) {
+      image.previews.lost();
       if (image.options.signal?.aborted) image.settle(new ImageCancelled("The image was cancelled."));
       else if (this.outOfService) image.settle(new EngineFailure(this.outOfService));
       else if (image.started && image.reruns === MAX_RERUNS)

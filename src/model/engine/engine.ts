@@ -42,6 +42,8 @@ export interface EngineStats {
   readonly inFlight: number;
   readonly waiting: number;
   readonly maxBatch: number;
+  /** Milliseconds inside ONNX runs since the engine was opened. */
+  readonly runMs: number;
 }
 
 /** One model behind a continuous batch. The handle lives on the event loop; the work in a thread of its own. */

@@ -17,11 +17,13 @@ export function openNullEngine(manifest: Manifest, maxBatch: number): Engine {
       const now = Date.now();
       if (options.deadlineAt !== undefined && options.deadlineAt <= now)
         throw new ImageExpired("The deadline had passed before the image was submitted.");
-      options.onStep?.(request.parameters.steps, request.parameters.steps);
+      const { steps } = request.parameters;
+      options.onStep?.(steps, steps);
+      if (options.wantsPreview?.()) options.onPreview?.(picture.slice(), steps, steps);
       const spans = { batchWaitMs: 0, transformerMs: 0, diffusionMs: 0, decodeMs: 0, batchSize: 1, msPerImage: 0 };
       return { pixels: picture.slice(), width, height, timing: { submittedAt: now, finishedAt: now, ...spans } };
     },
-    stats: () => ({ inFlight: 0, waiting: 0, maxBatch }),
+    stats: () => ({ inFlight: 0, waiting: 0, maxBatch, runMs: 0 }),
     async close() {
       closed = true;
     },

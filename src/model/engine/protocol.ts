@@ -18,6 +18,8 @@ export interface ThreadData extends BatchLimits {
 export type ToThread =
   | { readonly kind: "generate"; readonly ticket: Ticket }
   | { readonly kind: "cancel"; readonly id: number }
+  /** Asks for the image as it stands. */
+  | { readonly kind: "preview"; readonly id: number }
   /** Ends the thread after the run under way; images that are still there are dropped. */
   | { readonly kind: "close" };
 
@@ -31,6 +33,13 @@ export type FromThread =
   | {
       readonly kind: "stepped";
       readonly steps: readonly { readonly id: number; readonly step: number; readonly of: number }[];
+    }
+  | {
+      readonly kind: "previewed";
+      readonly id: number;
+      readonly pixels: Uint8Array;
+      readonly step: number;
+      readonly of: number;
     }
   | { readonly kind: "finished"; readonly id: number; readonly pixels: Uint8Array; readonly spans: MeasuredSpans }
   | { readonly kind: "left"; readonly id: number; readonly reason: LeaveReason; readonly message: string };

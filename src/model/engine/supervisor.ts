@@ -31,6 +31,9 @@ export class SupervisedThread {
   private isClosing = false;
   private failedStarts = 0;
   private retry: NodeJS.Timeout | undefined;
+  private gate = new RunGate();
+  /** Time inside ONNX Runtime of the threads before this one. */
+  private earlierMs = 0;
 
   constructor(
     private readonly data: Omit<ThreadData, "gate">,
@@ -39,6 +42,11 @@ export class SupervisedThread {
 
   get ready(): boolean {
     return this.isReady;
+  }
+
+  /** Milliseconds inside ONNX Runtime so far. */
+  get runMs(): number {
+    return this.earlierMs + this.gate.insideMs;
   }
 
   /** Resolves once the first thread is warm; rejects with `EngineFailure` if it can't be used. */
@@ -71,6 +79,8 @@ export class SupervisedThread {
   private start(onReady: () => void): Promise<string | undefined> {
     return new Promise((resolve) => {
       const gate = new RunGate();
+      this.earlierMs += this.gate.insideMs;
+      this.gate = gate;
       const workerData: ThreadData = { ...this.data, gate: gate.shared };
       const worker = new Worker(THREAD_FILE, { workerData, name: "marimba-engine" });
       guard(gate);

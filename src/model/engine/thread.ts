@@ -41,6 +41,8 @@ async function main(data: ThreadData): Promise<void> {
 const events = {
   started: (ids: readonly number[]) => post({ kind: "started", ids }),
   stepped: (steps: Extract<FromThread, { kind: "stepped" }>["steps"]) => post({ kind: "stepped", steps }),
+  previewed: (id: number, pixels: Uint8Array, step: number, of: number) =>
+    post({ kind: "previewed", id, pixels, step, of }, [pixels.buffer as ArrayBuffer]),
   finished: (id: number, pixels: Uint8Array, spans: Extract<FromThread, { kind: "finished" }>["spans"]) =>
     post({ kind: "finished", id, pixels, spans }, [pixels.buffer as ArrayBuffer]),
   left: (id: number, reason: Extract<FromThread, { kind: "left" }>["reason"], message: string) =>
@@ -64,6 +66,7 @@ function listen(batch: ContinuousBatch) {
   port.on("message", (message: ToThread) => {
     if (message.kind === "generate") batch.submit(message.ticket);
     else if (message.kind === "cancel") batch.cancel(message.id);
+    else if (message.kind === "preview") batch.preview(message.id);
     else inbox.closed = true;
     wake();
   });

@@ -12,6 +12,7 @@ export async function warmUp(runtime: Runtime, model: Architecture, maxBatch: nu
     const events = {
       started() {},
       stepped() {},
+      previewed() {},
       finished() {},
       left(_id: number, _reason: string, message: string) {
         failure ??= message;

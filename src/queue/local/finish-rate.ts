@@ -1,4 +1,6 @@
 const WINDOW_MS = 60_000;
+/** What finishes within so long counts as one entry. */
+const ENTRY_MS = 500;
 const MIN_RETRY_S = 1;
 const MAX_RETRY_S = 300;
 /** Told while nothing has been measured yet. */
@@ -9,7 +11,9 @@ export class FinishRate {
   #finished: { at: number; images: number }[] = [];
 
   record(images: number, now = Date.now()): void {
-    this.#finished.push({ at: now, images });
+    const newest = this.#finished.at(-1);
+    if (newest && now - newest.at < ENTRY_MS) newest.images += images;
+    else this.#finished.push({ at: now, images });
     this.#forget(now);
   }
 

@@ -1,7 +1,5 @@
 /** What a finished job costs beside its images: its record, maps and strings, roughly and rather too much. */
 const RECORD_BYTES = 4096;
-/** Ids of which it is remembered that they were here; beyond, the oldest become unknown. */
-const MAX_TOMBSTONES = 10_000;
 
 interface Kept {
   readonly bytes: number;
@@ -15,7 +13,6 @@ interface Kept {
 export class KeptResults {
   /** In the order they finished, which is also the order they expire in. */
   readonly #kept = new Map<string, Kept>();
-  readonly #tombstones = new Set<string>();
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -35,11 +32,6 @@ export class KeptResults {
     return kept.expiresAt;
   }
 
-  /** Whether the job was kept once and is gone. */
-  isExpired(id: string): boolean {
-    return this.#tombstones.has(id);
-  }
-
   /** Drops what is past its time: for callers that must not see a job that the timer is about to drop. */
   expire(): void {
     const now = Date.now();
@@ -57,8 +49,6 @@ export class KeptResults {
   #drop(id: string): void {
     this.#bytes -= this.#kept.get(id)!.bytes;
     this.#kept.delete(id);
-    this.#tombstones.add(id);
-    if (this.#tombstones.size > MAX_TOMBSTONES) this.#tombstones.delete(this.#tombstones.values().next().value!);
     this.forget(id);
   }
 

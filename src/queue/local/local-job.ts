@@ -1,49 +1,89 @@
-import { isFinal, type JobRecord, type JobSpec, type StoredImage } from "../../job.js";
+import { isFinal, type JobError, type JobRecord, type JobSpec, type StoredImage } from "../../job.js";
+import { type ImageContext, type JobListener, MAX_TRIES } from "../queue.js";
 import { MAX_TIMER_MS } from "./kept-results.js";
+import { Subscription } from "./subscription.js";
 
-/** One job of the local queue: its record, its images once it is done, and who wants to know of changes. */
+/** How a job ended. */
+export interface JobEnd {
+  readonly state: "completed" | "failed" | "cancelled";
+  readonly error?: JobError;
+}
+
+/** One job of the local queue: its record, the images made so far, and who wants to know of changes. */
 export class LocalJob {
-  readonly #listeners = new Set<() => void>();
+  readonly #subscriptions = new Set<Subscription>();
   readonly #abort = new AbortController();
+  #made: (StoredImage | undefined)[];
+  /** By image: runs that ended with an error, and autoregressive steps done. */
+  readonly #failedTries: number[];
+  readonly #steps: number[];
   #deadlineTimer: NodeJS.Timeout | undefined;
   record: JobRecord;
+  /** All of a completed job's, in order. */
   images: readonly StoredImage[] = [];
 
   constructor(
     readonly spec: JobSpec,
     readonly idempotencyKey: string | undefined,
   ) {
-    this.record = { spec, state: "queued", images: [] };
-  }
-
-  /** Aborts when the job ends before its handler does. */
-  get signal(): AbortSignal {
-    return this.#abort.signal;
+    this.record = { spec, state: "queued", seq: 1, images: [] };
+    this.#made = new Array(spec.num_images).fill(undefined);
+    this.#failedTries = new Array(spec.num_images).fill(0);
+    this.#steps = new Array(spec.num_images).fill(0);
   }
 
   get isFinal(): boolean {
     return isFinal(this.record.state);
   }
 
-  change(changes: Partial<JobRecord>): void {
-    this.record = { ...this.record, ...changes };
-    for (const listener of this.#listeners) this.#tell(listener);
+  /** Whether every image is made. */
+  get isMade(): boolean {
+    return this.#made.every((image) => image !== undefined);
   }
 
+  /** Bytes of the images made so far. */
+  get sizeBytes(): number {
+    return this.#made.reduce((sum, image) => sum + (image?.bytes.byteLength ?? 0), 0);
+  }
+
+  /** One of its images was taken. */
   start(): void {
-    clearTimeout(this.#deadlineTimer);
-    this.change({ state: "running", startedAt: Date.now() });
+    if (this.record.state === "queued") this.#change({ state: "running", startedAt: Date.now() });
   }
 
-  /** Makes the job final, once and for all, and lets its handler know. */
-  end(changes: Partial<JobRecord> & Pick<JobRecord, "state">, images: readonly StoredImage[]): void {
+  /** What the handler of one image may ask and tell. */
+  context(imageIndex: number): ImageContext {
+    return {
+      signal: this.#abort.signal,
+      progress: (step, of) => this.#progress(imageIndex, step, of),
+      wantsPreview: () => !this.isFinal && [...this.#subscriptions].some((one) => one.wantsPreviews),
+      preview: (preview) => {
+        if (!this.isFinal) for (const subscription of this.#subscriptions) subscription.preview(preview);
+      },
+    };
+  }
+
+  /** Keeps an image until all are made; one that comes after the end is dropped. */
+  store(imageIndex: number, image: StoredImage): void {
+    if (!this.isFinal) this.#made[imageIndex] = image;
+  }
+
+  /** Counts a run of the image that ended with an error; tells whether it gets another. */
+  mayTryAgain(imageIndex: number): boolean {
+    return ++this.#failedTries[imageIndex]! < MAX_TRIES;
+  }
+
+  /** Makes the job final, once and for all, and lets its handlers know. */
+  end(end: JobEnd, expiresAt: number): void {
     clearTimeout(this.#deadlineTimer);
-    this.images = images;
-    this.change(changes);
+    if (end.state === "completed") this.images = this.#made as StoredImage[];
+    this.#made = [];
+    const images = this.images.map(({ width, height, timing }) => ({ width, height, timing }));
+    this.#change({ ...end, images, finishedAt: Date.now(), expiresAt });
     this.#abort.abort();
   }
 
-  /** Calls back when the job's deadline passes before it starts. */
+  /** Calls back when the job's deadline passes before it is final. */
   onDeadline(callback: () => void): void {
     const { deadline_at } = this.spec;
     if (deadline_at === undefined) return;
@@ -53,11 +93,14 @@ export class LocalJob {
     else this.#deadlineTimer = setTimeout(() => this.onDeadline(callback), Math.min(leftMs, MAX_TIMER_MS));
   }
 
-  /** Calls `listener` soon, and again after every change, until the returned function is called. */
-  listen(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    this.#tell(listener);
-    return () => this.#listeners.delete(listener);
+  /** Tells the listener of the job, `present()` being its record, until the returned function is called. */
+  subscribe(listener: JobListener, present = () => this.record): () => void {
+    const subscription = new Subscription(listener, present);
+    this.#subscriptions.add(subscription);
+    return () => {
+      subscription.close();
+      this.#subscriptions.delete(subscription);
+    };
   }
 
   /** Resolves when the job is final, after `timeoutMs`, or when `signal` aborts. */
@@ -67,23 +110,25 @@ export class LocalJob {
       const stopWaiting = () => {
         clearTimeout(timer);
         signal?.removeEventListener("abort", stopWaiting);
-        stopListening();
+        unsubscribe();
         resolve();
       };
       const timer = setTimeout(stopWaiting, Math.min(timeoutMs, MAX_TIMER_MS));
-      const stopListening = this.listen(() => this.isFinal && stopWaiting());
+      const unsubscribe = this.subscribe({ onChange: ({ state }) => isFinal(state) && stopWaiting() });
       signal?.addEventListener("abort", stopWaiting);
     });
   }
 
-  /** Apart from the change itself: a listener that throws must not stop the queue half way, nor the process. */
-  #tell(listener: () => void): void {
-    queueMicrotask(() => {
-      try {
-        if (this.#listeners.has(listener)) listener();
-      } catch (error) {
-        process.emitWarning(error as Error);
-      }
-    });
+  /** An image that runs again doesn't turn the job's progress back. */
+  #progress(imageIndex: number, step: number, of: number): void {
+    if (this.isFinal || step <= this.#steps[imageIndex]!) return;
+    this.#steps[imageIndex] = step;
+    const done = this.#steps.reduce((sum, steps) => sum + steps, 0);
+    this.#change({ progress: { step: done, of: of * this.spec.num_images } });
+  }
+
+  #change(changes: Partial<JobRecord>): void {
+    this.record = { ...this.record, ...changes, seq: this.record.seq + 1 };
+    for (const subscription of this.#subscriptions) subscription.changed();
   }
 }

@@ -1,9 +1,22 @@
 import type { JobError, JobRecord, JobSpec, StoredImage } from "../../job.js";
-import type { GetResult, Idempotency, JobHandler, JobQueue, JobSource, QueueStats, SubmitResult } from "../queue.js";
-import { JobFailure } from "../queue.js";
+import {
+  type GetResult,
+  type Idempotency,
+  type ImageHandler,
+  type ImageTask,
+  JobFailure,
+  type JobListener,
+  type JobQueue,
+  type JobSource,
+  MAX_TRIES,
+  type QueueHealth,
+  type QueueStats,
+  type SubmitResult,
+} from "../queue.js";
+import { SignedIds } from "../signed-ids.js";
 import { FinishRate } from "./finish-rate.js";
 import { KeptResults } from "./kept-results.js";
-import { LocalJob } from "./local-job.js";
+import { type JobEnd, LocalJob } from "./local-job.js";
 import { WaitingLine } from "./waiting-line.js";
 
 export interface LocalQueueOptions {
@@ -21,16 +34,15 @@ interface ModelQueue {
 
 interface Worker {
   readonly maxImages: number;
-  readonly handler: JobHandler;
+  readonly handler: ImageHandler;
 }
 
-const LATE: JobError = { code: "deadline_exceeded", detail: "The job's deadline passed while it waited in the queue." };
 const SHUTTING_DOWN: JobError = { code: "shutting_down", detail: "The server shut down before the job was done." };
-const UNEXPECTED: JobError = { code: "internal", detail: "The job ended with an error that was not foreseen." };
 
 /** The queue inside this process: everything is in memory, and forgotten at exit. */
 export class LocalQueue implements JobQueue, JobSource {
   readonly #options: LocalQueueOptions;
+  readonly #ids = new SignedIds();
   readonly #jobs = new Map<string, LocalJob>();
   readonly #idempotent = new Map<string, { readonly bodyHash: string; readonly id: string }>();
   readonly #models = new Map<string, ModelQueue>();
@@ -44,6 +56,10 @@ export class LocalQueue implements JobQueue, JobSource {
   constructor(options: LocalQueueOptions) {
     this.#options = options;
     this.#kept = new KeptResults(options.resultTtlMs, options.maxResultBytes, (id) => this.#forget(id));
+  }
+
+  newId(): string {
+    return this.#ids.next();
   }
 
   async submit(spec: JobSpec, idempotency?: Idempotency): Promise<SubmitResult> {
@@ -65,15 +81,15 @@ export class LocalQueue implements JobQueue, JobSource {
     if (idempotency) this.#idempotent.set(idempotency.key, { bodyHash: idempotency.bodyHash, id: spec.id });
     model.line.add(spec);
     this.#waitingImages += spec.num_images;
-    job.onDeadline(() => this.#end(job, "failed", [], LATE));
-    this.#takeJobs(model);
+    job.onDeadline(() => this.#end(job, { state: "failed", error: lateness(job) }));
+    this.#takeImages(model);
     return { kind: "accepted", record: this.#view(job) };
   }
 
   async get(id: string): Promise<GetResult> {
     const job = this.#find(id);
     if (job) return { kind: "found", record: this.#view(job) };
-    return { kind: this.#kept.isExpired(id) ? "expired" : "unknown" };
+    return { kind: this.#ids.isOwn(id) ? "expired" : "unknown" };
   }
 
   async image(id: string, index: number): Promise<StoredImage | undefined> {
@@ -82,7 +98,7 @@ export class LocalQueue implements JobQueue, JobSource {
 
   async cancel(id: string, reason: JobError): Promise<GetResult> {
     const job = this.#find(id);
-    if (job) this.#end(job, "cancelled", [], reason);
+    if (job) this.#end(job, { state: "cancelled", error: reason });
     return this.get(id);
   }
 
@@ -93,9 +109,14 @@ export class LocalQueue implements JobQueue, JobSource {
     return this.#view(job);
   }
 
-  subscribe(id: string, onChange: (record: JobRecord) => void): () => void {
+  subscribe(id: string, listener: JobListener): () => void {
     const job = this.#find(id);
-    return job ? job.listen(() => onChange(this.#view(job))) : () => {};
+    return job ? job.subscribe(listener, () => this.#view(job)) : () => {};
+  }
+
+  /** Whoever can ask is where the queue is. */
+  health(): QueueHealth {
+    return { reachable: true };
   }
 
   async stats(): Promise<QueueStats> {
@@ -109,7 +130,7 @@ export class LocalQueue implements JobQueue, JobSource {
     };
   }
 
-  async start(models: readonly string[], maxImages: number, handler: JobHandler): Promise<void> {
+  async start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void> {
     if (this.#worker) throw new Error("The local queue serves one worker, once.");
     this.#worker = { maxImages, handler };
     this.#accepting = true;
@@ -117,14 +138,14 @@ export class LocalQueue implements JobQueue, JobSource {
   }
 
   /**
-   * Accepts no more jobs. There is nowhere to hand jobs back to, so those that wait still run until the grace ends;
+   * Accepts no more jobs. There is nowhere to hand images back to, so those that wait still run until the grace ends;
    * what is left then is cancelled.
    */
   async stop(graceMs: number): Promise<void> {
     this.#accepting = false;
     const endAt = Date.now() + graceMs;
     for (const job of this.#unfinished) await job.wait(endAt - Date.now());
-    for (const job of this.#unfinished) this.#end(job, "cancelled", [], SHUTTING_DOWN);
+    for (const job of this.#unfinished) this.#end(job, { state: "cancelled", error: SHUTTING_DOWN });
   }
 
   async close(): Promise<void> {
@@ -148,47 +169,58 @@ export class LocalQueue implements JobQueue, JobSource {
     return { ...job.record, position: this.#models.get(job.spec.model)!.line.imagesAhead(job.spec) };
   }
 
-  #takeJobs(model: ModelQueue): void {
+  #takeImages(model: ModelQueue): void {
     while (model.runningImages < this.#worker!.maxImages) {
-      const spec = model.line.take();
-      if (!spec) return;
-      this.#waitingImages -= spec.num_images;
-      void this.#run(this.#jobs.get(spec.id)!, model);
+      const task = model.line.take();
+      if (!task) return;
+      this.#waitingImages--;
+      void this.#run(task, this.#jobs.get(task.spec.id)!, model);
     }
   }
 
-  async #run(job: LocalJob, model: ModelQueue): Promise<void> {
-    const { spec, signal } = job;
-    model.runningImages += spec.num_images;
+  async #run(task: ImageTask, job: LocalJob, model: ModelQueue): Promise<void> {
+    const { imageIndex } = task;
+    model.runningImages++;
     job.start();
-    const progress = (step: number, of: number) => {
-      if (!job.isFinal) job.change({ progress: { step, of } });
-    };
     try {
-      const images = await this.#worker!.handler(spec, { signal, progress });
-      if (images.length !== spec.num_images) throw new Error("The handler returned another number of images.");
-      this.#end(job, "completed", images);
+      const image = await this.#worker!.handler(task, job.context(imageIndex));
+      this.#rate.record(1);
+      job.store(imageIndex, image);
+      if (job.isMade) this.#end(job, { state: "completed" });
     } catch (error) {
-      this.#end(job, "failed", [], error instanceof JobFailure ? error.error : UNEXPECTED);
+      this.#afterError(error, task, job, model);
     }
-    model.runningImages -= spec.num_images;
-    this.#takeJobs(model);
+    model.runningImages--;
+    this.#takeImages(model);
   }
 
-  /** Makes a job final unless it is; frees its place in the line, keeps what it made. */
-  #end(job: LocalJob, state: "completed" | "failed" | "cancelled", images: readonly StoredImage[], error?: JobError) {
+  /** What was foreseen fails the job; anything else is tried again. */
+  #afterError(error: unknown, task: ImageTask, job: LocalJob, model: ModelQueue): void {
     if (job.isFinal) return;
-    const { spec } = job;
-    if (job.record.state === "queued") {
-      this.#models.get(spec.model)!.line.remove(spec);
-      this.#waitingImages -= spec.num_images;
+    if (error instanceof JobFailure) this.#end(job, { state: "failed", error: error.error });
+    else if (!job.mayTryAgain(task.imageIndex)) this.#end(job, { state: "failed", error: outOfTries(task) });
+    else {
+      model.line.addAgain(task);
+      this.#waitingImages++;
     }
-    this.#unfinished.delete(job);
-    if (state === "completed") this.#rate.record(spec.num_images);
-    const sizeBytes = images.reduce((sum, image) => sum + image.bytes.byteLength, 0);
-    const expiresAt = this.#kept.keep(spec.id, sizeBytes);
-    const pictures = images.map(({ width, height, timing }) => ({ width, height, timing }));
-    const result = { state, finishedAt: Date.now(), expiresAt, images: pictures };
-    job.end(error ? { ...result, error } : result, images);
   }
+
+  /** Makes a job final unless it is; takes what waits of it out of the line, keeps what it made. */
+  #end(job: LocalJob, end: JobEnd): void {
+    if (job.isFinal) return;
+    const { id, model } = job.spec;
+    this.#waitingImages -= this.#models.get(model)!.line.remove(job.spec);
+    this.#unfinished.delete(job);
+    job.end(end, this.#kept.keep(id, end.state === "completed" ? job.sizeBytes : 0));
+  }
+}
+
+function lateness({ record }: LocalJob): JobError {
+  const when = record.state === "queued" ? "while it waited in the queue" : "before all its images were done";
+  return { code: "deadline_exceeded", detail: `The job's deadline passed ${when}.` };
+}
+
+function outOfTries({ imageIndex }: ImageTask): JobError {
+  const detail = `Image ${imageIndex} could not be made in ${MAX_TRIES} tries; the server's log says why.`;
+  return { code: "generation_failed", detail };
 }

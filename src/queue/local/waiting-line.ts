@@ -1,65 +1,131 @@
 import type { JobSpec, Priority } from "../../job.js";
+import type { ImageTask } from "../queue.js";
 
 /** Share of the images taken from each level while all of them have some waiting. */
 const WEIGHTS: Readonly<Record<Priority, number>> = { high: 9, normal: 3, low: 1 };
 const LEVELS: readonly Priority[] = ["high", "normal", "low"];
 
+/** A job of which images `next` and following wait. */
+interface WaitingJob {
+  readonly spec: JobSpec;
+  next: number;
+}
+
+/** What one caller has waiting on one level: its jobs by id, first come, first served. */
+interface Caller {
+  readonly jobs: Map<string, WaitingJob>;
+  images: number;
+}
+
 interface Level {
-  readonly jobs: JobSpec[];
+  /** In the order of their turns: who is served goes to the end. Nobody is here without a waiting image. */
+  readonly callers: Map<string, Caller>;
+  images: number;
   /** Virtual time at which the level's turn comes: each image taken moves it on by 1 / weight. */
   turn: number;
 }
 
 /**
- * The waiting jobs of one model: in order within a priority, by weighted turns between priorities (start-time fair
- * queueing), so that the lowest is slow under load but never starves.
+ * The waiting images of one model. Priorities share by weighted turns (start-time fair queueing), so that the lowest is
+ * slow under load but never starves. Callers of one priority take turns image by image, which is the same with equal
+ * weights; whoever comes new waits for at most one image of each other.
  */
 export class WaitingLine {
-  readonly #levels: Readonly<Record<Priority, Level>> = {
-    high: { jobs: [], turn: 0 },
-    normal: { jobs: [], turn: 0 },
-    low: { jobs: [], turn: 0 },
-  };
+  /** Images that were handed out and came back: they go first, whatever their level, and are not charged again. */
+  #again: ImageTask[] = [];
+  readonly #levels: Readonly<Record<Priority, Level>> = { high: emptyLevel(), normal: emptyLevel(), low: emptyLevel() };
   /** Turn of the level that was drawn last: one that was empty joins here and can't claim the past. */
   #turn = 0;
 
+  /** Puts all images of a job at the end of its caller's. */
   add(spec: JobSpec): void {
     const level = this.#levels[spec.priority];
-    if (level.jobs.length === 0) level.turn = Math.max(level.turn, this.#turn);
-    level.jobs.push(spec);
+    if (level.images === 0) level.turn = Math.max(level.turn, this.#turn);
+    const name = callerOf(spec);
+    const caller = level.callers.get(name) ?? { jobs: new Map(), images: 0 };
+    level.callers.set(name, caller);
+    caller.jobs.set(spec.id, { spec, next: 0 });
+    caller.images += spec.num_images;
+    level.images += spec.num_images;
   }
 
-  /** Takes out the job whose turn it is. */
-  take(): JobSpec | undefined {
+  /** Puts an image that was taken at the very front. */
+  addAgain(task: ImageTask): void {
+    this.#again.push(task);
+  }
+
+  /** Takes out the image whose turn it is. */
+  take(): ImageTask | undefined {
+    const again = this.#again.shift();
+    if (again) return again;
     let drawn: Priority | undefined;
     for (const priority of LEVELS) {
       const level = this.#levels[priority];
-      if (level.jobs.length === 0) continue;
+      if (level.images === 0) continue;
       if (drawn === undefined || level.turn < this.#levels[drawn].turn) drawn = priority;
     }
     if (drawn === undefined) return undefined;
     const level = this.#levels[drawn];
-    const spec = level.jobs.shift()!;
     this.#turn = level.turn;
-    level.turn += spec.num_images / WEIGHTS[drawn];
-    return spec;
+    level.turn += 1 / WEIGHTS[drawn];
+    return takeInTurn(level);
   }
 
-  remove(spec: JobSpec): void {
-    const { jobs } = this.#levels[spec.priority];
-    const place = jobs.indexOf(spec);
-    if (place >= 0) jobs.splice(place, 1);
+  /** Takes out what waits of a job; returns how many images that were. */
+  remove(spec: JobSpec): number {
+    const before = this.#again.length;
+    this.#again = this.#again.filter((task) => task.spec.id !== spec.id);
+    const removed = before - this.#again.length;
+    const level = this.#levels[spec.priority];
+    const caller = level.callers.get(callerOf(spec));
+    const job = caller?.jobs.get(spec.id);
+    if (!caller || !job) return removed;
+    const images = waitingImages(job);
+    caller.jobs.delete(spec.id);
+    caller.images -= images;
+    level.images -= images;
+    if (caller.images === 0) level.callers.delete(callerOf(spec));
+    return removed + images;
   }
 
-  /** Images of higher priority, and those before `spec` of its own. */
+  /** Images that go before the first of `spec`, if nothing else comes: those of higher levels, and the turns of its own. */
   imagesAhead(spec: JobSpec): number {
-    let images = 0;
+    let images = this.#again.length;
     for (const priority of LEVELS) {
-      for (const other of this.#levels[priority].jobs) {
-        if (other === spec) return images;
-        images += other.num_images;
-      }
+      if (priority === spec.priority) break;
+      images += this.#levels[priority].images;
+    }
+    const { callers } = this.#levels[spec.priority];
+    const own = callers.get(callerOf(spec));
+    let ownAhead = 0;
+    for (const job of own?.jobs.values() ?? []) {
+      if (job.spec.id === spec.id) break;
+      ownAhead += waitingImages(job);
+    }
+    let turnsAhead = ownAhead + 1;
+    for (const caller of callers.values()) {
+      if (caller === own) turnsAhead = ownAhead;
+      images += Math.min(caller.images, turnsAhead);
     }
     return images;
   }
 }
+
+function takeInTurn(level: Level): ImageTask {
+  const [name, caller] = level.callers.entries().next().value!;
+  const job: WaitingJob = caller.jobs.values().next().value!;
+  const task = { spec: job.spec, imageIndex: job.next++ };
+  if (waitingImages(job) === 0) caller.jobs.delete(job.spec.id);
+  caller.images--;
+  level.images--;
+  level.callers.delete(name);
+  if (caller.images > 0) level.callers.set(name, caller);
+  return task;
+}
+
+/** All that name no caller are one. */
+const callerOf = (spec: JobSpec): string => spec.caller ?? "";
+
+const waitingImages = ({ spec, next }: WaitingJob): number => spec.num_images - next;
+
+const emptyLevel = (): Level => ({ callers: new Map(), images: 0, turn: 0 });

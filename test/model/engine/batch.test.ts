@@ -282,6 +282,32 @@ describe("admission", () => {
     expect(batch.steps).toEqual(["0:1/3 1:1/1", "0:2/3 2:1/2", "0:3/3 2:2/2", "3:1/1"]);
   });
 
+  it.each([
+    ["continuous", [[0, 1], [2], [3]], ["0:1/3 1:1/1", "0:2/3 2:1/1", "0:3/3 3:1/1"]],
+    [
+      "static",
+      [
+        [0, 1],
+        [2, 3],
+      ],
+      ["0:1/3 1:1/1", "0:2/3", "0:3/3", "2:1/1 3:1/1"],
+    ],
+  ] as const)("of images that come during a run: %s", async (batching, started, steps) => {
+    const batch = new WatchedBatch(runtime, manifest, { maxBatch: 2, batching });
+    [3, 1].forEach((count, id) => {
+      batch.submit(id, imageRequest({ steps: count, diffusion_steps: 2 }, id));
+    });
+    batch.onPause = () => {
+      batch.onPause = () => {};
+      for (const id of [2, 3]) batch.submit(id, imageRequest({ steps: 1, diffusion_steps: 2 }, id));
+    };
+    await batch.run();
+    expect(batch.started).toEqual(started);
+    expect(batch.steps).toEqual(steps);
+    for (const id of [0, 1, 2, 3])
+      expect(batch.picture(id)).toBe(await alone(imageRequest({ steps: [3, 1, 1, 1][id]!, diffusion_steps: 2 }, id)));
+  });
+
   it("lets an empty batch wait for company, a full one not", () => {
     const batch = new WatchedBatch(runtime, manifest, { maxBatch: 2, maxBatchDelayMs: 3_600_000 });
     expect(batch.batch.idleMs()).toBe(Number.POSITIVE_INFINITY);

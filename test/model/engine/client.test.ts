@@ -67,10 +67,27 @@ describe("an engine in its thread", () => {
     });
     const second = small.generate(imageRequest({ steps: 1 }));
     await expect(small.generate(imageRequest())).rejects.toThrow(EngineFull);
-    expect(small.stats()).toEqual({ inFlight: 1, waiting: 1, maxBatch: 1 });
+    expect(small.stats()).toMatchObject({ inFlight: 1, waiting: 1, maxBatch: 1 });
     await Promise.all([first, second]);
-    expect(small.stats()).toEqual({ inFlight: 0, waiting: 0, maxBatch: 1 });
+    const { runMs, ...rest } = small.stats();
+    expect(rest).toEqual({ inFlight: 0, waiting: 0, maxBatch: 1 });
+    expect(runMs).toBeGreaterThan(0);
     await small.close(1000);
+  });
+
+  it("takes nobody into a batch that runs where batching is static", async () => {
+    const still = await openEngine({ ...options, batching: "static" });
+    const order: string[] = [];
+    let second: Promise<GeneratedImage> | undefined;
+    await still.generate(imageRequest({ steps: 6 }), {
+      onStep: (step) => {
+        order.push(`first ${step}`);
+        second ??= still.generate(imageRequest({ steps: 1 }), { onStep: () => order.push("second") });
+      },
+    });
+    await second;
+    await still.close(0);
+    expect(order).toEqual([1, 2, 3, 4, 5, 6].map((step) => `first ${step}`).concat("second"));
   });
 
   it("lets an image go when its signal aborts, and its neighbours stay as they are", async () => {

@@ -10,12 +10,13 @@ import { guidanceInStep, maskSchedule } from "../../../src/model/sampler/schedul
 
 /**
  * The official sampling loop for one image, written as plainly as it can be: no batch, no padding, no slices, a mask
- * of booleans. What the engine computes must be this.
+ * of booleans. What the engine computes must be this. With fewer steps than the request's: the picture as it stands then.
  */
 export async function samplePlainly(
   runtime: Runtime,
   { generator, tokenizer }: Architecture,
   { parameters: p, seed, imageIndex }: ImageRequest,
+  stepsDone = p.steps,
 ): Promise<Uint8Array> {
   const { token_count: L, token_channels: C } = generator;
   const order = tokenOrder(p.order, L, seed, imageIndex);
@@ -24,7 +25,7 @@ export async function samplePlainly(
   const mask = new Array<boolean>(L).fill(true);
   const positions = Array.from({ length: L }, (_, position) => position);
   let step = 0;
-  for (const { masked, sampled, maskedAfter } of maskSchedule(L, p.steps)) {
+  for (const { masked, sampled, maskedAfter } of maskSchedule(L, p.steps).slice(0, stepsDone)) {
     const known = positions.filter((position) => !mask[position]);
     const targets = positions.filter((position) => order.subarray(masked - sampled, masked).includes(position));
     const half = async (label: number) => {

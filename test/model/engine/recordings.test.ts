@@ -142,6 +142,7 @@ test.each(["linear_cfg", "no_cfg", "constant_cfg_one_token", "unconditional"])("
   const events = {
     started() {},
     stepped() {},
+    previewed() {},
     finished: (id: number) => finished.push(id),
     left(_id: number, _reason: string, message: string) {
       throw new Error(message);

@@ -62,6 +62,7 @@ export class WatchedBatch {
   readonly ended = new Map<number, Ended>();
   readonly started: number[][] = [];
   readonly steps: string[] = [];
+  readonly previews: { id: number; pixels: Uint8Array; step: number; of: number }[] = [];
   readonly batch: ContinuousBatch;
   /** Called between runs. */
   onPause = () => {};
@@ -70,6 +71,7 @@ export class WatchedBatch {
     const events: BatchEvents = {
       started: (ids) => this.started.push([...ids]),
       stepped: (steps) => this.steps.push(steps.map(({ id, step, of }) => `${id}:${step}/${of}`).join(" ")),
+      previewed: (id, pixels, step, of) => this.previews.push({ id, pixels, step, of }),
       finished: (id, pixels, spans) => this.end(id, { pixels, spans }),
       left: (id, reason, message) => this.end(id, { reason, message }),
     };

@@ -1,0 +1,51 @@
+# docker build -t marimba .                              CPU
+# docker build -t marimba:cuda --build-arg RUNTIME=cuda . with the libraries for CUDA 12 (Linux x64)
+ARG RUNTIME=cpu
+ARG NODE_IMAGE=node:24.21.0-bookworm-slim
+ARG CUDA_IMAGE=nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04
+
+FROM ${NODE_IMAGE} AS node
+FROM ${CUDA_IMAGE} AS cuda
+
+# What runs: production dependencies, without ONNX Runtime's libraries for other platforms (240 MB).
+FROM node AS dependencies-cpu
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev
+RUN find node_modules/onnxruntime-node/bin -mindepth 3 -maxdepth 3 ! -path "*/linux/$(node -p process.arch)" -exec rm -r {} +
+
+# npm runs no install step here (.npmrc), so the one that fetches the CUDA libraries is run by name.
+FROM dependencies-cpu AS dependencies-cuda
+RUN ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js
+
+FROM dependencies-${RUNTIME} AS dependencies
+
+FROM node AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY tsconfig.json tsconfig.build.json ./
+COPY scripts scripts
+COPY src src
+RUN npm run build
+
+FROM node AS base-cpu
+
+FROM cuda AS base-cuda
+COPY --from=node /usr/local/bin/node /usr/local/bin/node
+
+FROM base-${RUNTIME}
+WORKDIR /app
+COPY --from=dependencies /app/node_modules node_modules
+COPY package.json LICENSE ./
+COPY models models
+COPY --from=build /app/dist dist
+ENV HOST=0.0.0.0 PORT=8080
+EXPOSE 8080
+# A number, so that Kubernetes can see it is not root; everything in /app belongs to root.
+USER 10001:10001
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.WORKER_PORT || process.env.PORT) + '/health/ready').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "/app/dist/main.js"]
+CMD ["serve"]

@@ -1,0 +1,114 @@
+import type { ServerResponse } from "node:http";
+import { isFinal, type JobRecord, type Preview } from "../../job.js";
+import type { ModelRegistry } from "../../model/registry.js";
+import type { HttpLimits } from "../limits.js";
+import type { EventCursor } from "./event-cursor.js";
+import { eventText, GOODBYE, HEARTBEAT, previewText, STREAM_START } from "./event-text.js";
+
+/**
+ * One client's open stream. While its socket takes nothing, only the newest record and the newest preview are kept:
+ * what a slow reader costs is bounded by one event of each kind.
+ */
+export class EventStream {
+  #newest: JobRecord;
+  #preview: Preview | undefined;
+  /** When the socket stopped taking more, by the monotonic clock; undefined while it takes more. */
+  #blockedSinceMs: number | undefined;
+  #lastWriteMs = 0;
+  #lookedAtMs = performance.now();
+  #isEnded = false;
+
+  constructor(
+    private readonly response: ServerResponse,
+    private readonly cursor: EventCursor,
+    record: JobRecord,
+    private readonly models: ModelRegistry,
+  ) {
+    this.#newest = record;
+    response.on("drain", () => {
+      this.#blockedSinceMs = undefined;
+      this.#flush();
+    });
+    this.#flush(STREAM_START);
+  }
+
+  get jobId(): string {
+    return this.#newest.spec.id;
+  }
+
+  change(record: JobRecord): void {
+    if (record.seq < this.#newest.seq) return;
+    this.#newest = record;
+    this.#flush();
+  }
+
+  preview(preview: Preview): void {
+    // The last step's picture is the image itself.
+    if (preview.step >= preview.of) return;
+    this.#preview = preview;
+    this.#flush();
+  }
+
+  /** Whether it is time to look at the job: its place in the line changes without word, and messages can be lost. */
+  isDue(nowMs: number, { streamCheckMs, heartbeatMs }: HttpLimits): boolean {
+    if (this.#isEnded || this.#blockedSinceMs !== undefined) return false;
+    return nowMs - this.#lookedAtMs >= (this.#newest.state === "queued" ? streamCheckMs : heartbeatMs);
+  }
+
+  markLookedAt(nowMs: number): void {
+    this.#lookedAtMs = nowMs;
+  }
+
+  /** Says that it is still here when it was silent; drops a reader that has stalled. */
+  check(nowMs: number, { heartbeatMs, stalledReaderMs }: HttpLimits): void {
+    if (this.#blockedSinceMs !== undefined) {
+      if (nowMs - this.#blockedSinceMs >= stalledReaderMs) this.drop();
+    } else if (nowMs - this.#lastWriteMs >= heartbeatMs) {
+      this.#write(HEARTBEAT);
+    }
+  }
+
+  /** The job is gone, so there is nothing more to tell: who connects again is told so. */
+  end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    // Until the socket has taken the rest, the reader may still stall.
+    this.#blockedSinceMs ??= performance.now();
+    this.response.end();
+  }
+
+  /** Ends now, without the job: with a word to a reader that takes it. */
+  closeDown(): void {
+    if (this.#blockedSinceMs === undefined) {
+      this.#write(GOODBYE);
+      this.end();
+    } else if (!this.#isEnded) {
+      this.drop();
+    }
+  }
+
+  drop(): void {
+    this.#isEnded = true;
+    this.response.destroy();
+  }
+
+  #flush(before = ""): void {
+    if (this.#blockedSinceMs !== undefined) return;
+    const events = this.cursor.advance(this.#newest);
+    const text = before + events.map((event) => eventText(event, this.models)).join("");
+    if (text !== "") this.#write(text);
+    const preview = this.#preview;
+    if (isFinal(this.#newest.state)) {
+      this.end();
+    } else if (preview && this.#blockedSinceMs === undefined) {
+      this.#preview = undefined;
+      this.#write(previewText(preview));
+    }
+  }
+
+  #write(text: string): void {
+    if (this.#isEnded || this.response.destroyed) return;
+    this.#lastWriteMs = performance.now();
+    if (!this.response.write(text)) this.#blockedSinceMs = this.#lastWriteMs;
+  }
+}

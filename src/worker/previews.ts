@@ -1,0 +1,37 @@
+import type { Logger } from "pino";
+import type { GenerateOptions } from "../model/engine/engine.js";
+import type { Manifest } from "../model/manifest.js";
+import type { ImageContext } from "../queue/queue.js";
+import { encodePng } from "./picture.js";
+
+/**
+ * What the engine is told of an image's previews: each becomes a PNG and goes to whoever watches. While one is encoded,
+ * those that come are dropped: the next is newer.
+ */
+export function previewOptions(
+  imageIndex: number,
+  context: ImageContext,
+  manifest: Manifest,
+  logger: Logger,
+): Pick<GenerateOptions, "wantsPreview" | "onPreview"> {
+  const { image_width: width, image_height: height } = manifest.architecture.tokenizer;
+  let isEncoding = false;
+  const send = async (pixels: Uint8Array, step: number, of: number) => {
+    try {
+      const bytes = await encodePng({ pixels, width, height });
+      if (!context.signal.aborted) context.preview({ imageIndex, step, of, bytes, contentType: "image/png" });
+    } catch (error) {
+      logger.warn({ err: error }, "A preview could not be encoded.");
+    } finally {
+      isEncoding = false;
+    }
+  };
+  return {
+    wantsPreview: () => !isEncoding && context.wantsPreview(),
+    onPreview(pixels, step, of) {
+      if (isEncoding) return;
+      isEncoding = true;
+      void send(pixels, step, of);
+    },
+  };
+}

@@ -1,0 +1,184 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { generate, type Marimba } from "../commands/marimba.js";
+import { Ground, killHard, LOCK_MS } from "./ground.js";
+import { exampleBody, hash, type Order, order, orderMany, settle, untilUnderWay } from "./orders.js";
+import { Undisturbed } from "./undisturbed.js";
+
+/** Jobs of one test. */
+const JOBS = 12;
+/** `npm run test:chaos` freezes Redis for as long as an operator's mistake may last; CI for less. */
+const FREEZE_MS = process.env.CHAOS === "long" ? 30_000 : 4000;
+
+describe("whatever is killed, what was accepted is made", () => {
+  let reference: Ground;
+  let undisturbed: Undisturbed;
+  let ground: Ground;
+  let address: string;
+  let api: Marimba;
+
+  beforeAll(async () => {
+    reference = await Ground.open();
+    undisturbed = await Undisturbed.open(reference);
+    await undisturbed.prepare(JOBS);
+  });
+  afterAll(() => reference?.close());
+  beforeEach(async () => {
+    ground = await Ground.open();
+    ({ address, process: api } = await ground.api());
+  });
+  afterEach(async () => {
+    await ground?.close();
+  });
+
+  /** Jobs that all ended as undisturbed ones do, nothing left in the queue, and ended for good. */
+  async function expectNothingLost(orders: readonly Order[], at = address): Promise<void> {
+    const outcomes = await settle(at, orders);
+    await undisturbed.expectAll(orders, outcomes);
+    await expectEmptyQueue();
+    expect(await settle(at, orders)).toEqual(outcomes);
+  }
+
+  async function expectEmptyQueue(): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      const { code, stdout, stderr } = await ground.start("queue", ["status", "--json"]).ended;
+      expect(code, stderr).toBe(0);
+      const status = JSON.parse(stdout) as { models: { waiting: number; running: number }[] };
+      const left = status.models.reduce((sum, { waiting, running }) => sum + waiting + running, 0);
+      if (left === 0) return;
+      expect(tries, "Images are left in the queue").toBeLessThan(20);
+      await sleep(500);
+    }
+  }
+
+  describe("workers", () => {
+    it("killed in the middle of a batch: another makes its images", async () => {
+      const doomed = await ground.worker();
+      const orders = await orderMany(address, JOBS);
+      await untilUnderWay(address, orders);
+      const heir = ground.worker();
+      await killHard(doomed);
+      await heir;
+      await expectNothingLost(orders);
+    });
+
+    it("killed with nobody left: its successor makes them", async () => {
+      const doomed = await ground.worker();
+      const orders = await orderMany(address, JOBS);
+      await untilUnderWay(address, orders);
+      await killHard(doomed);
+      await ground.worker();
+      await expectNothingLost(orders);
+    });
+
+    it("frozen past its lock: others take over, and its late results change nothing", async () => {
+      const frozen = await ground.worker();
+      const orders = await orderMany(address, JOBS);
+      await untilUnderWay(address, orders);
+      frozen.kill("SIGSTOP");
+      await ground.worker();
+      await settle(address, orders);
+      frozen.kill("SIGCONT");
+      await sleep(LOCK_MS);
+      await expectNothingLost(orders);
+      const more = await orderMany(address, 4);
+      await expectNothingLost(more);
+    });
+
+    it("told to end: finishes or hands back its images in time, and ends with 0", async () => {
+      const leaving = await ground.worker({ SHUTDOWN_GRACE_S: "1" });
+      const orders = await orderMany(address, JOBS);
+      await untilUnderWay(address, orders);
+      leaving.kill("SIGTERM");
+      expect((await leaving.ended).code).toBe(0);
+      await ground.worker();
+      await expectNothingLost(orders);
+    });
+  });
+
+  describe("API processes", () => {
+    it("killed with waiting clients: a client that comes back with its key gets its picture elsewhere", async () => {
+      await ground.worker();
+      const other = await ground.api();
+      const keys = Array.from({ length: JOBS }, (_, index) => `chaos-${index}`);
+      const single = (index: number) => ({ ...exampleBody(index), num_images: 1 });
+      const ask = (at: string, index: number) =>
+        generate(at, single(index), { accept: "image/png", "idempotency-key": keys[index]! });
+      const broken = keys.map((_, index) => ask(address, index).then((answer) => answer.arrayBuffer(), String));
+      await sleep(300);
+      await killHard(api);
+      await Promise.all(broken.map((answer) => answer.catch(() => {})));
+      for (const [index] of keys.entries()) {
+        const answer = await ask(other.address, index);
+        expect(answer.status).toBe(200);
+        const image = hash(Buffer.from(await answer.arrayBuffer()));
+        expect([image]).toEqual(await undisturbed.images(single(index)));
+      }
+      await expectEmptyQueue();
+    });
+  });
+
+  describe("Redis", () => {
+    it("killed and started again with its append-only file: everything goes on", async () => {
+      await ground.worker();
+      const orders = await orderMany(address, JOBS);
+      const waiting = order(address, { ...exampleBody(0), steps: 33 });
+      await untilUnderWay(address, orders);
+      await waiting;
+      const synchronous = generate(address, { class: 1, seed: 4, steps: 40, diffusion_steps: 20 });
+      await sleep(200);
+      await ground.redis.kill();
+      await sleep(500);
+      expect((await fetch(`${address}/health/live`)).status).toBe(200);
+      const refused = await generate(address, exampleBody(1));
+      expect(refused.status).toBe(503);
+      expect(await refused.json()).toMatchObject({ code: "queue_unavailable" });
+      await ground.redis.start();
+      await expectNothingLost(orders);
+      const answer = await synchronous;
+      expect(answer.status).toBe(200);
+      const image = hash(Buffer.from(await answer.arrayBuffer()));
+      expect([image]).toEqual(await undisturbed.images({ class: 1, seed: 4, steps: 40, diffusion_steps: 20 }));
+    });
+
+    it(`frozen for ${FREEZE_MS / 1000} s: calls are refused meanwhile, and everything goes on after`, async () => {
+      await ground.worker();
+      const orders = await orderMany(address, JOBS);
+      await untilUnderWay(address, orders);
+      ground.redis.signal("SIGSTOP");
+      const frozen = sleep(FREEZE_MS);
+      if (FREEZE_MS > 10_000) expect((await generate(address, exampleBody(1))).status).toBe(503);
+      expect((await fetch(`${address}/health/live`)).status).toBe(200);
+      await frozen;
+      ground.redis.signal("SIGCONT");
+      await expectNothingLost(orders);
+    });
+
+    it("out of memory: new jobs are refused, accepted ones are made", async () => {
+      await ground.worker();
+      const orders = await orderMany(address, JOBS);
+      await ground.redis.ask((redis) => redis.config("SET", "maxmemory", "1mb"));
+      const refused = await generate(address, exampleBody(1), { prefer: "respond-async" });
+      expect(refused.status).toBe(503);
+      expect(await refused.json()).toMatchObject({ code: "queue_unavailable" });
+      await sleep(LOCK_MS);
+      await ground.redis.ask((redis) => redis.config("SET", "maxmemory", "0"));
+      await expectNothingLost(orders);
+      await expectNothingLost(await orderMany(address, 3));
+    });
+
+    it("with an append-only file that can't be written: the same", async () => {
+      await ground.worker();
+      const orders = await orderMany(address, JOBS);
+      await untilUnderWay(address, orders);
+      await ground.redis.failAppendOnlyFile();
+      const refused = await generate(address, exampleBody(1), { prefer: "respond-async" });
+      expect(refused.status).toBe(503);
+      expect(await refused.json()).toMatchObject({ code: "queue_unavailable" });
+      await sleep(LOCK_MS);
+      ground.redis.mendAppendOnlyFile();
+      await expectNothingLost(orders);
+      await expectNothingLost(await orderMany(address, 3));
+    });
+  });
+});

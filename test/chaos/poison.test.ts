@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Marimba } from "../commands/marimba.js";
+import { Ground, killHard } from "./ground.js";
+import { exampleBody, order, orderMany, settle } from "./orders.js";
+import { importPoisonedModel, POISONED_CLASS } from "./poison.js";
+import { Undisturbed } from "./undisturbed.js";
+
+const NEIGHBOURS = 8;
+
+describe("a poison job fails alone", () => {
+  let reference: Ground;
+  let undisturbed: Undisturbed;
+  let ground: Ground;
+  let address: string;
+
+  beforeAll(async () => {
+    reference = await Ground.open(importPoisonedModel);
+    undisturbed = await Undisturbed.open(reference);
+    await undisturbed.prepare(NEIGHBOURS);
+  });
+  afterAll(() => reference?.close());
+  beforeEach(async () => {
+    ground = await Ground.open(importPoisonedModel);
+    ({ address } = await ground.api());
+  });
+  afterEach(() => ground?.close());
+
+  it("when its images never come out: its neighbours in the batch complete", async () => {
+    await ground.worker();
+    const neighbours = await orderMany(address, NEIGHBOURS / 2);
+    const poison = await order(address, { ...exampleBody(0), class: POISONED_CLASS });
+    neighbours.push(...(await orderMany(address, NEIGHBOURS / 2, NEIGHBOURS / 2)));
+    const [outcome] = await settle(address, [poison]);
+    expect(outcome).toMatchObject({ state: "failed", error: { code: "generation_failed" }, images: [] });
+    await undisturbed.expectAll(neighbours, await settle(address, neighbours));
+  });
+
+  it("when its worker dies every time: after a bounded number of tries, and its neighbours complete", async () => {
+    const poison = { ...exampleBody(0), steps: 64, diffusion_steps: 60 };
+    let worker = await ground.worker();
+    const doomed = await order(address, poison);
+    const neighbours = await orderMany(address, NEIGHBOURS);
+    let deaths = 0;
+    for (let over = false; !over; ) {
+      const state = await untilUnderWayOrOver(address, doomed.id);
+      over = state !== "running";
+      if (over) break;
+      deaths++;
+      await killHard(worker);
+      worker = await ground.worker();
+      // Its lock has to run out before it can be seen running again.
+      await untilNotRunning(address, doomed.id);
+    }
+    expect(deaths).toBe(3);
+    const [outcome] = await settle(address, [doomed]);
+    expect(outcome).toMatchObject({ state: "failed", error: { code: "generation_failed" } });
+    await undisturbed.expectAll(neighbours, await settle(address, neighbours));
+  });
+});
+
+async function untilUnderWayOrOver(address: string, id: string): Promise<string> {
+  for (;;) {
+    const job = await read(address, id);
+    if (job.state !== "queued" && (job.state !== "running" || job.progress)) return job.state;
+    await sleep(20);
+  }
+}
+
+/** Until the progress that the dead worker left behind has been taken back. */
+async function untilNotRunning(address: string, id: string): Promise<void> {
+  const before = (await read(address, id)).progress?.step;
+  for (;;) {
+    const job = await read(address, id);
+    if (job.state !== "running" || job.progress?.step !== before) return;
+    await sleep(20);
+  }
+}
+
+async function read(address: string, id: string) {
+  return (await (await fetch(`${address}/jobs/${id}`)).json()) as { state: string; progress?: { step: number } };
+}

@@ -1,0 +1,97 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { describeConfig, loadConfig } from "../../src/config.js";
+import { composeVariables, readCompose } from "./compose-file.js";
+import { neededStages, parseStages } from "./dockerfile.js";
+import { composeFaults } from "./schema.js";
+
+const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
+const BASE = "docker-compose.yml";
+const GPU = "docker-compose.gpu.yml";
+const faults = composeFaults();
+const alone = readCompose([BASE]);
+const withGpu = readCompose([BASE, GPU]);
+const settings = describeConfig().map(({ variable }) => variable);
+
+/** Our own services, by name. */
+const ours = ["api", "worker"].map((name) => [name, alone.services[name]!] as const);
+
+const seconds = (duration: unknown) => Number(/^(\d+)s$/.exec(String(duration))![1]);
+
+describe("the compose files", () => {
+  it("follow the Compose specification, each alone and both together", () => {
+    expect(faults(alone)).toEqual([]);
+    expect(faults(readCompose([GPU]))).toEqual([]);
+    expect(faults(withGpu)).toEqual([]);
+  });
+
+  it("would be refused with a key that the specification doesn't know", () => {
+    const { worker } = alone.services;
+    expect(faults({ ...alone, services: { worker: { ...worker, replicas: 2 } } })).not.toEqual([]);
+    expect(faults({ ...alone, services: { worker: { ...worker, read_only: { a: 1 } } } })).not.toEqual([]);
+  });
+
+  it.each(ours)("set nothing for the %s that the configuration doesn't know or takes", (_, { environment }) => {
+    for (const variable of Object.keys(environment)) expect(settings).toContain(variable);
+    expect(loadConfig(environment)).toMatchObject({ host: "0.0.0.0", redisUrl: "redis://:marimba@redis:6379" });
+  });
+
+  it("read only variables that are settings or documented", () => {
+    const documented = readFileSync(join(PROJECT, "docs/deployment.md"), "utf8");
+    for (const variable of [...composeVariables(BASE), ...composeVariables(GPU)])
+      expect(settings.includes(variable) || documented.includes(`\`${variable}\``), variable).toBe(true);
+  });
+
+  it("take a password and an address from the environment", () => {
+    const variables = { REDIS_PASSWORD: "s3cret", PUBLISH: "0.0.0.0:80" };
+    const { redis, api, worker } = readCompose([BASE], variables).services;
+    for (const { environment } of [api!, worker!]) expect(environment.REDIS_URL).toBe("redis://:s3cret@redis:6379");
+    expect(redis!.command).toContain("s3cret");
+    expect(api!.ports).toEqual(["0.0.0.0:80:8080"]);
+  });
+
+  it("publish one port, on this machine alone", () => {
+    const published = Object.values(alone.services).flatMap(({ ports }) => ports ?? []);
+    expect(published).toEqual([expect.stringMatching(/^127\.0\.0\.1:/)]);
+    expect(published[0]).toMatch(new RegExp(`:${alone.services.api!.environment.PORT}$`));
+    expect(alone.networks.inside).toEqual({ internal: true });
+    for (const name of ["redis", "worker"]) expect(alone.services[name]!.networks).toEqual(["inside"]);
+  });
+
+  it("let workers be scaled", () => {
+    for (const { services } of [alone, withGpu]) {
+      expect(services.worker).not.toHaveProperty("container_name");
+      expect(services.worker).not.toHaveProperty("ports");
+    }
+  });
+
+  it.each(Object.entries(withGpu.services))("confine the %s", (_, service) => {
+    expect(service).toMatchObject({ read_only: true, restart: "unless-stopped", cap_drop: ["ALL"] });
+    expect(service.security_opt).toContain("no-new-privileges:true");
+    expect(service).toHaveProperty("deploy.resources.limits.memory");
+    for (const volume of service.volumes) if (typeof volume !== "string") expect(volume.read_only).toBe(true);
+  });
+
+  it.each(ours)("wait longer for the %s than it takes to shut down", (_, service) => {
+    expect(seconds(service.stop_grace_period)).toBeGreaterThan(loadConfig({}).shutdownGraceS + 10);
+    expect(service.depends_on).toEqual({ redis: { condition: "service_healthy" } });
+  });
+
+  it.each(ours)("give the %s a folder of models that a checkout has", (_, { volumes }) => {
+    const [{ source }] = volumes as [{ source: string }];
+    expect(existsSync(join(PROJECT, source, "demo", "model.json"))).toBe(true);
+  });
+
+  it("build images that the Dockerfile has, the GPU's for workers only", () => {
+    for (const { services } of [alone, withGpu]) {
+      for (const { image, build } of [services.api!, services.worker!]) {
+        const stages = neededStages(parseStages(readFileSync(join(PROJECT, "Dockerfile"), "utf8"), build!.args));
+        expect(stages.some(({ name }) => name === "base-cuda")).toBe(image === "marimba:cuda");
+      }
+    }
+    expect(withGpu.services.worker!.image).toBe("marimba:cuda");
+    expect(withGpu.services.api!.image).toBe("marimba:cpu");
+  });
+});

@@ -1,0 +1,179 @@
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { chmod } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { validate } from "dockerfile-utils";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describeConfig } from "../../src/config.js";
+import { freePort } from "./compose-processes.js";
+import { readDockerIgnore } from "./docker-ignore.js";
+import { neededStages, parseStages } from "./dockerfile.js";
+import { type Image, ScratchBuild } from "./scratch-build.js";
+
+const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
+const TEXT = readFileSync(join(PROJECT, "Dockerfile"), "utf8");
+
+describe("the Dockerfile", () => {
+  const stages = parseStages(TEXT);
+  const last = stages.at(-1)!;
+
+  it("is well formed", () => {
+    expect(validate(TEXT).map(({ message, range }) => `${range.start.line + 1}: ${message}`)).toEqual([]);
+    expect(validate("FROM node\nRUM npm ci\nHEALTHCHECK --interval=3 CMD x").map(({ message }) => message)).toEqual([
+      "Unknown instruction: RUM",
+      "time: missing unit in duration 3",
+    ]);
+  });
+
+  it("names every image by a version", () => {
+    const images = stages.map(({ base }) => base).filter((base) => !stages.some(({ name }) => name === base));
+    expect(images).toHaveLength(2);
+    for (const image of images) expect(image).toMatch(/:\d+\.\d+\.\d+-/);
+  });
+
+  it("sets only variables that the configuration knows", () => {
+    const known = describeConfig().map(({ variable }) => variable);
+    const set = stages.flatMap(({ steps }) => steps.filter(({ keyword }) => keyword === "ENV"));
+    for (const { words } of set) for (const word of words) expect(known).toContain(word.split("=")[0]);
+  });
+
+  it("ends as a user that is a number and not root", () => {
+    const users = last.steps.filter(({ keyword }) => keyword === "USER").map(({ text }) => text);
+    expect(users).toEqual([expect.stringMatching(/^[1-9]\d*:[1-9]\d*$/)]);
+  });
+
+  it("builds on CUDA only where it is asked for", () => {
+    const names = neededStages(stages).map(({ name }) => name);
+    expect(names).not.toContainEqual(expect.stringMatching(/cuda/));
+    const withCuda = neededStages(parseStages(TEXT, { RUNTIME: "cuda" })).map(({ name }) => name);
+    expect(withCuda).toEqual(expect.arrayContaining(["cuda", "dependencies-cuda", "base-cuda"]));
+  });
+
+  it("fetches CUDA libraries by a step of onnxruntime-node that is there", () => {
+    const { steps } = stages.find(({ name }) => name === "dependencies-cuda")!;
+    const [, variable, set, script] = /^(\w+)=(\w+) node (\S+)$/.exec(steps[0]!.text)!;
+    const path = join(PROJECT, script!);
+    const skipped = spawnSync(process.execPath, [path], { env: { [variable!]: "skip" }, encoding: "utf8" });
+    expect(skipped).toMatchObject({ status: 0, stderr: "" });
+    const metadata = readFileSync(join(dirname(path), "install-metadata.js"), "utf8");
+    expect(metadata).toContain(`'linux/x64:${set}'`);
+  });
+});
+
+describe(".dockerignore", () => {
+  const isLetIn = readDockerIgnore(readFileSync(join(PROJECT, ".dockerignore"), "utf8"));
+
+  it("keeps out what is large, private or not built from", () => {
+    const paths = [
+      ".env",
+      ".git/config",
+      "node_modules/x/index.js",
+      "models/own/weights.bin",
+      "test/a.ts",
+      "dist/a.js",
+    ];
+    expect(paths.filter(isLetIn)).toEqual([]);
+    expect(["src/main.ts", "models/demo/model.json", "scripts/build.js"].filter((path) => !isLetIn(path))).toEqual([]);
+  });
+
+  it("is read as a build reads it", () => {
+    const reads = readDockerIgnore("# no\n**/*.log\n/out/\nsrc/?\n!keep.log\n");
+    const paths = ["a.log", "x/y/b.log", "keep.log", "out/a", "src/a/b", "src/ab", "outer"];
+    expect(paths.filter(reads)).toEqual(["keep.log", "src/ab", "outer"]);
+  });
+});
+
+describe("the image, built from the Dockerfile's own steps in an empty folder", { timeout: 600_000 }, () => {
+  let image: Image;
+  let remove: (() => Promise<void>) | undefined;
+  const started: ChildProcess[] = [];
+
+  beforeAll(async () => {
+    ({ image, remove } = await ScratchBuild.of(parseStages(TEXT), PROJECT));
+    // mkdtemp lets nobody else in; and like a container's, the root file system is read-only.
+    await chmod(dirname(image.root), 0o755);
+    await changeModes("a-w");
+  }, 600_000);
+  afterAll(async () => {
+    for (const child of started) child.kill("SIGKILL");
+    if (image) await changeModes("u+w");
+    await remove?.();
+  });
+
+  const changeModes = (change: string) => promisify(execFile)("chmod", ["-R", change, image.root]);
+
+  /** Starts one of the image's commands as its user, with an empty environment but for the image's and what is given. */
+  function start(command: readonly string[], environment: Record<string, string> = {}): ChildProcess {
+    const [program, ...args] = command.map((word) => word.replace(/^\/app\b/, join(image.root, "app")));
+    const child = spawn(program === "node" ? process.execPath : program!, args, {
+      ...asImageUser(image),
+      cwd: join(image.root, image.workdir),
+      env: { ...image.environment, HOST: "127.0.0.1", HOME: "/nonexistent", TMPDIR: "/nonexistent", ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    started.push(child);
+    return child;
+  }
+
+  async function exitCode(command: readonly string[], environment: Record<string, string>): Promise<number> {
+    const [code] = await once(start(command, environment), "close");
+    return code;
+  }
+
+  it("holds what runs and nothing else", () => {
+    const app = join(image.root, "app");
+    expect(readdirSync(app).sort()).toEqual(["LICENSE", "dist", "models", "node_modules", "package.json"]);
+    expect(readdirSync(join(app, "models"))).toEqual(["demo"]);
+    const { dependencies, devDependencies } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
+    for (const name of Object.keys(dependencies)) expect(existsSync(join(app, "node_modules", name)), name).toBe(true);
+    for (const name of ["typescript", "vitest", "@biomejs/biome"]) {
+      expect(devDependencies).toHaveProperty([name]);
+      expect(existsSync(join(app, "node_modules", name)), name).toBe(false);
+    }
+    const libraries = readdirSync(join(app, "node_modules/onnxruntime-node/bin"), { recursive: true });
+    const platforms = new Set(libraries.map(String).flatMap((path) => /^[^/]+\/[^/]+\/[^/]+$/.exec(path) ?? []));
+    expect([...platforms]).toEqual([expect.stringMatching(`/linux/${process.arch}$`)]);
+  });
+
+  it("can be read and not written to by its user", async () => {
+    const open = "require('node:fs').openSync(process.argv[1], process.argv[2])";
+    for (const file of ["/app/dist/main.js", "/app/models/demo/weights.bin", "/app/node_modules/sharp/package.json"]) {
+      expect(await exitCode(["node", "-e", open, file, "r"], {}), file).toBe(0);
+      expect(await exitCode(["node", "-e", open, file, "r+"], {}), file).not.toBe(0);
+    }
+    expect(await exitCode(["node", "-e", open, "/app/new", "w"], {})).not.toBe(0);
+  });
+
+  it("starts a server that turns healthy, makes a picture and ends on the stop signal", async () => {
+    const environment = { PORT: String(await freePort()), THREADS: "1", MAX_BATCH: "2" };
+    const isHealthy = async () => (await exitCode(image.healthcheck!, environment)) === 0;
+    expect(await isHealthy()).toBe(false);
+    const server = start([...image.entrypoint!, ...image.command!], environment);
+    const closed = once(server, "close");
+    let output = "";
+    for (const stream of [server.stdout!, server.stderr!]) stream.on("data", (text) => (output += text));
+    while (!(await isHealthy())) {
+      if (server.exitCode !== null) throw new Error(`The server ended:\n${output}`);
+      await sleep(250);
+    }
+    const answer = await fetch(`http://127.0.0.1:${environment.PORT}/generate`, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "image/png" },
+      body: JSON.stringify({ class: 0, steps: 2, seed: 1 }),
+    });
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "image/png"]);
+    server.kill(image.stopSignal as NodeJS.Signals);
+    expect((await closed)[0], output).toBe(0);
+  });
+});
+
+/** Only root can become another; anybody else runs as who they are, which shows less. */
+function asImageUser({ user }: Image): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {};
+  const [uid, gid] = user!.split(":").map(Number);
+  return { uid: uid!, gid: gid! };
+}

@@ -1,0 +1,171 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { QueueKeys } from "bullmq";
+import { describe, expect, it } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import { describeConfig, loadConfig } from "../../src/config.js";
+import { readCompose } from "./compose-file.js";
+import { manifestFaults } from "./schema.js";
+
+const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
+const FOLDER = join(PROJECT, "deploy/kubernetes");
+
+interface Variable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: { readonly secretKeyRef?: { readonly name: string; readonly key: string } };
+}
+interface Container {
+  readonly args: readonly string[];
+  readonly env: readonly Variable[];
+  readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly [key: string]: unknown;
+}
+interface PodSpec {
+  readonly containers: readonly [Container];
+  readonly terminationGracePeriodSeconds: number;
+}
+interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  // biome-ignore lint/suspicious/noExplicitAny: the schemas check what is in here.
+  readonly spec: any;
+}
+
+const kustomization = parse(readFileSync(join(FOLDER, "kustomization.yaml"), "utf8"));
+const manifests: Manifest[] = (kustomization.resources as string[]).flatMap((file) =>
+  parseAllDocuments(readFileSync(join(FOLDER, file), "utf8")).map((document) => document.toJS()),
+);
+const find = (kind: string, name: string) =>
+  manifests.find((manifest) => manifest.kind === kind && manifest.metadata.name === name)!;
+const workloads = manifests.filter(({ kind }) => kind === "Deployment" || kind === "StatefulSet");
+const pods = workloads.map(({ metadata, spec }) => [metadata.name, spec.template.spec as PodSpec] as const);
+const ours = pods.filter(([name]) => name !== "marimba-redis");
+
+describe("the Kubernetes manifests", () => {
+  it("are all in the kustomization", () => {
+    const files = readdirSync(FOLDER).filter((file) => file !== "kustomization.yaml");
+    expect(files.sort()).toEqual([...kustomization.resources].sort());
+  });
+
+  it.each(manifests.map((manifest) => [`${manifest.kind} ${manifest.metadata.name}`, manifest] as const))(
+    "follow their schema: %s",
+    (_, manifest) => {
+      const faults = manifestFaults(manifest.apiVersion, manifest.kind);
+      expect(faults(manifest)).toEqual([]);
+      expect(faults({ ...manifest, spec: { ...manifest.spec, replica: 1 } })).not.toEqual([]);
+    },
+  );
+
+  it("leave the namespace to the kustomization", () => {
+    expect(manifests.filter(({ metadata }) => metadata.namespace !== undefined)).toEqual([]);
+  });
+
+  it("hold no secret, and name only the one that the document makes", () => {
+    expect(manifests.filter(({ kind }) => kind === "Secret")).toEqual([]);
+    const named = pods.flatMap(([, { containers }]) =>
+      containers[0].env.flatMap((v) => v.valueFrom?.secretKeyRef ?? []),
+    );
+    expect(named).toHaveLength(3);
+    const { secretTargetRef } = find("TriggerAuthentication", "marimba-redis").spec;
+    for (const { name, key } of [...named, ...secretTargetRef])
+      expect(readFileSync(join(PROJECT, "docs/deployment.md"), "utf8")).toMatch(
+        new RegExp(`create secret generic ${name} .*--from-literal=${key}=`),
+      );
+  });
+
+  it.each(pods)("confine %s to the restricted profile", (_, pod) => {
+    expect(pod).toMatchObject({
+      automountServiceAccountToken: false,
+      securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },
+    });
+    expect(pod.containers[0]).toMatchObject({
+      securityContext: {
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ["ALL"] },
+      },
+      resources: { requests: { cpu: expect.any(String) }, limits: { memory: expect.any(String) } },
+    });
+  });
+
+  it.each(ours)("set nothing for %s that the configuration doesn't know or takes", (_, { containers }) => {
+    const { env } = containers[0];
+    const known = describeConfig().map(({ variable }) => variable);
+    const used = new Set(env.flatMap(({ value }) => /\$\((\w+)\)/.exec(value ?? "")?.[1] ?? []));
+    for (const { name } of env) expect(known.includes(name) || used.has(name), name).toBe(true);
+    for (const name of used) expect(env.map((variable) => variable.name)).toContain(name);
+    loadConfig(Object.fromEntries(env.map(({ name, value }) => [name, value])));
+  });
+
+  it.each([
+    ["marimba-api", "PORT"],
+    ["marimba-worker", "WORKER_PORT"],
+  ])("probe %s on its %s", (name, variable) => {
+    const [container] = find("Deployment", name).spec.template.spec.containers as [Container];
+    const [port] = container.ports;
+    expect(container.env).toContainEqual({ name: variable, value: String(port!.containerPort) });
+    const probe = (path: string) => ({ httpGet: { path, port: port!.name } });
+    expect(container).toMatchObject({
+      readinessProbe: probe("/health/ready"),
+      livenessProbe: probe("/health/live"),
+      startupProbe: { httpGet: { port: port!.name } },
+    });
+  });
+
+  it.each(ours)("wait longer for %s than it takes to shut down", (_, { containers, terminationGracePeriodSeconds }) => {
+    const [{ lifecycle }] = containers as unknown as [{ lifecycle?: { preStop: { sleep: { seconds: number } } } }];
+    const beforeSignal = lifecycle?.preStop.sleep.seconds ?? 0;
+    expect(terminationGracePeriodSeconds).toBeGreaterThan(beforeSignal + loadConfig({}).shutdownGraceS + 10);
+  });
+
+  it("select the pods that they mean", () => {
+    for (const { spec } of workloads) expect(spec.template.metadata.labels).toMatchObject(spec.selector.matchLabels);
+    const labels = (kind: string, name: string) => find(kind, name).spec.template.metadata.labels;
+    expect(find("Service", "marimba-redis").spec.selector).toEqual(labels("StatefulSet", "marimba-redis"));
+    expect(find("Service", "marimba-api").spec.selector).toEqual(labels("Deployment", "marimba-api"));
+    expect(find("PodDisruptionBudget", "marimba-api").spec.selector.matchLabels).toEqual(
+      labels("Deployment", "marimba-api"),
+    );
+  });
+
+  it("start Redis with the arguments of the compose file", () => {
+    const [, { containers }] = pods.find(([name]) => name === "marimba-redis")!;
+    const password = "$(REDISCLI_AUTH)";
+    const { command } = readCompose(["docker-compose.yml"], { REDIS_PASSWORD: password }).services.redis!;
+    expect(containers[0].args).toEqual(command);
+  });
+
+  it("scale the workers on the demo's waiting images, a batch for each, and never to none", () => {
+    const { scaleTargetRef, minReplicaCount, triggers } = find("ScaledObject", "marimba-worker").spec;
+    expect(find("Deployment", scaleTargetRef.name).spec).not.toHaveProperty("replicas");
+    expect(minReplicaCount).toBe(1);
+    const { redisPrefix, maxBatch } = loadConfig({});
+    expect(triggers).toEqual([
+      {
+        type: "redis",
+        metadata: {
+          address: "marimba-redis.NAMESPACE.svc:6379",
+          listName: new QueueKeys(redisPrefix).toKey("demo", "wait"),
+          listLength: String(maxBatch),
+        },
+        authenticationRef: { name: "marimba-redis" },
+      },
+    ]);
+  });
+
+  it("put the namespace into the address that KEDA asks", () => {
+    const [{ source, targets }] = kustomization.replacements;
+    expect(find(source.kind, source.name).kind).toBe("Service");
+    const [{ select, fieldPaths, options }] = targets;
+    expect([select.kind, fieldPaths, options]).toEqual([
+      "ScaledObject",
+      ["spec.triggers.0.metadata.address"],
+      { delimiter: ".", index: 1 },
+    ]);
+    const { address } = find("ScaledObject", "marimba-worker").spec.triggers[0].metadata;
+    expect(address.split(".")[1]).toBe("NAMESPACE");
+  });
+});

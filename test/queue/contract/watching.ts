@@ -1,0 +1,145 @@
+import { describe, expect, it, vi } from "vitest";
+import type { JobRecord, Preview } from "../../../src/job.js";
+import { LONG_MS, type Open, SOON, USER_CANCELLED } from "./harness.js";
+
+/** Waiting for a job, and being told of it. */
+export function watchingContract(open: Open): void {
+  describe("waiting", () => {
+    it("returns the record as it stands after the timeout, or when the caller gives up", async () => {
+      const bench = await open();
+      const { queue } = bench;
+      const { id } = (await bench.accept()).spec;
+      await bench.takes(1);
+      expect((await queue.wait(id, 0))?.state).toBe("running");
+      expect((await queue.wait(id, 20))?.state).toBe("running");
+      const caller = new AbortController();
+      const waiting = queue.wait(id, LONG_MS, caller.signal);
+      caller.abort();
+      expect((await waiting)?.state).toBe("running");
+      expect((await queue.wait(id, LONG_MS, caller.signal))?.state).toBe("running");
+    });
+
+    it("wakes everyone who waits", async () => {
+      const bench = await open();
+      const { id } = (await bench.accept()).spec;
+      const waiting = [bench.final(id), bench.final(id)];
+      await bench.drain(1);
+      for (const record of await Promise.all(waiting)) expect(record?.state).toBe("completed");
+    });
+  });
+
+  describe("subscribers", () => {
+    const told = ({ state, progress }: JobRecord) => (progress ? `${state} ${progress.step}` : state);
+
+    it("are told of the present record first, then of every change until they leave", async () => {
+      const bench = await open({}, 1);
+      await bench.accept();
+      await bench.takes(1);
+      const { id } = (await bench.accept()).spec;
+      const seen: JobRecord[] = [];
+      const left: JobRecord[] = [];
+      bench.queue.subscribe(id, { onChange: (record) => seen.push(record) });
+      const leave = bench.queue.subscribe(id, { onChange: (record) => left.push(record) });
+      const sees = (text: string) => vi.waitFor(() => expect(seen.map(told)).toContain(text), SOON);
+      await sees("queued");
+      await vi.waitFor(() => expect(left).not.toHaveLength(0), SOON);
+      leave();
+      await bench.drain(1);
+      await sees("running");
+      (await bench.takes(2))[1]!.context.progress(1, 2);
+      await sees("running 1");
+      await bench.drain(1, 1);
+      await sees("completed 1");
+      expect([...new Set(seen.map(told))]).toEqual(["queued", "running", "running 1", "completed 1"]);
+      expect([...new Set(left.map(told))]).toEqual(["queued"]);
+    });
+
+    it("see the sequence number rise with every change, and the final record last", async () => {
+      const bench = await open();
+      const { spec, seq } = await bench.accept({ num_images: 2 });
+      const seen: JobRecord[] = [];
+      bench.queue.subscribe(spec.id, { onChange: (record) => seen.push(record) });
+      for (const image of await bench.takes(2)) {
+        for (const step of [1, 2, 3]) image.context.progress(step, 3);
+        image.complete();
+      }
+      const final = await bench.final(spec.id);
+      await vi.waitFor(() => expect(seen.at(-1)?.state).toBe("completed"), SOON);
+      const seqs = seen.map((record) => record.seq);
+      expect(seqs[0]).toBeGreaterThanOrEqual(seq);
+      expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
+      expect(final!.seq).toBe(seqs.at(-1));
+      expect((await bench.record(spec.id)).seq).toBe(seqs.at(-1));
+    });
+
+    it("who come late begin with the job as it stands; after its end that is all", async () => {
+      const bench = await open();
+      const { id } = (await bench.accept()).spec;
+      const [image] = await bench.takes(1);
+      image!.context.progress(2, 8);
+      await bench.next(id, ({ progress }) => progress?.step === 2);
+      const running: string[] = [];
+      bench.queue.subscribe(id, { onChange: (record) => running.push(told(record)) });
+      await vi.waitFor(() => expect(running).toEqual(["running 2"]), SOON);
+      image!.complete();
+      await bench.final(id);
+      const done: string[] = [];
+      bench.queue.subscribe(id, { onChange: (record) => done.push(told(record)) });
+      await vi.waitFor(() => expect(done).not.toHaveLength(0), SOON);
+      await vi.waitFor(() => expect(running.at(-1)).toBe("completed 2"), SOON);
+      expect(done).toEqual(["completed 2"]);
+      expect(running).toEqual(["running 2", "completed 2"]);
+    });
+  });
+
+  describe("previews", () => {
+    const preview = (step: number): Preview => {
+      return { imageIndex: 1, step, of: 8, bytes: new Uint8Array([0, 255, step]), contentType: "image/png" };
+    };
+
+    it("are wanted while somebody listens for them, and reach who does", async () => {
+      const bench = await open();
+      const { id } = (await bench.accept({ num_images: 2 })).spec;
+      const { context } = (await bench.takes(2))[1]!;
+      const wants = (wanted: boolean) => vi.waitFor(() => expect(context.wantsPreview()).toBe(wanted), SOON);
+      expect(context.wantsPreview()).toBe(false);
+      const records: JobRecord[] = [];
+      bench.queue.subscribe(id, { onChange: (record) => records.push(record) });
+      await vi.waitFor(() => expect(records).not.toHaveLength(0), SOON);
+      expect(context.wantsPreview()).toBe(false);
+      const seen: Preview[] = [];
+      const listener = { onChange() {}, onPreview: (one: Preview) => seen.push(one) };
+      const leave = [bench.queue.subscribe(id, listener), bench.queue.subscribe(id, listener)];
+      await wants(true);
+      context.preview(preview(3));
+      await vi.waitFor(() => expect(seen.filter(({ step }) => step === 3)).toHaveLength(2), SOON);
+      expect(seen[0]).toMatchObject({ imageIndex: 1, step: 3, of: 8, contentType: "image/png" });
+      expect(Array.from(seen[0]!.bytes)).toEqual([0, 255, 3]);
+      leave[0]!();
+      context.preview(preview(4));
+      await vi.waitFor(() => expect(seen.filter(({ step }) => step === 4)).toHaveLength(1), SOON);
+      leave[1]!();
+      await wants(false);
+      expect((await bench.record(id)).state).toBe("running");
+    });
+
+    it("come no more once the job is final", async () => {
+      const bench = await open();
+      const { id } = (await bench.accept()).spec;
+      const [image] = await bench.takes(1);
+      const events: string[] = [];
+      bench.queue.subscribe(id, {
+        onChange: ({ state }) => events.push(state),
+        onPreview: ({ step }) => events.push(`preview ${step}`),
+      });
+      await vi.waitFor(() => expect(image!.context.wantsPreview()).toBe(true), SOON);
+      image!.context.preview(preview(7));
+      await bench.queue.cancel(id, USER_CANCELLED);
+      image!.context.preview(preview(8));
+      await vi.waitFor(() => expect(events).toContain("cancelled"), SOON);
+      await vi.waitFor(() => expect(image!.context.wantsPreview()).toBe(false), SOON);
+      expect(events.at(-1)).toBe("cancelled");
+      image!.complete();
+    });
+  });
+}
