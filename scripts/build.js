@@ -1,4 +1,4 @@
-// Compiles src/ to dist/ and copies the files that tsc leaves behind (the pages the API serves).
+// Compiles src/ to dist/ and copies the files that tsc leaves behind (the pages the API serves, the scripts that Redis runs).
 import { spawnSync } from "node:child_process";
 import { cpSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -13,3 +13,4 @@ cpSync(join(root, "src/api/playground"), join(root, "dist/api/playground"), {
   recursive: true,
   filter: (path) => !path.endsWith(".ts"),
 });
+cpSync(join(root, "src/queue/redis/lua"), join(root, "dist/queue/redis/lua"), { recursive: true });

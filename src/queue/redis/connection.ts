@@ -54,11 +54,13 @@ function readCredentials(text: string | undefined): { username?: string; passwor
 
 /** A client that reconnects for ever, soon and then less often, and again at once when a replica was promoted. */
 export function connect(redisUrl: string, options: RedisOptions = {}): Redis {
-  return new Redis({
+  const all: RedisOptions = {
     ...redisOptions(redisUrl),
     retryStrategy: (times) => Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** Math.min(times, 10)),
     reconnectOnError: (error) => (error.message.startsWith("READONLY") ? 2 : false),
     connectTimeout: 5000,
     ...options,
-  });
+  };
+  // ioredis' own types don't fit exactOptionalPropertyTypes.
+  return new Redis(all as RedisOptions & { replyMapping: "legacy" });
 }

@@ -5,7 +5,8 @@ const LONGEST_DELAY_MS = 1000;
 
 /** What Redis says while it can't do now what it can do later. */
 const PASSING = /^(OOM|MISCONF|LOADING|READONLY|NOREPLICAS|MASTERDOWN|BUSY|UNBLOCKED|CLUSTERDOWN)\b/;
-const CONNECTION = /Connection is closed|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|Command timed out|writeable|max retries/;
+const CONNECTION =
+  /Connection is closed|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|Command timed out|writeable|max retries/;
 
 export function isPassing(error: unknown): boolean {
   return error instanceof Error && (PASSING.test(error.message) || CONNECTION.test(error.message));

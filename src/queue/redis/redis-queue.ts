@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isFinal, type JobError, type JobRecord, type JobSpec, type StoredImage } from "../../job.js";
@@ -12,9 +12,9 @@ import {
   QueueUnavailable,
   type SubmitResult,
 } from "../queue.js";
+import { SignedIds } from "../signed-ids.js";
 import { connect } from "./connection.js";
 import { JobEvents } from "./job-events.js";
-import { JobIds } from "./job-ids.js";
 import { modelOf, queueName, readRecord, type ViewReply } from "./payload.js";
 import { Reachability } from "./reachability.js";
 import { Scripts } from "./scripts.js";
@@ -44,7 +44,7 @@ export async function openRedisQueue(options: RedisQueueOptions, logger: Logger)
   const reachability = new Reachability(logger);
   const client = connect(redisUrl, { commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 1 });
   reachability.follow(client);
-  const ids = await JobIds.open(client, redisPrefix);
+  const ids = await sharedIds(client, redisPrefix);
   // From here on a call that can't be answered fails at once.
   client.options.enableOfflineQueue = false;
   const scripts = new Scripts(client, redisPrefix);
@@ -61,7 +61,7 @@ class RedisQueue implements JobQueue {
     private readonly client: Redis,
     private readonly scripts: Scripts,
     private readonly events: JobEvents,
-    private readonly ids: JobIds,
+    private readonly ids: SignedIds,
     private readonly reachability: Reachability,
     logger: Logger,
   ) {
@@ -70,7 +70,7 @@ class RedisQueue implements JobQueue {
   }
 
   newId(): string {
-    return this.ids.newId();
+    return this.ids.next();
   }
 
   async submit(spec: JobSpec, idempotency?: Idempotency): Promise<SubmitResult> {
@@ -134,7 +134,8 @@ class RedisQueue implements JobQueue {
       });
       if (!watch.record) await this.#answer(this.events.read(watch));
       if (!watch.record) return undefined;
-      if (!isFinal(watch.record.state) && timeoutMs > 0 && !signal?.aborted) await unlessOver(changed, timeoutMs, signal);
+      if (!isFinal(watch.record.state) && timeoutMs > 0 && !signal?.aborted)
+        await unlessOver(changed, timeoutMs, signal);
       // What was heard of a job that has ended is whole; of another, the position may have changed silently.
       if (!isFinal(watch.record.state)) await this.#answer(this.events.read(watch));
       return watch.record;
@@ -171,7 +172,7 @@ class RedisQueue implements JobQueue {
 
   #found(id: string, reply: unknown): GetResult {
     if (reply) return { kind: "found", record: readRecord(reply as ViewReply) };
-    return { kind: this.ids.isOurs(id) ? "expired" : "unknown" };
+    return { kind: this.ids.isOwn(id) ? "expired" : "unknown" };
   }
 
   async #answer<T>(reply: Promise<T>): Promise<T> {
@@ -181,6 +182,13 @@ class RedisQueue implements JobQueue {
       throw new QueueUnavailable(`Redis did not answer as it should: ${(error as Error).message}`, { cause: error });
     }
   }
+}
+
+/** The secret is kept in Redis, so that every process of the queue signs alike. */
+async function sharedIds(client: Redis, redisPrefix: string): Promise<SignedIds> {
+  const key = `${redisPrefix}::secret`;
+  await client.set(key, randomBytes(32).toString("hex"), "NX");
+  return new SignedIds(Buffer.from((await client.get(key))!, "hex"));
 }
 
 /** Resolves when `change` does, after `timeoutMs`, or when `signal` aborts. */

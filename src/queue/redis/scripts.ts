@@ -38,15 +38,18 @@ function loadScripts(): ReadonlyMap<Call, string> {
 
 const scripts = loadScripts();
 
+/** What `defineCommand` adds to a client. */
+type WithCommands = Readonly<Record<string, (...args: Argument[]) => Promise<unknown>>>;
+
 /** The Lua scripts on one connection. Each is one atomic step; what they take and return is said in their files. */
 export class Scripts {
-  readonly #client: Redis & Partial<Record<string, (...args: unknown[]) => Promise<unknown>>>;
+  readonly #client: WithCommands;
 
   constructor(
     client: Redis,
     private readonly redisPrefix: string,
   ) {
-    this.#client = client as typeof this.#client;
+    this.#client = client as unknown as WithCommands;
     for (const [call, lua] of scripts) client.defineCommand(`marimba:${call}`, { numberOfKeys: 1, lua });
   }
 

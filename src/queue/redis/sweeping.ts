@@ -17,7 +17,10 @@ export function sweepOften(scripts: Scripts, tokens: Tokens, bounds: ResultBound
   let ended = false;
   const sweep = async () => {
     try {
-      const missing = (await scripts.call("sweep", GUARD_MS, bounds.resultTtlMs, bounds.maxResultBytes)) as (string | number)[];
+      const missing = (await scripts.call("sweep", GUARD_MS, bounds.resultTtlMs, bounds.maxResultBytes)) as (
+        | string
+        | number
+      )[];
       for (let at = 0; at < missing.length; at += 2) await tokens.add(String(missing[at]), Number(missing[at + 1]));
     } catch (error) {
       if (!ended) logger.debug({ err: error }, "The sweep of the queue failed; the next one follows.");

@@ -24,7 +24,9 @@ export class Tokens {
     try {
       if (count === 1) await this.queue(queue).add("image", null, options);
       else if (count > 1) {
-        await this.queue(queue).addBulk(Array.from({ length: count }, () => ({ name: "image", data: null, opts: options })));
+        await this.queue(queue).addBulk(
+          Array.from({ length: count }, () => ({ name: "image", data: null, opts: options })),
+        );
       }
     } catch (error) {
       this.logger.debug({ err: error, queue, count }, "Tokens could not be added; the sweep will.");

@@ -35,7 +35,7 @@ end
 -- Adds waiting images of a job; `front`: before all others of its level.
 local function joinLine(job, count, front)
   local line = lineKey(job.queue)
-  local at = redis.call("HMGET", line, "waiting:" .. job.level, "turn:" .. job.level, "turn", "now:" .. job.level)
+  local at = redis.call("HMGET", line, "waiting:" .. job.level, "turn:" .. job.level, "turn")
   if tonumber(at[1] or 0) == 0 then
     -- A level that was empty joins now: it has no claim to the past.
     redis.call("HSET", line, "turn:" .. job.level, math.max(tonumber(at[2] or 0), tonumber(at[3] or 0)))
@@ -43,7 +43,9 @@ local function joinLine(job, count, front)
   local inLine = job.waiting > 0
   countWaiting(job, count)
   local callers = callersKey(job.queue, job.level)
-  local turn = math.floor(tonumber(at[4] or 0))
+  -- Who joins stands with the first of those who wait, so coming back again and again pushes nobody out.
+  local first = redis.call("ZRANGE", callers, 0, 0, "WITHSCORES")
+  local turn = math.floor(tonumber(first[2] or 0))
   if front then
     redis.call("ZADD", callers, turn - 1, job.caller)
   elseif not redis.call("ZSCORE", callers, job.caller) then
@@ -84,7 +86,6 @@ local function drawImage(queue)
   local job = id and loadJob(id)
   if not job then return redis.error_reply("BROKEN the waiting line of " .. queue .. " does not fit its jobs") end
   redis.call("HSET", line, "turn", turn, "turn:" .. level, turn + 1 / WEIGHTS[level])
-  redis.call("HSET", line, "now:" .. level, first[2])
   redis.call("ZINCRBY", callers, 1, job.caller)
   leaveLine(job, 1)
   local index = redis.call("LPOP", againKey(id))
