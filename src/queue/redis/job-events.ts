@@ -1,0 +1,164 @@
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import { isFinal, type Preview } from "../../job.js";
+import type { JobListener } from "../queue.js";
+import { readRecord, type ViewReply } from "./payload.js";
+import { WATCHED_MS } from "./preview-interest.js";
+import type { Scripts } from "./scripts.js";
+import { type Watch, Watches } from "./watches.js";
+
+/** How often all watched jobs are read again, in case a message was lost. */
+const READ_AGAIN_MS = 10_000;
+
+/** What is told when a job's newest preview is there: "id 0 preview". */
+const PREVIEW = "0 preview";
+
+/** One subscription for the whole process: what is told of jobs reaches those who watch them here. */
+export class JobEvents {
+  readonly watches = new Watches();
+  readonly #timer: NodeJS.Timeout;
+  /** Who watches a job's previews, by its id. */
+  readonly #previewListeners = new Map<string, Set<(preview: Preview) => void>>();
+
+  private constructor(
+    private readonly client: Redis,
+    private readonly subscriber: Redis,
+    private readonly scripts: Scripts,
+    private readonly redisPrefix: string,
+    private readonly logger: Logger,
+  ) {
+    this.#timer = setInterval(() => void this.#readAll(), READ_AGAIN_MS).unref();
+  }
+
+  static async open(client: Redis, scripts: Scripts, redisPrefix: string, logger: Logger): Promise<JobEvents> {
+    const subscriber = client.duplicate({
+      enableOfflineQueue: true,
+      maxRetriesPerRequest: null,
+      autoResubscribe: false,
+    });
+    subscriber.options.commandTimeout = undefined;
+    const events = new JobEvents(client, subscriber, scripts, redisPrefix, logger);
+    const channel = `${redisPrefix}::events`;
+    subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis has an error."));
+    subscriber.on("message", (_, message) => events.#hear(message));
+    await subscriber.subscribe(channel);
+    // After a break: listen first, then read what was missed.
+    subscriber.on("ready", () => {
+      subscriber.subscribe(channel).then(
+        () => events.#readAll(),
+        (error) => logger.debug({ err: error }, "The subscription to Redis could not be renewed."),
+      );
+    });
+    return events;
+  }
+
+  /** Reads the job; its watch has no record afterwards only if the job is not here. */
+  async read(watch: Watch): Promise<void> {
+    const reply = await this.scripts.call("view", watch.id);
+    if (reply) watch.set(readRecord(reply as ViewReply));
+  }
+
+  subscribe(id: string, listener: JobListener): () => void {
+    const watch = this.watches.open(id);
+    let due = false;
+    let ended = false;
+    const deliver = () => {
+      due = false;
+      if (ended || !watch.record) return;
+      try {
+        listener.onChange(watch.record);
+      } catch (error) {
+        this.logger.warn({ err: error }, "A subscriber to a job threw.");
+      }
+      if (isFinal(watch.record.state)) leave();
+    };
+    // Changes that come together are told as one.
+    const stopListening = watch.listen(() => {
+      if (due) return;
+      due = true;
+      queueMicrotask(deliver);
+    });
+    const stopPreviews = listener.onPreview
+      ? this.#watchPreviews(id, (preview) => listener.onPreview?.(preview))
+      : () => {};
+    const leave = () => {
+      ended = true;
+      stopListening();
+      stopPreviews();
+      this.watches.release(watch);
+    };
+    this.read(watch).then(
+      () => watch.record ?? leave(),
+      (error) => this.logger.debug({ err: error }, "A watched job could not be read; it will be again."),
+    );
+    return leave;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.watches.close();
+    this.subscriber.disconnect();
+  }
+
+  /** Messages are "id seq changes". */
+  #hear(message: string): void {
+    const space = message.indexOf(" ");
+    const watch = this.watches.get(message.slice(0, space));
+    if (!watch) return;
+    const told = message.slice(space + 1);
+    if (told === PREVIEW) void this.#readPreview(watch.id);
+    else if (!watch.apply(told)) void this.#readQuietly(watch);
+  }
+
+  /** Says to the workers, again and again, that somebody watches; returns how to stop. */
+  #watchPreviews(id: string, listener: (preview: Preview) => void): () => void {
+    const listeners = this.#previewListeners.get(id) ?? new Set();
+    this.#previewListeners.set(id, listeners.add(listener));
+    const say = () => {
+      const said = this.client
+        .pipeline()
+        .set(`${this.redisPrefix}::watched:${id}`, 1, "PX", WATCHED_MS)
+        .publish(`${this.redisPrefix}::control`, `watched ${id}`)
+        .exec();
+      said.catch((error) => this.logger.debug({ err: error }, "Interest in previews could not be told."));
+    };
+    say();
+    const timer = setInterval(say, WATCHED_MS / 3);
+    return () => {
+      clearInterval(timer);
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#previewListeners.delete(id);
+    };
+  }
+
+  async #readPreview(id: string): Promise<void> {
+    if (!this.#previewListeners.has(id)) return;
+    try {
+      const key = `${this.redisPrefix}::preview:${id}`;
+      const [index, step, of, type, bytes] = await this.client.hmgetBuffer(key, "index", "step", "of", "type", "bytes");
+      if (!bytes) return;
+      const preview = {
+        imageIndex: Number(index),
+        step: Number(step),
+        of: Number(of),
+        contentType: String(type),
+        bytes,
+      };
+      for (const listener of this.#previewListeners.get(id) ?? []) listener(preview);
+    } catch (error) {
+      this.logger.debug({ err: error }, "A preview could not be read; the next one will be.");
+    }
+  }
+
+  async #readAll(): Promise<void> {
+    await Promise.all(this.watches.unfinished().map((watch) => this.#readQuietly(watch)));
+  }
+
+  async #readQuietly(watch: Watch): Promise<void> {
+    try {
+      await this.read(watch);
+    } catch (error) {
+      this.logger.debug({ err: error }, "A watched job could not be read; it will be again.");
+    }
+  }
+}

@@ -1,0 +1,32 @@
+#!lua
+-- Takes a job in, or says why not. Refused as a whole when Redis is out of memory: hence no allow-oom.
+local id, queue, level, caller = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local images, spec, deadline, cap = tonumber(ARGV[5]), ARGV[6], ARGV[7], tonumber(ARGV[8])
+local key, bodyHash = ARGV[9], ARGV[10]
+local now = nowMs()
+
+if key ~= "" then
+  local earlier = redis.call("GET", keyKey(key))
+  if earlier then
+    local hash, earlierId = string.match(earlier, "^(%S+) (%S+)$")
+    if hash ~= bodyHash then return { "conflict" } end
+    -- The same id: this very call, sent again after its answer was lost.
+    return { earlierId == id and "accepted" or "existing", viewJob(earlierId) }
+  end
+elseif redis.call("EXISTS", jobKey(id)) == 1 then
+  return { "accepted", viewJob(id) }
+end
+if redis.call("HEXISTS", lineKey(queue), "draining") == 1 then return { "draining" } end
+if redis.call("ZCOUNT", servingKey(queue), "(" .. whole(now), "+inf") == 0 then return { "no_worker" } end
+local surplus = tonumber(redis.call("HGET", COUNTS, "waiting") or 0) + images - cap
+if surplus > 0 then return { "full", secondsFor(surplus, now) } end
+
+redis.call(
+  "HSET", jobKey(id), "spec", spec, "queue", queue, "level", level, "caller", caller, "images", images, "state", "queued",
+  "seq", 1, "waiting", 0, "left", images, "next", 0, "key", key
+)
+if key ~= "" then redis.call("SET", keyKey(key), bodyHash .. " " .. id) end
+if deadline ~= "" then redis.call("ZADD", DEADLINES, deadline, id) end
+local job = { id = id, queue = queue, level = level, caller = caller, images = images, waiting = 0, state = "queued" }
+joinLine(job, images, false)
+return { "accepted", viewJob(id) }

@@ -1,0 +1,2 @@
+#!lua flags=no-writes
+return viewJob(ARGV[1])

@@ -1,0 +1,109 @@
+-- How jobs end: once and for all, with a time to live for everything they leave, within a bound of bytes over all jobs.
+local RECORD_BYTES = 4096 -- what a finished job costs beside its images, roughly and rather too much
+local TOLD_BYTES = 8192 -- longest descriptions that are told to every process; of more, whoever waits reads the job
+local RATE_SLOT_MS = 5000
+local RATE_SLOTS = 12
+
+-- Tokens are BullMQ jobs that say no more than "there is an image to make", so any of those that wait may go.
+local function dropTokens(queue, count)
+  local base = PREFIX .. ":" .. queue .. ":"
+  for _ = 1, count do
+    local token = redis.call("RPOP", base .. "wait")
+    if not token then return end
+    redis.call("DEL", base .. token)
+  end
+end
+
+local function deleteJob(id, images)
+  local key = redis.call("HGET", jobKey(id), "key")
+  for index = 0, images - 1 do redis.call("UNLINK", imageKey(id, index)) end
+  redis.call("DEL", jobKey(id), againKey(id))
+  if key and key ~= "" then redis.call("DEL", keyKey(key)) end
+end
+
+-- Drops up to `count` finished jobs: those past their time, and the oldest while all are above the bound.
+local function trimKept(now, maxBytes, count)
+  local bytes = tonumber(redis.call("HGET", COUNTS, "keptBytes") or 0)
+  for _ = 1, count do
+    local oldest = redis.call("LINDEX", KEPT, 0)
+    if not oldest then break end
+    local id, images, size, expiresAt = string.match(oldest, "^(%S+) (%d+) (%d+) (%d+)$")
+    local late = tonumber(expiresAt) <= now
+    if not late and (bytes <= maxBytes or redis.call("LLEN", KEPT) == 1) then break end
+    redis.call("LPOP", KEPT)
+    bytes = redis.call("HINCRBY", COUNTS, "keptBytes", -tonumber(size))
+    deleteJob(id, tonumber(images))
+  end
+end
+
+local function countFinished(now)
+  local slot = math.floor(now / RATE_SLOT_MS)
+  if redis.call("HINCRBY", RATE, slot, 1) > 1 then return end
+  for _, old in ipairs(redis.call("HKEYS", RATE)) do
+    if tonumber(old) <= slot - RATE_SLOTS then redis.call("HDEL", RATE, old) end
+  end
+end
+
+-- Whole seconds, 1 to 300, until `images` more will be done at the rate of the last minute; 5 while it is unknown.
+local function secondsFor(images, now)
+  local slots = redis.call("HGETALL", RATE)
+  local done, oldest = 0, nil
+  for at = 1, #slots, 2 do
+    local slot = tonumber(slots[at])
+    if slot > math.floor(now / RATE_SLOT_MS) - RATE_SLOTS then
+      done = done + tonumber(slots[at + 1])
+      if not oldest or slot < oldest then oldest = slot end
+    end
+  end
+  if not oldest then return 5 end
+  local elapsedMs = math.max(1, now - oldest * RATE_SLOT_MS)
+  return math.min(300, math.max(1, math.ceil(images * elapsedMs / done / 1000)))
+end
+
+-- The images' descriptions as one JSON array.
+local function describeImages(job, expiresAt)
+  local described = {}
+  for index = 0, job.images - 1 do
+    redis.call("PEXPIREAT", imageKey(job.id, index), whole(expiresAt))
+    described[index + 1] = redis.call("HGET", jobKey(job.id), "image:" .. index)
+  end
+  return "[" .. table.concat(described, ",") .. "]"
+end
+
+-- Makes a job final; `failure` is the error's JSON, absent for a job that completed.
+local function endJob(job, state, failure, ttlMs, maxBytes)
+  local key, now = jobKey(job.id), nowMs()
+  local expiresAt = now + ttlMs
+  if job.waiting > 0 then
+    dropTokens(job.queue, job.waiting)
+    leaveLine(job, job.waiting)
+  end
+  local images = "[]"
+  local bytes = 0
+  if state == "completed" then
+    images = describeImages(job, expiresAt)
+    bytes = tonumber(redis.call("HGET", key, "bytes") or 0)
+  else
+    for index = 0, job.images - 1 do redis.call("UNLINK", imageKey(job.id, index)) end
+  end
+  redis.call("DEL", againKey(job.id))
+  redis.call("ZREM", DEADLINES, job.id)
+  redis.call("HSET", key, "state", state, "finishedAt", whole(now), "expiresAt", whole(expiresAt), "images:json", images)
+  if failure then redis.call("HSET", key, "error", failure) end
+  redis.call("PEXPIREAT", key, whole(expiresAt))
+  local idempotent = redis.call("HGET", key, "key")
+  if idempotent and idempotent ~= "" then redis.call("PEXPIREAT", keyKey(idempotent), whole(expiresAt)) end
+  local size = bytes + RECORD_BYTES
+  redis.call("HINCRBY", COUNTS, "keptBytes", size)
+  redis.call("RPUSH", KEPT, job.id .. " " .. job.images .. " " .. size .. " " .. whole(expiresAt))
+  trimKept(now, maxBytes, 100)
+  job.state = state
+  if #images > TOLD_BYTES then
+    tell(job.id, '{"state":"' .. state .. '"}')
+  else
+    local tail = failure and (',"error":' .. failure) or ""
+    local changes = '{"state":"%s","finishedAt":%.0f,"expiresAt":%.0f,"images":%s%s}'
+    tell(job.id, string.format(changes, state, now, expiresAt, images, tail))
+  end
+  if state ~= "completed" then redis.call("PUBLISH", CONTROL, "ended " .. job.id) end
+end

@@ -1,0 +1,45 @@
+import { type JobRecord, type JobSpec, JobSpec as JobSpecSchema } from "../../job.js";
+
+/**
+ * The BullMQ queue of a model's jobs. A payload that workers of an older release can't read goes to a queue that they
+ * don't know.
+ */
+export function queueName(model: string, version: number = JobSpecSchema.properties.version.const): string {
+  return version === 1 ? model : `${model}@${version}`;
+}
+
+/** The reverse of `queueName`. */
+export function modelOf(queue: string): string {
+  return queue.split("@")[0]!;
+}
+
+/** What viewJob in view.lua returns. */
+export type ViewReply = readonly [
+  spec: string,
+  state: JobRecord["state"],
+  seq: string,
+  steps: string | null,
+  stepsOf: string | null,
+  startedAt: string | null,
+  finishedAt: string | null,
+  expiresAt: string | null,
+  images: string | null,
+  error: string | null,
+  position: number | null,
+];
+
+export function readRecord(reply: ViewReply): JobRecord {
+  const [spec, state, seq, steps, stepsOf, startedAt, finishedAt, expiresAt, images, error, position] = reply;
+  return {
+    spec: JSON.parse(spec) as JobSpec,
+    state,
+    seq: Number(seq),
+    images: images ? JSON.parse(images) : [],
+    ...(stepsOf ? { progress: { step: Number(steps), of: Number(stepsOf) } } : {}),
+    ...(position === null ? {} : { position }),
+    ...(startedAt ? { startedAt: Number(startedAt) } : {}),
+    ...(finishedAt ? { finishedAt: Number(finishedAt) } : {}),
+    ...(expiresAt ? { expiresAt: Number(expiresAt) } : {}),
+    ...(error ? { error: JSON.parse(error) } : {}),
+  };
+}

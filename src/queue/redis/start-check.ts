@@ -1,0 +1,87 @@
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import { connect, publicAddress } from "./connection.js";
+
+const CONNECT_MS = 5000;
+const OLDEST_VERSION = [7, 0] as const;
+/** The first that can say that a write is on disk (WAITAOF). */
+const DURABLE_VERSION = [7, 2] as const;
+
+/** Redis is not there or not fit for a queue: one sentence that says what would be right. Never holds the password. */
+export class QueueStartError extends Error {
+  override readonly name = "QueueStartError";
+}
+
+export interface StartNeeds {
+  readonly redisUrl: string;
+  readonly acceptDurable: boolean;
+}
+
+/** Connects once and looks whether Redis is fit for a queue; rejects with `QueueStartError`, warns of the doubtful. */
+export async function checkRedis({ redisUrl, acceptDurable }: StartNeeds, logger: Logger): Promise<void> {
+  const client = connect(redisUrl, { lazyConnect: true, maxRetriesPerRequest: null });
+  const address = publicAddress(redisUrl);
+  try {
+    await reach(client, address);
+    const info = readInfo(await client.info());
+    const refusal = refuse(info, acceptDurable);
+    if (refusal) throw new QueueStartError(`Redis at ${address} ${refusal}`);
+    if (info.get("aof_enabled") === "0") {
+      logger.warn(
+        { address },
+        "Redis keeps no append-only file: when it restarts, jobs that were accepted are lost. Set appendonly yes.",
+      );
+    }
+  } finally {
+    client.disconnect();
+  }
+}
+
+function refuse(info: ReadonlyMap<string, string>, acceptDurable: boolean): string | undefined {
+  // Valkey states a redis_version that it is compatible with; its own, 7.2 at least, can do all that is needed.
+  const version = info.get("valkey_version") ?? info.get("redis_version") ?? "unknown";
+  if (!isAtLeast(version, OLDEST_VERSION)) return `is version ${version}; Marimba needs 7.0 or newer.`;
+  const policy = info.get("maxmemory_policy");
+  if (policy !== undefined && policy !== "noeviction") {
+    return `has maxmemory-policy ${policy}, which may drop jobs; it must be noeviction.`;
+  }
+  if (!acceptDurable) return undefined;
+  if (!isAtLeast(version, DURABLE_VERSION)) {
+    return `is version ${version}, which can't tell when a job is on disk: ACCEPT_DURABLE=1 needs 7.2 or newer.`;
+  }
+  if (info.get("aof_enabled") !== "1") return "keeps no append-only file: ACCEPT_DURABLE=1 needs appendonly yes.";
+  return undefined;
+}
+
+function isAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {
+  const [ownMajor = 0, ownMinor = 0] = version.split(".").map(Number);
+  return ownMajor > major || (ownMajor === major && ownMinor >= minor);
+}
+
+function readInfo(text: string): ReadonlyMap<string, string> {
+  return new Map([...text.matchAll(/^([^#:\r\n]+):(.*?)\r?$/gm)].map(([, key, value]) => [key!, value!]));
+}
+
+/** Resolves once the client is ready; a refusal that waiting won't mend ends it at once. */
+async function reach(client: Redis, address: string): Promise<void> {
+  let lastError: Error | undefined;
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const reason = lastError ? ` (${lastError.message || (lastError as NodeJS.ErrnoException).code})` : "";
+      reject(new QueueStartError(`Redis at ${address} can't be reached${reason}; REDIS_URL must be its address.`));
+    }, CONNECT_MS);
+    client.once("ready", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    client.on("error", (error: Error) => {
+      lastError = error;
+      if (!/WRONGPASS|NOAUTH|NOPERM|invalid password/i.test(error.message)) return;
+      clearTimeout(timer);
+      const missing = /NOAUTH/.test(error.message);
+      const what = missing ? "asks for a password" : "refuses the user or password";
+      reject(new QueueStartError(`Redis at ${address} ${what}; REDIS_URL must hold the right ones.`));
+    });
+    client.connect().catch(() => {});
+  });
+}

@@ -1,0 +1,116 @@
+import { isFinal, type JobRecord } from "../../job.js";
+
+/** A job that this process wants to know about, as it stood when it was last heard of. */
+export class Watch {
+  readonly #listeners = new Set<() => void>();
+  /** What was told of the job before its record was here. */
+  #early: string[] = [];
+  record: JobRecord | undefined;
+
+  constructor(readonly id: string) {}
+
+  get isUsed(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Takes a record that was read, unless a newer one is here. */
+  set(record: JobRecord): void {
+    // Read again, a waiting job has the same number but perhaps another position.
+    if (this.record && this.record.seq > record.seq) return;
+    this.record = record;
+    const early = this.#early;
+    this.#early = [];
+    for (const message of early) this.apply(message);
+    this.#tell();
+  }
+
+  /** Takes in "seq changes" as keys.lua tells it; returns false when the changes are too long to be told. */
+  apply(message: string): boolean {
+    if (!this.record) {
+      this.#early.push(message);
+      return true;
+    }
+    const space = message.indexOf(" ");
+    const seq = Number(message.slice(0, space));
+    if (seq <= this.record.seq) return true;
+    const changes = JSON.parse(message.slice(space + 1)) as Partial<JobRecord>;
+    if (changes.state && isFinal(changes.state) && !changes.finishedAt) return false;
+    const { position: _, ...record } = this.record;
+    this.record = { ...record, ...changes, seq };
+    this.#tell();
+    return true;
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+const HOLD_MS = 5000;
+
+/**
+ * The jobs this process watches, by id. One that was just submitted is held for a few seconds, so that whoever waits
+ * for it next needs to read nothing and misses nothing.
+ */
+export class Watches {
+  readonly #watches = new Map<string, Watch>();
+  #held = new Set<string>();
+  #heldBefore = new Set<string>();
+  readonly #timer = setInterval(() => this.#dropHeld(), HOLD_MS).unref();
+
+  /** Also what a message's id is looked up with: ids that nobody here waits for cost no more than this. */
+  get(id: string): Watch | undefined {
+    return this.#watches.get(id);
+  }
+
+  open(id: string): Watch {
+    let watch = this.#watches.get(id);
+    // What is held of a job must not outlive the job.
+    if (!watch || (watch.record?.expiresAt ?? Number.POSITIVE_INFINITY) <= Date.now()) {
+      watch = new Watch(id);
+      this.#watches.set(id, watch);
+    }
+    return watch;
+  }
+
+  hold(id: string): Watch {
+    this.#held.add(id);
+    return this.open(id);
+  }
+
+  /** Forgets a job once nobody listens and nothing holds it. */
+  release(watch: Watch): void {
+    if (watch.isUsed || this.#held.has(watch.id) || this.#heldBefore.has(watch.id)) return;
+    if (this.#watches.get(watch.id) === watch) this.#watches.delete(watch.id);
+  }
+
+  drop(watch: Watch): void {
+    this.#held.delete(watch.id);
+    this.#heldBefore.delete(watch.id);
+    this.release(watch);
+  }
+
+  /** Those of which more may be heard. */
+  unfinished(): Watch[] {
+    return [...this.#watches.values()].filter(({ record }) => !record || !isFinal(record.state));
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #dropHeld(): void {
+    const old = this.#heldBefore;
+    this.#heldBefore = this.#held;
+    this.#held = new Set();
+    for (const id of old) {
+      const watch = this.#watches.get(id);
+      if (watch) this.release(watch);
+    }
+  }
+}
