@@ -1,5 +1,5 @@
 /** How long a watcher's word counts; whoever still watches says it again. */
-export const WATCHED_MS = 15_000;
+export const WATCHED_MS = 6000;
 
 /** Which jobs somebody watches the previews of, as a worker was told. */
 export class PreviewInterest {
