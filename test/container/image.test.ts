@@ -153,10 +153,14 @@ describe("the image, built from the Dockerfile's own steps in an empty folder", 
     expect(await isHealthy()).toBe(false);
     const server = start([...image.entrypoint!, ...image.command!], environment);
     const closed = once(server, "close");
+    let hasEnded = false;
+    void closed.then(() => {
+      hasEnded = true;
+    });
     let output = "";
     for (const stream of [server.stdout!, server.stderr!]) stream.on("data", (text) => (output += text));
     while (!/^Ready/m.test(output)) {
-      if (server.exitCode !== null) throw new Error(`The server ended:\n${output}`);
+      if (hasEnded) throw new Error(`The server ended:\n${output}`);
       await Promise.race([once(server.stdout!, "data"), closed]);
     }
     expect(await isHealthy(), output).toBe(true);
