@@ -1,4 +1,4 @@
-// Compiles src/ to dist/ and copies the files that tsc leaves behind (the pages the API serves, the scripts that Redis runs).
+// Compiles src/ to dist/ and copies the files that tsc leaves behind (the pages the API serves, the queue's Lua scripts).
 import { spawnSync } from "node:child_process";
 import { cpSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,8 +9,9 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
 const compiled = spawnSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
-cpSync(join(root, "src/api/playground"), join(root, "dist/api/playground"), {
-  recursive: true,
-  filter: (path) => !path.endsWith(".ts"),
-});
-cpSync(join(root, "src/queue/redis/lua"), join(root, "dist/queue/redis/lua"), { recursive: true });
+for (const folder of ["api/playground", "queue/redis/lua"]) {
+  cpSync(join(root, "src", folder), join(root, "dist", folder), {
+    recursive: true,
+    filter: (path) => !path.endsWith(".ts"),
+  });
+}

@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { validate } from "dockerfile-utils";
@@ -87,7 +86,7 @@ describe(".dockerignore", () => {
   });
 });
 
-describe("the image, built from the Dockerfile's own steps in an empty folder", { timeout: 600_000 }, () => {
+describe("the image, built from the Dockerfile's own steps in an empty folder", () => {
   let image: Image;
   let remove: (() => Promise<void>) | undefined;
   const started: ChildProcess[] = [];
@@ -154,12 +153,17 @@ describe("the image, built from the Dockerfile's own steps in an empty folder", 
     expect(await isHealthy()).toBe(false);
     const server = start([...image.entrypoint!, ...image.command!], environment);
     const closed = once(server, "close");
+    let hasEnded = false;
+    void closed.then(() => {
+      hasEnded = true;
+    });
     let output = "";
     for (const stream of [server.stdout!, server.stderr!]) stream.on("data", (text) => (output += text));
-    while (!(await isHealthy())) {
-      if (server.exitCode !== null) throw new Error(`The server ended:\n${output}`);
-      await sleep(250);
+    while (!/^Ready/m.test(output)) {
+      if (hasEnded) throw new Error(`The server ended:\n${output}`);
+      await Promise.race([once(server.stdout!, "data"), closed]);
     }
+    expect(await isHealthy(), output).toBe(true);
     const answer = await fetch(`http://127.0.0.1:${environment.PORT}/generate`, {
       method: "POST",
       headers: { "content-type": "application/json", accept: "image/png" },

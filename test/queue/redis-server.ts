@@ -4,47 +4,62 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Redis } from "ioredis";
 
-const READY_MS = 10_000;
+/** The server that the tests start: Debian's redis-server, or what REDIS_SERVER names (a Valkey, another version). */
+const PROGRAM = process.env.REDIS_SERVER ?? "redis-server";
 
-/** A redis-server of a test's own, on a free port of this machine, with a data folder of its own. */
+/** A redis-server with data of its own, which tests may end, start again and signal. */
 export class RedisServer {
-  private constructor(
+  readonly url: string;
+  #process: ChildProcess | undefined;
+  readonly folder = mkdtempSync(join(tmpdir(), "marimba-redis-"));
+
+  constructor(
     readonly port: number,
-    private readonly folder: string,
-    private readonly args: readonly string[],
-    private process: ChildProcess,
-  ) {}
-
-  /** `args` are added to the command line; without them it keeps an append-only file. */
-  static async start(args: readonly string[] = ["--appendonly", "yes"]): Promise<RedisServer> {
-    const port = await freePort();
-    const folder = mkdtempSync(join(tmpdir(), "marimba-redis-"));
-    const server = new RedisServer(port, folder, args, await launch(port, folder, args));
-    return server;
-  }
-
-  get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
+    private readonly settings: readonly string[],
+  ) {
+    this.url = `redis://127.0.0.1:${port}`;
   }
 
   get pid(): number {
-    return this.process.pid!;
+    return this.#process!.pid!;
   }
 
-  /** Ends the process as a crash would, and keeps its data folder. */
-  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
-    const ended = once(this.process, "exit");
-    this.process.kill(signal);
+  /** Starts it on its port with what is in its folder; rejects with what it said when it does not come up. */
+  async start(): Promise<void> {
+    const fixed = ["--bind", "127.0.0.1", "--dir", this.folder, "--save", "", "--maxmemory-policy", "noeviction"];
+    const words = ["--port", String(this.port), ...fixed, ...this.settings].map((word) => `'${word}'`);
+    // A write beyond a file size limit is an error to Redis only where the signal for it is ignored.
+    const child = spawn("sh", ["-c", `trap '' XFSZ; exec '${PROGRAM}' ${words.join(" ")}`]);
+    this.#process = child;
+    const endWithParent = () => child.kill("SIGKILL");
+    process.once("exit", endWithParent);
+    child.once("exit", () => process.off("exit", endWithParent));
+    let said = "";
+    await new Promise<void>((resolve, reject) => {
+      child.on("exit", () =>
+        reject(new Error(`redis-server does not start (Debian: apt-get install redis-server).\n${said}`)),
+      );
+      for (const output of [child.stdout, child.stderr]) {
+        output.on("data", (text) => {
+          if (said.length < 20_000) said += text;
+          if (/Ready to accept connections/.test(said)) resolve();
+        });
+      }
+    });
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#process!.kill(name);
+  }
+
+  /** Ends the process alone: what the system took over from it is on its way to the disk. */
+  async kill(): Promise<void> {
+    const child = this.#process!;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
     await ended;
-  }
-
-  /** Starts again on the same port with the same data folder. */
-  async restart(): Promise<void> {
-    await this.kill();
-    this.process = await launch(this.port, this.folder, this.args);
   }
 
   async stop(): Promise<void> {
@@ -53,42 +68,19 @@ export class RedisServer {
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
+/** Starts one on a free port, with further settings as on its command line. */
+export async function startRedis(...settings: string[]): Promise<RedisServer> {
+  const server = new RedisServer(await freePort(), settings);
+  await server.start();
+  return server;
 }
 
-async function launch(port: number, folder: string, args: readonly string[]): Promise<ChildProcess> {
-  const all = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", ...args];
-  const child = spawn("redis-server", all, { stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
-  const failed = new Promise<never>((_, reject) => {
-    child.once("error", () =>
-      reject(new Error("The tests need redis-server on PATH. Debian: apt-get install redis-server.")),
-    );
-    child.once("exit", () => reject(new Error(`redis-server ended at its start:\n${output}`)));
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
   });
-  failed.catch(() => {});
-  const client = new Redis(port, "127.0.0.1", { retryStrategy: () => 20, maxRetriesPerRequest: null });
-  client.on("error", () => {});
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`redis-server did not come up:\n${output}`)), READY_MS);
-  });
-  try {
-    // With a password or TLS even a refusal shows that it is there; ioredis then connects but is not ready.
-    await Promise.race([failed, late, new Promise<void>((resolve) => client.once("connect", resolve))]);
-  } catch (error) {
-    child.kill("SIGKILL");
-    throw error;
-  } finally {
-    clearTimeout(timer);
-    client.disconnect();
-  }
-  return child;
 }

@@ -1,4 +1,7 @@
-import { Redis, type RedisOptions } from "ioredis";
+import { type RedisOptions as AllOptions, Redis } from "ioredis";
+
+/** Replies are plain arrays, as Redis sends them. */
+type RedisOptions = Omit<AllOptions, "replyMapping">;
 
 const SENTINEL_PORT = 26_379;
 const RECONNECT_MIN_MS = 50;
@@ -54,13 +57,11 @@ function readCredentials(text: string | undefined): { username?: string; passwor
 
 /** A client that reconnects for ever, soon and then less often, and again at once when a replica was promoted. */
 export function connect(redisUrl: string, options: RedisOptions = {}): Redis {
-  const all: RedisOptions = {
+  return new Redis({
     ...redisOptions(redisUrl),
     retryStrategy: (times) => Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** Math.min(times, 10)),
     reconnectOnError: (error) => (error.message.startsWith("READONLY") ? 2 : false),
     connectTimeout: 5000,
     ...options,
-  };
-  // ioredis' own types don't fit exactOptionalPropertyTypes.
-  return new Redis(all as RedisOptions & { replyMapping: "legacy" });
+  });
 }

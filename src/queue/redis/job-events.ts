@@ -1,22 +1,30 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
-import { isFinal } from "../../job.js";
+import { isFinal, type Preview } from "../../job.js";
 import type { JobListener } from "../queue.js";
 import { readRecord, type ViewReply } from "./payload.js";
+import { WATCHED_MS } from "./preview-interest.js";
 import type { Scripts } from "./scripts.js";
 import { type Watch, Watches } from "./watches.js";
 
 /** How often all watched jobs are read again, in case a message was lost. */
 const READ_AGAIN_MS = 10_000;
 
+/** What is told when a job's newest preview is there: "id 0 preview". */
+const PREVIEW = "0 preview";
+
 /** One subscription for the whole process: what is told of jobs reaches those who watch them here. */
 export class JobEvents {
   readonly watches = new Watches();
   readonly #timer: NodeJS.Timeout;
+  /** Who watches a job's previews, by its id. */
+  readonly #previewListeners = new Map<string, Set<(preview: Preview) => void>>();
 
   private constructor(
+    private readonly client: Redis,
     private readonly subscriber: Redis,
     private readonly scripts: Scripts,
+    private readonly redisPrefix: string,
     private readonly logger: Logger,
   ) {
     this.#timer = setInterval(() => void this.#readAll(), READ_AGAIN_MS).unref();
@@ -29,7 +37,7 @@ export class JobEvents {
       autoResubscribe: false,
     });
     subscriber.options.commandTimeout = undefined;
-    const events = new JobEvents(subscriber, scripts, logger);
+    const events = new JobEvents(client, subscriber, scripts, redisPrefix, logger);
     const channel = `${redisPrefix}::events`;
     subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis has an error."));
     subscriber.on("message", (_, message) => events.#hear(message));
@@ -70,9 +78,13 @@ export class JobEvents {
       due = true;
       queueMicrotask(deliver);
     });
+    const stopPreviews = listener.onPreview
+      ? this.#watchPreviews(id, (preview) => listener.onPreview?.(preview))
+      : () => {};
     const leave = () => {
       ended = true;
       stopListening();
+      stopPreviews();
       this.watches.release(watch);
     };
     this.read(watch).then(
@@ -93,7 +105,49 @@ export class JobEvents {
     const space = message.indexOf(" ");
     const watch = this.watches.get(message.slice(0, space));
     if (!watch) return;
-    if (!watch.apply(message.slice(space + 1))) void this.#readQuietly(watch);
+    const told = message.slice(space + 1);
+    if (told === PREVIEW) void this.#readPreview(watch.id);
+    else if (!watch.apply(told)) void this.#readQuietly(watch);
+  }
+
+  /** Says to the workers, again and again, that somebody watches; returns how to stop. */
+  #watchPreviews(id: string, listener: (preview: Preview) => void): () => void {
+    const listeners = this.#previewListeners.get(id) ?? new Set();
+    this.#previewListeners.set(id, listeners.add(listener));
+    const say = () => {
+      const said = this.client
+        .pipeline()
+        .set(`${this.redisPrefix}::watched:${id}`, 1, "PX", WATCHED_MS)
+        .publish(`${this.redisPrefix}::control`, `watched ${id}`)
+        .exec();
+      said.catch((error) => this.logger.debug({ err: error }, "Interest in previews could not be told."));
+    };
+    say();
+    const timer = setInterval(say, WATCHED_MS / 3);
+    return () => {
+      clearInterval(timer);
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#previewListeners.delete(id);
+    };
+  }
+
+  async #readPreview(id: string): Promise<void> {
+    if (!this.#previewListeners.has(id)) return;
+    try {
+      const key = `${this.redisPrefix}::preview:${id}`;
+      const [index, step, of, type, bytes] = await this.client.hmgetBuffer(key, "index", "step", "of", "type", "bytes");
+      if (!bytes) return;
+      const preview = {
+        imageIndex: Number(index),
+        step: Number(step),
+        of: Number(of),
+        contentType: String(type),
+        bytes,
+      };
+      for (const listener of this.#previewListeners.get(id) ?? []) listener(preview);
+    } catch (error) {
+      this.logger.debug({ err: error }, "A preview could not be read; the next one will be.");
+    }
   }
 
   async #readAll(): Promise<void> {

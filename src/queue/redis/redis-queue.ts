@@ -14,7 +14,9 @@ import {
 } from "../queue.js";
 import { SignedIds } from "../signed-ids.js";
 import { connect } from "./connection.js";
+import { DurableFence } from "./durable-fence.js";
 import { JobEvents } from "./job-events.js";
+import { Orphans } from "./orphans.js";
 import { modelOf, queueName, readRecord, type ViewReply } from "./payload.js";
 import { Reachability } from "./reachability.js";
 import { Scripts } from "./scripts.js";
@@ -44,17 +46,31 @@ export async function openRedisQueue(options: RedisQueueOptions, logger: Logger)
   const reachability = new Reachability(logger);
   const client = connect(redisUrl, { commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 1 });
   reachability.follow(client);
-  const ids = await sharedIds(client, redisPrefix);
+  const ids = new SignedIds(await sharedSecret(client, redisPrefix));
+  const fence = options.acceptDurable ? DurableFence.open(client, redisPrefix, logger) : undefined;
   // From here on a call that can't be answered fails at once.
   client.options.enableOfflineQueue = false;
   const scripts = new Scripts(client, redisPrefix);
   const events = await JobEvents.open(client, scripts, redisPrefix, logger);
-  return new RedisQueue(options, client, scripts, events, ids, reachability, logger);
+  return new RedisQueue(options, client, scripts, events, ids, fence, reachability, logger);
 }
+
+/** Kept in Redis, so that every process of the queue signs ids alike. */
+async function sharedSecret(client: Redis, redisPrefix: string): Promise<Uint8Array> {
+  const key = `${redisPrefix}::secret`;
+  await client.set(key, randomBytes(32).toString("hex"), "NX");
+  return Buffer.from((await client.get(key))!, "hex");
+}
+
+const NOBODY_KNOWS: JobError = {
+  code: "job_cancelled",
+  detail: "The job was taken in, but its client was told that it was not.",
+};
 
 class RedisQueue implements JobQueue {
   readonly #tokens: Tokens;
   readonly #endSweeping: () => void;
+  readonly #orphans: Orphans;
 
   constructor(
     private readonly options: RedisQueueOptions,
@@ -62,11 +78,13 @@ class RedisQueue implements JobQueue {
     private readonly scripts: Scripts,
     private readonly events: JobEvents,
     private readonly ids: SignedIds,
+    private readonly fence: DurableFence | undefined,
     private readonly reachability: Reachability,
     logger: Logger,
   ) {
     this.#tokens = new Tokens(client, options.redisPrefix, logger);
-    this.#endSweeping = sweepOften(scripts, this.#tokens, options, logger);
+    this.#orphans = new Orphans(client, (id) => this.cancel(id, NOBODY_KNOWS));
+    this.#endSweeping = sweepOften(scripts, this.#tokens, options, logger, reachability);
   }
 
   newId(): string {
@@ -90,7 +108,7 @@ class RedisQueue implements JobQueue {
       key,
       idempotency?.bodyHash ?? "",
     );
-    const [kind, detail] = (await this.#answer(submitted)) as [SubmitResult["kind"], unknown];
+    const [kind, detail] = await this.#submitted(submitted, spec.id, idempotency !== undefined);
     if (kind !== "accepted") this.events.watches.drop(watch);
     if (kind === "full") return { kind, retryAfterS: detail as number };
     if (kind !== "accepted" && kind !== "existing") return { kind };
@@ -99,7 +117,20 @@ class RedisQueue implements JobQueue {
       void this.#tokens.add(queue, spec.num_images);
       watch.set(record);
     }
+    if (this.fence) await this.#answer(this.fence.passed());
     return { kind, record };
+  }
+
+  /** The script's answer. A job that was taken in without anybody knowing is cancelled as soon as that can be said. */
+  async #submitted(reply: Promise<unknown>, id: string, hasKey: boolean): Promise<[SubmitResult["kind"], unknown]> {
+    try {
+      return (await this.#answer(reply)) as [SubmitResult["kind"], unknown];
+    } catch (error) {
+      const watch = this.events.watches.get(id);
+      if (watch) this.events.watches.drop(watch);
+      if (!hasKey) this.#orphans.add(id);
+      throw error;
+    }
   }
 
   async get(id: string): Promise<GetResult> {
@@ -166,6 +197,7 @@ class RedisQueue implements JobQueue {
   async close(): Promise<void> {
     this.#endSweeping();
     this.events.close();
+    this.fence?.close();
     await this.#tokens.close();
     this.client.disconnect();
   }
@@ -182,13 +214,6 @@ class RedisQueue implements JobQueue {
       throw new QueueUnavailable(`Redis did not answer as it should: ${(error as Error).message}`, { cause: error });
     }
   }
-}
-
-/** The secret is kept in Redis, so that every process of the queue signs alike. */
-async function sharedIds(client: Redis, redisPrefix: string): Promise<SignedIds> {
-  const key = `${redisPrefix}::secret`;
-  await client.set(key, randomBytes(32).toString("hex"), "NX");
-  return new SignedIds(Buffer.from((await client.get(key))!, "hex"));
 }
 
 /** Resolves when `change` does, after `timeoutMs`, or when `signal` aborts. */

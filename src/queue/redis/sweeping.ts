@@ -1,4 +1,6 @@
 import type { Logger } from "pino";
+import { isPassing } from "./patience.js";
+import type { Reachability } from "./reachability.js";
 import type { Scripts } from "./scripts.js";
 import type { Tokens } from "./tokens.js";
 
@@ -12,7 +14,13 @@ export interface ResultBounds {
 }
 
 /** Lets sweep.lua mend what crashes left behind, about every second from every process. Returns how to end it. */
-export function sweepOften(scripts: Scripts, tokens: Tokens, bounds: ResultBounds, logger: Logger): () => void {
+export function sweepOften(
+  scripts: Scripts,
+  tokens: Tokens,
+  bounds: ResultBounds,
+  logger: Logger,
+  reachability?: Reachability,
+): () => void {
   let timer: NodeJS.Timeout;
   let ended = false;
   const sweep = async () => {
@@ -21,8 +29,10 @@ export function sweepOften(scripts: Scripts, tokens: Tokens, bounds: ResultBound
         | string
         | number
       )[];
+      reachability?.answered();
       for (let at = 0; at < missing.length; at += 2) await tokens.add(String(missing[at]), Number(missing[at + 1]));
     } catch (error) {
+      if (!ended && isPassing(error)) reachability?.failed("Redis does not answer as it should.");
       if (!ended) logger.debug({ err: error }, "The sweep of the queue failed; the next one follows.");
     }
     schedule();

@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 
 /** How many of BullMQ's own events are kept: nobody here reads them. */
-export const KEPT_EVENTS = 100;
+const KEPT_EVENTS = 100;
 
 /**
  * Tokens are BullMQ jobs that say no more than "there is an image to make"; which one is decided when a worker takes it.

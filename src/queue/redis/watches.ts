@@ -70,7 +70,8 @@ export class Watches {
 
   open(id: string): Watch {
     let watch = this.#watches.get(id);
-    if (!watch) {
+    // What is held of a job must not outlive the job.
+    if (!watch || (watch.record?.expiresAt ?? Number.POSITIVE_INFINITY) <= Date.now()) {
       watch = new Watch(id);
       this.#watches.set(id, watch);
     }

@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Call, Scripts } from "../../../src/queue/redis/scripts.js";
-import { RedisServer } from "../redis-server.js";
+import { type RedisServer, startRedis } from "../redis-server.js";
 
 const TTL_MS = 60_000;
 const MAX_BYTES = 1e9;
@@ -12,7 +12,7 @@ let client: Redis;
 let scripts: Scripts;
 
 beforeAll(async () => {
-  server = await RedisServer.start();
+  server = await startRedis();
   client = new Redis(server.url);
   scripts = new Scripts(client, "test");
 });

@@ -1,6 +1,6 @@
 #!lua flags=no-writes
 -- What an operator sees: for each queue its name, waiting, running, paused, draining; then for each live worker its id,
--- details, paused, and images running.
+-- details, paused, images running, and the queues it serves.
 local now = whole(nowMs())
 local queues, workers = {}, {}
 for _, queue in ipairs(redis.call("SMEMBERS", QUEUES)) do
@@ -11,6 +11,10 @@ end
 for _, worker in ipairs(redis.call("ZRANGEBYSCORE", WORKERS, "(" .. now, "+inf")) do
   local details = redis.call("HGET", workerKey(worker), "details")
   local paused = redis.call("HEXISTS", workerKey(worker), "paused")
-  workers[#workers + 1] = { worker, details, paused, redis.call("HLEN", lanesKey(worker)) }
+  local served = {}
+  for _, queue in ipairs(redis.call("SMEMBERS", QUEUES)) do
+    if redis.call("ZSCORE", servingKey(queue), worker) then served[#served + 1] = queue end
+  end
+  workers[#workers + 1] = { worker, details, paused, redis.call("HLEN", lanesKey(worker)), served }
 end
 return { queues, workers }

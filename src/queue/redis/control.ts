@@ -1,0 +1,140 @@
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import { connect } from "./connection.js";
+import { modelOf } from "./payload.js";
+import { Scripts } from "./scripts.js";
+import { checkRedis } from "./start-check.js";
+import { Tokens } from "./tokens.js";
+
+/** A worker process that is alive. */
+export interface WorkerStatus {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Images that it makes now, of all models. */
+  readonly running: number;
+  readonly paused: boolean;
+}
+
+/** One model's queue. */
+export interface ModelStatus {
+  readonly model: string;
+  /** Images. */
+  readonly waiting: number;
+  readonly running: number;
+  readonly paused: boolean;
+  readonly draining: boolean;
+  readonly workers: readonly WorkerStatus[];
+}
+
+/** What an operator sees of the queue, and does to it. Nothing that was accepted is lost by any of it. */
+export interface QueueControl {
+  status(): Promise<ModelStatus[]>;
+  /** Workers take no image of the model until it is resumed; those in the making are finished. */
+  pause(model: string): Promise<void>;
+  resume(model: string): Promise<void>;
+  /** New jobs of the model are refused; those accepted are made. */
+  drain(model: string): Promise<void>;
+  undrain(model: string): Promise<void>;
+  pauseWorker(id: string): Promise<void>;
+  resumeWorker(id: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+type StatusReply = readonly [
+  queues: readonly (readonly [name: string, waiting: number, running: number, paused: number, draining: number])[],
+  workers: readonly (readonly [
+    id: string,
+    details: string | null,
+    paused: number,
+    running: number,
+    queues: string[],
+  ])[],
+];
+
+/** Rejects with `QueueStartError`. */
+export async function openControl(
+  options: { readonly redisUrl: string; readonly redisPrefix: string },
+  logger: Logger,
+): Promise<QueueControl> {
+  await checkRedis({ redisUrl: options.redisUrl, acceptDurable: false }, logger);
+  return new RedisControl(connect(options.redisUrl, { maxRetriesPerRequest: 1 }), options.redisPrefix, logger);
+}
+
+class RedisControl implements QueueControl {
+  readonly #scripts: Scripts;
+  readonly #tokens: Tokens;
+
+  constructor(
+    private readonly client: Redis,
+    private readonly redisPrefix: string,
+    logger: Logger,
+  ) {
+    client.on("error", (error) => logger.debug({ err: error }, "The connection to Redis has an error."));
+    this.#scripts = new Scripts(client, redisPrefix);
+    this.#tokens = new Tokens(client, redisPrefix, logger);
+  }
+
+  async status(): Promise<ModelStatus[]> {
+    const [queues, workers] = (await this.#scripts.call("status")) as StatusReply;
+    return queues.map(([queue, waiting, running, paused, draining]) => ({
+      model: modelOf(queue),
+      waiting,
+      running,
+      paused: paused === 1,
+      draining: draining === 1,
+      workers: workers
+        .filter(([, , , , served]) => served.includes(queue))
+        .map(([id, details, isPaused, images]) => ({
+          id,
+          ...(JSON.parse(details ?? "{}") as { host: string; pid: number }),
+          running: images,
+          paused: isPaused === 1,
+        })),
+    }));
+  }
+
+  async pause(model: string): Promise<void> {
+    for (const queue of await this.#queuesOf(model)) await this.#tokens.queue(queue).pause();
+  }
+
+  async resume(model: string): Promise<void> {
+    for (const queue of await this.#queuesOf(model)) await this.#tokens.queue(queue).resume();
+  }
+
+  async drain(model: string): Promise<void> {
+    for (const queue of await this.#queuesOf(model)) await this.client.hset(this.#key(`line:${queue}`), "draining", 1);
+  }
+
+  async undrain(model: string): Promise<void> {
+    for (const queue of await this.#queuesOf(model)) await this.client.hdel(this.#key(`line:${queue}`), "draining");
+  }
+
+  async pauseWorker(id: string): Promise<void> {
+    await this.client.hset(this.#key(`worker:${id}`), "paused", 1);
+    await this.#tellWorkers();
+  }
+
+  async resumeWorker(id: string): Promise<void> {
+    await this.client.hdel(this.#key(`worker:${id}`), "paused");
+    await this.#tellWorkers();
+  }
+
+  async close(): Promise<void> {
+    await this.#tokens.close();
+    this.client.disconnect();
+  }
+
+  async #tellWorkers(): Promise<void> {
+    await this.client.publish(this.#key("control"), "look");
+  }
+
+  async #queuesOf(model: string): Promise<string[]> {
+    const queues = await this.client.smembers(this.#key("queues"));
+    return queues.filter((queue) => modelOf(queue) === model);
+  }
+
+  #key(name: string): string {
+    return `${this.redisPrefix}::${name}`;
+  }
+}

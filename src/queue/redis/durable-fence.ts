@@ -1,0 +1,48 @@
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+
+/** Longest that a fence waits for the disk; `appendfsync everysec` needs a second, a slow disk more. */
+const WAIT_MS = 4500;
+
+/**
+ * Tells when everything that was written before a moment is in the append-only file on disk. WAITAOF blocks its
+ * connection, so it has one of its own: a tiny write on it follows all that was written before, and one fence serves
+ * all who came before it.
+ */
+export class DurableFence {
+  #next: Promise<void> | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  private constructor(
+    private readonly connection: Redis,
+    private readonly key: string,
+  ) {}
+
+  static open(client: Redis, redisPrefix: string, logger: Logger): DurableFence {
+    const connection = client.duplicate({ commandTimeout: 2 * WAIT_MS, enableOfflineQueue: true });
+    connection.on("error", (error) => logger.debug({ err: error }, "The connection for durable writes has an error."));
+    return new DurableFence(connection, `${redisPrefix}::fence`);
+  }
+
+  /** Resolves once all that Redis has answered so far is on disk; rejects when that takes too long. */
+  passed(): Promise<void> {
+    // Whoever comes while a fence is under way may have written after it: they share the next one.
+    this.#next ??= this.#running.then(() => {
+      this.#next = undefined;
+      const fence = this.#pass();
+      this.#running = fence.catch(() => {});
+      return fence;
+    });
+    return this.#next;
+  }
+
+  close(): void {
+    this.connection.disconnect();
+  }
+
+  async #pass(): Promise<void> {
+    await this.connection.set(this.key, 1);
+    const [local] = (await this.connection.call("WAITAOF", 1, 0, WAIT_MS)) as [number, number];
+    if (local < 1) throw new Error(`The write was not on disk after ${WAIT_MS} ms.`);
+  }
+}

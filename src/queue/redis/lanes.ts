@@ -1,0 +1,112 @@
+import type { Logger } from "pino";
+import type { JobError, JobSpec, StoredImage } from "../../job.js";
+import { type ImageHandler, JobFailure, MAX_TRIES } from "../queue.js";
+import { patiently } from "./patience.js";
+import type { RunAlone } from "./run-alone.js";
+import type { RunningImage, RunningImages } from "./running-images.js";
+import type { Scripts } from "./scripts.js";
+import type { ResultBounds } from "./sweeping.js";
+import type { Tokens } from "./tokens.js";
+
+/** Workers that an image may cost before it has to run alone. */
+const DEATHS_BEFORE_ALONE = 2;
+const UNFORESEEN: JobError = {
+  code: "generation_failed",
+  detail: `The picture could not be made in ${MAX_TRIES} tries; the server's log says why.`,
+};
+
+/** What take.lua and finish.lua give a lane to do. */
+type TaskReply = readonly [id: string, index: number, deaths: number, isWatched: number, spec: string] | null;
+
+export interface LanesOptions extends ResultBounds {
+  /** The worker's name in Redis. */
+  readonly worker: string;
+  readonly sendPreview: Parameters<RunningImages["context"]>[1];
+}
+
+/** The lanes of one model's queue: in each, one image after another is made for as long as there are any. */
+export class Lanes {
+  readonly #free: number[] = [];
+  #count = 0;
+
+  constructor(
+    private readonly queue: string,
+    private readonly parts: {
+      readonly scripts: Scripts;
+      readonly tokens: Tokens;
+      readonly running: RunningImages;
+      readonly alone: RunAlone;
+      readonly handler: ImageHandler;
+      readonly logger: Logger;
+    },
+    private readonly options: LanesOptions,
+    /** Whether a lane may take another image by itself. */
+    private readonly mayGoOn: () => boolean,
+    /** Ends the patience with a Redis that is away. */
+    private readonly giveUp: AbortSignal,
+  ) {}
+
+  /** What a token is worth: a lane that takes images until there are none, or until it is told to stop. */
+  async run(): Promise<void> {
+    const number = this.#free.pop() ?? this.#count++;
+    const lane = `${this.queue}/${number}`;
+    try {
+      let task = await this.#call("take", this.queue, this.options.worker, lane);
+      while (task) task = await this.#make(lane, task);
+    } finally {
+      this.#free.push(number);
+    }
+  }
+
+  /** Makes one image; resolves with the next one. */
+  async #make(lane: string, task: NonNullable<TaskReply>): Promise<TaskReply> {
+    const [id, index, deaths, isWatched, specText] = task;
+    const { alone, running } = this.parts;
+    const mustBeAlone = deaths >= DEATHS_BEFORE_ALONE;
+    const image = running.add(id, index);
+    if (isWatched) running.interest.watched(id);
+    await alone.enter(mustBeAlone);
+    try {
+      const made = await this.#handle(image, JSON.parse(specText) as JobSpec);
+      if (made.ok) return await this.#finish(lane, image, made.stored);
+      await this.#release(lane, image, made.error);
+      return this.mayGoOn() ? await this.#call("take", this.queue, this.options.worker, lane) : null;
+    } finally {
+      alone.leave(mustBeAlone);
+      running.remove(image);
+    }
+  }
+
+  async #handle(image: RunningImage, spec: JobSpec) {
+    const { handler, running } = this.parts;
+    try {
+      image.abort.signal.throwIfAborted();
+      const context = running.context(image, this.options.sendPreview);
+      return { ok: true, stored: await handler({ spec, imageIndex: image.index }, context) } as const;
+    } catch (error) {
+      return { ok: false, error } as const;
+    }
+  }
+
+  #finish(lane: string, image: RunningImage, { bytes, contentType, ...description }: StoredImage): Promise<TaskReply> {
+    const { worker, resultTtlMs, maxResultBytes } = this.options;
+    const goOn = this.mayGoOn() ? 1 : 0;
+    const described = JSON.stringify(description);
+    const result = [image.id, image.index, Buffer.from(bytes), contentType, described] as const;
+    return this.#call("finish", this.queue, worker, lane, ...result, goOn, resultTtlMs, maxResultBytes);
+  }
+
+  /** Gives an image up: for good where its job failed, else back to the line. */
+  async #release(lane: string, { id, index, abort }: RunningImage, error: unknown): Promise<void> {
+    const { worker, resultTtlMs, maxResultBytes } = this.options;
+    const failure = error instanceof JobFailure ? error.error : UNFORESEEN;
+    const counts = abort.signal.aborted ? "nothing" : error instanceof JobFailure ? "end" : "try";
+    const bounds = [resultTtlMs, maxResultBytes] as const;
+    const waits = await this.#call("release", worker, lane, id, index, counts, JSON.stringify(failure), ...bounds);
+    if ((waits as unknown) === 1) await this.parts.tokens.add(this.queue, 1);
+  }
+
+  #call(...call: Parameters<Scripts["call"]>): Promise<TaskReply> {
+    return patiently(() => this.parts.scripts.call(...call), this.giveUp) as Promise<TaskReply>;
+  }
+}

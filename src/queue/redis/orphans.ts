@@ -1,0 +1,37 @@
+import type { Redis } from "ioredis";
+
+/** Ids that are remembered while Redis is away; more than that, and the oldest jobs are made for nobody. */
+const MOST = 1000;
+
+/** Submits whose answer never came: perhaps the jobs are there. They are cancelled once Redis answers again. */
+export class Orphans {
+  readonly #ids = new Set<string>();
+
+  constructor(
+    client: Redis,
+    private readonly cancel: (id: string) => Promise<unknown>,
+  ) {
+    client.on("ready", () => void this.#cancelAll());
+  }
+
+  add(id: string): void {
+    this.#ids.add(id);
+    if (this.#ids.size > MOST) this.#ids.delete(this.#ids.values().next().value!);
+    // A command that timed out leaves its connection as it is: there will be no "ready" to wait for.
+    setTimeout(() => void this.#cancelAll(), RETRY_MS).unref();
+  }
+
+  async #cancelAll(): Promise<void> {
+    for (const id of this.#ids) {
+      try {
+        await this.cancel(id);
+        this.#ids.delete(id);
+      } catch {
+        setTimeout(() => void this.#cancelAll(), RETRY_MS).unref();
+        return;
+      }
+    }
+  }
+}
+
+const RETRY_MS = 5000;
