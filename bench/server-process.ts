@@ -47,5 +47,5 @@ async function readyAddress(server: ChildProcess, ended: Promise<number | null>)
     if (hasEnded) throw new Error(`The server ended before it was ready:\n${printed}${said}`);
     await Promise.race([once(server.stdout!, "data"), ended]);
   }
-  return /listens on (http:\S+)/.exec(printed)![1]!;
+  return /listens on (http:[^\s;]+)/.exec(printed)![1]!;
 }

@@ -46,12 +46,12 @@ export const Config = Type.Object(
       description: "What the names of all keys in Redis begin with.",
     }),
     lockMs: count(30_000, 500, 3_600_000, "How long a worker may be silent before its images run elsewhere."),
-    acceptDurable: count(0, 0, 1, "1: a job is accepted only once Redis has it on disk (WAITAOF)."),
+    acceptDurable: count(0, 0, 1, "With 1 a job is accepted only once Redis has it on disk (WAITAOF)."),
     maxBatch: count(16, 1, 4096, "Images in flight at once in one model's batch."),
     maxBatchDelayMs: count(2, 0, 10_000, "How long an idle engine waits for more images before its first step."),
     batching: Type.Union([Type.Literal("continuous"), Type.Literal("static")], {
       default: "continuous",
-      description: "static lets images join only an empty batch: to measure what continuous batching brings.",
+      description: "With static, images join only an empty batch: to measure what continuous batching brings.",
     }),
     maxQueuedImages: count(512, 1, 10_000_000, "Images that may wait; above, requests are answered with 429."),
     maxImagesPerJob: count(64, 1, 10_000, "Largest num_images of one request; MAX_QUEUED_IMAGES at most."),
@@ -75,7 +75,12 @@ export const Config = Type.Object(
         description: "Port of the worker's own /health and /metrics, on HOST; absent: none.",
       }),
     ),
-    shutdownGraceS: count(20, 0, 86_400, "After SIGTERM: how long accepted jobs may finish before they are cancelled."),
+    shutdownGraceS: count(
+      20,
+      0,
+      86_400,
+      "After SIGTERM: how long accepted work may finish; the rest is handed back, or cancelled without Redis.",
+    ),
     logLevel: Type.Union(
       [
         Type.Literal("trace"),
@@ -144,7 +149,8 @@ function variableName(key: string): string {
 function describeSetting(schema: TSchema): string {
   const { type } = schema as { type?: string };
   if (type === "array") return "names of model folders (lower case letters, digits, . _ -), separated by commas";
-  return type === "string" ? "text" : describeSchema(schema).replaceAll('"', "");
+  if (type === "string") return "pattern" in schema ? "1 to 32 lower case letters, digits, _ or -" : "text";
+  return describeSchema(schema).replaceAll('"', "");
 }
 
 /** The value a variable's text stands for; text that is no plain decimal number stays text and fails its check. */

@@ -11,6 +11,18 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "answer HTTP requests: API and worker in one process",
     load: async () => (await import("./commands/serve.js")).runServe,
   },
+  api: {
+    summary: "answer HTTP requests, and queue jobs in Redis",
+    load: async () => (await import("./commands/api.js")).runApi,
+  },
+  worker: {
+    summary: "make the pictures that are queued in Redis",
+    load: async () => (await import("./commands/worker.js")).runWorker,
+  },
+  queue: {
+    summary: "look at the queue in Redis; pause, resume and drain it",
+    load: async () => (await import("./commands/queue.js")).runQueue,
+  },
   sample: {
     summary: "make pictures from the terminal",
     load: async () => (await import("./commands/sample.js")).runSample,

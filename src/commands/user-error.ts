@@ -1,10 +1,11 @@
-import { ListenError } from "../api/server.js";
 import { ConfigError } from "../config.js";
 import { Problem } from "../errors.js";
+import { ListenError } from "../listening.js";
 import { CheckpointError } from "../model/checkpoint/error.js";
 import { EngineFailure } from "../model/engine/engine.js";
 import { ImportError } from "../model/import/error.js";
 import { RegistryError } from "../model/registry.js";
+import { QueueUnavailable } from "../queue/queue.js";
 
 /** The command line was not understood: exit code 2. */
 export class UsageError extends Error {
@@ -16,21 +17,26 @@ const FOR_USERS = [
   ConfigError,
   RegistryError,
   EngineFailure,
+  QueueUnavailable,
   ListenError,
   Problem,
   CheckpointError,
   ImportError,
 ];
 
+/** Errors of the Redis adapter, by name: their classes' files would load BullMQ where no Redis is used. */
+const FOR_USERS_BY_NAME = ["QueueStartError", "RedisUrlError"];
+
 /** Writes what went wrong: a sentence for what the user can mend, a stack for what only we can. Returns the exit code. */
 export function reportError(error: unknown, command: string): number {
-  const { code, message, stack } = error as NodeJS.ErrnoException;
+  const { name, code, message, stack } = error as NodeJS.ErrnoException;
   if (code?.startsWith("ERR_PARSE_ARGS_")) {
     // Only the first sentence: Node's advice on `--` confuses more than it helps.
     const [sentence] = message.split(". ");
     return reportError(new UsageError(`${sentence}; marimba ${command} --help says more.`), command);
   }
-  const isForUsers = FOR_USERS.some((kind) => error instanceof kind) || /^E[A-Z]+$/.test(code ?? "");
+  const isForUsers =
+    FOR_USERS.some((kind) => error instanceof kind) || FOR_USERS_BY_NAME.includes(name) || /^E[A-Z]+$/.test(code ?? "");
   process.stderr.write(`${isForUsers ? message : (stack ?? String(error))}\n`);
   return error instanceof UsageError ? 2 : 1;
 }

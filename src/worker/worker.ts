@@ -5,6 +5,7 @@ import { type Engine, EngineFailure, ImageExpired } from "../model/engine/engine
 import type { Manifest } from "../model/manifest.js";
 import type { ModelRegistry } from "../model/registry.js";
 import { type ImageContext, type ImageTask, JobFailure, type JobSource } from "../queue/queue.js";
+import type { ImageObserver } from "./metrics.js";
 import { encodePicture } from "./picture.js";
 import { previewOptions } from "./previews.js";
 import { imageTiming } from "./timing.js";
@@ -17,22 +18,31 @@ export interface WorkerDeps {
   /** Images of one model that are taken at a time. */
   readonly maxImages: number;
   readonly logger: Logger;
+  readonly observer?: ImageObserver;
 }
 
 /** Starts taking images: each goes into its model's engine, and comes back as a PNG. Stop it at the source. */
-export async function startWorker({ source, engines, models, maxImages, logger }: WorkerDeps): Promise<void> {
+export async function startWorker(deps: WorkerDeps): Promise<void> {
+  const { source, engines, models, maxImages, logger, observer } = deps;
   await source.start([...engines.keys()], maxImages, async (task, context) => {
     const { id, model } = task.spec;
     const ownLogger = logger.child({ job: id, model, image: task.imageIndex });
     try {
-      return await makeImage(task, context, engines.get(model)!, models.get(model)!, ownLogger);
+      const image = await makeImage(task, context, engines.get(model)!, models.get(model)!, ownLogger);
+      observer?.made(model, image);
+      return image;
     } catch (error) {
-      // The job ended, or the image is handed back: its error means nothing.
-      if (context.signal.aborted) throw error;
+      if (context.signal.aborted) {
+        // The job ended, or the image is handed back: its error means nothing.
+        observer?.left(model);
+        throw error;
+      }
       if (!(error instanceof ImageExpired)) {
         ownLogger.error({ err: error }, `Image ${task.imageIndex} could not be made.`);
       }
-      throw foreseen(error, task.imageIndex) ?? error;
+      const failure = foreseen(error, task.imageIndex);
+      observer?.failed(model, failure?.error.code ?? "internal");
+      throw failure ?? error;
     }
   });
 }

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { generate, type Marimba } from "../commands/marimba.js";
 import { Ground, killHard, LOCK_MS } from "./ground.js";
 import { exampleBody, hash, type Order, order, orderMany, settle, untilUnderWay } from "./orders.js";
+import { ask, failAppendOnlyFile, mendAppendOnlyFile } from "./starve.js";
 import { Undisturbed } from "./undisturbed.js";
 
 /** Jobs of one test. */
@@ -43,8 +44,8 @@ describe("whatever is killed, what was accepted is made", () => {
     for (let tries = 0; ; tries++) {
       const { code, stdout, stderr } = await ground.start("queue", ["status", "--json"]).ended;
       expect(code, stderr).toBe(0);
-      const status = JSON.parse(stdout) as { models: { waiting: number; running: number }[] };
-      const left = status.models.reduce((sum, { waiting, running }) => sum + waiting + running, 0);
+      const status = JSON.parse(stdout) as { waiting: number; running: number }[];
+      const left = status.reduce((sum, { waiting, running }) => sum + waiting + running, 0);
       if (left === 0) return;
       expect(tries, "Images are left in the queue").toBeLessThan(20);
       await sleep(500);
@@ -157,12 +158,12 @@ describe("whatever is killed, what was accepted is made", () => {
     it("out of memory: new jobs are refused, accepted ones are made", async () => {
       await ground.worker();
       const orders = await orderMany(address, JOBS);
-      await ground.redis.ask((redis) => redis.config("SET", "maxmemory", "1mb"));
+      await ask(ground.redis, (redis) => redis.config("SET", "maxmemory", "1mb"));
       const refused = await generate(address, exampleBody(1), { prefer: "respond-async" });
       expect(refused.status).toBe(503);
       expect(await refused.json()).toMatchObject({ code: "queue_unavailable" });
       await sleep(LOCK_MS);
-      await ground.redis.ask((redis) => redis.config("SET", "maxmemory", "0"));
+      await ask(ground.redis, (redis) => redis.config("SET", "maxmemory", "0"));
       await expectNothingLost(orders);
       await expectNothingLost(await orderMany(address, 3));
     });
@@ -171,12 +172,12 @@ describe("whatever is killed, what was accepted is made", () => {
       await ground.worker();
       const orders = await orderMany(address, JOBS);
       await untilUnderWay(address, orders);
-      await ground.redis.failAppendOnlyFile();
+      await failAppendOnlyFile(ground.redis);
       const refused = await generate(address, exampleBody(1), { prefer: "respond-async" });
       expect(refused.status).toBe(503);
       expect(await refused.json()).toMatchObject({ code: "queue_unavailable" });
       await sleep(LOCK_MS);
-      ground.redis.mendAppendOnlyFile();
+      mendAppendOnlyFile(ground.redis);
       await expectNothingLost(orders);
       await expectNothingLost(await orderMany(address, 3));
     });

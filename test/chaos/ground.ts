@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { importTinyModel, Marimba } from "../commands/marimba.js";
-import { RedisProcess } from "./redis-process.js";
+import { type RedisServer, startRedis } from "../queue/redis-server.js";
 
 /** How long a worker may be silent: short, so that the suite is quick. */
 export const LOCK_MS = 2000;
@@ -13,13 +13,13 @@ export class Ground {
 
   private constructor(
     readonly folder: string,
-    readonly redis: RedisProcess,
+    readonly redis: RedisServer,
   ) {}
 
   static async open(importModel = importTinyModel): Promise<Ground> {
     const folder = mkdtempSync(join(tmpdir(), "marimba-chaos-"));
     await importModel(join(folder, "models"));
-    return new Ground(folder, await RedisProcess.start());
+    return new Ground(folder, await startRedis("--appendonly", "yes", "--appendfsync", "everysec"));
   }
 
   start(command: string, args: readonly string[] = [], own: Readonly<Record<string, string>> = {}): Marimba {

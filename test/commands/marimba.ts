@@ -63,7 +63,7 @@ export class Marimba {
   }
 
   async address(): Promise<string> {
-    return (await this.prints(/listens on (http:\S+)/))[1]!;
+    return (await this.prints(/listens on (http:[^\s;]+)/))[1]!;
   }
 
   kill(signal: NodeJS.Signals): void {

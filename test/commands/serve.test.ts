@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { curlLine } from "../../src/commands/serve.js";
+import { curlLine } from "../../src/commands/first-picture.js";
 import { exampleManifest } from "../model/example-manifest.js";
 import { readPngText } from "../worker/png-chunks.js";
 import { generate, importTinyModel, Marimba } from "./marimba.js";
@@ -182,12 +182,6 @@ describe("marimba serve, where it can't start,", () => {
     expect(stderr).toBe(
       'PORT is "http"; it must be an integer from 0 to 65535.\nMAX_BATCH is "0"; it must be an integer from 1 to 4096.\n',
     );
-  });
-
-  it("says that there is no Redis queue yet", async () => {
-    const { code, stderr } = await serve({ REDIS_URL: "redis://127.0.0.1:6379" }).ended;
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^REDIS_URL is set, but this version has no Redis queue yet[^\n]*\n$/);
   });
 
   it("says that the port is taken", async () => {

@@ -27,6 +27,10 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^(npm ci && )?npm test$/, elsewhere: "this test is a part of it" },
   { pattern: /^npm run lint$/, elsewhere: "npm test does the same before any test" },
   { pattern: /^([A-Z_]+=\S+ )*(npm start|node dist\/main\.js serve)$/, serves: true },
+  {
+    pattern: /^([A-Z_]+=\S+ )*node dist\/main\.js (api|worker|queue \w+)$/,
+    elsewhere: "test/commands/topology.test.ts runs it on a Redis of its own",
+  },
   { pattern: /^job=\$\(curl .*http:\/\/127\.0\.0\.1:8080.*\)$/ },
   { pattern: /^curl .*\/events/, check: endsWithTheJob },
   { pattern: /^curl (?!.*\/events).*http:\/\/127\.0\.0\.1:8080/s, check: checkAnswer },

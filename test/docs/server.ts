@@ -29,7 +29,7 @@ export class DocumentedServer {
       if (hasEnded) throw new Error(`The server ended before it was ready:\n${this.#output}`);
       await Promise.race([once(this.#process.stdout!, "data"), this.#ended]);
     }
-    return /listens on (http:\S+)/.exec(this.#output)![1]!;
+    return /listens on (http:[^\s;]+)/.exec(this.#output)![1]!;
   }
 
   /** SIGTERM; resolves with all that it said, once every process of it has ended. */

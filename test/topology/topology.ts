@@ -54,7 +54,7 @@ function topology(
 ): Topology {
   return {
     name,
-    addresses: fronts.map(({ printed }) => /listens on (http:\S+)/.exec(printed)![1]!),
+    addresses: fronts.map(({ printed }) => /listens on (http:[^\s;]+)/.exec(printed)![1]!),
     processes,
     redis,
     memory: () => Object.fromEntries(processes.map((one) => [one.name, residentMiB(one.pid)])),

@@ -16,17 +16,19 @@ import { generateSchema } from "./generate-schema.js";
 
 /** `POST /generate`: accepts a job and answers with its picture, with the job once it is done, or with where it will be. */
 export function generateRoute(app: Api, deps: ApiDeps): void {
+  const closing = new AbortController();
+  app.addHook("preClose", async () => closing.abort());
   app.post("/generate", { schema: generateSchema }, async (request, reply) => {
     const wanted = chooseRepresentation(request.headers.accept);
     const caller = callerOf(request);
     const idempotency = readIdempotency(request.headers["idempotency-key"], request.body, caller);
     const cancelAfterMs = readCancelAfter(request.headers["cancel-after"]);
     reply.header("Vary", "Accept, Prefer").header("Cache-Control", "no-store");
-    const hangUp = abortOnHangUp(reply);
+    const leaving = stopWaitingOn(reply, closing.signal);
     const accepted = await accept(request.body, wanted, { caller, idempotency, cancelAfterMs }, deps);
     const wait = waitFor(wanted, request, deps.config.syncTimeoutS);
-    const record = await waitUntilFinal(accepted, wait.waitMs, hangUp, deps);
-    if (hangUp.aborted && !idempotency) await cancelAbandoned(record, request.log, deps);
+    const record = await waitUntilFinal(accepted, wait.waitMs, leaving, deps);
+    if (leaving.reason === HUNG_UP && !idempotency) await cancelAbandoned(record, request.log, deps);
     if (wait.applied) reply.header("Preference-Applied", wait.applied);
     if (wanted === "image/png" && isFinal(record.state)) return sendPicture(record, reply, deps);
     return sendJob(record, request.body, reply, deps);
@@ -107,12 +109,12 @@ function waitFor(wanted: Representation, request: FastifyRequest, syncTimeoutS: 
 async function waitUntilFinal(
   accepted: JobRecord,
   waitMs: number,
-  hangUp: AbortSignal,
+  leaving: AbortSignal,
   { queue }: ApiDeps,
 ): Promise<JobRecord> {
   if (waitMs === 0 || isFinal(accepted.state)) return accepted;
   try {
-    return (await queue.wait(accepted.spec.id, waitMs, hangUp)) ?? accepted;
+    return (await queue.wait(accepted.spec.id, waitMs, leaving)) ?? accepted;
   } catch (error) {
     // The job is accepted, so its client must learn where it is, not that something went wrong.
     if (error instanceof QueueUnavailable) return accepted;
@@ -131,10 +133,17 @@ async function cancelAbandoned({ spec, state }: JobRecord, log: FastifyBaseLogge
   }
 }
 
-function abortOnHangUp(reply: FastifyReply): AbortSignal {
+const HUNG_UP = new Error("The client hung up.");
+
+/** Aborts when the client hangs up, for the reason `HUNG_UP`, or when the server closes: the answer is where to look. */
+function stopWaitingOn(reply: FastifyReply, closing: AbortSignal): AbortSignal {
   const controller = new AbortController();
+  const onClosing = () => controller.abort(closing.reason);
+  closing.addEventListener("abort", onClosing, { once: true });
+  if (closing.aborted) onClosing();
   reply.raw.once("close", () => {
-    if (!reply.raw.writableFinished) controller.abort();
+    closing.removeEventListener("abort", onClosing);
+    if (!reply.raw.writableFinished) controller.abort(HUNG_UP);
   });
   return controller.signal;
 }

@@ -57,7 +57,7 @@ export async function openControl(
   options: { readonly redisUrl: string; readonly redisPrefix: string },
   logger: Logger,
 ): Promise<QueueControl> {
-  await checkRedis({ redisUrl: options.redisUrl, acceptDurable: false }, logger);
+  await checkRedis({ redisUrl: options.redisUrl, acceptDurable: false });
   return new RedisControl(connect(options.redisUrl, { maxRetriesPerRequest: 1 }), options.redisPrefix, logger);
 }
 

@@ -28,6 +28,9 @@ export interface LanesOptions extends ResultBounds {
 export class Lanes {
   readonly #free: number[] = [];
   #count = 0;
+  #isStopping = false;
+  /** Tokens that others must get: this worker would only take them itself. */
+  #owed = 0;
 
   constructor(
     private readonly queue: string,
@@ -40,14 +43,29 @@ export class Lanes {
       readonly logger: Logger;
     },
     private readonly options: LanesOptions,
-    /** Whether a lane may take another image by itself. */
-    private readonly mayGoOn: () => boolean,
+    /** An operator paused this worker. */
+    private readonly isPaused: () => boolean,
     /** Ends the patience with a Redis that is away. */
     private readonly giveUp: AbortSignal,
   ) {}
 
+  /** No image is taken from here on. */
+  stop(): void {
+    this.#isStopping = true;
+  }
+
+  /** Adds the tokens of images that were handed back and of those that came too late to be used. */
+  async returnTokens(): Promise<void> {
+    await this.parts.tokens.add(this.queue, this.#owed);
+    this.#owed = 0;
+  }
+
   /** What a token is worth: a lane that takes images until there are none, or until it is told to stop. */
   async run(): Promise<void> {
+    if (this.#isStopping) {
+      this.#owed++;
+      return;
+    }
     const number = this.#free.pop() ?? this.#count++;
     const lane = `${this.queue}/${number}`;
     try {
@@ -70,7 +88,7 @@ export class Lanes {
       const made = await this.#handle(image, JSON.parse(specText) as JobSpec);
       if (made.ok) return await this.#finish(lane, image, made.stored);
       await this.#release(lane, image, made.error);
-      return this.mayGoOn() ? await this.#call("take", this.queue, this.options.worker, lane) : null;
+      return this.#mayGoOn() ? await this.#call("take", this.queue, this.options.worker, lane) : null;
     } finally {
       alone.leave(mustBeAlone);
       running.remove(image);
@@ -90,7 +108,7 @@ export class Lanes {
 
   #finish(lane: string, image: RunningImage, { bytes, contentType, ...description }: StoredImage): Promise<TaskReply> {
     const { worker, resultTtlMs, maxResultBytes } = this.options;
-    const goOn = this.mayGoOn() ? 1 : 0;
+    const goOn = this.#mayGoOn() ? 1 : 0;
     const described = JSON.stringify(description);
     const result = [image.id, image.index, Buffer.from(bytes), contentType, described] as const;
     return this.#call("finish", this.queue, worker, lane, ...result, goOn, resultTtlMs, maxResultBytes);
@@ -103,7 +121,14 @@ export class Lanes {
     const counts = abort.signal.aborted ? "nothing" : error instanceof JobFailure ? "end" : "try";
     const bounds = [resultTtlMs, maxResultBytes] as const;
     const waits = await this.#call("release", worker, lane, id, index, counts, JSON.stringify(failure), ...bounds);
-    if ((waits as unknown) === 1) await this.parts.tokens.add(this.queue, 1);
+    if ((waits as unknown) !== 1) return;
+    if (this.#isStopping) this.#owed++;
+    else await this.parts.tokens.add(this.queue, 1);
+  }
+
+  /** Whether a lane may take another image by itself. */
+  #mayGoOn(): boolean {
+    return !this.#isStopping && !this.isPaused() && !this.parts.alone.isWanted;
   }
 
   #call(...call: Parameters<Scripts["call"]>): Promise<TaskReply> {

@@ -53,12 +53,12 @@ class RedisSource implements RedisJobSource {
   readonly #worker = `worker-${randomUUID()}`;
   readonly #giveUp = new AbortController();
   #workers: Worker[] = [];
+  readonly #lanes: Lanes[] = [];
   #presence: WorkerPresence | undefined;
   #subscriber: Redis | undefined;
   #progressTimer: NodeJS.Timeout | undefined;
   #endSweeping = () => {};
   #isPaused = false;
-  #isStopping = false;
   #stopped: Promise<void> | undefined;
 
   constructor(
@@ -123,8 +123,8 @@ class RedisSource implements RedisJobSource {
     const { resultTtlMs, maxResultBytes, redisPrefix, lockMs } = this.options;
     const sendPreview = (id: string, preview: Preview) => this.#sendPreview(id, preview);
     const lanesOptions = { worker: this.#worker, resultTtlMs, maxResultBytes, sendPreview };
-    const mayGoOn = () => !this.#isStopping && !this.#isPaused && !this.#alone.isWanted;
-    const lanes = new Lanes(queue, parts, lanesOptions, mayGoOn, this.#giveUp.signal);
+    const lanes = new Lanes(queue, parts, lanesOptions, () => this.#isPaused, this.#giveUp.signal);
+    this.#lanes.push(lanes);
     const worker = new Worker(queue, () => lanes.run(), {
       connection: this.client,
       prefix: redisPrefix,
@@ -167,7 +167,7 @@ class RedisSource implements RedisJobSource {
   }
 
   async #stop(graceMs: number): Promise<void> {
-    this.#isStopping = true;
+    for (const lanes of this.#lanes) lanes.stop();
     for (const worker of this.#workers) void worker.pause(true).catch(() => {});
     const retired = this.#presence?.retire().catch(() => {});
     await this.#running.untilNone(graceMs);
@@ -185,6 +185,7 @@ class RedisSource implements RedisJobSource {
     // BullMQ would wait without end for a handler that does not heed its signal.
     const force = this.#running.size > 0;
     await atMost(Promise.allSettled(this.#workers.map((worker) => worker.close(force))), GOODBYE_MS);
+    await atMost(Promise.all(this.#lanes.map((lanes) => lanes.returnTokens())), GOODBYE_MS);
     await atMost(this.#tokens.close(), GOODBYE_MS);
   }
 }

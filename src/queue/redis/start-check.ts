@@ -18,7 +18,7 @@ export interface StartNeeds {
 }
 
 /** Connects once and looks whether Redis is fit for a queue; rejects with `QueueStartError`, warns of the doubtful. */
-export async function checkRedis({ redisUrl, acceptDurable }: StartNeeds, logger: Logger): Promise<void> {
+export async function checkRedis({ redisUrl, acceptDurable }: StartNeeds, logger?: Logger): Promise<void> {
   const client = connect(redisUrl, { lazyConnect: true, maxRetriesPerRequest: null });
   const address = publicAddress(redisUrl);
   try {
@@ -27,7 +27,7 @@ export async function checkRedis({ redisUrl, acceptDurable }: StartNeeds, logger
     const refusal = refuse(info, acceptDurable);
     if (refusal) throw new QueueStartError(`Redis at ${address} ${refusal}`);
     if (info.get("aof_enabled") === "0") {
-      logger.warn(
+      logger?.warn(
         { address },
         "Redis keeps no append-only file: when it restarts, jobs that were accepted are lost. Set appendonly yes.",
       );

@@ -21,12 +21,13 @@ local function describeTask(id, index)
   return { id, index, tonumber(fields[1] or 0), redis.call("EXISTS", watchedKey(id)), fields[2] }
 end
 
--- Binds the next image to a lane; nothing when the line is empty or paused.
+-- Binds the next image to a lane; nothing when the line is empty, or it or the worker paused.
 local function fillLane(queue, worker, lane)
   local id, index = boundImage(worker, lane)
   if id and redis.call("EXISTS", jobKey(id)) == 1 then return describeTask(id, index) end
   if id then clearLane(worker, lane) end
   if redis.call("HEXISTS", PREFIX .. ":" .. queue .. ":meta", "paused") == 1 then return false end
+  if redis.call("HEXISTS", workerKey(worker), "paused") == 1 then return false end
   local job
   job, index = drawImage(queue)
   if not job then return false end

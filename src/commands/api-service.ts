@@ -1,0 +1,79 @@
+import type { Logger } from "pino";
+import { type Api, buildApp, type Readiness } from "../api/app.js";
+import { listen } from "../api/server.js";
+import type { Config } from "../config.js";
+import type { ModelRegistry } from "../model/registry.js";
+import type { JobQueue } from "../queue/queue.js";
+import type { Service } from "./run-services.js";
+
+export interface ApiServiceOptions {
+  readonly config: Config;
+  /** Closed with the service. */
+  readonly queue: JobQueue;
+  readonly models: ModelRegistry;
+  readonly logger: Logger;
+  /** Why requests can't be served now, where that hangs on another part of the process. */
+  readonly notReady?: () => string | undefined;
+}
+
+/** What connections get to send their last answers. */
+const ANSWER_MS = 2000;
+
+/** The HTTP half: it knows manifests and the queue, and neither models nor engines. */
+export class ApiService implements Service {
+  readonly #options: ApiServiceOptions;
+  #app: Api | undefined;
+  #isShuttingDown = false;
+  #openRequests = 0;
+  #onAnswered = () => {};
+
+  constructor(options: ApiServiceOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves with the address that it listens on. */
+  async start(): Promise<string> {
+    const { config, queue, models, logger } = this.#options;
+    const readiness = () => this.#readiness();
+    const app = await buildApp({ config, queue, models, readiness, logger });
+    this.#app = app;
+    app.server.on("request", (_request, response) => {
+      this.#openRequests++;
+      response.once("close", () => {
+        if (--this.#openRequests === 0) this.#onAnswered();
+      });
+    });
+    return listen(app, config.host, config.port);
+  }
+
+  /** New jobs are refused; those who wait for one may do so until the grace ends. States can still be asked for. */
+  async shutDown(graceMs: number): Promise<void> {
+    this.#isShuttingDown = true;
+    if (this.#openRequests === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, graceMs);
+      this.#onAnswered = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Who still waits is told where to look for the job. */
+  async close(): Promise<void> {
+    this.#isShuttingDown = true;
+    const app = this.#app;
+    if (app) {
+      const cut = setTimeout(() => app.server.closeAllConnections(), ANSWER_MS);
+      await app.close();
+      clearTimeout(cut);
+    }
+    await this.#options.queue.close();
+  }
+
+  #readiness(): Readiness {
+    if (this.#isShuttingDown) return { ready: false, shuttingDown: true, reason: "The server is shutting down." };
+    const reason = this.#options.notReady?.();
+    return reason === undefined ? { ready: true } : { ready: false, reason };
+  }
+}

@@ -1,0 +1,17 @@
+import { findClass } from "../model/classes.js";
+import type { Manifest } from "../model/manifest.js";
+
+/** A command for any shell that saves a picture of the model's first class. */
+export function curlLine(address: string, manifest: Manifest): string {
+  const { name, index } = manifest.classes[0]!;
+  const isUnique = findClass(manifest, name).kind === "found";
+  const file =
+    name
+      .toLowerCase()
+      .match(/[a-z0-9]+/g)
+      ?.join("-")
+      .slice(0, 40) ?? "picture";
+  const body = JSON.stringify({ class: isUnique ? name : index }).replaceAll("'", "\\u0027");
+  const headers = "-H 'Accept: image/png' -H 'Content-Type: application/json'";
+  return `curl -sS -o ${file}.png ${headers} -d '${body}' ${address}/generate`;
+}

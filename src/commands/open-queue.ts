@@ -1,0 +1,40 @@
+import type { Logger } from "pino";
+import { type Config, ConfigError } from "../config.js";
+import type { JobQueue } from "../queue/queue.js";
+import type { WorkerSource } from "./worker-service.js";
+
+/** The adapter's code, and with it BullMQ, is loaded only where Redis is used. */
+
+/** Rejects with `QueueStartError` when Redis can't be used. */
+export async function openRedisQueue(config: Config, command: string, logger: Logger): Promise<JobQueue> {
+  const redis = await import("../queue/redis/redis-queue.js");
+  const { redisPrefix, maxQueuedImages, resultTtlS, maxResultBytes, acceptDurable } = config;
+  return redis.openRedisQueue(
+    {
+      redisUrl: redisUrl(config, command),
+      redisPrefix,
+      maxQueuedImages,
+      resultTtlMs: resultTtlS * 1000,
+      maxResultBytes,
+      acceptDurable: acceptDurable === 1,
+    },
+    logger,
+  );
+}
+
+/** Rejects with `QueueStartError` when Redis can't be used. */
+export async function openRedisSource(config: Config, command: string, logger: Logger): Promise<WorkerSource> {
+  const redis = await import("../queue/redis/redis-source.js");
+  const { redisPrefix, resultTtlS, maxResultBytes, lockMs } = config;
+  return redis.openRedisSource(
+    { redisUrl: redisUrl(config, command), redisPrefix, resultTtlMs: resultTtlS * 1000, maxResultBytes, lockMs },
+    logger,
+  );
+}
+
+/** Throws `ConfigError` where the command needs a Redis and none is named. */
+export function redisUrl({ redisUrl }: Config, command: string): string {
+  if (redisUrl !== undefined) return redisUrl;
+  const sentence = `REDIS_URL is not set; marimba ${command} needs the Redis that holds the queue, such as redis://127.0.0.1:6379.`;
+  throw new ConfigError([sentence]);
+}

@@ -1,0 +1,45 @@
+import type { Logger } from "pino";
+import { shutdownSignal } from "./shutdown.js";
+
+/** One half of Marimba in this process: the API or the worker. */
+export interface Service {
+  /** Takes no new work from here on; resolves once what was taken has ended, or after `graceMs`. */
+  shutDown(graceMs: number): Promise<void>;
+  /** Lets go of everything, however far the start had come. */
+  close(): Promise<void>;
+}
+
+export interface ServiceRun {
+  /** Starts the services; rejects when one can't start. */
+  readonly start: () => Promise<void>;
+  /** In the order in which they are closed. */
+  readonly services: readonly Service[];
+  readonly graceMs: number;
+  readonly logger: Logger;
+}
+
+/** What closing gets after an error that nobody caught. */
+const UNCAUGHT_MS = 5000;
+
+/** Starts the services and resolves once a signal has stopped them. */
+export async function runServices({ start, services, graceMs, logger }: ServiceRun): Promise<void> {
+  const close = async () => {
+    for (const service of services) await service.close();
+  };
+  process.on("uncaughtException", (error, origin) => {
+    // A state that nobody foresaw is no state to go on in: whoever supervises the process starts it afresh.
+    logger.fatal({ err: error, origin }, "An error that nobody caught; exiting.");
+    const exit = () => process.exit(1);
+    setTimeout(exit, UNCAUGHT_MS);
+    void close().then(exit, exit);
+  });
+  const stopped = shutdownSignal((signal) => logger.warn(`A second ${signal}: exiting at once.`));
+  try {
+    const signal = await Promise.race([start().then(() => stopped), stopped]);
+    logger.info({ graceMs }, `${signal}: shutting down.`);
+    await Promise.all(services.map((service) => service.shutDown(graceMs)));
+  } finally {
+    await close();
+    logger.info("Everything is closed.");
+  }
+}

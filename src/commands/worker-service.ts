@@ -1,0 +1,110 @@
+import type { Logger } from "pino";
+import type { Config } from "../config.js";
+import type { Engine } from "../model/engine/engine.js";
+import type { Manifest } from "../model/manifest.js";
+import type { ModelRegistry } from "../model/registry.js";
+import type { JobSource, QueueHealth } from "../queue/queue.js";
+import type { Monitor } from "../worker/monitor.js";
+import { startWorker } from "../worker/worker.js";
+import { openConfiguredEngine } from "./open-engine.js";
+import type { Service } from "./run-services.js";
+
+/** Where a worker takes images from, and whether it can be reached. */
+export interface WorkerSource extends JobSource {
+  health(): QueueHealth;
+  close(): Promise<void>;
+}
+
+export interface WorkerServiceOptions {
+  readonly config: Config;
+  /** Closed with the service. */
+  readonly source: WorkerSource;
+  readonly models: ModelRegistry;
+  readonly logger: Logger;
+}
+
+/** The engine's waiting room holds half a batch more than its batch, so that who leaves is replaced at the next step. */
+const TAKEN_PER_BATCH = 1.5;
+
+/** The working half: opens the models' engines, then takes images. */
+export class WorkerService implements Service {
+  readonly #options: WorkerServiceOptions;
+  readonly #engines = new Map<string, Engine>();
+  #monitor: Monitor | undefined;
+  #state: "loading" | "working" | "stopping" = "loading";
+  #starting = Promise.resolve(false);
+
+  constructor(options: WorkerServiceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves with true once every model is warm and images are taken, with false when a shutdown came before. Rejects
+   * with `EngineFailure` or `ListenError`.
+   */
+  start(): Promise<boolean> {
+    this.#starting = this.#start();
+    return this.#starting;
+  }
+
+  /** Why no images are made now; nothing while they are. */
+  notReady(): string | undefined {
+    if (this.#state === "loading") return "The models are being loaded.";
+    if (this.#state === "stopping") return "The worker is shutting down.";
+    const health = this.#options.source.health();
+    return health.reachable ? undefined : health.reason;
+  }
+
+  /** Takes no more images; those taken are finished, or handed back when the grace ends. */
+  async shutDown(graceMs: number): Promise<void> {
+    this.#state = "stopping";
+    await this.#options.source.stop(graceMs);
+  }
+
+  /** A model that is still being loaded is waited for: a thread inside ONNX Runtime can't be ended without a crash. */
+  async close(): Promise<void> {
+    this.#state = "stopping";
+    await this.#options.source.close();
+    await this.#starting.catch(() => {});
+    await Promise.all([...this.#engines.values()].map((engine) => engine.close(0)));
+    await this.#monitor?.close();
+  }
+
+  async #start(): Promise<boolean> {
+    const { config, source, models, logger } = this.#options;
+    if (config.engine === "null") logger.warn("ENGINE is null: every picture is the same grey one.");
+    if (config.workerPort !== undefined) await this.#openMonitor(config.workerPort);
+    const maxImages = Math.ceil(config.maxBatch * TAKEN_PER_BATCH);
+    for (const manifest of models.list()) {
+      await this.#openEngine(manifest, maxImages);
+      if (this.#isStopping()) return false;
+    }
+    const observer = this.#monitor?.metrics;
+    await startWorker({ source, engines: this.#engines, models, maxImages, logger, ...(observer && { observer }) });
+    if (this.#isStopping()) return false;
+    this.#state = "working";
+    return true;
+  }
+
+  async #openEngine(manifest: Manifest, maxWaiting: number): Promise<void> {
+    const { config, logger } = this.#options;
+    const log = logger.child({ model: manifest.name });
+    const onTrouble = (reason: string) => log.error(`The engine starts again: ${reason}`);
+    const engine = await openConfiguredEngine(config, manifest, { maxBatch: config.maxBatch, maxWaiting, onTrouble });
+    this.#engines.set(manifest.name, engine);
+    log.info("The model is loaded and warm.");
+  }
+
+  /** Loaded only where it is asked for. */
+  async #openMonitor(port: number): Promise<void> {
+    const { openMonitor } = await import("../worker/monitor.js");
+    const { host } = this.#options.config;
+    this.#monitor = await openMonitor({ host, port, engines: this.#engines, notReady: () => this.notReady() });
+    process.stdout.write(`This worker's health and metrics are on ${this.#monitor.address}.\n`);
+  }
+
+  /** A method, since the state may change during any await. */
+  #isStopping(): boolean {
+    return this.#state === "stopping";
+  }
+}

@@ -1,0 +1,36 @@
+import { parseArgs } from "node:util";
+import { loadConfig } from "../config.js";
+import { openLogger } from "../logging.js";
+import { loadRegistry } from "../model/registry.js";
+import { openRedisSource } from "./open-queue.js";
+import { runServices } from "./run-services.js";
+import { WorkerService } from "./worker-service.js";
+
+const USAGE = `marimba worker: makes the pictures that API processes queue in Redis
+
+  marimba worker
+
+Needs REDIS_URL. It makes pictures of every model of MODELS, and listens nowhere unless WORKER_PORT is set. Everything is
+set by environment variables.
+`;
+
+/** Runs `marimba worker` until a signal ends it; returns the exit code. */
+export async function runWorker(argv: string[]): Promise<number> {
+  const { values } = parseArgs({ args: argv, options: { help: { type: "boolean" } } });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const config = loadConfig();
+  const logger = openLogger(config.logLevel);
+  const models = await loadRegistry(config.modelsDir, config.models);
+  const source = await openRedisSource(config, "worker", logger);
+  const worker = new WorkerService({ config, source, models, logger });
+  const names = models.list().map(({ name }) => name);
+  const start = async () => {
+    process.stdout.write(`The worker loads ${names.join(", ")}.\n`);
+    if (await worker.start()) process.stdout.write("Ready: the worker takes images.\n");
+  };
+  await runServices({ start, services: [worker], graceMs: config.shutdownGraceS * 1000, logger });
+  return 0;
+}

@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { accepted, deployments, hasEnded, jobNow, jobWhere, metric } from "./deployment.js";
+import { generate } from "./marimba.js";
+
+const { deploy } = deployments();
+
+describe("marimba queue", () => {
+  it("pauses: jobs are accepted and wait until it resumes", async () => {
+    const { api, worker, queue } = deploy();
+    const [{ address }] = await Promise.all([api(), worker()]);
+    const paused = await queue("pause", "--model", "demo");
+    expect(paused).toMatchObject({ code: 0, stderr: "" });
+    expect(paused.stdout).toMatch(/^demo +0 +0 +1 +paused$/m);
+    const url = await accepted(address, { class: 0 });
+    await sleep(1000);
+    expect(await jobNow(url)).toMatchObject({ state: "queued" });
+    expect((await queue("resume")).stdout).toMatch(/^demo .* open$/m);
+    expect(await jobWhere(url, hasEnded)).toMatchObject({ state: "completed" });
+  });
+
+  it("pauses one worker", async () => {
+    const { api, worker, queue } = deploy({ WORKER_PORT: "0" });
+    const [{ address }, idle, busy] = await Promise.all([api(), worker(), worker()]);
+    const [{ workers }] = JSON.parse((await queue("status", "--json")).stdout) as [
+      { workers: { id: string; pid: number }[] },
+    ];
+    const { id } = workers.find(({ pid }) => pid === idle.process.pid)!;
+    expect((await queue("pause", "--worker", id)).stdout).toMatch(new RegExp(`^${id} .* paused$`, "m"));
+    for (const seed of [1, 2, 3]) expect((await generate(address, { class: 0, seed })).status).toBe(200);
+    expect(await metric(busy, "marimba_images_made_total")).toBe(3);
+    expect(await metric(idle, "marimba_images_made_total")).toBe(0);
+    expect(await queue("resume", "--worker", id)).toMatchObject({ code: 0 });
+  });
+
+  it("drains: new jobs are refused, accepted ones are made", async () => {
+    const { api, worker, queue } = deploy();
+    const [{ address }] = await Promise.all([api(), worker()]);
+    const url = await accepted(address, { class: 0, steps: 16 });
+    expect((await queue("drain")).stdout).toMatch(/^demo .* draining$/m);
+    const refused = await generate(address, { class: 0 });
+    expect(refused.status).toBe(503);
+    expect(await refused.json()).toMatchObject({ code: "queue_draining" });
+    expect(await jobWhere(url, hasEnded)).toMatchObject({ state: "completed" });
+    expect(await queue("undrain")).toMatchObject({ code: 0 });
+    expect((await generate(address, { class: 0 })).status).toBe(200);
+  });
+
+  it("refuses what it doesn't know", async () => {
+    const { worker, queue } = deploy({ ENGINE: "null" });
+    await worker();
+    expect(await queue("pause", "--model", "dmeo")).toMatchObject({
+      code: 2,
+      stderr: 'The queue knows no model "dmeo"; did you mean demo?\n',
+    });
+    expect(await queue("puase")).toMatchObject({ code: 2, stderr: /did you mean pause/ });
+    expect(await queue("drain", "--worker", "x")).toMatchObject({ code: 2, stderr: /queue pause --worker x/ });
+    expect(await queue("pause", "--worker", "x")).toMatchObject({ code: 2, stderr: /knows no worker "x"/ });
+  });
+});

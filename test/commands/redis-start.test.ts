@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import { startRedis } from "../queue/redis-server.js";
+import { deployments, metric, monitor, ready } from "./deployment.js";
+import { Marimba } from "./marimba.js";
+
+const { deploy, redis } = deployments();
+
+describe("a start that can't use Redis ends with one sentence:", () => {
+  const oneSentence = /^[^\n]+\.\n$/;
+
+  it.each(["api", "worker", "queue"])("marimba %s without REDIS_URL", async (command) => {
+    const args = command === "queue" ? ["queue", "status"] : [command];
+    const { code, stdout, stderr } = await new Marimba(args).ended;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(oneSentence);
+    expect(stderr).toMatch(`REDIS_URL is not set; marimba ${command} needs`);
+  });
+
+  it.each(["api", "worker", "serve"])("marimba %s where nothing listens", async (command) => {
+    const { code, stdout, stderr } = await deploy({ REDIS_URL: "redis://127.0.0.1:1", LOG_LEVEL: "silent" }).start(
+      command,
+    ).ended;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(oneSentence);
+    expect(stderr).toMatch(/127\.0\.0\.1:1/);
+  });
+
+  it("marimba api with a wrong password, which it keeps to itself", async () => {
+    const guarded = await startRedis("--requirepass", "right-one");
+    try {
+      const url = guarded.url.replace("redis://", "redis://:wrong-one@");
+      const { code, stderr } = await deploy({ REDIS_URL: url, LOG_LEVEL: "silent" }).start("api").ended;
+      expect(code).toBe(1);
+      expect(stderr).toMatch(oneSentence);
+      expect(stderr).toMatch(/password/);
+      expect(stderr).not.toMatch(/wrong-one/);
+    } finally {
+      await guarded.stop();
+    }
+  });
+});
+
+describe("WORKER_PORT", () => {
+  it("answers health and metrics, and nothing else", async () => {
+    const { start } = deploy({ WORKER_PORT: "0" });
+    const marimba = start("worker");
+    const address = await monitor(marimba);
+    expect((await fetch(`${address}/health/live`)).status).toBe(200);
+    await marimba.prints(/^Ready/m);
+    expect(await ready(address, 200)).toEqual({ status: "ready" });
+    expect(await metric(marimba, "marimba_max_batch")).toBe(4);
+    expect(await (await fetch(`${address}/metrics`)).text()).toMatch(/^process_resident_memory_bytes \d+$/m);
+    expect((await fetch(`${address}/generate`)).status).toBe(404);
+    const posted = await fetch(`${address}/metrics`, { method: "POST" });
+    expect([posted.status, posted.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+  });
+
+  it("is named when it is taken", async () => {
+    const { start } = deploy();
+    const port = new URL(redis().url).port;
+    const { code, stderr } = await start("worker", { WORKER_PORT: port, LOG_LEVEL: "silent" }).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^Can't listen on 127\.0\.0\.1:\d+: .*set WORKER_PORT to a free one[^\n]*\n$/);
+  });
+});
