@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Marimba } from "../commands/marimba.js";
 import { Ground, killHard } from "./ground.js";
 import { exampleBody, order, orderMany, settle } from "./orders.js";
 import { importPoisonedModel, POISONED_CLASS } from "./poison.js";

@@ -8,15 +8,13 @@ import type { Scripts } from "./scripts.js";
 import type { ResultBounds } from "./sweeping.js";
 import type { Tokens } from "./tokens.js";
 
-/** Workers that an image may cost before it has to run alone. */
-const DEATHS_BEFORE_ALONE = 2;
 const UNFORESEEN: JobError = {
   code: "generation_failed",
   detail: `The picture could not be made in ${MAX_TRIES} tries; the server's log says why.`,
 };
 
 /** What take.lua and finish.lua give a lane to do. */
-type TaskReply = readonly [id: string, index: number, deaths: number, isWatched: number, spec: string] | null;
+type TaskReply = readonly [id: string, index: number, mustBeAlone: number, isWatched: number, spec: string] | null;
 
 export interface LanesOptions extends ResultBounds {
   /** The worker's name in Redis. */
@@ -78,21 +76,32 @@ export class Lanes {
 
   /** Makes one image; resolves with the next one. */
   async #make(lane: string, task: NonNullable<TaskReply>): Promise<TaskReply> {
-    const [id, index, deaths, isWatched, specText] = task;
+    const [id, index, isLoner, isWatched, specText] = task;
     const { alone, running } = this.parts;
-    const mustBeAlone = deaths >= DEATHS_BEFORE_ALONE;
+    const mustBeAlone = isLoner === 1;
     const image = running.add(id, index);
     if (isWatched) running.interest.watched(id);
-    await alone.enter(mustBeAlone);
+    const entered = this.#enter(lane, image, mustBeAlone);
     try {
+      await entered;
       const made = await this.#handle(image, JSON.parse(specText) as JobSpec);
       if (made.ok) return await this.#finish(lane, image, made.stored);
       await this.#release(lane, image, made.error);
       return this.#mayGoOn() ? await this.#call("take", this.queue, this.options.worker, lane) : null;
     } finally {
-      alone.leave(mustBeAlone);
+      void entered.then(() => alone.leave(mustBeAlone));
       running.remove(image);
     }
+  }
+
+  /** Waits until the image may begin; if its worker dies meanwhile, that costs it no try. */
+  async #enter(lane: string, { id, index }: RunningImage, mustBeAlone: boolean): Promise<void> {
+    const { alone, scripts } = this.parts;
+    const hold = (isHeld: 0 | 1) => scripts.call("hold", this.options.worker, lane, id, index, isHeld).catch(() => {});
+    const waits = mustBeAlone || alone.isWanted;
+    if (waits && !mustBeAlone) await hold(1);
+    await alone.enter(mustBeAlone);
+    if (waits) await hold(0);
   }
 
   async #handle(image: RunningImage, spec: JobSpec) {

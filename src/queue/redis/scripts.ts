@@ -7,6 +7,7 @@ const SHARED = ["keys", "line", "ending", "lanes", "view"];
 const CALLS = [
   "submit",
   "take",
+  "hold",
   "finish",
   "release",
   "beat",

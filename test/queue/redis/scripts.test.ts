@@ -119,7 +119,9 @@ describe("a worker that dies", () => {
     for (const [deaths, worker] of ["w1", "w2", "w3"].entries()) {
       await beat(worker, 1);
       const task = (await call("take", "demo", worker, "demo/0")) as [string, string, number];
-      expect(task.slice(0, 3)).toEqual(["a", 0, deaths]);
+      const mustBeAlone = deaths < 2 ? 0 : 1;
+      expect(task.slice(0, 3)).toEqual(["a", 0, mustBeAlone]);
+      if (mustBeAlone) await call("hold", worker, "demo/0", "a", 0, 0);
       await new Promise((resolve) => setTimeout(resolve, 5));
       const missing = await sweep();
       expect(missing).toEqual(["demo", deaths < 2 ? 2 : 1]);
@@ -128,6 +130,20 @@ describe("a worker that dies", () => {
     expect(await take("alive", 0)).toBe("b/0");
     expect(await books()).toEqual([0, 1]);
     expect(await client.keys("test::lanes:w*")).toEqual([]);
+  });
+
+  it("before an image could begin costs it no try", async () => {
+    await beat("alive");
+    await submit("a");
+    for (const worker of ["w1", "w2", "w3", "w4"]) {
+      await beat(worker, 1);
+      expect(await take(worker, 0)).toBe("a/0");
+      // Held as those are that must run alone, or that must wait for one that does.
+      if (worker < "w3") await call("hold", worker, "demo/0", "a", 0, 1);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      await sweep();
+      expect(await state("a")).toBe("running");
+    }
   });
 
   it("but was only silent may still bring its image, before or while another makes it", async () => {

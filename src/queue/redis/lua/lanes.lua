@@ -1,11 +1,15 @@
 -- A worker makes each image in one of its lanes. What is bound to a lane stays bound until the worker finishes it, hands
 -- it back, or counts as dead; a call that is repeated because its answer was lost finds what it did before.
 local MAX_TRIES = 3
+-- Workers that an image may cost before it has to run alone, lest it take its neighbours' last try with it.
+local DEATHS_BEFORE_ALONE = 2
+-- A lane is held while its image has not begun: then its worker's death is none of the image's doing.
+local HELD = " held"
 
 local function boundImage(worker, lane)
   local bound = redis.call("HGET", lanesKey(worker), lane)
   if not bound then return nil end
-  local id, index = string.match(bound, "^(%S+) (%d+)$")
+  local id, index = string.match(bound, "^(%S+) (%d+)")
   return id, tonumber(index)
 end
 
@@ -15,10 +19,11 @@ local function clearLane(worker, lane)
   redis.call("HINCRBY", COUNTS, "running", -1)
 end
 
--- What a worker needs to run an image: id, index, how many workers died of it, whether previews are watched, spec.
+-- What a worker needs to run an image: id, index, whether it must run alone, whether previews are watched, spec.
 local function describeTask(id, index)
   local fields = redis.call("HMGET", jobKey(id), "deaths:" .. index, "spec")
-  return { id, index, tonumber(fields[1] or 0), redis.call("EXISTS", watchedKey(id)), fields[2] }
+  local alone = tonumber(fields[1] or 0) >= DEATHS_BEFORE_ALONE and 1 or 0
+  return { id, index, alone, redis.call("EXISTS", watchedKey(id)), fields[2] }
 end
 
 -- Binds the next image to a lane; nothing when the line is empty, or it or the worker paused.
@@ -43,7 +48,9 @@ local function fillLane(queue, worker, lane)
     redis.call("HSET", key, "state", "running", "startedAt", now)
     tell(job.id, '{"state":"running","startedAt":' .. now .. "}")
   end
-  return describeTask(job.id, index)
+  local task = describeTask(job.id, index)
+  if task[3] == 1 then redis.call("HSET", lanesKey(worker), lane, job.id .. " " .. index .. HELD) end
+  return task
 end
 
 -- Puts an image that a worker no longer runs back to the front of the line, or fails its job when its tries are over.
@@ -73,9 +80,10 @@ local function forgetWorker(worker, counts, ttlMs, maxBytes)
   local lanes = redis.call("HGETALL", lanesKey(worker))
   for at = 1, #lanes, 2 do
     local lane = lanes[at]
-    local id, index = string.match(lanes[at + 1], "^(%S+) (%d+)$")
+    local id, index, held = string.match(lanes[at + 1], "^(%S+) (%d+)(.*)$")
     clearLane(worker, lane)
-    handBack(id, tonumber(index), worker .. " " .. lane, counts, WORKERS_DIED, ttlMs, maxBytes)
+    local counted = held == HELD and "nothing" or counts
+    handBack(id, tonumber(index), worker .. " " .. lane, counted, WORKERS_DIED, ttlMs, maxBytes)
   end
   redis.call("DEL", lanesKey(worker), workerKey(worker))
   redis.call("ZREM", WORKERS, worker)
