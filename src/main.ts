@@ -66,7 +66,8 @@ function misused(name: string | undefined): number {
 /** How long open handles may outlive the command: output still being written, not what was forgotten. */
 const LINGER_MS = 1000;
 
-// A reader that has seen enough (`marimba --help | head -1`) is no error.
-process.stdout.on("error", () => {});
+// A reader that has seen enough (`marimba --help | head -1`) is no error, and a server must outlive its log: what can't be
+// written, to a full disk or to a reader that is gone, is dropped.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 process.exitCode = await main(process.argv.slice(2));
 setTimeout(() => process.exit(), LINGER_MS).unref();
