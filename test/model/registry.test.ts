@@ -55,6 +55,20 @@ describe("loadRegistry", () => {
     expect(defaults).toBeDefined();
   });
 
+  it("refuses sampling parameters that there are not, and suggests those that were meant", async () => {
+    const { defaults, presets, ...rest } = exampleManifest();
+    const parameters = { step: 4, class: 0 };
+    await addModel("demo", {
+      ...rest,
+      defaults: { ...defaults, guidance_scal: 2 },
+      presets: { ...presets, wrong: { description: "Wrong.", parameters } },
+    });
+    const error = String(await loadRegistry(folder).catch((e: Error) => e));
+    expect(error).toContain("/defaults/guidance_scal is not a known field; did you mean guidance_scale");
+    expect(error).toContain("/presets/wrong/parameters/step is not a known field; did you mean steps or ");
+    expect(error).toContain("/presets/wrong/parameters/class is not a known field; known are steps,");
+  });
+
   it("refuses what is not JSON, too large, or another folder's", async () => {
     const notJson = await addModel("demo", "{");
     await expect(loadRegistry(folder)).rejects.toThrow(`${notJson} is not JSON`);

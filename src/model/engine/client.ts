@@ -13,6 +13,7 @@ import {
   ImageExpired,
 } from "./engine.js";
 import type { Ticket } from "./image.js";
+import { onAbort } from "./on-abort.js";
 import type { FromThread } from "./protocol.js";
 import { SPANS } from "./spans.js";
 import { SupervisedThread } from "./supervisor.js";
@@ -95,10 +96,9 @@ class ThreadedEngine implements Engine {
       ...(deadlineAt === undefined ? {} : { deadlineAt }),
     };
     return new Promise((resolve, reject) => {
-      const cancel = () => this.cancel(ticket.id);
-      options.signal?.addEventListener("abort", cancel, { once: true });
+      const stopListening = options.signal && onAbort(options.signal, () => this.cancel(ticket.id));
       const settle = (end: GeneratedImage | Error) => {
-        options.signal?.removeEventListener("abort", cancel);
+        stopListening?.();
         this.pending.delete(ticket.id);
         if (end instanceof Error) reject(end);
         else resolve(end);

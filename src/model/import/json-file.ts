@@ -12,7 +12,7 @@ export async function readJsonFile<T extends TSchema>(path: string, schema: T): 
   const errors = fieldErrors(schema, value);
   if (errors.length > 0) {
     const fields = errors.map(({ pointer, message }) => `${pointer || "the whole"} ${message}`);
-    throw new ImportError(`${path} is not as expected: ${listed(fields)}.`);
+    throw new ImportError(`${path} is not as expected: ${listed(fields)}.`.replace(/\?\.$/, "?"));
   }
   return value as Static<T>;
 }

@@ -73,6 +73,22 @@ describe("an engine in its thread", () => {
     await small.close(1000);
   });
 
+  it("lets many images share a signal without a warning of Node's, and go together", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on("warning", onWarning);
+    const controller = new AbortController();
+    const images = Array.from({ length: 16 }, (_, index) =>
+      engine.generate(imageRequest({ steps: 64, diffusion_steps: 100 }, 9, index), { signal: controller.signal }),
+    );
+    const ended = Promise.allSettled(images);
+    await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+    for (const end of await ended) expect(end).toMatchObject({ reason: expect.any(ImageCancelled) });
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
+  });
+
   it("lets an image go when its signal aborts, and its neighbours stay as they are", async () => {
     const kept = imageRequest({ steps: 6 }, 62);
     const expected = hash(await engine.generate(kept));
