@@ -1,22 +1,34 @@
 #!/usr/bin/env node
+import { leaveWhenInterrupted } from "./commands/interruption.js";
+import { listenForShutdown } from "./commands/shutdown.js";
 import { reportError } from "./commands/user-error.js";
 import { VERSION } from "./config.js";
 import { nearMisses } from "./near-misses.js";
 
 type Command = (argv: string[]) => Promise<number>;
 
+interface CommandEntry {
+  readonly summary: string;
+  /** What signals do from the start, while the command's code is loaded. */
+  readonly handleSignals?: () => void;
+  readonly load: () => Promise<Command>;
+}
+
 /** Each command loads its own code only: `--help` is instant, and `sample` needs no HTTP. */
-const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>> = {
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   serve: {
     summary: "answer HTTP requests: API and worker in one process",
+    handleSignals: listenForShutdown,
     load: async () => (await import("./commands/serve.js")).runServe,
   },
   sample: {
     summary: "make pictures from the terminal",
+    handleSignals: leaveWhenInterrupted,
     load: async () => (await import("./commands/sample.js")).runSample,
   },
   import: {
     summary: "turn a MAR checkpoint and its tokenizer into a model",
+    handleSignals: leaveWhenInterrupted,
     load: async () => (await import("./commands/import.js")).runImport,
   },
   parity: {
@@ -45,7 +57,9 @@ async function main([name, ...argv]: string[]): Promise<number> {
 }
 
 async function run(name: string, argv: string[]): Promise<number> {
-  const command = await COMMANDS[name]!.load();
+  const { handleSignals, load } = COMMANDS[name]!;
+  handleSignals?.();
+  const command = await load();
   try {
     return await command(argv);
   } catch (error) {

@@ -11,7 +11,7 @@ import { loadRegistry, type ModelRegistry } from "../model/registry.js";
 import { LocalQueue } from "../queue/local/local-queue.js";
 import { startWorker } from "../worker/worker.js";
 import { openConfiguredEngine } from "./open-engine.js";
-import { shutdownSignal } from "./shutdown.js";
+import { shutdownAsked, shutdownSignal } from "./shutdown.js";
 
 const USAGE = `marimba serve: API and worker in one process
 
@@ -66,6 +66,7 @@ class Service {
     const stopped = shutdownSignal((signal) => logger.warn(`A second ${signal}: exiting at once.`));
     const app = await buildApp({ config, queue: this.#queue, models, readiness: () => this.#readiness, logger });
     try {
+      if (shutdownAsked()) return;
       const address = await listen(app, config.host, config.port);
       process.stdout.write(`Marimba listens on ${address} and loads ${listed(models.list())}.\n`);
       this.#loading = this.#startWorking(address);
