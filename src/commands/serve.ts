@@ -38,8 +38,9 @@ export async function runServe(argv: string[]): Promise<number> {
   if (config.redisUrl !== undefined) {
     throw new ConfigError(["REDIS_URL is set, but this version has no Redis queue yet; unset it to queue in memory."]);
   }
-  const models = await loadRegistry(config.modelsDir, config.models);
-  await new Service(config, models, openLogger(config.logLevel)).run();
+  const logger = openLogger(config.logLevel);
+  const models = await loadRegistry(config.modelsDir, config.models, (sentence) => logger.warn(sentence));
+  await new Service(config, models, logger).run();
   return 0;
 }
 

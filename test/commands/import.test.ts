@@ -1,4 +1,4 @@
-import { readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { runImport } from "../../src/commands/import.js";
@@ -65,6 +65,15 @@ test("goes where models are served from unless told otherwise", async () => {
   expect(await readdir(temporaryPath("served"))).toEqual(["small"]);
 });
 
+test("--force replaces a model, and nothing else", async () => {
+  const modelsDir = temporaryPath("mine");
+  await mkdir(join(modelsDir, "photos"), { recursive: true });
+  await writeFile(join(modelsDir, "photos", "cat.jpg"), "");
+  expect(await runImport(["--name", "photos", ...files, "--models-dir", modelsDir, "--force"])).toBe(1);
+  expect(err).toMatch(/photos is no model \(it has no model\.json\), and --force replaces only models; [^\n]+\n$/);
+  expect(await readdir(join(modelsDir, "photos"))).toEqual(["cat.jpg"]);
+});
+
 test("--help", async () => {
   expect(await runImport(["--help"])).toBe(0);
   for (const flag of [
@@ -118,7 +127,11 @@ describe("errors are one sentence and an exit code", () => {
       async () => ["--name", "m", ...files, "--defaults", await list("d.json", { defaults: { step: 3 } })],
       "/defaults/step is not a known field; did you mean steps or diffusion_steps or max_timestep?\n",
     ],
-    [1, async () => ["--name", "m", ...files, "--classes", temporaryPath("none")], "none cannot be read (ENOENT)."],
+    [
+      1,
+      async () => ["--name", "m", ...files, "--classes", temporaryPath("none")],
+      "none cannot be read: there is no such file or folder.",
+    ],
     [1, async () => ["--name", "M", ...files], "is no name for a model"],
     [
       1,
@@ -141,6 +154,9 @@ describe("errors are one sentence and an exit code", () => {
   test("a models folder that cannot be made", async () => {
     await writeFile(temporaryPath("file"), "");
     expect(await runImport(["--name", "m", ...files, "--models-dir", temporaryPath("file/models")])).toBe(1);
-    expect(err).toMatch(/file\/models can't be made: a part of the path is a file, not a folder\.\n$/);
+    expect(err).toMatch(/^The models folder \S+\/file\/models can't be made: a part of the path is a file[^\n]+\n$/);
+    err = "";
+    expect(await runImport(["--name", "m", ...files, "--models-dir", temporaryPath("file")])).toBe(1);
+    expect(err).toMatch(/^The models folder \S+\/file can't be made: it is a file, not a folder\.\n$/);
   });
 });

@@ -73,7 +73,7 @@ class ThreadedEngine implements Engine {
     const { folder, manifest, maxBatch, maxBatchDelayMs, threads } = options;
     this.model = manifest.name;
     this.thread = new SupervisedThread(
-      { folder, architecture: manifest.architecture, maxBatch, maxBatchDelayMs, threads },
+      { folder, hash: manifest.hash, architecture: manifest.architecture, maxBatch, maxBatchDelayMs, threads },
       {
         message: (message) => this.receive(message),
         up: () => this.threadUp(),
@@ -82,8 +82,13 @@ class ThreadedEngine implements Engine {
     );
   }
 
-  open(): Promise<void> {
-    return this.thread.open();
+  async open(): Promise<void> {
+    try {
+      await this.thread.open();
+    } catch (error) {
+      const { message } = error as EngineFailure;
+      throw new EngineFailure(`The model ${this.model} in ${this.options.folder} can't be used: ${message}`);
+    }
   }
 
   async generate(request: ImageRequest, options: GenerateOptions = {}): Promise<GeneratedImage> {

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import type { Static, TSchema } from "typebox";
 import { fieldErrors } from "../../field-errors.js";
+import { fileErrorReason } from "../../file-errors.js";
 import { ImportError } from "./error.js";
 import { listed } from "./tensor-table.js";
 
@@ -24,7 +25,7 @@ async function readBounded(path: string): Promise<string> {
     return await readFile(path, "utf8");
   } catch (error) {
     if (error instanceof ImportError) throw error;
-    throw new ImportError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+    throw new ImportError(`${path} cannot be read: ${fileErrorReason(error) ?? (error as Error).message}.`);
   }
 }
 
