@@ -145,6 +145,7 @@ describe("errors are one sentence and an exit code", () => {
     ],
   ])("%i", async (code, args, message) => {
     const modelsDir = temporaryPath("untouched");
+    vi.stubEnv("MODELS_DIR", modelsDir);
     expect(await runImport([...(await args()), ...(code === 1 ? ["--models-dir", modelsDir] : [])])).toBe(code);
     expect(err).toContain(message);
     expect(err).toMatch(/^[^\n]+\n$/);

@@ -247,7 +247,7 @@ describe("curlLine", () => {
 
   it("quotes any class name for a shell, and names the file after it", () => {
     expect(lineFor("star")).toBe(
-      "curl -sS -o star.png -H 'Accept: image/png' -H 'Content-Type: application/json' " +
+      "curl -fsS -o star.png -H 'Accept: image/png' -H 'Content-Type: application/json' " +
         `-d '{"class":"star"}' http://h:1/generate`,
     );
     expect(lineFor("jack-o'-lantern; rm -rf /")).toMatch(

@@ -66,10 +66,9 @@ export function publishedDefaults(encoderWidth: number, tokenCount: number): Def
 
 /** The presets of a model that brings none: `exact`, the published sampler, whatever the model's defaults are. */
 export function publishedPresets(published: DefaultParameters): Manifest["presets"] {
-  const { steps, diffusion_steps: diffusionSteps } = published;
   return {
     exact: {
-      description: `The published sampler: ${steps} steps, ${diffusionSteps} diffusion steps, nothing skipped.`,
+      description: "The published sampler, nothing skipped.",
       parameters: published,
     },
   };
