@@ -1,8 +1,6 @@
 #!/usr/bin/env node
 import { leaveWhenInterrupted } from "./commands/interruption.js";
 import { listenForShutdown } from "./commands/shutdown.js";
-import { reportError } from "./commands/user-error.js";
-import { VERSION } from "./config.js";
 import { nearMisses } from "./near-misses.js";
 
 type Command = (argv: string[]) => Promise<number>;
@@ -37,7 +35,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
 };
 
-const USAGE = `Marimba ${VERSION} serves class-conditional images from MAR models.
+const usage = async () => `Marimba ${await version()} serves class-conditional images from MAR models.
 
   marimba COMMAND [options]
 
@@ -48,9 +46,12 @@ ${Object.entries(COMMANDS)
   marimba COMMAND --help says more.
 `;
 
+// Loaded when needed, as commands are: signals are heeded so much the sooner.
+const version = async () => (await import("./config.js")).VERSION;
+
 async function main([name, ...argv]: string[]): Promise<number> {
-  if (name === "--version") process.stdout.write(`${VERSION}\n`);
-  else if (name === "--help" || name === "-h" || name === "help") process.stdout.write(USAGE);
+  if (name === "--version") process.stdout.write(`${await version()}\n`);
+  else if (name === "--help" || name === "-h" || name === "help") process.stdout.write(await usage());
   else if (name !== undefined && Object.hasOwn(COMMANDS, name)) return run(name, argv);
   else return misused(name);
   return 0;
@@ -63,12 +64,13 @@ async function run(name: string, argv: string[]): Promise<number> {
   try {
     return await command(argv);
   } catch (error) {
+    const { reportError } = await import("./commands/user-error.js");
     return reportError(error, name);
   }
 }
 
-function misused(name: string | undefined): number {
-  if (name === undefined) process.stderr.write(USAGE);
+async function misused(name: string | undefined): Promise<number> {
+  if (name === undefined) process.stderr.write(await usage());
   else {
     const [meant] = nearMisses(name, Object.keys(COMMANDS));
     const hint = meant ? `did you mean ${meant}?` : "marimba --help lists those there are.";
