@@ -1,22 +1,32 @@
 #!/usr/bin/env node
-import { reportError } from "./commands/user-error.js";
-import { VERSION } from "./config.js";
+import { leaveWhenInterrupted } from "./commands/interruption.js";
+import { listenForShutdown } from "./commands/shutdown.js";
 import { nearMisses } from "./near-misses.js";
 
 type Command = (argv: string[]) => Promise<number>;
 
+interface CommandEntry {
+  readonly summary: string;
+  /** What signals do from the start, while the command's code is loaded. */
+  readonly handleSignals?: () => void;
+  readonly load: () => Promise<Command>;
+}
+
 /** Each command loads its own code only: `--help` is instant, and `sample` needs no HTTP. */
-const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>> = {
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   serve: {
     summary: "answer HTTP requests: API and worker in one process",
+    handleSignals: listenForShutdown,
     load: async () => (await import("./commands/serve.js")).runServe,
   },
   api: {
     summary: "answer HTTP requests, and queue jobs in Redis",
+    handleSignals: listenForShutdown,
     load: async () => (await import("./commands/api.js")).runApi,
   },
   worker: {
     summary: "make the pictures that are queued in Redis",
+    handleSignals: listenForShutdown,
     load: async () => (await import("./commands/worker.js")).runWorker,
   },
   queue: {
@@ -25,10 +35,12 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
   },
   sample: {
     summary: "make pictures from the terminal",
+    handleSignals: leaveWhenInterrupted,
     load: async () => (await import("./commands/sample.js")).runSample,
   },
   import: {
     summary: "turn a MAR checkpoint and its tokenizer into a model",
+    handleSignals: leaveWhenInterrupted,
     load: async () => (await import("./commands/import.js")).runImport,
   },
   parity: {
@@ -37,7 +49,7 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
   },
 };
 
-const USAGE = `Marimba ${VERSION} serves class-conditional images from MAR models.
+const usage = async () => `Marimba ${await version()} serves class-conditional images from MAR models.
 
   marimba COMMAND [options]
 
@@ -48,25 +60,31 @@ ${Object.entries(COMMANDS)
   marimba COMMAND --help says more.
 `;
 
+// Loaded when needed, as commands are: signals are heeded so much the sooner.
+const version = async () => (await import("./config.js")).VERSION;
+
 async function main([name, ...argv]: string[]): Promise<number> {
-  if (name === "--version") process.stdout.write(`${VERSION}\n`);
-  else if (name === "--help" || name === "-h" || name === "help") process.stdout.write(USAGE);
+  if (name === "--version") process.stdout.write(`${await version()}\n`);
+  else if (name === "--help" || name === "-h" || name === "help") process.stdout.write(await usage());
   else if (name !== undefined && Object.hasOwn(COMMANDS, name)) return run(name, argv);
   else return misused(name);
   return 0;
 }
 
 async function run(name: string, argv: string[]): Promise<number> {
-  const command = await COMMANDS[name]!.load();
+  const { handleSignals, load } = COMMANDS[name]!;
+  handleSignals?.();
+  const command = await load();
   try {
     return await command(argv);
   } catch (error) {
+    const { reportError } = await import("./commands/user-error.js");
     return reportError(error, name);
   }
 }
 
-function misused(name: string | undefined): number {
-  if (name === undefined) process.stderr.write(USAGE);
+async function misused(name: string | undefined): Promise<number> {
+  if (name === undefined) process.stderr.write(await usage());
   else {
     const [meant] = nearMisses(name, Object.keys(COMMANDS));
     const hint = meant ? `did you mean ${meant}?` : "marimba --help lists those there are.";
@@ -78,7 +96,8 @@ function misused(name: string | undefined): number {
 /** How long open handles may outlive the command: output still being written, not what was forgotten. */
 const LINGER_MS = 1000;
 
-// A reader that has seen enough (`marimba --help | head -1`) is no error.
-process.stdout.on("error", () => {});
+// A reader that has seen enough (`marimba --help | head -1`) is no error, and a server must outlive its log: what can't be
+// written, to a full disk or to a reader that is gone, is dropped.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 process.exitCode = await main(process.argv.slice(2));
 setTimeout(() => process.exit(), LINGER_MS).unref();

@@ -1,9 +1,10 @@
 import { Problem } from "../errors.js";
+import { exactNumber } from "../exact-number.js";
 
 /**
  * JSON as it comes from a client. Stricter than `JSON.parse`, and clearer: it says where the text breaks off, refuses a
- * key that stands twice (one of both would be dropped silently) and a number that no double can hold, bounds the depth,
- * and keeps `__proto__` an ordinary key.
+ * key that stands twice (one of both would be dropped silently) and a number that would be rounded to an integer, bounds
+ * the depth, and keeps `__proto__` an ordinary key.
  */
 
 /** A request is flat; the bound only keeps a hostile body from recursing far. */
@@ -55,9 +56,10 @@ class JsonReader {
   private readNumber(pointer: string): number {
     const digits = this.take(NUMBER);
     if (!digits) this.fail("a value");
-    const number = Number(digits);
-    if (Number.isFinite(number)) return number;
-    throw invalidField(pointer, `must be a number that a double can hold, not ${digits.slice(0, 40)}`);
+    const number = exactNumber(digits);
+    if (number !== undefined) return number;
+    const shown = digits.length > 40 ? `${digits.slice(0, 40)}…` : digits;
+    throw invalidField(pointer, `must be a number that a double can hold, not ${shown}`);
   }
 
   private readArray(pointer: string, depth: number): unknown[] {

@@ -6,6 +6,9 @@ export interface WaitPreference {
   readonly respondAsync: boolean;
 }
 
+/** What a longer wait is taken for; the server waits less anyway. */
+const LONGEST_WAIT_S = 1_000_000_000;
+
 /** Reads the `Prefer` header; preferences that are unknown or don't parse count as absent, as the RFC asks. */
 export function readPrefer(header: string | readonly string[] | undefined): WaitPreference {
   let waitS: number | undefined;
@@ -13,10 +16,10 @@ export function readPrefer(header: string | readonly string[] | undefined): Wait
   const text = typeof header === "string" ? header : (header ?? []).join(",");
   for (const preference of text.split(/[,;]/)) {
     const [name = "", value = ""] = preference.split("=").map((part) => part.trim().toLowerCase());
-    const seconds = /^"?(\d{1,9})"?$/.exec(value)?.[1];
+    const seconds = /^"?(\d+)"?$/.exec(value)?.[1];
     if (name === "respond-async" && value === "") respondAsync = true;
     // The first of equal preferences counts.
-    if (name === "wait" && seconds !== undefined) waitS ??= Number(seconds);
+    if (name === "wait" && seconds !== undefined) waitS ??= Math.min(Number(seconds), LONGEST_WAIT_S);
   }
   return waitS === undefined ? { respondAsync } : { waitS, respondAsync };
 }

@@ -23,7 +23,7 @@ export async function runApi(argv: string[]): Promise<number> {
   }
   const config = loadConfig();
   const logger = openLogger(config.logLevel);
-  const models = await loadRegistry(config.modelsDir, config.models);
+  const models = await loadRegistry(config.modelsDir, config.models, (sentence) => logger.warn(sentence));
   const queue = await openRedisQueue(config, "api", logger);
   const api = new ApiService({ config, queue, models, logger });
   const start = async () => {

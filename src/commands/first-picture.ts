@@ -1,7 +1,7 @@
 import { findClass } from "../model/classes.js";
 import type { Manifest } from "../model/manifest.js";
 
-/** A command for any shell that saves a picture of the model's first class. */
+/** A command for any shell that saves a picture of the model's first class, and no error in its place. */
 export function curlLine(address: string, manifest: Manifest): string {
   const { name, index } = manifest.classes[0]!;
   const isUnique = findClass(manifest, name).kind === "found";
@@ -13,5 +13,5 @@ export function curlLine(address: string, manifest: Manifest): string {
       .slice(0, 40) ?? "picture";
   const body = JSON.stringify({ class: isUnique ? name : index }).replaceAll("'", "\\u0027");
   const headers = "-H 'Accept: image/png' -H 'Content-Type: application/json'";
-  return `curl -sS -o ${file}.png ${headers} -d '${body}' ${address}/generate`;
+  return `curl -fsS -o ${file}.png ${headers} -d '${body}' ${address}/generate`;
 }

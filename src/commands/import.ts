@@ -1,8 +1,9 @@
-import { parseArgs } from "node:util";
 import { loadConfig } from "../config.js";
 import { type ImportOptions, importModel } from "../model/import/import.js";
 import { readClasses, readSettings } from "../model/import/settings.js";
+import { readArguments } from "./arguments.js";
 import { watchImport } from "./import-progress.js";
+import { INTERRUPTED, interruptible } from "./interruption.js";
 import { reportError, UsageError } from "./user-error.js";
 
 const USAGE = `marimba import: turns a MAR checkpoint and its tokenizer into a model that marimba serves
@@ -21,7 +22,8 @@ const USAGE = `marimba import: turns a MAR checkpoint and its tokenizer into a m
   --force             replace a model of the same name
   --help              print this
 
-No code in a checkpoint is run. A failed or interrupted import leaves nothing behind.
+No code in a checkpoint is run. A failed or interrupted import leaves nothing behind; what one that was killed left in
+the models folder, the next import clears away.
 `;
 
 const OPTIONS = {
@@ -39,22 +41,22 @@ const OPTIONS = {
 
 /** Runs `marimba import` with what follows the command's name; returns the exit code: 0, 1 (failed), 2 (misused), 130. */
 export async function runImport(argv: string[]): Promise<number> {
-  let options: ImportOptions | undefined;
-  try {
-    options = await readArguments(argv);
-  } catch (error) {
-    return reportError(error, "import");
-  }
-  if (!options) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  return runCancellable(options);
+  return interruptible(async (signal) => {
+    try {
+      const options = await readOptions(argv);
+      if (options) await importAndTell(options, signal);
+      else process.stdout.write(USAGE);
+      return 0;
+    } catch (error) {
+      const exitCode = reportError(error, "import");
+      return signal.aborted ? INTERRUPTED : exitCode;
+    }
+  });
 }
 
 /** Undefined: help was asked for. */
-async function readArguments(argv: string[]): Promise<ImportOptions | undefined> {
-  const { values } = parseArgs({ args: argv, options: OPTIONS, allowPositionals: false });
+async function readOptions(argv: string[]): Promise<ImportOptions | undefined> {
+  const { values } = readArguments({ args: argv, options: OPTIONS, allowPositionals: false });
   if (values.help) return undefined;
   const { name, generator, tokenizer, precision } = values;
   const missing = Object.entries({ name, generator, tokenizer }).flatMap(([key, value]) => (value ? [] : `--${key}`));
@@ -77,32 +79,15 @@ async function readArguments(argv: string[]): Promise<ImportOptions | undefined>
   };
 }
 
-/** Ctrl-C and termination stop the import between two chunks, so that it can clean up. */
-async function runCancellable(options: ImportOptions): Promise<number> {
-  const abort = new AbortController();
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  const onSignal = () => abort.abort();
-  for (const signal of signals) process.on(signal, onSignal);
+async function importAndTell(options: ImportOptions, signal: AbortSignal): Promise<void> {
   const watch = watchImport(process.stderr);
-  try {
-    const { manifest, folder, warnings } = await importModel({
-      ...options,
-      signal: abort.signal,
-      onProgress: watch.update,
-    });
-    watch.stop();
-    for (const warning of warnings) process.stderr.write(`Warning: ${warning}\n`);
-    const { generator, tokenizer } = manifest.architecture;
-    process.stdout.write(
-      `Imported ${manifest.name} into ${folder}: ${generator.class_count} classes, ${generator.token_count} tokens, ` +
-        `${tokenizer.image_width}x${tokenizer.image_height} pixels.\n`,
-    );
-    return 0;
-  } catch (error) {
-    watch.stop();
-    const exitCode = reportError(error, "import");
-    return abort.signal.aborted ? 130 : exitCode;
-  } finally {
-    for (const signal of signals) process.off(signal, onSignal);
-  }
+  const { manifest, folder, warnings } = await importModel({ ...options, signal, onProgress: watch.update }).finally(
+    () => watch.stop(),
+  );
+  for (const warning of warnings) process.stderr.write(`Warning: ${warning}\n`);
+  const { generator, tokenizer } = manifest.architecture;
+  process.stdout.write(
+    `Imported ${manifest.name} into ${folder}: ${generator.class_count} classes, ${generator.token_count} tokens, ` +
+      `${tokenizer.image_width}x${tokenizer.image_height} pixels.\n`,
+  );
 }

@@ -1,11 +1,11 @@
 import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { CheckpointError } from "../model/checkpoint/error.js";
 import { ImportError } from "../model/import/error.js";
 import { ParityError } from "../model/parity/error.js";
 import { compareFolder, compareScheduleFile, type Parity, uncompared } from "../model/parity/parity.js";
 import { formatReport } from "../model/parity/table.js";
+import { readArguments } from "./arguments.js";
 import { UsageError } from "./user-error.js";
 
 const FOR_USERS = [ParityError, CheckpointError, ImportError];
@@ -24,7 +24,7 @@ Errors are relative to the recorded tensor's root mean square. The exit code is 
 
 /** Runs `marimba parity`; the exit code is 0 when every recording was compared and is within its tolerance. */
 export async function runParity(argv: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = readArguments({
     args: [...argv],
     allowPositionals: true,
     options: { schedules: { type: "string" }, help: { type: "boolean", default: false } },

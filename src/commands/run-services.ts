@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { shutdownSignal } from "./shutdown.js";
+import { shutdownAsked, shutdownSignal } from "./shutdown.js";
 
 /** One half of Marimba in this process: the API or the worker. */
 export interface Service {
@@ -35,6 +35,7 @@ export async function runServices({ start, services, graceMs, logger }: ServiceR
   });
   const stopped = shutdownSignal((signal) => logger.warn(`A second ${signal}: exiting at once.`));
   try {
+    if (shutdownAsked()) return;
     const signal = await Promise.race([start().then(() => stopped), stopped]);
     logger.info({ graceMs }, `${signal}: shutting down.`);
     await Promise.all(services.map((service) => service.shutDown(graceMs)));

@@ -1,6 +1,8 @@
-import { type ParseArgsConfig, parseArgs } from "node:util";
+import type { ParseArgsConfig } from "node:util";
+import { exactNumber } from "../exact-number.js";
 import { fieldErrors, showValue } from "../field-errors.js";
 import { GenerateRequest } from "../job.js";
+import { readArguments } from "./arguments.js";
 import { UsageError } from "./user-error.js";
 
 /** What `marimba sample` was asked for. */
@@ -55,7 +57,7 @@ const OPTIONS: ParseArgsConfig["options"] = {
 
 /** Undefined when help was asked for. Throws `UsageError` that names each option at fault. */
 export function readSampleOptions(argv: string[]): SampleOptions | undefined {
-  const values = parseArgs({ args: argv, options: OPTIONS }).values as Record<string, string | undefined>;
+  const values = readArguments({ args: argv, options: OPTIONS }).values as Record<string, string | undefined>;
   if (values.help) return undefined;
   const { out, grid: gridText } = values;
   const problems = [];
@@ -88,12 +90,12 @@ function readRequest(values: Readonly<Record<string, string | undefined>>, numIm
 
 function readClass(word: string): string | number | null {
   if (word === "null") return null;
-  return /^\d+$/.test(word) ? Number(word) : word;
+  return /^-?\d+$/.test(word) ? Number(word) : word;
 }
 
-/** What is no plain decimal number stays text, and fails its check by what was typed. */
+/** What is no plain decimal number, or would be rounded to an integer, stays text, and fails its check by what was typed. */
 function readNumber(number: string): number | string {
-  return /^\d+(\.\d+)?$/.test(number) ? Number(number) : number;
+  return /^-?\d+(\.\d+)?$/.test(number) ? (exactNumber(number) ?? number) : number;
 }
 
 /** Null: not understood. */

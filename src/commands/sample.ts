@@ -1,4 +1,3 @@
-import { rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { loadConfig } from "../config.js";
 import type { Engine, GeneratedImage } from "../model/engine/engine.js";
@@ -8,7 +7,9 @@ import { type ResolvedRequest, resolveRequest } from "../resolve.js";
 import { encodePicture, encodePng, pictureText } from "../worker/picture.js";
 import { insertPngText } from "../worker/png-text.js";
 import { composeSheet } from "../worker/sheet.js";
+import { interruptible } from "./interruption.js";
 import { openConfiguredEngine } from "./open-engine.js";
+import { findPictureFile, type PictureFile, PictureFileError } from "./picture-file.js";
 import { type Grid, readSampleOptions, SAMPLE_USAGE, type SampleOptions } from "./sample-options.js";
 import { showSampleProgress } from "./sample-progress.js";
 
@@ -17,39 +18,41 @@ const MAX_IMAGES = 1024;
 
 /** Runs `marimba sample` with what follows the command's name; returns the exit code: 0, or 130 when interrupted. */
 export async function runSample(argv: string[]): Promise<number> {
-  const abort = new AbortController();
-  const onInterrupt = () => abort.abort();
-  process.on("SIGINT", onInterrupt);
-  try {
+  return interruptible(async (signal) => {
     const options = readSampleOptions(argv);
-    if (options) await sample(options, abort.signal);
+    if (options) await sample(options, signal);
     else process.stdout.write(SAMPLE_USAGE);
     return 0;
-  } catch (error) {
-    if (abort.signal.aborted) return 130;
-    throw error;
-  } finally {
-    process.off("SIGINT", onInterrupt);
-  }
+  });
 }
 
 async function sample({ request, out, grid }: SampleOptions, signal: AbortSignal): Promise<void> {
   const config = loadConfig();
   const models = await loadRegistry(config.modelsDir, request.model === undefined ? config.models : [request.model]);
   const resolved = resolveRequest(request, models, MAX_IMAGES);
+  const files = await findFiles(out, grid ? 1 : resolved.num_images);
   const manifest = models.get(resolved.model)!;
   const maxBatch = Math.min(config.maxBatch, resolved.num_images);
   const engine = await openConfiguredEngine(config, manifest, { maxBatch, maxWaiting: resolved.num_images });
   try {
     const images = await generateAll(engine, resolved, signal);
-    const files = await (grid
-      ? writeSheet(images, grid, out, resolved, manifest)
-      : writeEach(images, out, resolved, manifest));
-    process.stdout.write(`${files.join("\n")}\n`);
+    if (grid) await writeSheet(images, grid, files[0]!, resolved, manifest);
+    else await writeEach(images, files, resolved, manifest);
+    const paths = files.filter(({ kind }) => kind !== "standard output").map(({ path }) => `${path}\n`);
+    process.stdout.write(paths.join(""));
     process.stderr.write(`Model ${resolved.model}, seed ${resolved.seed}.\n`);
   } finally {
     await engine.close(0);
   }
+}
+
+async function findFiles(out: string, count: number): Promise<PictureFile[]> {
+  const file = await findPictureFile(out);
+  if (count === 1) return [file];
+  if (file.kind !== "file") {
+    throw new PictureFileError(`--num writes files of their own, and ${out} is none; --grid makes one sheet.`);
+  }
+  return Promise.all(Array.from({ length: count }, (_, index) => findPictureFile(numbered(out, index))));
 }
 
 async function generateAll(engine: Engine, resolved: ResolvedRequest, signal: AbortSignal): Promise<GeneratedImage[]> {
@@ -69,48 +72,31 @@ async function generateAll(engine: Engine, resolved: ResolvedRequest, signal: Ab
 
 async function writeEach(
   images: readonly GeneratedImage[],
-  out: string,
+  files: readonly PictureFile[],
   { parameters, seed }: ResolvedRequest,
   manifest: Manifest,
-): Promise<string[]> {
-  const files = [];
+): Promise<void> {
   for (const [imageIndex, image] of images.entries()) {
-    const file = images.length === 1 ? out : numbered(out, imageIndex);
-    await writeWhole(file, await encodePicture(image, { parameters, seed, imageIndex }, manifest));
-    files.push(file);
+    await files[imageIndex]!.write(await encodePicture(image, { parameters, seed, imageIndex }, manifest));
   }
-  return files;
 }
 
 async function writeSheet(
   images: readonly GeneratedImage[],
   { columns, rows }: Grid,
-  out: string,
+  file: PictureFile,
   { parameters, seed }: ResolvedRequest,
   manifest: Manifest,
-): Promise<string[]> {
+): Promise<void> {
   const png = await encodePng(composeSheet(images, columns, rows));
   const text = pictureText({ parameters, seed, imageIndex: 0 }, manifest).map(
     ([keyword, value]) => [keyword, keyword === "image_index" ? `0 to ${images.length - 1}` : value] as const,
   );
-  await writeWhole(out, insertPngText(png, text));
-  return [out];
+  await file.write(insertPngText(png, text));
 }
 
 /** `star.png` becomes `star-3.png`. */
 function numbered(path: string, index: number): string {
   const extension = extname(path);
   return join(dirname(path), `${basename(path, extension)}-${index}${extension}`);
-}
-
-/** Replaces the file in one move: whoever reads it sees the old picture or the new one. */
-async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    await writeFile(temporary, bytes, { flag: "wx" });
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 }

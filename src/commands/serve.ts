@@ -28,7 +28,7 @@ export async function runServe(argv: string[]): Promise<number> {
   }
   const config = loadConfig();
   const logger = openLogger(config.logLevel);
-  const models = await loadRegistry(config.modelsDir, config.models);
+  const models = await loadRegistry(config.modelsDir, config.models, (sentence) => logger.warn(sentence));
   const { queue, source } = await openBothSides(config, logger);
   const worker = new WorkerService({ config, source, models, logger });
   const api = new ApiService({ config, queue, models, logger, notReady: () => worker.notReady() });

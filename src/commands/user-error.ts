@@ -1,11 +1,13 @@
 import { ConfigError } from "../config.js";
 import { Problem } from "../errors.js";
+import { describeFileError } from "../file-errors.js";
 import { ListenError } from "../listening.js";
 import { CheckpointError } from "../model/checkpoint/error.js";
 import { EngineFailure } from "../model/engine/engine.js";
 import { ImportError } from "../model/import/error.js";
 import { RegistryError } from "../model/registry.js";
 import { QueueUnavailable } from "../queue/queue.js";
+import { PictureFileError } from "./picture-file.js";
 
 /** The command line was not understood: exit code 2. */
 export class UsageError extends Error {
@@ -22,6 +24,7 @@ const FOR_USERS = [
   Problem,
   CheckpointError,
   ImportError,
+  PictureFileError,
 ];
 
 /** Errors of the Redis adapter, by name: their classes' files would load BullMQ where no Redis is used. */
@@ -32,11 +35,12 @@ export function reportError(error: unknown, command: string): number {
   const { name, code, message, stack } = error as NodeJS.ErrnoException;
   if (code?.startsWith("ERR_PARSE_ARGS_")) {
     // Only the first sentence: Node's advice on `--` confuses more than it helps.
-    const [sentence] = message.split(". ");
+    const [sentence] = message.split(/\.\s/);
     return reportError(new UsageError(`${sentence}; marimba ${command} --help says more.`), command);
   }
   const isForUsers =
     FOR_USERS.some((kind) => error instanceof kind) || FOR_USERS_BY_NAME.includes(name) || /^E[A-Z]+$/.test(code ?? "");
-  process.stderr.write(`${isForUsers ? message : (stack ?? String(error))}\n`);
+  const sentence = describeFileError(error) ?? (isForUsers ? message : (stack ?? String(error)));
+  process.stderr.write(`${sentence}\n`);
   return error instanceof UsageError ? 2 : 1;
 }

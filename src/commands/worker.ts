@@ -23,7 +23,7 @@ export async function runWorker(argv: string[]): Promise<number> {
   }
   const config = loadConfig();
   const logger = openLogger(config.logLevel);
-  const models = await loadRegistry(config.modelsDir, config.models);
+  const models = await loadRegistry(config.modelsDir, config.models, (sentence) => logger.warn(sentence));
   const source = await openRedisSource(config, "worker", logger);
   const worker = new WorkerService({ config, source, models, logger });
   const names = models.list().map(({ name }) => name);

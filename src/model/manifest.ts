@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import { SamplingParameters } from "./parameters.js";
+import { DefaultParameters, PresetParameters } from "./parameters.js";
 
 const size = (description: string) => Type.Integer({ minimum: 1, maximum: 1_048_576, description });
 
@@ -94,7 +94,7 @@ export type ModelClass = Static<typeof ModelClass>;
 export const Preset = Type.Object(
   {
     description: Type.String({ maxLength: 400 }),
-    parameters: Type.Partial(Type.Omit(SamplingParameters, ["class"])),
+    parameters: PresetParameters,
     quality: Type.Optional(Type.Record(Type.String(), Type.Union([Type.Number(), Type.String()]))),
   },
   { additionalProperties: false },
@@ -117,8 +117,8 @@ export const Manifest = Type.Object(
     /** SHA-256 over the graphs and weights: two models with one hash make the same pictures. */
     hash: Type.String({ pattern: "^[0-9a-f]{64}$" }),
     source: Type.Object({ generator: SourceFile, tokenizer: SourceFile }, { additionalProperties: false }),
-    /** Every sampling parameter but the class; a request's and a preset's fields override these. */
-    defaults: Type.Omit(SamplingParameters, ["class"]),
+    /** A request's and a preset's fields override these. */
+    defaults: DefaultParameters,
     presets: Type.Record(Type.String({ pattern: "^[a-z0-9][a-z0-9_-]{0,31}$" }), Preset),
     default_preset: Type.Optional(Type.String()),
   },

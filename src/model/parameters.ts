@@ -27,6 +27,16 @@ export const SamplingParameters = Type.Object(
 );
 export type SamplingParameters = Static<typeof SamplingParameters>;
 
+// Omit and Partial keep no options: without these, unknown fields would pass.
+const closed = { additionalProperties: false } as const;
+
+/** Every sampling parameter but the class: what a model has defaults for. */
+export const DefaultParameters = Type.Omit(SamplingParameters, ["class"], closed);
+export type DefaultParameters = Static<typeof DefaultParameters>;
+
+/** Some of them: what a preset changes. */
+export const PresetParameters = Type.Partial(DefaultParameters, closed);
+
 /** Largest seed: every integer up to it is exact in a JSON number. */
 export const MAX_SEED = Number.MAX_SAFE_INTEGER;
 

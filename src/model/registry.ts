@@ -1,7 +1,8 @@
-import { open, readdir } from "node:fs/promises";
+import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { FieldError } from "../errors.js";
 import { fieldErrors } from "../field-errors.js";
+import { fileErrorReason } from "../file-errors.js";
 import { Manifest, MODEL_FILES } from "./manifest.js";
 import type { SamplingParameters } from "./parameters.js";
 import { checkParameters } from "./sampler/validate.js";
@@ -25,30 +26,64 @@ const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
 const PREFERRED_MODEL = "demo";
 
 /**
- * Reads and checks the manifests of `names`, or of every folder in `modelsDir`. The first name is the default model;
- * without names `demo` where there is one. Throws `RegistryError`.
+ * Reads and checks the manifests of `names`, or of every folder in `modelsDir` that has one; `warn` is told of those that
+ * have none. The first name is the default model; without names `demo` where there is one. Throws `RegistryError`.
  */
-export async function loadRegistry(modelsDir: string, names?: readonly string[]): Promise<ModelRegistry> {
-  const found = names ?? (await listModelFolders(modelsDir));
-  const models = new Map<string, Manifest>();
-  for (const name of found) models.set(name, await readManifest(modelsDir, name));
-  return { default: found[0]!, list: () => [...models.values()], get: (name) => models.get(name) };
-}
-
-async function listModelFolders(modelsDir: string): Promise<string[]> {
-  const entries = await readdir(modelsDir, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    throw new RegistryError(`The models folder ${modelsDir} can't be read (${error.code}); MODELS_DIR names it.`);
-  });
-  const names = entries
-    .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith("."))
-    .map((entry) => entry.name)
-    .sort((a, b) => Number(b === PREFERRED_MODEL) - Number(a === PREFERRED_MODEL) || (a < b ? -1 : 1));
-  if (names.length === 0) {
+export async function loadRegistry(
+  modelsDir: string,
+  names?: readonly string[],
+  warn: (sentence: string) => void = () => {},
+): Promise<ModelRegistry> {
+  const { models: there, others } = await listFolders(modelsDir);
+  if (there.length === 0) {
     throw new RegistryError(
       `There is no model in ${modelsDir}; \`marimba import\` makes one, MODELS_DIR names the folder.`,
     );
   }
-  return names;
+  if (names) checkAreThere(names, there, modelsDir);
+  else for (const name of others) warn(`${join(modelsDir, name)} has no model.json: it is passed over.`);
+  const models = new Map<string, Manifest>();
+  for (const name of names ?? there) {
+    models.set(name, await readManifest(modelsDir, name).catch((error: unknown) => fail(error, names === undefined)));
+  }
+  return { default: (names ?? there)[0]!, list: () => [...models.values()], get: (name) => models.get(name) };
+}
+
+/** The folders that have a manifest, in the order they are served in, and those that have none. */
+async function listFolders(modelsDir: string): Promise<{ models: string[]; others: string[] }> {
+  const entries = await readdir(modelsDir, { withFileTypes: true }).catch((error: unknown) => {
+    throw new RegistryError(`The models folder ${modelsDir} can't be read: ${reasonOf(error)}; MODELS_DIR names it.`);
+  });
+  const models: string[] = [];
+  const others: string[] = [];
+  for (const entry of entries) {
+    if (!(entry.isDirectory() || entry.isSymbolicLink()) || entry.name.startsWith(".")) continue;
+    const hasManifest = await stat(join(modelsDir, entry.name, MODEL_FILES.manifest)).then(
+      () => true,
+      // One that is there but can't be reached is no reason to pass over a model in silence.
+      (error: NodeJS.ErrnoException) => error.code !== "ENOENT" && error.code !== "ENOTDIR",
+    );
+    (hasManifest ? models : others).push(entry.name);
+  }
+  const demoFirst = (a: string, b: string) => Number(b === PREFERRED_MODEL) - Number(a === PREFERRED_MODEL);
+  return { models: models.sort((a, b) => demoFirst(a, b) || (a < b ? -1 : 1)), others };
+}
+
+function checkAreThere(names: readonly string[], there: readonly string[], modelsDir: string): void {
+  const missing = names.find((name) => !there.includes(name));
+  if (missing === undefined) return;
+  throw new RegistryError(
+    `There is no model ${JSON.stringify(missing)} in ${modelsDir}; there ${there.length === 1 ? "is" : "are"} ${there.join(", ")}.`,
+  );
+}
+
+function fail(error: unknown, isOneOfAll: boolean): never {
+  if (!(error instanceof RegistryError) || !isOneOfAll) throw error;
+  throw new RegistryError(`${error.message}\nMend it, remove its folder, or name the models to serve in MODELS.`);
+}
+
+function reasonOf(error: unknown): string {
+  return fileErrorReason(error) ?? (error as Error).message;
 }
 
 /** One model's manifest, checked: its shape by the schema, then what one field must say of another. */
@@ -77,7 +112,7 @@ async function readBounded(path: string): Promise<string> {
     }
   } catch (error) {
     if (error instanceof RegistryError) throw error;
-    throw new RegistryError(`The model's manifest ${path} can't be read (${(error as NodeJS.ErrnoException).code}).`);
+    throw new RegistryError(`The model's manifest ${path} can't be read: ${reasonOf(error)}.`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { runImport } from "../../src/commands/import.js";
@@ -65,6 +65,15 @@ test("goes where models are served from unless told otherwise", async () => {
   expect(await readdir(temporaryPath("served"))).toEqual(["small"]);
 });
 
+test("--force replaces a model, and nothing else", async () => {
+  const modelsDir = temporaryPath("mine");
+  await mkdir(join(modelsDir, "photos"), { recursive: true });
+  await writeFile(join(modelsDir, "photos", "cat.jpg"), "");
+  expect(await runImport(["--name", "photos", ...files, "--models-dir", modelsDir, "--force"])).toBe(1);
+  expect(err).toMatch(/photos is no model \(it has no model\.json\), and --force replaces only models; [^\n]+\n$/);
+  expect(await readdir(join(modelsDir, "photos"))).toEqual(["cat.jpg"]);
+});
+
 test("--help", async () => {
   expect(await runImport(["--help"])).toBe(0);
   for (const flag of [
@@ -85,7 +94,6 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s stops it and leaves noth
   const modelsDir = temporaryPath(`stopped-${signal}`);
   const before = process.listeners(signal);
   const running = runImport(["--name", "stopped", ...files, "--models-dir", modelsDir]);
-  await vi.waitUntil(() => process.listenerCount(signal) > before.length);
   // The signal itself would reach the test runner too.
   for (const listener of process.listeners(signal)) if (!before.includes(listener)) listener(signal);
   expect(await running).toBe(130);
@@ -101,6 +109,8 @@ describe("errors are one sentence and an exit code", () => {
     [2, async () => ["--nam", "x"], "Unknown option '--nam'; marimba import --help says more."],
     [2, async () => ["--name"], "Option '--name <value>' argument missing; marimba import --help says more."],
     [2, async () => ["x"], "Unexpected argument 'x'"],
+    [2, async () => ["--name", "a", ...files, "--name", "b"], "--name is given twice; give it once.\n"],
+    [2, async () => ["--name", "-a"], "Option '--name' argument is ambiguous; marimba import --help says more.\n"],
     [2, async () => ["--name", "m", ...files, "--precision", "int4"], '--precision "int4" is not known; fp32 is.'],
     [
       1,
@@ -112,20 +122,30 @@ describe("errors are one sentence and an exit code", () => {
       async () => ["--name", "m", ...files, "--defaults", await list("d.json", { steps: 3 })],
       "/steps is not a known field",
     ],
-    [1, async () => ["--name", "m", ...files, "--classes", temporaryPath("none")], "none cannot be read (ENOENT)."],
+    [
+      1,
+      async () => ["--name", "m", ...files, "--defaults", await list("d.json", { defaults: { step: 3 } })],
+      "/defaults/step is not a known field; did you mean steps or diffusion_steps or max_timestep?\n",
+    ],
+    [
+      1,
+      async () => ["--name", "m", ...files, "--classes", temporaryPath("none")],
+      "none cannot be read: there is no such file or folder.",
+    ],
     [1, async () => ["--name", "M", ...files], "is no name for a model"],
     [
       1,
-      async () => ["--name", "m", ...files, "--arch", "mar-b"],
+      async () => ["--name", "m", ...files.slice(0, -1), "mar-b"],
       "mar-b says the encoder's width is 768, but the tensors say 24.",
     ],
     [
       1,
-      async () => ["--name", "m", ...files, "--generator", temporaryPath("none.pth")],
+      async () => ["--name", "m", ...files.slice(2), "--generator", temporaryPath("none.pth")],
       "none.pth cannot be read: it does not exist.",
     ],
   ])("%i", async (code, args, message) => {
     const modelsDir = temporaryPath("untouched");
+    vi.stubEnv("MODELS_DIR", modelsDir);
     expect(await runImport([...(await args()), ...(code === 1 ? ["--models-dir", modelsDir] : [])])).toBe(code);
     expect(err).toContain(message);
     expect(err).toMatch(/^[^\n]+\n$/);
@@ -135,6 +155,9 @@ describe("errors are one sentence and an exit code", () => {
   test("a models folder that cannot be made", async () => {
     await writeFile(temporaryPath("file"), "");
     expect(await runImport(["--name", "m", ...files, "--models-dir", temporaryPath("file/models")])).toBe(1);
-    expect(err).toMatch(/^ENOTDIR[^\n]+\n$/);
+    expect(err).toMatch(/^The models folder \S+\/file\/models can't be made: a part of the path is a file[^\n]+\n$/);
+    err = "";
+    expect(await runImport(["--name", "m", ...files, "--models-dir", temporaryPath("file")])).toBe(1);
+    expect(err).toMatch(/^The models folder \S+\/file can't be made: it is a file, not a folder\.\n$/);
   });
 });

@@ -39,10 +39,18 @@ export class Marimba {
   stdout = "";
   stderr = "";
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}, cwd?: string) {
+  /** `redirection` is a shell's, such as `2>/dev/full`. */
+  constructor(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    cwd?: string,
+    redirection?: string,
+  ) {
     // One thread an operator: two cores have other tests to run.
     const env = { PATH: process.env.PATH, PORT: "0", THREADS: "1", MAX_BATCH: "4", ...environment };
-    this.process = spawn(process.execPath, [MAIN, ...args], { env, stdio: ["ignore", "pipe", "pipe"], cwd });
+    const command = [process.execPath, MAIN, ...args];
+    const [file, ...rest] = redirection ? ["sh", "-c", `exec "$0" "$@" ${redirection}`, ...command] : command;
+    this.process = spawn(file!, rest, { env, stdio: ["ignore", "pipe", "pipe"], cwd });
     this.process.stdout!.on("data", (text) => (this.stdout += text));
     this.process.stderr!.on("data", (text) => (this.stderr += text));
     this.ended = once(this.process, "close").then(([code, signal]) => {

@@ -23,5 +23,9 @@ test("a directory with nothing to compare is one sentence and exit code 1; a mis
   rmSync(empty, { recursive: true });
   expect([code, stderr.trimEnd().split("\n").length]).toEqual([1, 1]);
   expect(stderr).toContain("has no generator checkpoint");
+  expect(await new Marimba(["parity", empty]).ended).toMatchObject({
+    code: 1,
+    stderr: `${empty} can't be read: there is no such file or folder.\n`,
+  });
   expect((await new Marimba(["parity"]).ended).code).toBe(2);
 });

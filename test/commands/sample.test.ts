@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -51,9 +52,73 @@ describe("marimba sample", () => {
       code: 1,
       stderr: 'class must be an index from 0 to 9, a class name of demo, or null, not "stra"; did you mean "star"?\n',
     });
-    const nowhere = await sample("--class", "0", "--out", "no-such-folder/x.png");
-    expect(nowhere.code).toBe(1);
-    expect(nowhere.stderr.trim().split("\n").at(-1)).toMatch(/^ENOENT: .*no-such-folder/);
+  });
+
+  it("finds out before it makes pictures that they can't be written, and says why in a sentence", async () => {
+    await writeFile(join(folder, "plain"), "");
+    await mkdir(join(folder, "pictures"));
+    await symlink("circle.png", join(folder, "circle.png"));
+    for (const [out, sentence] of [
+      ["no-such-folder/x.png", "no-such-folder/x.png can't be written: there is no folder no-such-folder."],
+      ["plain/x.png", "plain/x.png can't be written: a part of the path is a file, not a folder."],
+      ["pictures", "pictures is a folder; --out names the PNG to write."],
+      ["circle.png", "circle.png can't be written: its symbolic links go in a circle."],
+    ]) {
+      expect(await sample("--class", "0", "--out", out!)).toMatchObject({ code: 1, stderr: `${sentence}\n` });
+    }
+    // By a link, so that a mistake replaces that and not the machine's device.
+    await symlink("/dev/full", join(folder, "full"));
+    expect(await sample("--class", "0", "--num", "2", "--out", "full")).toMatchObject({
+      code: 1,
+      stderr: "--num writes files of their own, and full is none; --grid makes one sheet.\n",
+    });
+    const full = await sample("--class", "0", "--out", "full");
+    expect(full).toMatchObject({ code: 1, stdout: "" });
+    expect(full.stderr).toMatch(/100 %\nfull can't be written: the disk is full\.\n$/);
+  });
+
+  it("writes into what is no file, and replaces the target of a symbolic link", async () => {
+    const shared = ["--class", "star", "--seed", "5", "--steps", "1"];
+    expect((await sample(...shared, "--out", "expected.png")).code).toBe(0);
+    const expected = await readFile(join(folder, "expected.png"));
+
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const [piped, { code }] = await Promise.all([readFile(pipe), sample(...shared, "--out", "pipe")]);
+    expect(code).toBe(0);
+    expect(piped.equals(expected)).toBe(true);
+    expect((await lstat(pipe)).isFIFO()).toBe(true);
+
+    await writeFile(join(folder, "target.png"), "old");
+    await symlink("target.png", join(folder, "link.png"));
+    await symlink("new.png", join(folder, "dangling.png"));
+    for (const [link, target] of [
+      ["link.png", "target.png"],
+      ["dangling.png", "new.png"],
+    ]) {
+      expect(await sample(...shared, "--out", link!)).toMatchObject({ code: 0, stdout: `${link}\n` });
+      expect((await lstat(join(folder, link!))).isSymbolicLink()).toBe(true);
+      expect((await readFile(join(folder, target!))).equals(expected)).toBe(true);
+    }
+  });
+
+  it("writes nothing but the picture to the standard output where --out is that", async () => {
+    // By a link, as above.
+    await symlink("/dev/stdout", join(folder, "output"));
+    const args = ["sample", "--class", "star", "--seed", "5", "--steps", "1", "--out"];
+    expect((await new Marimba([...args, "plainly.png"], { MODELS_DIR: "models" }, folder).ended).code).toBe(0);
+    const expected = await readFile(join(folder, "plainly.png"));
+    for (const redirection of [">redirected.png", "| cat >redirected.png"]) {
+      const { code } = await new Marimba([...args, "output"], { MODELS_DIR: "models" }, folder, redirection).ended;
+      expect(code).toBe(0);
+      expect((await readFile(join(folder, "redirected.png"))).equals(expected)).toBe(true);
+    }
+  });
+
+  it("makes as many pictures as are asked for without a warning of Node's", async () => {
+    const { code, stderr } = await sample("--class", "0", "--grid", "4x4", "--steps", "1", "--out", "many.png");
+    expect(code).toBe(0);
+    expect(stderr).not.toMatch(/Warning/);
   });
 
   it("stops at Ctrl-C", async () => {
@@ -105,7 +170,17 @@ describe("readSampleOptions", () => {
   });
 
   it("names every option at fault", () => {
-    expect(() => read("--steps many --num 0 --temperature 1e9 --seed -1")).toThrow(/argument is ambiguous|--seed/);
+    expect(() => read("--out a --class -1 --seed -1 --steps=-x")).toThrow(
+      [
+        "--class must be an integer of at least 0 or a string of 1 to 200 characters or null, not -1.",
+        "--seed must be an integer from 0 to 9007199254740991, not -1.",
+        '--steps must be an integer of at least 1, not "-x".',
+      ].join("\n"),
+    );
+    for (const seed of ["9007199254740993", "9007199254740990.5"]) {
+      expect(() => read(`--out a --class 0 --seed ${seed}`)).toThrow(`not "${seed}".`);
+    }
+    expect(() => read("--class 0 --class 1 --out a")).toThrow("--class is given twice; give it once.");
     expect(() => read("--steps many --num 0 --temperature 1e9")).toThrow(
       [
         "--out is required: the PNG to write.",

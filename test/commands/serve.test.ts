@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -196,7 +197,7 @@ describe("marimba serve, where it can't start,", () => {
 
   it("says what is wrong with a model: no folder, a broken manifest, graphs that can't be loaded", async () => {
     const none = await serve({ MODELS: "other" }).ended;
-    expect(none).toMatchObject({ code: 1, stderr: expect.stringMatching(/other\/model\.json can't be read/) });
+    expect(none).toMatchObject({ code: 1, stderr: `There is no model "other" in ${modelsDir}; there is demo.\n` });
 
     const broken = join(folder, "broken");
     await mkdir(join(broken, "demo"), { recursive: true });
@@ -207,7 +208,28 @@ describe("marimba serve, where it can't start,", () => {
     await writeFile(join(broken, "demo", "model.json"), JSON.stringify(exampleManifest()));
     const graphs = await serve({ MODELS_DIR: broken, LOG_LEVEL: "silent" }).ended;
     expect(graphs).toMatchObject({ code: 1, stderr: expect.stringMatching(/predict\.onnx/) });
+    expect(graphs.stderr).toContain(`The model demo in ${join(broken, "demo")} can't be used: `);
     expect(graphs.stderr).not.toMatch(/^ +at /m);
+  });
+
+  it("serves no files but those that the manifest was written for", async () => {
+    const damaged = join(folder, "damaged");
+    await cp(modelsDir, damaged, { recursive: true });
+    const weights = join(damaged, "demo", "weights.bin");
+    await writeFile(weights, randomBytes((await stat(weights)).size));
+    const { code, stderr } = await serve({ MODELS_DIR: damaged, LOG_LEVEL: "silent" }).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^The model demo in \S+\/demo can't be used: [^\n]* weights\.bin are not the files [^\n]*\n$/,
+    );
+  });
+
+  it("passes over a folder that is no model, with a warning", async () => {
+    const mixed = join(folder, "mixed");
+    await cp(modelsDir, mixed, { recursive: true });
+    await mkdir(join(mixed, "notes"));
+    const { marimba } = await serveReady({ MODELS_DIR: mixed, ENGINE: "null" });
+    expect(marimba.stderr).toMatch(/mixed\/notes has no model\.json/);
   });
 });
 
@@ -219,7 +241,7 @@ describe("curlLine", () => {
 
   it("quotes any class name for a shell, and names the file after it", () => {
     expect(lineFor("star")).toBe(
-      "curl -sS -o star.png -H 'Accept: image/png' -H 'Content-Type: application/json' " +
+      "curl -fsS -o star.png -H 'Accept: image/png' -H 'Content-Type: application/json' " +
         `-d '{"class":"star"}' http://h:1/generate`,
     );
     expect(lineFor("jack-o'-lantern; rm -rf /")).toMatch(

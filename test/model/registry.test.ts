@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Value from "typebox/value";
@@ -39,9 +39,38 @@ describe("loadRegistry", () => {
   });
 
   it("says which folder is missing or empty", async () => {
-    await expect(loadRegistry(join(folder, "none"))).rejects.toThrow(/models folder .*none can't be read \(ENOENT\)/);
+    await expect(loadRegistry(join(folder, "none"))).rejects.toThrow(
+      /models folder .*none can't be read: there is no such file or folder;/,
+    );
     await expect(loadRegistry(folder)).rejects.toThrow(/no model in .*marimba import/);
-    await expect(loadRegistry(folder, ["x"])).rejects.toThrow(/manifest .*x\/model\.json can't be read \(ENOENT\)/);
+  });
+
+  it("passes over a folder without a manifest, and says so", async () => {
+    await addModel("demo", exampleManifest());
+    await mkdir(join(folder, "notes"));
+    await symlink("nowhere", join(folder, "latest"));
+    const warnings: string[] = [];
+    const models = await loadRegistry(folder, undefined, (sentence) => warnings.push(sentence));
+    expect(models.list().map(({ name }) => name)).toEqual(["demo"]);
+    expect(warnings.sort()).toEqual([
+      `${join(folder, "latest")} has no model.json: it is passed over.`,
+      `${join(folder, "notes")} has no model.json: it is passed over.`,
+    ]);
+  });
+
+  it("says how to go on without a model whose manifest is broken", async () => {
+    await addModel("demo", exampleManifest());
+    await addModel("broken", "{");
+    await expect(loadRegistry(folder)).rejects.toThrow(/or name the models to serve in MODELS\.$/);
+    await expect(loadRegistry(folder, ["broken"])).rejects.toThrow(/is not JSON: [^\n]*$/);
+  });
+
+  it.each(["x", "../demo", "notes"])("lists the models there are when %s is none of them", async (name) => {
+    for (const model of ["b", "demo"]) await addModel(model, exampleManifest(model));
+    await mkdir(join(folder, "notes"));
+    await expect(loadRegistry(folder, ["b", name])).rejects.toThrow(
+      `There is no model "${name}" in ${folder}; there are demo, b.`,
+    );
   });
 
   it("names the file and every field of a broken manifest", async () => {
@@ -53,6 +82,20 @@ describe("loadRegistry", () => {
     expect(String(error)).toMatch(/\/extra is not a known field/);
     expect(String(error)).toMatch(/\/defaults is required/);
     expect(defaults).toBeDefined();
+  });
+
+  it("refuses sampling parameters that there are not, and suggests those that were meant", async () => {
+    const { defaults, presets, ...rest } = exampleManifest();
+    const parameters = { step: 4, class: 0 };
+    await addModel("demo", {
+      ...rest,
+      defaults: { ...defaults, guidance_scal: 2 },
+      presets: { ...presets, wrong: { description: "Wrong.", parameters } },
+    });
+    const error = String(await loadRegistry(folder).catch((e: Error) => e));
+    expect(error).toContain("/defaults/guidance_scal is not a known field; did you mean guidance_scale");
+    expect(error).toContain("/presets/wrong/parameters/step is not a known field; did you mean steps or ");
+    expect(error).toContain("/presets/wrong/parameters/class is not a known field; known are steps,");
   });
 
   it("refuses what is not JSON, too large, or another folder's", async () => {

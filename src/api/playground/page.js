@@ -17,7 +17,7 @@ async function start() {
   defaultModel = list.default;
   for (const { id } of list.models) byId("model").append(new Option(id, id, false, id === list.default));
   byId("model-field").hidden = list.models.length < 2;
-  byId("model").addEventListener("change", () => chooseModel(list));
+  byId("model").addEventListener("change", () => chooseModel(list).catch(showProblem));
   byId("preset").addEventListener("change", showPresetHint);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -26,9 +26,19 @@ async function start() {
   await chooseModel(list);
 }
 
+/** Takes the model on once its classes are there; of several changes the last one counts. */
 async function chooseModel({ models }) {
-  model = models.find(({ id }) => id === byId("model").value);
-  const { classes } = await request(model.links.classes);
+  const chosen = models.find(({ id }) => id === byId("model").value);
+  let classes;
+  try {
+    ({ classes } = await request(chosen.links.classes));
+  } catch (error) {
+    // The form goes on standing for the model it shows.
+    if (isChosen(chosen) && model) byId("model").value = model.id;
+    throw error;
+  }
+  if (!isChosen(chosen)) return;
+  model = chosen;
   classCount = model.class_count;
   const asChoices = classCount <= MOST_CHOICES;
   byId("class-choices").hidden = !asChoices;
@@ -46,6 +56,10 @@ async function chooseModel({ models }) {
   if (!model.default_preset) options.unshift(new Option("the model's defaults", ""));
   byId("preset").replaceChildren(...options);
   showPresetHint();
+}
+
+function isChosen({ id }) {
+  return byId("model").value === id;
 }
 
 function isUnique(name, classes) {
@@ -91,11 +105,7 @@ async function generate() {
   setBusy(true);
   clearResult();
   try {
-    let job = await request("/generate", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", Accept: "application/json" },
-      body: JSON.stringify(body),
-    });
+    let job = await submit(body);
     byId("cancel").onclick = () => request(job.links.self, { method: "DELETE" }).catch(showProblem);
     while (job.state === "queued" || job.state === "running") {
       showProgress(job);
@@ -109,16 +119,31 @@ async function generate() {
   }
 }
 
+/** Until the job's id is known, Cancel drops the request: the server cancels the job of a client that hangs up. */
+function submit(body) {
+  const abort = new AbortController();
+  byId("cancel").onclick = () => abort.abort();
+  return request("/generate", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    body: JSON.stringify(body),
+    signal: abort.signal,
+  });
+}
+
 function setBusy(isBusy) {
+  // A button that is hidden or disabled loses the focus, which whoever uses the keyboard wants back.
+  const hadFocus = [byId("generate"), byId("cancel"), document.body].includes(document.activeElement);
   byId("generate").disabled = isBusy;
   byId("cancel").hidden = !isBusy;
   byId("frame").classList.toggle("busy", isBusy);
+  if (hadFocus) byId(isBusy ? "cancel" : "generate").focus({ preventScroll: true });
 }
 
 /** Fetches JSON; a problem document becomes an error with its sentence. */
 async function request(path, options) {
   const response = await fetch(path, options).catch(() => {
-    throw new Error("The server does not answer.");
+    throw new Error(options?.signal?.aborted ? "Cancelled." : "The server does not answer.");
   });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.detail);

@@ -104,7 +104,7 @@ function curlLine({ parameters, seed }, asked) {
   // Escaped for JSON, so that no shell sees a quote.
   const quoted = JSON.stringify(body).replaceAll("'", "\\u0027");
   return [
-    `curl -sS ${location.origin}/generate`,
+    `curl -fsS ${location.origin}/generate`,
     "-H 'Accept: image/png'",
     "-H 'Content-Type: application/json'",
     `-d '${quoted}'`,

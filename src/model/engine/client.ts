@@ -14,6 +14,7 @@ import {
   ImageExpired,
 } from "./engine.js";
 import type { Ticket } from "./image.js";
+import { onAbort } from "./on-abort.js";
 import { PreviewRequests } from "./preview-requests.js";
 import type { FromThread } from "./protocol.js";
 import { SPANS } from "./spans.js";
@@ -71,7 +72,15 @@ class ThreadedEngine implements Engine {
     const { folder, manifest, maxBatch, maxBatchDelayMs, batching = "continuous", threads } = options;
     this.model = manifest.name;
     this.thread = new SupervisedThread(
-      { folder, architecture: manifest.architecture, maxBatch, maxBatchDelayMs, batching, threads },
+      {
+        folder,
+        hash: manifest.hash,
+        architecture: manifest.architecture,
+        maxBatch,
+        maxBatchDelayMs,
+        batching,
+        threads,
+      },
       {
         message: (message) => this.receive(message),
         up: () => this.threadUp(),
@@ -80,8 +89,13 @@ class ThreadedEngine implements Engine {
     );
   }
 
-  open(): Promise<void> {
-    return this.thread.open();
+  async open(): Promise<void> {
+    try {
+      await this.thread.open();
+    } catch (error) {
+      const { message } = error as EngineFailure;
+      throw new EngineFailure(`The model ${this.model} in ${this.options.folder} can't be used: ${message}`);
+    }
   }
 
   async generate(request: ImageRequest, options: GenerateOptions = {}): Promise<GeneratedImage> {
@@ -94,10 +108,9 @@ class ThreadedEngine implements Engine {
       ...(deadlineAt === undefined ? {} : { deadlineAt }),
     };
     return new Promise((resolve, reject) => {
-      const cancel = () => this.cancel(ticket.id);
-      options.signal?.addEventListener("abort", cancel, { once: true });
+      const stopListening = options.signal && onAbort(options.signal, () => this.cancel(ticket.id));
       const settle = (end: GeneratedImage | Error) => {
-        options.signal?.removeEventListener("abort", cancel);
+        stopListening?.();
         this.pending.delete(ticket.id);
         if (end instanceof Error) reject(end);
         else resolve(end);

@@ -9,6 +9,9 @@ const SLICE_BYTES = 64 * 1024 * 1024;
 /** Where rows are so many that even few steps exceed the bound, the rows are divided instead. */
 const FEWEST_STEPS = 16;
 
+/** What helps a sound model whose parameters ask too much of it. */
+export const NOT_FINITE_ADVICE = "; a lower max_timestep or guidance_scale, or more diffusion_steps, usually helps.";
+
 /** One token being sampled. */
 interface TokenRow {
   readonly image: ImageInFlight;
@@ -50,7 +53,7 @@ export class Denoiser {
       if (!image.gone && !image.sampledFinite())
         fail(
           image,
-          `The latents stopped being finite numbers in step ${image.step + 1} of ${image.parameters.steps}; a lower max_timestep or guidance_scale, or more diffusion_steps, usually helps.`,
+          `The latents stopped being finite numbers in step ${image.step + 1} of ${image.parameters.steps}${NOT_FINITE_ADVICE}`,
         );
   }
 

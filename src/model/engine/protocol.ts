@@ -7,6 +7,8 @@ import type { MeasuredSpans } from "./spans.js";
 export interface ThreadData extends BatchLimits {
   /** The model's folder. */
   readonly folder: string;
+  /** The SHA-256 that the manifest states: checked at every start, for files may be replaced under a running server. */
+  readonly hash: string;
   readonly architecture: Architecture;
   /** Threads inside one ONNX operator; 0 lets ONNX Runtime choose. */
   readonly threads: number;

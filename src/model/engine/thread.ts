@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
+import { checkModelFiles } from "../model-files.js";
 import { openRuntime } from "../runtime/onnx.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { ContinuousBatch } from "./batch.js";
@@ -15,6 +16,7 @@ const post = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMes
 async function main(data: ThreadData): Promise<void> {
   let runtime: Runtime;
   try {
+    await checkModelFiles(data.folder, data.hash);
     const gate = new RunGate(data.gate);
     runtime = gated(await gate.pass(() => openRuntime(data.folder, { threads: data.threads })), gate);
     await warmUp(runtime, data.architecture, data.maxBatch);

@@ -1,6 +1,7 @@
 import type { Architecture } from "../manifest.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { ContinuousBatch } from "./batch.js";
+import { NOT_FINITE_ADVICE } from "./denoise.js";
 
 /**
  * Runs every graph once for a single image and once for the largest batch, through the batch itself: what is too large
@@ -22,8 +23,11 @@ export async function warmUp(runtime: Runtime, model: Architecture, maxBatch: nu
     for (let id = 0; id < images; id++)
       batch.submit({ id, request: { parameters: warmUpParameters(model), seed: 0, imageIndex: id }, submittedMs: 0 });
     while (batch.idleMs() === 0) await batch.step();
-    if (failure)
-      throw new Error(`The warm-up with ${images === 1 ? "one image" : `${images} images`} failed: ${failure}`);
+    if (failure) {
+      // The warm-up's parameters are tame: where they fail, none help.
+      const reason = failure.replace(NOT_FINITE_ADVICE, ": its weights are not those of a trained model.");
+      throw new Error(`The warm-up with ${images === 1 ? "one image" : `${images} images`} failed: ${reason}`);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import type { Static, TSchema } from "typebox";
 import { fieldErrors } from "../../field-errors.js";
+import { fileErrorReason } from "../../file-errors.js";
 import { ImportError } from "./error.js";
 import { listed } from "./tensor-table.js";
 
@@ -12,7 +13,7 @@ export async function readJsonFile<T extends TSchema>(path: string, schema: T): 
   const errors = fieldErrors(schema, value);
   if (errors.length > 0) {
     const fields = errors.map(({ pointer, message }) => `${pointer || "the whole"} ${message}`);
-    throw new ImportError(`${path} is not as expected: ${listed(fields)}.`);
+    throw new ImportError(`${path} is not as expected: ${listed(fields)}.`.replace(/\?\.$/, "?"));
   }
   return value as Static<T>;
 }
@@ -24,7 +25,7 @@ async function readBounded(path: string): Promise<string> {
     return await readFile(path, "utf8");
   } catch (error) {
     if (error instanceof ImportError) throw error;
-    throw new ImportError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+    throw new ImportError(`${path} cannot be read: ${fileErrorReason(error) ?? (error as Error).message}.`);
   }
 }
 

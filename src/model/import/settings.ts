@@ -1,5 +1,6 @@
 import Type, { type Static } from "typebox";
-import { Manifest, type ModelClass, Preset } from "../manifest.js";
+import { type Manifest, type ModelClass, Preset } from "../manifest.js";
+import { type DefaultParameters, PresetParameters } from "../parameters.js";
 import { ImportError } from "./error.js";
 import { readJsonFile } from "./json-file.js";
 import { type PresetName, presetOfWidth } from "./stated.js";
@@ -8,7 +9,7 @@ import { type PresetName, presetOfWidth } from "./stated.js";
 export const ModelSettings = Type.Object(
   {
     description: Type.Optional(Type.String({ maxLength: 400 })),
-    defaults: Type.Optional(Type.Partial(Manifest.properties.defaults)),
+    defaults: Type.Optional(PresetParameters),
     presets: Type.Optional(Type.Record(Type.String({ pattern: "^[a-z0-9][a-z0-9_-]{0,31}$" }), Preset)),
     default_preset: Type.Optional(Type.String()),
   },
@@ -25,8 +26,6 @@ const ClassEntry = Type.Union([
 ]);
 const ClassFile = Type.Array(ClassEntry);
 export type ClassEntry = Static<typeof ClassEntry>;
-
-type Defaults = Manifest["defaults"];
 
 /** Guidance of the best published results (arXiv 2406.11838, 256 steps); L's for a model that was never published. */
 const PUBLISHED_GUIDANCE: Readonly<Record<PresetName, number>> = { "mar-b": 2.9, "mar-l": 3.0, "mar-h": 3.2 };
@@ -52,7 +51,7 @@ export function nameClasses(entries: readonly ClassEntry[] | undefined, classCou
 }
 
 /** The published sampler for a model of these sizes: 64 steps, linear guidance, 100 diffusion steps from t = 999. */
-export function publishedDefaults(encoderWidth: number, tokenCount: number): Defaults {
+export function publishedDefaults(encoderWidth: number, tokenCount: number): DefaultParameters {
   const preset = presetOfWidth(encoderWidth);
   return {
     steps: Math.min(PUBLISHED_STEPS, tokenCount),
@@ -66,11 +65,10 @@ export function publishedDefaults(encoderWidth: number, tokenCount: number): Def
 }
 
 /** The presets of a model that brings none: `exact`, the published sampler, whatever the model's defaults are. */
-export function publishedPresets(published: Defaults): Manifest["presets"] {
-  const { steps, diffusion_steps: diffusionSteps } = published;
+export function publishedPresets(published: DefaultParameters): Manifest["presets"] {
   return {
     exact: {
-      description: `The published sampler: ${steps} steps, ${diffusionSteps} diffusion steps, nothing skipped.`,
+      description: "The published sampler, nothing skipped.",
       parameters: published,
     },
   };

@@ -1,6 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { lstat, mkdir, open, rename, rm, rmdir, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { fileErrorReason } from "../../file-errors.js";
+import { MODEL_FILES } from "../manifest.js";
+import { clearAbandoned, importFolderName } from "./abandoned.js";
 import { ImportError } from "./error.js";
 
 /** Room for a file system's own bookkeeping. */
@@ -15,9 +17,10 @@ export async function stageModel(
   fill: (folder: string) => Promise<void>,
 ): Promise<string> {
   const { modelsDir, name, replace } = options;
-  const madeDir = await mkdir(modelsDir, { recursive: true });
-  const staging = join(modelsDir, `.import-${randomBytes(6).toString("hex")}`);
+  const madeDir = await makeModelsDir(modelsDir);
+  const staging = join(modelsDir, importFolderName("import", name));
   try {
+    await clearAbandoned(modelsDir);
     await checkFreeSpace(modelsDir, options.sizeBytes);
     await mkdir(staging);
     await fill(staging);
@@ -27,9 +30,18 @@ export async function stageModel(
   } catch (error) {
     await rm(staging, { recursive: true, force: true });
     if (madeDir !== undefined) await removeEmpty(modelsDir, madeDir);
-    throw error;
+    const reason = fileErrorReason(error);
+    throw reason === undefined ? error : new ImportError(`The model can't be written into ${modelsDir}: ${reason}.`);
   }
   return join(modelsDir, name);
+}
+
+/** Returns the outermost folder that was made, if any. */
+function makeModelsDir(modelsDir: string): Promise<string | undefined> {
+  return mkdir(modelsDir, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    const reason = error.code === "EEXIST" ? "it is a file, not a folder" : fileErrorReason(error);
+    throw new ImportError(`The models folder ${modelsDir} can't be made: ${reason ?? error.message}.`);
+  });
 }
 
 /** Removes the folders that were made for this model alone, from the innermost out; one with other things in it stays. */
@@ -39,18 +51,22 @@ async function removeEmpty(innermost: string, outermost: string): Promise<void> 
   }
 }
 
-/** Throws when `modelsDir` has something of that name and it may not be replaced. */
+/** Throws when `modelsDir` has something of that name and it may not be replaced: only a model ever may. */
 export async function checkNameIsFree(modelsDir: string, name: string, replace: boolean): Promise<void> {
-  if (!replace && (await exists(join(modelsDir, name)))) {
-    throw new ImportError(`${join(modelsDir, name)} exists already; choose another --name or replace it with --force.`);
-  }
+  const target = join(modelsDir, name);
+  if (!(await exists(target))) return;
+  if (!replace) throw new ImportError(`${target} exists already; choose another --name or replace it with --force.`);
+  if (await exists(join(target, MODEL_FILES.manifest))) return;
+  throw new ImportError(
+    `${target} is no model (it has no ${MODEL_FILES.manifest}), and --force replaces only models; choose another --name or move it away.`,
+  );
 }
 
 async function publish(staging: string, modelsDir: string, name: string, replace: boolean): Promise<void> {
   const target = join(modelsDir, name);
   await checkNameIsFree(modelsDir, name, replace);
   if (!(await exists(target))) return rename(staging, target);
-  const previous = join(modelsDir, `.replaced-${randomBytes(6).toString("hex")}`);
+  const previous = join(modelsDir, importFolderName("replaced", name));
   await rename(target, previous);
   try {
     await rename(staging, target);

@@ -1,15 +1,20 @@
 import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
+import { basename } from "node:path";
 import type { Checkpoint, TensorEntry } from "../checkpoint/checkpoint.js";
 import { elementBytes } from "../checkpoint/dtype.js";
+import { quote } from "../checkpoint/error.js";
 import { toFloat32 } from "../checkpoint/float32.js";
 import type { WeightIndex, WeightLocation } from "../graph/weights.js";
 import { MODEL_FILES } from "../manifest.js";
+import { ImportError } from "./error.js";
 import type { TensorTable } from "./tensor-table.js";
 
 /** Float32 vectors of any instruction set are aligned by it, and so is a cache line. */
 const ALIGNMENT_BYTES = 64;
 const FLOAT_BYTES = 4;
+/** All of them are set in infinities and NaNs, and in no number. */
+const EXPONENT_BITS = 0x7f800000;
 
 /** One tensor of the weights' file: where it comes from and where it goes. */
 interface PlannedWeight {
@@ -62,8 +67,23 @@ export async function writeWeights(
   let end = 0;
   for (const { checkpoint, entry, target } of plan.weights) {
     if (target.offset > end) await put(new Uint8Array(target.offset - end));
-    for await (const chunk of checkpoint.chunks(entry)) await put(floatBytes(entry, chunk));
+    for await (const chunk of checkpoint.chunks(entry)) {
+      const bytes = floatBytes(entry, chunk);
+      checkFinite(bytes, entry, checkpoint.path);
+      await put(bytes);
+    }
     end = target.offset + target.byteLength;
+  }
+}
+
+/** A weight that is no number would make every picture fail; here its tensor can still be named. */
+function checkFinite(bytes: Uint8Array, entry: TensorEntry, path: string): void {
+  const bits = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / FLOAT_BYTES);
+  for (let i = 0; i < bits.length; i++) {
+    if ((bits[i]! & EXPONENT_BITS) !== EXPONENT_BITS) continue;
+    throw new ImportError(
+      `The tensor ${quote(entry.name)} of ${basename(path)} holds a value that is no finite float32: the checkpoint is damaged, or its training diverged.`,
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Worker } from "node:worker_threads";
@@ -14,6 +15,8 @@ import {
   ImageCancelled,
   ImageExpired,
 } from "../../../src/model/engine/engine.js";
+import { MODEL_FILES } from "../../../src/model/manifest.js";
+import { HASHED_FILES } from "../../../src/model/model-files.js";
 import { openRuntime } from "../../../src/model/runtime/onnx.js";
 import { samplePlainly } from "./plain-sampler.js";
 import { fingerprint, imageRequest, importTiny } from "./tiny-engine.js";
@@ -88,6 +91,22 @@ describe("an engine in its thread", () => {
     await second;
     await still.close(0);
     expect(order).toEqual([1, 2, 3, 4, 5, 6].map((step) => `first ${step}`).concat("second"));
+  });
+
+  it("lets many images share a signal without a warning of Node's, and go together", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on("warning", onWarning);
+    const controller = new AbortController();
+    const images = Array.from({ length: 16 }, (_, index) =>
+      engine.generate(imageRequest({ steps: 64, diffusion_steps: 100 }, 9, index), { signal: controller.signal }),
+    );
+    const ended = Promise.allSettled(images);
+    await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+    for (const end of await ended) expect(end).toMatchObject({ reason: expect.any(ImageCancelled) });
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
   });
 
   it("lets an image go when its signal aborts, and its neighbours stay as they are", async () => {
@@ -175,6 +194,21 @@ describe("opening and closing", () => {
     const opening = openEngine({ ...options, folder });
     await expect(opening).rejects.toThrow(EngineFailure);
     await expect(opening).rejects.toThrow(/has no predict\.onnx/);
+    await rm(folder, { recursive: true });
+  });
+
+  it("says of a model whose weights are no numbers that the model is broken, not the request", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "marimba-nan-"));
+    await cp(options.folder, folder, { recursive: true });
+    const weights = join(folder, MODEL_FILES.weights);
+    await writeFile(weights, new Uint8Array((await stat(weights)).size).fill(0xff));
+    const hash = createHash("sha256");
+    for (const file of HASHED_FILES) hash.update(await readFile(join(folder, MODEL_FILES[file])));
+    const manifest = { ...options.manifest, hash: hash.digest("hex") };
+    const error = await openEngine({ ...options, folder, manifest }).catch(String);
+    expect(error).toContain(`The model tiny in ${folder} can't be used: The warm-up with one image failed: `);
+    expect(error).toMatch(/its weights are not those of a trained model\.$/);
+    await expect(openEngine({ ...options, folder })).rejects.toThrow(/weights\.bin are not the files/);
     await rm(folder, { recursive: true });
   });
 

@@ -206,6 +206,23 @@ describe("a failed import leaves nothing behind", () => {
       /^flipped.ckpt cannot be read: tensor "decoder\S+" is damaged/,
     );
   });
+  test("when a weight is no finite number, in any type", async () => {
+    const name = "decoder_blocks.0.mlp.fc1.bias";
+    const tensors = await loadTensors(small.generator);
+    const count = tensors[name]!.bytes.byteLength / 4;
+    for (const [dtype, values] of [
+      ["F32", new Float32Array(count).fill(Number.NaN, count - 1)],
+      ["F32", new Float32Array(count).fill(-Infinity, 3, 4)],
+      ["F64", new Float64Array(count).fill(1e300, 3, 4)],
+    ] as const) {
+      const bytes = Buffer.from(values.buffer);
+      const changed = { ...tensors, [name]: { ...tensors[name]!, dtype, bytes } };
+      const generator = await writeTensors("broken.safetensors", changed);
+      expect(await fails({ generator })).toMatch(
+        `The tensor "${name}" of broken.safetensors holds a value that is no finite float32`,
+      );
+    }
+  });
   test("when it is cancelled while hashing, while writing, or at the very end", async () => {
     expect(await fails(cancelAt("hashing", 0))).toContain("cancelled");
     expect(await fails(cancelAt("writing", 0))).toContain("cancelled");

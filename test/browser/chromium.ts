@@ -1,0 +1,27 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { type Browser, chromium } from "playwright-core";
+
+const PROGRAMS = ["chromium", "chromium-browser", "google-chrome"];
+
+/** Starts the system's Chromium; Playwright's own would have to be downloaded. */
+export function launchChromium(): Promise<Browser> {
+  const path = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
+  const executablePath = path.flatMap((folder) => PROGRAMS.map((name) => join(folder, name))).find(isExecutable);
+  if (!executablePath) {
+    throw new Error(
+      `The browser tests need ${PROGRAMS.join(", ")} or the like on PATH (Debian: apt-get install chromium).`,
+    );
+  }
+  // Chromium's sandbox doesn't work for root, as whom tests run in containers; the only page it opens is ours.
+  return chromium.launch({ executablePath, chromiumSandbox: process.getuid?.() !== 0 });
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
