@@ -7,8 +7,7 @@ import { generate, type Marimba } from "./marimba.js";
 const { deploy } = deployments();
 
 /** Long enough that whatever the test does happens meanwhile, short enough to see it end. */
-const LONG = { class: "star", seed: 1, steps: 48, diffusion_steps: 400 };
-const LONG_ARGS = ["--class", "star", "--seed", "1", "--steps", "48", "--diffusion-steps", "400"];
+const LONG = { class: "star", seed: 1, preset: "slow" };
 
 describe("marimba api and marimba worker", () => {
   it("give the bytes of `marimba sample` with the embedded model, whichever worker makes them", async () => {
@@ -114,14 +113,18 @@ describe("SIGTERM", () => {
   it("makes a worker hand back what it can't finish in time: another one makes the same picture", async () => {
     const { api, worker, sample } = deploy({ SHUTDOWN_GRACE_S: "0" });
     const [{ address }, working] = await Promise.all([api(), worker()]);
-    const url = await accepted(address, LONG);
+    const url = await accepted(address, { ...LONG, num_images: 4 });
     await jobWhere(url, hasProgress);
     working.kill("SIGTERM");
     expect(await working.ended).toMatchObject({ code: 0, signal: null });
     expect(await jobNow(url)).toMatchObject({ state: expect.stringMatching(/queued|running/) });
     await worker();
     expect(await jobWhere(url, hasEnded)).toMatchObject({ state: "completed" });
-    expect((await bytes(fetch(`${url}/images/0`))).equals(await sample(...LONG_ARGS))).toBe(true);
+    expect(
+      (await bytes(fetch(`${url}/images/0`))).equals(
+        await sample("--class", "star", "--seed", "1", "--preset", "slow"),
+      ),
+    ).toBe(true);
   });
 
   it("makes an API refuse new jobs, and tell who waits too long where to look", async () => {
