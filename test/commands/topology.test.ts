@@ -1,7 +1,19 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { accepted, bytes, deployments, hasEnded, hasProgress, jobNow, jobWhere, metric, ready } from "./deployment.js";
+import { startRedis } from "../queue/redis-server.js";
+import {
+  accepted,
+  bytes,
+  deployments,
+  hasEnded,
+  hasProgress,
+  jobNow,
+  jobWhere,
+  metric,
+  monitor,
+  ready,
+} from "./deployment.js";
 import { generate, type Marimba } from "./marimba.js";
 
 const { deploy } = deployments();
@@ -61,6 +73,32 @@ describe("marimba api and marimba worker", () => {
     const answer = await generate(address, { class: 0 });
     expect((await bytes(answer)).subarray(1, 4).toString()).toBe("PNG");
     expect(working.stderr).toMatch(/ENGINE is null/);
+  });
+});
+
+describe("while Redis is away", () => {
+  it("neither API nor worker is ready, each says so once, and both go on when it is back", async () => {
+    const own = await startRedis("--appendonly", "yes");
+    try {
+      const { api, worker } = deploy({ REDIS_URL: own.url, WORKER_PORT: "0" });
+      const [{ marimba, address }, working] = await Promise.all([api(), worker()]);
+      const workerAddress = await monitor(working);
+      await ready(address, 200);
+      await own.kill();
+      expect(await ready(address, 503)).toMatchObject({ code: "queue_unavailable" });
+      expect(await ready(workerAddress, 503)).toMatchObject({ status: "not ready" });
+      expect(await (await generate(address, { class: 0 })).json()).toMatchObject({ code: "queue_unavailable" });
+      for (const one of [address, workerAddress]) expect((await fetch(`${one}/health/live`)).status).toBe(200);
+      await own.start();
+      for (const one of [address, workerAddress]) await ready(one, 200);
+      expect((await generate(address, { class: 0 })).status).toBe(200);
+      for (const { stderr } of [marimba, working]) {
+        expect(stderr.match(/The connection to Redis is lost/g)).toHaveLength(1);
+        expect(stderr.match(/Redis answers again/g)).toHaveLength(1);
+      }
+    } finally {
+      await own.stop();
+    }
   });
 });
 
