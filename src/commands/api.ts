@@ -28,7 +28,7 @@ export async function runApi(argv: string[]): Promise<number> {
   const api = new ApiService({ config, queue, models, logger });
   const start = async () => {
     const address = await api.start();
-    process.stdout.write(`Marimba listens on ${address}; its workers make the pictures.\n`);
+    process.stdout.write(`Marimba listens on ${address} and leaves the pictures to its workers.\n`);
   };
   await runServices({ start, services: [api], graceMs: config.shutdownGraceS * 1000, logger });
   return 0;

@@ -9,7 +9,7 @@ import type { WorkerSource } from "./worker-service.js";
 export async function openRedisQueue(config: Config, command: string, logger: Logger): Promise<JobQueue> {
   const redis = await import("../queue/redis/redis-queue.js");
   const { redisPrefix, maxQueuedImages, resultTtlS, maxResultBytes, acceptDurable } = config;
-  return redis.openRedisQueue(
+  const queue = await redis.openRedisQueue(
     {
       redisUrl: redisUrl(config, command),
       redisPrefix,
@@ -20,16 +20,20 @@ export async function openRedisQueue(config: Config, command: string, logger: Lo
     },
     logger,
   );
+  logger.info("Connected to Redis, to queue jobs there.");
+  return queue;
 }
 
 /** Rejects with `QueueStartError` when Redis can't be used. */
 export async function openRedisSource(config: Config, command: string, logger: Logger): Promise<WorkerSource> {
   const redis = await import("../queue/redis/redis-source.js");
   const { redisPrefix, resultTtlS, maxResultBytes, lockMs } = config;
-  return redis.openRedisSource(
+  const source = await redis.openRedisSource(
     { redisUrl: redisUrl(config, command), redisPrefix, resultTtlMs: resultTtlS * 1000, maxResultBytes, lockMs },
     logger,
   );
+  logger.info("Connected to Redis, to take images from there.");
+  return source;
 }
 
 /** Throws `ConfigError` where the command needs a Redis and none is named. */

@@ -30,7 +30,7 @@ export function deployments() {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "marimba-deployment-"));
     await importTinyModel(join(folder, "models"));
-    redis = await startRedis();
+    redis = await startRedis("--appendonly", "yes");
   });
   afterEach(async () => {
     for (const marimba of started.splice(0)) {

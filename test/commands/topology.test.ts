@@ -1,14 +1,25 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { accepted, bytes, deployments, hasEnded, hasProgress, jobNow, jobWhere, metric, ready } from "./deployment.js";
+import { startRedis } from "../queue/redis-server.js";
+import {
+  accepted,
+  bytes,
+  deployments,
+  hasEnded,
+  hasProgress,
+  jobNow,
+  jobWhere,
+  metric,
+  monitor,
+  ready,
+} from "./deployment.js";
 import { generate, type Marimba } from "./marimba.js";
 
 const { deploy } = deployments();
 
 /** Long enough that whatever the test does happens meanwhile, short enough to see it end. */
-const LONG = { class: "star", seed: 1, steps: 48, diffusion_steps: 400 };
-const LONG_ARGS = ["--class", "star", "--seed", "1", "--steps", "48", "--diffusion-steps", "400"];
+const LONG = { class: "star", seed: 1, preset: "slow" };
 
 describe("marimba api and marimba worker", () => {
   it("give the bytes of `marimba sample` with the embedded model, whichever worker makes them", async () => {
@@ -65,6 +76,32 @@ describe("marimba api and marimba worker", () => {
   });
 });
 
+describe("while Redis is away", () => {
+  it("neither API nor worker is ready, each says so once, and both go on when it is back", async () => {
+    const own = await startRedis("--appendonly", "yes");
+    try {
+      const { api, worker } = deploy({ REDIS_URL: own.url, WORKER_PORT: "0" });
+      const [{ marimba, address }, working] = await Promise.all([api(), worker()]);
+      const workerAddress = await monitor(working);
+      await ready(address, 200);
+      await own.kill();
+      expect(await ready(address, 503)).toMatchObject({ code: "queue_unavailable" });
+      expect(await ready(workerAddress, 503)).toMatchObject({ status: "not ready" });
+      expect(await (await generate(address, { class: 0 })).json()).toMatchObject({ code: "queue_unavailable" });
+      for (const one of [address, workerAddress]) expect((await fetch(`${one}/health/live`)).status).toBe(200);
+      await own.start();
+      for (const one of [address, workerAddress]) await ready(one, 200);
+      expect((await generate(address, { class: 0 })).status).toBe(200);
+      for (const { stderr } of [marimba, working]) {
+        expect(stderr.match(/The connection to Redis is lost/g)).toHaveLength(1);
+        expect(stderr.match(/Redis answers again/g)).toHaveLength(1);
+      }
+    } finally {
+      await own.stop();
+    }
+  });
+});
+
 describe("marimba serve with REDIS_URL", () => {
   it("is an API and a worker among others", async () => {
     const { start, api } = deploy();
@@ -114,14 +151,18 @@ describe("SIGTERM", () => {
   it("makes a worker hand back what it can't finish in time: another one makes the same picture", async () => {
     const { api, worker, sample } = deploy({ SHUTDOWN_GRACE_S: "0" });
     const [{ address }, working] = await Promise.all([api(), worker()]);
-    const url = await accepted(address, LONG);
+    const url = await accepted(address, { ...LONG, num_images: 4 });
     await jobWhere(url, hasProgress);
     working.kill("SIGTERM");
     expect(await working.ended).toMatchObject({ code: 0, signal: null });
     expect(await jobNow(url)).toMatchObject({ state: expect.stringMatching(/queued|running/) });
     await worker();
     expect(await jobWhere(url, hasEnded)).toMatchObject({ state: "completed" });
-    expect((await bytes(fetch(`${url}/images/0`))).equals(await sample(...LONG_ARGS))).toBe(true);
+    expect(
+      (await bytes(fetch(`${url}/images/0`))).equals(
+        await sample("--class", "star", "--seed", "1", "--preset", "slow"),
+      ),
+    ).toBe(true);
   });
 
   it("makes an API refuse new jobs, and tell who waits too long where to look", async () => {
