@@ -69,7 +69,9 @@ function topology(
 
 function startMarimba(command: string, name: string, environment: Environment): Promise<Started> {
   const env = { HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "warn", ...environment };
-  return startProcess(name, process.execPath, [ENTRY, command], env, /^Ready/m);
+  // An API is ready when a worker is; those are started first.
+  const ready = command === "api" ? /listens on/ : /^Ready/m;
+  return startProcess(name, process.execPath, [ENTRY, command], env, ready);
 }
 
 export async function startRedis(): Promise<{ process: Started; url: string; port: number; remove: () => void }> {
