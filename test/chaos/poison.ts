@@ -1,12 +1,15 @@
+import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { MODEL_FILES } from "../../src/model/manifest.js";
+import { HASHED_FILES } from "../../src/model/model-files.js";
 import { importTinyModel } from "../commands/marimba.js";
 import { TINY } from "../reference.js";
 
 /** The class whose images never come out. */
 export const POISONED_CLASS = 9;
 
-/** Imports the small model, then makes one class's embedding no number: what a broken disk could do to it. */
+/** Imports the small model, then makes one class's embedding no number. */
 export async function importPoisonedModel(modelsDir: string): Promise<void> {
   await importTinyModel(modelsDir);
   const file = join(modelsDir, "demo", "weights.bin");
@@ -16,6 +19,16 @@ export async function importPoisonedModel(modelsDir: string): Promise<void> {
   if (start < 0) throw new Error("The class's embedding is not among the weights.");
   for (let at = start; at < start + row.length; at += 4) weights.writeFloatLE(Number.NaN, at);
   writeFileSync(file, weights);
+  signAgain(join(modelsDir, "demo"));
+}
+
+/** As if the model had been imported so: its files have the hash that its manifest states. */
+function signAgain(folder: string): void {
+  const hash = createHash("sha256");
+  for (const file of HASHED_FILES) hash.update(readFileSync(join(folder, MODEL_FILES[file])));
+  const path = join(folder, MODEL_FILES.manifest);
+  const manifest = JSON.parse(readFileSync(path, "utf8")) as object;
+  writeFileSync(path, JSON.stringify({ ...manifest, hash: hash.digest("hex") }));
 }
 
 /** The bytes of a class's embedding in the checkpoint. */

@@ -71,7 +71,8 @@ function startMarimba(command: string, name: string, environment: Environment): 
   const env = { HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "warn", ...environment };
   // An API is ready when a worker is; those are started first.
   const ready = command === "api" ? /listens on/ : /^Ready/m;
-  return startProcess(name, process.execPath, [ENTRY, command], env, ready);
+  const profile = process.env.LOAD_PROFILE ? ["--cpu-prof", `--cpu-prof-dir=${process.env.LOAD_PROFILE}`] : [];
+  return startProcess(name, process.execPath, [...profile, ENTRY, command], env, ready);
 }
 
 export async function startRedis(): Promise<{ process: Started; url: string; port: number; remove: () => void }> {
