@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readCompose } from "./compose-file.js";
+import { freePort, RedisService } from "./compose-processes.js";
+import { parseStages, type Step } from "./dockerfile.js";
+
+const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
+const { services } = readCompose(["docker-compose.yml"], { REDIS_PASSWORD: "s3cret" });
+const imageSteps = parseStages(readFileSync(join(PROJECT, "Dockerfile"), "utf8")).at(-1)!.steps;
+const imageStep = (keyword: string): Step => imageSteps.find((step) => step.keyword === keyword)!;
+
+/** One service's command and environment, with this machine's addresses and folders for a container's. */
+class ServiceProcess {
+  readonly process: ChildProcess;
+  readonly closed: Promise<unknown[]>;
+  readonly #environment: Readonly<Record<string, string>>;
+  output = "";
+  #hasEnded = false;
+
+  constructor(name: "api" | "worker", own: Readonly<Record<string, string>>) {
+    const { command, volumes } = services[name]!;
+    const [{ source }] = volumes as [{ source: string }];
+    const inPlace = {
+      ...services[name]!.environment,
+      HOST: "127.0.0.1",
+      MODELS_DIR: join(PROJECT, source),
+      THREADS: "1",
+    };
+    this.#environment = { PATH: process.env.PATH!, ...inPlace, ...own };
+    this.process = this.#run([...JSON.parse(imageStep("ENTRYPOINT").text), ...command]);
+    this.closed = once(this.process, "close");
+    void this.closed.then(() => {
+      this.#hasEnded = true;
+    });
+    for (const stream of [this.process.stdout!, this.process.stderr!])
+      stream.on("data", (text) => (this.output += text));
+  }
+
+  #run([program, ...args]: readonly string[]): ChildProcess {
+    const mapped = args.map((word) => word.replace(/^\/app\//, PROJECT));
+    return spawn(program!, mapped, { env: this.#environment, stdio: ["ignore", "pipe", "pipe"] });
+  }
+
+  async prints(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.output)) {
+      if (this.#hasEnded) throw new Error(`It ended:\n${this.output}`);
+      await Promise.race([once(this.process.stdout!, "data"), this.closed]);
+    }
+  }
+
+  /** Asks as the image's health check does. */
+  async isHealthy(): Promise<boolean> {
+    const [code] = await once(this.#run(JSON.parse(imageStep("HEALTHCHECK").text.replace(/^CMD\s+/, ""))), "close");
+    return code === 0;
+  }
+}
+
+describe("the compose file's services as plain processes", () => {
+  let redis: RedisService;
+  let api: ServiceProcess;
+  const workers: ServiceProcess[] = [];
+  let address: string;
+
+  beforeAll(async () => {
+    redis = await RedisService.start(services.redis!);
+    const REDIS_URL = services.api!.environment.REDIS_URL!.replace("@redis:6379", `@127.0.0.1:${redis.port}`);
+    for (let i = 0; i < 2; i++)
+      workers.push(new ServiceProcess("worker", { REDIS_URL, WORKER_PORT: `${await freePort()}` }));
+    const PORT = String(await freePort());
+    address = `http://127.0.0.1:${PORT}`;
+    api = new ServiceProcess("api", { REDIS_URL, PORT });
+    await Promise.all([api.prints(/listens on/), ...workers.map((worker) => worker.prints(/^Ready/m))]);
+  });
+  afterAll(async () => {
+    for (const service of [api, ...workers]) {
+      service?.process.kill("SIGKILL");
+      await service?.closed;
+    }
+    await redis?.stop();
+  });
+
+  it("are healthy", async () => {
+    await redis.checkHealth();
+    for (const service of [api, ...workers]) expect(await service.isHealthy(), service.output).toBe(true);
+  });
+
+  it("answer a picture", async () => {
+    const answer = await fetch(`${address}/generate`, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "image/png" },
+      body: JSON.stringify({ class: 0, steps: 2, seed: 1 }),
+    });
+    expect(answer.headers.get("content-type"), api.output).toBe("image/png");
+    expect(answer.status).toBe(200);
+  });
+
+  it("end on the image's stop signal within their time", async () => {
+    for (const service of [api, ...workers]) {
+      service.process.kill(imageStep("STOPSIGNAL").text as NodeJS.Signals);
+      expect((await service.closed)[0], service.output).toBe(0);
+    }
+  });
+});
