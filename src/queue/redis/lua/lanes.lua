@@ -33,6 +33,8 @@ local function fillLane(queue, worker, lane)
   if id then clearLane(worker, lane) end
   if redis.call("HEXISTS", PREFIX .. ":" .. queue .. ":meta", "paused") == 1 then return false end
   if redis.call("HEXISTS", workerKey(worker), "paused") == 1 then return false end
+  -- Of a worker that nobody knows, nobody would take the image back.
+  if not redis.call("ZSCORE", WORKERS, worker) then return false end
   local job
   job, index = drawImage(queue)
   if not job then return false end
