@@ -1,7 +1,6 @@
 import type { Logger } from "pino";
 import { type Config, ConfigError } from "../config.js";
-import type { JobQueue } from "../queue/queue.js";
-import type { WorkerSource } from "./worker-service.js";
+import type { JobQueue, JobSource } from "../queue/queue.js";
 
 /** The adapter's code, and with it BullMQ, is loaded only where Redis is used. */
 
@@ -25,7 +24,7 @@ export async function openRedisQueue(config: Config, command: string, logger: Lo
 }
 
 /** Rejects with `QueueStartError` when Redis can't be used. */
-export async function openRedisSource(config: Config, command: string, logger: Logger): Promise<WorkerSource> {
+export async function openRedisSource(config: Config, command: string, logger: Logger): Promise<JobSource> {
   const redis = await import("../queue/redis/redis-source.js");
   const { redisPrefix, resultTtlS, maxResultBytes, lockMs } = config;
   const source = await redis.openRedisSource(

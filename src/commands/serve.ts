@@ -1,15 +1,13 @@
-import { parseArgs } from "node:util";
 import type { Logger } from "pino";
-import { type Config, loadConfig } from "../config.js";
-import { openLogger } from "../logging.js";
-import { loadRegistry } from "../model/registry.js";
+import type { Config } from "../config.js";
 import { LocalQueue } from "../queue/local/local-queue.js";
-import type { JobQueue } from "../queue/queue.js";
+import type { JobQueue, JobSource } from "../queue/queue.js";
 import { ApiService } from "./api-service.js";
 import { curlLine } from "./first-picture.js";
 import { openRedisQueue, openRedisSource } from "./open-queue.js";
 import { runServices } from "./run-services.js";
-import { WorkerService, type WorkerSource } from "./worker-service.js";
+import { beginService } from "./service-command.js";
+import { WorkerService } from "./worker-service.js";
 
 const USAGE = `marimba serve: API and worker in one process
 
@@ -21,14 +19,9 @@ wait in this process's memory, or in Redis where REDIS_URL names one.
 
 /** Runs `marimba serve` until a signal ends it; returns the exit code. */
 export async function runServe(argv: string[]): Promise<number> {
-  const { values } = parseArgs({ args: argv, options: { help: { type: "boolean" } } });
-  if (values.help) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  const config = loadConfig();
-  const logger = openLogger(config.logLevel);
-  const models = await loadRegistry(config.modelsDir, config.models, (sentence) => logger.warn(sentence));
+  const parts = await beginService(argv, USAGE);
+  if (!parts) return 0;
+  const { config, models, logger } = parts;
   const { queue, source } = await openBothSides(config, logger);
   const worker = new WorkerService({ config, source, models, logger });
   const api = new ApiService({ config, queue, models, logger, notReady: () => worker.notReady() });
@@ -44,7 +37,7 @@ export async function runServe(argv: string[]): Promise<number> {
   return 0;
 }
 
-async function openBothSides(config: Config, logger: Logger): Promise<{ queue: JobQueue; source: WorkerSource }> {
+async function openBothSides(config: Config, logger: Logger): Promise<{ queue: JobQueue; source: JobSource }> {
   if (config.redisUrl === undefined) {
     const { maxQueuedImages, resultTtlS, maxResultBytes } = config;
     const local = new LocalQueue({ maxQueuedImages, resultTtlMs: resultTtlS * 1000, maxResultBytes });

@@ -3,22 +3,16 @@ import type { Config } from "../config.js";
 import type { Engine } from "../model/engine/engine.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ModelRegistry } from "../model/registry.js";
-import type { JobSource, QueueHealth } from "../queue/queue.js";
+import type { JobSource } from "../queue/queue.js";
 import type { Monitor } from "../worker/monitor.js";
 import { startWorker } from "../worker/worker.js";
 import { openConfiguredEngine } from "./open-engine.js";
 import type { Service } from "./run-services.js";
 
-/** Where a worker takes images from, and whether it can be reached. */
-export interface WorkerSource extends JobSource {
-  health(): QueueHealth;
-  close(): Promise<void>;
-}
-
 export interface WorkerServiceOptions {
   readonly config: Config;
   /** Closed with the service. */
-  readonly source: WorkerSource;
+  readonly source: JobSource;
   readonly models: ModelRegistry;
   readonly logger: Logger;
 }

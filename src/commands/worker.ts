@@ -1,9 +1,6 @@
-import { parseArgs } from "node:util";
-import { loadConfig } from "../config.js";
-import { openLogger } from "../logging.js";
-import { loadRegistry } from "../model/registry.js";
 import { openRedisSource } from "./open-queue.js";
 import { runServices } from "./run-services.js";
+import { beginService } from "./service-command.js";
 import { WorkerService } from "./worker-service.js";
 
 const USAGE = `marimba worker: makes the pictures that API processes queue in Redis
@@ -16,14 +13,9 @@ set by environment variables.
 
 /** Runs `marimba worker` until a signal ends it; returns the exit code. */
 export async function runWorker(argv: string[]): Promise<number> {
-  const { values } = parseArgs({ args: argv, options: { help: { type: "boolean" } } });
-  if (values.help) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  const config = loadConfig();
-  const logger = openLogger(config.logLevel);
-  const models = await loadRegistry(config.modelsDir, config.models, (sentence) => logger.warn(sentence));
+  const parts = await beginService(argv, USAGE);
+  if (!parts) return 0;
+  const { config, models, logger } = parts;
   const source = await openRedisSource(config, "worker", logger);
   const worker = new WorkerService({ config, source, models, logger });
   const names = models.list().map(({ name }) => name);

@@ -106,4 +106,6 @@ export interface JobSource {
   start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void>;
   /** Takes no more images; resolves once those taken have ended, or after `graceMs` with them cancelled or handed back. */
   stop(graceMs: number): Promise<void>;
+  health(): QueueHealth;
+  close(): Promise<void>;
 }

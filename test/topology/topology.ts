@@ -1,9 +1,7 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
+import { type RedisServer, startRedis } from "../queue/redis-server.js";
 import { residentMiB, type Started, startProcess } from "./processes.js";
 
 const ENTRY = join(fileURLToPath(new URL("../../dist/", import.meta.url)), "main.js");
@@ -24,23 +22,22 @@ export interface Topology {
 /** `serve` without Redis: API, queue and worker in one process. */
 export async function startEmbedded(environment: Environment): Promise<Topology> {
   const server = await startMarimba("serve", "serve", environment);
-  return topology("embedded", [server], [server], undefined, () => {});
+  return topology("embedded", [server], [server], undefined);
 }
 
 /** So many API and worker processes around a Redis of their own, its append-only file synced every second. */
 export async function startDistributed(apis: number, workers: number, environment: Environment): Promise<Topology> {
-  const redis = await startRedis();
-  const started = [redis.process];
+  const redis = await startDurableRedis();
+  const started = [asStarted(redis)];
   try {
     const common = { ...environment, REDIS_URL: redis.url };
     for (let i = 0; i < workers; i++) started.push(await startMarimba("worker", `worker ${i + 1}`, common));
     const fronts: Started[] = [];
     for (let i = 0; i < apis; i++) fronts.push(await startMarimba("api", `api ${i + 1}`, common));
     started.push(...fronts);
-    return topology(`${apis} API, ${workers} worker`, fronts, started, new Redis(redis.url), redis.remove);
+    return topology(`${apis} API, ${workers} worker`, fronts, started, new Redis(redis.url));
   } catch (error) {
     for (const one of started.reverse()) await one.stop();
-    redis.remove();
     throw error;
   }
 }
@@ -50,7 +47,6 @@ function topology(
   fronts: readonly Started[],
   processes: readonly Started[],
   redis: Redis | undefined,
-  remove: () => void,
 ): Topology {
   return {
     name,
@@ -62,7 +58,6 @@ function topology(
       redis?.disconnect();
       // Redis was started first and goes last: the others still say goodbye to it.
       for (const one of [...processes].reverse()) await one.stop();
-      remove();
     },
   };
 }
@@ -75,28 +70,11 @@ function startMarimba(command: string, name: string, environment: Environment): 
   return startProcess(name, process.execPath, [...profile, ENTRY, command], env, ready);
 }
 
-export async function startRedis(): Promise<{ process: Started; url: string; port: number; remove: () => void }> {
-  const folder = mkdtempSync(join(tmpdir(), "marimba-load-"));
-  const port = await freePort();
-  const settings = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""];
-  settings.push("--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction");
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  try {
-    const process = await startProcess("redis", "redis-server", settings, {}, /Ready to accept connections/);
-    return { process, url: `redis://127.0.0.1:${port}`, port, remove };
-  } catch (error) {
-    remove();
-    throw error;
-  }
+/** Synced every second: what the numbers are stated for. */
+export function startDurableRedis(): Promise<RedisServer> {
+  return startRedis("--appendonly", "yes", "--appendfsync", "everysec");
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+export function asStarted(redis: RedisServer): Started {
+  return { name: "redis", pid: redis.pid, printed: "", stop: () => redis.stop() };
 }

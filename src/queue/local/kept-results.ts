@@ -1,3 +1,5 @@
+import { MAX_TIMER_MS } from "../waiting.js";
+
 /** What a finished job costs beside its images: its record, maps and strings, roughly and rather too much. */
 const RECORD_BYTES = 4096;
 
@@ -60,6 +62,3 @@ export class KeptResults {
     this.#timer.unref();
   }
 }
-
-/** Longest delay that a Node timer takes. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;

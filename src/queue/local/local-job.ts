@@ -1,6 +1,6 @@
 import { isFinal, type JobError, type JobRecord, type JobSpec, type StoredImage } from "../../job.js";
 import { type ImageContext, type JobListener, MAX_TRIES } from "../queue.js";
-import { MAX_TIMER_MS } from "./kept-results.js";
+import { MAX_TIMER_MS, unlessOver } from "../waiting.js";
 import { Subscription } from "./subscription.js";
 
 /** How a job ended. */
@@ -104,19 +104,14 @@ export class LocalJob {
   }
 
   /** Resolves when the job is final, after `timeoutMs`, or when `signal` aborts. */
-  wait(timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    if (this.isFinal || signal?.aborted || timeoutMs <= 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const stopWaiting = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", stopWaiting);
-        unsubscribe();
-        resolve();
-      };
-      const timer = setTimeout(stopWaiting, Math.min(timeoutMs, MAX_TIMER_MS));
-      const unsubscribe = this.subscribe({ onChange: ({ state }) => isFinal(state) && stopWaiting() });
-      signal?.addEventListener("abort", stopWaiting);
+  async wait(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    if (this.isFinal || signal?.aborted || timeoutMs <= 0) return;
+    let unsubscribe = () => {};
+    const ended = new Promise<void>((resolve) => {
+      unsubscribe = this.subscribe({ onChange: ({ state }) => isFinal(state) && resolve() });
     });
+    await unlessOver(ended, timeoutMs, signal);
+    unsubscribe();
   }
 
   /** An image that runs again doesn't turn the job's progress back. */

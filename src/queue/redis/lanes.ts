@@ -1,4 +1,3 @@
-import type { Logger } from "pino";
 import type { JobError, JobSpec, StoredImage } from "../../job.js";
 import { type ImageHandler, JobFailure, MAX_TRIES } from "../queue.js";
 import { patiently } from "./patience.js";
@@ -38,7 +37,6 @@ export class Lanes {
       readonly running: RunningImages;
       readonly alone: RunAlone;
       readonly handler: ImageHandler;
-      readonly logger: Logger;
     },
     private readonly options: LanesOptions,
     /** An operator paused this worker. */

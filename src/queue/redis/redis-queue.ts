@@ -13,6 +13,7 @@ import {
   type SubmitResult,
 } from "../queue.js";
 import { SignedIds } from "../signed-ids.js";
+import { unlessOver } from "../waiting.js";
 import { connect } from "./connection.js";
 import { DurableFence } from "./durable-fence.js";
 import { JobEvents } from "./job-events.js";
@@ -25,8 +26,6 @@ import { sweepOften } from "./sweeping.js";
 import { Tokens } from "./tokens.js";
 
 const COMMAND_TIMEOUT_MS = 5000;
-/** Longest delay that a Node timer takes. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface RedisQueueOptions {
   readonly redisUrl: string;
@@ -214,18 +213,4 @@ class RedisQueue implements JobQueue {
       throw new QueueUnavailable(`Redis did not answer as it should: ${(error as Error).message}`, { cause: error });
     }
   }
-}
-
-/** Resolves when `change` does, after `timeoutMs`, or when `signal` aborts. */
-function unlessOver(change: Promise<void>, timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, Math.min(timeoutMs, MAX_TIMER_MS));
-    signal?.addEventListener("abort", end);
-    void change.then(end);
-  });
 }

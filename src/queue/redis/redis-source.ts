@@ -31,13 +31,8 @@ export interface RedisSourceOptions extends ResultBounds {
   readonly lockMs: number;
 }
 
-export interface RedisJobSource extends JobSource {
-  health(): QueueHealth;
-  close(): Promise<void>;
-}
-
 /** Checks that Redis is fit for a queue and opens the worker's side of it; rejects with `QueueStartError`. */
-export async function openRedisSource(options: RedisSourceOptions, logger: Logger): Promise<RedisJobSource> {
+export async function openRedisSource(options: RedisSourceOptions, logger: Logger): Promise<JobSource> {
   await checkRedis({ redisUrl: options.redisUrl, acceptDurable: false }, logger);
   const reachability = new Reachability(logger);
   const client = connect(options.redisUrl, { maxRetriesPerRequest: null });
@@ -45,7 +40,7 @@ export async function openRedisSource(options: RedisSourceOptions, logger: Logge
   return new RedisSource(options, client, reachability, logger);
 }
 
-class RedisSource implements RedisJobSource {
+class RedisSource implements JobSource {
   readonly #scripts: Scripts;
   readonly #tokens: Tokens;
   readonly #running = new RunningImages();
@@ -118,7 +113,6 @@ class RedisSource implements RedisJobSource {
       running: this.#running,
       alone: this.#alone,
       handler,
-      logger: this.logger,
     };
     const { resultTtlMs, maxResultBytes, redisPrefix, lockMs } = this.options;
     const sendPreview = (id: string, preview: Preview) => this.#sendPreview(id, preview);

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { median, pairedRatio } from "../../../bench/statistics.js";
 import { markdownTable } from "../../../bench/table.js";
 import { cpuSeconds, type Started, startProcess } from "../../topology/processes.js";
-import { startDistributed, startRedis } from "../../topology/topology.js";
+import { asStarted, startDistributed, startDurableRedis } from "../../topology/topology.js";
 import { SUMMARY_HEAD, type Summary, summarise, summaryRow } from "../answers.js";
 import { defaultBody } from "../bodies.js";
 import { runClosedLoop } from "../closed-loop.js";
@@ -67,8 +67,8 @@ async function measure(address: string, seconds: number): Promise<Summary> {
 }
 
 async function startSkeleton({ model }: Setting) {
-  const redis = await startRedis();
-  const started: Started[] = [redis.process];
+  const redis = await startDurableRedis();
+  const started: Started[] = [asStarted(redis)];
   const start = (file: string, ...args: string[]) => {
     const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
     const loader = path("../../../bench/typescript.js");
@@ -82,7 +82,6 @@ async function startSkeleton({ model }: Setting) {
     address: /^ready (http:\S+)/m.exec(api.printed)![1]!,
     async stop() {
       for (const one of started.reverse()) await one.stop();
-      redis.remove();
     },
   };
 }
