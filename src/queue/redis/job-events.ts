@@ -17,8 +17,8 @@ const PREVIEW = "0 preview";
 export class JobEvents {
   readonly watches = new Watches();
   readonly #timer: NodeJS.Timeout;
-  /** Who watches a job's previews, by its id. */
-  readonly #previewListeners = new Map<string, Set<(preview: Preview) => void>>();
+  /** Who watches a job's previews, by its id, and what says so to the workers again and again. */
+  readonly #previewWatchers = new Map<string, { listeners: Set<(preview: Preview) => void>; timer: NodeJS.Timeout }>();
 
   private constructor(
     private readonly client: Redis,
@@ -110,29 +110,34 @@ export class JobEvents {
     else if (!watch.apply(told)) void this.#readQuietly(watch);
   }
 
-  /** Says to the workers, again and again, that somebody watches; returns how to stop. */
+  /** However many watch a job here, the workers are told once at a time; returns how to stop. */
   #watchPreviews(id: string, listener: (preview: Preview) => void): () => void {
-    const listeners = this.#previewListeners.get(id) ?? new Set();
-    this.#previewListeners.set(id, listeners.add(listener));
-    const say = () => {
-      const said = this.client
-        .pipeline()
-        .set(`${this.redisPrefix}::watched:${id}`, 1, "PX", WATCHED_MS)
-        .publish(`${this.redisPrefix}::control`, `watched ${id}`)
-        .exec();
-      said.catch((error) => this.logger.debug({ err: error }, "Interest in previews could not be told."));
-    };
-    say();
-    const timer = setInterval(say, WATCHED_MS / 3);
+    let watcher = this.#previewWatchers.get(id);
+    if (!watcher) {
+      watcher = { listeners: new Set(), timer: setInterval(() => this.#sayWatched(id), WATCHED_MS / 3) };
+      this.#previewWatchers.set(id, watcher);
+      this.#sayWatched(id);
+    }
+    const { listeners, timer } = watcher;
+    listeners.add(listener);
     return () => {
+      if (!listeners.delete(listener) || listeners.size > 0) return;
       clearInterval(timer);
-      listeners.delete(listener);
-      if (listeners.size === 0) this.#previewListeners.delete(id);
+      this.#previewWatchers.delete(id);
     };
   }
 
+  #sayWatched(id: string): void {
+    const said = this.client
+      .pipeline()
+      .set(`${this.redisPrefix}::watched:${id}`, 1, "PX", WATCHED_MS)
+      .publish(`${this.redisPrefix}::control`, `watched ${id}`)
+      .exec();
+    said.catch((error) => this.logger.debug({ err: error }, "Interest in previews could not be told."));
+  }
+
   async #readPreview(id: string): Promise<void> {
-    if (!this.#previewListeners.has(id)) return;
+    if (!this.#previewWatchers.has(id)) return;
     try {
       const key = `${this.redisPrefix}::preview:${id}`;
       const [index, step, of, type, bytes] = await this.client.hmgetBuffer(key, "index", "step", "of", "type", "bytes");
@@ -144,7 +149,7 @@ export class JobEvents {
         contentType: String(type),
         bytes,
       };
-      for (const listener of this.#previewListeners.get(id) ?? []) listener(preview);
+      for (const listener of this.#previewWatchers.get(id)?.listeners ?? []) listener(preview);
     } catch (error) {
       this.logger.debug({ err: error }, "A preview could not be read; the next one will be.");
     }

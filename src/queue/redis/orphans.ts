@@ -2,10 +2,12 @@ import type { Redis } from "ioredis";
 
 /** Ids that are remembered while Redis is away; more than that, and the oldest jobs are made for nobody. */
 const MOST = 1000;
+const RETRY_MS = 5000;
 
 /** Submits whose answer never came: perhaps the jobs are there. They are cancelled once Redis answers again. */
 export class Orphans {
   readonly #ids = new Set<string>();
+  #retry: NodeJS.Timeout | undefined;
 
   constructor(
     client: Redis,
@@ -18,20 +20,25 @@ export class Orphans {
     this.#ids.add(id);
     if (this.#ids.size > MOST) this.#ids.delete(this.#ids.values().next().value!);
     // A command that timed out leaves its connection as it is: there will be no "ready" to wait for.
-    setTimeout(() => void this.#cancelAll(), RETRY_MS).unref();
+    this.#retryLater();
+  }
+
+  /** One timer for all: many submits fail together. */
+  #retryLater(): void {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      void this.#cancelAll();
+    }, RETRY_MS).unref();
   }
 
   async #cancelAll(): Promise<void> {
-    for (const id of this.#ids) {
-      try {
+    try {
+      for (const id of this.#ids) {
         await this.cancel(id);
         this.#ids.delete(id);
-      } catch {
-        setTimeout(() => void this.#cancelAll(), RETRY_MS).unref();
-        return;
       }
+    } catch {
+      this.#retryLater();
     }
   }
 }
-
-const RETRY_MS = 5000;
