@@ -36,7 +36,8 @@ describe("a poison job fails alone", () => {
   });
 
   it("when its worker dies every time: after a bounded number of tries, and its neighbours complete", async () => {
-    const poison = { ...exampleBody(0), steps: 64, diffusion_steps: 60 };
+    // So long that it never ends before its worker is killed.
+    const poison = { ...exampleBody(0), steps: 64, diffusion_steps: 1000 };
     let worker = await ground.worker();
     const doomed = await order(address, poison);
     const neighbours = await orderMany(address, NEIGHBOURS);
