@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { freePort } from "../free-port.js";
 import { generate, Marimba } from "./marimba.js";
 
 /** Every request is logged, and pictures cost nothing. */
@@ -19,15 +19,6 @@ function serve(environment: Record<string, string> = {}, redirection?: string): 
   const marimba = new Marimba(["serve"], { ...ENVIRONMENT, ...environment }, undefined, redirection);
   started.push(marimba);
   return marimba;
-}
-
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return String(port);
 }
 
 async function untilReady(address: string): Promise<void> {
@@ -60,7 +51,7 @@ describe("marimba serve goes on where nobody takes what it writes:", () => {
   });
 
   it("a standard output that is full", async () => {
-    const port = await freePort();
+    const port = String(await freePort());
     const marimba = serve({ PORT: port }, ">/dev/full");
     await untilReady(`http://127.0.0.1:${port}`);
     await makesPictures(`http://127.0.0.1:${port}`);

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { validate } from "dockerfile-utils";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeConfig } from "../../src/config.js";
-import { freePort } from "./compose-processes.js";
+import { freePort } from "../free-port.js";
 import { readDockerIgnore } from "./docker-ignore.js";
 import { neededStages, parseStages } from "./dockerfile.js";
 import { type Image, ScratchBuild } from "./scratch-build.js";

@@ -4,8 +4,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../free-port.js";
 import { readCompose } from "./compose-file.js";
-import { freePort, RedisService } from "./compose-processes.js";
+import { RedisService } from "./compose-processes.js";
 import { parseStages, type Step } from "./dockerfile.js";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../free-port.js";
 
 /** The server that the tests start: Debian's redis-server, or what REDIS_SERVER names (a Valkey, another version). */
 const PROGRAM = process.env.REDIS_SERVER ?? "redis-server";
@@ -73,14 +73,4 @@ export async function startRedis(...settings: string[]): Promise<RedisServer> {
   const server = new RedisServer(await freePort(), settings);
   await server.start();
   return server;
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
