@@ -103,6 +103,10 @@ export const JobSpec = Type.Object(
     deadline_at: Type.Optional(Type.Number()),
     /** Who asked, for fairness between callers: opaque, the same for all requests of one caller. */
     caller: Type.Optional(Type.String({ maxLength: 200 })),
+    /** The request's id, for logs of every process that works on the job. */
+    request_id: Type.Optional(Type.String({ maxLength: 64 })),
+    /** W3C Trace Context of the request. */
+    traceparent: Type.Optional(Type.String({ maxLength: 64 })),
   },
   // A newer API may add fields that an older worker has no use for; what it must understand raises the version.
   { additionalProperties: true },
