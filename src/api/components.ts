@@ -1,8 +1,12 @@
 import Type, { type Static, type TSchema } from "typebox";
 import { PROBLEMS, type ProblemCode } from "../errors.js";
 import { GenerateRequest } from "../job.js";
+import { JobPreview, JobProgress } from "./events/event-text.js";
 import { JobResource } from "./job-resource.js";
 import { ModelResource } from "./model-resource.js";
+import { OpenAiError } from "./openai/error.js";
+import { OpenAiCompletedImage, OpenAiImageRequest, OpenAiImages, OpenAiPartialImage } from "./openai/images-schema.js";
+import { OpenAiModel } from "./openai/models-schema.js";
 import { PROBLEM_TYPE, ProblemDocument } from "./problem-document.js";
 
 /** The schemas that the OpenAPI document names; routes refer to them. */
@@ -16,8 +20,16 @@ export const COMPONENTS = {
     ],
   }),
   Job: JobResource,
+  JobProgress,
+  JobPreview,
   Model: ModelResource,
   Problem: ProblemDocument,
+  OpenAiImageRequest,
+  OpenAiImages,
+  OpenAiPartialImage,
+  OpenAiCompletedImage,
+  OpenAiModel,
+  OpenAiError,
 } as const;
 type ComponentName = keyof typeof COMPONENTS;
 
@@ -33,13 +45,23 @@ export function resolveComponent(schema: TSchema): TSchema {
 
 /** Response schemas of the problems that a route answers with, one for each status. */
 export function problemResponses(...codes: ProblemCode[]): Record<number, TSchema> {
+  return errorResponses(codes, { [PROBLEM_TYPE]: { schema: component("Problem") } });
+}
+
+/** The same for a route that answers in the shapes of OpenAI's API. */
+export function openAiResponses(...codes: ProblemCode[]): Record<number, TSchema> {
+  const responses = errorResponses(codes, { "application/json": { schema: component("OpenAiError") } });
+  // What never became a request has no path, and so no shape of its own.
+  return { ...responses, ...errorResponses([], { [PROBLEM_TYPE]: { schema: component("Problem") } }, NO_REQUEST) };
+}
+
+function errorResponses(codes: ProblemCode[], content: object, always = ANY_ROUTE): Record<number, TSchema> {
   const lines = new Map<number, string[]>();
-  for (const code of [...codes, ...ANY_ROUTE]) {
+  for (const code of [...codes, ...always]) {
     const { status, title } = PROBLEMS[code];
     lines.set(status, [...(lines.get(status) ?? []), `\`${code}\`: ${title}.`]);
   }
   const headers = { "Retry-After": { type: "integer", description: "Seconds after which to try again." } };
-  const content = { [PROBLEM_TYPE]: { schema: component("Problem") } };
   return Object.fromEntries(
     Array.from(lines, ([status, texts]) => {
       const description = texts.join(" ");
@@ -52,5 +74,6 @@ export function problemResponses(...codes: ProblemCode[]): Record<number, TSchem
 /** Statuses that come with `Retry-After`. */
 const RETRIED = [429, 503];
 
-/** What any request may meet. */
-const ANY_ROUTE: ProblemCode[] = ["request_timeout", "uri_too_long", "header_too_large", "internal"];
+/** What any request may meet: before it is one, and after. */
+const NO_REQUEST: ProblemCode[] = ["request_timeout", "header_too_large"];
+const ANY_ROUTE: ProblemCode[] = [...NO_REQUEST, "uri_too_long", "internal"];
