@@ -111,9 +111,9 @@ function unknownClass(message: string): Problem {
 }
 
 const MOST_LISTED = 20;
-/** Each word is compared with every name; the longest ones say the most. */
-const COMPARED_WORDS = 5;
-const SHORTEST_COMPARED = 4;
+/** Each text is compared with every name, which costs milliseconds: the prompt where it is short, and its longest words. */
+const COMPARED_WORDS = 3;
+const COMPARED_LETTERS = { least: 4, most: 32 };
 
 /** Names like the whole prompt first, then names like its longest words. */
 function nearestNames(prompt: string, manifest: Manifest): string[] {
@@ -121,8 +121,12 @@ function nearestNames(prompt: string, manifest: Manifest): string[] {
   for (const modelClass of manifest.classes) {
     for (const name of [modelClass.name, ...modelClass.name.split(",")]) names.set(name.trim(), modelClass.name);
   }
-  const words = [...new Set(wordsOf(prompt))].filter(({ length }) => length >= SHORTEST_COMPARED);
-  const longest = words.sort((a, b) => b.length - a.length).slice(0, COMPARED_WORDS);
-  const near = [prompt.trim(), ...longest].flatMap((text) => nearMisses(text, names.keys()));
+  const words = [...new Set(wordsOf(prompt))].sort((a, b) => b.length - a.length);
+  const texts = [prompt.trim(), ...words.filter(isCompared).slice(0, COMPARED_WORDS)];
+  const near = texts.filter(isCompared).flatMap((text) => nearMisses(text, names.keys()));
   return [...new Set(near.map((name) => names.get(name)!))].slice(0, 3);
+}
+
+function isCompared({ length }: string): boolean {
+  return length >= COMPARED_LETTERS.least && length <= COMPARED_LETTERS.most;
 }
