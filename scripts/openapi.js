@@ -2,6 +2,7 @@
 // `npm run openapi`.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { pino } from "pino";
+import { KeyRing } from "../dist/api/access/key-ring.js";
 import { buildApp } from "../dist/api/app.js";
 import { loadConfig } from "../dist/config.js";
 import { LocalQueue } from "../dist/queue/local/local-queue.js";
@@ -14,6 +15,8 @@ const app = await buildApp({
   models: { default: "", list: () => [], get: () => undefined },
   readiness: () => ({ ready: false }),
   logger: pino({ level: "silent" }),
+  // A server with keys, which is what the contract describes.
+  keys: new KeyRing([]),
 });
 const document = app.swagger();
 mkdirSync(new URL(".", DOCUMENT), { recursive: true });

@@ -43,21 +43,27 @@ export function resolveComponent(schema: TSchema): TSchema {
   return reference === undefined ? schema : COMPONENTS[reference.slice(0, -1) as ComponentName];
 }
 
-/** Response schemas of the problems that a route answers with, one for each status. */
+/** Response schemas of the problems that a route answers with, one for each status; those of a missing key among them. */
 export function problemResponses(...codes: ProblemCode[]): Record<number, TSchema> {
-  return errorResponses(codes, { [PROBLEM_TYPE]: { schema: component("Problem") } });
+  return openProblemResponses(...codes, ...KEY_CODES);
 }
 
-/** The same for a route that answers in the shapes of OpenAI's API. */
+/** The same for a route that needs no key. */
+export function openProblemResponses(...codes: ProblemCode[]): Record<number, TSchema> {
+  return errorResponses([...codes, ...ANY_ROUTE], { [PROBLEM_TYPE]: { schema: component("Problem") } });
+}
+
+/** The same for a route that needs a key and answers in the shapes of OpenAI's API. */
 export function openAiResponses(...codes: ProblemCode[]): Record<number, TSchema> {
-  const responses = errorResponses(codes, { "application/json": { schema: component("OpenAiError") } });
+  const content = { "application/json": { schema: component("OpenAiError") } };
+  const responses = errorResponses([...codes, ...KEY_CODES, ...ANY_ROUTE], content);
   // What never became a request has no path, and so no shape of its own.
-  return { ...responses, ...errorResponses([], { [PROBLEM_TYPE]: { schema: component("Problem") } }, NO_REQUEST) };
+  return { ...responses, ...errorResponses(NO_REQUEST, { [PROBLEM_TYPE]: { schema: component("Problem") } }) };
 }
 
-function errorResponses(codes: ProblemCode[], content: object, always = ANY_ROUTE): Record<number, TSchema> {
+function errorResponses(codes: ProblemCode[], content: object): Record<number, TSchema> {
   const lines = new Map<number, string[]>();
-  for (const code of [...codes, ...always]) {
+  for (const code of codes) {
     const { status, title } = PROBLEMS[code];
     lines.set(status, [...(lines.get(status) ?? []), `\`${code}\`: ${title}.`]);
   }
@@ -73,6 +79,9 @@ function errorResponses(codes: ProblemCode[], content: object, always = ANY_ROUT
 
 /** Statuses that come with `Retry-After`. */
 const RETRIED = [429, 503];
+
+/** Of routes that need a key. */
+const KEY_CODES: ProblemCode[] = ["unauthorized", "too_many_failures"];
 
 /** What any request may meet: before it is one, and after. */
 const NO_REQUEST: ProblemCode[] = ["request_timeout", "header_too_large"];

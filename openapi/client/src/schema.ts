@@ -283,10 +283,14 @@ export interface components {
             temperature?: number;
             /** @description Diffusion steps per token. */
             diffusion_steps?: number;
+            /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+            diffusion_steps_final?: number;
             /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
             max_timestep?: number;
-            /** @description Order of the tokens. */
-            order?: "random" | "raster";
+            /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+            order?: "random" | "raster" | "checkerboard";
+            /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+            reconstruction_steps?: number;
             /** @description A preset of the model; other fields override it. */
             preset?: string;
             /** @description The server's default model when absent. */
@@ -320,10 +324,14 @@ export interface components {
                 temperature: number;
                 /** @description Diffusion steps per token. */
                 diffusion_steps: number;
+                /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+                diffusion_steps_final?: number;
                 /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
                 max_timestep: number;
-                /** @description Order of the tokens. */
-                order: "random" | "raster";
+                /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+                order: "random" | "raster" | "checkerboard";
+                /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+                reconstruction_steps?: number;
                 /** @description The class by name. */
                 class_name: string | null;
             };
@@ -489,10 +497,14 @@ export interface components {
                 temperature: number;
                 /** @description Diffusion steps per token. */
                 diffusion_steps: number;
+                /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+                diffusion_steps_final?: number;
                 /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
                 max_timestep: number;
-                /** @description Order of the tokens. */
-                order: "random" | "raster";
+                /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+                order: "random" | "raster" | "checkerboard";
+                /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+                reconstruction_steps?: number;
             };
             presets: {
                 [key: string]: {
@@ -508,10 +520,14 @@ export interface components {
                         temperature?: number;
                         /** @description Diffusion steps per token. */
                         diffusion_steps?: number;
+                        /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+                        diffusion_steps_final?: number;
                         /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
                         max_timestep?: number;
-                        /** @description Order of the tokens. */
-                        order?: "random" | "raster";
+                        /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+                        order?: "random" | "raster" | "checkerboard";
+                        /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+                        reconstruction_steps?: number;
                     };
                     quality?: {
                         [key: string]: number | string;
@@ -555,7 +571,7 @@ export interface components {
              * @description Decide by this one.
              * @enum {string}
              */
-            code: "invalid_request" | "malformed_json" | "unknown_class" | "unknown_model" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "body_too_large" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "queue_unavailable" | "shutting_down";
+            code: "invalid_request" | "malformed_json" | "unknown_class" | "unauthorized" | "forbidden" | "unknown_model" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "body_too_large" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "too_many_failures" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "queue_unavailable" | "shutting_down";
             /** @description Names this one occurrence: the request's id, as in the server's log. */
             instance: string;
             /** @description Every field at fault, where fields are at fault. */
@@ -616,10 +632,14 @@ export interface components {
             temperature?: number;
             /** @description Diffusion steps per token. */
             diffusion_steps?: number;
+            /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+            diffusion_steps_final?: number;
             /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
             max_timestep?: number;
-            /** @description Order of the tokens. */
-            order?: "random" | "raster";
+            /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+            order?: "random" | "raster" | "checkerboard";
+            /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+            reconstruction_steps?: number;
             /** @description A preset of the model; other fields override it. */
             preset?: string;
             priority?: "low" | "normal" | "high";
@@ -819,6 +839,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown_model`: No such model. */
             404: {
                 headers: {
@@ -891,7 +920,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `queue_full`: The queue is full. */
+            /** @description `queue_full`: The queue is full. `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
                     /** @description Seconds after which to try again. */
@@ -975,6 +1004,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `job_not_found`: No such job. */
             404: {
                 headers: {
@@ -1005,6 +1043,17 @@ export interface operations {
             /** @description `uri_too_long`: The address is too long. */
             414: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1063,6 +1112,15 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `job_not_found`: No such job. */
             404: {
                 headers: {
@@ -1093,6 +1151,17 @@ export interface operations {
             /** @description `uri_too_long`: The address is too long. */
             414: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1168,6 +1237,15 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `job_not_found`: No such job. `image_not_found`: The job has no such image. */
             404: {
                 headers: {
@@ -1207,6 +1285,17 @@ export interface operations {
             /** @description `uri_too_long`: The address is too long. */
             414: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1289,10 +1378,14 @@ export interface operations {
                                 temperature: number;
                                 /** @description Diffusion steps per token. */
                                 diffusion_steps: number;
+                                /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+                                diffusion_steps_final?: number;
                                 /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
                                 max_timestep: number;
-                                /** @description Order of the tokens. */
-                                order: "random" | "raster";
+                                /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+                                order: "random" | "raster" | "checkerboard";
+                                /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+                                reconstruction_steps?: number;
                             };
                             presets: {
                                 [key: string]: {
@@ -1308,10 +1401,14 @@ export interface operations {
                                         temperature?: number;
                                         /** @description Diffusion steps per token. */
                                         diffusion_steps?: number;
+                                        /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+                                        diffusion_steps_final?: number;
                                         /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
                                         max_timestep?: number;
-                                        /** @description Order of the tokens. */
-                                        order?: "random" | "raster";
+                                        /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+                                        order?: "random" | "raster" | "checkerboard";
+                                        /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+                                        reconstruction_steps?: number;
                                     };
                                     quality?: {
                                         [key: string]: number | string;
@@ -1328,6 +1425,15 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `request_timeout`: The request did not arrive in time. */
             408: {
                 headers: {
@@ -1340,6 +1446,17 @@ export interface operations {
             /** @description `uri_too_long`: The address is too long. */
             414: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1387,6 +1504,15 @@ export interface operations {
                     "application/json": components["schemas"]["Model"];
                 };
             };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown_model`: No such model. */
             404: {
                 headers: {
@@ -1408,6 +1534,17 @@ export interface operations {
             /** @description `uri_too_long`: The address is too long. */
             414: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1479,6 +1616,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unknown_model`: No such model. */
             404: {
                 headers: {
@@ -1500,6 +1646,17 @@ export interface operations {
             /** @description `uri_too_long`: The address is too long. */
             414: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1714,6 +1871,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `job_not_found`: No such job. */
             404: {
                 headers: {
@@ -1744,6 +1910,17 @@ export interface operations {
             /** @description `uri_too_long`: The address is too long. */
             414: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1838,6 +2015,15 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description `unknown_model`: No such model. */
             404: {
                 headers: {
@@ -1901,7 +2087,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `queue_full`: The queue is full. */
+            /** @description `queue_full`: The queue is full. `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
                     /** @description Seconds after which to try again. */
@@ -1974,6 +2160,15 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description `request_timeout`: The request did not arrive in time. */
             408: {
                 headers: {
@@ -1986,6 +2181,17 @@ export interface operations {
             /** @description `uri_too_long`: The address is too long. */
             414: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2033,6 +2239,15 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiModel"];
                 };
             };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description `unknown_model`: No such model. */
             404: {
                 headers: {
@@ -2054,6 +2269,17 @@ export interface operations {
             /** @description `uri_too_long`: The address is too long. */
             414: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
