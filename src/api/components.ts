@@ -63,7 +63,7 @@ export function openAiResponses(...codes: ProblemCode[]): Record<number, TSchema
 
 function errorResponses(codes: ProblemCode[], content: object): Record<number, TSchema> {
   const lines = new Map<number, string[]>();
-  for (const code of codes) {
+  for (const code of new Set(codes)) {
     const { status, title } = PROBLEMS[code];
     lines.set(status, [...(lines.get(status) ?? []), `\`${code}\`: ${title}.`]);
   }
@@ -85,4 +85,4 @@ const KEY_CODES: ProblemCode[] = ["unauthorized", "too_many_failures"];
 
 /** What any request may meet: before it is one, and after. */
 const NO_REQUEST: ProblemCode[] = ["request_timeout", "header_too_large"];
-const ANY_ROUTE: ProblemCode[] = [...NO_REQUEST, "uri_too_long", "internal"];
+const ANY_ROUTE: ProblemCode[] = [...NO_REQUEST, "invalid_request", "uri_too_long", "internal"];
