@@ -1,7 +1,9 @@
 import type { Logger } from "pino";
+import type { Registry } from "prom-client";
 import { type Api, buildApp, type Readiness } from "../api/app.js";
 import { listen } from "../api/server.js";
 import type { Config } from "../config.js";
+import { type Monitor, openMonitor } from "../metrics/monitor.js";
 import type { ModelRegistry } from "../model/registry.js";
 import type { JobQueue } from "../queue/queue.js";
 import type { Service } from "./run-services.js";
@@ -12,6 +14,7 @@ export interface ApiServiceOptions {
   readonly queue: JobQueue;
   readonly models: ModelRegistry;
   readonly logger: Logger;
+  readonly registry: Registry;
   /** Why requests can't be served now, where that hangs on another part of the process. */
   readonly notReady?: () => string | undefined;
 }
@@ -23,6 +26,7 @@ const ANSWER_MS = 2000;
 export class ApiService implements Service {
   readonly #options: ApiServiceOptions;
   #app: Api | undefined;
+  #monitor: Monitor | undefined;
   #isShuttingDown = false;
   #openRequests = 0;
   #onAnswered = () => {};
@@ -33,9 +37,10 @@ export class ApiService implements Service {
 
   /** Resolves with the address that it listens on. */
   async start(): Promise<string> {
-    const { config, queue, models, logger } = this.#options;
+    const { config, queue, models, logger, registry } = this.#options;
     const readiness = () => this.#readiness();
-    const app = await buildApp({ config, queue, models, readiness, logger });
+    await this.#openMonitor(config.host, config.metricsPort);
+    const app = await buildApp({ config, queue, models, readiness, logger, registry });
     this.#app = app;
     app.server.on("request", (_request, response) => {
       this.#openRequests++;
@@ -44,6 +49,15 @@ export class ApiService implements Service {
       });
     });
     return listen(app, config.host, config.port);
+  }
+
+  /** `/metrics` where the public does not come by. */
+  async #openMonitor(host: string, port: number | undefined): Promise<void> {
+    if (port === undefined) return;
+    const { registry } = this.#options;
+    const notReady = () => this.#readiness().reason;
+    this.#monitor = await openMonitor({ host, port, variable: "METRICS_PORT", registry, notReady });
+    process.stdout.write(`This API's health and metrics are on ${this.#monitor.address}.\n`);
   }
 
   /** New jobs are refused; those who wait for one may do so until the grace ends. States can still be asked for. */
@@ -69,6 +83,7 @@ export class ApiService implements Service {
       clearTimeout(cut);
     }
     await this.#options.queue.close();
+    await this.#monitor?.close();
   }
 
   #readiness(): Readiness {

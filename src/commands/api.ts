@@ -1,3 +1,4 @@
+import { openRegistry } from "../metrics/process-metrics.js";
 import { ApiService } from "./api-service.js";
 import { openRedisQueue } from "./open-queue.js";
 import { runServices } from "./run-services.js";
@@ -17,7 +18,7 @@ export async function runApi(argv: string[]): Promise<number> {
   if (!parts) return 0;
   const { config, models, logger } = parts;
   const queue = await openRedisQueue(config, "api", logger);
-  const api = new ApiService({ config, queue, models, logger });
+  const api = new ApiService({ config, queue, models, logger, registry: openRegistry("api") });
   const start = async () => {
     const address = await api.start();
     process.stdout.write(`Marimba listens on ${address} and leaves the pictures to its workers.\n`);

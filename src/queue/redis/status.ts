@@ -17,11 +17,7 @@ type QueueReply = readonly [
 type WorkerReply = readonly [id: string, details: string | null, paused: number, running: number, queues: string[]];
 
 /** What call-status.lua returns. */
-export type StatusReply = readonly [
-  queues: readonly QueueReply[],
-  workers: readonly WorkerReply[],
-  keptBytes: number,
-];
+export type StatusReply = readonly [queues: readonly QueueReply[], workers: readonly WorkerReply[], keptBytes: number];
 
 /** A model has one queue for each version of the payload that is still in use: their sums are told. */
 export function readStatus([queues, workers, keptBytes]: StatusReply): Omit<QueueStatus, "maxQueuedImages"> {
