@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { pino } from "pino";
 import { Registry } from "prom-client";
+import { KeyRing } from "../dist/api/access/key-ring.js";
 import { buildApp } from "../dist/api/app.js";
 import { loadConfig } from "../dist/config.js";
 import { LocalQueue } from "../dist/queue/local/local-queue.js";
@@ -14,6 +15,8 @@ const app = await buildApp({
   readiness: () => ({ ready: false }),
   logger: pino({ level: "silent" }),
   registry: new Registry(),
+  // A server with keys, which is what the contract describes.
+  keys: new KeyRing([]),
 });
 const file = new URL("../openapi/openapi.json", import.meta.url);
 mkdirSync(new URL(".", file), { recursive: true });

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import type { KeySource } from "../api/access/key-source.js";
 import { type Api, buildApp, type Readiness } from "../api/app.js";
 import { listen } from "../api/server.js";
 import type { Config } from "../config.js";
@@ -15,6 +16,8 @@ export interface ApiServiceOptions {
   readonly models: ModelRegistry;
   readonly logger: Logger;
   readonly registry: Registry;
+  /** Closed with the service. */
+  readonly keySource: KeySource;
   /** Why requests can't be served now, where that hangs on another part of the process. */
   readonly notReady?: () => string | undefined;
 }
@@ -37,10 +40,10 @@ export class ApiService implements Service {
 
   /** Resolves with the address that it listens on. */
   async start(): Promise<string> {
-    const { config, queue, models, logger, registry } = this.#options;
+    const { config, queue, models, logger, registry, keySource } = this.#options;
     const readiness = () => this.#readiness();
     await this.#openMonitor(config.host, config.metricsPort);
-    const app = await buildApp({ config, queue, models, readiness, logger, registry });
+    const app = await buildApp({ config, queue, models, readiness, logger, registry, keys: keySource.keys });
     this.#app = app;
     app.server.on("request", (_request, response) => {
       this.#openRequests++;
@@ -82,6 +85,7 @@ export class ApiService implements Service {
       await app.close();
       clearTimeout(cut);
     }
+    this.#options.keySource.close();
     await this.#options.queue.close();
     await this.#monitor?.close();
   }

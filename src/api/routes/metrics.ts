@@ -1,4 +1,5 @@
 import Type from "typebox";
+import { ADMIN } from "../access/authentication.js";
 import type { Api, ApiDeps } from "../app.js";
 import { problemResponses } from "../components.js";
 import { addQueueMetrics } from "../metrics/queue-metrics.js";
@@ -19,7 +20,7 @@ export function metricsRoute(app: Api, { registry, queue, models, config }: ApiD
       ...problemResponses(),
     },
   };
-  app.get("/metrics", { schema, logLevel: "warn" }, async (_request, reply) => {
+  app.get("/metrics", { schema, config: ADMIN, logLevel: "warn" }, async (_request, reply) => {
     reply.header("Cache-Control", "no-store").type(registry.contentType);
     return reply.send(await registry.metrics());
   });

@@ -140,7 +140,9 @@ describe("GET /metrics", () => {
     vi.spyOn(api.queue, "status").mockRejectedValueOnce(new QueueUnavailable("away"));
     const away = await scrape();
     expect(away).toMatch(/^marimba_queue_up 0$/m);
-    expect(away).not.toMatch(/^marimba_(queue_(images|capacity_images|workers)|jobs_accepted_total|results_stored_bytes)[ {]/m);
+    expect(away).not.toMatch(
+      /^marimba_(queue_(images|capacity_images|workers)|jobs_accepted_total|results_stored_bytes)[ {]/m,
+    );
     vi.spyOn(api.queue, "status").mockReturnValueOnce(sleep(60_000, undefined, { ref: false }) as never);
     expect(await scrape()).toMatch(/^marimba_queue_up 0$/m);
     expect(await scrape()).toMatch(/^marimba_queue_up 1$/m);
