@@ -17,7 +17,7 @@ export function metricsRoute(app: Api, { registry, queue, models, config }: ApiD
         description: "Every metric of the process, and of the queue as a whole.",
         content: { "text/plain": { schema: Type.Unsafe({ type: "string" }) } },
       }),
-      ...problemResponses(),
+      ...problemResponses("forbidden"),
     },
   };
   app.get("/metrics", { schema, config: ADMIN, logLevel: "warn" }, async (_request, reply) => {

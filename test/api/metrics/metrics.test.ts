@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { QueueUnavailable } from "../../../src/queue/queue.js";
 import { type Family, readExposition, sum } from "../../metrics/exposition.js";
 import { exampleImage } from "../../queue/example-job.js";
+import { exampleKey, ringOf } from "../access/example-keys.js";
 import { type ExampleApiOptions, exampleApi, holdingHandler } from "../example-api.js";
 
 let api: Awaited<ReturnType<typeof exampleApi>>;
@@ -25,6 +26,15 @@ describe("GET /metrics", () => {
     expect(headers["content-type"]).toMatch(/^text\/plain; version=0\.0\.4/);
     expect(headers["cache-control"]).toBe("no-store");
     expect(body).toMatch(/^marimba_queue_up 1$/m);
+  });
+
+  it("is for operators where the server has keys", async () => {
+    const [user, operator] = [exampleKey("user"), exampleKey("operator", { isAdmin: true })];
+    await open({ deps: { keys: ringOf(user, operator) } });
+    const statusFor = async (headers = {}) => (await api.app.inject({ url: "/metrics", headers })).statusCode;
+    expect([await statusFor(), await statusFor(user.headers), await statusFor(operator.headers)]).toEqual([
+      401, 403, 200,
+    ]);
   });
 
   it("leaves the port where it has one of its own", async () => {
