@@ -38,8 +38,10 @@ export const GenerateRequest = Type.Object(
     guidance_schedule: Type.Optional(Parameter.guidance_schedule),
     temperature: Type.Optional(Parameter.temperature),
     diffusion_steps: Type.Optional(Parameter.diffusion_steps),
+    diffusion_steps_final: Parameter.diffusion_steps_final,
     max_timestep: Type.Optional(Parameter.max_timestep),
     order: Type.Optional(Parameter.order),
+    reconstruction_steps: Parameter.reconstruction_steps,
     preset: Type.Optional(
       Type.String({ minLength: 1, maxLength: 32, description: "A preset of the model; other fields override it." }),
     ),
@@ -103,6 +105,10 @@ export const JobSpec = Type.Object(
     deadline_at: Type.Optional(Type.Number()),
     /** Who asked, for fairness between callers: opaque, the same for all requests of one caller. */
     caller: Type.Optional(Type.String({ maxLength: 200 })),
+    /** The request's id, for logs of every process that works on the job. */
+    request_id: Type.Optional(Type.String({ maxLength: 64 })),
+    /** W3C Trace Context of the request. */
+    traceparent: Type.Optional(Type.String({ maxLength: 64 })),
   },
   // A newer API may add fields that an older worker has no use for; what it must understand raises the version.
   { additionalProperties: true },

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { callerOf } from "../../src/api/caller.js";
+import { principalOf } from "../../src/api/access/principal.js";
 import { readCancelAfter } from "../../src/api/cancel-after.js";
 import { exampleApi, holdingHandler } from "./example-api.js";
 
@@ -67,8 +67,8 @@ describe("a caller", () => {
     const first = await specAfter({}, {});
     expect(first.caller).toMatch(/^[0-9a-f]{16}$/);
     expect((await specAfter({}, {})).caller).toBe(first.caller);
-    expect(first.caller).toBe(callerOf({ ip: "127.0.0.1" }));
-    expect(callerOf({ ip: "127.0.0.2" })).not.toBe(first.caller);
+    expect(first.caller).toBe(principalOf({ ip: "127.0.0.1" }).id);
+    expect(principalOf({ ip: "127.0.0.2" }).id).not.toBe(first.caller);
   });
 
   it("owns its idempotency keys: another's equal key is another job", async () => {

@@ -1,5 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { Problem } from "../../errors.js";
+import { principalOf } from "../access/principal.js";
 import type { Api, ApiDeps } from "../app.js";
 import { EventCursor } from "../events/event-cursor.js";
 import { EventStreams } from "../events/event-streams.js";
@@ -14,7 +15,7 @@ export function eventsRoute(app: Api, deps: ApiDeps, limits: HttpLimits): void {
   app.addHook("preClose", async () => streams.close());
   app.get("/jobs/:id/events", { schema: eventsSchema }, async (request, reply) => {
     const lastEventId = readLastEventId(request.headers["last-event-id"]);
-    const record = await findJob(request.params.id, deps.queue);
+    const record = await findJob(request.params.id, deps.queue, principalOf(request));
     const cursor = new EventCursor(record, lastEventId);
     reply.header("Cache-Control", "no-store");
     if (cursor.isAtEnd) return reply.code(204).send();

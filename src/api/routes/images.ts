@@ -1,6 +1,7 @@
 import Type from "typebox";
 import { Problem } from "../../errors.js";
 import type { JobRecord } from "../../job.js";
+import { principalOf } from "../access/principal.js";
 import type { Api, ApiDeps } from "../app.js";
 import { problemResponses } from "../components.js";
 import { imageHeaders } from "../image-headers.js";
@@ -40,7 +41,7 @@ export function imageRoute(app: Api, { queue }: ApiDeps): void {
   };
   app.get("/jobs/:id/images/:n", { schema, attachValidation: true }, async (request, reply) => {
     const { id, n } = request.params;
-    const record = await findJob(id, queue);
+    const record = await findJob(id, queue, principalOf(request));
     if (request.validationError || n >= record.spec.num_images) {
       throw new Problem("image_not_found", `Images of this job count from 0 to ${record.spec.num_images - 1}.`);
     }

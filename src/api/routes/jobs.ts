@@ -1,5 +1,6 @@
 import Type from "typebox";
 import { GenerateRequest } from "../../job.js";
+import { principalOf } from "../access/principal.js";
 import type { Api, ApiDeps } from "../app.js";
 import { component, problemResponses } from "../components.js";
 import { findJob, foundRecord } from "../job-lookup.js";
@@ -24,7 +25,7 @@ export function jobRoutes(app: Api, { queue, models }: ApiDeps): void {
     },
   };
   app.get("/jobs/:id", { schema: getSchema }, async (request, reply) => {
-    const record = await findJob(request.params.id, queue);
+    const record = await findJob(request.params.id, queue, principalOf(request));
     reply.header("Cache-Control", "no-store");
     const job = jobResource(record, models);
     return request.query.response_format === "base64" ? embedImages(job, queue) : job;
@@ -45,7 +46,7 @@ export function jobRoutes(app: Api, { queue, models }: ApiDeps): void {
   };
   app.delete("/jobs/:id", { schema: deleteSchema }, async (request, reply) => {
     const { id } = request.params;
-    await findJob(id, queue);
+    await findJob(id, queue, principalOf(request));
     const reason = { code: "job_cancelled", detail: "The job was cancelled on request." };
     const record = foundRecord(await queue.cancel(id, reason), id);
     reply.header("Cache-Control", "no-store");
