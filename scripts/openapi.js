@@ -2,6 +2,7 @@
 // `npm run openapi`.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { pino } from "pino";
+import { Registry } from "prom-client";
 import { KeyRing } from "../dist/api/access/key-ring.js";
 import { buildApp } from "../dist/api/app.js";
 import { loadConfig } from "../dist/config.js";
@@ -15,6 +16,7 @@ const app = await buildApp({
   models: { default: "", list: () => [], get: () => undefined },
   readiness: () => ({ ready: false }),
   logger: pino({ level: "silent" }),
+  registry: new Registry(),
   // A server with keys, which is what the contract describes.
   keys: new KeyRing([]),
 });

@@ -61,6 +61,7 @@ export function problemDocument(problem: Problem, requestId: string): ProblemDoc
 /** Answers with the problem that an error stands for, in the words of the address; what is ours to mend is logged, and told in one bland sentence. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = problemOf(error);
+  request.problemCode = problem.code;
   if (problem.code === "body_too_large") readRest(request, reply);
   if (error instanceof QueueUnavailable) request.log.warn({ reason: error.message }, "the queue can't be reached");
   else if (problem.status >= 500 && problem !== error) request.log.error({ err: error }, "request failed");
