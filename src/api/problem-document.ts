@@ -58,7 +58,10 @@ export function problemDocument(problem: Problem, requestId: string): ProblemDoc
   };
 }
 
-/** Answers with the problem that an error stands for, in the words of the address; what is ours to mend is logged, and told in one bland sentence. */
+/**
+ * Answers with the problem that an error stands for, in the shape that its address has; what is ours to mend is logged,
+ * and told in one bland sentence.
+ */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = problemOf(error);
   request.problemCode = problem.code;
