@@ -78,10 +78,17 @@ function choice(name, value) {
 }
 
 function showPresetHint() {
-  const { description, parameters } = model.presets[byId("preset").value] ?? {};
-  const { steps, diffusion_steps, guidance_scale } = { ...model.defaults, ...parameters };
-  const numbers = `${steps} steps, ${diffusion_steps} diffusion steps, guidance ${guidance_scale}.`;
-  byId("preset-hint").textContent = description ? `${description} ${numbers}` : numbers;
+  const { description, parameters, quality } = model.presets[byId("preset").value] ?? {};
+  const { steps, diffusion_steps, diffusion_steps_final, guidance_scale } = { ...model.defaults, ...parameters };
+  const diffusion = diffusion_steps_final ? `${diffusion_steps} to ${diffusion_steps_final}` : diffusion_steps;
+  const numbers = `${steps} steps, ${diffusion} diffusion steps, guidance ${guidance_scale}.`;
+  byId("preset-hint").textContent = [description, numbers, quality && measured(quality)].filter(Boolean).join(" ");
+}
+
+/** What a preset's pictures are worth, as far as it was measured. */
+function measured({ frechet_distance, speed }) {
+  const distance = `Fréchet distance ${Number(frechet_distance.toPrecision(2))}`;
+  return speed === undefined ? `${distance}.` : `${distance}, ${Number(speed.toPrecision(2))} × as fast as exact.`;
 }
 
 /** The request that the form stands for. */
