@@ -228,15 +228,15 @@ describe("what goes wrong", () => {
   });
 
   it("is waited for where the server says how long", async () => {
-    const narrow = await runningService({ ENGINE: "null", MAX_QUEUED_IMAGES: "1", MAX_BATCH: "1", API_KEYS: "" });
+    const narrow = await runningService({ MAX_QUEUED_IMAGES: "1", MAX_BATCH: "1", API_KEYS: "" });
     const statuses: number[] = [];
     const watching = meddling((response) => {
       statuses.push(response.status);
       return response;
     });
     const marimba = new client.MarimbaClient({ baseUrl: narrow.address, fetch: watching.fetch, retries: 20 });
-    const made = await Promise.all(Array.from({ length: 12 }, () => marimba.generate({ class: "star" })));
-    expect(new Set(made.map(({ job }) => job.id)).size).toBe(12);
+    const made = await Promise.all(Array.from({ length: 5 }, () => marimba.generate({ class: "star" })));
+    expect(new Set(made.map(({ job }) => job.id)).size).toBe(5);
     expect(statuses).toContain(429);
     await narrow.stop();
   });
