@@ -65,7 +65,7 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
   await describeApi(app);
   for (const addRoutes of [generateRoute, jobRoutes, imageRoute, modelRoutes, healthRoutes]) addRoutes(app, deps);
   eventsRoute(app, deps, limits);
-  await playgroundRoutes(app);
+  await playgroundRoutes(app, deps);
   await docsRoutes(app);
   await app.ready();
   return app;
