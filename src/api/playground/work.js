@@ -60,8 +60,7 @@ export class Work {
     keepForm(body, this.form.seed.isLocked);
     this.#isCancelled = false;
     this.#setBusy(true);
-    // On a narrow screen it stands below the form.
-    byId("stage").scrollIntoView({ block: "nearest" });
+    showStage();
     try {
       await (comparison ? this.#compare(body, comparison.values) : this.#generate(body));
     } catch (error) {
@@ -164,4 +163,10 @@ export class Work {
     buttons[1].hidden = !isBusy;
     if (hadFocus) buttons[Number(isBusy)].focus({ preventScroll: true });
   }
+}
+
+/** On a narrow screen the pictures stand below the form. */
+function showStage() {
+  const { top } = byId("stage").getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 3) byId("stage").scrollIntoView({ block: "start" });
 }
