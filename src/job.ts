@@ -38,8 +38,10 @@ export const GenerateRequest = Type.Object(
     guidance_schedule: Type.Optional(Parameter.guidance_schedule),
     temperature: Type.Optional(Parameter.temperature),
     diffusion_steps: Type.Optional(Parameter.diffusion_steps),
+    diffusion_steps_final: Parameter.diffusion_steps_final,
     max_timestep: Type.Optional(Parameter.max_timestep),
     order: Type.Optional(Parameter.order),
+    reconstruction_steps: Parameter.reconstruction_steps,
     preset: Type.Optional(
       Type.String({ minLength: 1, maxLength: 32, description: "A preset of the model; other fields override it." }),
     ),

@@ -4,7 +4,7 @@ import { showValue } from "./field-errors.js";
 import type { GenerateRequest, JobSpec } from "./job.js";
 import { findClass } from "./model/classes.js";
 import type { Manifest, ModelClass } from "./model/manifest.js";
-import type { SamplingParameters } from "./model/parameters.js";
+import { DefaultParameters, type SamplingParameters } from "./model/parameters.js";
 import type { ModelRegistry } from "./model/registry.js";
 import { checkParameters } from "./model/sampler/validate.js";
 
@@ -26,7 +26,7 @@ export function resolveRequest(
   const manifest = resolveModel(request.model, models);
   const presetParameters = resolvePreset(request.preset, manifest);
   const classIndex = resolveClass(request.class, manifest);
-  const asked = Object.entries(request).filter(([name]) => Object.hasOwn(manifest.defaults, name));
+  const asked = Object.entries(request).filter(([name]) => Object.hasOwn(DefaultParameters.properties, name));
   const parameters: SamplingParameters = {
     ...manifest.defaults,
     ...presetParameters,

@@ -35,6 +35,16 @@ describe("resolveRequest", () => {
     expect(parameters).toMatchObject({ class: null, steps: 4, diffusion_steps: 50, temperature: 0, max_timestep: 950 });
   });
 
+  it("takes parameters that the defaults don't have, from a preset and from the request", () => {
+    const annealed = { ...exampleManifest(), default_preset: "annealed" };
+    annealed.presets = {
+      annealed: { description: "", parameters: { diffusion_steps_final: 5, reconstruction_steps: 2 } },
+    };
+    const one = { default: "demo", list: () => [annealed], get: () => annealed };
+    const { parameters } = resolveRequest({ class: 0, reconstruction_steps: 0 }, one, 8);
+    expect(parameters).toMatchObject({ diffusion_steps: 25, diffusion_steps_final: 5, reconstruction_steps: 0 });
+  });
+
   it("applies the model's default preset when none is asked for", () => {
     expect(resolve({ class: 0, model: "other" }).parameters.steps).toBe(4);
     expect(resolve({ class: 0, model: "other", preset: "best" }).parameters.steps).toBe(16);

@@ -35,14 +35,25 @@ export const SAMPLE_USAGE = `marimba sample: makes pictures from the terminal, b
   --guidance-schedule KIND   linear or constant
   --temperature X            0 to 2
   --diffusion-steps N        2 to 1000
+  --diffusion-steps-final N  2 to 1000: what they fall to in the last autoregressive step
   --max-timestep N           1 to 999
-  --order KIND               random or raster
+  --order KIND               random, raster or checkerboard
+  --reconstruction-steps N   autoregressive steps for the second half of the tokens; 0 for the cosine schedule
 
 Models are found in MODELS_DIR; THREADS and MAX_BATCH hold here too.
 `;
 
 /** The request's fields that are numbers; their options are named alike, with dashes. */
-const NUMBERS = ["seed", "steps", "guidance_scale", "temperature", "diffusion_steps", "max_timestep"];
+const NUMBERS = [
+  "seed",
+  "steps",
+  "guidance_scale",
+  "temperature",
+  "diffusion_steps",
+  "diffusion_steps_final",
+  "max_timestep",
+  "reconstruction_steps",
+];
 const WORDS = ["class", "model", "preset", "guidance_schedule", "order"];
 const MAX_GRID_SIDE = 32;
 

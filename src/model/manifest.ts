@@ -105,6 +105,10 @@ const SourceFile = Type.Object(
   { additionalProperties: false },
 );
 
+/** How a model's large weights are stored and multiplied; its graphs' inputs and outputs are float32 whatever this is. */
+export const Precision = Type.Union([Type.Literal("fp32"), Type.Literal("fp16"), Type.Literal("int8")]);
+export type Precision = Static<typeof Precision>;
+
 /** `model.json`: everything but the weights. The API reads this and nothing else of a model. */
 export const Manifest = Type.Object(
   {
@@ -113,7 +117,7 @@ export const Manifest = Type.Object(
     description: Type.Optional(Type.String({ maxLength: 400 })),
     architecture: Architecture,
     classes: Type.Array(ModelClass, { minItems: 1, maxItems: 1_048_576 }),
-    precision: Type.Literal("fp32"),
+    precision: Precision,
     /** SHA-256 over the graphs and weights: two models with one hash make the same pictures. */
     hash: Type.String({ pattern: "^[0-9a-f]{64}$" }),
     source: Type.Object({ generator: SourceFile, tokenizer: SourceFile }, { additionalProperties: false }),

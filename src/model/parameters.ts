@@ -16,12 +16,31 @@ export const SamplingParameters = Type.Object(
     }),
     temperature: Type.Number({ minimum: 0, maximum: 2, description: "Multiplies the noise of each diffusion step." }),
     diffusion_steps: Type.Integer({ minimum: 2, maximum: 1000, description: "Diffusion steps per token." }),
+    diffusion_steps_final: Type.Optional(
+      Type.Integer({
+        minimum: 2,
+        maximum: 1000,
+        description:
+          "Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all.",
+      }),
+    ),
     max_timestep: Type.Integer({
       minimum: 1,
       maximum: 999,
       description: "Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler.",
     }),
-    order: Type.Union([Type.Literal("random"), Type.Literal("raster")], { description: "Order of the tokens." }),
+    order: Type.Union([Type.Literal("random"), Type.Literal("raster"), Type.Literal("checkerboard")], {
+      description:
+        "Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171).",
+    }),
+    reconstruction_steps: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1_048_576,
+        description:
+          "How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule.",
+      }),
+    ),
   },
   { additionalProperties: false },
 );

@@ -31,6 +31,8 @@ export function pictureText({ parameters, seed, imageIndex }: ImageRequest, mani
     ["class_name", className],
     ["seed", String(seed)],
     ["image_index", String(imageIndex)],
-    ...sampling.map((name) => [name, String(parameters[name])] as const),
+    ...sampling
+      .filter((name) => parameters[name] !== undefined)
+      .map((name) => [name, String(parameters[name])] as const),
   ];
 }

@@ -230,7 +230,7 @@ describe("what POST /generate refuses", () => {
     ]);
     expect(byPointer["/guidence_scale"]).toContain("did you mean guidance_scale");
     expect(byPointer["/seed"]).toContain('not "7"');
-    expect(byPointer["/order"]).toContain('"random" or "raster"');
+    expect(byPointer["/order"]).toContain('"random" or "raster" or "checkerboard"');
   });
 
   it("knows its models, classes and presets", async () => {

@@ -138,7 +138,8 @@ describe("readSampleOptions", () => {
     expect(
       read(
         "--class star --seed 9007199254740991 --out a.png --num 2 --model m --preset p --steps 8 --guidance-scale 2.5 " +
-          "--guidance-schedule constant --temperature 0.9 --diffusion-steps 50 --max-timestep 950 --order raster",
+          "--guidance-schedule constant --temperature 0.9 --diffusion-steps 50 --diffusion-steps-final 5 --max-timestep 950 " +
+          "--order checkerboard --reconstruction-steps 2",
       ),
     ).toEqual({
       out: "a.png",
@@ -153,8 +154,10 @@ describe("readSampleOptions", () => {
         guidance_schedule: "constant",
         temperature: 0.9,
         diffusion_steps: 50,
+        diffusion_steps_final: 5,
         max_timestep: 950,
-        order: "raster",
+        order: "checkerboard",
+        reconstruction_steps: 2,
       },
     });
   });

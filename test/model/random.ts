@@ -137,7 +137,7 @@ export function writeRandomModel(architecture: Architecture, seed: number, optio
   let offset = 0;
   for (const [name, shape] of shapes) {
     const values = new Uint8Array(fill(shape, name, seed + weights.size).buffer);
-    weights.set(name, { location: MODEL_FILES.weights, offset, byteLength: values.length, shape });
+    weights.set(name, { location: MODEL_FILES.weights, offset, byteLength: values.length, shape, type: "float32" });
     chunks.push(values);
     offset += values.length;
   }

@@ -78,7 +78,7 @@ describe("loadRegistry", () => {
     const path = await addModel("demo", { ...rest, precision: "fp8", extra: 1 });
     const error = await loadRegistry(folder).catch((e: Error) => e);
     expect(String(error)).toContain(path);
-    expect(String(error)).toMatch(/\/precision must be "fp32", not "fp8"/);
+    expect(String(error)).toMatch(/\/precision must be "fp32" or "fp16" or "int8", not "fp8"/);
     expect(String(error)).toMatch(/\/extra is not a known field/);
     expect(String(error)).toMatch(/\/defaults is required/);
     expect(defaults).toBeDefined();

@@ -56,7 +56,7 @@ export function tinyWeights(): Map<string, WeightLocation> {
     const { header, start } = readHeader(readFileSync(join(TINY, location)));
     for (const [name, { shape, data_offsets: offsets }] of Object.entries(header)) {
       const byteLength = offsets[1] - offsets[0];
-      weights.set(prefix + name, { location, offset: start + offsets[0], byteLength, shape });
+      weights.set(prefix + name, { location, offset: start + offsets[0], byteLength, shape, type: "float32" });
     }
   }
   return weights;

@@ -1,5 +1,6 @@
 import type { GeneratorArchitecture } from "../manifest.js";
 import type { ImageRequest, SamplingParameters } from "../parameters.js";
+import { diffusionStepsInStep } from "../sampler/annealing.js";
 import { ImageNoise } from "../sampler/noise.js";
 import { tokenOrder } from "../sampler/order.js";
 import { guidanceInStep, type MaskStep, maskSchedule } from "../sampler/schedule.js";
@@ -20,9 +21,6 @@ export interface Ticket {
 /** An image on its way through the autoregressive loop: its whole state between steps. */
 export class ImageInFlight {
   readonly parameters: SamplingParameters;
-  readonly diffusion: ModelDiffusionSchedule;
-  /** Images with one key may share denoise runs. */
-  readonly diffusionKey: string;
   readonly noise: ImageNoise;
   readonly clock: ImageClock;
   /**
@@ -50,20 +48,18 @@ export class ImageInFlight {
   constructor(
     readonly ticket: Ticket,
     model: GeneratorArchitecture,
-    schedules: DiffusionSchedules,
+    private readonly schedules: DiffusionSchedules,
   ) {
     const { parameters, seed, imageIndex } = ticket.request;
     const tokenCount = model.token_count;
     this.parameters = parameters;
-    this.diffusion = schedules.get(parameters.diffusion_steps, parameters.max_timestep);
-    this.diffusionKey = `${parameters.diffusion_steps}/${parameters.max_timestep}`;
     this.noise = new ImageNoise(seed, imageIndex);
     this.clock = new ImageClock(ticket.submittedMs);
     this.guided = parameters.guidance_scale !== 1 && parameters.class !== null;
     this.tokens = new Float32Array(tokenCount * model.token_channels);
     this.knownPositions = new Int32Array(tokenCount);
-    this.#schedule = maskSchedule(tokenCount, parameters.steps);
-    this.#order = tokenOrder(parameters.order, tokenCount, seed, imageIndex);
+    this.#schedule = maskSchedule(tokenCount, parameters.steps, parameters.reconstruction_steps);
+    this.#order = tokenOrder(parameters.order, model, seed, imageIndex);
     this.#known = new Uint8Array(tokenCount);
     this.#channels = model.token_channels;
     for (const { masked, sampled } of this.#schedule) this.#order.subarray(masked - sampled, masked).sort();
@@ -84,6 +80,16 @@ export class ImageInFlight {
   get guidance(): number {
     const { guidance_scale, guidance_schedule } = this.parameters;
     return guidanceInStep(guidance_scale, guidance_schedule, this.#order.length, this.#present.maskedAfter);
+  }
+
+  /** The diffusion of the present step. */
+  get diffusion(): ModelDiffusionSchedule {
+    return this.schedules.get(this.#diffusionSteps, this.parameters.max_timestep);
+  }
+
+  /** Images with one key may share the present step's denoise runs. */
+  get diffusionKey(): string {
+    return `${this.#diffusionSteps}/${this.parameters.max_timestep}`;
   }
 
   get finished(): boolean {
@@ -113,6 +119,10 @@ export class ImageInFlight {
     this.step++;
     this.z = NOTHING;
     this.zUnconditional = NOTHING;
+  }
+
+  get #diffusionSteps(): number {
+    return diffusionStepsInStep(this.parameters, this.step);
   }
 
   get #present(): MaskStep {

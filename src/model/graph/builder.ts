@@ -83,13 +83,13 @@ export class GraphBuilder {
   weight(name: string, rows?: { readonly start: number; readonly count: number }): Value {
     const found = this.found(name);
     const value = rows ? `${name}[${rows.start}:${rows.start + rows.count}]` : name;
-    const { location, byteLength } = found;
-    if (!rows) return this.initializer({ name: value, type: "float32", shape: found.shape, data: found });
+    const { location, byteLength, type } = found;
+    if (!rows) return this.initializer({ name: value, type, shape: found.shape, data: found });
     const [height = 0, ...rest] = found.shape;
     if (rows.start + rows.count > height) throw new Error(`The weight ${name} has ${height} rows, not ${value}.`);
     const rowBytes = byteLength / height;
     const data = { location, offset: found.offset + rows.start * rowBytes, byteLength: rows.count * rowBytes };
-    return this.initializer({ name: value, type: "float32", shape: [rows.count, ...rest], data });
+    return this.initializer({ name: value, type, shape: [rows.count, ...rest], data });
   }
 
   /** A constant vector of 64-bit integers: shapes, axes, indices. */

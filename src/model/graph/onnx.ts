@@ -10,7 +10,7 @@ export const IR_VERSION = 10;
 export const OPSET_VERSION = 21;
 
 /** TensorProto.DataType. */
-export const ELEMENT_TYPES = { float32: 1, uint8: 2, int64: 7, bool: 9 } as const;
+export const ELEMENT_TYPES = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
 export type ElementType = keyof typeof ELEMENT_TYPES;
 
 export interface OnnxTensor {

@@ -5,7 +5,7 @@ import { fieldErrors } from "../../field-errors.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { openCheckpoint } from "../checkpoint/open.js";
 import { buildGraphs, type Graphs } from "../graph/index.js";
-import { Manifest, MODEL_FILES } from "../manifest.js";
+import { Manifest, MODEL_FILES, type Precision } from "../manifest.js";
 import { checkManifest } from "../registry.js";
 import { type DerivedArchitecture, deriveArchitecture } from "./architecture.js";
 import { ImportError } from "./error.js";
@@ -21,7 +21,7 @@ export interface ImportOptions {
   readonly tokenizer: string;
   /** `mar-b`, `mar-l`, `mar-h` or the path of a config.json; inferred for the published widths. */
   readonly arch?: string | undefined;
-  readonly precision: Manifest["precision"];
+  readonly precision: Precision;
   readonly modelsDir: string;
   /** One for each class of the generator, in order. */
   readonly classes?: readonly ClassEntry[] | undefined;
@@ -75,10 +75,11 @@ async function importOpened(
 ): Promise<ImportedModel> {
   const derived = await deriveArchitecture(generator.tensors, tokenizer.tensors, options.arch);
   const draft = draftManifest(options, derived);
-  const plan = planWeights([
+  const sources = [
     { checkpoint: generator, table: derived.generatorTable, prefix: "" },
     { checkpoint: tokenizer, table: derived.tokenizerTable, prefix: "tokenizer." },
-  ]);
+  ];
+  const plan = planWeights(sources, options.precision);
   const graphs = buildGraphs(derived.architecture, plan.index, { expose: options.expose ?? false });
   const progress = new Progress(options, generator.sizeBytes + tokenizer.sizeBytes + plan.sizeBytes);
   let manifest: Manifest | undefined;

@@ -6,13 +6,13 @@ import { elementBytes } from "../checkpoint/dtype.js";
 import { quote } from "../checkpoint/error.js";
 import { toFloat32 } from "../checkpoint/float32.js";
 import type { WeightIndex, WeightLocation } from "../graph/weights.js";
-import { MODEL_FILES } from "../manifest.js";
+import { MODEL_FILES, type Precision } from "../manifest.js";
 import { ImportError } from "./error.js";
+import { type Storage, storageOf } from "./storage.js";
 import type { TensorTable } from "./tensor-table.js";
 
 /** Float32 vectors of any instruction set are aligned by it, and so is a cache line. */
 const ALIGNMENT_BYTES = 64;
-const FLOAT_BYTES = 4;
 /** All of them are set in infinities and NaNs, and in no number. */
 const EXPONENT_BITS = 0x7f800000;
 
@@ -20,7 +20,9 @@ const EXPONENT_BITS = 0x7f800000;
 interface PlannedWeight {
   readonly checkpoint: Checkpoint;
   readonly entry: TensorEntry;
-  readonly target: WeightLocation;
+  readonly storage: Storage;
+  /** Of each of the storage's parts. */
+  readonly targets: readonly WeightLocation[];
 }
 
 export interface WeightsPlan {
@@ -30,28 +32,36 @@ export interface WeightsPlan {
   readonly sizeBytes: number;
 }
 
-/** Lays the tables' tensors out one after the other: a function of names and shapes alone. */
+/** Lays the tables' tensors out one after the other: a function of names, shapes and precision alone. */
 export function planWeights(
   sources: readonly { readonly checkpoint: Checkpoint; readonly table: TensorTable; readonly prefix: string }[],
+  precision: Precision,
 ): WeightsPlan {
   const weights: PlannedWeight[] = [];
   const index = new Map<string, WeightLocation>();
   let end = 0;
+  const place = ({ name, type, shape, byteLength }: Storage["parts"][number]): WeightLocation => {
+    const offset = Math.ceil(end / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+    const target = { location: MODEL_FILES.weights, offset, byteLength, shape, type };
+    index.set(name, target);
+    end = offset + byteLength;
+    return target;
+  };
   for (const { checkpoint, table, prefix } of sources) {
     for (const [name, shape] of table) {
-      const entry = checkpoint.tensors.get(name)!;
-      const byteLength = (entry.byteLength / elementBytes(entry.dtype)) * FLOAT_BYTES;
-      const offset = Math.ceil(end / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
-      const target = { location: MODEL_FILES.weights, offset, byteLength, shape };
-      weights.push({ checkpoint, entry, target });
-      index.set(`${prefix}${name}`, target);
-      end = offset + byteLength;
+      const storage = storageOf(`${prefix}${name}`, shape, precision);
+      weights.push({
+        checkpoint,
+        entry: checkpoint.tensors.get(name)!,
+        storage,
+        targets: storage.parts.map(place),
+      });
     }
   }
   return { weights, index, sizeBytes: end };
 }
 
-/** Writes the planned weights as float32, chunk by chunk, and feeds the file's bytes to `hash`. */
+/** Writes the planned weights as they are to be stored, chunk by chunk, and feeds the file's bytes to `hash`. */
 export async function writeWeights(
   file: FileHandle,
   plan: WeightsPlan,
@@ -65,20 +75,39 @@ export async function writeWeights(
     onBytes(bytes.byteLength);
   };
   let end = 0;
-  for (const { checkpoint, entry, target } of plan.weights) {
-    if (target.offset > end) await put(new Uint8Array(target.offset - end));
-    for await (const chunk of checkpoint.chunks(entry)) {
-      const bytes = floatBytes(entry, chunk);
-      checkFinite(bytes, entry, checkpoint.path);
+  for (const { checkpoint, entry, storage, targets } of plan.weights) {
+    for await (const { part, bytes } of storage.convert(floats(checkpoint, entry))) {
+      const { offset } = targets[part]!;
+      if (offset > end) await put(new Uint8Array(offset - end));
       await put(bytes);
+      end = Math.max(end, offset) + bytes.byteLength;
     }
-    end = target.offset + target.byteLength;
   }
 }
 
+/** A tensor's values as float32, in bounded chunks. Throws `ImportError` at one that is no number. */
+async function* floats(checkpoint: Checkpoint, entry: TensorEntry): AsyncGenerator<Float32Array> {
+  for await (const chunk of checkpoint.chunks(entry)) {
+    const values = asFloats(chunk, entry.dtype);
+    checkFinite(values, entry, checkpoint.path);
+    yield values;
+  }
+}
+
+/** Float32 values stay where they are, if they can. */
+function asFloats(chunk: Uint8Array, dtype: TensorEntry["dtype"]): Float32Array {
+  const length = chunk.byteLength / elementBytes(dtype);
+  if (dtype === "F32" && chunk.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0) {
+    return new Float32Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, length);
+  }
+  const values = new Float32Array(length);
+  toFloat32(dtype, chunk, values);
+  return values;
+}
+
 /** A weight that is no number would make every picture fail; here its tensor can still be named. */
-function checkFinite(bytes: Uint8Array, entry: TensorEntry, path: string): void {
-  const bits = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / FLOAT_BYTES);
+function checkFinite(values: Float32Array, entry: TensorEntry, path: string): void {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < bits.length; i++) {
     if ((bits[i]! & EXPONENT_BITS) !== EXPONENT_BITS) continue;
     throw new ImportError(
@@ -95,11 +124,4 @@ export async function hashFile(chunks: AsyncIterable<Uint8Array>, onBytes: (byte
     onBytes(chunk.byteLength);
   }
   return hash.digest("hex");
-}
-
-function floatBytes(entry: TensorEntry, chunk: Uint8Array): Uint8Array {
-  if (entry.dtype === "F32") return chunk;
-  const floats = new Float32Array(chunk.byteLength / elementBytes(entry.dtype));
-  toFloat32(entry.dtype, chunk, floats);
-  return new Uint8Array(floats.buffer);
 }

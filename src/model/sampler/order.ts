@@ -1,3 +1,4 @@
+import type { GeneratorArchitecture } from "../manifest.js";
 import type { SamplingParameters } from "../parameters.js";
 import { packLastWord, philox4x32, seedHigh, seedLow } from "./philox.js";
 
@@ -7,16 +8,31 @@ import { packLastWord, philox4x32, seedHigh, seedLow } from "./philox.js";
  */
 export function tokenOrder(
   kind: SamplingParameters["order"],
-  tokenCount: number,
+  { token_count: tokenCount, grid_width: width }: Pick<GeneratorArchitecture, "token_count" | "grid_width">,
   seed: number,
   imageIndex: number,
 ): Int32Array {
-  return kind === "raster" ? rasterOrder(tokenCount) : randomOrder(tokenCount, seed, imageIndex);
+  if (kind === "raster") return rasterOrder(tokenCount);
+  const order = randomOrder(tokenCount, seed, imageIndex);
+  return kind === "checkerboard" ? checkerboardOrder(order, width) : order;
 }
 
 /** Row by row from the top left: the reversed list, because orders are consumed from their end. */
 export function rasterOrder(tokenCount: number): Int32Array {
   return Int32Array.from({ length: tokenCount }, (_, i) => tokenCount - 1 - i);
+}
+
+/**
+ * Three subsets one after another, each in the order it had: row + column = 0 mod 4, then 2 mod 4, then the odd ones
+ * (Yan et al., "Generation then Reconstruction", arXiv 2510.17171, algorithm 1 with K = 3). Consumed from its end.
+ */
+function checkerboardOrder(order: Int32Array, width: number): Int32Array {
+  const diagonal = (position: number) => Math.floor(position / width) + (position % width);
+  const subset = (isIn: (sum: number) => boolean) => order.filter((position) => isIn(diagonal(position)));
+  const last = subset((sum) => sum % 2 === 1);
+  const second = subset((sum) => sum % 4 === 2);
+  const first = subset((sum) => sum % 4 === 0);
+  return Int32Array.of(...last, ...second, ...first);
 }
 
 /** Every permutation equally likely: Fisher-Yates over unbiased draws of the image's order stream. */

@@ -42,8 +42,15 @@ export function checkParameters(parameters: SamplingParameters, model: Limits): 
   );
   real("temperature", p.temperature, 0, 2);
   whole("diffusion_steps", p.diffusion_steps, 2, 1000);
+  if (p.diffusion_steps_final !== undefined) whole("diffusion_steps_final", p.diffusion_steps_final, 2, 1000);
   whole("max_timestep", p.max_timestep, 1, 999);
-  check("order", p.order === "random" || p.order === "raster", '"random" or "raster"', p.order);
+  check(
+    "order",
+    p.order === "random" || p.order === "raster" || p.order === "checkerboard",
+    '"random", "raster" or "checkerboard"',
+    p.order,
+  );
+  if (p.reconstruction_steps !== undefined) whole("reconstruction_steps", p.reconstruction_steps, 0, model.token_count);
   return faults;
 }
 

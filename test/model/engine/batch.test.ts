@@ -53,6 +53,12 @@ const SUBJECTS: readonly ImageRequest[] = [
   imageRequest({ class: 4, steps: 3, guidance_scale: 3, guidance_schedule: "constant", temperature: 0.9 }, 12, 5),
   imageRequest({ class: null, steps: 4, diffusion_steps: 7, guidance_scale: 4 }, 13),
   imageRequest({ class: 9, steps: 6, diffusion_steps: 3, max_timestep: 300, order: "raster" }, 2 ** 52 + 14),
+  imageRequest({ class: 2, steps: 5, diffusion_steps: 9, diffusion_steps_final: 3 }, 15),
+  imageRequest({ class: 5, steps: 6, order: "checkerboard", reconstruction_steps: 2, guidance_scale: 1 }, 16),
+  imageRequest(
+    { steps: 4, diffusion_steps: 7, diffusion_steps_final: 4, order: "checkerboard", reconstruction_steps: 1 },
+    17,
+  ),
 ];
 
 describe("a picture is a function of its request", () => {
@@ -75,7 +81,7 @@ describe("a picture is a function of its request", () => {
       if (step === 1) for (let id = 107; id < 112; id++) neighbour(id);
       if (step === 2) for (const id of [104, 109]) mixed.batch.cancel(id);
     });
-    expect(mixed.ended.size).toBe(16);
+    expect(mixed.ended.size).toBe(12 + SUBJECTS.length);
     expect(mixed.ended.get(104)?.reason).toBe("cancelled");
     SUBJECTS.forEach((_, id) => {
       expect(mixed.picture(id), `subject ${id}`).toBe(expected[id]);

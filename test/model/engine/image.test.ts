@@ -18,7 +18,7 @@ function image(change: Partial<SamplingParameters>, seed = 5): ImageInFlight {
 describe("ImageInFlight", () => {
   it("samples the end of its order first, and each token once", () => {
     const steps = 5;
-    const order = [...tokenOrder("random", TOKENS, 5, 0)];
+    const order = [...tokenOrder("random", { token_count: TOKENS, grid_width: 8 }, 5, 0)];
     const one = image({ steps });
     for (const { masked, sampled } of maskSchedule(TOKENS, steps)) {
       expect([...one.targets]).toEqual(order.slice(masked - sampled, masked).sort((a, b) => a - b));

@@ -1,6 +1,7 @@
 import type { Architecture } from "../../../src/model/manifest.js";
 import type { ImageRequest } from "../../../src/model/parameters.js";
 import type { Runtime } from "../../../src/model/runtime/runtime.js";
+import { diffusionStepsInStep } from "../../../src/model/sampler/annealing.js";
 import { diffusionSchedule } from "../../../src/model/sampler/diffusion.js";
 import { timestepFrequencies } from "../../../src/model/sampler/frequencies.js";
 import { ImageNoise } from "../../../src/model/sampler/noise.js";
@@ -19,13 +20,13 @@ export async function samplePlainly(
   stepsDone = p.steps,
 ): Promise<Uint8Array> {
   const { token_count: L, token_channels: C } = generator;
-  const order = tokenOrder(p.order, L, seed, imageIndex);
+  const order = tokenOrder(p.order, generator, seed, imageIndex);
   const noise = new ImageNoise(seed, imageIndex);
   const tokens = new Float32Array(L * C);
   const mask = new Array<boolean>(L).fill(true);
   const positions = Array.from({ length: L }, (_, position) => position);
   let step = 0;
-  for (const { masked, sampled, maskedAfter } of maskSchedule(L, p.steps).slice(0, stepsDone)) {
+  for (const { masked, sampled, maskedAfter } of maskSchedule(L, p.steps, p.reconstruction_steps).slice(0, stepsDone)) {
     const known = positions.filter((position) => !mask[position]);
     const targets = positions.filter((position) => order.subarray(masked - sampled, masked).includes(position));
     const half = async (label: number) => {
@@ -52,7 +53,7 @@ export async function samplePlainly(
       });
       return values;
     };
-    const { steps, timesteps, coefficients } = diffusionSchedule(p.diffusion_steps, p.max_timestep);
+    const { steps, timesteps, coefficients } = diffusionSchedule(diffusionStepsInStep(p, step), p.max_timestep);
     const { x } = await runtime.denoise({
       rows: targets.length,
       guidedRows: guided ? targets.length : 0,

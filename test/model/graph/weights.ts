@@ -8,7 +8,7 @@ export function weightsOf(architecture: Architecture): Map<string, WeightLocatio
   let offset = 0;
   const add = (name: string, shape: readonly number[]) => {
     const byteLength = 4 * shape.reduce((product, size) => product * size, 1);
-    weights.set(name, { location: "weights.bin", offset, byteLength, shape });
+    weights.set(name, { location: "weights.bin", offset, byteLength, shape, type: "float32" });
     offset += byteLength;
   };
   for (const [name, shape] of generatorShapes(architecture.generator)) add(name, shape);

@@ -37,6 +37,44 @@ describe("maskSchedule", () => {
   });
 });
 
+describe("the two-stage schedule", () => {
+  const sampled = (tokens: number, steps: number, late: number) =>
+    maskSchedule(tokens, steps, late).map((step) => step.sampled);
+
+  it("has the paper's rates: 2.67, 10.67 and 64 of 256 tokens a step in 32 steps", () => {
+    const counts = sampled(256, 32, 2);
+    const sum = (from: number, to: number) => counts.slice(from, to).reduce((a, b) => a + b);
+    expect([sum(0, 24), sum(24, 30), sum(30, 32)]).toEqual([64, 64, 128]);
+    expect([...new Set(counts)]).toEqual([2, 3, 10, 11, 64]);
+  });
+
+  it("samples every token once, at least one a step, for any steps and stages", () => {
+    const isSound = (tokens: number, schedule: ReturnType<typeof maskSchedule>) => {
+      let masked = tokens;
+      return (
+        schedule.every((step) => {
+          const starts = step.masked === masked;
+          masked -= step.sampled;
+          return starts && step.sampled >= 1 && step.maskedAfter === Math.max(1, masked);
+        }) && masked === 0
+      );
+    };
+    for (const tokens of [1, 2, 3, 4, 5, 16, 37, 64])
+      for (let steps = 1; steps <= tokens; steps++) {
+        const schedules = Array.from({ length: tokens }, (_, late) => maskSchedule(tokens, steps, late + 1));
+        expect(schedules.filter((one) => one.length !== steps || !isSound(tokens, one))).toEqual([]);
+      }
+  });
+
+  it("changes the second half's steps only as far as tokens and steps allow", () => {
+    expect(sampled(16, 4, 1)).toEqual([2, 2, 4, 8]);
+    expect(sampled(16, 4, 99)).toEqual([8, 2, 3, 3]);
+    expect(sampled(16, 16, 1)).toEqual(new Array(16).fill(1));
+    expect(sampled(16, 1, 1)).toEqual([16]);
+    expect(sampled(16, 4, 0)).toEqual(sampled(16, 4, undefined as unknown as number));
+  });
+});
+
 describe("guidanceInStep", () => {
   it("grows linearly with the known tokens, as recorded with guidance 3 in 8 steps of 64 tokens", () => {
     const inForce = maskSchedule(64, 8).map((step) => guidanceInStep(3, "linear", 64, step.maskedAfter));

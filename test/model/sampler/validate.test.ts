@@ -19,6 +19,7 @@ const faults = (change: Record<string, unknown>) =>
 describe("checkParameters", () => {
   it("takes everything inside the ranges, ends included", () => {
     expect(faults({})).toEqual([]);
+    expect(faults({ diffusion_steps_final: 2, order: "checkerboard", reconstruction_steps: 64 })).toEqual([]);
     expect(faults({ class: null, steps: 1, guidance_scale: 1, temperature: 0, diffusion_steps: 2 })).toEqual([]);
     expect(faults({ class: 11, guidance_scale: 20, temperature: 2, diffusion_steps: 1000, max_timestep: 1 })).toEqual(
       [],
@@ -45,6 +46,12 @@ describe("checkParameters", () => {
     ["max_timestep", 0],
     ["max_timestep", 1000],
     ["order", "spiral"],
+    ["diffusion_steps_final", 1],
+    ["diffusion_steps_final", 1001],
+    ["diffusion_steps_final", null],
+    ["reconstruction_steps", -1],
+    ["reconstruction_steps", 65],
+    ["reconstruction_steps", 1.5],
   ])("names %s when it is %s", (field, value) => {
     expect(faults({ [field]: value })).toEqual([field]);
   });

@@ -1,0 +1,157 @@
+"""Names and shapes of every tensor of the published networks, in the order of their state dicts.
+
+Those of models/mar.py, models/diffloss.py and models/vae.py of the authors' repository, github.com/LTH14/mar; sizes of its
+README and util/download.py.
+"""
+
+from dataclasses import dataclass
+
+TOKENS, BUFFER, CLASSES, CHANNELS, FREQUENCIES = 256, 64, 1000, 16, 256
+
+
+@dataclass(frozen=True)
+class Size:
+    width: int
+    depth: int
+    head_width: int
+    head_depth: int
+    published_mib: int
+    """Of checkpoint-last.pth, which holds model and model_ema."""
+
+
+SIZES = {
+    "mar-b": Size(768, 12, 1024, 6, 1587),
+    "mar-l": Size(1024, 16, 1280, 8, 3650),
+    "mar-h": Size(1280, 20, 1536, 12, 7191),
+}
+TOKENIZER_MIB = 254
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def generator_shapes(size: Size) -> Shapes:
+    shapes: Shapes = {}
+    width = size.width
+    shapes["fake_latent"] = (1, width)
+    shapes["encoder_pos_embed_learned"] = (1, BUFFER + TOKENS, width)
+    shapes["mask_token"] = (1, 1, width)
+    shapes["decoder_pos_embed_learned"] = (1, BUFFER + TOKENS, width)
+    shapes["diffusion_pos_embed_learned"] = (1, TOKENS, width)
+    shapes["class_emb.weight"] = (CLASSES, width)
+    _linear(shapes, "z_proj", width, CHANNELS)
+    _norm(shapes, "z_proj_ln", width)
+    _stack(shapes, "encoder", size)
+    _linear(shapes, "decoder_embed", width, width)
+    _stack(shapes, "decoder", size)
+    _head(shapes, "diffloss.net", size)
+    return shapes
+
+
+def tokenizer_shapes() -> Shapes:
+    """The KL-16 autoencoder: 128 channels times 1, 1, 2, 2, 4, two blocks a level, attention at 16 x 16 in its encoder."""
+    shapes: Shapes = {}
+    _vae_encoder(shapes, [128, 128, 256, 256, 512])
+    _vae_decoder(shapes, [128, 128, 256, 256, 512])
+    _conv(shapes, "quant_conv", 2 * CHANNELS, 2 * CHANNELS, 1)
+    _conv(shapes, "post_quant_conv", CHANNELS, CHANNELS, 1)
+    return shapes
+
+
+def _linear(shapes: Shapes, name: str, outputs: int, inputs: int) -> None:
+    shapes[f"{name}.weight"] = (outputs, inputs)
+    shapes[f"{name}.bias"] = (outputs,)
+
+
+def _norm(shapes: Shapes, name: str, channels: int) -> None:
+    shapes[f"{name}.weight"] = (channels,)
+    shapes[f"{name}.bias"] = (channels,)
+
+
+def _conv(shapes: Shapes, name: str, outputs: int, inputs: int, kernel: int) -> None:
+    shapes[f"{name}.weight"] = (outputs, inputs, kernel, kernel)
+    shapes[f"{name}.bias"] = (outputs,)
+
+
+def _stack(shapes: Shapes, name: str, size: Size) -> None:
+    width = size.width
+    for index in range(size.depth):
+        block = f"{name}_blocks.{index}"
+        _norm(shapes, f"{block}.norm1", width)
+        _linear(shapes, f"{block}.attn.qkv", 3 * width, width)
+        _linear(shapes, f"{block}.attn.proj", width, width)
+        _norm(shapes, f"{block}.norm2", width)
+        _linear(shapes, f"{block}.mlp.fc1", 4 * width, width)
+        _linear(shapes, f"{block}.mlp.fc2", width, 4 * width)
+    _norm(shapes, f"{name}_norm", width)
+
+
+def _head(shapes: Shapes, name: str, size: Size) -> None:
+    width = size.head_width
+    _linear(shapes, f"{name}.time_embed.mlp.0", width, FREQUENCIES)
+    _linear(shapes, f"{name}.time_embed.mlp.2", width, width)
+    _linear(shapes, f"{name}.cond_embed", width, size.width)
+    _linear(shapes, f"{name}.input_proj", width, CHANNELS)
+    for index in range(size.head_depth):
+        block = f"{name}.res_blocks.{index}"
+        _norm(shapes, f"{block}.in_ln", width)
+        _linear(shapes, f"{block}.mlp.0", width, width)
+        _linear(shapes, f"{block}.mlp.2", width, width)
+        _linear(shapes, f"{block}.adaLN_modulation.1", 3 * width, width)
+    _linear(shapes, f"{name}.final_layer.linear", 2 * CHANNELS, width)
+    _linear(shapes, f"{name}.final_layer.adaLN_modulation.1", 2 * width, width)
+
+
+def _residual(shapes: Shapes, name: str, inputs: int, outputs: int) -> None:
+    _norm(shapes, f"{name}.norm1", inputs)
+    _conv(shapes, f"{name}.conv1", outputs, inputs, 3)
+    _norm(shapes, f"{name}.norm2", outputs)
+    _conv(shapes, f"{name}.conv2", outputs, outputs, 3)
+    if inputs != outputs:
+        _conv(shapes, f"{name}.nin_shortcut", outputs, inputs, 1)
+
+
+def _attention(shapes: Shapes, name: str, channels: int) -> None:
+    _norm(shapes, f"{name}.norm", channels)
+    for part in ("q", "k", "v", "proj_out"):
+        _conv(shapes, f"{name}.{part}", channels, channels, 1)
+
+
+def _middle(shapes: Shapes, name: str, channels: int) -> None:
+    _residual(shapes, f"{name}.mid.block_1", channels, channels)
+    _attention(shapes, f"{name}.mid.attn_1", channels)
+    _residual(shapes, f"{name}.mid.block_2", channels, channels)
+
+
+def _vae_encoder(shapes: Shapes, widths: list[int]) -> None:
+    _conv(shapes, "encoder.conv_in", widths[0], 3, 3)
+    channels, last = widths[0], len(widths) - 1
+    for level, width in enumerate(widths):
+        for block in range(2):
+            _residual(shapes, f"encoder.down.{level}.block.{block}", channels, width)
+            channels = width
+        if level == last:
+            for block in range(2):
+                _attention(shapes, f"encoder.down.{level}.attn.{block}", channels)
+        else:
+            _conv(shapes, f"encoder.down.{level}.downsample.conv", channels, channels, 3)
+    _middle(shapes, "encoder", channels)
+    _norm(shapes, "encoder.norm_out", channels)
+    _conv(shapes, "encoder.conv_out", 2 * CHANNELS, channels, 3)
+
+
+def _vae_decoder(shapes: Shapes, widths: list[int]) -> None:
+    channels = widths[-1]
+    _conv(shapes, "decoder.conv_in", channels, CHANNELS, 3)
+    _middle(shapes, "decoder", channels)
+    ups: dict[int, Shapes] = {}
+    for level in reversed(range(len(widths))):
+        ups[level] = {}
+        for block in range(3):
+            _residual(ups[level], f"decoder.up.{level}.block.{block}", channels, widths[level])
+            channels = widths[level]
+        if level > 0:
+            _conv(ups[level], f"decoder.up.{level}.upsample.conv", channels, channels, 3)
+    for level in range(len(widths)):
+        shapes |= ups[level]
+    _norm(shapes, "decoder.norm_out", channels)
+    _conv(shapes, "decoder.conv_out", 3, channels, 3)

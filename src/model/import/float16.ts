@@ -1,0 +1,32 @@
+/** The largest finite float16. */
+export const LARGEST_HALF = 65_504;
+
+/** float32 to float16 bits (IEEE 754 binary16), to nearest even; what is too large becomes infinite. */
+export function toFloat16(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < halves.length; i++) halves[i] = halfBits(bits[i]!);
+  return halves;
+}
+
+function halfBits(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const exponent = ((bits >>> 23) & 0xff) - 112;
+  const mantissa = bits & 0x7fffff;
+  if (exponent >= 31) return sign | 0x7c00 | (exponent === 143 && mantissa !== 0 ? 0x200 : 0);
+  if (exponent > 0) {
+    const half = (exponent << 10) | (mantissa >>> 13);
+    return sign | roundUp(half, mantissa, 13); // a carry out of the mantissa is the next exponent
+  }
+  if (exponent < -10) return sign;
+  const shift = 14 - exponent; // subnormal
+  const whole = mantissa | 0x800000;
+  return sign | roundUp(whole >>> shift, whole, shift);
+}
+
+/** `kept` plus one where the dropped low bits of `from` are more than half, or half and `kept` is odd. */
+function roundUp(kept: number, from: number, dropped: number): number {
+  const rest = from & (2 ** dropped - 1);
+  const half = 2 ** (dropped - 1);
+  return rest > half || (rest === half && kept % 2 === 1) ? kept + 1 : kept;
+}

@@ -1,0 +1,111 @@
+import { scalesOf, type WeightType } from "../graph/weights.js";
+import type { Precision } from "../manifest.js";
+import { toFloat16 } from "./float16.js";
+import { quantizeRow } from "./quantize.js";
+
+/** One tensor of the weights' file that a checkpoint's tensor becomes. */
+export interface StoredPart {
+  /** By which the graphs know it. */
+  readonly name: string;
+  readonly type: WeightType;
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+}
+
+/** A stretch of a part; parts come one after another, each from its beginning. */
+export interface StoredBytes {
+  readonly part: number;
+  readonly bytes: Uint8Array;
+}
+
+/** How one tensor of a checkpoint is stored in a model of some precision. */
+export interface Storage {
+  readonly parts: readonly StoredPart[];
+  /** Converts the tensor's float32 values, which come in row-major chunks. Holds one quantised tensor at most. */
+  convert(chunks: AsyncIterable<Float32Array>): AsyncIterable<StoredBytes>;
+}
+
+const TYPE_BYTES: Readonly<Record<WeightType, number>> = { float32: 4, float16: 2, int8: 1 };
+
+/** `name` is the graphs' name of the tensor (`tokenizer.` in front of the tokenizer's), `shape` the checkpoint's. */
+export function storageOf(name: string, shape: readonly number[], precision: Precision): Storage {
+  if (precision === "int8" && isQuantized(name)) return asInt8(name, shape as [number, number]);
+  if (precision === "fp16" && isHalf(name)) return asFloat16(name, shape);
+  return asFloat32(name, shape);
+}
+
+/** The large products of the two stacks and of the head. */
+const QUANTIZED = [
+  /^(en|de)coder_blocks\.\d+\.(attn\.(qkv|proj)|mlp\.fc[12])\.weight$/,
+  /^diffloss\.net\.res_blocks\.\d+\.(mlp\.[02]|adaLN_modulation\.1)\.weight$/,
+  /^diffloss\.net\.final_layer\.adaLN_modulation\.1\.weight$/,
+];
+
+function isQuantized(name: string): boolean {
+  return QUANTIZED.some((pattern) => pattern.test(name));
+}
+
+function isHalf(name: string): boolean {
+  return !name.startsWith("diffloss.net.final_layer.linear");
+}
+
+function asFloat32(name: string, shape: readonly number[]): Storage {
+  return {
+    parts: [part(name, "float32", shape)],
+    async *convert(chunks) {
+      for await (const chunk of chunks) yield { part: 0, bytes: bytesOf(chunk) };
+    },
+  };
+}
+
+function asFloat16(name: string, shape: readonly number[]): Storage {
+  return {
+    parts: [part(name, "float16", shape)],
+    async *convert(chunks) {
+      for await (const chunk of chunks) yield { part: 0, bytes: bytesOf(toFloat16(chunk)) };
+    },
+  };
+}
+
+/** Symmetric, a scale for each output: w = scale * stored, stored in -127 .. 127. Stored as [in, out]. */
+function asInt8(name: string, [outputs, inputs]: readonly [number, number]): Storage {
+  return {
+    parts: [part(name, "int8", [inputs, outputs]), part(scalesOf(name), "float32", [outputs])],
+    async *convert(chunks) {
+      const stored = new Int8Array(inputs * outputs);
+      const scales = new Float32Array(outputs);
+      let output = 0;
+      for await (const row of rows(chunks, inputs)) {
+        scales[output] = quantizeRow(row, stored, output, outputs);
+        output++;
+      }
+      yield { part: 0, bytes: bytesOf(stored) };
+      yield { part: 1, bytes: bytesOf(scales) };
+    },
+  };
+}
+
+/** Chunks of any size as rows of `length`. A row is valid until the next is asked for. */
+async function* rows(chunks: AsyncIterable<Float32Array>, length: number): AsyncGenerator<Float32Array> {
+  const row = new Float32Array(length);
+  let filled = 0;
+  for await (const chunk of chunks) {
+    for (let start = 0; start < chunk.length; ) {
+      const count = Math.min(length - filled, chunk.length - start);
+      row.set(chunk.subarray(start, start + count), filled);
+      filled += count;
+      start += count;
+      if (filled < length) continue;
+      yield row;
+      filled = 0;
+    }
+  }
+}
+
+function part(name: string, type: WeightType, shape: readonly number[]): StoredPart {
+  return { name, type, shape, byteLength: TYPE_BYTES[type] * shape.reduce((product, side) => product * side, 1) };
+}
+
+function bytesOf(array: ArrayBufferView): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}

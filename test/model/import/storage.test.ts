@@ -1,0 +1,102 @@
+import { expect, test } from "vitest";
+import { toFloat32 } from "../../../src/model/checkpoint/float32.js";
+import { scalesOf } from "../../../src/model/graph/weights.js";
+import { toFloat16 } from "../../../src/model/import/float16.js";
+import { type Storage, storageOf } from "../../../src/model/import/storage.js";
+import { normals } from "../random.js";
+
+const FC1 = "encoder_blocks.0.mlp.fc1.weight";
+
+async function* inChunks(values: Float32Array, size: number): AsyncGenerator<Float32Array> {
+  for (let start = 0; start < values.length; start += size) yield values.slice(start, start + size);
+}
+
+/** The bytes of every part, put together. */
+async function converted(storage: Storage, values: Float32Array, chunk: number): Promise<Buffer[]> {
+  const parts: Buffer[][] = storage.parts.map(() => []);
+  let last = 0;
+  for await (const { part, bytes } of storage.convert(inChunks(values, chunk))) {
+    expect(part).toBeGreaterThanOrEqual(last);
+    last = part;
+    parts[part]!.push(Buffer.from(bytes));
+  }
+  const whole = parts.map((pieces) => Buffer.concat(pieces));
+  expect(whole.map(({ byteLength }) => byteLength)).toEqual(storage.parts.map(({ byteLength }) => byteLength));
+  return whole;
+}
+
+test("float16 rounds to nearest, halves to even, and is exact where it can be", () => {
+  const half = (value: number) => toFloat16(Float32Array.of(value))[0];
+  const every = Uint16Array.from({ length: 65_536 }, (_, i) => i).filter((bits) => (bits & 0x7c00) !== 0x7c00);
+  const floats = new Float32Array(every.length);
+  toFloat32("F16", new Uint8Array(every.buffer), floats);
+  expect(toFloat16(floats)).toEqual(every);
+  // Half way between two neighbours, and a float32 step to either side.
+  for (const [even, odd] of [
+    [0x3c00, 0x3c01],
+    [0x0002, 0x0001],
+    [0x0400, 0x03ff],
+    [0x7400, 0x73ff],
+  ] as const) {
+    const [a, b] = [even, odd].map((bits) => floats[every.indexOf(bits)]!) as [number, number];
+    const middle = (a + b) / 2;
+    expect(half(middle)).toBe(even);
+    expect(half(middle + (b - a) * 2 ** -10)).toBe(odd);
+    expect(half(-middle)).toBe(0x8000 | even);
+  }
+  expect([65_519, 65_520, Number.POSITIVE_INFINITY, -1e9].map(half)).toEqual([0x7bff, 0x7c00, 0x7c00, 0xfc00]);
+  expect([2 ** -25, 2 ** -25 * 1.001, 2 ** -26, -(2 ** -40)].map(half)).toEqual([0, 1, 0, 0x8000]);
+  expect(half(Number.NaN)! & 0x7fff).toBeGreaterThan(0x7c00);
+});
+
+test.each([1, 7, 12, 5000])("int8: transposed, a scale for each output, in chunks of %i", async (chunk) => {
+  const [outputs, inputs] = [40, 12];
+  const values = normals(outputs * inputs, 3);
+  values.fill(0, 0, inputs); // an output without weights
+  const storage = storageOf(FC1, [outputs, inputs], "int8");
+  expect(storage.parts.map(({ name, type, shape }) => [name, type, shape])).toEqual([
+    [FC1, "int8", [inputs, outputs]],
+    [scalesOf(FC1), "float32", [outputs]],
+  ]);
+  const [bytes, scaleBytes] = await converted(storage, values, chunk);
+  const stored = new Int8Array(bytes!);
+  const scales = new Float32Array(Uint8Array.from(scaleBytes!).buffer);
+  for (let o = 0; o < outputs; o++) {
+    const row = values.subarray(o * inputs, (o + 1) * inputs);
+    expect(scales[o]).toBe(Math.fround(Math.max(...row.map(Math.abs)) / 127));
+    for (let i = 0; i < inputs; i++) {
+      expect(Math.abs(stored[i * outputs + o]! * scales[o]! - row[i]!)).toBeLessThanOrEqual(scales[o]! * 0.5001);
+    }
+  }
+  expect(stored).toContain(127);
+  expect(stored).not.toContain(-128);
+});
+
+test("only the large products are int8; the input projections, the head's output and the tokenizer are not", () => {
+  const type = (name: string) => storageOf(name, [16, 16], "int8").parts[0]!.type;
+  for (const name of [
+    "decoder_blocks.11.attn.qkv.weight",
+    "decoder_blocks.11.attn.proj.weight",
+    FC1,
+    "diffloss.net.res_blocks.0.mlp.2.weight",
+    "diffloss.net.final_layer.adaLN_modulation.1.weight",
+  ])
+    expect([name, type(name)]).toEqual([name, "int8"]);
+  for (const name of [
+    "z_proj.weight",
+    "decoder_blocks.11.norm1.weight",
+    "diffloss.net.input_proj.weight",
+    "diffloss.net.final_layer.linear.weight",
+    "tokenizer.decoder.conv_in.weight",
+  ])
+    expect([name, type(name)]).toEqual([name, "float32"]);
+});
+
+test("fp32 keeps every bit, and fp16 has the shape and half the bytes", async () => {
+  const values = normals(60, 9);
+  const [same] = await converted(storageOf(FC1, [5, 12], "fp32"), values, 7);
+  expect(same).toEqual(Buffer.from(values.buffer));
+  const half = storageOf(FC1, [5, 12], "fp16");
+  expect(half.parts).toEqual([{ name: FC1, type: "float16", shape: [5, 12], byteLength: 120 }]);
+  expect((await converted(half, values, 7))[0]).toEqual(Buffer.from(toFloat16(values).buffer));
+});
