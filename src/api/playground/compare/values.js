@@ -1,5 +1,6 @@
 // Which parameter a comparison varies, over which values.
 import { choicesOf } from "../form/choice-input.js";
+import { COUNTED_IN_TOKENS } from "../form/form.js";
 import { readNumber } from "../form/number-input.js";
 import { wordsFor } from "../form/words.js";
 
@@ -11,6 +12,7 @@ const SUGGESTED = {
   guidance_scale: [1, 2, 3, 4, 5],
   temperature: [0.7, 0.85, 1, 1.15],
   diffusion_steps: [5, 10, 25, 50, 100],
+  diffusion_steps_final: [2, 5, 10, 25, 50],
   max_timestep: [800, 900, 940, 999],
 };
 const MOST_SUGGESTED = 5;
@@ -21,7 +23,7 @@ export function comparable(model, fields) {
   const presets = Object.keys(model.presets);
   const list = presets.length > 1 ? [{ name: "preset", label: "Preset", suggested: presets, names: presets }] : [];
   for (const [name, schema] of Object.entries(parameters)) {
-    const bounded = name === "steps" ? { ...schema, maximum: model.token_count } : schema;
+    const bounded = COUNTED_IN_TOKENS.includes(name) ? { ...schema, maximum: model.token_count } : schema;
     const names = choicesOf(bounded);
     const suggested = (names ?? SUGGESTED[name] ?? spread(bounded)).filter((value) => names || fits(value, bounded));
     list.push({

@@ -59,11 +59,17 @@ export class ParameterField extends Field {
       this.focus();
       this.root.dispatchEvent(new Event("change", { bubbles: true }));
     });
+    this.root.addEventListener("focusout", () => this.#restore());
     input.onInput((value) => {
       this.#own = value === this.#base || value === "" ? undefined : value;
       this.#mark();
       this.clearError();
     });
+  }
+
+  /** Text that was emptied shows again what holds without it. */
+  #restore() {
+    if (this.#own === undefined) this.#input.show(this.#base);
   }
 
   /** What the request says of it: nothing where it is as preset and model have it. */
@@ -97,10 +103,8 @@ export class ParameterField extends Field {
     const isChanged = this.#own !== undefined;
     this.root.classList.toggle("changed", isChanged);
     this.reset.hidden = !isChanged;
-    this.reset.title = `Back to ${this.#base}`;
-    this.reset.setAttribute(
-      "aria-label",
-      `${this.root.querySelector("label, .label").textContent}: back to ${this.#base}`,
-    );
+    const base = this.#base ?? "none";
+    this.reset.title = `Back to ${base}`;
+    this.reset.setAttribute("aria-label", `${this.root.querySelector("label, .label").textContent}: back to ${base}`);
   }
 }

@@ -10,6 +10,9 @@ import { PresetField } from "./preset-field.js";
 import { SeedField } from "./seed-field.js";
 import { wordsFor } from "./words.js";
 
+/** Parameters whose bound is the model's, not the schema's. */
+export const COUNTED_IN_TOKENS = ["steps", "reconstruction_steps"];
+
 export class Form {
   #parameters = new Map();
 
@@ -53,7 +56,9 @@ export class Form {
     this.classField.setSource(source);
     this.preset = new PresetField(model, (stated) => this.#usePreset(stated));
     byId("preset-place").replaceChildren(...(Object.keys(model.presets).length > 0 ? [this.preset.root] : []));
-    this.#parameters.get("steps")?.limit({ ...this.description.fields.steps, maximum: model.token_count });
+    for (const name of COUNTED_IN_TOKENS) {
+      this.#parameters.get(name)?.limit({ ...this.description.fields[name], maximum: model.token_count });
+    }
     for (const field of this.#parameters.values()) field.set(undefined);
     this.#usePreset(this.preset.parameters);
     byId("form").dispatchEvent(new CustomEvent("model", { detail: model }));

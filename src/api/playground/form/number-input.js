@@ -33,6 +33,7 @@ export function numberText(id, schema) {
 /** A number as slider and text: an input for `ParameterField`; bounds are those of the schema. */
 export function numberInput(id, label, schema) {
   const text = element("input", { id, type: "text", inputMode: "decimal", maxLength: 20, autocomplete: "off" });
+  text.placeholder = "none";
   const slider = element("input", {
     type: "range",
     min: 0,
@@ -46,7 +47,7 @@ export function numberInput(id, label, schema) {
   function showOnSlider(value) {
     slider.value = typeof value === "number" ? scale.toPosition(value) : 0;
     slider.style.setProperty("--filled", `${(slider.value / POSITIONS) * 100}%`);
-    slider.setAttribute("aria-valuetext", String(value));
+    slider.setAttribute("aria-valuetext", String(value ?? "none"));
   }
   function slideTo(value) {
     text.value = String(value);

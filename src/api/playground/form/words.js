@@ -8,8 +8,16 @@ const WORDS = {
   guidance_schedule: ["Guidance schedule", "Linear lets the first tokens run free; constant pulls alike throughout."],
   temperature: ["Temperature", "Noise in each diffusion step. Lower is calmer, higher is wilder."],
   diffusion_steps: ["Diffusion steps", "How finely each token is drawn. Few are quick, many are faithful."],
+  diffusion_steps_final: [
+    "Final diffusion steps",
+    "In the last round; they change evenly on the way. Empty: the same in all.",
+  ],
+  reconstruction_steps: [
+    "Reconstruction steps",
+    "Rounds kept for the second half of the tokens. Empty: the usual share.",
+  ],
   max_timestep: ["Largest timestep", "Where diffusion begins. Below 950, short schedules skip their roughest step."],
-  order: ["Token order", "At random, as the model was trained, or line by line."],
+  order: ["Token order", "At random, as the model was trained; line by line; or every other token first."],
 };
 
 export function wordsFor(name, schema) {
