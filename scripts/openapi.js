@@ -1,6 +1,7 @@
 // Writes openapi/openapi.json from the routes' schemas. Needs dist/: run it by `npm run openapi`.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { pino } from "pino";
+import { KeyRing } from "../dist/api/access/key-ring.js";
 import { buildApp } from "../dist/api/app.js";
 import { loadConfig } from "../dist/config.js";
 import { LocalQueue } from "../dist/queue/local/local-queue.js";
@@ -12,6 +13,8 @@ const app = await buildApp({
   models: { default: "", list: () => [], get: () => undefined },
   readiness: () => ({ ready: false }),
   logger: pino({ level: "silent" }),
+  // A server with keys, which is what the contract describes.
+  keys: new KeyRing([]),
 });
 const file = new URL("../openapi/openapi.json", import.meta.url);
 mkdirSync(new URL(".", file), { recursive: true });

@@ -18,6 +18,18 @@ export const Config = Type.Object(
   {
     host: Type.String({ default: "127.0.0.1", description: "Address to listen on." }),
     port: count(8080, 0, 65_535, "Port to listen on; 0 takes any free one."),
+    apiKeysFile: Type.Optional(
+      Type.String({ description: "File of API keys, as marimba key new writes it; changes are taken over at once." }),
+    ),
+    apiKeys: Type.Optional(
+      Type.String({ description: "The lines of such a file, parted by semicolons; only one of both may be set." }),
+    ),
+    allowAnonymous: count(
+      0,
+      0,
+      1,
+      "With 1 no API keys are asked for, even where others than this machine can connect.",
+    ),
     modelsDir: Type.String({
       default: join(PACKAGE_ROOT, "models"),
       description: "Folder that holds one folder for each model; the default is the one inside the package.",

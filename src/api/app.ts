@@ -4,6 +4,8 @@ import type { Config } from "../config.js";
 import { Problem } from "../errors.js";
 import type { ModelRegistry } from "../model/registry.js";
 import type { JobQueue } from "../queue/queue.js";
+import { authenticate } from "./access/authentication.js";
+import type { KeyRing } from "./access/key-ring.js";
 import { answerBrokenRequest, ignoreExpectations } from "./broken-connections.js";
 import { parseJsonBody } from "./json-body.js";
 import { trackPaths } from "./known-paths.js";
@@ -36,6 +38,8 @@ export interface ApiDeps {
   readonly models: ModelRegistry;
   readonly readiness: () => Readiness;
   readonly logger: FastifyBaseLogger;
+  /** The API keys that are accepted; absent: none is asked for. */
+  readonly keys?: KeyRing | undefined;
 }
 
 /** A server whose routes take their types from their schemas. */
@@ -61,8 +65,9 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
   app.addHook("onRequest", async (request) => {
     if (request.is404) throw unknownPath(request);
   });
+  await authenticate(app, deps, limits);
   readBodiesAsJson(app);
-  await describeApi(app);
+  await describeApi(app, deps);
   for (const addRoutes of [generateRoute, jobRoutes, imageRoute, modelRoutes, healthRoutes]) addRoutes(app, deps);
   eventsRoute(app, deps, limits);
   await playgroundRoutes(app, deps);

@@ -31,8 +31,13 @@ export function resolveComponent(schema: TSchema): TSchema {
   return reference === undefined ? schema : COMPONENTS[reference.slice(0, -1) as ComponentName];
 }
 
-/** Response schemas of the problems that a route answers with, one for each status. */
+/** Response schemas of the problems that a route answers with, one for each status; those of a missing key among them. */
 export function problemResponses(...codes: ProblemCode[]): Record<number, TSchema> {
+  return openProblemResponses(...codes, "unauthorized", "too_many_failures");
+}
+
+/** The same for a route that needs no key. */
+export function openProblemResponses(...codes: ProblemCode[]): Record<number, TSchema> {
   const lines = new Map<number, string[]>();
   for (const code of [...codes, ...ANY_ROUTE]) {
     const { status, title } = PROBLEMS[code];

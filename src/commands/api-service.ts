@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { KeySource } from "../api/access/key-source.js";
 import { type Api, buildApp, type Readiness } from "../api/app.js";
 import { listen } from "../api/server.js";
 import type { Config } from "../config.js";
@@ -12,6 +13,8 @@ export interface ApiServiceOptions {
   readonly queue: JobQueue;
   readonly models: ModelRegistry;
   readonly logger: Logger;
+  /** Closed with the service. */
+  readonly keySource: KeySource;
   /** Why requests can't be served now, where that hangs on another part of the process. */
   readonly notReady?: () => string | undefined;
 }
@@ -33,9 +36,9 @@ export class ApiService implements Service {
 
   /** Resolves with the address that it listens on. */
   async start(): Promise<string> {
-    const { config, queue, models, logger } = this.#options;
+    const { config, queue, models, logger, keySource } = this.#options;
     const readiness = () => this.#readiness();
-    const app = await buildApp({ config, queue, models, readiness, logger });
+    const app = await buildApp({ config, queue, models, readiness, logger, keys: keySource.keys });
     this.#app = app;
     app.server.on("request", (_request, response) => {
       this.#openRequests++;
@@ -68,6 +71,7 @@ export class ApiService implements Service {
       await app.close();
       clearTimeout(cut);
     }
+    this.#options.keySource.close();
     await this.#options.queue.close();
   }
 

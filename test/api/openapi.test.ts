@@ -3,6 +3,7 @@ import { validate } from "@readme/openapi-parser";
 import type { TSchema } from "typebox";
 import Value from "typebox/value";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { KeyRing } from "../../src/api/access/key-ring.js";
 import { COMPONENTS } from "../../src/api/components.js";
 import { ClassList, ModelList } from "../../src/api/model-resource.js";
 import { JobFailure } from "../../src/queue/queue.js";
@@ -29,7 +30,11 @@ describe("openapi.json", () => {
   const committed = () => JSON.parse(readFileSync(new URL("../../openapi/openapi.json", import.meta.url), "utf8"));
 
   it("in the repository is what the server serves; `npm run openapi` writes it anew", async () => {
-    expect(committed()).toEqual((await api.app.inject({ url: "/openapi.json" })).json());
+    const withKeys = await exampleApi({ deps: { keys: new KeyRing([]) } });
+    const served = async ({ app }: typeof api) => (await app.inject({ url: "/openapi.json" })).json();
+    expect(await served(withKeys)).toEqual(committed());
+    expect(await served(api), "without keys").toEqual({ ...committed(), security: [] });
+    await withKeys.close();
   });
 
   it("is valid OpenAPI 3.1", async () => {

@@ -4,7 +4,7 @@ import { onKeyWanted, requestJson, Unreachable } from "./api/request.js";
 import { showConnection } from "./banner.js";
 import { CompareField } from "./compare/compare-field.js";
 import { Detail } from "./detail/detail.js";
-import { byId } from "./element.js";
+import { byId, element } from "./element.js";
 import { Form } from "./form/form.js";
 import { recallForm } from "./form/kept-form.js";
 import { Gallery } from "./gallery/gallery.js";
@@ -55,6 +55,8 @@ async function patiently(ask) {
 }
 
 start().catch((error) => {
-  byId("loading").textContent = error.message;
-  byId("loading").classList.add("problem");
+  console.error(error);
+  const again = element("button", { type: "button", textContent: "Try again" });
+  again.addEventListener("click", () => location.reload());
+  byId("loading").replaceChildren(element("p", { className: "error", textContent: error.message }), again);
 });

@@ -3,6 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { type Access, OPEN } from "../access/authentication.js";
 import type { Api, ApiDeps } from "../app.js";
 import { formDescription } from "../form-description.js";
 import { readSampleSheets, SAMPLE_SHEET_TYPE } from "../sample-sheets.js";
@@ -17,7 +18,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 };
 
-/** The page at `/`, its files, and what it needs to know to draw its form: all read once. */
+/** The page at `/` and its files, open to all, and what its form is drawn from, for who has a key: all read once. */
 export async function playgroundRoutes(
   app: Api,
   { config, models }: Pick<ApiDeps, "config" | "models">,
@@ -26,23 +27,30 @@ export async function playgroundRoutes(
   for (const file of entries.map((entry) => entry.replaceAll("\\", "/"))) {
     const type = TYPES[extname(file)];
     if (!type) continue;
-    serve(app, file === "index.html" ? "/" : `/playground/${file}`, type, await readFile(join(FOLDER, file)));
+    const url = file === "index.html" ? "/" : `/playground/${file}`;
+    serve(app, url, { type, bytes: await readFile(join(FOLDER, file)) }, OPEN);
   }
   const sheets = await readSampleSheets(config.modelsDir, models);
-  for (const [model, bytes] of sheets) serve(app, `/playground/samples/${model}`, SAMPLE_SHEET_TYPE, bytes);
+  for (const [model, bytes] of sheets) serve(app, `/playground/samples/${model}`, { type: SAMPLE_SHEET_TYPE, bytes });
   const form = formDescription(config.maxImagesPerJob, [...sheets.keys()]);
-  serve(app, "/playground/form.json", "application/json; charset=utf-8", Buffer.from(JSON.stringify(form)));
+  const type = "application/json; charset=utf-8";
+  serve(app, "/playground/form.json", { type, bytes: Buffer.from(JSON.stringify(form)) });
 }
 
 /** Browsers keep a file and ask each time whether it changed. */
-function serve(app: Api, url: string, type: string, bytes: Buffer): void {
+function serve(
+  app: Api,
+  url: string,
+  { type, bytes }: { readonly type: string; readonly bytes: Buffer },
+  config: { readonly access?: Access } = {},
+): void {
   const headers = {
     "Content-Type": type,
     "Content-Security-Policy": PAGE_CSP,
     "Cache-Control": "no-cache",
     ETag: `"${createHash("sha256").update(bytes).digest("base64url")}"`,
   };
-  app.get(url, { logLevel: "warn" }, (request: FastifyRequest, reply: FastifyReply) => {
+  app.get(url, { config, logLevel: "warn" }, (request: FastifyRequest, reply: FastifyReply) => {
     reply.headers(headers);
     if (request.headers["if-none-match"] === headers.ETag) return reply.code(304).send();
     return reply.send(bytes);

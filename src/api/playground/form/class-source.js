@@ -1,5 +1,5 @@
 // A model's classes: all at once where they are as many as one answer holds, else searched for on the server.
-import { requestJson } from "../api/request.js";
+import { request, requestJson } from "../api/request.js";
 
 /** Up to so many are shown at once; of more, the first of them, and a word on the rest. */
 const MOST_SHOWN = 200;
@@ -16,9 +16,13 @@ export class ClassSource {
     this.#sheet = sheet;
   }
 
+  /** Throws where the classes can't be had; samples are a decoration. */
   static async load(model, samplesUrl) {
-    const { classes, total } = await requestJson(model.links.classes);
-    return new ClassSource(model, classes, total, samplesUrl);
+    const [{ classes, total }, sheet] = await Promise.all([
+      requestJson(model.links.classes),
+      samplesUrl && loadSheet(samplesUrl).catch(() => undefined),
+    ]);
+    return new ClassSource(model, classes, total, sheet);
   }
 
   get all() {
@@ -62,6 +66,12 @@ export class ClassSource {
     element.style.backgroundSize = `${columns * 100}% ${rows * 100}%`;
     element.style.backgroundPosition = `${share(index % columns, columns)}% ${share(Math.floor(index / columns), rows)}%`;
   }
+}
+
+/** Fetched, not linked: a link sends no key. */
+async function loadSheet(url) {
+  const response = await request(url);
+  return URL.createObjectURL(await response.blob());
 }
 
 function searchHere(classes, words) {
