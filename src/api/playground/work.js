@@ -118,8 +118,7 @@ export class Work {
   #tell(error, onRetry) {
     if (error instanceof ServerError && error.fields.length > 0) {
       this.#stage.withdraw();
-      const others = this.form.showErrors(error.fields);
-      if (others.length > 0) this.showProblem(error);
+      this.#tellFields(error);
     } else if (error instanceof ServerError && error.status === 429) {
       this.#stage.withdraw();
       this.#countDown(error);
@@ -131,6 +130,14 @@ export class Work {
       if (!(error instanceof Ended || error instanceof ServerError)) console.error(error);
       this.#stage.fail(error.message, error.state === "cancelled" ? undefined : onRetry);
     }
+  }
+
+  #tellFields(error) {
+    const ofVaried = (field) => this.#isComparing && field.pointer === `/${this.compare.varied.name}`;
+    const others = this.form.showErrors(error.fields.filter((field) => !ofVaried(field)));
+    const varied = error.fields.find(ofVaried);
+    if (varied) this.compare.showProblem(`A value ${varied.message}.`);
+    if (others.length > 0) this.showProblem(error);
   }
 
   showProblem(error) {

@@ -47,8 +47,9 @@ export class Detail {
     link.download = fileName(picture);
     this.#showSnippet();
     const at = this.#at();
-    byId("detail-left").disabled = at <= 0;
-    byId("detail-right").disabled = at < 0 || at === this.gallery.pictures.length - 1;
+    // Not disabled: a button that is loses the focus, and the dialog its keys.
+    byId("detail-left").setAttribute("aria-disabled", String(at <= 0));
+    byId("detail-right").setAttribute("aria-disabled", String(at < 0 || at === this.gallery.pictures.length - 1));
     if (!this.#dialog.open) {
       this.#dialog.showModal();
       this.#dialog.scrollTop = 0;
@@ -121,9 +122,10 @@ export class Detail {
   async #copy() {
     const label = byId("copy-label");
     await navigator.clipboard.writeText(byId("snippet-code").textContent);
-    label.textContent = "Copied";
+    label.textContent = byId("copied").textContent = "Copied";
     setTimeout(() => {
       label.textContent = "Copy";
+      byId("copied").textContent = "";
     }, COPIED_MS);
   }
 }

@@ -137,6 +137,12 @@ export class ClassField extends Field {
     const choices = classes.map((one) => this.#choiceOf(one));
     const offersNone = NO_CLASS.label.startsWith(words.trim().toLowerCase());
     if (offersNone) choices.push(NO_CLASS);
-    this.#options.show(choices, total + Number(offersNone), this.#source, this.#value, words.trim() !== "");
+    const note = describe(classes.length, total, offersNone);
+    this.#options.show(choices, note, this.#source, this.#value, words.trim() !== "");
   }
+}
+
+function describe(shown, total, offersNone) {
+  if (total === 0) return offersNone ? "" : "No class is called that.";
+  return shown < total ? `${shown} of ${total}: type on to narrow them down.` : "";
 }

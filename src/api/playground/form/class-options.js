@@ -21,7 +21,7 @@ export class ClassOptions {
   }
 
   /** `choices` are `{label, id?, index?, value}`. */
-  show(choices, total, source, chosen, activeFirst) {
+  show(choices, note, source, chosen, activeFirst) {
     this.#options = choices.map((choice, i) => {
       const thumb = element("span", { className: "thumb" });
       source.paint(thumb, choice.index);
@@ -39,7 +39,7 @@ export class ClassOptions {
       return { choice, option };
     });
     this.list.replaceChildren(...this.#options.map(({ option }) => option));
-    this.note.textContent = describe(choices.length, total);
+    this.note.textContent = note;
     this.list.parentElement.hidden = false;
     this.input.setAttribute("aria-expanded", "true");
     const at = this.#options.findIndex(({ choice }) => choice.value === chosen);
@@ -77,9 +77,4 @@ export class ClassOptions {
     this.input.setAttribute("aria-activedescendant", option.id);
     option.scrollIntoView({ block: "nearest" });
   }
-}
-
-function describe(shown, total) {
-  if (total === 0) return "No class is called that.";
-  return shown < total ? `${shown} of ${total}: type on to narrow them down.` : "";
 }
