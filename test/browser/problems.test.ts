@@ -71,6 +71,8 @@ describe("a full queue", () => {
   it("is counted down to the next try", { timeout: 180_000 }, async () => {
     const { page } = await browser.visit(service.address);
     const letGo = await service.occupyEngine(20);
+    // Two are in the engine and count no more; four have no room.
+    await imageCount(page).fill("4");
     await generateButton(page).click();
     await page.getByRole("alert").filter({ hasText: "The queue is full; try again later." }).waitFor();
     const waiting = page.getByRole("button", { name: /^Try again in \d+ s$/ });
@@ -82,6 +84,7 @@ describe("a full queue", () => {
     await expect.poll(seconds).toBeLessThan(first);
     await letGo();
     await page.getByRole("button", { name: "Generate" }).waitFor({ timeout: (first + 10) * 1000 });
+    await imageCount(page).fill("1");
     await seedBox(page).fill("13");
     await generateButton(page).click();
     await pictureOf(page, "star", 13);
@@ -123,8 +126,9 @@ describe("a server that is gone", () => {
     await generateButton(page).click();
     await banner(page).filter({ hasText: "The server does not answer. Trying again …" }).waitFor();
     expect(await generateButton(page).isEnabled()).toBe(true);
+    const back = banner(page).filter({ hasText: "The server is back." }).waitFor();
     await service.start();
-    await banner(page).filter({ hasText: "The server is back." }).waitFor();
+    await back;
     await generateButton(page).click();
     await pictureOf(page, "star", 15);
     await expect.poll(() => banner(page).textContent()).toBe("");
