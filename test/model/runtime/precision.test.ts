@@ -65,7 +65,9 @@ describe.each([
   });
 
   test("pixels", async () => {
-    const latents = normals(2 * t.latent_channels * t.latent_height * t.latent_width, 5).map((value) => value * t.scale);
+    const latents = normals(2 * t.latent_channels * t.latent_height * t.latent_width, 5).map(
+      (value) => value * t.scale,
+    );
     const [pixels, expected] = [await runtime.decode(latents, 2), await exact.decode(latents, 2)];
     expect(relativeError(pixels.pixels, expected.pixels)).toBeLessThan(bound);
   });
