@@ -12,6 +12,8 @@ import { parseJsonBody } from "./json-body.js";
 import { trackPaths } from "./known-paths.js";
 import { DEFAULT_LIMITS, type HttpLimits } from "./limits.js";
 import { HttpMetrics } from "./metrics/http-metrics.js";
+import { openAiImagesRoute } from "./openai/images.js";
+import { openAiModelRoutes } from "./openai/models.js";
 import { describeApi } from "./openapi.js";
 import { sendProblem } from "./problem-document.js";
 import { requestId } from "./request-id.js";
@@ -79,6 +81,8 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
   for (const addRoutes of [generateRoute, jobRoutes, imageRoute, modelRoutes, healthRoutes, metricsRoute])
     addRoutes(app, deps);
   eventsRoute(app, deps, limits);
+  openAiImagesRoute(app, deps, limits);
+  openAiModelRoutes(app, deps);
   await playgroundRoutes(app);
   await docsRoutes(app);
   await app.ready();
