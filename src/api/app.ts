@@ -6,6 +6,7 @@ import type { ModelRegistry } from "../model/registry.js";
 import type { JobQueue } from "../queue/queue.js";
 import { authenticate } from "./access/authentication.js";
 import type { KeyRing } from "./access/key-ring.js";
+import type { Principal } from "./access/principal.js";
 import { answerBrokenRequest, ignoreExpectations } from "./broken-connections.js";
 import { parseJsonBody } from "./json-body.js";
 import { trackPaths } from "./known-paths.js";
@@ -38,6 +39,8 @@ export interface ApiDeps {
   readonly models: ModelRegistry;
   readonly readiness: () => Readiness;
   readonly logger: FastifyBaseLogger;
+  /** Says why an address can't be a caller's webhook; absent: the server sends none. */
+  readonly webhooks?: { refusal(url: string, principal: Principal): string | undefined };
   /** The API keys that are accepted; absent: none is asked for. */
   readonly keys?: KeyRing | undefined;
 }

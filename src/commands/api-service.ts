@@ -5,7 +5,9 @@ import { listen } from "../api/server.js";
 import type { Config } from "../config.js";
 import type { ModelRegistry } from "../model/registry.js";
 import type { JobQueue } from "../queue/queue.js";
+import type { Deliverer } from "../webhooks/deliverer.js";
 import type { Service } from "./run-services.js";
+import { openWebhooks } from "./webhooks.js";
 
 export interface ApiServiceOptions {
   readonly config: Config;
@@ -26,6 +28,7 @@ const ANSWER_MS = 2000;
 export class ApiService implements Service {
   readonly #options: ApiServiceOptions;
   #app: Api | undefined;
+  #deliverer: Deliverer | undefined;
   #isShuttingDown = false;
   #openRequests = 0;
   #onAnswered = () => {};
@@ -38,8 +41,12 @@ export class ApiService implements Service {
   async start(): Promise<string> {
     const { config, queue, models, logger, keySource } = this.#options;
     const readiness = () => this.#readiness();
-    const app = await buildApp({ config, queue, models, readiness, logger, keys: keySource.keys });
+    const { keys } = keySource;
+    const webhooks = openWebhooks({ config, queue, models, keys, logger });
+    const app = await buildApp({ config, queue, models, readiness, logger, keys, webhooks: webhooks.acceptance });
     this.#app = app;
+    this.#deliverer = webhooks.deliverer;
+    this.#deliverer.start();
     app.server.on("request", (_request, response) => {
       this.#openRequests++;
       response.once("close", () => {
@@ -71,6 +78,7 @@ export class ApiService implements Service {
       await app.close();
       clearTimeout(cut);
     }
+    await this.#deliverer?.stop();
     this.#options.keySource.close();
     await this.#options.queue.close();
   }

@@ -25,7 +25,8 @@ export function generateRoute(app: Api, deps: ApiDeps): void {
     reply.header("Vary", "Accept, Prefer").header("Cache-Control", "no-store");
     const leaving = stopWaitingOn(reply, closing.signal);
     if (wanted === "image/png") checkOnePicture(request.body);
-    const terms = { principal, requestId: request.id, idempotency, cancelAfterMs };
+    const onLimits = (headers: Readonly<Record<string, string>>) => void reply.headers(headers);
+    const terms = { principal, requestId: request.id, idempotency, cancelAfterMs, onLimits };
     const accepted = await acceptJob(request.body, terms, deps);
     const wait = waitFor(wanted, request, deps.config.syncTimeoutS);
     const record = await waitUntilFinal(accepted, wait.waitMs, leaving, deps);

@@ -1,5 +1,7 @@
 import type { JobError, JobRecord, JobSpec, StoredImage } from "../../job.js";
 import {
+  type Allowance,
+  type Delivery,
   type GetResult,
   type Idempotency,
   type ImageHandler,
@@ -14,6 +16,8 @@ import {
   type SubmitResult,
 } from "../queue.js";
 import { SignedIds } from "../signed-ids.js";
+import { Allowances } from "./allowances.js";
+import { Deliveries } from "./deliveries.js";
 import { FinishRate } from "./finish-rate.js";
 import { KeptResults } from "./kept-results.js";
 import { type JobEnd, LocalJob } from "./local-job.js";
@@ -48,6 +52,8 @@ export class LocalQueue implements JobQueue, JobSource {
   readonly #models = new Map<string, ModelQueue>();
   readonly #kept: KeptResults;
   readonly #rate = new FinishRate();
+  readonly #allowances = new Allowances();
+  readonly #deliveries = new Deliveries();
   readonly #unfinished = new Set<LocalJob>();
   #worker: Worker | undefined;
   #accepting = false;
@@ -62,7 +68,7 @@ export class LocalQueue implements JobQueue, JobSource {
     return this.#ids.next();
   }
 
-  async submit(spec: JobSpec, idempotency?: Idempotency): Promise<SubmitResult> {
+  async submit(spec: JobSpec, idempotency?: Idempotency, allowance?: Allowance): Promise<SubmitResult> {
     this.#kept.expire();
     const earlier = idempotency && this.#idempotent.get(idempotency.key);
     if (earlier) {
@@ -71,6 +77,10 @@ export class LocalQueue implements JobQueue, JobSource {
     }
     const model = this.#models.get(spec.model);
     if (!model || !this.#accepting) return { kind: "no_worker" };
+    const refusal = allowance && this.#overAllowance(spec, allowance);
+    if (refusal) return refusal;
+    if (spec.webhook_url !== undefined && this.#deliveries.isBackedUp(callerOf(spec)))
+      return { kind: "webhooks_backed_up" };
     const surplus = this.#waitingImages + spec.num_images - this.#options.maxQueuedImages;
     if (surplus > 0) return { kind: "full", retryAfterS: this.#rate.secondsFor(surplus) };
     if (this.#jobs.has(spec.id)) throw new Error(`The job id ${spec.id} is taken.`);
@@ -80,10 +90,12 @@ export class LocalQueue implements JobQueue, JobSource {
     this.#unfinished.add(job);
     if (idempotency) this.#idempotent.set(idempotency.key, { bodyHash: idempotency.bodyHash, id: spec.id });
     model.line.add(spec);
+    this.#allowances.accepted(callerOf(spec), spec.num_images, allowance ?? {});
     this.#waitingImages += spec.num_images;
     job.onDeadline(() => this.#end(job, { state: "failed", error: lateness(job) }));
+    const usage = allowance && { usage: this.#allowances.usage(callerOf(spec)) };
     this.#takeImages(model);
-    return { kind: "accepted", record: this.#view(job) };
+    return { kind: "accepted", record: this.#view(job), ...usage };
   }
 
   async get(id: string): Promise<GetResult> {
@@ -107,6 +119,18 @@ export class LocalQueue implements JobQueue, JobSource {
     if (!job) return undefined;
     await job.wait(timeoutMs, signal);
     return this.#view(job);
+  }
+
+  takeDeliveries(count: number, leaseMs: number): Promise<Delivery[]> {
+    return this.#deliveries.takeDeliveries(count, leaseMs);
+  }
+
+  endDelivery(jobId: string): Promise<void> {
+    return this.#deliveries.endDelivery(jobId);
+  }
+
+  postponeDelivery(jobId: string, delayMs: number, attempt: "used" | "unused"): Promise<void> {
+    return this.#deliveries.postponeDelivery(jobId, delayMs, attempt);
   }
 
   subscribe(id: string, listener: JobListener): () => void {
@@ -153,6 +177,16 @@ export class LocalQueue implements JobQueue, JobSource {
     this.#kept.close();
   }
 
+  #overAllowance(spec: JobSpec, allowance: Allowance): SubmitResult | undefined {
+    const caller = callerOf(spec);
+    const broken = this.#allowances.brokenLimit(caller, spec.num_images, allowance);
+    if (!broken) return undefined;
+    const usage = this.#allowances.usage(caller);
+    if ("limit" in broken) return { kind: "over_allowance", ...broken, usage };
+    const retryAfterS = this.#rate.secondsFor(broken.surplus);
+    return { kind: "over_allowance", limit: "concurrentImages", retryAfterS, usage };
+  }
+
   #find(id: string): LocalJob | undefined {
     this.#kept.expire();
     return this.#jobs.get(id);
@@ -185,6 +219,7 @@ export class LocalQueue implements JobQueue, JobSource {
     try {
       const image = await this.#worker!.handler(task, job.context(imageIndex));
       this.#rate.record(1);
+      if (!job.isFinal) this.#allowances.done(callerOf(job.spec), 1);
       job.store(imageIndex, image);
       if (job.isMade) this.#end(job, { state: "completed" });
     } catch (error) {
@@ -211,8 +246,14 @@ export class LocalQueue implements JobQueue, JobSource {
     const { id, model } = job.spec;
     this.#waitingImages -= this.#models.get(model)!.line.remove(job.spec);
     this.#unfinished.delete(job);
+    this.#allowances.done(callerOf(job.spec), job.unmadeImages);
     job.end(end, this.#kept.keep(id, end.state === "completed" ? job.sizeBytes : 0));
+    if (job.spec.webhook_url !== undefined) this.#deliveries.add(job.record);
   }
+}
+
+function callerOf({ caller = "" }: JobSpec): string {
+  return caller;
 }
 
 function lateness({ record }: LocalJob): JobError {
