@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import Type, { type Static, type TSchema } from "typebox";
 import Value from "typebox/value";
 import { describeSchema } from "./field-errors.js";
+import { Batching } from "./model/engine/batching.js";
 
 /** The folder that holds package.json, models/ and dist/, wherever the process was started. */
 export const PACKAGE_ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -86,10 +87,7 @@ export const Config = Type.Object(
     acceptDurable: count(0, 0, 1, "With 1 a job is accepted only once Redis has it on disk (WAITAOF)."),
     maxBatch: count(16, 1, 4096, "Images in flight at once in one model's batch."),
     maxBatchDelayMs: count(2, 0, 10_000, "How long an idle engine waits for more images before its first step."),
-    batching: Type.Union([Type.Literal("continuous"), Type.Literal("static")], {
-      default: "continuous",
-      description: "With static, images join only an empty batch: to measure what continuous batching brings.",
-    }),
+    batching: Batching,
     maxQueuedImages: count(512, 1, 10_000_000, "Images that may wait; above, requests are answered with 429."),
     maxImagesPerJob: count(64, 1, 10_000, "Largest num_images of one request; MAX_QUEUED_IMAGES at most."),
     resultTtlS: count(900, 1, 31_536_000, "How long a finished job and its images are kept."),
@@ -110,6 +108,13 @@ export const Config = Type.Object(
         minimum: 0,
         maximum: 65_535,
         description: "Port of the worker's own /health and /metrics, on HOST; absent: none.",
+      }),
+    ),
+    metricsPort: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 65_535,
+        description: "Port of the API's own /health and /metrics, on HOST; /metrics then leaves PORT. Absent: none.",
       }),
     ),
     shutdownGraceS: count(

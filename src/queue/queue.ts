@@ -61,6 +61,46 @@ export interface QueueStats {
   readonly models: readonly string[];
 }
 
+/** A worker process that is alive. */
+export interface WorkerStatus {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Images that it makes now, of all models. */
+  readonly running: number;
+  readonly paused: boolean;
+}
+
+/** What came of a model's jobs, over all processes and for as long as the queue remembers. Each counts once. */
+export interface JobTotals {
+  readonly accepted: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  /** Images that were made and kept, whatever became of their jobs. */
+  readonly images: number;
+}
+
+/** One model's queue, as an operator sees it. */
+export interface ModelStatus {
+  readonly model: string;
+  /** Images. */
+  readonly waiting: number;
+  readonly running: number;
+  readonly paused: boolean;
+  readonly draining: boolean;
+  readonly totals: JobTotals;
+  readonly workers: readonly WorkerStatus[];
+}
+
+export interface QueueStatus {
+  /** Images that may wait, over all models. */
+  readonly maxQueuedImages: number;
+  /** What finished jobs and their images take. */
+  readonly keptBytes: number;
+  readonly models: readonly ModelStatus[];
+}
+
 /** Whether the queue can be reached now; if not, why, in a sentence for people. */
 export type QueueHealth = { readonly reachable: true } | { readonly reachable: false; readonly reason: string };
 
@@ -91,14 +131,15 @@ export const MAX_DELIVERIES_OF_CALLER = 1000;
 /** Ends of jobs that are to be told: each from the very step that ends its job until it is said to be told. */
 export interface DeliveryQueue {
   /** Takes up to `count` that are due. One that is neither ended nor postponed within `leaseMs` is due again. */
-  takeDeliveries(count: number, leaseMs: number): Promise<readonly Delivery[]>;
-  endDelivery(jobId: string): Promise<void>;
+  take(count: number, leaseMs: number): Promise<readonly Delivery[]>;
+  end(jobId: string): Promise<void>;
   /** The attempt counts unless it was `unused`. */
-  postponeDelivery(jobId: string, delayMs: number, attempt: "used" | "unused"): Promise<void>;
+  postpone(jobId: string, delayMs: number, attempt: "used" | "unused"): Promise<void>;
 }
 
 /** The port as the API sees it. Adapters: local (in this process) and redis. */
-export interface JobQueue extends DeliveryQueue {
+export interface JobQueue {
+  readonly deliveries: DeliveryQueue;
   /** An id for a new job that can't be guessed, and that `get` can tell from one this queue never gave out. */
   newId(): string;
   submit(spec: JobSpec, idempotency?: Idempotency, allowance?: Allowance): Promise<SubmitResult>;
@@ -111,6 +152,8 @@ export interface JobQueue extends DeliveryQueue {
   /** Tells of the job until the returned function is called; nothing for a job that is not here. */
   subscribe(id: string, listener: JobListener): () => void;
   stats(): Promise<QueueStats>;
+  /** More than `stats`, for people and their instruments. */
+  status(): Promise<QueueStatus>;
   health(): QueueHealth;
   close(): Promise<void>;
 }

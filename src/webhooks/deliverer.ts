@@ -68,7 +68,7 @@ export class Deliverer {
     const room = IN_FLIGHT - this.#count;
     let taken: readonly Delivery[] = [];
     try {
-      if (room > 0) taken = await queue.takeDeliveries(room, LEASE_MS);
+      if (room > 0) taken = await queue.take(room, LEASE_MS);
       await Promise.all(taken.map((delivery) => this.#begin(delivery)));
     } catch (error) {
       logger.debug({ err: error }, "Webhooks could not be taken up; they will be.");
@@ -80,7 +80,7 @@ export class Deliverer {
   async #begin(delivery: Delivery): Promise<void> {
     const { id, caller = "" } = delivery.record.spec;
     const ofCaller = this.#inFlight.get(caller) ?? 0;
-    if (ofCaller >= IN_FLIGHT_OF_CALLER) return this.options.queue.postponeDelivery(id, CALLER_BUSY_MS, "unused");
+    if (ofCaller >= IN_FLIGHT_OF_CALLER) return this.options.queue.postpone(id, CALLER_BUSY_MS, "unused");
     this.#inFlight.set(caller, ofCaller + 1);
     this.#count++;
     void this.#deliver(delivery).finally(() => {
@@ -103,9 +103,9 @@ export class Deliverer {
       else {
         log.info({ reason: failure.reason }, "The webhook was not delivered; it will be tried again.");
         const delayMs = Math.min(MAX_DELAY_MS, firstDelayMs * 4 ** (attempt - 1));
-        return await queue.postponeDelivery(id, Math.round(delayMs * (1 + JITTER * Math.random())), "used");
+        return await queue.postpone(id, Math.round(delayMs * (1 + JITTER * Math.random())), "used");
       }
-      await queue.endDelivery(id);
+      await queue.end(id);
     } catch (error) {
       log.warn({ err: error }, "What became of a webhook could not be noted: it will be sent again.");
     }

@@ -1,5 +1,6 @@
 import { afterEach, describe } from "vitest";
 import { allowingContract } from "./contract/allowing.js";
+import { countingContract } from "./contract/counting.js";
 import { endingContract } from "./contract/ending.js";
 import { Bench, type MakeQueue, type Open } from "./contract/harness.js";
 import { sharingContract } from "./contract/sharing.js";
@@ -30,5 +31,6 @@ export function queueContract(name: string, makeQueue: MakeQueue): void {
     endingContract(open);
     allowingContract(open);
     tellingContract(open);
+    countingContract(open);
   });
 }

@@ -25,7 +25,7 @@ afterEach(async () => {
 
 function deliver(options: Partial<DelivererOptions> = {}): Deliverer {
   const deliverer = new Deliverer({
-    queue,
+    queue: queue.deliveries,
     policy: { allowPrivate: true, allowHosts: [] },
     maxAttempts: 3,
     firstDelayMs: 1,
@@ -72,7 +72,7 @@ describe("a webhook", () => {
     expect(() => verified(received!, "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")).toThrow();
     expect(() => verified({ ...received!, body: received!.body.replace("completed", "cancelled") }, SECRET)).toThrow();
     await logged("The webhook was delivered.");
-    expect(await queue.takeDeliveries(1, 1)).toEqual([]);
+    expect(await queue.deliveries.take(1, 1)).toEqual([]);
   });
 
   it("is tried again until it is taken, with the same id", async () => {
@@ -92,7 +92,7 @@ describe("a webhook", () => {
     await told("/secret-path");
     await logged("The webhook is given up.");
     expect(receiver.received).toHaveLength(3);
-    expect(await queue.takeDeliveries(1, 1)).toEqual([]);
+    expect(await queue.deliveries.take(1, 1)).toEqual([]);
     expect(lines.join("")).not.toMatch(/secret-path|whsec/);
   });
 
@@ -173,6 +173,6 @@ describe("a webhook", () => {
     await stopped;
     await logged("The webhook was delivered.");
     expect(receiver.received).toHaveLength(1);
-    expect(await queue.takeDeliveries(2, 1)).toHaveLength(1);
+    expect(await queue.deliveries.take(2, 1)).toHaveLength(1);
   });
 });

@@ -1,4 +1,5 @@
-import type { Allowance, Usage } from "../queue.js";
+import type { Allowance, SubmitResult, Usage } from "../queue.js";
+import type { FinishRate } from "./finish-rate.js";
 
 /** A second counts until all of it lies more than the window back, as in Redis (lua/allowance.lua). */
 const WINDOW_S = 60;
@@ -9,22 +10,25 @@ export class Allowances {
   readonly #recent = new Map<string, Map<number, number>>();
   readonly #unfinished = new Map<string, number>();
 
-  /** Which limit a job of so many images would break; of the first, with the whole seconds until it may fit. */
-  brokenLimit(
+  /** The refusal of a job of so many images; undefined where the caller's allowance holds them. */
+  refusal(
     caller: string,
     images: number,
     { imagesPerMinute = Infinity, concurrentImages = Infinity }: Allowance,
+    rate: FinishRate,
     nowS = Date.now() / 1000,
-  ): { readonly limit: "imagesPerMinute"; readonly retryAfterS: number } | { readonly surplus: number } | undefined {
+  ): SubmitResult | undefined {
+    const refuse = (limit: keyof Allowance, retryAfterS: number) =>
+      ({ kind: "over_allowance", limit, retryAfterS, usage: this.usage(caller, nowS) }) as const;
     const recent = this.#recentOf(caller, nowS);
     let surplus = sum(recent) + images - imagesPerMinute;
     for (const [second, count] of recent) {
       if (surplus <= 0) break;
       surplus -= count;
-      if (surplus <= 0) return { limit: "imagesPerMinute", retryAfterS: Math.ceil(leavesAt(second) - nowS) };
+      if (surplus <= 0) return refuse("imagesPerMinute", Math.ceil(leavesAt(second) - nowS));
     }
     const unfinished = (this.#unfinished.get(caller) ?? 0) + images - concurrentImages;
-    return unfinished > 0 ? { surplus: unfinished } : undefined;
+    return unfinished > 0 ? refuse("concurrentImages", rate.secondsFor(unfinished)) : undefined;
   }
 
   accepted(caller: string, images: number, { imagesPerMinute }: Allowance, nowS = Date.now() / 1000): void {

@@ -23,7 +23,7 @@ export class Deliveries implements DeliveryQueue {
     this.#untold.set(caller, (this.#untold.get(caller) ?? 0) + 1);
   }
 
-  async takeDeliveries(count: number, leaseMs: number): Promise<Delivery[]> {
+  async take(count: number, leaseMs: number): Promise<Delivery[]> {
     const now = Date.now();
     const due = [...this.#waiting.values()].filter(({ dueAt }) => dueAt <= now).sort((a, b) => a.dueAt - b.dueAt);
     return due.slice(0, count).map((waiting) => {
@@ -32,7 +32,7 @@ export class Deliveries implements DeliveryQueue {
     });
   }
 
-  async endDelivery(jobId: string): Promise<void> {
+  async end(jobId: string): Promise<void> {
     const { caller = "" } = this.#waiting.get(jobId)?.record.spec ?? {};
     if (!this.#waiting.delete(jobId)) return;
     const left = this.#untold.get(caller)! - 1;
@@ -40,7 +40,7 @@ export class Deliveries implements DeliveryQueue {
     else this.#untold.delete(caller);
   }
 
-  async postponeDelivery(jobId: string, delayMs: number, attempt: "used" | "unused"): Promise<void> {
+  async postpone(jobId: string, delayMs: number, attempt: "used" | "unused"): Promise<void> {
     const waiting = this.#waiting.get(jobId);
     if (!waiting) return;
     waiting.dueAt = Date.now() + delayMs;

@@ -1,7 +1,7 @@
+import { hostname } from "node:os";
 import type { JobError, JobRecord, JobSpec, StoredImage } from "../../job.js";
 import {
   type Allowance,
-  type Delivery,
   type GetResult,
   type Idempotency,
   type ImageHandler,
@@ -10,9 +10,11 @@ import {
   type JobListener,
   type JobQueue,
   type JobSource,
+  type JobTotals,
   MAX_TRIES,
   type QueueHealth,
   type QueueStats,
+  type QueueStatus,
   type SubmitResult,
 } from "../queue.js";
 import { SignedIds } from "../signed-ids.js";
@@ -34,6 +36,7 @@ export interface LocalQueueOptions {
 interface ModelQueue {
   readonly line: WaitingLine;
   runningImages: number;
+  readonly totals: { -readonly [K in keyof JobTotals]: number };
 }
 
 interface Worker {
@@ -46,6 +49,7 @@ const SHUTTING_DOWN: JobError = { code: "shutting_down", detail: "The server shu
 /** The queue inside this process: everything is in memory, and forgotten at exit. */
 export class LocalQueue implements JobQueue, JobSource {
   readonly #options: LocalQueueOptions;
+  readonly deliveries = new Deliveries();
   readonly #ids = new SignedIds();
   readonly #jobs = new Map<string, LocalJob>();
   readonly #idempotent = new Map<string, { readonly bodyHash: string; readonly id: string }>();
@@ -53,7 +57,7 @@ export class LocalQueue implements JobQueue, JobSource {
   readonly #kept: KeptResults;
   readonly #rate = new FinishRate();
   readonly #allowances = new Allowances();
-  readonly #deliveries = new Deliveries();
+
   readonly #unfinished = new Set<LocalJob>();
   #worker: Worker | undefined;
   #accepting = false;
@@ -77,9 +81,9 @@ export class LocalQueue implements JobQueue, JobSource {
     }
     const model = this.#models.get(spec.model);
     if (!model || !this.#accepting) return { kind: "no_worker" };
-    const refusal = allowance && this.#overAllowance(spec, allowance);
+    const refusal = allowance && this.#allowances.refusal(callerOf(spec), spec.num_images, allowance, this.#rate);
     if (refusal) return refusal;
-    if (spec.webhook_url !== undefined && this.#deliveries.isBackedUp(callerOf(spec)))
+    if (spec.webhook_url !== undefined && this.deliveries.isBackedUp(callerOf(spec)))
       return { kind: "webhooks_backed_up" };
     const surplus = this.#waitingImages + spec.num_images - this.#options.maxQueuedImages;
     if (surplus > 0) return { kind: "full", retryAfterS: this.#rate.secondsFor(surplus) };
@@ -92,6 +96,7 @@ export class LocalQueue implements JobQueue, JobSource {
     model.line.add(spec);
     this.#allowances.accepted(callerOf(spec), spec.num_images, allowance ?? {});
     this.#waitingImages += spec.num_images;
+    model.totals.accepted++;
     job.onDeadline(() => this.#end(job, { state: "failed", error: lateness(job) }));
     const usage = allowance && { usage: this.#allowances.usage(callerOf(spec)) };
     this.#takeImages(model);
@@ -121,18 +126,6 @@ export class LocalQueue implements JobQueue, JobSource {
     return this.#view(job);
   }
 
-  takeDeliveries(count: number, leaseMs: number): Promise<Delivery[]> {
-    return this.#deliveries.takeDeliveries(count, leaseMs);
-  }
-
-  endDelivery(jobId: string): Promise<void> {
-    return this.#deliveries.endDelivery(jobId);
-  }
-
-  postponeDelivery(jobId: string, delayMs: number, attempt: "used" | "unused"): Promise<void> {
-    return this.#deliveries.postponeDelivery(jobId, delayMs, attempt);
-  }
-
   subscribe(id: string, listener: JobListener): () => void {
     const job = this.#find(id);
     return job ? job.subscribe(listener, () => this.#view(job)) : () => {};
@@ -154,11 +147,33 @@ export class LocalQueue implements JobQueue, JobSource {
     };
   }
 
+  async status(): Promise<QueueStatus> {
+    this.#kept.expire();
+    const running = [...this.#models.values()].reduce((sum, { runningImages }) => sum + runningImages, 0);
+    const worker = { id: "in this process", host: hostname(), pid: process.pid, running, paused: false };
+    return {
+      maxQueuedImages: this.#options.maxQueuedImages,
+      keptBytes: this.#kept.bytes,
+      models: Array.from(this.#models, ([model, { line, runningImages, totals }]) => ({
+        model,
+        waiting: line.images,
+        running: runningImages,
+        paused: false,
+        draining: false,
+        totals: { ...totals },
+        workers: this.#accepting ? [worker] : [],
+      })),
+    };
+  }
+
   async start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void> {
     if (this.#worker) throw new Error("The local queue serves one worker, once.");
     this.#worker = { maxImages, handler };
     this.#accepting = true;
-    for (const name of models) this.#models.set(name, { line: new WaitingLine(), runningImages: 0 });
+    for (const name of models) {
+      const totals = { accepted: 0, completed: 0, failed: 0, cancelled: 0, images: 0 };
+      this.#models.set(name, { line: new WaitingLine(), runningImages: 0, totals });
+    }
   }
 
   /**
@@ -175,16 +190,6 @@ export class LocalQueue implements JobQueue, JobSource {
   async close(): Promise<void> {
     await this.stop(0);
     this.#kept.close();
-  }
-
-  #overAllowance(spec: JobSpec, allowance: Allowance): SubmitResult | undefined {
-    const caller = callerOf(spec);
-    const broken = this.#allowances.brokenLimit(caller, spec.num_images, allowance);
-    if (!broken) return undefined;
-    const usage = this.#allowances.usage(caller);
-    if ("limit" in broken) return { kind: "over_allowance", ...broken, usage };
-    const retryAfterS = this.#rate.secondsFor(broken.surplus);
-    return { kind: "over_allowance", limit: "concurrentImages", retryAfterS, usage };
   }
 
   #find(id: string): LocalJob | undefined {
@@ -219,8 +224,10 @@ export class LocalQueue implements JobQueue, JobSource {
     try {
       const image = await this.#worker!.handler(task, job.context(imageIndex));
       this.#rate.record(1);
-      if (!job.isFinal) this.#allowances.done(callerOf(job.spec), 1);
-      job.store(imageIndex, image);
+      if (job.store(imageIndex, image)) {
+        model.totals.images++;
+        this.#allowances.done(callerOf(job.spec), 1);
+      }
       if (job.isMade) this.#end(job, { state: "completed" });
     } catch (error) {
       this.#afterError(error, task, job, model);
@@ -243,12 +250,14 @@ export class LocalQueue implements JobQueue, JobSource {
   /** Makes a job final unless it is; takes what waits of it out of the line, keeps what it made. */
   #end(job: LocalJob, end: JobEnd): void {
     if (job.isFinal) return;
-    const { id, model } = job.spec;
-    this.#waitingImages -= this.#models.get(model)!.line.remove(job.spec);
+    const { id } = job.spec;
+    const model = this.#models.get(job.spec.model)!;
+    this.#waitingImages -= model.line.remove(job.spec);
+    model.totals[end.state]++;
     this.#unfinished.delete(job);
     this.#allowances.done(callerOf(job.spec), job.unmadeImages);
     job.end(end, this.#kept.keep(id, end.state === "completed" ? job.sizeBytes : 0));
-    if (job.spec.webhook_url !== undefined) this.#deliveries.add(job.record);
+    if (job.spec.webhook_url !== undefined) this.deliveries.add(job.record);
   }
 }
 

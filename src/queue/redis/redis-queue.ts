@@ -4,13 +4,14 @@ import type { Logger } from "pino";
 import { isFinal, type JobError, type JobRecord, type JobSpec, type StoredImage } from "../../job.js";
 import {
   type Allowance,
-  type Delivery,
+  type DeliveryQueue,
   type GetResult,
   type Idempotency,
   type JobListener,
   type JobQueue,
   type QueueHealth,
   type QueueStats,
+  type QueueStatus,
   QueueUnavailable,
   type SubmitResult,
   type Usage,
@@ -18,6 +19,7 @@ import {
 import { SignedIds } from "../signed-ids.js";
 import { unlessOver } from "../waiting.js";
 import { connect } from "./connection.js";
+import { Deliveries } from "./deliveries.js";
 import { DurableFence } from "./durable-fence.js";
 import { JobEvents } from "./job-events.js";
 import { Orphans } from "./orphans.js";
@@ -25,6 +27,7 @@ import { modelOf, queueName, readRecord, type ViewReply } from "./payload.js";
 import { Reachability } from "./reachability.js";
 import { Scripts } from "./scripts.js";
 import { checkRedis } from "./start-check.js";
+import { readStatus, type StatusReply } from "./status.js";
 import { sweepOften } from "./sweeping.js";
 import { Tokens } from "./tokens.js";
 
@@ -78,6 +81,7 @@ function readUsage([recentImages, resetS, unfinishedImages]: UsageReply): Usage 
 }
 
 class RedisQueue implements JobQueue {
+  readonly deliveries: DeliveryQueue;
   readonly #tokens: Tokens;
   readonly #endSweeping: () => void;
   readonly #orphans: Orphans;
@@ -93,6 +97,7 @@ class RedisQueue implements JobQueue {
     logger: Logger,
   ) {
     this.#tokens = new Tokens(client, options.redisPrefix, logger);
+    this.deliveries = new Deliveries(scripts, (reply) => this.#answer(reply));
     this.#orphans = new Orphans(client, (id) => this.cancel(id, NOBODY_KNOWS));
     this.#endSweeping = sweepOften(scripts, this.#tokens, options, logger, reachability);
   }
@@ -193,19 +198,6 @@ class RedisQueue implements JobQueue {
     }
   }
 
-  async takeDeliveries(count: number, leaseMs: number): Promise<Delivery[]> {
-    const taken = (await this.#answer(this.scripts.call("deliver", count, leaseMs))) as [ViewReply, number][];
-    return taken.map(([reply, attempt]) => ({ record: readRecord(reply), attempt }));
-  }
-
-  async endDelivery(jobId: string): Promise<void> {
-    await this.#answer(this.scripts.call("delivered", jobId, "", ""));
-  }
-
-  async postponeDelivery(jobId: string, delayMs: number, attempt: "used" | "unused"): Promise<void> {
-    await this.#answer(this.scripts.call("delivered", jobId, delayMs, attempt));
-  }
-
   subscribe(id: string, listener: JobListener): () => void {
     return this.events.subscribe(id, listener);
   }
@@ -218,6 +210,11 @@ class RedisQueue implements JobQueue {
     ];
     const models = [...new Set(queues.map(modelOf))];
     return { waitingImages, runningImages, maxQueuedImages: this.options.maxQueuedImages, models };
+  }
+
+  async status(): Promise<QueueStatus> {
+    const reply = (await this.#answer(this.scripts.call("status"))) as StatusReply;
+    return { ...readStatus(reply), maxQueuedImages: this.options.maxQueuedImages };
   }
 
   health(): QueueHealth {

@@ -9,11 +9,11 @@ export function tellingContract(open: Open): void {
   const LEASE_MS = 60_000;
   const take = async (bench: Bench, leaseMs = LEASE_MS): Promise<Delivery> =>
     vi.waitFor(async () => {
-      const [delivery] = await bench.queue.takeDeliveries(1, leaseMs);
+      const [delivery] = await bench.queue.deliveries.take(1, leaseMs);
       expect(delivery).toBeDefined();
       return delivery!;
     }, SOON);
-  const takesNone = async (bench: Bench) => expect(await bench.queue.takeDeliveries(10, LEASE_MS)).toEqual([]);
+  const takesNone = async (bench: Bench) => expect(await bench.queue.deliveries.take(10, LEASE_MS)).toEqual([]);
 
   describe("the end of a job with a webhook", () => {
     it("is to be told, however it ended, with the job as it ended", async () => {
@@ -61,13 +61,13 @@ export function tellingContract(open: Open): void {
       const { id } = (await bench.accept({ webhook_url })).spec;
       await bench.drain(1);
       await take(bench);
-      await bench.queue.postponeDelivery(id, 20, "used");
+      await bench.queue.deliveries.postpone(id, 20, "used");
       expect((await take(bench)).attempt).toBe(2);
-      await bench.queue.postponeDelivery(id, 0, "unused");
+      await bench.queue.deliveries.postpone(id, 0, "unused");
       expect((await take(bench)).attempt).toBe(2);
-      await bench.queue.endDelivery(id);
-      await bench.queue.endDelivery(id);
-      await bench.queue.postponeDelivery(id, 0, "used");
+      await bench.queue.deliveries.end(id);
+      await bench.queue.deliveries.end(id);
+      await bench.queue.deliveries.postpone(id, 0, "used");
       await takesNone(bench);
     });
 
@@ -77,7 +77,7 @@ export function tellingContract(open: Open): void {
       await bench.drain(20);
       const told: string[] = [];
       await vi.waitFor(async () => {
-        const looks = Array.from({ length: 5 }, () => bench.queue.takeDeliveries(3, LEASE_MS));
+        const looks = Array.from({ length: 5 }, () => bench.queue.deliveries.take(3, LEASE_MS));
         for (const { record } of (await Promise.all(looks)).flat()) told.push(record.spec.id);
         expect(told).toHaveLength(20);
       }, SOON);
@@ -97,7 +97,7 @@ export function tellingContract(open: Open): void {
     expect(await bench.submit({ webhook_url, caller: "alice" })).toEqual({ kind: "webhooks_backed_up" });
     expect((await bench.submit({ caller: "alice" })).kind).toBe("accepted");
     expect((await bench.submit({ webhook_url, caller: "bob" })).kind).toBe("accepted");
-    await bench.queue.endDelivery(first);
+    await bench.queue.deliveries.end(first);
     expect((await bench.submit({ webhook_url, caller: "alice" })).kind).toBe("accepted");
   });
 }

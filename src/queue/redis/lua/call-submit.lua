@@ -36,4 +36,5 @@ if deadline ~= "" then redis.call("ZADD", DEADLINES, deadline, id) end
 local job = { id = id, queue = queue, level = level, caller = caller, images = images, waiting = 0, state = "queued" }
 joinLine(job, images, false)
 countAccepted(caller, images, perMinute, now)
+countTotal(queue, "accepted")
 return { "accepted", viewJob(id), (perMinute or concurrent) and describeUse(caller, now / 1000) or false }
