@@ -14,6 +14,8 @@ export interface Terms {
   readonly principal: Principal;
   /** Goes through logs from here to the worker and back. */
   readonly requestId: string;
+  /** W3C Trace Context of the request, where it has one. */
+  readonly traceparent?: string | undefined;
   readonly idempotency: Idempotency | undefined;
   readonly cancelAfterMs: number | undefined;
   /** Told of the headers that say what is left of the caller's limits, where it has some; a refusal holds them itself. */
@@ -23,7 +25,7 @@ export interface Terms {
 /** Resolves the request against the model and queues it; with a known idempotency key, finds the job it made before. */
 export async function acceptJob(
   body: GenerateRequest,
-  { principal, requestId, idempotency, cancelAfterMs = Infinity, onLimits }: Terms,
+  { principal, requestId, traceparent, idempotency, cancelAfterMs = Infinity, onLimits }: Terms,
   { queue, models, config, readiness, webhooks }: ApiDeps,
 ): Promise<JobRecord> {
   if (readiness().shuttingDown) {
@@ -43,6 +45,7 @@ export async function acceptJob(
     caller: principal.id,
     request_id: requestId,
     ...(body.webhook_url !== undefined && { webhook_url: body.webhook_url }),
+    ...(traceparent !== undefined && { traceparent }),
     ...(deadlineMs < Infinity && { deadline_at: acceptedAt + deadlineMs }),
   };
   const result = await queue.submit(spec, idempotency, limits && Object.keys(limits).length > 0 ? limits : undefined);

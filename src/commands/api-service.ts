@@ -8,6 +8,7 @@ import { type Monitor, openMonitor } from "../metrics/monitor.js";
 import type { ModelRegistry } from "../model/registry.js";
 import type { JobQueue } from "../queue/queue.js";
 import type { Deliverer } from "../webhooks/deliverer.js";
+import type { Tracing } from "../tracing/tracing.js";
 import type { Service } from "./run-services.js";
 import { openWebhooks } from "./webhooks.js";
 
@@ -18,6 +19,7 @@ export interface ApiServiceOptions {
   readonly models: ModelRegistry;
   readonly logger: Logger;
   readonly registry: Registry;
+  readonly tracing?: Tracing | undefined;
   /** Closed with the service. */
   readonly keySource: KeySource;
   /** Why requests can't be served now, where that hangs on another part of the process. */
@@ -43,7 +45,7 @@ export class ApiService implements Service {
 
   /** Resolves with the address that it listens on. */
   async start(): Promise<string> {
-    const { config, queue, models, logger, registry, keySource } = this.#options;
+    const { config, queue, models, logger, registry, tracing, keySource } = this.#options;
     const readiness = () => this.#readiness();
     const { keys } = keySource;
     const webhooks = openWebhooks({ config, queue: queue.deliveries, models, keys, logger });
@@ -55,6 +57,7 @@ export class ApiService implements Service {
       readiness,
       logger,
       registry,
+      tracing,
       keys,
       webhooks: webhooks.acceptance,
     });
