@@ -7,8 +7,8 @@ import type { Config } from "../config.js";
 import { type Monitor, openMonitor } from "../metrics/monitor.js";
 import type { ModelRegistry } from "../model/registry.js";
 import type { JobQueue } from "../queue/queue.js";
-import type { Deliverer } from "../webhooks/deliverer.js";
 import type { Tracing } from "../tracing/tracing.js";
+import type { Deliverer } from "../webhooks/deliverer.js";
 import type { Service } from "./run-services.js";
 import { openWebhooks } from "./webhooks.js";
 
