@@ -92,6 +92,12 @@ export const Config = Type.Object(
         description: "Port of the API's own /health and /metrics, on HOST; /metrics then leaves PORT. Absent: none.",
       }),
     ),
+    otelExporterOtlpEndpoint: Type.Optional(
+      Type.String({
+        description: "Where to send traces: an OTLP/HTTP collector such as http://127.0.0.1:4318. Absent: nowhere.",
+      }),
+    ),
+    otelServiceName: Type.String({ default: "marimba", description: "Name of the service in traces." }),
     shutdownGraceS: count(
       20,
       0,

@@ -13,6 +13,8 @@ export interface Terms {
   readonly principal: Principal;
   /** Goes through logs from here to the worker and back. */
   readonly requestId: string;
+  /** W3C Trace Context of the request, where it has one. */
+  readonly traceparent?: string | undefined;
   readonly idempotency: Idempotency | undefined;
   readonly cancelAfterMs: number | undefined;
 }
@@ -20,7 +22,7 @@ export interface Terms {
 /** Resolves the request against the model and queues it; with a known idempotency key, finds the job it made before. */
 export async function acceptJob(
   body: GenerateRequest,
-  { principal, requestId, idempotency, cancelAfterMs = Infinity }: Terms,
+  { principal, requestId, traceparent, idempotency, cancelAfterMs = Infinity }: Terms,
   { queue, models, config, readiness }: ApiDeps,
 ): Promise<JobRecord> {
   if (readiness().shuttingDown) {
@@ -36,6 +38,7 @@ export async function acceptJob(
     accepted_at: acceptedAt,
     caller: principal.id,
     request_id: requestId,
+    ...(traceparent !== undefined && { traceparent }),
     ...(deadlineMs < Infinity && { deadline_at: acceptedAt + deadlineMs }),
   };
   const result = await queue.submit(spec, idempotency);

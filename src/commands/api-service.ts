@@ -7,6 +7,7 @@ import type { Config } from "../config.js";
 import { type Monitor, openMonitor } from "../metrics/monitor.js";
 import type { ModelRegistry } from "../model/registry.js";
 import type { JobQueue } from "../queue/queue.js";
+import type { Tracing } from "../tracing/tracing.js";
 import type { Service } from "./run-services.js";
 
 export interface ApiServiceOptions {
@@ -16,6 +17,7 @@ export interface ApiServiceOptions {
   readonly models: ModelRegistry;
   readonly logger: Logger;
   readonly registry: Registry;
+  readonly tracing?: Tracing | undefined;
   /** Closed with the service. */
   readonly keySource: KeySource;
   /** Why requests can't be served now, where that hangs on another part of the process. */
@@ -40,10 +42,10 @@ export class ApiService implements Service {
 
   /** Resolves with the address that it listens on. */
   async start(): Promise<string> {
-    const { config, queue, models, logger, registry, keySource } = this.#options;
+    const { config, queue, models, logger, registry, tracing, keySource } = this.#options;
     const readiness = () => this.#readiness();
     await this.#openMonitor(config.host, config.metricsPort);
-    const app = await buildApp({ config, queue, models, readiness, logger, registry, keys: keySource.keys });
+    const app = await buildApp({ config, queue, models, readiness, logger, registry, tracing, keys: keySource.keys });
     this.#app = app;
     app.server.on("request", (_request, response) => {
       this.#openRequests++;

@@ -52,7 +52,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^pip install [a-z-]+$/, check: printsSomething },
   { pattern: /^openapi-python-client generate /, check: generatesTheClient },
   {
-    pattern: /^(docker|kubectl) /,
+    pattern: /^([A-Z_]+=\S+ )*(docker|kubectl) /,
     elsewhere: "needs a container engine or a cluster; test/container checks its files",
   },
   {
