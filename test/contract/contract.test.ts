@@ -11,7 +11,7 @@ import { testPython } from "../python/environment.js";
 /** `npm run contract` is the long form, and takes minutes. */
 const IS_LONG = process.env.CONTRACT === "long";
 const { casesAnOperation, leastCases } = IS_LONG
-  ? { casesAnOperation: 200, leastCases: 2000 }
+  ? { casesAnOperation: 300, leastCases: 2000 }
   : { casesAnOperation: 45, leastCases: 1000 };
 const SEED = process.env.CONTRACT_SEED ?? "1";
 /** An unmatched prompt is a 400 though its text fits the schema, and a cancelled job stays readable. */
