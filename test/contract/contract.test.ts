@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { exampleKey } from "../api/access/example-keys.js";
 import { Marimba } from "../commands/marimba.js";
@@ -26,10 +27,13 @@ interface Report {
 async function schemathesis(args: readonly string[]): Promise<Report> {
   const folder = await mkdtemp(join(tmpdir(), "marimba-contract-"));
   const program = join(dirname(testPython()), "schemathesis");
+  const config = fileURLToPath(new URL("./schemathesis.toml", import.meta.url));
   const options = { cwd: folder, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, NO_COLOR: "1" } };
   try {
     return await new Promise((resolve) => {
-      execFile(program, args, options, (error, stdout, stderr) => resolve({ passed: !error, output: stdout + stderr }));
+      execFile(program, ["--config-file", config, ...args], options, (error, stdout, stderr) =>
+        resolve({ passed: !error, output: stdout + stderr }),
+      );
     });
   } finally {
     await rm(folder, { recursive: true });
