@@ -622,7 +622,7 @@ export interface components {
              * @description Decide by this one.
              * @enum {string}
              */
-            code: "invalid_request" | "malformed_json" | "unknown_class" | "unauthorized" | "forbidden" | "unknown_model" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "body_too_large" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "images_per_minute_exceeded" | "concurrent_images_exceeded" | "webhooks_backed_up" | "too_many_failures" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "queue_unavailable" | "shutting_down";
+            code: "invalid_request" | "malformed_json" | "unknown_class" | "unauthorized" | "forbidden" | "unknown_model" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "body_too_large" | "misdirected" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "images_per_minute_exceeded" | "concurrent_images_exceeded" | "webhooks_backed_up" | "too_many_failures" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "queue_unavailable" | "shutting_down";
             /** @description Names this one occurrence: the request's id, as in the server's log. */
             instance: string;
             /** @description Every field at fault, where fields are at fault. */
@@ -994,6 +994,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The key's images per minute are used up. `concurrent_images_exceeded`: The key has as many images in the making as it may. `webhooks_backed_up`: Too many of the key's webhooks wait to be delivered. `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -1123,6 +1132,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -1233,6 +1251,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1383,6 +1410,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -1483,6 +1519,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -1573,6 +1618,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1692,6 +1746,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -1771,6 +1834,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `header_too_large`: The headers are too large. */
             431: {
                 headers: {
@@ -1832,6 +1904,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1926,6 +2007,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2061,6 +2151,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2239,6 +2338,15 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The key's images per minute are used up. `concurrent_images_exceeded`: The key has as many images in the making as it may. `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -2348,6 +2456,15 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -2445,6 +2562,15 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -2514,6 +2640,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
