@@ -8,6 +8,7 @@ import { type Monitor, openMonitor } from "../metrics/monitor.js";
 import type { ModelRegistry } from "../model/registry.js";
 import type { JobQueue } from "../queue/queue.js";
 import type { Tracing } from "../tracing/tracing.js";
+import type { QueueBoard } from "./open-board.js";
 import type { Service } from "./run-services.js";
 
 export interface ApiServiceOptions {
@@ -17,6 +18,8 @@ export interface ApiServiceOptions {
   readonly models: ModelRegistry;
   readonly logger: Logger;
   readonly registry: Registry;
+  /** Closed with the service. */
+  readonly board?: QueueBoard | undefined;
   readonly tracing?: Tracing | undefined;
   /** Closed with the service. */
   readonly keySource: KeySource;
@@ -42,10 +45,20 @@ export class ApiService implements Service {
 
   /** Resolves with the address that it listens on. */
   async start(): Promise<string> {
-    const { config, queue, models, logger, registry, tracing, keySource } = this.#options;
+    const { config, queue, models, logger, registry, tracing, board, keySource } = this.#options;
     const readiness = () => this.#readiness();
     await this.#openMonitor(config.host, config.metricsPort);
-    const app = await buildApp({ config, queue, models, readiness, logger, registry, tracing, keys: keySource.keys });
+    const app = await buildApp({
+      config,
+      queue,
+      models,
+      readiness,
+      logger,
+      registry,
+      tracing,
+      boardQueues: board?.queues,
+      keys: keySource.keys,
+    });
     this.#app = app;
     app.server.on("request", (_request, response) => {
       this.#openRequests++;
@@ -88,6 +101,7 @@ export class ApiService implements Service {
       clearTimeout(cut);
     }
     this.#options.keySource.close();
+    await this.#options.board?.close();
     await this.#options.queue.close();
     await this.#monitor?.close();
   }
