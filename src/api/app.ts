@@ -9,6 +9,7 @@ import type { JobQueue } from "../queue/queue.js";
 import type { Tracing } from "../tracing/tracing.js";
 import { authenticate } from "./access/authentication.js";
 import type { KeyRing } from "./access/key-ring.js";
+import type { Principal } from "./access/principal.js";
 import { answerBrokenRequest, ignoreExpectations } from "./broken-connections.js";
 import { parseJsonBody } from "./json-body.js";
 import { trackPaths } from "./known-paths.js";
@@ -47,6 +48,8 @@ export interface ApiDeps {
   readonly models: ModelRegistry;
   readonly readiness: () => Readiness;
   readonly logger: FastifyBaseLogger;
+  /** Says why an address can't be a caller's webhook; absent: the server sends none. */
+  readonly webhooks?: { refusal(url: string, principal: Principal): string | undefined };
   /** Where the process's metrics are; `/metrics` tells all of them. */
   readonly registry: Registry;
   /** What BullMQ's board shows, over Redis. */
