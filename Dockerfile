@@ -40,6 +40,8 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE ./
 COPY models models
 COPY --from=build /app/dist dist
+# A volume that is mounted here takes the folder's mode over: the image's user may make the first key in it.
+RUN mkdir -m 1777 keys
 ENV HOST=0.0.0.0 PORT=8080
 EXPOSE 8080
 # A number, so that Kubernetes can see it is not root; everything in /app belongs to root.

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import Type, { type Static, type TSchema } from "typebox";
 import Value from "typebox/value";
 import { describeSchema } from "./field-errors.js";
+import { Batching } from "./model/engine/batching.js";
 
 /** The folder that holds package.json, models/ and dist/, wherever the process was started. */
 export const PACKAGE_ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -18,6 +19,18 @@ export const Config = Type.Object(
   {
     host: Type.String({ default: "127.0.0.1", description: "Address to listen on." }),
     port: count(8080, 0, 65_535, "Port to listen on; 0 takes any free one."),
+    apiKeysFile: Type.Optional(
+      Type.String({ description: "File of API keys, as marimba key new writes it; changes are taken over at once." }),
+    ),
+    apiKeys: Type.Optional(
+      Type.String({ description: "The lines of such a file, parted by semicolons; only one of both may be set." }),
+    ),
+    allowAnonymous: count(
+      0,
+      0,
+      1,
+      "With 1 no API keys are asked for, even where others than this machine can connect.",
+    ),
     modelsDir: Type.String({
       default: join(PACKAGE_ROOT, "models"),
       description: "Folder that holds one folder for each model; the default is the one inside the package.",
@@ -49,10 +62,7 @@ export const Config = Type.Object(
     acceptDurable: count(0, 0, 1, "With 1 a job is accepted only once Redis has it on disk (WAITAOF)."),
     maxBatch: count(16, 1, 4096, "Images in flight at once in one model's batch."),
     maxBatchDelayMs: count(2, 0, 10_000, "How long an idle engine waits for more images before its first step."),
-    batching: Type.Union([Type.Literal("continuous"), Type.Literal("static")], {
-      default: "continuous",
-      description: "With static, images join only an empty batch: to measure what continuous batching brings.",
-    }),
+    batching: Batching,
     maxQueuedImages: count(512, 1, 10_000_000, "Images that may wait; above, requests are answered with 429."),
     maxImagesPerJob: count(64, 1, 10_000, "Largest num_images of one request; MAX_QUEUED_IMAGES at most."),
     resultTtlS: count(900, 1, 31_536_000, "How long a finished job and its images are kept."),
@@ -73,6 +83,13 @@ export const Config = Type.Object(
         minimum: 0,
         maximum: 65_535,
         description: "Port of the worker's own /health and /metrics, on HOST; absent: none.",
+      }),
+    ),
+    metricsPort: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 65_535,
+        description: "Port of the API's own /health and /metrics, on HOST; /metrics then leaves PORT. Absent: none.",
       }),
     ),
     shutdownGraceS: count(

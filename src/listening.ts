@@ -3,8 +3,10 @@ export class ListenError extends Error {
   override readonly name = "ListenError";
 }
 
+export type PortVariable = "PORT" | "WORKER_PORT" | "METRICS_PORT";
+
 /** What a failed `listen` means; `variable` is the one that holds the port. */
-export function listenError(error: unknown, host: string, port: number, variable: "PORT" | "WORKER_PORT"): ListenError {
+export function listenError(error: unknown, host: string, port: number, variable: PortVariable): ListenError {
   const { code, message } = error as NodeJS.ErrnoException;
   const reasons: Record<string, string> = {
     EADDRINUSE: `another process does already; set ${variable} to a free one (0 takes any)`,
@@ -24,4 +26,9 @@ function browsableHost(host: string): string {
   if (host === "0.0.0.0") return "127.0.0.1";
   if (host === "::") return "[::1]";
   return host.includes(":") ? `[${host}]` : host;
+}
+
+/** Whether only this machine reaches what listens there. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }

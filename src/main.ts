@@ -33,6 +33,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "look at the queue in Redis; pause, resume and drain it",
     load: async () => (await import("./commands/queue.js")).runQueue,
   },
+  key: {
+    summary: "make an API key",
+    load: async () => (await import("./commands/key.js")).runKey,
+  },
   sample: {
     summary: "make pictures from the terminal",
     handleSignals: leaveWhenInterrupted,

@@ -20,6 +20,8 @@ export interface HttpLimits {
   readonly heartbeatMs: number;
   /** A reader whose socket takes nothing for so long is dropped. */
   readonly stalledReaderMs: number;
+  /** Requests without a valid key that one address (of IPv6, one /64) gets answered with 401; the rest are 429. */
+  readonly authFailuresPerMinute: number;
 }
 
 export const DEFAULT_LIMITS: HttpLimits = {
@@ -36,4 +38,5 @@ export const DEFAULT_LIMITS: HttpLimits = {
   streamCheckMs: 1_000,
   heartbeatMs: 15_000,
   stalledReaderMs: 30_000,
+  authFailuresPerMinute: 60,
 };

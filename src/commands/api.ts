@@ -1,3 +1,5 @@
+import { openKeys } from "../api/access/key-source.js";
+import { openRegistry } from "../metrics/process-metrics.js";
 import { ApiService } from "./api-service.js";
 import { openRedisQueue } from "./open-queue.js";
 import { runServices } from "./run-services.js";
@@ -16,8 +18,9 @@ export async function runApi(argv: string[]): Promise<number> {
   const parts = await beginService(argv, USAGE);
   if (!parts) return 0;
   const { config, models, logger } = parts;
+  const keySource = await openKeys(config, logger);
   const queue = await openRedisQueue(config, "api", logger);
-  const api = new ApiService({ config, queue, models, logger });
+  const api = new ApiService({ config, queue, models, logger, registry: openRegistry("api"), keySource });
   const start = async () => {
     const address = await api.start();
     process.stdout.write(`Marimba listens on ${address} and leaves the pictures to its workers.\n`);

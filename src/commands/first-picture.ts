@@ -1,8 +1,8 @@
 import { findClass } from "../model/classes.js";
 import type { Manifest } from "../model/manifest.js";
 
-/** A command for any shell that saves a picture of the model's first class, and no error in its place. */
-export function curlLine(address: string, manifest: Manifest): string {
+/** A command for any shell that saves a picture of the model's first class, and no error in its place; the key from a variable. */
+export function curlLine(address: string, manifest: Manifest, needsKey = false): string {
   const { name, index } = manifest.classes[0]!;
   const isUnique = findClass(manifest, name).kind === "found";
   const file =
@@ -12,6 +12,7 @@ export function curlLine(address: string, manifest: Manifest): string {
       ?.join("-")
       .slice(0, 40) ?? "picture";
   const body = JSON.stringify({ class: isUnique ? name : index }).replaceAll("'", "\\u0027");
+  const key = needsKey ? '-H "Authorization: Bearer $MARIMBA_KEY" ' : "";
   const headers = "-H 'Accept: image/png' -H 'Content-Type: application/json'";
-  return `curl -fsS -o ${file}.png ${headers} -d '${body}' ${address}/generate`;
+  return `curl -fsS -o ${file}.png ${key}${headers} -d '${body}' ${address}/generate`;
 }

@@ -1,5 +1,7 @@
 import type { Logger } from "pino";
+import { openKeys } from "../api/access/key-source.js";
 import type { Config } from "../config.js";
+import { openRegistry } from "../metrics/process-metrics.js";
 import { LocalQueue } from "../queue/local/local-queue.js";
 import type { JobQueue, JobSource } from "../queue/queue.js";
 import { ApiService } from "./api-service.js";
@@ -22,15 +24,19 @@ export async function runServe(argv: string[]): Promise<number> {
   const parts = await beginService(argv, USAGE);
   if (!parts) return 0;
   const { config, models, logger } = parts;
+  const keySource = await openKeys(config, logger);
   const { queue, source } = await openBothSides(config, logger);
-  const worker = new WorkerService({ config, source, models, logger });
-  const api = new ApiService({ config, queue, models, logger, notReady: () => worker.notReady() });
+  const registry = openRegistry("serve");
+  const worker = new WorkerService({ config, source, models, logger, registry });
+  const api = new ApiService({ config, queue, models, logger, registry, keySource, notReady: () => worker.notReady() });
   const names = models.list().map(({ name }) => name);
   const start = async () => {
     const address = await api.start();
     process.stdout.write(`Marimba listens on ${address} and loads ${names.join(", ")}.\n`);
     if (!(await worker.start())) return;
-    process.stdout.write(`Ready. A first picture:\n\n  ${curlLine(address, models.get(models.default)!)}\n\n`);
+    process.stdout.write(
+      `Ready. A first picture:\n\n  ${curlLine(address, models.get(models.default)!, keySource.keys !== undefined)}\n\n`,
+    );
   };
   // The worker first: what it ends or hands back is still answered.
   await runServices({ start, services: [worker, api], graceMs: config.shutdownGraceS * 1000, logger });

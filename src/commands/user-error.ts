@@ -1,3 +1,4 @@
+import { KeyFileError } from "../api/access/key-entry.js";
 import { ConfigError } from "../config.js";
 import { Problem } from "../errors.js";
 import { describeFileError } from "../file-errors.js";
@@ -17,6 +18,7 @@ export class UsageError extends Error {
 const FOR_USERS = [
   UsageError,
   ConfigError,
+  KeyFileError,
   RegistryError,
   EngineFailure,
   QueueUnavailable,

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { describeConfig, loadConfig } from "../../src/config.js";
@@ -60,6 +60,23 @@ describe("the compose files", () => {
     for (const name of ["redis", "worker"]) expect(alone.services[name]!.networks).toEqual(["inside"]);
   });
 
+  it("make a key before the API starts, which reads it and can't change it", () => {
+    const { api, key } = alone.services;
+    const file = api!.environment.API_KEYS_FILE!;
+    expect(key!.command).toEqual(expect.arrayContaining(["--file", file, "--once"]));
+    expect(key).toMatchObject({ network_mode: "none", volumes: [`keys:${dirname(file)}`] });
+    expect(api!.volumes).toContainEqual({ type: "volume", source: "keys", target: dirname(file), read_only: true });
+    expect(api!.depends_on).toMatchObject({ key: { condition: "service_completed_successfully" } });
+    expect(alone.services.worker!.environment).not.toHaveProperty("API_KEYS_FILE");
+  });
+
+  it("say where the key is, as the documents do", () => {
+    const { command } = alone.services.key!;
+    const place = `docker compose exec api cat ${command[command.indexOf("--write-key") + 1]}`;
+    for (const file of [BASE, "README.md", "docs/deployment.md"])
+      expect(readFileSync(join(PROJECT, file), "utf8"), file).toContain(place);
+  });
+
   it("let workers be scaled", () => {
     for (const { services } of [alone, withGpu]) {
       expect(services.worker).not.toHaveProperty("container_name");
@@ -68,7 +85,9 @@ describe("the compose files", () => {
   });
 
   it.each(Object.entries(withGpu.services))("confine the %s", (_, service) => {
-    expect(service).toMatchObject({ read_only: true, restart: "unless-stopped", cap_drop: ["ALL"] });
+    // What makes the first key runs once.
+    const restart = service.command[0] === "key" ? "no" : "unless-stopped";
+    expect(service).toMatchObject({ read_only: true, restart, cap_drop: ["ALL"] });
     expect(service.security_opt).toContain("no-new-privileges:true");
     expect(service).toHaveProperty("deploy.resources.limits.memory");
     for (const volume of service.volumes) if (typeof volume !== "string") expect(volume.read_only).toBe(true);
@@ -76,7 +95,7 @@ describe("the compose files", () => {
 
   it.each(ours)("wait longer for the %s than it takes to shut down", (_, service) => {
     expect(seconds(service.stop_grace_period)).toBeGreaterThan(loadConfig({}).shutdownGraceS + 10);
-    expect(service.depends_on).toEqual({ redis: { condition: "service_healthy" } });
+    expect(service.depends_on).toMatchObject({ redis: { condition: "service_healthy" } });
   });
 
   it.each(ours)("give the %s a folder of models that a checkout has", (_, { volumes }) => {

@@ -125,7 +125,7 @@ describe("the image, built from the Dockerfile's own steps in an empty folder", 
 
   it("holds what runs and nothing else", () => {
     const app = join(image.root, "app");
-    expect(readdirSync(app).sort()).toEqual(["LICENSE", "dist", "models", "node_modules", "package.json"]);
+    expect(readdirSync(app).sort()).toEqual(["LICENSE", "dist", "keys", "models", "node_modules", "package.json"]);
     expect(readdirSync(join(app, "models"))).toEqual(["demo"]);
     const { dependencies, devDependencies } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
     for (const name of Object.keys(dependencies)) expect(existsSync(join(app, "node_modules", name)), name).toBe(true);
@@ -145,6 +145,14 @@ describe("the image, built from the Dockerfile's own steps in an empty folder", 
       expect(await exitCode(["node", "-e", open, file, "r+"], {}), file).not.toBe(0);
     }
     expect(await exitCode(["node", "-e", open, "/app/new", "w"], {})).not.toBe(0);
+  });
+
+  it("refuses to serve others without a key, and says what to do", async () => {
+    const server = start([...image.entrypoint!, ...image.command!], { HOST: image.environment.HOST!, PORT: "0" });
+    let output = "";
+    server.stderr!.on("data", (text) => (output += text));
+    expect((await once(server, "close"))[0]).toBe(1);
+    expect(output).toMatch(/^HOST is 0\.0\.0\.0, .* API_KEYS_FILE .* ALLOW_ANONYMOUS=1 .*\n$/);
   });
 
   it("starts a server that turns healthy, makes a picture and ends on the stop signal", async () => {

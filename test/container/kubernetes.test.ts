@@ -25,6 +25,7 @@ interface Container {
 interface PodSpec {
   readonly containers: readonly [Container];
   readonly terminationGracePeriodSeconds: number;
+  readonly volumes?: readonly { readonly name: string; readonly secret?: { readonly secretName: string } }[];
 }
 interface Manifest {
   readonly apiVersion: string;
@@ -63,17 +64,31 @@ describe("the Kubernetes manifests", () => {
     expect(manifests.filter(({ metadata }) => metadata.namespace !== undefined)).toEqual([]);
   });
 
-  it("hold no secret, and name only the one that the document makes", () => {
+  it("hold no secret, and name only those that the document makes", () => {
     expect(manifests.filter(({ kind }) => kind === "Secret")).toEqual([]);
     const named = pods.flatMap(([, { containers }]) =>
       containers[0].env.flatMap((v) => v.valueFrom?.secretKeyRef ?? []),
     );
     expect(named).toHaveLength(3);
     const { secretTargetRef } = find("TriggerAuthentication", "marimba-redis").spec;
+    const document = readFileSync(join(PROJECT, "docs/deployment.md"), "utf8");
     for (const { name, key } of [...named, ...secretTargetRef])
-      expect(readFileSync(join(PROJECT, "docs/deployment.md"), "utf8")).toMatch(
-        new RegExp(`create secret generic ${name} .*--from-literal=${key}=`),
-      );
+      expect(document).toMatch(new RegExp(`create secret generic ${name} .*--from-literal=${key}=`));
+    const mounted = pods.flatMap(([, { volumes }]) =>
+      (volumes ?? []).flatMap(({ secret }) => secret?.secretName ?? []),
+    );
+    expect(mounted).toEqual(["marimba-keys"]);
+    expect(document).toMatch(/create secret generic marimba-keys --from-file=api-keys$/m);
+  });
+
+  it("give the API its keys from the secret's folder, and the workers none", () => {
+    const spec = find("Deployment", "marimba-api").spec.template.spec as PodSpec;
+    const { env, volumeMounts } = spec.containers[0] as Container & {
+      volumeMounts: { name: string; mountPath: string }[];
+    };
+    const { mountPath } = volumeMounts.find(({ name }) => name === "keys")!;
+    expect(env).toContainEqual({ name: "API_KEYS_FILE", value: `${mountPath}/api-keys` });
+    expect(JSON.stringify(find("Deployment", "marimba-worker"))).not.toContain("keys");
   });
 
   it.each(pods)("confine %s to the restricted profile", (_, pod) => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -37,6 +38,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^node dist\/main\.js sample /, check: checkSample },
   { pattern: /^node dist\/main\.js( \w+)? --help$/, check: printsSomething },
   { pattern: /^node dist\/main\.js import --name \S+ /, standIn: stateArchitecture, check: checkImport },
+  { pattern: /^node dist\/main\.js key new --name \S+ .*--file \S+$/, check: checkKey },
   { pattern: /^npm run parity -- /, check: printsSomething },
   { pattern: /^npm run build$/ },
   {
@@ -55,6 +57,13 @@ export function knownCommand(command: string): KnownCommand {
   const known = KNOWN_COMMANDS.find(({ pattern }) => pattern.test(command));
   if (!known) throw new Error(`No rule says how to try this command; add one to known-commands.ts:\n${command}`);
   return known;
+}
+
+/** The key is shown, and its hash is in the file. */
+async function checkKey({ stdout, folder }: Outcome, command: string): Promise<void> {
+  const [, id, secret] = /mrb_([0-9a-f]{12})_([0-9a-f]{48})/.exec(stdout)!;
+  const line = `${id} sha256:${createHash("sha256").update(secret!).digest("hex")}`;
+  expect(await readFile(join(folder, /--file (\S+)/.exec(command)![1]!), "utf8")).toContain(line);
 }
 
 function printsSomething({ stdout }: Outcome): void {

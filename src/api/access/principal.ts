@@ -15,10 +15,23 @@ export interface Principal {
   readonly isAdmin: boolean;
   /** Whether the caller proved who it is; an address proves nothing, so it owns nothing. */
   readonly isKnown: boolean;
+  /** What its key allows; absent: as much as the server does. */
+  readonly limits?: CallerLimits;
 }
 
-/** Without API keys an address is a caller. */
-export function principalOf({ ip }: Pick<FastifyRequest, "ip">): Principal {
+/** Bounds of one caller, counted in images over all processes. */
+export interface CallerLimits {
+  readonly imagesPerMinute?: number;
+  /** Waiting and running together. */
+  readonly concurrentImages?: number;
+}
+
+/** Who the request's key belongs to; where no keys are asked for, an address is a caller. */
+export function principalOf(request: Pick<FastifyRequest, "ip"> & { principal?: Principal | null }): Principal {
+  return request.principal ?? anonymous(request.ip);
+}
+
+function anonymous(ip: string): Principal {
   const id = createHash("sha256").update(ip).digest("hex").slice(0, 16);
   return { id, name: "anonymous", isAdmin: false, isKnown: false };
 }

@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import swaggerUi from "@fastify/swagger-ui";
 import Type from "typebox";
+import { OPEN, withAccess } from "../access/authentication.js";
 import type { Api } from "../app.js";
-import { problemResponses } from "../components.js";
+import { openProblemResponses } from "../components.js";
 import { PAGE_CSP } from "../security-headers.js";
 
 /** `GET /openapi.json` and, under `/docs`, the pages that show it. */
@@ -10,27 +11,31 @@ export async function docsRoutes(app: Api): Promise<void> {
   const schema = {
     operationId: "getOpenApi",
     tags: ["health"],
+    security: [],
     summary: "This document",
     response: {
       200: Type.Unsafe<unknown>({
         description: "OpenAPI 3.1.",
         content: { "application/json": { schema: Type.Unsafe<unknown>({ type: "object" }) } },
       }),
-      ...problemResponses(),
+      ...openProblemResponses(),
     },
   };
-  app.get("/openapi.json", { schema }, () => app.swagger());
+  app.get("/openapi.json", { schema, config: OPEN }, () => app.swagger());
   const icon = await readFile(new URL("../playground/icon.svg", import.meta.url));
-  await app.register(swaggerUi, {
-    routePrefix: "/docs",
-    // Swagger UI writes style attributes; everything else it needs is its own files.
-    staticCSP: PAGE_CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
-    logo: { type: "image/svg+xml", content: icon, href: "/" },
-    theme: {
-      title: "Marimba: API",
-      favicon: [{ filename: "icon.svg", rel: "icon", type: "image/svg+xml", sizes: "any", content: icon }],
-    },
-    uiConfig: { deepLinking: true, validatorUrl: null, displayRequestDuration: true },
-    logLevel: "warn",
+  await app.register(async (docs) => {
+    docs.addHook("onRoute", withAccess(OPEN));
+    await docs.register(swaggerUi, {
+      routePrefix: "/docs",
+      // Swagger UI writes style attributes; everything else it needs is its own files.
+      staticCSP: PAGE_CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
+      logo: { type: "image/svg+xml", content: icon, href: "/" },
+      theme: {
+        title: "Marimba: API",
+        favicon: [{ filename: "icon.svg", rel: "icon", type: "image/svg+xml", sizes: "any", content: icon }],
+      },
+      uiConfig: { deepLinking: true, validatorUrl: null, displayRequestDuration: true },
+      logLevel: "warn",
+    });
   });
 }

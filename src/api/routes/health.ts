@@ -1,7 +1,8 @@
 import Type from "typebox";
 import { Problem } from "../../errors.js";
+import { OPEN } from "../access/authentication.js";
 import type { Api, ApiDeps } from "../app.js";
-import { problemResponses } from "../components.js";
+import { openProblemResponses } from "../components.js";
 
 /** `GET /health/live` and `GET /health/ready`. Probes come often: only their failures are logged. */
 export function healthRoutes(app: Api, deps: ApiDeps): void {
@@ -12,21 +13,23 @@ export function healthRoutes(app: Api, deps: ApiDeps): void {
   const liveSchema = {
     operationId: "isLive",
     tags: ["health"],
+    security: [],
     summary: "Whether the process answers at all",
-    response: { 200: Type.Unsafe<unknown>(status("live")), ...problemResponses() },
+    response: { 200: Type.Unsafe<unknown>(status("live")), ...openProblemResponses() },
   };
-  app.get("/health/live", { schema: liveSchema, logLevel: "warn" }, () => ({ status: "live" }));
+  app.get("/health/live", { schema: liveSchema, config: OPEN, logLevel: "warn" }, () => ({ status: "live" }));
 
   const readySchema = {
     operationId: "isReady",
     tags: ["health"],
+    security: [],
     summary: "Whether requests are served now: the queue answers, a worker is there, and no shutdown has begun",
     response: {
       200: Type.Unsafe<unknown>(status("ready")),
-      ...problemResponses("no_worker", "queue_unavailable", "shutting_down"),
+      ...openProblemResponses("no_worker", "queue_unavailable", "shutting_down"),
     },
   };
-  app.get("/health/ready", { schema: readySchema, logLevel: "warn" }, async (_request, reply) => {
+  app.get("/health/ready", { schema: readySchema, config: OPEN, logLevel: "warn" }, async (_request, reply) => {
     reply.header("Cache-Control", "no-store");
     const problem = await whyNotReady(deps);
     if (problem) throw problem;

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { OPEN } from "../access/authentication.js";
 import type { Api } from "../app.js";
 import { PAGE_CSP } from "../security-headers.js";
 
@@ -23,7 +24,7 @@ export async function playgroundRoutes(app: Api): Promise<void> {
       "Cache-Control": "no-cache",
       ETag: `"${createHash("sha256").update(bytes).digest("base64url")}"`,
     };
-    app.get(url, { logLevel: "warn" }, (request: FastifyRequest, reply: FastifyReply) => {
+    app.get(url, { config: OPEN, logLevel: "warn" }, (request: FastifyRequest, reply: FastifyReply) => {
       reply.headers(headers);
       if (request.headers["if-none-match"] === headers.ETag) return reply.code(304).send();
       return reply.send(bytes);

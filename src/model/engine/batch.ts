@@ -1,9 +1,11 @@
 import type { Architecture } from "../manifest.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { DiffusionSchedules } from "../sampler/schedules.js";
+import { type Batching, computesFinished, staysWhole } from "./batching.js";
 import { monotonicMs } from "./clock.js";
 import { Decoder } from "./decode.js";
 import { Denoiser } from "./denoise.js";
+import type { StepWork } from "./engine.js";
 import { ImageInFlight, type Ticket } from "./image.js";
 import { chunksBySize, runIsolated } from "./isolation.js";
 import { Predictor } from "./predict.js";
@@ -15,6 +17,8 @@ export type LeaveReason = "cancelled" | "expired" | "failed";
 /** What the batch tells of its images. Each image ends with exactly one `finished` or `left`. */
 export interface BatchEvents {
   started(ids: readonly number[]): void;
+  /** After each step: what it took. */
+  worked?(work: StepWork): void;
   /** After each step: every image that took one. */
   stepped(steps: readonly { readonly id: number; readonly step: number; readonly of: number }[]): void;
   /** A picture of the tokens so far, of an image that is still in flight. */
@@ -29,8 +33,8 @@ export interface BatchLimits {
   readonly maxBatch: number;
   /** How long an empty batch waits for company before its first step. */
   readonly maxBatchDelayMs: number;
-  /** When images may join: continuous (which is meant where nothing is said) at every step, static into an empty batch. */
-  readonly batching?: "continuous" | "static";
+  /** How images share steps; continuous where nothing is said. */
+  readonly batching?: Batching;
 }
 
 /** Continuous batching: images of any age, length and parameters take their autoregressive steps together. */
@@ -41,6 +45,7 @@ export class ContinuousBatch {
   readonly #predictor: Predictor;
   readonly #denoiser: Denoiser;
   readonly #decoder: Decoder;
+  readonly #batching: Batching;
   readonly #previewBudget = new PreviewBudget();
   /** Ids of images that are to be shown as they stand, longest asked first. */
   readonly #previewsWanted = new Set<number>();
@@ -53,6 +58,7 @@ export class ContinuousBatch {
     private readonly events: BatchEvents,
     private readonly pause: () => Promise<void>,
   ) {
+    this.#batching = limits.batching ?? "continuous";
     this.#schedules = new DiffusionSchedules(model.generator.head.frequency_channels);
     this.#predictor = new Predictor(runtime, model.generator);
     this.#denoiser = new Denoiser(runtime, model.generator);
@@ -91,16 +97,19 @@ export class ContinuousBatch {
   async step(): Promise<void> {
     this.#expire();
     this.#admit();
-    const images = this.#inFlight;
-    if (images.length === 0) return;
+    const all = this.#inFlight;
+    if (all.length === 0) return;
+    const images = this.#unfinished();
     const startMs = monotonicMs();
-    this.#read((image, nowMs) => image.clock.waited(nowMs));
+    this.#read(images, (image, nowMs) => image.clock.waited(nowMs));
     const fail = (image: ImageInFlight, reason: string) => this.#leave(image, "failed", reason);
 
-    await this.#predictor.run(images, this.pause, fail);
-    this.#read((image, nowMs) => image.clock.worked("transformerMs", nowMs, images.length));
-    await this.#denoiser.run(this.#live(), this.pause, fail);
-    this.#read((image, nowMs) => image.clock.worked("diffusionMs", nowMs, images.length));
+    await this.#predictor.run(computesFinished(this.#batching) ? all : images, this.pause, fail);
+    const predictedMs = this.#read(images, (image, nowMs) => image.clock.worked("transformerMs", nowMs, images.length));
+    await this.#denoiser.run(this.#unfinished(), this.pause, fail);
+    const denoisedMs = this.#read(images, (image, nowMs) => image.clock.worked("diffusionMs", nowMs, images.length));
+    const spans = { transformerMs: predictedMs - startMs, diffusionMs: denoisedMs - predictedMs };
+    this.events.worked?.({ images: images.length, ...spans });
 
     this.#advance(images.length);
     await this.#retire();
@@ -109,7 +118,7 @@ export class ContinuousBatch {
   }
 
   #admit(): void {
-    if (this.limits.batching === "static" && this.#inFlight.length > 0) return;
+    if (staysWhole(this.#batching) && this.#inFlight.length > 0) return;
     const started: number[] = [];
     while (this.#inFlight.length < this.limits.maxBatch && this.#waiting.length > 0) {
       const ticket = this.#waiting.shift()!;
@@ -138,11 +147,12 @@ export class ContinuousBatch {
 
   #advance(inFlight: number): void {
     this.#inFlight = this.#live();
-    for (const image of this.#inFlight) {
+    const images = this.#unfinished();
+    for (const image of images) {
       image.advance();
       image.clock.countStep(inFlight);
     }
-    const steps = this.#inFlight.map((image) => ({
+    const steps = images.map((image) => ({
       id: image.ticket.id,
       step: image.step,
       of: image.parameters.steps,
@@ -153,6 +163,7 @@ export class ContinuousBatch {
   /** Decodes the finished images. The others wait meanwhile: their clocks say so at the next step. */
   async #retire(): Promise<void> {
     const finished = this.#inFlight.filter((image) => image.finished);
+    if (staysWhole(this.#batching) && finished.length < this.#inFlight.length) return;
     for (const chunk of chunksBySize(finished, this.#decoder.imageLimit, () => 1)) {
       const live = chunk.filter((image) => !image.gone);
       if (live.length === 0) continue;
@@ -211,10 +222,16 @@ export class ContinuousBatch {
     return this.#inFlight.filter((image) => !image.gone);
   }
 
-  /** One clock reading for all in flight. */
-  #read(record: (image: ImageInFlight, nowMs: number) => void): void {
+  /** Those that have steps left: all in flight, unless finished images are held. */
+  #unfinished(): ImageInFlight[] {
+    return this.#inFlight.filter((image) => !image.gone && !image.finished);
+  }
+
+  /** One clock reading for these; returns it. */
+  #read(images: readonly ImageInFlight[], record: (image: ImageInFlight, nowMs: number) => void): number {
     const nowMs = monotonicMs();
-    for (const image of this.#inFlight) record(image, nowMs);
+    for (const image of images) record(image, nowMs);
+    return nowMs;
   }
 }
 

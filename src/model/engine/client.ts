@@ -12,6 +12,7 @@ import {
   type GenerateOptions,
   ImageCancelled,
   ImageExpired,
+  type StepWork,
 } from "./engine.js";
 import type { Ticket } from "./image.js";
 import { onAbort } from "./on-abort.js";
@@ -30,6 +31,8 @@ export interface EngineOptions extends BatchLimits {
   readonly threads: number;
   /** Told why, whenever the engine's thread died or could not be started again. */
   readonly onTrouble?: (reason: string) => void;
+  /** Told of each autoregressive step. */
+  readonly onWork?: (work: StepWork) => void;
 }
 
 /** Times that an image is run again because the thread died while it was in flight. */
@@ -172,6 +175,8 @@ class ThreadedEngine implements Engine {
         const image = this.pending.get(id);
         if (image) image.started = true;
       }
+    } else if (message.kind === "worked") {
+      this.options.onWork?.(message.work);
     } else if (message.kind === "stepped") {
       for (const { id, step, of } of message.steps) this.stepped(id, step, of);
     } else if (message.kind === "previewed") {

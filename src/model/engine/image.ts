@@ -70,8 +70,9 @@ export class ImageInFlight {
     return this.guided ? 2 : 1;
   }
 
-  /** Positions of the tokens that the present step samples, rising. */
+  /** Positions of the tokens that the present step samples, rising; of a finished image one that nothing comes of. */
   get targets(): Int32Array {
+    if (this.finished) return this.#order.subarray(0, 1);
     const { masked, sampled } = this.#present;
     return this.#order.subarray(masked - sampled, masked);
   }

@@ -298,6 +298,14 @@ describe("admission", () => {
       ],
       ["0:1/3 1:1/1", "0:2/3", "0:3/3", "2:1/1 3:1/1"],
     ],
+    [
+      "static-ragged",
+      [
+        [0, 1],
+        [2, 3],
+      ],
+      ["0:1/3 1:1/1", "0:2/3", "0:3/3", "2:1/1 3:1/1"],
+    ],
   ] as const)("of images that come during a run: %s", async (batching, started, steps) => {
     const batch = new WatchedBatch(runtime, manifest, { maxBatch: 2, batching });
     [3, 1].forEach((count, id) => {
@@ -313,6 +321,45 @@ describe("admission", () => {
     for (const id of [0, 1, 2, 3])
       expect(batch.picture(id)).toBe(await alone(imageRequest({ steps: [3, 1, 1, 1][id]!, diffusion_steps: 2 }, id)));
   });
+
+  it.each([
+    ["continuous", [4, 2, 2], [1, 1], 1],
+    ["static", [4, 4, 4], [2], 3],
+    ["static-ragged", [4, 2, 2], [2], 3],
+  ] as const)(
+    "of nobody else until the last is done, and nobody leaves: %s",
+    async (batching, rows, pictures, stepsWithout) => {
+      const computed: number[] = [];
+      const decoded: number[] = [];
+      const counting = watched({
+        predict: (inputs, run) => {
+          computed.push(inputs.rows);
+          return run(inputs);
+        },
+        decode: (latents, images, run) => {
+          decoded.push(images);
+          return run(latents, images);
+        },
+      });
+      const batch = new WatchedBatch(counting, manifest, { batching });
+      const requests = [3, 1].map((steps, id) => imageRequest({ steps, diffusion_steps: 2 }, 70 + id));
+      requests.forEach((request, id) => {
+        batch.submit(id, request);
+      });
+      let withoutPicture = 0;
+      await batch.run(() => {
+        if (batch.ended.size === 0) withoutPicture++;
+      });
+      // Rows of one step may need several runs, where their known tokens are padded to different lengths.
+      expect(rowsByStep(computed, rows)).toEqual(rows);
+      expect(decoded).toEqual(pictures);
+      expect(withoutPicture).toBe(stepsWithout);
+      for (const [id, request] of requests.entries()) expect(batch.picture(id)).toBe(await alone(request));
+      const short = batch.ended.get(1)!.spans!;
+      expect(short.batchSize).toBe(2);
+      expect(short.msPerImage).toBeLessThanOrEqual(short.transformerMs + short.diffusionMs + short.decodeMs);
+    },
+  );
 
   it("lets an empty batch wait for company, a full one not", () => {
     const batch = new WatchedBatch(runtime, manifest, { maxBatch: 2, maxBatchDelayMs: 3_600_000 });
@@ -336,6 +383,17 @@ describe("admission", () => {
     expect(batch.ended.get(1)?.pixels?.length).toBe(128 * 128 * 3);
   });
 });
+
+/** Adds up the rows of runs until each step has as many as it should; what does not fit shows as it is. */
+function rowsByStep(runs: readonly number[], expected: readonly number[]): number[] {
+  const left = [...runs];
+  const sums = expected.map((rows) => {
+    let sum = 0;
+    while (sum < rows && left.length > 0) sum += left.shift()!;
+    return sum;
+  });
+  return [...sums, ...left];
+}
 
 describe("timing", () => {
   it("has contiguous spans from submission to pixels, and each image's share", async () => {

@@ -1,0 +1,62 @@
+import { unwatchFile, watchFile } from "node:fs";
+import { readFile } from "node:fs/promises";
+import type { Logger } from "pino";
+import { type Config, ConfigError } from "../../config.js";
+import { isLoopback } from "../../listening.js";
+import { readKeyEntries } from "./key-entry.js";
+import { KeyRing } from "./key-ring.js";
+
+/** How often the file is looked at. Its state is asked for, which works on every file system and through symlinks. */
+const LOOK_MS = 1000;
+
+/** The keys that a server accepts; absent: it asks for none. */
+export interface KeySource {
+  readonly keys?: KeyRing;
+  close(): void;
+}
+
+/**
+ * Opens the keys that the configuration names, and follows their file as it changes and on SIGHUP. Throws `ConfigError`
+ * or `KeyFileError`, and what the file system throws; also where others can connect and there are neither keys nor leave
+ * to do without.
+ */
+export async function openKeys(config: Config, logger: Logger): Promise<KeySource> {
+  const { apiKeysFile: file, apiKeys, host, allowAnonymous } = config;
+  if (file !== undefined && apiKeys !== undefined) {
+    throw new ConfigError(["API_KEYS and API_KEYS_FILE are both set; set one of them."]);
+  }
+  if (file !== undefined) return followFile(file, logger);
+  if (apiKeys !== undefined) return { keys: new KeyRing(readKeyEntries(apiKeys, "API_KEYS")), close: () => {} };
+  if (isLoopback(host) || allowAnonymous === 1) return { close: () => {} };
+  const sentence =
+    `HOST is ${host}, where others can connect, and there are no API keys: set API_KEYS_FILE (marimba key new makes ` +
+    "keys), or ALLOW_ANONYMOUS=1 to serve whoever comes.";
+  throw new ConfigError([sentence]);
+}
+
+async function followFile(file: string, logger: Logger): Promise<KeySource> {
+  const read = async () => readKeyEntries(await readFile(file, "utf8"), file);
+  const keys = new KeyRing(await read());
+  if (keys.size === 0) logger.warn({ file }, "The key file holds no keys: nobody can ask for anything yet.");
+  let isReading = Promise.resolve();
+  const readAgain = () => {
+    isReading = isReading.then(async () => {
+      try {
+        keys.replace(await read());
+        logger.info({ file, keys: keys.size }, "The API keys were read again.");
+      } catch (error) {
+        logger.error(
+          { file, reason: (error as Error).message },
+          "The API keys can't be read; those before stay valid.",
+        );
+      }
+    });
+  };
+  watchFile(file, { interval: LOOK_MS, persistent: false }, readAgain);
+  process.on("SIGHUP", readAgain);
+  const close = () => {
+    unwatchFile(file, readAgain);
+    process.off("SIGHUP", readAgain);
+  };
+  return { keys, close };
+}

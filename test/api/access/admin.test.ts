@@ -1,0 +1,61 @@
+import fastify from "fastify";
+import { describe, expect, it } from "vitest";
+import { ADMIN, authenticate } from "../../../src/api/access/authentication.js";
+import type { KeyRing } from "../../../src/api/access/key-ring.js";
+import type { Api } from "../../../src/api/app.js";
+import { DEFAULT_LIMITS } from "../../../src/api/limits.js";
+import { sendProblem } from "../../../src/api/problem-document.js";
+import { loadConfig } from "../../../src/config.js";
+import { exampleKey, ringOf } from "./example-keys.js";
+
+const user = exampleKey("user");
+const operator = exampleKey("operator", { isAdmin: true });
+
+const basic = (key: string, name = "operator") => ({
+  authorization: `Basic ${Buffer.from(`${name}:${key}`).toString("base64")}`,
+});
+
+/** A server with one operator's route, behind nothing but the check. */
+async function open(keys: KeyRing | undefined, host = "127.0.0.1") {
+  const app = fastify() as unknown as Api;
+  app.setErrorHandler(sendProblem);
+  await authenticate(app, { keys, config: loadConfig({ HOST: host }) }, DEFAULT_LIMITS);
+  for (const method of ["GET", "POST"] as const)
+    app.route({ method, url: "/queues", config: ADMIN, handler: (request) => request.principal?.name ?? "anybody" });
+  return (headers: Record<string, string> = {}, method: "GET" | "POST" = "GET") =>
+    app.inject({ method, url: "/queues", headers });
+}
+
+describe("an operator's route", () => {
+  it("is 401 without a key, 403 with a user's, and answers an admin's", async () => {
+    const ask = await open(ringOf(user, operator));
+    expect((await ask()).statusCode).toBe(401);
+    const refused = await ask(user.headers);
+    expect([refused.statusCode, refused.json().code]).toEqual([403, "forbidden"]);
+    expect((await ask(operator.headers)).body).toBe("operator");
+  });
+
+  it("asks a browser for the key, and takes it as a password", async () => {
+    const ask = await open(ringOf(user, operator));
+    expect((await ask()).headers["www-authenticate"]).toEqual(['Basic realm="marimba"', 'Bearer realm="marimba"']);
+    expect((await ask(basic(operator.key))).body).toBe("operator");
+    expect((await ask(basic(operator.key, ""))).body).toBe("operator");
+    expect((await ask(basic(user.key))).statusCode).toBe(403);
+    expect((await ask(basic("wrong"))).statusCode).toBe(401);
+  });
+
+  it("changes nothing for a browser that another site sent", async () => {
+    const ask = await open(ringOf(operator));
+    for (const site of ["cross-site", "same-site", "none"])
+      expect((await ask({ ...basic(operator.key), "sec-fetch-site": site }, "POST")).statusCode, site).toBe(401);
+    expect((await ask(basic(operator.key), "POST")).statusCode).toBe(401);
+    expect((await ask({ ...basic(operator.key), "sec-fetch-site": "same-origin" }, "POST")).body).toBe("operator");
+    expect((await ask({ ...operator.headers, "sec-fetch-site": "cross-site" }, "POST")).body).toBe("operator");
+  });
+
+  it("of a server without keys answers on loopback only", async () => {
+    expect((await (await open(undefined))()).body).toBe("anybody");
+    const refused = await (await open(undefined, "0.0.0.0"))();
+    expect([refused.statusCode, refused.json().code]).toEqual([403, "forbidden"]);
+  });
+});
