@@ -5,6 +5,7 @@ import { fieldErrors } from "../../field-errors.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { openCheckpoint } from "../checkpoint/open.js";
 import { buildGraphs, type Graphs } from "../graph/index.js";
+import { hashFiles } from "../hash-files.js";
 import { Manifest, MODEL_FILES, type Precision } from "../manifest.js";
 import { checkManifest } from "../registry.js";
 import { type DerivedArchitecture, deriveArchitecture } from "./architecture.js";
@@ -12,7 +13,7 @@ import { ImportError } from "./error.js";
 import { type ClassEntry, type ModelSettings, nameClasses, publishedDefaults, publishedPresets } from "./settings.js";
 import { checkNameIsFree, stageModel } from "./staging.js";
 import { listed } from "./tensor-table.js";
-import { hashFile, planWeights, type WeightsPlan, writeWeights } from "./weights-file.js";
+import { planWeights, type WeightsPlan, writeWeights } from "./weights-file.js";
 
 export interface ImportOptions {
   readonly name: string;
@@ -90,11 +91,10 @@ async function importOpened(
     replace: options.replace ?? false,
   };
   const folder = await stageModel(staged, async (staging) => {
-    const source = {
-      generator: await describeSource(generator, progress),
-      tokenizer: await describeSource(tokenizer, progress),
-    };
-    const hash = await writeModelFiles(staging, graphs, plan, progress);
+    const [source, hash] = await progress.untilOneFails(
+      describeSources([generator, tokenizer], progress),
+      writeModelFiles(staging, graphs, plan, progress),
+    );
     manifest = { ...draft, hash, source };
     assertManifest(manifest);
     await writeDurably(join(staging, MODEL_FILES.manifest), `${JSON.stringify(manifest, null, 2)}\n`);
@@ -142,11 +142,21 @@ function assertManifest(manifest: Manifest): void {
   throw new ImportError(`The model's manifest would not be valid: ${listed(fields)}.`);
 }
 
-async function describeSource(checkpoint: Checkpoint, progress: Progress): Promise<Manifest["source"]["generator"]> {
-  const { path, sizeBytes } = checkpoint;
-  const whole = { name: basename(path), dtype: "U8", shape: [sizeBytes], offset: 0, byteLength: sizeBytes } as const;
-  const sha256 = await hashFile(checkpoint.chunks(whole), (bytes) => progress.add("hashing", bytes));
-  return { file: basename(path), bytes: sizeBytes, sha256 };
+/** Hashes both checkpoints, in a thread of its own: what they are, not what was taken from them. */
+async function describeSources(
+  checkpoints: readonly [Checkpoint, Checkpoint],
+  progress: Progress,
+): Promise<Manifest["source"]> {
+  const [generator, tokenizer] = await hashFiles(
+    checkpoints.map(({ descriptor }) => [descriptor]),
+    { signal: progress.signal, onBytes: (bytes) => progress.add("hashing", bytes) },
+  );
+  const describe = ({ path, sizeBytes }: Checkpoint, sha256: string) => ({
+    file: basename(path),
+    bytes: sizeBytes,
+    sha256,
+  });
+  return { generator: describe(checkpoints[0], generator!), tokenizer: describe(checkpoints[1], tokenizer!) };
 }
 
 /** Writes the graphs and the weights; returns the SHA-256 of predict, denoise, decode and weights, one after another. */
@@ -164,7 +174,6 @@ async function writeWeightsFile(path: string, plan: WeightsPlan, hash: Hash, pro
   const file = await open(path, "wx");
   try {
     await writeWeights(file, plan, hash, (bytes) => progress.add("writing", bytes));
-    await file.sync();
   } finally {
     await file.close();
   }
@@ -180,18 +189,35 @@ async function writeDurably(path: string, content: string | Uint8Array): Promise
   }
 }
 
-/** Counts bytes for whoever watches, and is where a cancelled import stops. */
+/** Counts bytes for whoever watches, and is where an import stops that was cancelled or has failed elsewhere. */
 class Progress {
   private doneBytes = 0;
+  private readonly stopped = new AbortController();
 
   constructor(
     private readonly options: Pick<ImportOptions, "onProgress" | "signal">,
     private readonly totalBytes: number,
   ) {}
 
+  get signal(): AbortSignal {
+    return this.stopped.signal;
+  }
+
   add(step: ImportProgress["step"], bytes: number): void {
-    if (this.options.signal?.aborted) throw new ImportError("The import was cancelled; nothing was written.");
+    this.stopped.signal.throwIfAborted();
     this.doneBytes += bytes;
     this.options.onProgress?.({ step, doneBytes: this.doneBytes, totalBytes: this.totalBytes });
+    if (this.options.signal?.aborted) throw new ImportError("The import was cancelled; nothing was written.");
+  }
+
+  /** Both results. Where one fails, the other is stopped and waited for: then neither reads or writes any more. */
+  async untilOneFails<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+    try {
+      return await Promise.all([a, b]);
+    } catch (error) {
+      this.stopped.abort(error);
+      await Promise.allSettled([a, b]);
+      throw error;
+    }
   }
 }
