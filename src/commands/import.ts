@@ -16,7 +16,8 @@ const USAGE = `marimba import: turns a MAR checkpoint and its tokenizer into a m
   --arch ARCH         mar-b, mar-l, mar-h, or a config.json that states heads, scale and norm_eps;
                       can be left out for models of the published widths
   --precision fp32    how weights are stored (default: fp32)
-  --classes FILE      JSON array of class names, or of {"name", "id"}, in order
+  --classes FILE      JSON array of class names, or of {"name", "id"}, in order (default: ImageNet's for the published
+                      models, else numbers)
   --defaults FILE     JSON with description, defaults, presets and default_preset of the model
   --models-dir DIR    where models live (default: MODELS_DIR, else models/ of the package)
   --force             replace a model of the same name

@@ -27,6 +27,7 @@ const THREAD_FILE = new URL(
  */
 export async function hashFiles(jobs: readonly HashJob[], options: HashOptions = {}): Promise<string[]> {
   options.signal?.throwIfAborted();
+  if (jobs.length === 0) return [];
   const worker = new Worker(THREAD_FILE, { workerData: jobs });
   try {
     return await digests(worker, jobs.length, options);

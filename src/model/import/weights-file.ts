@@ -1,94 +1,33 @@
-import type { Hash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
-import { basename } from "node:path";
-import type { Checkpoint, TensorChunk, TensorEntry } from "../checkpoint/checkpoint.js";
+import type { TensorChunk, TensorEntry } from "../checkpoint/checkpoint.js";
 import { elementBytes } from "../checkpoint/dtype.js";
-import { quote } from "../checkpoint/error.js";
 import { toFloat32 } from "../checkpoint/float32.js";
-import type { WeightIndex, WeightLocation } from "../graph/weights.js";
-import { MODEL_FILES, type Precision } from "../manifest.js";
-import { ImportError } from "./error.js";
-import { type Storage, storageOf } from "./storage.js";
-import type { TensorTable } from "./tensor-table.js";
-import { WrittenBehind } from "./written-behind.js";
+import { checkFinite } from "./finite.js";
+import type { ConvertedSource, CopiedSource } from "./weights-plan.js";
+import type { WrittenBehind } from "./written-behind.js";
 
-/** Float32 vectors of any instruction set are aligned by it, and so is a cache line. */
-const ALIGNMENT_BYTES = 64;
-/** All of them are set in infinities and NaNs, and in no number. */
-const EXPONENT_BITS = 0x7f800000;
-const ONE_IN_EXPONENT = 0x00800000;
-
-/** One tensor of the weights' file: where it comes from and where it goes. */
-interface PlannedWeight {
-  readonly entry: TensorEntry;
-  readonly storage: Storage;
-  /** Of each of the storage's parts. */
-  readonly targets: readonly WeightLocation[];
-}
-
-/** What is taken from one checkpoint, in the order of the weights' file. */
-interface PlannedSource {
-  readonly checkpoint: Checkpoint;
-  readonly weights: readonly PlannedWeight[];
-}
-
-export interface WeightsPlan {
-  readonly sources: readonly PlannedSource[];
-  /** By the names that the graphs use. */
-  readonly index: WeightIndex;
-  readonly sizeBytes: number;
-}
-
-/** Lays the tables' tensors out one after the other: a function of names, shapes and precision alone. */
-export function planWeights(
-  sources: readonly { readonly checkpoint: Checkpoint; readonly table: TensorTable; readonly prefix: string }[],
-  precision: Precision,
-): WeightsPlan {
-  const index = new Map<string, WeightLocation>();
-  let end = 0;
-  const place = ({ name, type, shape, byteLength }: Storage["parts"][number]): WeightLocation => {
-    const offset = Math.ceil(end / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
-    const target = { location: MODEL_FILES.weights, offset, byteLength, shape, type };
-    index.set(name, target);
-    end = offset + byteLength;
-    return target;
-  };
-  const planned = sources.map(({ checkpoint, table, prefix }) => {
-    const weights = [...table].map(([name, shape]): PlannedWeight => {
-      const storage = storageOf(`${prefix}${name}`, shape, precision);
-      return { entry: checkpoint.tensors.get(name)!, storage, targets: storage.parts.map(place) };
-    });
-    return { checkpoint, weights };
-  });
-  return { sources: planned, index, sizeBytes: end };
-}
-
-/** Writes the planned weights as they are to be stored, chunk by chunk, and feeds the file's bytes to `hash`. */
-export async function writeWeights(
-  file: FileHandle,
-  plan: WeightsPlan,
-  hash: Hash,
-  onBytes: (bytes: number) => void,
-): Promise<void> {
-  const output = new WrittenBehind(file, hash, onBytes);
-  try {
-    for (const source of plan.sources) await writeSource(source, output);
-  } finally {
-    await output.settled();
-  }
-  await output.end();
-}
-
-async function writeSource({ checkpoint, weights }: PlannedSource, output: WrittenBehind): Promise<void> {
-  const chunks = checkpoint.chunks(weights.map(({ entry }) => entry))[Symbol.asyncIterator]();
-  try {
-    for (const { storage, targets } of weights) {
-      for await (const { part, bytes } of storage.convert(floats(chunks, checkpoint.path))) {
-        await output.put(bytes, targets[part]!.offset);
-      }
+/** Writes the planned weights of weights.bin as they are to be stored, chunk by chunk. */
+export async function writeWeights(sources: readonly ConvertedSource[], output: WrittenBehind): Promise<void> {
+  for (const { checkpoint, weights } of sources) {
+    const chunks = checkpoint.chunks(weights.map(({ entry }) => entry))[Symbol.asyncIterator]();
+    try {
+      for (const { storage, targets } of weights)
+        for await (const { part, bytes } of storage.convert(floats(chunks, checkpoint.path)))
+          await output.put(bytes, targets[part]!.offset);
+    } finally {
+      await chunks.return?.();
     }
-  } finally {
-    await chunks.return?.();
+  }
+}
+
+/** Copies a .safetensors file, its header and every tensor as it is, and checks those that are float32. */
+export async function copyCheckpoint({ checkpoint }: CopiedSource, output: WrittenBehind): Promise<void> {
+  const { path, tensors } = checkpoint;
+  const entries = [...tensors.values()].sort((a, b) => a.offset - b.offset);
+  const headerBytes = entries[0]?.offset ?? checkpoint.sizeBytes;
+  const header: TensorEntry = { name: "", dtype: "U8", shape: [headerBytes], offset: 0, byteLength: headerBytes };
+  for await (const { bytes, entry } of checkpoint.chunks([header, ...entries])) {
+    if (entry.dtype === "F32") checkFinite(asFloats(bytes, entry.dtype), entry.name, path);
+    await output.put(bytes);
   }
 }
 
@@ -98,7 +37,7 @@ async function* floats(chunks: AsyncIterator<TensorChunk>, path: string): AsyncG
     const { value, done } = await chunks.next();
     if (done) throw new Error(`The tensors of ${path} ended too early.`);
     const values = asFloats(value.bytes, value.entry.dtype);
-    checkFinite(values, value.entry, path);
+    checkFinite(values, value.entry.name, path);
     isLast = value.last;
     yield values;
   }
@@ -113,16 +52,4 @@ function asFloats(chunk: Uint8Array, dtype: TensorEntry["dtype"]): Float32Array 
   const values = new Float32Array(length);
   toFloat32(dtype, chunk, values);
   return values;
-}
-
-/** A weight that is no number would make every picture fail; here its tensor can still be named. */
-function checkFinite(values: Float32Array, entry: TensorEntry, path: string): void {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  let carries = 0;
-  // One more in an exponent of ones sets the sign's bit, in any other it does not.
-  for (let i = 0; i < bits.length; i++) carries |= (bits[i]! & EXPONENT_BITS) + ONE_IN_EXPONENT;
-  if (carries >= 0) return;
-  throw new ImportError(
-    `The tensor ${quote(entry.name)} of ${basename(path)} holds a value that is no finite float32: the checkpoint is damaged, or its training diverged.`,
-  );
 }

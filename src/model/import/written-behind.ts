@@ -1,11 +1,35 @@
-import type { Hash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
 
 /** After so many bytes the disk is told to begin: at the end little is left to wait for. */
 const SYNC_BYTES = 64 * 1024 * 1024;
 
-/** A file written from its beginning to its end and hashed, one write under way while the next bytes are made. */
+/**
+ * Makes a file, written from its beginning to its end by `write`; resolves with its SHA-256 when everything is on the
+ * disk. When it settles, nothing is under way.
+ */
+export async function writeFileBehind(
+  path: string,
+  onBytes: (bytes: number) => void,
+  write: (output: WrittenBehind) => Promise<void>,
+): Promise<string> {
+  const file = await open(path, "wx");
+  try {
+    const output = new WrittenBehind(file, onBytes);
+    try {
+      await write(output);
+    } finally {
+      await output.settled();
+    }
+    return await output.end();
+  } finally {
+    await file.close();
+  }
+}
+
+/** A file that is hashed as it is written, one write under way while the next bytes are made. */
 export class WrittenBehind {
+  private readonly hash = createHash("sha256");
   private endOffset = 0;
   private unsynced = 0;
   private writing: Promise<void> = Promise.resolve();
@@ -13,21 +37,21 @@ export class WrittenBehind {
 
   constructor(
     private readonly file: FileHandle,
-    private readonly hash: Hash,
     private readonly onBytes: (bytes: number) => void,
   ) {}
 
-  /** Bytes from `offset` on, zeros before them; they stay untouched until the next call has settled. */
-  async put(bytes: Uint8Array, offset?: number): Promise<void> {
-    if (offset !== undefined && offset > this.endOffset) await this.append(new Uint8Array(offset - this.endOffset));
+  /** Bytes from `offset` on, zeros before them. They must stay untouched until the next call has settled. */
+  async put(bytes: Uint8Array, offset = 0): Promise<void> {
+    if (offset > this.endOffset) await this.append(new Uint8Array(offset - this.endOffset));
     await this.append(bytes);
   }
 
-  /** Resolves when everything is on the disk. */
-  async end(): Promise<void> {
+  /** Resolves with the SHA-256 when everything is on the disk. */
+  async end(): Promise<string> {
     await this.writing;
     await this.syncing;
     await this.file.sync();
+    return this.hash.digest("hex");
   }
 
   /** Resolves when nothing is under way, whatever came of it. */
