@@ -87,8 +87,7 @@ async function main(): Promise<void> {
             "--precision",
             precision,
           ];
-          const loader = ["--import", file("typescript.js"), file("import-process.ts")];
-          const output = await run(process.execPath, [...loader, ...model, "--models-dir", folder]);
+          const output = await run(process.execPath, [file("import-process.js"), ...model, "--models-dir", folder]);
           peakMib = Math.max(peakMib, Number(output.trim().split("\n").at(-1)));
         }),
       );

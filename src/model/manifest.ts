@@ -123,6 +123,7 @@ const SourceFile = Type.Object(
 /** How a model's large weights are stored and multiplied; its graphs' inputs and outputs are float32 whatever this is. */
 export const Precision = Type.Union([Type.Literal("fp32"), Type.Literal("fp16"), Type.Literal("int8")]);
 export type Precision = Static<typeof Precision>;
+export const PRECISIONS: readonly Precision[] = Precision.anyOf.map((literal) => literal.const);
 
 const WeightFile = Type.Union([
   Type.Literal(MODEL_FILES.weights),

@@ -8,7 +8,7 @@ export const IMAGENET_CLASSES = 1000;
  * taken from timm 0.9.12 (timm/data/_info) and compared with torchvision 0.28.0 (models/_meta.py).
  */
 export async function readImagenetClasses(): Promise<{ id: string; name: string }[]> {
-  const names = JSON.parse(await readFile(new URL("./imagenet.json", import.meta.url), "utf8")) as Record<
+  const names = JSON.parse(await readFile(new URL("./data/imagenet.json", import.meta.url), "utf8")) as Record<
     string,
     string
   >;

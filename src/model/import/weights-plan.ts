@@ -17,10 +17,13 @@ export interface WeightSource {
   readonly copy: WeightFile;
 }
 
-/** One tensor of weights.bin: where it comes from and where it goes. */
-export interface PlannedWeight {
+interface Weight {
   readonly entry: TensorEntry;
   readonly storage: Storage;
+}
+
+/** One tensor of weights.bin: where it comes from and where it goes. */
+export interface PlannedWeight extends Weight {
   /** Of each of the storage's parts. */
   readonly targets: readonly WeightLocation[];
 }
@@ -48,8 +51,8 @@ export interface WeightsPlan {
 }
 
 /**
- * Decides where every weight will lie, by names, shapes, types and precision alone. What stays float32 in a .safetensors
- * file need not be written anew; everything else goes into weights.bin, one tensor after the other.
+ * Decides where every weight will lie, by names, shapes, types and precision alone. In a float32 model, a .safetensors
+ * file of float32 is copied as it is; everything else goes into weights.bin, one tensor after the other.
  */
 export function planWeights(sources: readonly WeightSource[], precision: Precision): WeightsPlan {
   const index = new Map<string, WeightLocation>();
@@ -58,11 +61,12 @@ export function planWeights(sources: readonly WeightSource[], precision: Precisi
   const layout = new Layout();
   for (const source of sources) {
     const { checkpoint, copy } = source;
-    const weights = [...source.table].map(([name, shape]) => {
+    const weights = [...source.table].map(([name, shape]): Weight => {
       const storage = storageOf(`${source.prefix}${name}`, shape, precision);
       return { entry: checkpoint.tensors.get(name)!, storage };
     });
-    if (weights.every(({ entry, storage }) => storage.isCopy && canPointAt(checkpoint, entry))) {
+    const areThere = ({ entry, storage }: Weight) => storage.isCopy && canPointAt(checkpoint, entry);
+    if (precision === "fp32" && weights.every(areThere)) {
       copied.push({ checkpoint, file: copy });
       for (const { entry, storage } of weights) index.set(storage.parts[0]!.name, pointAt(entry, copy));
       continue;
