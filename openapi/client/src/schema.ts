@@ -580,8 +580,22 @@ export interface components {
                         /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
                         reconstruction_steps?: number;
                     };
+                    /** @description What was measured of the preset's pictures. */
                     quality?: {
-                        [key: string]: number | string;
+                        /** @description From the model's reference; lower is better. */
+                        frechet_distance: number;
+                        /** @description 95 % interval of the distance. */
+                        frechet_interval?: number[];
+                        /** @description Higher is better. */
+                        inception_score?: number;
+                        /** @description Share that looks real. */
+                        precision?: number;
+                        /** @description Share of the real that is covered. */
+                        recall?: number;
+                        /** @description How many were measured. */
+                        pictures: number;
+                        /** @description Times as fast as `exact`, in full batches in the engine. */
+                        speed?: number;
                     };
                 };
             };
