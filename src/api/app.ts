@@ -10,6 +10,7 @@ import { authenticate } from "./access/authentication.js";
 import type { KeyRing } from "./access/key-ring.js";
 import type { Principal } from "./access/principal.js";
 import { answerBrokenRequest, ignoreExpectations } from "./broken-connections.js";
+import { protectBrowsers } from "./browsers.js";
 import { parseJsonBody } from "./json-body.js";
 import { trackPaths } from "./known-paths.js";
 import { DEFAULT_LIMITS, type HttpLimits } from "./limits.js";
@@ -83,6 +84,7 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
   app.addHook("onRequest", async (request) => {
     if (request.is404) throw unknownPath(request);
   });
+  await protectBrowsers(app, deps);
   await authenticate(app, deps, limits);
   readBodiesAsJson(app);
   await describeApi(app, deps);
