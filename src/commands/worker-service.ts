@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Config } from "../config.js";
-import type { Engine } from "../model/engine/engine.js";
+import type { Engine, EngineLost } from "../model/engine/engine.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ModelRegistry } from "../model/registry.js";
 import type { JobSource } from "../queue/queue.js";
@@ -26,6 +26,11 @@ export class WorkerService implements Service {
   readonly #engines = new Map<string, Engine>();
   #monitor: Monitor | undefined;
   #state: "loading" | "working" | "stopping" = "loading";
+  #lost: EngineLost | undefined;
+  #onLost = (_lost: EngineLost) => {};
+  readonly broken = new Promise<Error>((resolve) => {
+    this.#onLost = resolve;
+  });
   #starting = Promise.resolve(false);
 
   constructor(options: WorkerServiceOptions) {
@@ -43,6 +48,7 @@ export class WorkerService implements Service {
 
   /** Why no images are made now; nothing while they are. */
   notReady(): string | undefined {
+    if (this.#lost) return this.#lost.message;
     if (this.#state === "loading") return "The models are being loaded.";
     if (this.#state === "stopping") return "The worker is shutting down.";
     const health = this.#options.source.health();
@@ -84,9 +90,18 @@ export class WorkerService implements Service {
     const { config, logger } = this.#options;
     const log = logger.child({ model: manifest.name });
     const onTrouble = (reason: string) => log.error(`The engine starts again: ${reason}`);
-    const engine = await openConfiguredEngine(config, manifest, { maxBatch: config.maxBatch, maxWaiting, onTrouble });
+    const onLost = (lost: EngineLost) => this.#loseEngine(lost);
+    const handling = { maxBatch: config.maxBatch, maxWaiting, onTrouble, onLost };
+    const engine = await openConfiguredEngine(config, manifest, handling);
     this.#engines.set(manifest.name, engine);
     log.info("The model is loaded and warm.");
+  }
+
+  /** A worker without one of its engines is of no use: it stops taking images, hands back what it has, and ends. */
+  #loseEngine(lost: EngineLost): void {
+    this.#lost ??= lost;
+    void this.shutDown(this.#options.config.shutdownGraceS * 1000);
+    this.#onLost(lost);
   }
 
   /** Loaded only where it is asked for. */

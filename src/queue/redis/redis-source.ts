@@ -80,7 +80,7 @@ class RedisSource implements JobSource {
       this.logger,
     );
     const onPaused = (isPaused: boolean) => this.#pause(isPaused);
-    const presence = { worker: this.#worker, queues, lockMs, onPaused };
+    const presence = { worker: this.#worker, queues, lockMs, isPaused: () => this.#isPaused, onPaused };
     this.#presence = new WorkerPresence(this.#scripts, this.reachability, presence, this.logger);
     this.#workers = queues.map((queue) => this.#takeTokens(queue, maxImages, handler));
     await Promise.all(this.#workers.map((worker) => worker.waitUntilReady()));
