@@ -6,18 +6,21 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ensurePythonEnvironment, hasVenv } from "./python.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const require = createRequire(import.meta.url);
 
-/** Debian packages the tests need, and a program that shows each is there. */
-const SYSTEM_PACKAGES = [
-  { name: "chromium", programs: ["chromium", "chromium-browser", "google-chrome"] },
-  { name: "redis-server", programs: ["redis-server"] },
-];
-
 const onPath = (program) =>
   (process.env.PATH ?? "").split(delimiter).some((folder) => folder && existsSync(join(folder, program)));
+
+/** Debian packages the tests need, and what shows that each is there. */
+const SYSTEM_PACKAGES = [
+  { name: "chromium", isThere: () => ["chromium", "chromium-browser", "google-chrome"].some(onPath) },
+  { name: "redis-server", isThere: () => onPath("redis-server") },
+  { name: "python3", isThere: () => onPath("python3") },
+  { name: "python3-venv", isThere: hasVenv },
+];
 
 function run(title, command, args, env = {}) {
   console.log(`\n> ${title}`);
@@ -27,12 +30,12 @@ function run(title, command, args, env = {}) {
 }
 
 function installSystemPackages() {
-  const missing = SYSTEM_PACKAGES.filter(({ programs }) => !programs.some(onPath)).map(({ name }) => name);
+  const missing = SYSTEM_PACKAGES.filter(({ isThere }) => !isThere()).map(({ name }) => name);
   if (missing.length === 0) return true;
   const asRoot = process.getuid?.() === 0 ? [] : onPath("sudo") ? ["sudo", "-n"] : undefined;
   const byHand = `install ${missing.join(" and ")} (Debian: apt-get install ${missing.join(" ")}) and run the tests again`;
   if (!asRoot || !onPath("apt-get")) {
-    console.error(`The tests need ${missing.join(" and ")}, which is not on PATH: ${byHand}.`);
+    console.error(`The tests need ${missing.join(" and ")}, which this machine lacks: ${byHand}.`);
     return false;
   }
   const apt = (...args) => [...asRoot, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", ...args];
@@ -59,6 +62,8 @@ const count = (ok) => {
 };
 
 if (!installSystemPackages()) process.exit(1);
+console.log("\n> Python packages of the tests");
+if (!ensurePythonEnvironment()) process.exit(1);
 for (const [title, script, args] of checks) count(run(title, process.execPath, [script, ...args]));
 
 const folder = mkdtempSync(join(tmpdir(), "marimba-test-"));

@@ -85,6 +85,13 @@ export const Config = Type.Object(
         description: "Port of the worker's own /health and /metrics, on HOST; absent: none.",
       }),
     ),
+    metricsPort: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 65_535,
+        description: "Port of the API's own /health and /metrics, on HOST; /metrics then leaves PORT. Absent: none.",
+      }),
+    ),
     shutdownGraceS: count(
       20,
       0,

@@ -3,8 +3,10 @@ export class ListenError extends Error {
   override readonly name = "ListenError";
 }
 
+export type PortVariable = "PORT" | "WORKER_PORT" | "METRICS_PORT";
+
 /** What a failed `listen` means; `variable` is the one that holds the port. */
-export function listenError(error: unknown, host: string, port: number, variable: "PORT" | "WORKER_PORT"): ListenError {
+export function listenError(error: unknown, host: string, port: number, variable: PortVariable): ListenError {
   const { code, message } = error as NodeJS.ErrnoException;
   const reasons: Record<string, string> = {
     EADDRINUSE: `another process does already; set ${variable} to a free one (0 takes any)`,

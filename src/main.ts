@@ -42,6 +42,11 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     handleSignals: leaveWhenInterrupted,
     load: async () => (await import("./commands/sample.js")).runSample,
   },
+  evaluate: {
+    summary: "measure a model's pictures: Fréchet distance, Inception Score, precision, recall",
+    handleSignals: leaveWhenInterrupted,
+    load: async () => (await import("./commands/evaluate.js")).runEvaluate,
+  },
   import: {
     summary: "turn a MAR checkpoint and its tokenizer into a model",
     handleSignals: leaveWhenInterrupted,

@@ -53,7 +53,8 @@ export function drawSeed(): number {
   return Number(randomBytes(8).readBigUInt64BE() >> 11n);
 }
 
-function resolveModel(name: string | undefined, models: ModelRegistry): Manifest {
+/** The model of that name, or the default one. Throws `unknown_model`. */
+export function resolveModel(name: string | undefined, models: ModelRegistry): Manifest {
   const manifest = models.get(name ?? models.default);
   if (manifest) return manifest;
   const known = models.list().map((model) => model.name);

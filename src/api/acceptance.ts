@@ -70,18 +70,19 @@ export async function waitUntilFinal(
   }
 }
 
-/** Nobody knows the job's id when its client hangs up before the answer, unless an idempotency key leads back to it. */
+/** Nobody knows the job's id when its client leaves without an answer, unless an idempotency key leads back to it. */
 export async function cancelAbandoned(
   { spec, state }: JobRecord,
   log: FastifyBaseLogger,
   { queue }: ApiDeps,
+  detail = "The client hung up before the answer.",
 ): Promise<void> {
   if (isFinal(state)) return;
-  log.info({ job: spec.id }, "the client hung up: cancelling its job");
+  log.info({ job: spec.id, detail }, "cancelling a job that nobody waits for");
   try {
-    await queue.cancel(spec.id, { code: "job_cancelled", detail: "The client hung up before the answer." });
+    await queue.cancel(spec.id, { code: "job_cancelled", detail });
   } catch (error) {
-    log.warn({ job: spec.id, err: error }, "the job of a client that hung up could not be cancelled");
+    log.warn({ job: spec.id, err: error }, "a job that nobody waits for could not be cancelled");
   }
 }
 

@@ -1,5 +1,6 @@
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from "fastify";
+import type { Registry } from "prom-client";
 import type { Config } from "../config.js";
 import { Problem } from "../errors.js";
 import type { ModelRegistry } from "../model/registry.js";
@@ -10,6 +11,9 @@ import { answerBrokenRequest, ignoreExpectations } from "./broken-connections.js
 import { parseJsonBody } from "./json-body.js";
 import { trackPaths } from "./known-paths.js";
 import { DEFAULT_LIMITS, type HttpLimits } from "./limits.js";
+import { HttpMetrics } from "./metrics/http-metrics.js";
+import { openAiImagesRoute } from "./openai/images.js";
+import { openAiModelRoutes } from "./openai/models.js";
 import { describeApi } from "./openapi.js";
 import { sendProblem } from "./problem-document.js";
 import { requestId } from "./request-id.js";
@@ -19,6 +23,7 @@ import { generateRoute } from "./routes/generate.js";
 import { healthRoutes } from "./routes/health.js";
 import { imageRoute } from "./routes/images.js";
 import { jobRoutes } from "./routes/jobs.js";
+import { metricsRoute } from "./routes/metrics.js";
 import { modelRoutes } from "./routes/models.js";
 import { playgroundRoutes } from "./routes/playground.js";
 import { setSecurityHeaders } from "./security-headers.js";
@@ -38,6 +43,8 @@ export interface ApiDeps {
   readonly models: ModelRegistry;
   readonly readiness: () => Readiness;
   readonly logger: FastifyBaseLogger;
+  /** Where the process's metrics are; `/metrics` tells all of them. */
+  readonly registry: Registry;
   /** The API keys that are accepted; absent: none is asked for. */
   readonly keys?: KeyRing | undefined;
 }
@@ -53,7 +60,10 @@ export type Api = FastifyInstance<
 
 /** Builds the server with every route; it listens nowhere yet. */
 export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMITS): Promise<Api> {
-  const app = createServer(deps, limits);
+  const metrics = new HttpMetrics(deps.registry);
+  const app = createServer(deps, limits, metrics);
+  app.decorateRequest("problemCode", undefined);
+  app.addHook("onRequest", async (request, reply) => metrics.watch(request, reply));
   const unknownPath = trackPaths(app);
   app.addHook("onRequest", async (request, reply) => setSecurityHeaders(request, reply));
   addRequestChecks(app, limits);
@@ -68,15 +78,18 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
   await authenticate(app, deps, limits);
   readBodiesAsJson(app);
   await describeApi(app, deps);
-  for (const addRoutes of [generateRoute, jobRoutes, imageRoute, modelRoutes, healthRoutes]) addRoutes(app, deps);
+  for (const addRoutes of [generateRoute, jobRoutes, imageRoute, modelRoutes, healthRoutes, metricsRoute])
+    addRoutes(app, deps);
   eventsRoute(app, deps, limits);
+  openAiImagesRoute(app, deps, limits);
+  openAiModelRoutes(app, deps);
   await playgroundRoutes(app);
   await docsRoutes(app);
   await app.ready();
   return app;
 }
 
-function createServer({ logger, config }: ApiDeps, limits: HttpLimits): Api {
+function createServer({ logger, config }: ApiDeps, limits: HttpLimits, metrics: HttpMetrics): Api {
   const app = fastify({
     loggerInstance: logger,
     bodyLimit: limits.bodyBytes,
@@ -95,10 +108,14 @@ function createServer({ logger, config }: ApiDeps, limits: HttpLimits): Api {
     // While the server drains, states can still be asked for; POST /generate refuses by itself.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
+      metrics.watch(request, reply);
       setSecurityHeaders(request, reply);
       sendProblem(error, request, reply);
     },
-    clientErrorHandler: answerBrokenRequest,
+    clientErrorHandler(error, socket) {
+      const problem = answerBrokenRequest(error, socket);
+      if (problem) metrics.countBroken(problem.status, problem.code);
+    },
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = limits.connections;
   ignoreExpectations(app.server);

@@ -4,21 +4,27 @@ import type { Socket } from "node:net";
 import { Problem } from "../errors.js";
 import { PROBLEM_TYPE, problemDocument } from "./problem-document.js";
 
-/** Answers what never became a request: broken HTTP, too many headers, a request that doesn't arrive in time. */
-export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+/**
+ * Answers what never became a request: broken HTTP, too many headers, a request that doesn't arrive in time. Returns the
+ * problem that it was answered with, if there was anybody to answer.
+ */
+export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): Problem | undefined {
   if (error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
-    return;
+    return undefined;
   }
   const problem = problemOf(error.code);
-  const body = JSON.stringify(problemDocument(problem, randomUUID()));
+  const id = randomUUID();
+  const body = JSON.stringify(problemDocument(problem, id));
   const head = [
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
     `Content-Type: ${PROBLEM_TYPE}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${id}`,
     "Connection: close",
   ];
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroySoon());
+  return problem;
 }
 
 function problemOf(code: string | undefined): Problem {

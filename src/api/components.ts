@@ -1,8 +1,12 @@
 import Type, { type Static, type TSchema } from "typebox";
 import { PROBLEMS, type ProblemCode } from "../errors.js";
 import { GenerateRequest } from "../job.js";
+import { JobPreview, JobProgress } from "./events/event-text.js";
 import { JobResource } from "./job-resource.js";
 import { ModelResource } from "./model-resource.js";
+import { OpenAiError } from "./openai/error.js";
+import { OpenAiCompletedImage, OpenAiImageRequest, OpenAiImages, OpenAiPartialImage } from "./openai/images-schema.js";
+import { OpenAiModel } from "./openai/models-schema.js";
 import { PROBLEM_TYPE, ProblemDocument } from "./problem-document.js";
 
 /** The schemas that the OpenAPI document names; routes refer to them. */
@@ -16,8 +20,16 @@ export const COMPONENTS = {
     ],
   }),
   Job: JobResource,
+  JobProgress,
+  JobPreview,
   Model: ModelResource,
   Problem: ProblemDocument,
+  OpenAiImageRequest,
+  OpenAiImages,
+  OpenAiPartialImage,
+  OpenAiCompletedImage,
+  OpenAiModel,
+  OpenAiError,
 } as const;
 type ComponentName = keyof typeof COMPONENTS;
 
@@ -33,18 +45,29 @@ export function resolveComponent(schema: TSchema): TSchema {
 
 /** Response schemas of the problems that a route answers with, one for each status; those of a missing key among them. */
 export function problemResponses(...codes: ProblemCode[]): Record<number, TSchema> {
-  return openProblemResponses(...codes, "unauthorized", "too_many_failures");
+  return openProblemResponses(...codes, ...KEY_CODES);
 }
 
 /** The same for a route that needs no key. */
 export function openProblemResponses(...codes: ProblemCode[]): Record<number, TSchema> {
+  return errorResponses([...codes, ...ANY_ROUTE], { [PROBLEM_TYPE]: { schema: component("Problem") } });
+}
+
+/** The same for a route that needs a key and answers in the shapes of OpenAI's API. */
+export function openAiResponses(...codes: ProblemCode[]): Record<number, TSchema> {
+  const content = { "application/json": { schema: component("OpenAiError") } };
+  const responses = errorResponses([...codes, ...KEY_CODES, ...ANY_ROUTE], content);
+  // What never became a request has no path, and so no shape of its own.
+  return { ...responses, ...errorResponses(NO_REQUEST, { [PROBLEM_TYPE]: { schema: component("Problem") } }) };
+}
+
+function errorResponses(codes: ProblemCode[], content: object): Record<number, TSchema> {
   const lines = new Map<number, string[]>();
-  for (const code of [...codes, ...ANY_ROUTE]) {
+  for (const code of new Set(codes)) {
     const { status, title } = PROBLEMS[code];
     lines.set(status, [...(lines.get(status) ?? []), `\`${code}\`: ${title}.`]);
   }
   const headers = { "Retry-After": { type: "integer", description: "Seconds after which to try again." } };
-  const content = { [PROBLEM_TYPE]: { schema: component("Problem") } };
   return Object.fromEntries(
     Array.from(lines, ([status, texts]) => {
       const description = texts.join(" ");
@@ -57,5 +80,9 @@ export function openProblemResponses(...codes: ProblemCode[]): Record<number, TS
 /** Statuses that come with `Retry-After`. */
 const RETRIED = [429, 503];
 
-/** What any request may meet. */
-const ANY_ROUTE: ProblemCode[] = ["request_timeout", "uri_too_long", "header_too_large", "internal"];
+/** Of routes that need a key. */
+const KEY_CODES: ProblemCode[] = ["unauthorized", "too_many_failures"];
+
+/** What any request may meet: before it is one, and after. */
+const NO_REQUEST: ProblemCode[] = ["request_timeout", "header_too_large"];
+const ANY_ROUTE: ProblemCode[] = [...NO_REQUEST, "invalid_request", "uri_too_long", "internal"];

@@ -112,7 +112,8 @@ export function jobProblem(record: JobRecord): Problem {
   return new Problem(known, detail, isTemporary ? { headers: { "Retry-After": "10" } } : {});
 }
 
-function className({ spec }: JobRecord, models: ModelRegistry): string | null {
+/** Null for an unconditional job. */
+export function className({ spec }: JobRecord, models: ModelRegistry): string | null {
   const index = spec.parameters.class;
   return index === null ? null : (models.get(spec.model)?.classes[index]?.name ?? null);
 }

@@ -8,7 +8,8 @@ Generates class-conditional images with MAR models (masked autoregressive genera
 [arXiv 2406.11838](https://arxiv.org/abs/2406.11838)). Requests that arrive at different times share batches; the same
 request with the same seed gives the same picture whoever it was batched with.
 
-Every error is a problem document (\`application/problem+json\`, RFC 9457). Decide by its \`code\`: codes are stable.
+Every error is a problem document (\`application/problem+json\`, RFC 9457), but under \`/v1\`, where it has the shape of
+OpenAI's API. Decide by its \`code\`: codes are stable.
 `.trim();
 
 const SECURITY_SCHEMES = {
@@ -36,6 +37,7 @@ export async function describeApi(app: Api, { keys }: Pick<ApiDeps, "keys">): Pr
         { name: "generate", description: "Ask for images." },
         { name: "jobs", description: "What became of a request." },
         { name: "models", description: "What can be asked for." },
+        { name: "openai", description: "The shapes of OpenAI's API, for clients that speak it." },
         { name: "health", description: "For probes and load balancers." },
       ],
     },

@@ -2,8 +2,9 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import Type, { type Static } from "typebox";
 import { PROBLEMS, Problem, type ProblemCode } from "../errors.js";
 import { QueueUnavailable } from "../queue/queue.js";
+import { OPENAI_ERROR_TYPE, openAiError, retryAdvice, speaksOpenAi } from "./openai/error.js";
 
-/** Errors as RFC 9457 documents, made in this one place. */
+/** Errors as RFC 9457 documents, or in OpenAI's shape under `/v1`, made in this one place. */
 
 const codes = Object.keys(PROBLEMS) as ProblemCode[];
 
@@ -57,17 +58,19 @@ export function problemDocument(problem: Problem, requestId: string): ProblemDoc
   };
 }
 
-/** Answers with the problem that an error stands for; what is ours to mend is logged, and told in one bland sentence. */
+/**
+ * Answers with the problem that an error stands for, in the shape that its address has; what is ours to mend is logged,
+ * and told in one bland sentence.
+ */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = problemOf(error);
+  request.problemCode = problem.code;
   if (problem.code === "body_too_large") readRest(request, reply);
   if (error instanceof QueueUnavailable) request.log.warn({ reason: error.message }, "the queue can't be reached");
   else if (problem.status >= 500 && problem !== error) request.log.error({ err: error }, "request failed");
-  return reply
-    .code(problem.status)
-    .headers(problem.options.headers ?? {})
-    .type(PROBLEM_TYPE)
-    .send(problemDocument(problem, request.id));
+  reply.code(problem.status).headers(problem.options.headers ?? {});
+  if (!speaksOpenAi(request.url)) return reply.type(PROBLEM_TYPE).send(problemDocument(problem, request.id));
+  return reply.headers(retryAdvice(problem)).type(OPENAI_ERROR_TYPE).send(openAiError(problem));
 }
 
 /** A body up to this size is read to its end, and dropped, when it was refused. */

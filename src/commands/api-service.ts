@@ -1,8 +1,10 @@
 import type { Logger } from "pino";
+import type { Registry } from "prom-client";
 import type { KeySource } from "../api/access/key-source.js";
 import { type Api, buildApp, type Readiness } from "../api/app.js";
 import { listen } from "../api/server.js";
 import type { Config } from "../config.js";
+import { type Monitor, openMonitor } from "../metrics/monitor.js";
 import type { ModelRegistry } from "../model/registry.js";
 import type { JobQueue } from "../queue/queue.js";
 import type { Service } from "./run-services.js";
@@ -13,6 +15,7 @@ export interface ApiServiceOptions {
   readonly queue: JobQueue;
   readonly models: ModelRegistry;
   readonly logger: Logger;
+  readonly registry: Registry;
   /** Closed with the service. */
   readonly keySource: KeySource;
   /** Why requests can't be served now, where that hangs on another part of the process. */
@@ -26,6 +29,7 @@ const ANSWER_MS = 2000;
 export class ApiService implements Service {
   readonly #options: ApiServiceOptions;
   #app: Api | undefined;
+  #monitor: Monitor | undefined;
   #isShuttingDown = false;
   #openRequests = 0;
   #onAnswered = () => {};
@@ -36,9 +40,10 @@ export class ApiService implements Service {
 
   /** Resolves with the address that it listens on. */
   async start(): Promise<string> {
-    const { config, queue, models, logger, keySource } = this.#options;
+    const { config, queue, models, logger, registry, keySource } = this.#options;
     const readiness = () => this.#readiness();
-    const app = await buildApp({ config, queue, models, readiness, logger, keys: keySource.keys });
+    await this.#openMonitor(config.host, config.metricsPort);
+    const app = await buildApp({ config, queue, models, readiness, logger, registry, keys: keySource.keys });
     this.#app = app;
     app.server.on("request", (_request, response) => {
       this.#openRequests++;
@@ -47,6 +52,15 @@ export class ApiService implements Service {
       });
     });
     return listen(app, config.host, config.port);
+  }
+
+  /** `/metrics` where the public does not come by. */
+  async #openMonitor(host: string, port: number | undefined): Promise<void> {
+    if (port === undefined) return;
+    const { registry } = this.#options;
+    const notReady = () => this.#readiness().reason;
+    this.#monitor = await openMonitor({ host, port, variable: "METRICS_PORT", registry, notReady });
+    process.stdout.write(`This API's health and metrics are on ${this.#monitor.address}.\n`);
   }
 
   /** New jobs are refused; those who wait for one may do so until the grace ends. States can still be asked for. */
@@ -73,6 +87,7 @@ export class ApiService implements Service {
     }
     this.#options.keySource.close();
     await this.#options.queue.close();
+    await this.#monitor?.close();
   }
 
   #readiness(): Readiness {

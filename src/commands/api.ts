@@ -1,4 +1,5 @@
 import { openKeys } from "../api/access/key-source.js";
+import { openRegistry } from "../metrics/process-metrics.js";
 import { ApiService } from "./api-service.js";
 import { openRedisQueue } from "./open-queue.js";
 import { runServices } from "./run-services.js";
@@ -19,7 +20,7 @@ export async function runApi(argv: string[]): Promise<number> {
   const { config, models, logger } = parts;
   const keySource = await openKeys(config, logger);
   const queue = await openRedisQueue(config, "api", logger);
-  const api = new ApiService({ config, queue, models, logger, keySource });
+  const api = new ApiService({ config, queue, models, logger, registry: openRegistry("api"), keySource });
   const start = async () => {
     const address = await api.start();
     process.stdout.write(`Marimba listens on ${address} and leaves the pictures to its workers.\n`);

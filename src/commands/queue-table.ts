@@ -1,4 +1,4 @@
-import type { ModelStatus } from "../queue/redis/control.js";
+import type { ModelStatus } from "../queue/queue.js";
 
 /** The queue's state for people: the models, then their live workers. */
 export function queueTable(status: readonly ModelStatus[]): string {

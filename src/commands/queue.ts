@@ -1,7 +1,8 @@
 import { loadConfig } from "../config.js";
 import { openLogger } from "../logging.js";
 import { nearMisses } from "../near-misses.js";
-import type { ModelStatus, QueueControl } from "../queue/redis/control.js";
+import type { ModelStatus } from "../queue/queue.js";
+import type { QueueControl } from "../queue/redis/control.js";
 import { redisUrl } from "./open-queue.js";
 import { type QueueAction, readQueueOptions } from "./queue-options.js";
 import { queueTable } from "./queue-table.js";

@@ -1,8 +1,8 @@
 import type { ParseArgsConfig } from "node:util";
-import { exactNumber } from "../exact-number.js";
 import { fieldErrors, showValue } from "../field-errors.js";
 import { GenerateRequest } from "../job.js";
 import { readArguments } from "./arguments.js";
+import { optionName, readNumber, readSampling, SAMPLING_OPTIONS, SAMPLING_USAGE } from "./sampling-options.js";
 import { UsageError } from "./user-error.js";
 
 /** What `marimba sample` was asked for. */
@@ -28,38 +28,17 @@ export const SAMPLE_USAGE = `marimba sample: makes pictures from the terminal, b
   --seed N                   0 to 2^53 - 1; drawn, and told, when absent
   --num N                    make N images, each in a file of its own
   --grid COLUMNSxROWS        make as many images and write them as one sheet
-  --model NAME               the default model when absent
-  --preset NAME              one of the model's presets; what follows overrides it
-  --steps N                  autoregressive steps, 1 to the number of tokens
-  --guidance-scale X         1 (none) to 20
-  --guidance-schedule KIND   linear or constant
-  --temperature X            0 to 2
-  --diffusion-steps N        2 to 1000
-  --diffusion-steps-final N  2 to 1000: what they fall to in the last autoregressive step
-  --max-timestep N           1 to 999
-  --order KIND               random, raster or checkerboard
-  --reconstruction-steps N   autoregressive steps for the second half of the tokens; 0 for the cosine schedule
-
+${SAMPLING_USAGE}
 Models are found in MODELS_DIR; THREADS and MAX_BATCH hold here too.
 `;
 
-/** The request's fields that are numbers; their options are named alike, with dashes. */
-const NUMBERS = [
-  "seed",
-  "steps",
-  "guidance_scale",
-  "temperature",
-  "diffusion_steps",
-  "diffusion_steps_final",
-  "max_timestep",
-  "reconstruction_steps",
-];
-const WORDS = ["class", "model", "preset", "guidance_schedule", "order"];
 const MAX_GRID_SIDE = 32;
 
 const text = { type: "string" } as const;
 const OPTIONS: ParseArgsConfig["options"] = {
-  ...Object.fromEntries([...NUMBERS, ...WORDS].map((field) => [optionName(field), text])),
+  ...SAMPLING_OPTIONS,
+  class: text,
+  seed: text,
   num: text,
   grid: text,
   out: text,
@@ -87,16 +66,12 @@ export function readSampleOptions(argv: string[]): SampleOptions | undefined {
 }
 
 function readRequest(values: Readonly<Record<string, string | undefined>>, numImages: unknown) {
-  const request: Record<string, unknown> = numImages === undefined ? {} : { num_images: numImages };
-  for (const field of WORDS) {
-    const word = values[optionName(field)];
-    if (word !== undefined) request[field] = field === "class" ? readClass(word) : word;
-  }
-  for (const field of NUMBERS) {
-    const number = values[optionName(field)];
-    if (number !== undefined) request[field] = readNumber(number);
-  }
-  return request;
+  return {
+    ...(numImages !== undefined && { num_images: numImages }),
+    ...(values.class !== undefined && { class: readClass(values.class) }),
+    ...(values.seed !== undefined && { seed: readNumber(values.seed) }),
+    ...readSampling(values),
+  };
 }
 
 function readClass(word: string): string | number | null {
@@ -104,18 +79,9 @@ function readClass(word: string): string | number | null {
   return /^-?\d+$/.test(word) ? Number(word) : word;
 }
 
-/** What is no plain decimal number, or would be rounded to an integer, stays text, and fails its check by what was typed. */
-function readNumber(number: string): number | string {
-  return /^-?\d+(\.\d+)?$/.test(number) ? (exactNumber(number) ?? number) : number;
-}
-
 /** Null: not understood. */
 function readGrid(size: string): Grid | null {
   const [, columns = 0, rows = 0] = /^(\d{1,2})x(\d{1,2})$/.exec(size)?.map(Number) ?? [];
   const fits = Math.min(columns, rows) >= 1 && Math.max(columns, rows) <= MAX_GRID_SIDE;
   return fits ? { columns, rows } : null;
-}
-
-function optionName(field: string): string {
-  return field.replaceAll("_", "-");
 }

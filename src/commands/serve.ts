@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { openKeys } from "../api/access/key-source.js";
 import type { Config } from "../config.js";
+import { openRegistry } from "../metrics/process-metrics.js";
 import { LocalQueue } from "../queue/local/local-queue.js";
 import type { JobQueue, JobSource } from "../queue/queue.js";
 import { ApiService } from "./api-service.js";
@@ -25,8 +26,9 @@ export async function runServe(argv: string[]): Promise<number> {
   const { config, models, logger } = parts;
   const keySource = await openKeys(config, logger);
   const { queue, source } = await openBothSides(config, logger);
-  const worker = new WorkerService({ config, source, models, logger });
-  const api = new ApiService({ config, queue, models, logger, keySource, notReady: () => worker.notReady() });
+  const registry = openRegistry("serve");
+  const worker = new WorkerService({ config, source, models, logger, registry });
+  const api = new ApiService({ config, queue, models, logger, registry, keySource, notReady: () => worker.notReady() });
   const names = models.list().map(({ name }) => name);
   const start = async () => {
     const address = await api.start();

@@ -5,6 +5,7 @@ import { describeFileError } from "../file-errors.js";
 import { ListenError } from "../listening.js";
 import { CheckpointError } from "../model/checkpoint/error.js";
 import { EngineFailure } from "../model/engine/engine.js";
+import { EvaluationError } from "../model/evaluation/error.js";
 import { ImportError } from "../model/import/error.js";
 import { RegistryError } from "../model/registry.js";
 import { QueueUnavailable } from "../queue/queue.js";
@@ -27,6 +28,7 @@ const FOR_USERS = [
   CheckpointError,
   ImportError,
   PictureFileError,
+  EvaluationError,
 ];
 
 /** Errors of the Redis adapter, by name: their classes' files would load BullMQ where no Redis is used. */

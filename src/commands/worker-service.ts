@@ -1,10 +1,12 @@
 import type { Logger } from "pino";
+import type { Registry } from "prom-client";
 import type { Config } from "../config.js";
-import type { Engine, EngineLost } from "../model/engine/engine.js";
+import type { Monitor } from "../metrics/monitor.js";
+import type { Engine, EngineLost, StepWork } from "../model/engine/engine.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ModelRegistry } from "../model/registry.js";
 import type { JobSource } from "../queue/queue.js";
-import type { Monitor } from "../worker/monitor.js";
+import type { WorkerMetrics } from "../worker/metrics.js";
 import { startWorker } from "../worker/worker.js";
 import { openConfiguredEngine } from "./open-engine.js";
 import type { Service } from "./run-services.js";
@@ -15,6 +17,8 @@ export interface WorkerServiceOptions {
   readonly source: JobSource;
   readonly models: ModelRegistry;
   readonly logger: Logger;
+  /** Where the worker's metrics go; absent: they are not measured. */
+  readonly registry?: Registry;
 }
 
 /** The engine's waiting room holds half a batch more than its batch, so that who leaves is replaced at the next step. */
@@ -25,6 +29,7 @@ export class WorkerService implements Service {
   readonly #options: WorkerServiceOptions;
   readonly #engines = new Map<string, Engine>();
   #monitor: Monitor | undefined;
+  #metrics: WorkerMetrics | undefined;
   #state: "loading" | "working" | "stopping" = "loading";
   #lost: EngineLost | undefined;
   #onLost = (_lost: EngineLost) => {};
@@ -71,15 +76,15 @@ export class WorkerService implements Service {
   }
 
   async #start(): Promise<boolean> {
-    const { config, source, models, logger } = this.#options;
+    const { config, source, models, logger, registry } = this.#options;
+    if (registry) await this.#openMetrics(registry);
     if (config.engine === "null") logger.warn("ENGINE is null: every picture is the same grey one.");
-    if (config.workerPort !== undefined) await this.#openMonitor(config.workerPort);
     const maxImages = Math.ceil(config.maxBatch * TAKEN_PER_BATCH);
     for (const manifest of models.list()) {
       await this.#openEngine(manifest, maxImages);
       if (this.#isStopping()) return false;
     }
-    const observer = this.#monitor?.metrics;
+    const observer = this.#metrics;
     await startWorker({ source, engines: this.#engines, models, maxImages, logger, ...(observer && { observer }) });
     if (this.#isStopping()) return false;
     this.#state = "working";
@@ -89,11 +94,17 @@ export class WorkerService implements Service {
   async #openEngine(manifest: Manifest, maxWaiting: number): Promise<void> {
     const { config, logger } = this.#options;
     const log = logger.child({ model: manifest.name });
-    const onTrouble = (reason: string) => log.error(`The engine starts again: ${reason}`);
+    const metrics = this.#metrics;
+    const onTrouble = (reason: string) => {
+      log.error(`The engine starts again: ${reason}`);
+      metrics?.restarted(manifest.name);
+    };
+    const onWork = metrics && ((work: StepWork) => metrics.stepped(manifest.name, work));
     const onLost = (lost: EngineLost) => this.#loseEngine(lost);
-    const handling = { maxBatch: config.maxBatch, maxWaiting, onTrouble, onLost };
+    const handling = { maxBatch: config.maxBatch, maxWaiting, onTrouble, onLost, ...(onWork && { onWork }) };
     const engine = await openConfiguredEngine(config, manifest, handling);
     this.#engines.set(manifest.name, engine);
+    metrics?.loaded(manifest);
     log.info("The model is loaded and warm.");
   }
 
@@ -104,11 +115,15 @@ export class WorkerService implements Service {
     this.#onLost(lost);
   }
 
-  /** Loaded only where it is asked for. */
-  async #openMonitor(port: number): Promise<void> {
-    const { openMonitor } = await import("../worker/monitor.js");
-    const { host } = this.#options.config;
-    this.#monitor = await openMonitor({ host, port, engines: this.#engines, notReady: () => this.notReady() });
+  /** Before the models, so that a worker that loads them can be asked. */
+  async #openMetrics(registry: Registry): Promise<void> {
+    const { WorkerMetrics } = await import("../worker/metrics.js");
+    this.#metrics = new WorkerMetrics(registry, this.#engines);
+    const { host, workerPort: port } = this.#options.config;
+    if (port === undefined) return;
+    const { openMonitor } = await import("../metrics/monitor.js");
+    const notReady = () => this.notReady();
+    this.#monitor = await openMonitor({ host, port, variable: "WORKER_PORT", registry, notReady });
     process.stdout.write(`This worker's health and metrics are on ${this.#monitor.address}.\n`);
   }
 

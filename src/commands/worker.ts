@@ -1,4 +1,5 @@
 import { openRedisSource } from "./open-queue.js";
+import { openRegistry } from "./open-registry.js";
 import { runServices } from "./run-services.js";
 import { beginService } from "./service-command.js";
 import { WorkerService } from "./worker-service.js";
@@ -17,7 +18,9 @@ export async function runWorker(argv: string[]): Promise<number> {
   if (!parts) return 0;
   const { config, models, logger } = parts;
   const source = await openRedisSource(config, "worker", logger);
-  const worker = new WorkerService({ config, source, models, logger });
+  // Measured only where somebody can ask.
+  const registry = config.workerPort === undefined ? undefined : await openRegistry("worker");
+  const worker = new WorkerService({ config, source, models, logger, ...(registry && { registry }) });
   const names = models.list().map(({ name }) => name);
   const start = async () => {
     process.stdout.write(`The worker loads ${names.join(", ")}.\n`);

@@ -35,6 +35,46 @@ export interface QueueStats {
   readonly models: readonly string[];
 }
 
+/** A worker process that is alive. */
+export interface WorkerStatus {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Images that it makes now, of all models. */
+  readonly running: number;
+  readonly paused: boolean;
+}
+
+/** What came of a model's jobs, over all processes and for as long as the queue remembers. Each counts once. */
+export interface JobTotals {
+  readonly accepted: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  /** Images that were made and kept, whatever became of their jobs. */
+  readonly images: number;
+}
+
+/** One model's queue, as an operator sees it. */
+export interface ModelStatus {
+  readonly model: string;
+  /** Images. */
+  readonly waiting: number;
+  readonly running: number;
+  readonly paused: boolean;
+  readonly draining: boolean;
+  readonly totals: JobTotals;
+  readonly workers: readonly WorkerStatus[];
+}
+
+export interface QueueStatus {
+  /** Images that may wait, over all models. */
+  readonly maxQueuedImages: number;
+  /** What finished jobs and their images take. */
+  readonly keptBytes: number;
+  readonly models: readonly ModelStatus[];
+}
+
 /** Whether the queue can be reached now; if not, why, in a sentence for people. */
 export type QueueHealth = { readonly reachable: true } | { readonly reachable: false; readonly reason: string };
 
@@ -65,6 +105,8 @@ export interface JobQueue {
   /** Tells of the job until the returned function is called; nothing for a job that is not here. */
   subscribe(id: string, listener: JobListener): () => void;
   stats(): Promise<QueueStats>;
+  /** More than `stats`, for people and their instruments. */
+  status(): Promise<QueueStatus>;
   health(): QueueHealth;
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import pino from "pino";
+import { Registry } from "prom-client";
 import { type ApiDeps, buildApp } from "../../src/api/app.js";
 import { DEFAULT_LIMITS, type HttpLimits } from "../../src/api/limits.js";
 import { listen } from "../../src/api/server.js";
@@ -61,6 +62,7 @@ export async function exampleApi(options: ExampleApiOptions = {}) {
     models: exampleModels(),
     readiness: () => ({ ready: true }),
     logger: pino({ level: config.logLevel }),
+    registry: new Registry(),
     ...options.deps,
   };
   const app = await buildApp(deps, { ...DEFAULT_LIMITS, ...options.limits });

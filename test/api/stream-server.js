@@ -1,6 +1,7 @@
 // The HTTP side over the local queue in a process of its own, so that its memory can be measured. Its worker holds every
 // image until the parent says "go". Messages: it sends {port}; "memory" is answered with {heapBytes, rssBytes, sockets}.
 import pino from "pino";
+import { Registry } from "prom-client";
 import { buildApp } from "../../dist/api/app.js";
 import { listen } from "../../dist/api/server.js";
 import { loadConfig, PACKAGE_ROOT } from "../../dist/config.js";
@@ -36,7 +37,14 @@ await queue.start(["demo"], 64, async (_task, { progress }) => {
 });
 
 const readiness = () => ({ ready: true });
-const app = await buildApp({ config, queue, models, readiness, logger: pino({ level: "silent" }) });
+const app = await buildApp({
+  config,
+  queue,
+  models,
+  readiness,
+  logger: pino({ level: "silent" }),
+  registry: new Registry(),
+});
 const address = await listen(app, config.host, 0);
 
 process.on("message", async (message) => {

@@ -38,6 +38,8 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^node dist\/main\.js sample /, check: checkSample },
   { pattern: /^node dist\/main\.js( \w+)? --help$/, check: printsSomething },
   { pattern: /^node dist\/main\.js import --name \S+ /, standIn: stateArchitecture, check: checkImport },
+  { pattern: /^node dist\/main\.js evaluate .* --features inception\.onnx/, elsewhere: "needs the published weights" },
+  { pattern: /^node dist\/main\.js evaluate (?!.*inception)/, standIn: fewRoughPictures, check: checkMeasures },
   { pattern: /^node dist\/main\.js key new --name \S+ .*--file \S+$/, check: checkKey },
   { pattern: /^npm run parity -- /, check: printsSomething },
   { pattern: /^npm run build$/ },
@@ -95,6 +97,16 @@ async function checkPng(path: string): Promise<void> {
   const { format, width } = await sharp(await readFile(path)).metadata();
   expect(format).toBe("png");
   expect(width).toBeGreaterThan(0);
+}
+
+/** Thousands of pictures take hours. */
+function fewRoughPictures(command: string): string {
+  return `${command.replace(/ --num \d+/, " --num 24")} --steps 2 --diffusion-steps 2`;
+}
+
+function checkMeasures({ stdout }: Outcome, command: string): void {
+  expect(stdout).toMatch(/^Pictures +24\nFréchet distance +\d/);
+  if (command.includes("--compare")) expect(stdout).toMatch(/compared with evaluation\/exact \([\d.]+\):\n/);
 }
 
 /** The reader's checkpoint is a published one; the reference's small one takes its place, whose config.json tells its sizes. */

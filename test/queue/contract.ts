@@ -1,4 +1,5 @@
 import { afterEach, describe } from "vitest";
+import { countingContract } from "./contract/counting.js";
 import { endingContract } from "./contract/ending.js";
 import { Bench, type MakeQueue, type Open } from "./contract/harness.js";
 import { sharingContract } from "./contract/sharing.js";
@@ -26,5 +27,6 @@ export function queueContract(name: string, makeQueue: MakeQueue): void {
     sharingContract(open, make);
     watchingContract(open);
     endingContract(open);
+    countingContract(open);
   });
 }

@@ -23,6 +23,10 @@ export class EventStreams {
     private readonly limits: HttpLimits,
   ) {}
 
+  get size(): number {
+    return this.#open.size;
+  }
+
   /** Throws `too_many_streams` or `shutting_down` where there is no room for another one. */
   checkRoom(): void {
     const headers = { "Retry-After": "10" };

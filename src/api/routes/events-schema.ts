@@ -1,6 +1,9 @@
 import Type from "typebox";
-import { problemResponses } from "../components.js";
-import { EVENT_STREAM_TYPE } from "../events/event-text.js";
+import { JobState } from "../../job.js";
+import { component, problemResponses } from "../components.js";
+import { eventStreamContent } from "../events/event-text.js";
+
+const EVENT_NAMES = [...JobState.anyOf.map((state) => state.const), "progress", "preview"];
 
 /** How the OpenAPI document describes `GET /jobs/{id}/events`. */
 export const eventsSchema = {
@@ -28,7 +31,7 @@ export const eventsSchema = {
     200: Type.Unsafe<unknown>({
       description: "The events, until the job has ended.",
       headers: { "X-Accel-Buffering": { type: "string", description: "Always `no`: proxies pass events on at once." } },
-      content: { [EVENT_STREAM_TYPE]: { schema: Type.Unsafe({ type: "string" }) } },
+      content: eventStreamContent(EVENT_NAMES, [component("Job"), component("JobProgress"), component("JobPreview")]),
     }),
     204: Type.Unsafe<unknown>({ description: "`Last-Event-ID` is the final event: there is nothing more to tell." }),
     ...problemResponses(

@@ -7,11 +7,13 @@ import { EventStreams } from "../events/event-streams.js";
 import { EVENT_STREAM_TYPE } from "../events/event-text.js";
 import { findJob } from "../job-lookup.js";
 import type { HttpLimits } from "../limits.js";
+import { addStreamMetrics } from "../metrics/stream-metrics.js";
 import { eventsSchema } from "./events-schema.js";
 
 /** `GET /jobs/{id}/events`: the job's changes as server-sent events, until it ends. */
 export function eventsRoute(app: Api, deps: ApiDeps, limits: HttpLimits): void {
   const streams = new EventStreams(deps, limits);
+  addStreamMetrics(deps.registry, streams);
   app.addHook("preClose", async () => streams.close());
   app.get("/jobs/:id/events", { schema: eventsSchema }, async (request, reply) => {
     const lastEventId = readLastEventId(request.headers["last-event-id"]);

@@ -1,10 +1,7 @@
 import Type from "typebox";
-import { Problem } from "../../errors.js";
-import type { Manifest } from "../../model/manifest.js";
-import type { ModelRegistry } from "../../model/registry.js";
-import { nearMisses } from "../../near-misses.js";
 import type { Api, ApiDeps } from "../app.js";
 import { component, problemResponses } from "../components.js";
+import { foundModel } from "../model-lookup.js";
 import { ClassList, ModelList, modelResource, searchClasses } from "../model-resource.js";
 
 const params = Type.Object({ id: Type.String({ description: "The model's id." }) });
@@ -63,15 +60,6 @@ export function modelRoutes(app: Api, { models }: ApiDeps): void {
     const found = searchClasses(manifest.classes, query);
     return { model: manifest.name, total: found.length, classes: found.slice(0, limit) };
   });
-}
-
-function foundModel(id: string, models: ModelRegistry): Manifest {
-  const manifest = models.get(id);
-  if (manifest) return manifest;
-  const names = models.list().map(({ name }) => name);
-  const meant = nearMisses(id, names);
-  const hint = meant.length > 0 ? `did you mean ${meant.join(" or ")}?` : `there are: ${names.join(", ")}.`;
-  throw new Problem("unknown_model", `There is no model ${JSON.stringify(id)}; ${hint}`);
 }
 
 function json(description: string, schema: object) {

@@ -5,6 +5,7 @@ import { type Batching, computesFinished, staysWhole } from "./batching.js";
 import { monotonicMs } from "./clock.js";
 import { Decoder } from "./decode.js";
 import { Denoiser } from "./denoise.js";
+import type { StepWork } from "./engine.js";
 import { ImageInFlight, type Ticket } from "./image.js";
 import { chunksBySize, runIsolated } from "./isolation.js";
 import { Predictor } from "./predict.js";
@@ -16,6 +17,8 @@ export type LeaveReason = "cancelled" | "expired" | "failed";
 /** What the batch tells of its images. Each image ends with exactly one `finished` or `left`. */
 export interface BatchEvents {
   started(ids: readonly number[]): void;
+  /** After each step: what it took. */
+  worked?(work: StepWork): void;
   /** After each step: every image that took one. */
   stepped(steps: readonly { readonly id: number; readonly step: number; readonly of: number }[]): void;
   /** A picture of the tokens so far, of an image that is still in flight. */
@@ -102,9 +105,11 @@ export class ContinuousBatch {
     const fail = (image: ImageInFlight, reason: string) => this.#leave(image, "failed", reason);
 
     await this.#predictor.run(computesFinished(this.#batching) ? all : images, this.pause, fail);
-    this.#read(images, (image, nowMs) => image.clock.worked("transformerMs", nowMs, images.length));
+    const predictedMs = this.#read(images, (image, nowMs) => image.clock.worked("transformerMs", nowMs, images.length));
     await this.#denoiser.run(this.#unfinished(), this.pause, fail);
-    this.#read(images, (image, nowMs) => image.clock.worked("diffusionMs", nowMs, images.length));
+    const denoisedMs = this.#read(images, (image, nowMs) => image.clock.worked("diffusionMs", nowMs, images.length));
+    const spans = { transformerMs: predictedMs - startMs, diffusionMs: denoisedMs - predictedMs };
+    this.events.worked?.({ images: images.length, ...spans });
 
     this.#advance(images.length);
     await this.#retire();
@@ -222,10 +227,11 @@ export class ContinuousBatch {
     return this.#inFlight.filter((image) => !image.gone && !image.finished);
   }
 
-  /** One clock reading for these. */
-  #read(images: readonly ImageInFlight[], record: (image: ImageInFlight, nowMs: number) => void): void {
+  /** One clock reading for these; returns it. */
+  #read(images: readonly ImageInFlight[], record: (image: ImageInFlight, nowMs: number) => void): number {
     const nowMs = monotonicMs();
     for (const image of images) record(image, nowMs);
+    return nowMs;
   }
 }
 

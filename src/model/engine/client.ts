@@ -13,6 +13,7 @@ import {
   type GenerateOptions,
   ImageCancelled,
   ImageExpired,
+  type StepWork,
 } from "./engine.js";
 import type { Ticket } from "./image.js";
 import { onAbort } from "./on-abort.js";
@@ -33,6 +34,8 @@ export interface EngineOptions extends BatchLimits {
   readonly onTrouble?: (reason: string) => void;
   /** Told once, before the images that are there reject with it, that the thread can't be started again. */
   readonly onLost?: (lost: EngineLost) => void;
+  /** Told of each autoregressive step. */
+  readonly onWork?: (work: StepWork) => void;
 }
 
 /** Times that an image is run again because the thread died while it was in flight. */
@@ -175,6 +178,8 @@ class ThreadedEngine implements Engine {
         const image = this.pending.get(id);
         if (image) image.started = true;
       }
+    } else if (message.kind === "worked") {
+      this.options.onWork?.(message.work);
     } else if (message.kind === "stepped") {
       for (const { id, step, of } of message.steps) this.stepped(id, step, of);
     } else if (message.kind === "previewed") {

@@ -38,6 +38,13 @@ export interface GenerateOptions {
   readonly onPreview?: (pixels: Uint8Array, step: number, of: number) => void; // [H, W, 3]
 }
 
+/** One autoregressive step of the whole batch: its images, and the wall time of its two parts. */
+export interface StepWork {
+  readonly images: number;
+  readonly transformerMs: number;
+  readonly diffusionMs: number;
+}
+
 export interface EngineStats {
   readonly inFlight: number;
   readonly waiting: number;

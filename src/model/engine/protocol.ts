@@ -1,5 +1,6 @@
 import type { Architecture } from "../manifest.js";
 import type { BatchLimits, LeaveReason } from "./batch.js";
+import type { StepWork } from "./engine.js";
 import type { Ticket } from "./image.js";
 import type { MeasuredSpans } from "./spans.js";
 
@@ -32,6 +33,7 @@ export type FromThread =
   /** The runtime can't be opened or a warm-up run failed: a sentence. The thread ends. */
   | { readonly kind: "unusable"; readonly message: string }
   | { readonly kind: "started"; readonly ids: readonly number[] }
+  | { readonly kind: "worked"; readonly work: StepWork }
   | {
       readonly kind: "stepped";
       readonly steps: readonly { readonly id: number; readonly step: number; readonly of: number }[];

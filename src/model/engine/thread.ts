@@ -42,6 +42,7 @@ async function main(data: ThreadData): Promise<void> {
 
 const events = {
   started: (ids: readonly number[]) => post({ kind: "started", ids }),
+  worked: (work: Extract<FromThread, { kind: "worked" }>["work"]) => post({ kind: "worked", work }),
   stepped: (steps: Extract<FromThread, { kind: "stepped" }>["steps"]) => post({ kind: "stepped", steps }),
   previewed: (id: number, pixels: Uint8Array, step: number, of: number) =>
     post({ kind: "previewed", id, pixels, step, of }, [pixels.buffer as ArrayBuffer]),

@@ -44,6 +44,11 @@ export class KeptResults {
     this.#schedule();
   }
 
+  /** Of all that is kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   close(): void {
     clearTimeout(this.#timer);
   }

@@ -63,9 +63,11 @@ export class LocalJob {
     };
   }
 
-  /** Keeps an image until all are made; one that comes after the end is dropped. */
-  store(imageIndex: number, image: StoredImage): void {
-    if (!this.isFinal) this.#made[imageIndex] = image;
+  /** Keeps an image until all are made; tells whether it did: one that comes after the end is dropped. */
+  store(imageIndex: number, image: StoredImage): boolean {
+    if (this.isFinal) return false;
+    this.#made[imageIndex] = image;
+    return true;
   }
 
   /** Counts a run of the image that ended with an error; tells whether it gets another. */

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import type { JobError, JobRecord, JobSpec, StoredImage } from "../../job.js";
 import {
   type GetResult,
@@ -8,9 +9,11 @@ import {
   type JobListener,
   type JobQueue,
   type JobSource,
+  type JobTotals,
   MAX_TRIES,
   type QueueHealth,
   type QueueStats,
+  type QueueStatus,
   type SubmitResult,
   WorkerUnfit,
 } from "../queue.js";
@@ -31,6 +34,7 @@ export interface LocalQueueOptions {
 interface ModelQueue {
   readonly line: WaitingLine;
   runningImages: number;
+  readonly totals: { -readonly [K in keyof JobTotals]: number };
 }
 
 interface Worker {
@@ -82,6 +86,7 @@ export class LocalQueue implements JobQueue, JobSource {
     if (idempotency) this.#idempotent.set(idempotency.key, { bodyHash: idempotency.bodyHash, id: spec.id });
     model.line.add(spec);
     this.#waitingImages += spec.num_images;
+    model.totals.accepted++;
     job.onDeadline(() => this.#end(job, { state: "failed", error: lateness(job) }));
     this.#takeImages(model);
     return { kind: "accepted", record: this.#view(job) };
@@ -131,11 +136,33 @@ export class LocalQueue implements JobQueue, JobSource {
     };
   }
 
+  async status(): Promise<QueueStatus> {
+    this.#kept.expire();
+    const running = [...this.#models.values()].reduce((sum, { runningImages }) => sum + runningImages, 0);
+    const worker = { id: "in this process", host: hostname(), pid: process.pid, running, paused: false };
+    return {
+      maxQueuedImages: this.#options.maxQueuedImages,
+      keptBytes: this.#kept.bytes,
+      models: Array.from(this.#models, ([model, { line, runningImages, totals }]) => ({
+        model,
+        waiting: line.images,
+        running: runningImages,
+        paused: false,
+        draining: false,
+        totals: { ...totals },
+        workers: this.#accepting ? [worker] : [],
+      })),
+    };
+  }
+
   async start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void> {
     if (this.#worker) throw new Error("The local queue serves one worker, once.");
     this.#worker = { maxImages, handler };
     this.#accepting = true;
-    for (const name of models) this.#models.set(name, { line: new WaitingLine(), runningImages: 0 });
+    for (const name of models) {
+      const totals = { accepted: 0, completed: 0, failed: 0, cancelled: 0, images: 0 };
+      this.#models.set(name, { line: new WaitingLine(), runningImages: 0, totals });
+    }
   }
 
   /**
@@ -186,7 +213,7 @@ export class LocalQueue implements JobQueue, JobSource {
     try {
       const image = await this.#worker!.handler(task, job.context(imageIndex));
       this.#rate.record(1);
-      job.store(imageIndex, image);
+      if (job.store(imageIndex, image)) model.totals.images++;
       if (job.isMade) this.#end(job, { state: "completed" });
     } catch (error) {
       this.#afterError(error, task, job, model);
@@ -210,8 +237,10 @@ export class LocalQueue implements JobQueue, JobSource {
   /** Makes a job final unless it is; takes what waits of it out of the line, keeps what it made. */
   #end(job: LocalJob, end: JobEnd): void {
     if (job.isFinal) return;
-    const { id, model } = job.spec;
-    this.#waitingImages -= this.#models.get(model)!.line.remove(job.spec);
+    const { id } = job.spec;
+    const model = this.#models.get(job.spec.model)!;
+    this.#waitingImages -= model.line.remove(job.spec);
+    model.totals[end.state]++;
     this.#unfinished.delete(job);
     job.end(end, this.#kept.keep(id, end.state === "completed" ? job.sizeBytes : 0));
   }

@@ -88,6 +88,11 @@ export class WaitingLine {
     return removed + images;
   }
 
+  /** All that wait. */
+  get images(): number {
+    return this.#again.length + LEVELS.reduce((sum, priority) => sum + this.#levels[priority].images, 0);
+  }
+
   /** Images that go before the first of `spec`, if nothing else comes: those of higher levels, and the turns of its own. */
   imagesAhead(spec: JobSpec): number {
     let images = this.#again.length;

@@ -1,35 +1,16 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
+import type { ModelStatus } from "../queue.js";
 import { connect } from "./connection.js";
 import { modelOf } from "./payload.js";
 import { Scripts } from "./scripts.js";
 import { checkRedis } from "./start-check.js";
+import { readStatus, type StatusReply } from "./status.js";
 import { Tokens } from "./tokens.js";
-
-/** A worker process that is alive. */
-export interface WorkerStatus {
-  readonly id: string;
-  readonly host: string;
-  readonly pid: number;
-  /** Images that it makes now, of all models. */
-  readonly running: number;
-  readonly paused: boolean;
-}
-
-/** One model's queue. */
-export interface ModelStatus {
-  readonly model: string;
-  /** Images. */
-  readonly waiting: number;
-  readonly running: number;
-  readonly paused: boolean;
-  readonly draining: boolean;
-  readonly workers: readonly WorkerStatus[];
-}
 
 /** What an operator sees of the queue, and does to it. Nothing that was accepted is lost by any of it. */
 export interface QueueControl {
-  status(): Promise<ModelStatus[]>;
+  status(): Promise<readonly ModelStatus[]>;
   /** Workers take no image of the model until it is resumed; those in the making are finished. */
   pause(model: string): Promise<void>;
   resume(model: string): Promise<void>;
@@ -40,17 +21,6 @@ export interface QueueControl {
   resumeWorker(id: string): Promise<void>;
   close(): Promise<void>;
 }
-
-type StatusReply = readonly [
-  queues: readonly (readonly [name: string, waiting: number, running: number, paused: number, draining: number])[],
-  workers: readonly (readonly [
-    id: string,
-    details: string | null,
-    paused: number,
-    running: number,
-    queues: string[],
-  ])[],
-];
 
 /** Rejects with `QueueStartError`. */
 export async function openControl(
@@ -75,23 +45,8 @@ class RedisControl implements QueueControl {
     this.#tokens = new Tokens(client, redisPrefix, logger);
   }
 
-  async status(): Promise<ModelStatus[]> {
-    const [queues, workers] = (await this.#scripts.call("status")) as StatusReply;
-    return queues.map(([queue, waiting, running, paused, draining]) => ({
-      model: modelOf(queue),
-      waiting,
-      running,
-      paused: paused === 1,
-      draining: draining === 1,
-      workers: workers
-        .filter(([, , , , served]) => served.includes(queue))
-        .map(([id, details, isPaused, images]) => ({
-          id,
-          ...(JSON.parse(details ?? "{}") as { host: string; pid: number }),
-          running: images,
-          paused: isPaused === 1,
-        })),
-    }));
+  async status(): Promise<readonly ModelStatus[]> {
+    return readStatus((await this.#scripts.call("status")) as StatusReply).models;
   }
 
   async pause(model: string): Promise<void> {

@@ -9,6 +9,7 @@ import {
   type JobQueue,
   type QueueHealth,
   type QueueStats,
+  type QueueStatus,
   QueueUnavailable,
   type SubmitResult,
 } from "../queue.js";
@@ -22,6 +23,7 @@ import { modelOf, queueName, readRecord, type ViewReply } from "./payload.js";
 import { Reachability } from "./reachability.js";
 import { Scripts } from "./scripts.js";
 import { checkRedis } from "./start-check.js";
+import { readStatus, type StatusReply } from "./status.js";
 import { sweepOften } from "./sweeping.js";
 import { Tokens } from "./tokens.js";
 
@@ -187,6 +189,11 @@ class RedisQueue implements JobQueue {
     ];
     const models = [...new Set(queues.map(modelOf))];
     return { waitingImages, runningImages, maxQueuedImages: this.options.maxQueuedImages, models };
+  }
+
+  async status(): Promise<QueueStatus> {
+    const reply = (await this.#answer(this.scripts.call("status"))) as StatusReply;
+    return { ...readStatus(reply), maxQueuedImages: this.options.maxQueuedImages };
   }
 
   health(): QueueHealth {

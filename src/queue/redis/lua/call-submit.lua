@@ -29,4 +29,5 @@ if key ~= "" then redis.call("SET", keyKey(key), bodyHash .. " " .. id) end
 if deadline ~= "" then redis.call("ZADD", DEADLINES, deadline, id) end
 local job = { id = id, queue = queue, level = level, caller = caller, images = images, waiting = 0, state = "queued" }
 joinLine(job, images, false)
+countTotal(queue, "accepted")
 return { "accepted", viewJob(id) }

@@ -98,6 +98,7 @@ local function endJob(job, state, failure, ttlMs, maxBytes)
   redis.call("RPUSH", KEPT, job.id .. " " .. job.images .. " " .. size .. " " .. whole(expiresAt))
   trimKept(now, maxBytes, 100)
   job.state = state
+  countTotal(job.queue, state)
   if #images > TOLD_BYTES then
     tell(job.id, '{"state":"' .. state .. '"}')
   else

@@ -16,13 +16,17 @@ local function againKey(id) return OWN .. "again:" .. id end -- list: indices of
 local function watchedKey(id) return OWN .. "watched:" .. id end -- somebody looks at the job's previews
 local function previewKey(id) return OWN .. "preview:" .. id end -- hash: the newest preview
 local function keyKey(hash) return OWN .. "key:" .. hash end -- an idempotency key: "bodyHash id"
-local function lineKey(queue) return OWN .. "line:" .. queue end -- hash: waiting, running, draining, turns
+local function lineKey(queue) return OWN .. "line:" .. queue end -- hash: waiting, running, draining, turns, totals
 local function callersKey(queue, level) return OWN .. "callers:" .. queue .. ":" .. level end -- zset: caller -> turn
 local function sharesKey(queue, level) return OWN .. "shares:" .. queue .. ":" .. level end -- hash: caller -> images
 local function jobsKey(queue, level, caller) return OWN .. "jobs:" .. queue .. ":" .. level .. ":" .. caller end
 local function servingKey(queue) return OWN .. "serving:" .. queue end -- zset: worker -> when it counts as dead
 local function workerKey(worker) return OWN .. "worker:" .. worker end -- hash: details, paused
 local function lanesKey(worker) return OWN .. "lanes:" .. worker end -- hash: "queue/lane" -> "id index"
+
+-- What a queue counts for ever: each job and each image once.
+local TOTALS = { "total:accepted", "total:completed", "total:failed", "total:cancelled", "total:images" }
+local function countTotal(queue, what) redis.call("HINCRBY", lineKey(queue), "total:" .. what, 1) end
 
 local function nowMs()
   local time = redis.call("TIME")

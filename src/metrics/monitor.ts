@@ -1,23 +1,23 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { browsableAddress, listenError } from "../listening.js";
-import type { Engine } from "../model/engine/engine.js";
-import { WorkerMetrics } from "./metrics.js";
+import type { Registry } from "prom-client";
+import { browsableAddress, listenError, type PortVariable } from "../listening.js";
 
-/** A worker's own health and metrics over HTTP, for whoever runs it: `WORKER_PORT`. */
+/** A process's own health and metrics over HTTP, for whoever runs it: `WORKER_PORT` and `METRICS_PORT`. */
 export interface Monitor {
   /** Such as `http://127.0.0.1:9100`. */
   readonly address: string;
-  readonly metrics: WorkerMetrics;
   close(): Promise<void>;
 }
 
 export interface MonitorOptions {
   readonly host: string;
   readonly port: number;
-  readonly engines: ReadonlyMap<string, Engine>;
-  /** Why no images are made now; nothing while they are. */
+  /** The variable that holds the port. */
+  readonly variable: PortVariable;
+  readonly registry: Registry;
+  /** Why the process is not ready; nothing while it is. */
   readonly notReady: () => string | undefined;
 }
 
@@ -28,15 +28,15 @@ interface Answer {
 }
 
 /** Listens at once, so that a worker that loads its models can be asked. Throws `ListenError`. */
-export async function openMonitor({ host, port, engines, notReady }: MonitorOptions): Promise<Monitor> {
-  const metrics = new WorkerMetrics(engines);
+export async function openMonitor(options: MonitorOptions): Promise<Monitor> {
+  const { host, port, variable, registry, notReady } = options;
   const answers: Readonly<Record<string, () => Answer | Promise<Answer>>> = {
     "/health/live": () => json(200, { status: "live" }),
     "/health/ready": () => {
       const reason = notReady();
       return reason === undefined ? json(200, { status: "ready" }) : json(503, { status: "not ready", reason });
     },
-    "/metrics": async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.text() }),
+    "/metrics": async () => ({ status: 200, contentType: registry.contentType, body: await registry.metrics() }),
   };
   const server = createServer(async (request, response) => {
     const path = request.url!.split("?")[0]!;
@@ -51,13 +51,13 @@ export async function openMonitor({ host, port, engines, notReady }: MonitorOpti
     server.listen(port, host);
     await once(server, "listening");
   } catch (error) {
-    throw listenError(error, host, port, "WORKER_PORT");
+    throw listenError(error, host, port, variable);
   }
   const close = async () => {
     server.close();
     server.closeAllConnections();
   };
-  return { address: browsableAddress(host, (server.address() as AddressInfo).port), metrics, close };
+  return { address: browsableAddress(host, (server.address() as AddressInfo).port), close };
 }
 
 function notFound(paths: readonly string[]): Answer {

@@ -1,0 +1,147 @@
+import { fromBase64 } from "./base64.js";
+import { isFinal, jobEvents } from "./events.js";
+import { Http, type MarimbaClientOptions } from "./http.js";
+import { jobProblem, MarimbaProblem } from "./problem.js";
+import { backoff, sleep } from "./retry.js";
+import type {
+  CallOptions,
+  ClassList,
+  EventOptions,
+  GenerateRequest,
+  Generation,
+  Image,
+  Job,
+  JobEvent,
+  ModelList,
+  SubmitOptions,
+} from "./types.js";
+
+/** How long one request of `generate` waits at the server; the job is asked for again after it. */
+const WAIT_S = 20;
+const FIRST_POLL_MS = 200;
+
+/** A client of one Marimba server. Every method throws `MarimbaProblem` where the server refuses. */
+export class MarimbaClient {
+  readonly #http: Http;
+
+  constructor(options: MarimbaClientOptions = {}) {
+    this.#http = new Http(options);
+  }
+
+  /**
+   * Makes pictures and waits for them. The signal's abort also cancels the job. Throws `MarimbaProblem`, also where the
+   * job ends `failed` or `cancelled`, or the signal's reason.
+   */
+  async generate(
+    request: GenerateRequest,
+    { signal, idempotencyKey = newKey() }: SubmitOptions = {},
+  ): Promise<Generation> {
+    signal?.throwIfAborted();
+    let job: Job | undefined;
+    try {
+      job = await this.#post(request, idempotencyKey, `wait=${WAIT_S}`, signal);
+      if (!isFinal(job.state)) job = await this.wait(job.id, { ...(signal && { signal }) });
+      if (job.state !== "completed") throw jobProblem(job);
+      return generation(job, await this.#images(job, signal));
+    } catch (error) {
+      if (signal?.aborted && !(job && isFinal(job.state))) void this.#abandon(request, idempotencyKey, job);
+      signal?.throwIfAborted();
+      throw error;
+    }
+  }
+
+  /** Queues a job and returns at once. */
+  submit(request: GenerateRequest, { signal, idempotencyKey = newKey() }: SubmitOptions = {}): Promise<Job> {
+    return this.#post(request, idempotencyKey, "respond-async", signal, "link");
+  }
+
+  /** The job as it stands. */
+  job(id: string, { signal }: CallOptions = {}): Promise<Job> {
+    return this.#http.json(jobPath(id), { signal });
+  }
+
+  /** The job once it has ended: completed, failed or cancelled. The signal's abort ends the wait and leaves the job alone. */
+  async wait(id: string, { signal }: CallOptions = {}): Promise<Job> {
+    for (let attempt = 0; ; attempt++) {
+      const job = await this.#http.json<Job>(jobPath(id), { signal });
+      if (isFinal(job.state)) return job;
+      await sleep(backoff(attempt / 2, FIRST_POLL_MS), signal);
+    }
+  }
+
+  /** The job's changes as they happen, to its last one; a broken connection is made again where it broke. */
+  events(id: string, options: EventOptions = {}): AsyncIterableIterator<JobEvent> {
+    return jobEvents(this.#http, id, options);
+  }
+
+  /** Cancels the job; one that has ended stays as it is. */
+  cancel(id: string, { signal }: CallOptions = {}): Promise<Job> {
+    return this.#http.json(jobPath(id), { method: "DELETE", signal });
+  }
+
+  /** The bytes of image `index`, from 0, of a completed job. */
+  image(id: string, index = 0, { signal }: CallOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#http.bytes(`${jobPath(id)}/images/${index}`, { headers: { Accept: "image/*" }, signal });
+  }
+
+  /** The models that can be asked for, and the name of the default one. */
+  models({ signal }: CallOptions = {}): Promise<ModelList> {
+    return this.#http.json("models", { signal });
+  }
+
+  /** A model's classes: all, or those whose name, id or index matches `query`. */
+  classes(
+    model: string,
+    { query, limit, signal }: CallOptions & { readonly query?: string; readonly limit?: number } = {},
+  ): Promise<ClassList> {
+    return this.#http.json(`models/${encodeURIComponent(model)}/classes`, { query: { query, limit }, signal });
+  }
+
+  #post(
+    request: GenerateRequest,
+    idempotencyKey: string,
+    prefer: string,
+    signal: AbortSignal | undefined,
+    response_format: "base64" | "link" = "base64",
+  ): Promise<Job> {
+    const headers = { "Idempotency-Key": idempotencyKey, Prefer: prefer };
+    return this.#http.json("generate", { method: "POST", headers, json: { ...request, response_format }, signal });
+  }
+
+  #images(job: Job, signal: AbortSignal | undefined): Promise<Image[]> {
+    const images = job.images.map(async ({ index, base64, content_type, width, height, timing }) => {
+      const bytes =
+        base64 === undefined ? await this.image(job.id, index, { ...(signal && { signal }) }) : fromBase64(base64);
+      return { index, bytes, contentType: content_type, width, height, timing };
+    });
+    return Promise.all(images);
+  }
+
+  /** The key leads to the job also where the abort came before its id did. */
+  async #abandon(request: GenerateRequest, idempotencyKey: string, job: Job | undefined): Promise<void> {
+    try {
+      const { id } = job ?? (await this.#post(request, idempotencyKey, "respond-async", undefined));
+      await this.cancel(id);
+    } catch {
+      // Nobody is left to be told, and the job only costs its time.
+    }
+  }
+}
+
+/** The bytes are with the images, so the job holds them no second time. */
+function generation(answer: Job, images: Image[]): Generation {
+  const job = { ...answer, images: answer.images.map(({ base64: _, ...image }) => image) };
+  const { seed, parameters, model, timing } = job;
+  const [first, ...others] = images;
+  if (first && timing) return { images: [first, ...others], seed, parameters, model, timing, job };
+  throw new MarimbaProblem({ code: "unexpected_answer", detail: "A completed job has no images." });
+}
+
+function jobPath(id: string): string {
+  return `jobs/${encodeURIComponent(id)}`;
+}
+
+/** `crypto.randomUUID` is there in secure contexts only, which a page on a plain HTTP address is not. */
+function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,84 @@
+import { readProblem, unexpectedAnswer } from "./problem.js";
+import { type RetryOptions, withRetries } from "./retry.js";
+
+export interface MarimbaClientOptions extends RetryOptions {
+  /** Such as `http://127.0.0.1:8080`; a path is kept. In a browser, the page's own origin when absent. */
+  readonly baseUrl?: string | URL;
+  /** Sent as `Authorization: Bearer`. */
+  readonly apiKey?: string;
+  /** Replaces the platform's own. */
+  readonly fetch?: typeof fetch;
+}
+
+export interface HttpRequest {
+  readonly method?: "GET" | "POST" | "DELETE";
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly json?: unknown;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Requests to one server. Every one must be safe to repeat: it is, after a broken connection and while the server is busy. */
+export class Http {
+  readonly #base: URL;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #fetch: typeof fetch;
+  readonly #retry: RetryOptions;
+
+  constructor({ baseUrl, apiKey, fetch: ownFetch, ...retry }: MarimbaClientOptions) {
+    const own = (globalThis as { location?: { origin: string } }).location?.origin;
+    const base = baseUrl ?? own;
+    if (base === undefined) throw new TypeError("MarimbaClient needs a baseUrl, such as http://127.0.0.1:8080");
+    this.#base = new URL(base);
+    if (!this.#base.pathname.endsWith("/")) this.#base.pathname += "/";
+    this.#headers = apiKey === undefined ? {} : { Authorization: `Bearer ${apiKey}` };
+    // A browser's fetch wants to be called without an object of its own.
+    this.#fetch = ownFetch ?? ((input, init) => fetch(input, init));
+    this.#retry = retry;
+  }
+
+  get retry(): RetryOptions {
+    return this.#retry;
+  }
+
+  /** An answer of a status below 400. Throws `MarimbaProblem`. */
+  async send(path: string, request: HttpRequest = {}): Promise<Response> {
+    return withRetries(() => this.sendOnce(path, request), this.#retry, request.signal);
+  }
+
+  async json<Body>(path: string, request: HttpRequest = {}): Promise<Body> {
+    const read = async () => {
+      const response = await this.sendOnce(path, request);
+      if (isJson(response)) return (await response.json()) as Body;
+      throw unexpectedAnswer(response, await response.text());
+    };
+    return withRetries(read, this.#retry, request.signal);
+  }
+
+  async bytes(path: string, request: HttpRequest = {}): Promise<Uint8Array<ArrayBuffer>> {
+    const read = async () => new Uint8Array(await (await this.sendOnce(path, request)).arrayBuffer());
+    return withRetries(read, this.#retry, request.signal);
+  }
+
+  async sendOnce(path: string, { method = "GET", query = {}, headers, json, signal }: HttpRequest): Promise<Response> {
+    const url = new URL(path.replace(/^\//, ""), this.#base);
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, `${value}`);
+    const response = await this.#fetch(url, {
+      method,
+      headers: {
+        Accept: "application/json",
+        ...(json !== undefined && { "Content-Type": "application/json" }),
+        ...this.#headers,
+        ...headers,
+      },
+      ...(json !== undefined && { body: JSON.stringify(json) }),
+      ...(signal && { signal }),
+    });
+    if (response.status >= 400) throw await readProblem(response);
+    return response;
+  }
+}
+
+function isJson({ headers }: Response): boolean {
+  return /^application\/json\b/.test(headers.get("content-type") ?? "");
+}

@@ -1,0 +1,2557 @@
+// Generated from openapi/openapi.json by `npm run openapi`; do not edit.
+
+export interface paths {
+    "/generate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Generate images of a class
+         * @description With `Accept: image/png` the answer is the picture itself: the request waits for it, and a client that hangs up
+         *     cancels it. Should it take longer than the server lets a request wait, the answer is 202 with the job.
+         *     Otherwise the answer is JSON: 202 with the job and its `Location` at once, or, with `Prefer: wait=n`, the finished
+         *     job if it ends within n seconds. Several images come as JSON only.
+         *
+         *     The same request with the same `seed` gives the same picture, byte for byte, whatever else the server does.
+         *     With an `Idempotency-Key`, a request that is sent again finds the job that its first try made.
+         */
+        post: operations["generate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A job's state, and its images once it is completed */
+        get: operations["getJob"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel a job
+         * @description A waiting job is cancelled at once, a running one at its next step. A job that has ended stays as it is: the answer tells its state, and asking again changes nothing.
+         */
+        delete: operations["cancelJob"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/images/{n}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One image of a completed job */
+        get: operations["getImage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The models that can be asked for */
+        get: operations["listModels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/models/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One model: its sizes, defaults and presets */
+        get: operations["getModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/models/{id}/classes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A model's classes, all or those that match */
+        get: operations["listClasses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the process answers at all */
+        get: operations["isLive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether requests are served now: the queue answers, a worker is there, and no shutdown has begun */
+        get: operations["isReady"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Metrics in the text format of Prometheus */
+        get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A job's changes as they happen: server-sent events
+         * @description Events are named after the job's states; their data is the job as `GET /jobs/{id}` shows it. `queued` comes again
+         *     when the position has changed. `progress` has `{step, of}` over all images. With `?previews=true`, `preview` has
+         *     `{index, step, of, content_type, base64}`: a picture of what image `index` is so far, as often as the server can afford.
+         *
+         *     The stream tells the newest state, not every one: whoever reads slowly skips steps. It ends after `completed`, `failed`
+         *     or `cancelled`. A client that connects again with `Last-Event-ID`, as browsers do by themselves, gets what is newer,
+         *     and 204 when it had the last event.
+         */
+        get: operations["watchJob"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/images/generations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Generate images, in the shape of OpenAI's API
+         * @description For OpenAI's clients and whatever speaks like them. `prompt` names a class: exactly, by index, or as words of a text,
+         *     of which the longest class name counts. All other fields of `POST /generate` can stand beside. The answer waits for
+         *     the images; a client that hangs up cancels them.
+         */
+        post: operations["createImage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The models that can be asked for, in the shape of OpenAI's API */
+        get: operations["listOpenAiModels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One model, in the shape of OpenAI's API */
+        get: operations["getOpenAiModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This document */
+        get: operations["getOpenApi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /**
+         * @description What to generate. Only `class` is required.
+         * @example {
+         *       "class": "star",
+         *       "seed": 7
+         *     }
+         * @example {
+         *       "class": null,
+         *       "num_images": 4,
+         *       "steps": 32,
+         *       "guidance_scale": 2.5
+         *     }
+         */
+        GenerateRequest: {
+            /** @description Class index, name or id of the model's classes (case-insensitive); null for none. */
+            class: number | string | null;
+            /** @description Drawn, and told in the answer, when absent. */
+            seed?: number;
+            /** @description Images from one seed; 1 when absent. */
+            num_images?: number;
+            /** @description Autoregressive steps, 1 to the number of tokens. */
+            steps?: number;
+            /** @description Classifier-free guidance; 1 is none. */
+            guidance_scale?: number;
+            /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
+            guidance_schedule?: "linear" | "constant";
+            /** @description Multiplies the noise of each diffusion step. */
+            temperature?: number;
+            /** @description Diffusion steps per token. */
+            diffusion_steps?: number;
+            /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+            diffusion_steps_final?: number;
+            /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
+            max_timestep?: number;
+            /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+            order?: "random" | "raster" | "checkerboard";
+            /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+            reconstruction_steps?: number;
+            /** @description A preset of the model; other fields override it. */
+            preset?: string;
+            /** @description The server's default model when absent. */
+            model?: string;
+            output_format?: "png";
+            priority?: "low" | "normal" | "high";
+            /** @description The job fails when it is not done this many milliseconds after acceptance. */
+            deadline_ms?: number;
+            /** @description Whether a finished job's JSON links to its images or holds them; link when absent. */
+            response_format?: "link" | "base64";
+        };
+        /** @description A request that was accepted, and what became of it. */
+        Job: {
+            /** @description Names the job in every address. */
+            id: string;
+            /** @description completed, failed and cancelled are final. */
+            state: "queued" | "running" | "completed" | "failed" | "cancelled";
+            /** @description The model that makes the images. */
+            model: string;
+            /** @description What the images are made with: the request's fields, then the preset's, then the model's. */
+            parameters: {
+                /** @description Class index, or null for an unconditional image. */
+                class: number | null;
+                /** @description Autoregressive steps, 1 to the number of tokens. */
+                steps: number;
+                /** @description Classifier-free guidance; 1 is none. */
+                guidance_scale: number;
+                /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
+                guidance_schedule: "linear" | "constant";
+                /** @description Multiplies the noise of each diffusion step. */
+                temperature: number;
+                /** @description Diffusion steps per token. */
+                diffusion_steps: number;
+                /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+                diffusion_steps_final?: number;
+                /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
+                max_timestep: number;
+                /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+                order: "random" | "raster" | "checkerboard";
+                /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+                reconstruction_steps?: number;
+                /** @description The class by name. */
+                class_name: string | null;
+            };
+            /** @description The request's, or the one that was drawn. With it the pictures repeat. */
+            seed: number;
+            /** @description How many images the job makes. */
+            num_images: number;
+            /**
+             * Format: date-time
+             * @description When the request was accepted.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When the first image was taken in.
+             */
+            started_at?: string;
+            /**
+             * Format: date-time
+             * @description When the job became final.
+             */
+            finished_at?: string;
+            /**
+             * Format: date-time
+             * @description When a final job and its images are forgotten.
+             */
+            expires_at?: string;
+            /** @description While queued: the images ahead. */
+            position?: number;
+            /** @description Autoregressive steps done, over all images, of how many. */
+            progress?: {
+                step: number;
+                of: number;
+            };
+            /** @description Those of a completed job; empty before. */
+            images: {
+                /** @description Images count from 0. */
+                index: number;
+                /**
+                 * Format: uri-reference
+                 * @description Where its bytes are.
+                 */
+                url: string;
+                /** @description Pixels. */
+                width: number;
+                /** @description Pixels. */
+                height: number;
+                /** @description The bytes' media type, such as image/png. */
+                content_type: string;
+                timing: {
+                    /** @description From acceptance until the engine took the image in. */
+                    queue_ms: number;
+                    /** @description In the engine: before the first step, and while it worked on others' images between steps. */
+                    batch_wait_ms: number;
+                    /** @description Transformer part of the image's steps: wall time of the whole batch's. */
+                    transformer_ms: number;
+                    /** @description Diffusion part of the image's steps, noise included. */
+                    diffusion_ms: number;
+                    /** @description Latents to pixels. */
+                    decode_ms: number;
+                    /** @description From pixels to stored PNG. */
+                    encode_ms: number;
+                    /** @description From acceptance to the stored PNG. */
+                    total_ms: number;
+                    /** @description Mean number of images in flight over the image's steps. */
+                    batch_size: number;
+                    /** @description Engine time divided, step by step, by the images that shared it. */
+                    ms_per_image: number;
+                };
+                /**
+                 * Format: byte
+                 * @description The bytes, with `response_format`.
+                 */
+                base64?: string;
+            }[];
+            /** @description Of the image that was done last. */
+            timing?: {
+                /** @description From acceptance until the engine took the image in. */
+                queue_ms: number;
+                /** @description In the engine: before the first step, and while it worked on others' images between steps. */
+                batch_wait_ms: number;
+                /** @description Transformer part of the image's steps: wall time of the whole batch's. */
+                transformer_ms: number;
+                /** @description Diffusion part of the image's steps, noise included. */
+                diffusion_ms: number;
+                /** @description Latents to pixels. */
+                decode_ms: number;
+                /** @description From pixels to stored PNG. */
+                encode_ms: number;
+                /** @description From acceptance to the stored PNG. */
+                total_ms: number;
+                /** @description Mean number of images in flight over the image's steps. */
+                batch_size: number;
+                /** @description Engine time divided, step by step, by the images that shared it. */
+                ms_per_image: number;
+            };
+            /** @description Why it failed or was cancelled. */
+            error?: {
+                code: string;
+                detail: string;
+            };
+            links: {
+                /**
+                 * Format: uri-reference
+                 * @description This job.
+                 */
+                self: string;
+                /**
+                 * Format: uri-reference
+                 * @description Its model.
+                 */
+                model: string;
+            };
+        };
+        /** @description The data of a `progress` event. */
+        JobProgress: {
+            /** @description Autoregressive steps done, over all images. */
+            step: number;
+            /** @description All of them. */
+            of: number;
+        };
+        /** @description The data of a `preview` event: an image as it was so far. */
+        JobPreview: {
+            /** @description Which image, from 0. */
+            index: number;
+            /** @description Autoregressive steps that it has behind it. */
+            step: number;
+            /** @description All of its steps. */
+            of: number;
+            /** @description The bytes' media type, such as image/png. */
+            content_type: string;
+            /**
+             * Format: byte
+             * @description The bytes.
+             */
+            base64: string;
+        };
+        /** @description A model and what can be asked of it. */
+        Model: {
+            /** @description The name for a request's `model`. */
+            id: string;
+            description?: string;
+            /** @description Pixels. */
+            image_width: number;
+            /** @description Pixels. */
+            image_height: number;
+            /** @description Tokens of one image: the most `steps` there can be. */
+            token_count: number;
+            /** @description Classes; their names are under `links.classes`. */
+            class_count: number;
+            /** @description Of the weights. */
+            precision: string;
+            /** @description SHA-256 over graphs and weights: equal hashes make equal pictures. */
+            hash: string;
+            defaults: {
+                /** @description Autoregressive steps, 1 to the number of tokens. */
+                steps: number;
+                /** @description Classifier-free guidance; 1 is none. */
+                guidance_scale: number;
+                /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
+                guidance_schedule: "linear" | "constant";
+                /** @description Multiplies the noise of each diffusion step. */
+                temperature: number;
+                /** @description Diffusion steps per token. */
+                diffusion_steps: number;
+                /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+                diffusion_steps_final?: number;
+                /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
+                max_timestep: number;
+                /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+                order: "random" | "raster" | "checkerboard";
+                /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+                reconstruction_steps?: number;
+            };
+            presets: {
+                [key: string]: {
+                    description: string;
+                    parameters: {
+                        /** @description Autoregressive steps, 1 to the number of tokens. */
+                        steps?: number;
+                        /** @description Classifier-free guidance; 1 is none. */
+                        guidance_scale?: number;
+                        /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
+                        guidance_schedule?: "linear" | "constant";
+                        /** @description Multiplies the noise of each diffusion step. */
+                        temperature?: number;
+                        /** @description Diffusion steps per token. */
+                        diffusion_steps?: number;
+                        /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+                        diffusion_steps_final?: number;
+                        /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
+                        max_timestep?: number;
+                        /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+                        order?: "random" | "raster" | "checkerboard";
+                        /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+                        reconstruction_steps?: number;
+                    };
+                    quality?: {
+                        [key: string]: number | string;
+                    };
+                };
+            };
+            /** @description Taken when a request names no preset. */
+            default_preset?: string;
+            links: {
+                self: string;
+                classes: string;
+            };
+        };
+        /**
+         * @description A problem document (RFC 9457).
+         * @example {
+         *       "type": "urn:marimba:problem:invalid_request",
+         *       "title": "The request is not valid",
+         *       "status": 400,
+         *       "detail": "The body is not valid: seed must be an integer from 0 to 9007199254740991, not \"7\".",
+         *       "code": "invalid_request",
+         *       "instance": "urn:marimba:request:3f0f3b0e-6b0c-4a1e-9a53-6f4f0c8f2f5e",
+         *       "errors": [
+         *         {
+         *           "pointer": "/seed",
+         *           "message": "must be an integer from 0 to 9007199254740991, not \"7\""
+         *         }
+         *       ]
+         *     }
+         */
+        Problem: {
+            /** @description A stable name of the kind of problem: `urn:marimba:problem:` and the code. */
+            type: string;
+            /** @description The kind of problem, the same sentence every time. */
+            title: string;
+            /** @description The HTTP status. */
+            status: number;
+            /** @description What went wrong this time, and what would be right. */
+            detail: string;
+            /**
+             * @description Decide by this one.
+             * @enum {string}
+             */
+            code: "invalid_request" | "malformed_json" | "unknown_class" | "unauthorized" | "forbidden" | "unknown_model" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "body_too_large" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "too_many_failures" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "queue_unavailable" | "shutting_down";
+            /** @description Names this one occurrence: the request's id, as in the server's log. */
+            instance: string;
+            /** @description Every field at fault, where fields are at fault. */
+            errors?: {
+                /** @description JSON pointer (RFC 6901) into the part of the request at fault. */
+                pointer: string;
+                /** @description What the field must be. */
+                message: string;
+            }[];
+        };
+        /**
+         * @description An image request in the shape of OpenAI's API, with Marimba's own parameters beside.
+         * @example {
+         *       "prompt": "star"
+         *     }
+         * @example {
+         *       "prompt": "a little boat at sea",
+         *       "n": 2,
+         *       "seed": 7,
+         *       "steps": 32,
+         *       "guidance_scale": 2.5
+         *     }
+         */
+        OpenAiImageRequest: {
+            /** @description Names a class: its name or id, its index, or a text in which its name stands. */
+            prompt: string;
+            /** @description How many images; 1 when absent. */
+            n?: number | null;
+            /** @description The model's own size, such as 256x256, or auto. */
+            size?: string | null;
+            /** @description The bytes, or where they are for a while; b64_json when absent. */
+            response_format?: ("b64_json" | "url") | null;
+            /** @description Whether to answer with events: partial images, then the image. */
+            stream?: boolean | null;
+            /** @description With `stream`: the most partial images; 0 when absent. */
+            partial_images?: number | null;
+            /** @description The images' format. */
+            output_format?: "png" | null;
+            /** @description Pictures are opaque. */
+            background?: ("auto" | "opaque") | null;
+            /** @description Use `preset` to choose. */
+            quality?: ("auto" | "standard") | null;
+            /** @description Changes nothing: classes are safe. */
+            moderation?: ("auto" | "low") | null;
+            /** @description PNG loses nothing. */
+            output_compression?: 100 | null;
+            /** @description Accepted, and neither used nor kept. */
+            user?: string | null;
+            /** @description Drawn, and told in the answer, when absent. */
+            seed?: number;
+            /** @description Autoregressive steps, 1 to the number of tokens. */
+            steps?: number;
+            /** @description Classifier-free guidance; 1 is none. */
+            guidance_scale?: number;
+            /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
+            guidance_schedule?: "linear" | "constant";
+            /** @description Multiplies the noise of each diffusion step. */
+            temperature?: number;
+            /** @description Diffusion steps per token. */
+            diffusion_steps?: number;
+            /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+            diffusion_steps_final?: number;
+            /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
+            max_timestep?: number;
+            /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+            order?: "random" | "raster" | "checkerboard";
+            /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+            reconstruction_steps?: number;
+            /** @description A preset of the model; other fields override it. */
+            preset?: string;
+            priority?: "low" | "normal" | "high";
+            /** @description The job fails when it is not done this many milliseconds after acceptance. */
+            deadline_ms?: number;
+            /** @description The server's default model when absent. */
+            model?: string | null;
+            /** @description Goes before the prompt: as in `POST /generate`, null for none. */
+            class?: number | string | null;
+        };
+        /** @description The images of a request. */
+        OpenAiImages: {
+            /** @description When it was done: Unix time in seconds. */
+            created: number;
+            data: {
+                /**
+                 * Format: byte
+                 * @description The bytes.
+                 */
+                b64_json?: string;
+                /**
+                 * Format: uri
+                 * @description Where the bytes are, for a while.
+                 */
+                url?: string;
+                /** @description The name of the class that was drawn. */
+                revised_prompt?: string;
+            }[];
+            /** @enum {string} */
+            background: "opaque";
+            output_format: "png";
+            /** @enum {string} */
+            quality: "auto";
+            /** @description Such as 256x256. */
+            size: string;
+            /** @description A prompt only names a class, so it counts no tokens. */
+            usage: {
+                input_tokens: number;
+                /** @description Tokens that were generated: those of one image, times the images. */
+                output_tokens: number;
+                total_tokens: number;
+                input_tokens_details: {
+                    image_tokens: number;
+                    text_tokens: number;
+                };
+            };
+        };
+        /** @description An event of a streamed answer. */
+        OpenAiPartialImage: {
+            /** @enum {string} */
+            type: "image_generation.partial_image";
+            /**
+             * Format: byte
+             * @description The image as it was so far.
+             */
+            b64_json: string;
+            /** @description Counts from 0. */
+            partial_image_index: number;
+            /** @description When it was sent: Unix time in seconds. */
+            created_at: number;
+            /** @enum {string} */
+            background: "opaque";
+            output_format: "png";
+            /** @enum {string} */
+            quality: "auto";
+            /** @description Such as 256x256. */
+            size: string;
+        };
+        /** @description The last event of a streamed answer. */
+        OpenAiCompletedImage: {
+            /** @enum {string} */
+            type: "image_generation.completed";
+            /**
+             * Format: byte
+             * @description The image.
+             */
+            b64_json: string;
+            /** @description When it was done: Unix time in seconds. */
+            created_at: number;
+            /** @enum {string} */
+            background: "opaque";
+            output_format: "png";
+            /** @enum {string} */
+            quality: "auto";
+            /** @description Such as 256x256. */
+            size: string;
+            /** @description A prompt only names a class, so it counts no tokens. */
+            usage: {
+                input_tokens: number;
+                /** @description Tokens that were generated: those of one image, times the images. */
+                output_tokens: number;
+                total_tokens: number;
+                input_tokens_details: {
+                    image_tokens: number;
+                    text_tokens: number;
+                };
+            };
+        };
+        /** @description A model in the shape of OpenAI's API. */
+        OpenAiModel: {
+            /** @description The name for a request's `model`. */
+            id: string;
+            /** @enum {string} */
+            object: "model";
+            /** @description Always 0: a model's folder doesn't tell when it was made. */
+            created: number;
+            /** @description Always `marimba`. */
+            owned_by: string;
+        };
+        /** @description An error of the routes under `/v1`. */
+        OpenAiError: {
+            error: {
+                /** @description What went wrong, and what would be right. */
+                message: string;
+                /** @description The kind of error; it follows from the status. */
+                type: "invalid_request_error" | "authentication_error" | "permission_error" | "rate_limit_error" | "server_error";
+                /** @description The first field at fault, where one is. */
+                param: string | null;
+                /** @description The same stable codes as in problem documents. */
+                code: string;
+            };
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    generate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description RFC 7240: `wait=n` waits up to n seconds for the job; `respond-async` doesn't wait. */
+                Prefer?: string;
+                /** @description Printable ASCII without spaces: the same key with the same body finds the same job. */
+                "Idempotency-Key"?: string;
+                /** @description Seconds, such as 30 or 2.5, at most a day: as `deadline_ms`; with both the earlier counts. */
+                "Cancel-After"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GenerateRequest"];
+            };
+        };
+        responses: {
+            /** @description The picture, or the job, which has ended: completed, failed or cancelled. */
+            200: {
+                headers: {
+                    /** @description Where the same bytes can be had again for a while. */
+                    "Content-Location"?: string;
+                    /** @description Hash of the bytes. */
+                    ETag?: string;
+                    /** @description The job's id. */
+                    "Marimba-Job"?: string;
+                    /** @description The seed that was used: with it the picture repeats. */
+                    "Marimba-Seed"?: string;
+                    /** @description Milliseconds: queue, batch_wait, transformer, diffusion, decode, encode, total. */
+                    "Server-Timing"?: string;
+                    /** @description Mean number of images in flight over the image's steps. */
+                    "Marimba-Batch-Size"?: string;
+                    /** @description The engine's time divided, step by step, by the images that shared it. */
+                    "Marimba-Ms-Per-Image"?: string;
+                    /** @description The part of `Prefer` that was honoured. */
+                    "Preference-Applied"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The job, which has not ended yet. */
+            202: {
+                headers: {
+                    /** @description The job's address. */
+                    Location?: string;
+                    /** @description The part of `Prefer` that was honoured. */
+                    "Preference-Applied"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description `malformed_json`: The body is not JSON. `invalid_request`: The request is not valid. `unknown_class`: The model has no such class. `unknown_preset`: The model has no such preset. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_model`: No such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: None of the accepted types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_conflict`: The idempotency key belongs to another request. `job_cancelled`: The job was cancelled. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_expired`: The job's results are gone. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body's type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `queue_full`: The queue is full. `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `generation_failed`: The picture could not be made. `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `no_worker`: No worker serves the model now. `queue_draining`: The queue is being drained. `queue_unavailable`: The queue can't be reached now. `shutting_down`: The server is shutting down. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `deadline_exceeded`: The deadline passed before the picture was done. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJob: {
+        parameters: {
+            query?: {
+                /** @description Whether a finished job's JSON links to its images or holds them; link when absent. */
+                response_format?: "link" | "base64";
+            };
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job as it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_found`: No such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_expired`: The job's results are gone. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `queue_unavailable`: The queue can't be reached now. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job as it stands after the cancellation. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_found`: No such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_expired`: The job's results are gone. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `queue_unavailable`: The queue can't be reached now. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getImage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+                /** @description Which image, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The image. Its bytes never change: they are a function of the job's parameters and seed. */
+            200: {
+                headers: {
+                    /** @description Hash of the bytes. */
+                    ETag?: string;
+                    /** @description The job's id. */
+                    "Marimba-Job"?: string;
+                    /** @description The job's seed. */
+                    "Marimba-Seed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            /** @description `If-None-Match` names the bytes that there are. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_found`: No such job. `image_not_found`: The job has no such image. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_finished`: The job has not finished. `job_failed`: The job failed and has no pictures. `job_cancelled`: The job was cancelled. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_expired`: The job's results are gone. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `queue_unavailable`: The queue can't be reached now. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listModels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The models. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The model of requests that name none. */
+                        default: string;
+                        models: {
+                            /** @description The name for a request's `model`. */
+                            id: string;
+                            description?: string;
+                            /** @description Pixels. */
+                            image_width: number;
+                            /** @description Pixels. */
+                            image_height: number;
+                            /** @description Tokens of one image: the most `steps` there can be. */
+                            token_count: number;
+                            /** @description Classes; their names are under `links.classes`. */
+                            class_count: number;
+                            /** @description Of the weights. */
+                            precision: string;
+                            /** @description SHA-256 over graphs and weights: equal hashes make equal pictures. */
+                            hash: string;
+                            defaults: {
+                                /** @description Autoregressive steps, 1 to the number of tokens. */
+                                steps: number;
+                                /** @description Classifier-free guidance; 1 is none. */
+                                guidance_scale: number;
+                                /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
+                                guidance_schedule: "linear" | "constant";
+                                /** @description Multiplies the noise of each diffusion step. */
+                                temperature: number;
+                                /** @description Diffusion steps per token. */
+                                diffusion_steps: number;
+                                /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+                                diffusion_steps_final?: number;
+                                /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
+                                max_timestep: number;
+                                /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+                                order: "random" | "raster" | "checkerboard";
+                                /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+                                reconstruction_steps?: number;
+                            };
+                            presets: {
+                                [key: string]: {
+                                    description: string;
+                                    parameters: {
+                                        /** @description Autoregressive steps, 1 to the number of tokens. */
+                                        steps?: number;
+                                        /** @description Classifier-free guidance; 1 is none. */
+                                        guidance_scale?: number;
+                                        /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
+                                        guidance_schedule?: "linear" | "constant";
+                                        /** @description Multiplies the noise of each diffusion step. */
+                                        temperature?: number;
+                                        /** @description Diffusion steps per token. */
+                                        diffusion_steps?: number;
+                                        /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+                                        diffusion_steps_final?: number;
+                                        /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
+                                        max_timestep?: number;
+                                        /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+                                        order?: "random" | "raster" | "checkerboard";
+                                        /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+                                        reconstruction_steps?: number;
+                                    };
+                                    quality?: {
+                                        [key: string]: number | string;
+                                    };
+                                };
+                            };
+                            /** @description Taken when a request names no preset. */
+                            default_preset?: string;
+                            links: {
+                                self: string;
+                                classes: string;
+                            };
+                        }[];
+                    };
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The model's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The model. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_model`: No such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listClasses: {
+        parameters: {
+            query?: {
+                /** @description Part of a name (case-insensitive), an id or an index. */
+                query?: string;
+                /** @description The most classes to answer with; 1000 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The model's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The classes, those that begin with the query first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        model: string;
+                        /** @description Classes that match, of which at most `limit` follow. */
+                        total: number;
+                        classes: {
+                            index: number;
+                            name: string;
+                            /** @description Synset id, where the data set has one. */
+                            id?: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_model`: No such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    isLive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Always `live`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {string} */
+                        status: "live";
+                    };
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    isReady: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Always `ready`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {string} */
+                        status: "ready";
+                    };
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `no_worker`: No worker serves the model now. `queue_unavailable`: The queue can't be reached now. `shutting_down`: The server is shutting down. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every metric of the process, and of the queue as a whole. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: The API key does not allow that. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watchJob: {
+        parameters: {
+            query?: {
+                /** @description Whether to send previews; false when absent. */
+                previews?: boolean;
+            };
+            header?: {
+                /** @description The `id` of the event that was received last. */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                /** @description The job's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events, until the job has ended. */
+            200: {
+                headers: {
+                    /** @description Always `no`: proxies pass events on at once. */
+                    "X-Accel-Buffering"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": {
+                        /**
+                         * @description Its name.
+                         * @enum {string}
+                         */
+                        event: "queued" | "running" | "completed" | "failed" | "cancelled" | "progress" | "preview";
+                        /** @description JSON. */
+                        data: string;
+                        /** @description For `Last-Event-ID`. */
+                        id?: string;
+                        /** @description Milliseconds before a client connects again. */
+                        retry?: number;
+                    };
+                };
+            };
+            /** @description `Last-Event-ID` is the final event: there is nothing more to tell. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_found`: No such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_expired`: The job's results are gone. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_streams`: Too many event streams are open. `queue_unavailable`: The queue can't be reached now. `shutting_down`: The server is shutting down. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createImage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Printable ASCII without spaces: the same key with the same body finds the same job. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenAiImageRequest"];
+            };
+        };
+        responses: {
+            /** @description The images; with `stream`, events named after their `type`, or `error`. */
+            200: {
+                headers: {
+                    /** @description The job's id, for `/jobs/{id}`. */
+                    "Marimba-Job"?: string;
+                    /** @description The seed that was used: with it the pictures repeat. */
+                    "Marimba-Seed"?: string;
+                    /** @description Milliseconds by part, of the image that was done last. */
+                    "Server-Timing"?: string;
+                    /** @description Mean number of images in flight over that image's steps. */
+                    "Marimba-Batch-Size"?: string;
+                    /** @description The engine's time for that image, shared with others'. */
+                    "Marimba-Ms-Per-Image"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiImages"];
+                    "text/event-stream": {
+                        /**
+                         * @description Its name.
+                         * @enum {string}
+                         */
+                        event: "image_generation.partial_image" | "image_generation.completed" | "error";
+                        /** @description JSON. */
+                        data: string;
+                        /** @description For `Last-Event-ID`. */
+                        id?: string;
+                        /** @description Milliseconds before a client connects again. */
+                        retry?: number;
+                    };
+                };
+            };
+            /** @description `malformed_json`: The body is not JSON. `invalid_request`: The request is not valid. `unknown_class`: The model has no such class. `unknown_preset`: The model has no such preset. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unknown_model`: No such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_conflict`: The idempotency key belongs to another request. `job_cancelled`: The job was cancelled. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `job_expired`: The job's results are gone. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body's type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `queue_full`: The queue is full. `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `generation_failed`: The picture could not be made. `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `no_worker`: No worker serves the model now. `queue_draining`: The queue is being drained. `queue_unavailable`: The queue can't be reached now. `shutting_down`: The server is shutting down. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `deadline_exceeded`: The deadline passed before the picture was done. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+        };
+    };
+    listOpenAiModels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The models. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {string} */
+                        object: "list";
+                        data: components["schemas"]["OpenAiModel"][];
+                    };
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+        };
+    };
+    getOpenAiModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The model's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The model. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiModel"];
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unknown_model`: No such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+        };
+    };
+    getOpenApi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OpenAPI 3.1. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+}

@@ -1,0 +1,57 @@
+import Type, { type Static } from "typebox";
+import type { Problem } from "../../errors.js";
+
+/** Errors as clients of OpenAI's API read them: the same problems in another shape. */
+
+export const OpenAiError = Type.Object(
+  {
+    error: Type.Object({
+      message: Type.String({ description: "What went wrong, and what would be right." }),
+      type: Type.Union(
+        [
+          Type.Literal("invalid_request_error"),
+          Type.Literal("authentication_error"),
+          Type.Literal("permission_error"),
+          Type.Literal("rate_limit_error"),
+          Type.Literal("server_error"),
+        ],
+        { description: "The kind of error; it follows from the status." },
+      ),
+      param: Type.Union([Type.String(), Type.Null()], { description: "The first field at fault, where one is." }),
+      code: Type.String({ description: "The same stable codes as in problem documents." }),
+    }),
+  },
+  { description: "An error of the routes under `/v1`." },
+);
+export type OpenAiError = Static<typeof OpenAiError>;
+
+export const OPENAI_ERROR_TYPE = "application/json; charset=utf-8";
+
+/** Whether answers at this address have the shapes of OpenAI's API, errors included. */
+export function speaksOpenAi(url: string): boolean {
+  return /^\/v1(?:[/?]|$)/.test(url);
+}
+
+export function openAiError({ status, code, message, options }: Problem): OpenAiError {
+  const pointer = options.errors?.[0]?.pointer;
+  return { error: { message, type: typeOf(status), param: pointer ? pointer.slice(1) : null, code } };
+}
+
+/** OpenAI's clients try again by themselves after 409 and any 5xx, unless they are told that it would not help. */
+export function retryAdvice({ code }: Problem): Record<string, string> {
+  return FINAL_CODES.has(code) ? { "X-Should-Retry": "false" } : {};
+}
+
+const FINAL_CODES = new Set<Problem["code"]>([
+  "idempotency_conflict",
+  "job_cancelled",
+  "generation_failed",
+  "deadline_exceeded",
+]);
+
+function typeOf(status: number): OpenAiError["error"]["type"] {
+  if (status === 401) return "authentication_error";
+  if (status === 403) return "permission_error";
+  if (status === 429) return "rate_limit_error";
+  return status >= 500 ? "server_error" : "invalid_request_error";
+}

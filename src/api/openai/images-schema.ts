@@ -1,0 +1,117 @@
+import Type, { type Static, type TSchema } from "typebox";
+import { GenerateRequest, OutputFormat } from "../../job.js";
+
+/** The shapes of OpenAI's `images.generate`, as its clients send and read them. */
+
+/** OpenAI's clients may send null for what they leave open. */
+const open = <Schema extends TSchema>(schema: Schema, description: string) =>
+  Type.Optional(Type.Union([schema, Type.Null()], { description }));
+
+/** Marimba's own parameters: all but what a request of OpenAI's API says in its own way. */
+export const OwnParameters = Type.Omit(GenerateRequest, [
+  "class",
+  "model",
+  "num_images",
+  "output_format",
+  "response_format",
+]);
+
+export const OpenAiImageRequest = Type.Object(
+  {
+    prompt: Type.String({
+      minLength: 1,
+      maxLength: 32_000,
+      description: "Names a class: its name or id, its index, or a text in which its name stands.",
+    }),
+    n: open(Type.Integer({ minimum: 1 }), "How many images; 1 when absent."),
+    size: open(Type.String({ maxLength: 32 }), "The model's own size, such as 256x256, or auto."),
+    response_format: open(
+      Type.Union([Type.Literal("b64_json"), Type.Literal("url")]),
+      "The bytes, or where they are for a while; b64_json when absent.",
+    ),
+    stream: open(Type.Boolean(), "Whether to answer with events: partial images, then the image."),
+    partial_images: open(
+      Type.Integer({ minimum: 0, maximum: 3 }),
+      "With `stream`: the most partial images; 0 when absent.",
+    ),
+    output_format: open(OutputFormat, "The images' format."),
+    background: open(Type.Union([Type.Literal("auto"), Type.Literal("opaque")]), "Pictures are opaque."),
+    quality: open(Type.Union([Type.Literal("auto"), Type.Literal("standard")]), "Use `preset` to choose."),
+    moderation: open(Type.Union([Type.Literal("auto"), Type.Literal("low")]), "Changes nothing: classes are safe."),
+    output_compression: open(Type.Literal(100), "PNG loses nothing."),
+    user: open(Type.String({ maxLength: 512 }), "Accepted, and neither used nor kept."),
+    ...OwnParameters.properties,
+    model: open(Type.String({ minLength: 1, maxLength: 64 }), "The server's default model when absent."),
+    class: Type.Optional(
+      Type.Unsafe<GenerateRequest["class"]>({
+        ...GenerateRequest.properties.class,
+        description: "Goes before the prompt: as in `POST /generate`, null for none.",
+      }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description: "An image request in the shape of OpenAI's API, with Marimba's own parameters beside.",
+    examples: [{ prompt: "star" }, { prompt: "a little boat at sea", n: 2, seed: 7, steps: 32, guidance_scale: 2.5 }],
+  },
+);
+export type OpenAiImageRequest = Static<typeof OpenAiImageRequest>;
+
+const Usage = Type.Object(
+  {
+    input_tokens: Type.Integer(),
+    output_tokens: Type.Integer({ description: "Tokens that were generated: those of one image, times the images." }),
+    total_tokens: Type.Integer(),
+    input_tokens_details: Type.Object({ image_tokens: Type.Integer(), text_tokens: Type.Integer() }),
+  },
+  { description: "A prompt only names a class, so it counts no tokens." },
+);
+
+const created = (name: string) => Type.Integer({ description: `When it was ${name}: Unix time in seconds.` });
+const Looks = {
+  background: Type.Literal("opaque"),
+  output_format: OutputFormat,
+  quality: Type.Literal("auto"),
+  size: Type.String({ description: "Such as 256x256." }),
+};
+
+export const OpenAiImages = Type.Object(
+  {
+    created: created("done"),
+    data: Type.Array(
+      Type.Object({
+        b64_json: Type.Optional(Type.String({ contentEncoding: "base64", description: "The bytes." })),
+        url: Type.Optional(Type.String({ format: "uri", description: "Where the bytes are, for a while." })),
+        revised_prompt: Type.Optional(Type.String({ description: "The name of the class that was drawn." })),
+      }),
+    ),
+    ...Looks,
+    usage: Usage,
+  },
+  { description: "The images of a request." },
+);
+export type OpenAiImages = Static<typeof OpenAiImages>;
+
+export const OpenAiPartialImage = Type.Object(
+  {
+    type: Type.Literal("image_generation.partial_image"),
+    b64_json: Type.String({ contentEncoding: "base64", description: "The image as it was so far." }),
+    partial_image_index: Type.Integer({ minimum: 0, description: "Counts from 0." }),
+    created_at: created("sent"),
+    ...Looks,
+  },
+  { description: "An event of a streamed answer." },
+);
+export type OpenAiPartialImage = Static<typeof OpenAiPartialImage>;
+
+export const OpenAiCompletedImage = Type.Object(
+  {
+    type: Type.Literal("image_generation.completed"),
+    b64_json: Type.String({ contentEncoding: "base64", description: "The image." }),
+    created_at: created("done"),
+    ...Looks,
+    usage: Usage,
+  },
+  { description: "The last event of a streamed answer." },
+);
+export type OpenAiCompletedImage = Static<typeof OpenAiCompletedImage>;

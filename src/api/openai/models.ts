@@ -1,0 +1,35 @@
+import Type from "typebox";
+import type { Manifest } from "../../model/manifest.js";
+import type { Api, ApiDeps } from "../app.js";
+import { component, openAiResponses } from "../components.js";
+import { foundModel } from "../model-lookup.js";
+import type { OpenAiModel } from "./models-schema.js";
+
+/** `GET /v1/models` and `GET /v1/models/{id}`. */
+export function openAiModelRoutes(app: Api, { models }: Pick<ApiDeps, "models">): void {
+  const list = Type.Object({ object: Type.Literal("list"), data: Type.Array(component("OpenAiModel")) });
+  const listSchema = {
+    operationId: "listOpenAiModels",
+    tags: ["openai"],
+    summary: "The models that can be asked for, in the shape of OpenAI's API",
+    response: { 200: json("The models.", list), ...openAiResponses() },
+  };
+  app.get("/v1/models", { schema: listSchema }, () => ({ object: "list", data: models.list().map(openAiModel) }));
+
+  const getSchema = {
+    operationId: "getOpenAiModel",
+    tags: ["openai"],
+    summary: "One model, in the shape of OpenAI's API",
+    params: Type.Object({ id: Type.String({ description: "The model's id." }) }),
+    response: { 200: json("The model.", component("OpenAiModel")), ...openAiResponses("unknown_model") },
+  };
+  app.get("/v1/models/:id", { schema: getSchema }, (request) => openAiModel(foundModel(request.params.id, models)));
+}
+
+function openAiModel({ name }: Manifest): OpenAiModel {
+  return { id: name, object: "model", created: 0, owned_by: "marimba" };
+}
+
+function json(description: string, schema: object) {
+  return Type.Unsafe<unknown>({ description, content: { "application/json": { schema } } });
+}

@@ -1,0 +1,132 @@
+import { Problem } from "../../errors.js";
+import { showValue } from "../../field-errors.js";
+import { findClass } from "../../model/classes.js";
+import type { Manifest, ModelClass } from "../../model/manifest.js";
+import { nearMisses } from "../../near-misses.js";
+
+/**
+ * The class that a prompt asks for. A model of classes reads no sentences, so the prompt is, in this order:
+ * 1. a class's name or id, as `class` of `POST /generate` takes it;
+ * 2. a class's index;
+ * 3. a text in which a class's name stands, word by word. The name of the most words wins, then that of the most
+ *    characters, then the one that stands first.
+ * Throws `unknown_class`, also where two classes go by the same name.
+ */
+export function classOfPrompt(prompt: string, manifest: Manifest): ModelClass {
+  const search = findClass(manifest, prompt);
+  if (search.kind === "found") return search.class;
+  if (search.kind === "ambiguous") throw ambiguous(prompt, search.classes);
+  if (/^\s*\d{1,9}\s*$/.test(prompt)) {
+    const byIndex = manifest.classes[Number(prompt)];
+    if (byIndex) return byIndex;
+  }
+  const mentioned = findMention(wordsOf(prompt), phrasesOf(manifest));
+  if (!mentioned) throw unknown(prompt, manifest);
+  if (mentioned.classes.length > 1) throw ambiguous(mentioned.words.join(" "), mentioned.classes);
+  return mentioned.classes[0]!;
+}
+
+/** A name as the words that it consists of, and the classes that go by it. */
+interface Phrase {
+  readonly words: readonly string[];
+  readonly characters: number;
+  readonly classes: readonly ModelClass[];
+}
+
+/** Phrases by their first word. */
+type Phrases = ReadonlyMap<string, readonly Phrase[]>;
+
+function findMention(words: readonly string[], phrases: Phrases): Phrase | undefined {
+  let best: Phrase | undefined;
+  for (let at = 0; at < words.length; at++) {
+    for (const phrase of phrases.get(words[at]!) ?? []) {
+      if (phrase.words.every((word, i) => words[at + i] === word) && (!best || isLonger(phrase, best))) best = phrase;
+    }
+  }
+  return best;
+}
+
+function isLonger(a: Phrase, b: Phrase): boolean {
+  return a.words.length - b.words.length > 0 || (a.words.length === b.words.length && a.characters > b.characters);
+}
+
+const phrasesByManifest = new WeakMap<Manifest, Phrases>();
+
+/** Whole names go before the names in `tench, Tinca tinca`, as in `findClass`. */
+function phrasesOf(manifest: Manifest): Phrases {
+  const known = phrasesByManifest.get(manifest);
+  if (known) return known;
+  const byText = new Map<string, Phrase>();
+  const add = (names: (modelClass: ModelClass) => readonly string[]) => {
+    const found = new Map<string, { words: string[]; classes: Set<ModelClass> }>();
+    for (const modelClass of manifest.classes) {
+      for (const words of names(modelClass).map(wordsOf)) {
+        if (words.length === 0) continue;
+        const phrase = found.get(words.join(" ")) ?? { words, classes: new Set() };
+        found.set(words.join(" "), { words, classes: phrase.classes.add(modelClass) });
+      }
+    }
+    for (const [text, { words, classes }] of found) {
+      if (!byText.has(text)) byText.set(text, { words, characters: text.length, classes: [...classes] });
+    }
+  };
+  add(({ name, id }) => (id === undefined ? [name] : [name, id]));
+  add(({ name }) => name.split(","));
+  const phrases = new Map<string, Phrase[]>();
+  for (const phrase of byText.values()) {
+    const first = phrase.words[0]!;
+    phrases.set(first, [...(phrases.get(first) ?? []), phrase]);
+  }
+  phrasesByManifest.set(manifest, phrases);
+  return phrases;
+}
+
+/** Letters, marks and digits make words; everything else parts them. */
+function wordsOf(text: string): string[] {
+  return (
+    text
+      .normalize("NFKC")
+      .toLowerCase()
+      .match(/[\p{L}\p{M}\p{N}]+/gu) ?? []
+  );
+}
+
+function ambiguous(name: string, classes: readonly ModelClass[]): Problem {
+  const list = classes.map(({ index, name }) => `${index} (${name})`).join(" or ");
+  return unknownClass(`${showValue(name)} names ${classes.length} classes: ask by index, for ${list}`);
+}
+
+function unknown(prompt: string, manifest: Manifest): Problem {
+  const sentence = `must name a class of ${manifest.name} (this model draws classes), not ${showValue(prompt)}`;
+  const near = nearestNames(prompt, manifest);
+  if (near.length > 0) return unknownClass(`${sentence}; did you mean ${near.map(showValue).join(" or ")}?`);
+  const { classes, name } = manifest;
+  if (classes.length > MOST_LISTED) return unknownClass(`${sentence}; GET /models/${name}/classes lists them`);
+  return unknownClass(`${sentence}; it knows ${classes.map((known) => known.name).join(", ")}`);
+}
+
+function unknownClass(message: string): Problem {
+  const detail = `prompt ${message}${message.endsWith("?") ? "" : "."}`;
+  return new Problem("unknown_class", detail, { errors: [{ pointer: "/prompt", message }] });
+}
+
+const MOST_LISTED = 20;
+/** Each text is compared with every name, which costs milliseconds: the prompt where it is short, and its longest words. */
+const COMPARED_WORDS = 3;
+const COMPARED_LETTERS = { least: 4, most: 32 };
+
+/** Names like the whole prompt first, then names like its longest words. */
+function nearestNames(prompt: string, manifest: Manifest): string[] {
+  const names = new Map<string, string>();
+  for (const modelClass of manifest.classes) {
+    for (const name of [modelClass.name, ...modelClass.name.split(",")]) names.set(name.trim(), modelClass.name);
+  }
+  const words = [...new Set(wordsOf(prompt))].sort((a, b) => b.length - a.length);
+  const texts = [prompt.trim(), ...words.filter(isCompared).slice(0, COMPARED_WORDS)];
+  const near = texts.filter(isCompared).flatMap((text) => nearMisses(text, names.keys()));
+  return [...new Set(near.map((name) => names.get(name)!))].slice(0, 3);
+}
+
+function isCompared({ length }: string): boolean {
+  return length >= COMPARED_LETTERS.least && length <= COMPARED_LETTERS.most;
+}

@@ -1,0 +1,150 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type Config, loadConfig } from "../config.js";
+import type { Features } from "../model/evaluation/features.js";
+import { compare, type MeasureOptions, type Measures, measure } from "../model/evaluation/measure.js";
+import { momentsOf } from "../model/evaluation/moments.js";
+import { writeNpz } from "../model/evaluation/npz.js";
+import {
+  type Reference,
+  readFeatures,
+  readStatistics,
+  writeFeatures,
+  writeStatistics,
+} from "../model/evaluation/reference.js";
+import type { Manifest } from "../model/manifest.js";
+import { loadRegistry } from "../model/registry.js";
+import { type FeatureNetwork, openFeatureNetwork } from "../model/runtime/feature-network.js";
+import { resolveRequest } from "../resolve.js";
+import { extractFeatures } from "./evaluation/extract.js";
+import {
+  claimFolder,
+  makePictures,
+  missingPictures,
+  type PictureSettings,
+  pictureFolder,
+  replaceFile,
+} from "./evaluation/make-pictures.js";
+import { EVALUATE_USAGE, type EvaluateOptions, readEvaluateOptions } from "./evaluation/options.js";
+import { openPictureSet, type PictureSet } from "./evaluation/picture-set.js";
+import { showProgress } from "./evaluation/progress.js";
+import { formatComparison, formatMeasures } from "./evaluation/report.js";
+import { interruptible } from "./interruption.js";
+import { openConfiguredEngine } from "./open-engine.js";
+
+/** Rows of features that statistics keep for precision and recall. */
+const KEPT_ROWS = 1000;
+
+/** Runs `marimba evaluate`; returns the exit code: 0, or 130 when interrupted. */
+export async function runEvaluate(argv: string[]): Promise<number> {
+  return interruptible(async (signal) => {
+    const options = readEvaluateOptions(argv);
+    if (options) await evaluate(options, signal);
+    else process.stdout.write(EVALUATE_USAGE);
+    return 0;
+  });
+}
+
+async function evaluate(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
+  const config = loadConfig();
+  const { request } = options;
+  const models = await loadRegistry(config.modelsDir, request.model === undefined ? config.models : [request.model]);
+  const { model, parameters } = resolveRequest({ ...request, class: null }, models, 1);
+  const manifest = models.get(model)!;
+  const folder = join(config.modelsDir, model);
+  // Whatever is wrong with them is better known before the pictures are made.
+  const networkPath = options.features ?? join(folder, "classifier.onnx");
+  const network = await openFeatureNetwork(networkPath, config.threads);
+  try {
+    const referencePath = options.reference ?? join(folder, "reference.npz");
+    const reference =
+      options.writeReference === undefined ? await openReference(referencePath, network, signal) : undefined;
+    const { class: _, ...sampling } = parameters;
+    const settings = { model, model_hash: manifest.hash, parameters: sampling, seed: options.seed };
+    const made = options.pictures === undefined ? await makeMissing(options, settings, manifest, config, signal) : {};
+    const set = await openPictureSet(options.pictures ?? pictureFolder(options.out!), options.num);
+    const features = await extractFeatures(set, network, signal);
+    if (options.npz) await writePictures(join(options.out!, "pictures.npz"), set);
+    if (!reference) return await writeStatistics(options.writeReference!, features, KEPT_ROWS);
+    const classes = options.classes ?? (options.pictures === undefined ? manifest.classes.length : 1);
+    const measures = measureShown(features, reference, { ...options, classes });
+    process.stdout.write(formatMeasures(measures));
+    if (options.out !== undefined) {
+      await mkdir(options.out, { recursive: true });
+      await writeFeatures(join(options.out, "features.npz"), features);
+      const source = options.pictures === undefined ? { ...settings, ...made } : { pictures: options.pictures };
+      const hashes = { feature_network_sha256: await sha256(networkPath) };
+      const result = { ...source, ...hashes, ...measures };
+      await replaceFile(join(options.out, "result.json"), `${JSON.stringify(result, null, 2)}\n`);
+    }
+    if (options.compare !== undefined) {
+      const baseline = await readFeatures(join(options.compare, "features.npz"));
+      process.stdout.write(
+        formatComparison(compare(features, baseline, reference, { ...options, classes }), options.compare),
+      );
+    }
+  } finally {
+    await network.close();
+  }
+}
+
+/** Makes the pictures that are not there yet. */
+async function makeMissing(
+  { out, num }: EvaluateOptions,
+  settings: PictureSettings,
+  manifest: Manifest,
+  config: Config,
+  signal: AbortSignal,
+): Promise<{ ms_per_image?: number }> {
+  await claimFolder(out!, settings);
+  const indices = await missingPictures(out!, num);
+  if (indices.length === 0) return {};
+  const { maxBatch } = config;
+  const engine = await openConfiguredEngine(config, manifest, { maxBatch, maxWaiting: maxBatch });
+  const progress = showProgress("pictures", indices.length, process.stderr);
+  try {
+    const making = { engine, manifest, settings, out: out!, indices, atOnce: 2 * maxBatch, signal };
+    const msPerImage = await makePictures({ ...making, onPicture: () => progress.step() });
+    return msPerImage === undefined ? {} : { ms_per_image: msPerImage };
+  } finally {
+    progress.stop();
+    await engine.close(0);
+  }
+}
+
+async function openReference(path: string, network: FeatureNetwork, signal: AbortSignal): Promise<Reference> {
+  const statistics = path.endsWith(".npz") ? await readStatistics(path) : undefined;
+  if (statistics) return statistics;
+  const features = await extractFeatures(await openPictureSet(path, Number.POSITIVE_INFINITY), network, signal);
+  return { moments: momentsOf(features), features };
+}
+
+function measureShown(features: Features, reference: Reference, options: MeasureOptions): Measures {
+  const progress = showProgress("resamples", options.resamples, process.stderr);
+  try {
+    return measure(features, reference, { ...options, onResample: () => progress.step() });
+  } finally {
+    progress.stop();
+  }
+}
+
+/** arr_0 as ADM's evaluator reads it. */
+async function writePictures(path: string, set: PictureSet): Promise<void> {
+  let size: readonly [number, number] | undefined;
+  for await (const { height, width } of set.batches(1)) {
+    size = [height, width];
+    break;
+  }
+  const rows = async function* () {
+    for await (const { pixels } of set.batches(64)) yield pixels;
+  };
+  await writeNpz(path, { arr_0: { shape: [set.count, ...size!, 3], rows: rows() } });
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}

@@ -1,0 +1,114 @@
+import { fieldErrors, showValue } from "../../field-errors.js";
+import { GenerateRequest } from "../../job.js";
+import { readArguments } from "../arguments.js";
+import { optionName, readNumber, readSampling, SAMPLING_OPTIONS, SAMPLING_USAGE } from "../sampling-options.js";
+import { UsageError } from "../user-error.js";
+
+/** What `marimba evaluate` was asked for. */
+export interface EvaluateOptions {
+  /** Without `class`: the classes take turns. */
+  readonly request: Omit<GenerateRequest, "class">;
+  /** Where pictures, features and result go. */
+  readonly out: string | undefined;
+  readonly num: number;
+  readonly seed: number;
+  /** Pictures that are there already, instead of the model's. */
+  readonly pictures: string | undefined;
+  readonly features: string | undefined;
+  readonly reference: string | undefined;
+  readonly writeReference: string | undefined;
+  /** Another evaluation's folder. */
+  readonly compare: string | undefined;
+  readonly npz: boolean;
+  readonly resamples: number;
+  /** Classes that take turns in `pictures`, which intervals heed. */
+  readonly classes: number | undefined;
+  readonly neighbours: number;
+  readonly manifoldPictures: number;
+}
+
+export const EVALUATE_USAGE = `marimba evaluate: measures pictures against a reference: Fréchet distance, Inception Score, precision, recall
+
+  marimba evaluate --out DIR --num 50000 --preset exact
+  marimba evaluate --pictures DIR
+
+  --out DIR                  pictures/, features.npz, settings.json and result.json go here; what is there is not made again
+  --num N                    pictures to make, classes in turn (default: 5000); with --pictures, how many of them
+  --seed N                   picture i is image i of this seed (default: 0)
+  --pictures PATH            a folder of pictures or an .npz (arr_0: uint8 [N, H, W, 3]) to measure instead
+  --features FILE            ONNX network: one input [N, 3, H, W], float32 in [-1, 1] or uint8; outputs features [N, D] and,
+                             for the Inception Score, logits [N, K] (default: classifier.onnx in the model's folder)
+  --reference PATH           statistics (.npz with mu and sigma, with features for precision and recall), or pictures
+                             (default: reference.npz in the model's folder)
+  --compare DIR              another evaluation of as many pictures: how much larger the Fréchet distance is than there
+  --npz                      write DIR/pictures.npz, as ADM's evaluator reads it
+  --write-reference FILE     write the statistics of these pictures, and measure nothing
+  --bootstrap N              resamples of the intervals (default: 200; 0 for none)
+  --classes N                with --pictures: N classes take turns in them, as intervals should heed (default: 1)
+  --neighbours K             of precision and recall (default: 3)
+  --manifold N               first pictures of each side that precision and recall look at (default: 10000; 0 for neither)
+
+How pictures are sampled, as for marimba sample:
+
+${SAMPLING_USAGE}
+Models are found in MODELS_DIR; THREADS and MAX_BATCH hold here too.
+`;
+
+const text = { type: "string" } as const;
+const OPTIONS = {
+  ...SAMPLING_OPTIONS,
+  out: text,
+  num: text,
+  seed: text,
+  pictures: text,
+  features: text,
+  reference: text,
+  "write-reference": text,
+  compare: text,
+  npz: { type: "boolean" },
+  bootstrap: text,
+  classes: text,
+  neighbours: text,
+  manifold: text,
+  help: { type: "boolean" },
+} as const;
+
+/** Picture i is image i of the seed: as many as a seed has images. */
+export const MOST_PICTURES = 2 ** 21;
+
+/** Undefined when help was asked for. Throws `UsageError` that names each option at fault. */
+export function readEvaluateOptions(argv: string[]): EvaluateOptions | undefined {
+  const values = readArguments({ args: argv, options: OPTIONS }).values as Record<string, string | undefined>;
+  if (values.help) return undefined;
+  const problems: string[] = [];
+  const whole = (name: string, fallback: number, least: number, most: number): number => {
+    const value = values[name] === undefined ? fallback : readNumber(values[name]);
+    if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
+    problems.push(`--${name} must be a whole number from ${least} to ${most}, not ${showValue(values[name])}`);
+    return fallback;
+  };
+  const request = readSampling(values);
+  for (const { pointer, message } of fieldErrors(GenerateRequest, { class: null, ...request }))
+    problems.push(`--${optionName(pointer.slice(1))} ${message}`);
+  const { out, pictures, features, reference, compare, npz } = values;
+  if (!out && !pictures) problems.push("--out is required: where the pictures and the result go");
+  if (npz && !out) problems.push("--npz needs --out, where it goes");
+  const options: EvaluateOptions = {
+    request,
+    out,
+    num: whole("num", pictures ? MOST_PICTURES : 5000, 2, MOST_PICTURES),
+    seed: whole("seed", 0, 0, Number.MAX_SAFE_INTEGER),
+    pictures,
+    features,
+    reference,
+    writeReference: values["write-reference"],
+    compare,
+    npz: Boolean(npz),
+    resamples: whole("bootstrap", 200, 0, 100_000),
+    classes: values.classes === undefined ? undefined : whole("classes", 1, 1, MOST_PICTURES),
+    neighbours: whole("neighbours", 3, 1, 100),
+    manifoldPictures: whole("manifold", 10_000, 0, MOST_PICTURES),
+  };
+  if (problems.length > 0) throw new UsageError(problems.map((problem) => `${problem}.`).join("\n"));
+  return options;
+}

@@ -1,0 +1,77 @@
+import { EvaluationError } from "./error.js";
+import { type Features, firstRows } from "./features.js";
+import { type Moments, momentsOf } from "./moments.js";
+import type { NpyArray } from "./npy.js";
+import { NpzFile, writeNpz } from "./npz.js";
+
+/** What pictures are measured against. */
+export interface Reference {
+  readonly moments: Moments;
+  /** Needed for precision and recall. */
+  readonly features?: Features;
+}
+
+/**
+ * Statistics as `.npz` files hold them for the published protocols: `mu` [D] and `sigma` [D, D] (ADM's, torch-fidelity's
+ * and pytorch-fid's files have them), and here `features` [N, D] as well. Undefined where the file holds pictures.
+ * Throws `EvaluationError`.
+ */
+export async function readStatistics(path: string): Promise<Reference | undefined> {
+  const file = await NpzFile.open(path);
+  try {
+    if (!file.has("mu") && file.has("arr_0")) return undefined;
+    const mean = numbers(await file.array("mu"), path);
+    const covariance = numbers(await file.array("sigma"), path);
+    if (covariance.length !== mean.length ** 2)
+      throw new EvaluationError(`${path}: sigma has ${covariance.length} numbers and mu ${mean.length}.`);
+    const features = file.has("features") ? asFeatures(await file.array("features"), path) : undefined;
+    if (features && features.width !== mean.length)
+      throw new EvaluationError(`${path}: its features are ${features.width} wide and mu ${mean.length}.`);
+    return { moments: { mean, covariance }, ...(features && { features }) };
+  } finally {
+    file.close();
+  }
+}
+
+/** Writes statistics that `readStatistics` and the published evaluators read, with the first `kept` rows of features. */
+export async function writeStatistics(path: string, features: Features, kept: number): Promise<void> {
+  const { mean, covariance } = momentsOf(features);
+  const { count, width, values } = firstRows(features, kept);
+  await writeNpz(path, {
+    mu: { shape: [features.width], data: mean },
+    sigma: { shape: [features.width, features.width], data: covariance },
+    features: { shape: [count, width], data: values },
+  });
+}
+
+/** Features that an evaluation keeps, to be compared with another's. */
+export async function writeFeatures(path: string, { count, width, values, logits }: Features): Promise<void> {
+  await writeNpz(path, {
+    features: { shape: [count, width], data: values },
+    ...(logits && { logits: { shape: [count, logits.width], data: logits.values } }),
+  });
+}
+
+export async function readFeatures(path: string): Promise<Features> {
+  const file = await NpzFile.open(path);
+  try {
+    const features = asFeatures(await file.array("features"), path);
+    const logits = file.has("logits") ? asFeatures(await file.array("logits"), path) : undefined;
+    return { ...features, ...(logits && { logits: { width: logits.width, values: logits.values } }) };
+  } finally {
+    file.close();
+  }
+}
+
+function asFeatures({ shape, data }: NpyArray, path: string): Features {
+  const [count, width] = shape;
+  if (shape.length !== 2 || !(data instanceof Float32Array))
+    throw new EvaluationError(`${path}: features must be float32 numbers [pictures, features].`);
+  return { count: count!, width: width!, values: data };
+}
+
+function numbers({ data }: NpyArray, path: string): Float64Array {
+  if (data instanceof Float64Array) return data;
+  if (data instanceof Float32Array) return Float64Array.from(data);
+  throw new EvaluationError(`${path}: mu and sigma must be floating-point numbers.`);
+}

@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { classOfPrompt } from "../../../src/api/openai/prompt.js";
+import { Problem } from "../../../src/errors.js";
+import { exampleManifest } from "../../model/example-manifest.js";
+
+const NAMES = [
+  "tench, Tinca tinca",
+  "golden retriever",
+  "retriever",
+  "boat",
+  "speedboat",
+  "crane",
+  "crane",
+  "cat's eye",
+  "Übergröße",
+  "face",
+  "7",
+  "lion, king of beasts",
+  "king",
+];
+const manifest = {
+  ...exampleManifest(),
+  classes: NAMES.map((name, index) => ({ index, name, id: `n0000000${index}` })),
+};
+const problem = (prompt: string): Problem => {
+  try {
+    classOfPrompt(prompt, manifest);
+  } catch (error) {
+    if (error instanceof Problem) return error;
+  }
+  throw new Error(`${prompt} found a class`);
+};
+
+describe("a prompt is matched to a class", () => {
+  it.each([
+    ["by its name", "boat", 3],
+    ["by its name in any case, with spaces around", "  BOAT ", 3],
+    ["by one of its names", "Tinca tinca", 0],
+    ["by its id", "n00000004", 4],
+    ["by a name of digits before an index", "7", 10],
+    ["by its index", "4", 4],
+    ["by a name in a text", "A small boat, at sea.", 3],
+    ["by whole words only", "a speedboat", 4],
+    ["by the name of the most words", "a boat with a golden retriever and a cat", 1],
+    ["by the longer of two names of as many words", "a boat and a speedboat", 4],
+    ["by the one that stands first of two equals", "a boat with a face", 3],
+    ["by the one that stands first of two equals, the other way", "a face on a boat", 9],
+    ["by words whatever stands between them", "CAT’S-EYE!", 7],
+    ["by one of its names in a text", "one tinca   tinca please", 0],
+    ["by a name with letters of other languages", "ein übergröße Ding", 8],
+    ["by the same letters in another normal form", "ein u\u0308bergröße Ding", 8],
+    ["by a whole name before a longer part of another's", "the king", 12],
+    ["by a name of several words that begins like another", "the king of beasts", 11],
+    ["by an id in a text", "class n00000003 please", 3],
+  ])("%s: %j", (_, prompt, index) => {
+    expect(classOfPrompt(prompt, manifest).index).toBe(index);
+  });
+
+  it.each(["a dragon", "boats", "spee dboat", "golden", "99", "-1", "!?", "   ", "t e n c h"])(
+    "or refused: %j",
+    (prompt) => {
+      const { code, status, options, message } = problem(prompt);
+      expect({ code, status }).toEqual({ code: "unknown_class", status: 400 });
+      expect(options.errors).toEqual([{ pointer: "/prompt", message: expect.stringContaining("must name a class") }]);
+      expect(message).toMatch(/[.?]$/);
+    },
+  );
+
+  it("names the classes that go by an ambiguous name", () => {
+    expect(problem("crane").message).toBe('prompt "crane" names 2 classes: ask by index, for 5 (crane) or 6 (crane).');
+    expect(problem("a steel crane").message).toBe(problem("crane").message);
+  });
+
+  it("lists the nearest names: of the whole prompt, then of its words", () => {
+    expect(problem("tensh").message).toMatch(/; did you mean "tench, Tinca tinca"\?$/);
+    expect(problem("two boats").message).toMatch(/; did you mean "boat"\?$/);
+  });
+
+  it("lists all names of a small model where none is near, and says where a large one's are", () => {
+    expect(problem("xxxxxxxxxxxxxxxx").message).toContain("it knows tench, Tinca tinca, golden retriever, ");
+    const classes = Array.from({ length: 1000 }, (_, index) => ({ index, name: `thing ${index}` }));
+    expect(() => classOfPrompt("a dragon", { ...manifest, classes })).toThrow("GET /models/demo/classes lists them");
+  });
+
+  it("as long as a prompt may be", () => {
+    for (const text of ["ab ", "boats ", "t\u0308", "a b c d e "]) {
+      expect(problem(text.repeat(32_000 / text.length)).code).toBe("unknown_class");
+    }
+    expect(classOfPrompt(`${"boats ".repeat(5000)} boat`, manifest).index).toBe(3);
+  });
+});

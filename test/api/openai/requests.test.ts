@@ -1,0 +1,327 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { previewChoice } from "../../../src/api/openai/image-stream.js";
+import { JobFailure } from "../../../src/queue/queue.js";
+import { exampleImageOf } from "../../queue/example-job.js";
+import { exampleApi, holdingHandler } from "../example-api.js";
+
+type Api = Awaited<ReturnType<typeof exampleApi>>;
+const generate = ({ app }: Api, payload: object, headers: Record<string, string> = {}) =>
+  app.inject({ method: "POST", url: "/v1/images/generations", headers, payload });
+
+describe("POST /v1/images/generations", () => {
+  let api: Api;
+  beforeAll(async () => {
+    api = await exampleApi({ environment: { MAX_IMAGES_PER_JOB: "4" } });
+  });
+  afterAll(() => api.close());
+
+  it("answers with the bytes that POST /generate gives for the same words", async () => {
+    const own = { seed: 3, steps: 4, guidance_scale: 1.5, preset: "fast", order: "raster", priority: "high" };
+    const answer = await generate(api, { prompt: "a star", n: 2, ...own });
+    expect(answer.statusCode, answer.body).toBe(200);
+    const body = { class: "star", num_images: 2, response_format: "base64", ...own };
+    const job = (await api.post(body, { prefer: "wait=9" })).json();
+    expect(job.parameters).toMatchObject({ class: 0, steps: 4, guidance_scale: 1.5, order: "raster" });
+    expect(answer.json()).toEqual({
+      created: expect.any(Number),
+      data: job.images.map(({ base64 }: { base64: string }) => ({ b64_json: base64, revised_prompt: "star" })),
+      background: "opaque",
+      output_format: "png",
+      quality: "auto",
+      size: "128x128",
+      usage: {
+        input_tokens: 0,
+        output_tokens: 32,
+        total_tokens: 32,
+        input_tokens_details: { image_tokens: 0, text_tokens: 0 },
+      },
+    });
+    expect(Math.abs(answer.json().created - Date.now() / 1000)).toBeLessThan(60);
+    expect(answer.headers).toMatchObject({ "marimba-seed": "3", "cache-control": "no-store" });
+    const made = (await api.app.inject({ url: `/jobs/${answer.headers["marimba-job"]}` })).json();
+    expect(made).toMatchObject({ parameters: job.parameters, seed: 3, num_images: 2 });
+  });
+
+  it("takes null for what OpenAI's clients leave open, and what can change nothing", async () => {
+    const nothing = { model: null, n: null, size: null, response_format: null, stream: null, partial_images: null };
+    const others = { output_format: null, background: null, quality: null, moderation: null, output_compression: null };
+    expect((await generate(api, { prompt: "star", ...nothing, ...others })).statusCode).toBe(200);
+    const stated = { output_format: "png", background: "opaque", quality: "standard", moderation: "low", user: "u1" };
+    const answer = await generate(api, { prompt: "star", size: "128x128", output_compression: 100, ...stated });
+    expect(answer.statusCode).toBe(200);
+  });
+
+  it("takes a class before the prompt, and so makes unconditional pictures", async () => {
+    const answer = await generate(api, { prompt: "whatever", class: null });
+    expect(answer.json().data).toEqual([{ b64_json: expect.any(String) }]);
+    expect((await generate(api, { prompt: "star", class: 1 })).json().data[0].revised_prompt).toBe("heart");
+  });
+
+  it("answers with absolute addresses, which hold the bytes", async () => {
+    const payload = { prompt: "heart", n: 2, response_format: "url" };
+    const { data } = (await generate(api, payload, { host: "pictures.example:8443" })).json();
+    expect(data).toHaveLength(2);
+    for (const [i, { url, b64_json }] of data.entries()) {
+      expect(b64_json).toBeUndefined();
+      expect(url).toMatch(new RegExp(`^http://pictures\\.example:8443/jobs/[^/]+/images/${i}$`));
+      const image = await api.app.inject({ url: new URL(url).pathname });
+      expect(image.headers["content-type"]).toBe("image/png");
+    }
+  });
+
+  it.each([
+    [{}, "prompt", /is required/],
+    [{ prompt: "" }, "prompt", /1 to 32000 characters/],
+    [{ prompt: "dragon" }, "prompt", /must name a class of demo/],
+    [{ prompt: "star", class: "dragon" }, "class", /a class name of demo/],
+    [{ prompt: "star", size: "1024x1024" }, "size", /must be "128x128" or "auto" for demo, not "1024x1024"/],
+    [{ prompt: "star", n: 0 }, "n", /at least 1/],
+    [{ prompt: "star", n: 5 }, "n", /from 1 to 4, not 5/],
+    [{ prompt: "star", n: "2" }, "n", /an integer/],
+    [{ prompt: "star", n: 2, stream: true }, "n", /must be 1 with "stream": true/],
+    [{ prompt: "star", partial_images: 1 }, "partial_images", /without "stream": true/],
+    [{ prompt: "star", stream: true, partial_images: 4 }, "partial_images", /from 0 to 3/],
+    [{ prompt: "star", stream: true, response_format: "url" }, "response_format", /"b64_json" or absent/],
+    [{ prompt: "star", output_format: "webp" }, "output_format", /"png"/],
+    [{ prompt: "star", background: "transparent" }, "background", /"opaque"/],
+    [{ prompt: "star", quality: "hd" }, "quality", /"auto"/],
+    [{ prompt: "star", steps: 99 }, "steps", /from 1 to 16/],
+    [{ prompt: "star", preset: "none" }, "preset", /must be "fast"/],
+    [{ prompt: "star", guidance: 2 }, "guidance", /did you mean guidance_scale/],
+    [{ prompt: "star", num_images: 2 }, "num_images", /is not a known field/],
+  ])("refuses %j, naming %s", async (payload, param, message) => {
+    const answer = await generate(api, payload);
+    expect(answer.statusCode).toBe(400);
+    expect(answer.headers["content-type"]).toBe("application/json; charset=utf-8");
+    const error = { message: expect.stringMatching(message), type: "invalid_request_error", param };
+    expect(answer.json()).toEqual({ error: { ...error, code: expect.any(String) } });
+  });
+
+  it("has all its errors in OpenAI's shape, also those of broken requests", async () => {
+    const post = { method: "POST", url: "/v1/images/generations" } as const;
+    const json = { "content-type": "application/json" };
+    const answers = [
+      [404, "unknown_model", await generate(api, { prompt: "star", model: "dall-e-3" })],
+      [400, "malformed_json", await api.app.inject({ ...post, headers: json, payload: "{" })],
+      [415, "unsupported_media_type", await api.app.inject({ ...post, payload: "prompt=star" })],
+      [413, "body_too_large", await generate(api, { prompt: "x".repeat(70_000) })],
+      [405, "method_not_allowed", await api.app.inject({ method: "GET", url: "/v1/images/generations" })],
+      [404, "not_found", await api.app.inject({ url: "/v1/chat/completions" })],
+      [404, "not_found", await api.app.inject({ url: "/v1" })],
+      [404, "unknown_model", await api.app.inject({ url: "/v1/models/dall-e-3" })],
+      [400, "invalid_request", await api.app.inject({ url: "/v1/models/%ff" })],
+      [414, "uri_too_long", await api.app.inject({ url: `/v1/models?${"x".repeat(5000)}` })],
+    ] as const;
+    for (const [status, code, answer] of answers) {
+      expect(answer.statusCode, code).toBe(status);
+      const type = "invalid_request_error";
+      expect(answer.json()).toMatchObject({ error: { code, type, message: expect.any(String) } });
+    }
+    expect(answers[4][2].headers.allow).toBe("POST");
+    expect((await api.app.inject({ url: "/v10/models" })).json()).toMatchObject({ title: expect.any(String) });
+  });
+
+  it("finds the job of an idempotency key again", async () => {
+    const headers = { "idempotency-key": "one" };
+    const [first, again] = [
+      await generate(api, { prompt: "star" }, headers),
+      await generate(api, { prompt: "star" }, headers),
+    ];
+    expect(again.headers["marimba-job"]).toBe(first.headers["marimba-job"]);
+    expect(again.json()).toEqual(first.json());
+    const other = await generate(api, { prompt: "heart" }, headers);
+    expect(other.json().error).toMatchObject({ code: "idempotency_conflict", type: "invalid_request_error" });
+    expect(other.headers["x-should-retry"]).toBe("false");
+  });
+
+  it("lists models", async () => {
+    const model = (id: string) => ({ id, object: "model", created: 0, owned_by: "marimba" });
+    const list = { object: "list", data: [model("demo"), model("other")] };
+    expect((await api.app.inject({ url: "/v1/models" })).json()).toEqual(list);
+    expect((await api.app.inject({ url: "/v1/models/other" })).json()).toEqual(model("other"));
+  });
+});
+
+describe("a job that does not end well", () => {
+  const states = async ({ app }: Api, id: unknown) => (await app.inject({ url: `/jobs/${id}` })).json();
+
+  it("is an error of its status", async () => {
+    const failure = new JobFailure({ code: "generation_failed", detail: "A run failed." });
+    const api = await exampleApi({ handler: () => Promise.reject(failure) });
+    const answer = await generate(api, { prompt: "star" });
+    expect(answer.statusCode).toBe(500);
+    const error = { message: "A run failed.", type: "server_error", param: null, code: "generation_failed" };
+    expect(answer.json()).toEqual({ error });
+    expect(answer.headers["x-should-retry"]).toBe("false");
+    await api.close();
+  });
+
+  it("is refused with Retry-After where the queue is full", async () => {
+    const { handler, held } = holdingHandler();
+    const api = await exampleApi({ handler, maxImages: 1, environment: { MAX_QUEUED_IMAGES: "1" } });
+    const first = generate(api, { prompt: "star" });
+    await expect.poll(() => held.length).toBe(1);
+    const second = generate(api, { prompt: "star" });
+    await expect.poll(async () => (await api.queue.stats()).waitingImages).toBe(1);
+    const full = await generate(api, { prompt: "star" });
+    expect(full.statusCode).toBe(429);
+    expect(full.json().error).toMatchObject({ type: "rate_limit_error", code: "queue_full", param: null });
+    expect(Number(full.headers["retry-after"])).toBeGreaterThan(0);
+    expect(full.headers["x-should-retry"]).toBeUndefined();
+    held[0]!.complete();
+    await expect.poll(() => held.length).toBe(2);
+    held[1]!.complete();
+    expect([(await first).statusCode, (await second).statusCode]).toEqual([200, 200]);
+    await api.close();
+  });
+
+  it("is cancelled when it outlasts the wait, unless an idempotency key leads back to it", async () => {
+    const { handler, held } = holdingHandler();
+    const api = await exampleApi({ handler, environment: { SYNC_TIMEOUT_S: "1" } });
+    const [lost, kept] = await Promise.all([
+      generate(api, { prompt: "star" }),
+      generate(api, { prompt: "star" }, { "idempotency-key": "again" }),
+    ]);
+    for (const answer of [lost, kept]) {
+      expect(answer.statusCode).toBe(504);
+      expect(answer.json().error).toMatchObject({ code: "deadline_exceeded", type: "server_error" });
+    }
+    expect(await states(api, lost.headers["marimba-job"])).toMatchObject({ state: "cancelled" });
+    expect(await states(api, kept.headers["marimba-job"])).toMatchObject({ state: "running" });
+    for (const image of held) image.complete();
+    const back = await generate(api, { prompt: "star" }, { "idempotency-key": "again" });
+    expect(back.statusCode).toBe(200);
+    expect(back.headers["marimba-job"]).toBe(kept.headers["marimba-job"]);
+    await api.close();
+  });
+
+  it("is cancelled when its client hangs up, streaming or not", async () => {
+    const { handler, held } = holdingHandler();
+    const api = await exampleApi({ handler });
+    const address = await api.listen();
+    for (const stream of [false, true]) {
+      const leaving = new AbortController();
+      const body = JSON.stringify({ prompt: "star", stream });
+      const init = { method: "POST", headers: { "content-type": "application/json" }, body, signal: leaving.signal };
+      const answer = fetch(`${address}/v1/images/generations`, init).then((response) => response.text());
+      await expect.poll(() => held.length).toBe(stream ? 2 : 1);
+      leaving.abort();
+      await expect(answer).rejects.toThrow("abort");
+      await expect.poll(() => held.at(-1)!.context.signal.aborted).toBe(true);
+      expect(await states(api, held.at(-1)!.spec.id)).toMatchObject({ state: "cancelled" });
+    }
+    await api.close();
+  });
+});
+
+describe("a streamed answer", () => {
+  const events = (text: string) =>
+    text
+      .split("\n\n")
+      .filter((block) => block.startsWith("event:"))
+      .map((block) => {
+        const [, name, data] = /^event: (.*)\ndata: (.*)$/.exec(block)!;
+        return { name, data: JSON.parse(data!) };
+      });
+
+  it("has the partial images that were asked for, then the image", async () => {
+    const { handler, held } = holdingHandler();
+    const api = await exampleApi({ handler });
+    const answer = generate(api, { prompt: "a star", stream: true, partial_images: 2, seed: 1 });
+    await expect.poll(() => held.length).toBe(1);
+    const image = held[0]!;
+    await expect.poll(() => image.context.wantsPreview()).toBe(true);
+    for (let step = 1; step <= 8; step++) {
+      const bytes = new Uint8Array([step]);
+      image.context.preview({ imageIndex: 0, step, of: 8, bytes, contentType: "image/png" });
+      // Of previews in one go, only the newest is told.
+      await new Promise(setImmediate);
+    }
+    image.complete();
+    const { headers, body, statusCode } = await answer;
+    expect({ statusCode, type: headers["content-type"] }).toEqual({ statusCode: 200, type: "text/event-stream" });
+    expect(headers).toMatchObject({ "marimba-job": image.spec.id, "marimba-seed": "1", "x-accel-buffering": "no" });
+    const looks = { background: "opaque", output_format: "png", quality: "auto", size: "128x128" };
+    const partial = (index: number, step: number) => ({
+      name: "image_generation.partial_image",
+      data: {
+        type: "image_generation.partial_image",
+        b64_json: Buffer.from([step]).toString("base64"),
+        partial_image_index: index,
+        created_at: expect.any(Number),
+        ...looks,
+      },
+    });
+    const b64_json = Buffer.from(exampleImageOf(image).bytes).toString("base64");
+    const usage = expect.objectContaining({ output_tokens: 16, total_tokens: 16 });
+    const type = "image_generation.completed";
+    const completed = { name: type, data: { type, b64_json, created_at: expect.any(Number), usage, ...looks } };
+    expect(events(body)).toEqual([partial(0, 3), partial(1, 6), completed]);
+    await api.close();
+  });
+
+  it("asks for no previews where none are wanted, and says now and then that it is still here", async () => {
+    const { handler, held } = holdingHandler();
+    const api = await exampleApi({ handler, limits: { heartbeatMs: 20 } });
+    const answer = generate(api, { prompt: "star", stream: true });
+    await expect.poll(() => held.length).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(held[0]!.context.wantsPreview()).toBe(false);
+    held[0]!.complete();
+    const { body } = await answer;
+    expect(body).toMatch(/^(: still here\n\n)+event: image_generation\.completed\n/);
+    expect(events(body)).toHaveLength(1);
+    await api.close();
+  });
+
+  it("ends with an error event where the job fails, and when the server shuts down", async () => {
+    const { handler, held } = holdingHandler();
+    const api = await exampleApi({ handler });
+    const failing = generate(api, { prompt: "star", stream: true });
+    await expect.poll(() => held.length).toBe(1);
+    held[0]!.fail(new JobFailure({ code: "generation_failed", detail: "A run failed." }));
+    const error = { message: "A run failed.", type: "server_error", param: null, code: "generation_failed" };
+    expect(events((await failing).body)).toEqual([{ name: "error", data: { error } }]);
+
+    const address = await api.listen();
+    const init = { method: "POST", headers: { "content-type": "application/json" } };
+    const stopped = await fetch(`${address}/v1/images/generations`, {
+      ...init,
+      body: JSON.stringify({ prompt: "star", stream: true }),
+    });
+    await expect.poll(() => held.length).toBe(2);
+    const closing = api.app.close();
+    const [event] = events(await stopped.text());
+    expect(event).toMatchObject({ name: "error", data: { error: { code: "shutting_down", type: "server_error" } } });
+    await closing;
+    expect((await api.queue.get(held[1]!.spec.id)).kind === "found" && held[1]!.context.signal.aborted).toBe(true);
+    await api.close();
+  });
+
+  it("refuses what is wrong before it begins, with the status", async () => {
+    const api = await exampleApi();
+    const answer = await generate(api, { prompt: "dragon", stream: true });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json().error.code).toBe("unknown_class");
+    await api.close();
+  });
+});
+
+describe("which previews become partial images", () => {
+  const chosen = (most: number, steps: readonly number[], of: number) => {
+    const wants = previewChoice(most);
+    return steps.filter((step) => wants({ step, of }));
+  };
+  const all = Array.from({ length: 64 }, (_, i) => i + 1);
+
+  it.each([
+    [3, all, [16, 32, 48]],
+    [2, all, [22, 43]],
+    [1, all, [32]],
+    [0, all, []],
+    [3, [40, 41, 42, 50, 60, 63, 64], [40, 50, 60]],
+    [3, [64], []],
+  ])("%i of %j: %j", (most, steps, expected) => {
+    expect(chosen(most, steps, 64)).toEqual(expected);
+  });
+});

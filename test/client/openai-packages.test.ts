@@ -1,0 +1,132 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import OpenAI, { APIError, AuthenticationError, BadRequestError, NotFoundError } from "openai";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { testPython } from "../python/environment.js";
+import { runningService } from "./running-service.js";
+
+/** Quick, and as exact as any: what a parameter of Marimba's own has to be passed on for. */
+const QUICK = { seed: 7, steps: 8, diffusion_steps: 10 };
+
+async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const collected: Item[] = [];
+  for await (const item of items) collected.push(item);
+  return collected;
+}
+
+let service: Awaited<ReturnType<typeof runningService>>;
+let expected: Buffer;
+beforeAll(async () => {
+  service = await runningService();
+  expected = await service.picture({ class: "boat", ...QUICK });
+});
+afterAll(() => service?.stop());
+
+describe("OpenAI's package from npm", () => {
+  const client = (apiKey = service.key, options = {}) =>
+    new OpenAI({ baseURL: `${service.address}/v1`, apiKey, ...options });
+  const failure = async (call: Promise<unknown>): Promise<APIError> => {
+    const error = await call.catch((thrown: unknown) => thrown);
+    if (error instanceof APIError) return error;
+    throw new Error(`${error} is no APIError`);
+  };
+
+  it("generates the pictures that POST /generate makes, Marimba's own parameters being passed on", async () => {
+    const answer = await client().images.generate({ prompt: "a boat at sea", n: 2, size: "64x64", ...QUICK });
+    expect(answer.data).toHaveLength(2);
+    expect(Buffer.from(answer.data![0]!.b64_json!, "base64")).toEqual(expected);
+    expect(answer.data![0]!.revised_prompt).toBe("boat");
+    expect(answer.usage!.output_tokens).toBe(128);
+  });
+
+  it("gets an address with response_format url", async () => {
+    const answer = await client().images.generate({ prompt: "boat", response_format: "url", user: "u", ...QUICK });
+    const image = await fetch(answer.data![0]!.url!, { headers: { authorization: `Bearer ${service.key}` } });
+    expect(Buffer.from(await image.arrayBuffer())).toEqual(expected);
+  });
+
+  it("streams partial images", async () => {
+    const slow = { prompt: "boat", seed: 7, steps: 64, diffusion_steps: 100 };
+    const stream = await client().images.generate({ ...slow, stream: true, partial_images: 2 });
+    const events = await collect(stream);
+    expect(events.map(({ type }) => type)).toEqual([
+      "image_generation.partial_image",
+      "image_generation.partial_image",
+      "image_generation.completed",
+    ]);
+    expect(events.map((event) => "partial_image_index" in event && event.partial_image_index)).toEqual([0, 1, false]);
+    const pictures = events.map(({ b64_json }) => Buffer.from(b64_json, "base64"));
+    expect(new Set(pictures.map((bytes) => bytes.toString("base64"))).size).toBe(3);
+    for (const bytes of pictures) expect(bytes.subarray(1, 4).toString()).toBe("PNG");
+    expect(pictures[2]).toEqual(await service.picture({ class: "boat", seed: 7, steps: 64, diffusion_steps: 100 }));
+  });
+
+  it("lists models", async () => {
+    const models = await collect(client().models.list());
+    expect(models.map(({ id }) => id)).toEqual(["demo"]);
+    expect(await client().models.retrieve("demo")).toEqual(models[0]);
+  });
+
+  it("throws its own errors", async () => {
+    const images = client().images;
+    const dragon = await failure(images.generate({ prompt: "a hart" }));
+    expect(dragon).toBeInstanceOf(BadRequestError);
+    expect(dragon).toMatchObject({ code: "unknown_class", param: "prompt", type: "invalid_request_error" });
+    expect(dragon.message).toContain('did you mean "heart"?');
+    expect(dragon.requestID).toMatch(/./);
+    const size = await failure(images.generate({ prompt: "star", size: "1024x1024" }));
+    expect(size).toMatchObject({ status: 400, code: "invalid_request", param: "size" });
+    expect(await failure(images.generate({ prompt: "star", model: "dall-e-3" }))).toBeInstanceOf(NotFoundError);
+    const stranger = await failure(client("sk-wrong").images.generate({ prompt: "star" }));
+    expect(stranger).toBeInstanceOf(AuthenticationError);
+    expect(stranger).toMatchObject({ status: 401, code: "unauthorized", type: "authentication_error" });
+  });
+
+  it("tries again what passes, after Retry-After, and nothing that would not help", async () => {
+    const answers: number[] = [];
+    const counting: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init);
+      answers.push(response.status);
+      return response;
+    };
+    const counted = (address: string) =>
+      new OpenAI({ baseURL: `${address}/v1`, apiKey: service.key, fetch: counting, maxRetries: 5 });
+    const headers = { "idempotency-key": "openai-again" };
+    await counted(service.address).images.generate({ prompt: "star", ...QUICK }, { headers });
+    const other = counted(service.address).images.generate({ prompt: "moon", ...QUICK }, { headers });
+    expect((await failure(other)).code).toBe("idempotency_conflict");
+    expect(answers.splice(0)).toEqual([200, 409]);
+
+    const narrow = await runningService({ ENGINE: "null", MAX_QUEUED_IMAGES: "1", MAX_BATCH: "1", API_KEYS: "" });
+    const many = Array.from({ length: 12 }, () => counted(narrow.address).images.generate({ prompt: "star" }));
+    for (const answer of await Promise.all(many)) expect(answer.data).toHaveLength(1);
+    expect(answers.filter((status) => status === 200)).toHaveLength(12);
+    expect(new Set(answers)).toEqual(new Set([200, 429]));
+    await narrow.stop();
+  });
+
+  it("cancels the job when it is aborted", async () => {
+    const aborting = new AbortController();
+    const slow = { prompt: "boat", steps: 64, diffusion_steps: 300 };
+    const call = client().images.generate({ ...slow, stream: true, partial_images: 3 }, { signal: aborting.signal });
+    const { data: stream, response } = await call.withResponse();
+    for await (const event of stream) {
+      expect(event.type).toBe("image_generation.partial_image");
+      aborting.abort();
+    }
+    const url = `${service.address}/jobs/${response.headers.get("marimba-job")}`;
+    const job = async () => (await fetch(url, { headers: { authorization: `Bearer ${service.key}` } })).json();
+    await expect.poll(job).toMatchObject({ state: "cancelled" });
+  });
+});
+
+describe("OpenAI's package from PyPI", () => {
+  const script = fileURLToPath(new URL("./openai_package.py", import.meta.url));
+
+  it("generates, streams, lists models and raises its own errors", { timeout: 120_000 }, async () => {
+    const args = [script, `${service.address}/v1`, service.key, expected.toString("base64")];
+    const { stdout } = await promisify(execFile)(testPython(), args);
+    expect(stdout.trim().split("\n")).toEqual(["pictures", "streams", "models", "errors"]);
+  });
+});

@@ -1,0 +1,46 @@
+"""Calls Marimba through OpenAI's package. Arguments: base URL, key, the expected picture in base64."""
+
+import sys
+
+import openai
+
+base_url, key, expected = sys.argv[1:]
+client = openai.OpenAI(base_url=base_url, api_key=key)
+quick = {"seed": 7, "steps": 8, "diffusion_steps": 10}
+
+answer = client.images.generate(prompt="a boat at sea", n=2, size="64x64", response_format="b64_json", extra_body=quick)
+assert answer.data[0].b64_json == expected, "another picture than POST /generate makes"
+assert len(answer.data) == 2 and answer.data[0].revised_prompt == "boat", answer.data
+assert answer.usage.output_tokens == 128, answer.usage
+print("pictures")
+
+slow = {"seed": 7, "steps": 64, "diffusion_steps": 100}
+events = list(client.images.generate(prompt="boat", stream=True, partial_images=2, extra_body=slow))
+types = [event.type for event in events]
+assert types == ["image_generation.partial_image"] * 2 + ["image_generation.completed"], types
+assert len({event.b64_json for event in events}) == 3
+print("streams")
+
+models = list(client.models.list())
+assert [model.id for model in models] == ["demo"], models
+assert client.models.retrieve("demo") == models[0]
+print("models")
+
+
+def failure(kind, call):
+    try:
+        call()
+    except kind as error:
+        return error
+    raise AssertionError(f"no {kind.__name__}")
+
+
+error = failure(openai.BadRequestError, lambda: client.images.generate(prompt="a hart"))
+assert error.code == "unknown_class" and error.param == "prompt", error.body
+assert 'did you mean "heart"?' in error.message, error.message
+failure(openai.NotFoundError, lambda: client.images.generate(prompt="star", model="dall-e-3"))
+failure(openai.BadRequestError, lambda: client.images.generate(prompt="star", size="1024x1024"))
+stranger = openai.OpenAI(base_url=base_url, api_key="sk-wrong")
+error = failure(openai.AuthenticationError, lambda: stranger.images.generate(prompt="star"))
+assert error.code == "unauthorized" and error.type == "authentication_error", error.body
+print("errors")
