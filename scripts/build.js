@@ -1,6 +1,6 @@
 // Compiles src/ to dist/ and copies the files that tsc leaves behind (the pages the API serves, the queue's Lua scripts).
 import { spawnSync } from "node:child_process";
-import { cpSync } from "node:fs";
+import { cpSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,7 @@ const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/pack
 const compiled = spawnSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 for (const folder of ["api/playground", "queue/redis/lua"]) {
+  rmSync(join(root, "dist", folder), { recursive: true, force: true });
   cpSync(join(root, "src", folder), join(root, "dist", folder), {
     recursive: true,
     filter: (path) => !path.endsWith(".ts"),

@@ -83,7 +83,7 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
   eventsRoute(app, deps, limits);
   openAiImagesRoute(app, deps, limits);
   openAiModelRoutes(app, deps);
-  await playgroundRoutes(app);
+  await playgroundRoutes(app, deps);
   await docsRoutes(app);
   await app.ready();
   return app;

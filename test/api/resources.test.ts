@@ -1,6 +1,11 @@
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Readiness } from "../../src/api/app.js";
+import { DefaultParameters } from "../../src/model/parameters.js";
 import { exampleApi } from "./example-api.js";
+
+const PLAYGROUND = fileURLToPath(new URL("../../src/api/playground", import.meta.url));
 
 let api: Awaited<ReturnType<typeof exampleApi>>;
 let readiness: Readiness = { ready: true };
@@ -90,16 +95,33 @@ describe("pages", () => {
     const links = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link]) => link!);
     expect(links.length).toBeGreaterThan(3);
     for (const link of links) {
+      if (link.startsWith("#")) continue;
       expect(link).toMatch(/^\/[^/]?/);
       expect((await get(link)).statusCode).toBe(200);
     }
     expect(page.body).not.toMatch(/<style|style="|<script>|onclick/);
   });
 
+  it("names every module in the page, so that none waits for another that imports it", async () => {
+    const { body } = await get("/");
+    const modules = readdirSync(PLAYGROUND, { recursive: true, encoding: "utf8" }).filter((file) =>
+      file.endsWith(".js"),
+    );
+    expect(modules.length).toBeGreaterThan(20);
+    for (const module of modules) expect(body).toContain(`"/playground/${module}"`);
+  });
+
+  it("tells the form's bounds from the request's own schema", async () => {
+    const { fields } = (await get("/playground/form.json")).json();
+    expect(Object.keys(fields)).toEqual(["num_images", "seed", ...Object.keys(DefaultParameters.properties)]);
+    expect(fields.num_images).toMatchObject({ minimum: 1, maximum: 64 });
+    expect(fields.temperature).toMatchObject({ type: "number", minimum: 0, maximum: 2 });
+  });
+
   it("lets browsers keep the files", async () => {
-    const { headers } = await get("/playground/page.js");
+    const { headers } = await get("/playground/main.js");
     expect(headers["cache-control"]).toBe("no-cache");
-    expect((await get("/playground/page.js", { "if-none-match": headers.etag })).statusCode).toBe(304);
+    expect((await get("/playground/main.js", { "if-none-match": headers.etag })).statusCode).toBe(304);
   });
 
   it("shows the documentation without a request elsewhere", async () => {

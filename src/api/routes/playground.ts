@@ -1,33 +1,58 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { OPEN } from "../access/authentication.js";
-import type { Api } from "../app.js";
+import { type Access, OPEN } from "../access/authentication.js";
+import type { Api, ApiDeps } from "../app.js";
+import { formDescription } from "../form-description.js";
+import { readSampleSheets, SAMPLE_SHEET_TYPE } from "../sample-sheets.js";
 import { PAGE_CSP } from "../security-headers.js";
 
-const FILES = [
-  { url: "/", file: "index.html", type: "text/html; charset=utf-8" },
-  { url: "/playground/page.css", file: "page.css", type: "text/css; charset=utf-8" },
-  { url: "/playground/result.css", file: "result.css", type: "text/css; charset=utf-8" },
-  { url: "/playground/page.js", file: "page.js", type: "text/javascript; charset=utf-8" },
-  { url: "/playground/result.js", file: "result.js", type: "text/javascript; charset=utf-8" },
-  { url: "/playground/icon.svg", file: "icon.svg", type: "image/svg+xml" },
-];
+const FOLDER = fileURLToPath(new URL("../playground", import.meta.url));
 
-/** The page at `/` and its files, read once. Browsers keep them and ask each time whether they changed. */
-export async function playgroundRoutes(app: Api): Promise<void> {
-  for (const { url, file, type } of FILES) {
-    const bytes = await readFile(new URL(`../playground/${file}`, import.meta.url));
-    const headers = {
-      "Content-Type": type,
-      "Content-Security-Policy": PAGE_CSP,
-      "Cache-Control": "no-cache",
-      ETag: `"${createHash("sha256").update(bytes).digest("base64url")}"`,
-    };
-    app.get(url, { config: OPEN, logLevel: "warn" }, (request: FastifyRequest, reply: FastifyReply) => {
-      reply.headers(headers);
-      if (request.headers["if-none-match"] === headers.ETag) return reply.code(304).send();
-      return reply.send(bytes);
-    });
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
+
+/** The page at `/` and its files, open to all, and what its form is drawn from, for who has a key: all read once. */
+export async function playgroundRoutes(
+  app: Api,
+  { config, models }: Pick<ApiDeps, "config" | "models">,
+): Promise<void> {
+  const entries = await readdir(FOLDER, { recursive: true });
+  for (const file of entries.map((entry) => entry.replaceAll("\\", "/"))) {
+    const type = TYPES[extname(file)];
+    if (!type) continue;
+    const url = file === "index.html" ? "/" : `/playground/${file}`;
+    serve(app, url, { type, bytes: await readFile(join(FOLDER, file)) }, OPEN);
   }
+  const sheets = await readSampleSheets(config.modelsDir, models);
+  for (const [model, bytes] of sheets) serve(app, `/playground/samples/${model}`, { type: SAMPLE_SHEET_TYPE, bytes });
+  const form = formDescription(config.maxImagesPerJob, [...sheets.keys()]);
+  const type = "application/json; charset=utf-8";
+  serve(app, "/playground/form.json", { type, bytes: Buffer.from(JSON.stringify(form)) });
+}
+
+/** Browsers keep a file and ask each time whether it changed. */
+function serve(
+  app: Api,
+  url: string,
+  { type, bytes }: { readonly type: string; readonly bytes: Buffer },
+  config: { readonly access?: Access } = {},
+): void {
+  const headers = {
+    "Content-Type": type,
+    "Content-Security-Policy": PAGE_CSP,
+    "Cache-Control": "no-cache",
+    ETag: `"${createHash("sha256").update(bytes).digest("base64url")}"`,
+  };
+  app.get(url, { config, logLevel: "warn" }, (request: FastifyRequest, reply: FastifyReply) => {
+    reply.headers(headers);
+    if (request.headers["if-none-match"] === headers.ETag) return reply.code(304).send();
+    return reply.send(bytes);
+  });
 }

@@ -1,0 +1,56 @@
+// Follows a job by its events to its end, whatever happens to the connection on the way.
+import { markLost, whenBack } from "./connection.js";
+import { delay } from "./delay.js";
+import { readEvents } from "./event-stream.js";
+import { request, requestJson, ServerError, Unreachable } from "./request.js";
+
+const FINAL = new Set(["completed", "failed", "cancelled"]);
+const RECONNECT_MS = 500;
+const DEFAULT_RETRY_S = 5;
+
+/**
+ * Resolves with the final job. `onEvent(name, data)` is told of states, `progress` and `preview`. After a broken connection
+ * it goes on behind the last event that it had. Throws what the server refuses, or the signal's reason.
+ */
+export async function followJob(job, { onEvent, signal }) {
+  const cursor = { lastId: undefined };
+  for (;;) {
+    try {
+      const final = await readUntilFinal(job, cursor, onEvent, signal);
+      if (final) return final;
+      await delay(RECONNECT_MS, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof Unreachable) {
+        markLost();
+        await whenBack(signal);
+      } else if (error instanceof ServerError && error.status === 503) {
+        // Too many streams, or a queue that is out of reach: streams are a convenience, the job itself is not.
+        await delay((error.retryAfterS ?? DEFAULT_RETRY_S) * 1000, signal);
+        const now = await requestJson(job.links.self, { signal }).catch(() => undefined);
+        if (now && FINAL.has(now.state)) return now;
+      } else {
+        throw error;
+      }
+    }
+  }
+}
+
+/** Undefined where the stream ended before the job did. */
+async function readUntilFinal(job, cursor, onEvent, signal) {
+  const headers = { Accept: "text/event-stream", ...(cursor.lastId && { "Last-Event-ID": cursor.lastId }) };
+  const response = await request(`${job.links.self}/events?previews=true`, { headers, signal });
+  if (response.status === 204) return requestJson(job.links.self, { signal });
+  try {
+    for await (const { id, name, data } of readEvents(response.body)) {
+      if (id) cursor.lastId = id;
+      const told = JSON.parse(data);
+      onEvent(name, told);
+      if (FINAL.has(name)) return told;
+    }
+  } catch (error) {
+    // What the reader throws when the connection breaks; the next try tells whether the server is gone.
+    if (!(error instanceof TypeError)) throw error;
+  }
+  return undefined;
+}

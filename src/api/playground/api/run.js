@@ -1,0 +1,74 @@
+// One request for pictures, from the form's body to bytes in hand.
+import { markLost, whenBack } from "./connection.js";
+import { followJob } from "./follow-job.js";
+import { request, requestJson, Unreachable } from "./request.js";
+
+/** Why a run ended without pictures: cancelled by the user, or failed for a reason that the server told. */
+export class Ended extends Error {
+  constructor(message, state) {
+    super(message);
+    this.state = state;
+  }
+}
+
+export class Run {
+  #abort = new AbortController();
+  #job;
+
+  /** `onEvent(name, data)` is told of the job's states, `progress` and `preview`. */
+  constructor(body, onEvent) {
+    this.body = body;
+    this.onEvent = onEvent;
+  }
+
+  /** Resolves with the pictures: what made each, its timing, and its bytes. */
+  async pictures() {
+    try {
+      const { signal } = this.#abort;
+      const accepted = await requestJson("/generate", {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Accept: "application/json", Prefer: "respond-async" },
+        body: JSON.stringify(this.body),
+        signal,
+      });
+      this.#job = accepted;
+      const job = await followJob(accepted, { onEvent: this.onEvent, signal });
+      if (job.state !== "completed") throw new Ended(job.error?.detail ?? `The job is ${job.state}.`, job.state);
+      return await Promise.all(job.images.map((image) => this.#picture(job, image, signal)));
+    } catch (error) {
+      if (error instanceof Unreachable) markLost();
+      throw error;
+    }
+  }
+
+  /** Until the job's id is known, drops the request: the server cancels the job of a client that hangs up. */
+  async cancel() {
+    if (!this.#job) return this.#giveUp();
+    await request(this.#job.links.self, { method: "DELETE" }).catch(() => this.#giveUp());
+  }
+
+  #giveUp() {
+    this.#abort.abort(new Ended("Cancelled.", "cancelled"));
+  }
+
+  async #picture(job, { index, url, width, height, timing }, signal) {
+    const blob = await fetchBytes(url, signal);
+    const { parameters, seed, model, num_images } = job;
+    const made = { parameters, seed, model, numImages: num_images, madeAt: Date.parse(job.finished_at) };
+    return { id: `${job.id}-${index}`, index, width, height, timing, blob, body: { ...this.body, seed }, ...made };
+  }
+}
+
+/** A finished picture is worth waiting for a server that is gone for a moment. */
+async function fetchBytes(url, signal) {
+  for (;;) {
+    try {
+      return await (await request(url, { signal })).blob();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof Unreachable || error instanceof TypeError)) throw error;
+      markLost();
+      await whenBack(signal);
+    }
+  }
+}

@@ -1,0 +1,96 @@
+// The grid of a comparison: for each value its pictures, and how long one took beside the slowest.
+import { duration } from "../duration.js";
+import { byId, element } from "../element.js";
+import { Tile } from "../stage/tile.js";
+
+const MOST_IN_A_ROW = 6;
+
+/** What a picture took without waiting for others: engine and encoding. */
+export function workMs({ transformer_ms, diffusion_ms, decode_ms, encode_ms }) {
+  return transformer_ms + diffusion_ms + decode_ms + encode_ms;
+}
+
+export class CompareGrid {
+  #cells = [];
+
+  constructor(varied, values, numImages) {
+    this.varied = varied;
+    this.#cells = values.map((value) => new Cell(varied.label, value, numImages));
+    const grid = byId("compare");
+    // Two rows where one would make the pictures too small.
+    grid.style.setProperty("--columns", values.length > MOST_IN_A_ROW ? Math.ceil(values.length / 2) : values.length);
+    grid.replaceChildren(...this.#cells.map(({ root }) => root));
+    grid.hidden = false;
+  }
+
+  cell(index) {
+    return this.#cells[index];
+  }
+
+  /** Rescales all bars to the slowest so far. */
+  rescale() {
+    const slowest = Math.max(...this.#cells.map(({ ms }) => ms ?? 0));
+    for (const cell of this.#cells) cell.scaleTo(slowest);
+  }
+
+  /** What the comparison came to, in a sentence. */
+  summary() {
+    const done = this.#cells.filter(({ ms }) => ms !== undefined);
+    if (done.length < 2) return "";
+    const slow = done.reduce((a, b) => (b.ms > a.ms ? b : a));
+    const fast = done.reduce((a, b) => (b.ms < a.ms ? b : a));
+    const name = (cell) => `${this.varied.label.toLowerCase()} ${cell.value}`;
+    const ratio = slow.ms / fast.ms;
+    if (ratio < 1.15)
+      return `${this.varied.label} makes no difference to the time here: about ${duration(slow.ms)} each.`;
+    return `${name(slow)} took ${ratio.toFixed(1)} times as long as ${name(fast)}: ${duration(slow.ms)} against ${duration(fast.ms)}.`;
+  }
+
+  stop() {
+    for (const cell of this.#cells) cell.stop();
+  }
+}
+
+class Cell {
+  ms;
+  #tiles;
+
+  constructor(label, value, numImages) {
+    this.value = value;
+    this.#tiles = Array.from({ length: numImages }, () => new Tile());
+    this.fill = element("span", { className: "fill" });
+    this.time = element("span", { className: "time", textContent: "waiting" });
+    const head = element(
+      "h3",
+      {},
+      element("span", { className: "visually-hidden", textContent: `${label} ` }),
+      String(value),
+    );
+    const bar = element("div", { className: "cost", aria: { hidden: "true" } }, this.fill);
+    const pictures = element("div", { className: "cell-pictures" }, ...this.#tiles.map(({ root }) => root));
+    this.root = element("section", { className: "cell" }, head, pictures, bar, this.time);
+  }
+
+  onEvent(name, data) {
+    if (name === "preview") this.#tiles[data.index]?.preview(data);
+    else if (name === "progress") this.time.textContent = `${Math.round((100 * data.step) / data.of)} %`;
+    else if (name === "queued") this.time.textContent = data.position ? `${data.position} ahead` : "waiting";
+  }
+
+  finish(pictures, onOpen) {
+    for (const { picture, url } of pictures) this.#tiles[picture.index]?.finish(picture, url, () => onOpen(picture));
+    this.ms = Math.max(...pictures.map(({ picture }) => workMs(picture.timing)));
+    this.time.textContent = duration(this.ms);
+    this.root.classList.add("done");
+  }
+
+  scaleTo(slowestMs) {
+    if (this.ms !== undefined) this.fill.style.width = `${(this.ms / slowestMs) * 100}%`;
+  }
+
+  stop() {
+    if (this.ms !== undefined) return;
+    for (const tile of this.#tiles) tile.stop();
+    this.time.textContent = "not made";
+  }
+}

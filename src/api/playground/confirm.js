@@ -1,0 +1,14 @@
+import { byId } from "./element.js";
+
+/** Asks before something is lost; resolves with whether it may be. */
+export function confirmed(title, sentence, action) {
+  const dialog = byId("confirm");
+  byId("confirm-title").textContent = title;
+  byId("confirm-sentence").textContent = sentence;
+  byId("confirm-action").textContent = action;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}

@@ -1,0 +1,28 @@
+import { element } from "../element.js";
+
+/** One of a few words as a row of radio buttons: an input for `ParameterField`. */
+export function choiceInput(id, values) {
+  const group = element("div", { id, className: "segments", role: "radiogroup" });
+  let listener = () => {};
+  const radios = values.map((value) => {
+    const radio = element("input", { type: "radio", name: id, value: String(value) });
+    radio.addEventListener("change", () => listener(value));
+    group.append(element("label", {}, radio, element("span", { textContent: String(value) })));
+    return radio;
+  });
+  return {
+    control: group,
+    body: group,
+    show(value) {
+      for (const [i, radio] of radios.entries()) radio.checked = values[i] === value;
+    },
+    onInput: (tell) => (listener = tell),
+  };
+}
+
+/** The values of a schema that is a choice of constants or a yes and no; undefined for any other. */
+export function choicesOf({ anyOf, enum: list, type }) {
+  if (anyOf?.every((part) => "const" in part)) return anyOf.map((part) => part.const);
+  if (list) return list;
+  return type === "boolean" ? [true, false] : undefined;
+}

@@ -1,0 +1,87 @@
+// A model's classes: all at once where they are as many as one answer holds, else searched for on the server.
+import { request, requestJson } from "../api/request.js";
+
+/** Up to so many are shown at once; of more, the first of them, and a word on the rest. */
+const MOST_SHOWN = 200;
+
+export class ClassSource {
+  #classes;
+  #total;
+  #sheet;
+
+  constructor(model, classes, total, sheet) {
+    this.model = model;
+    this.#classes = classes;
+    this.#total = total;
+    this.#sheet = sheet;
+  }
+
+  /** Throws where the classes can't be had; samples are a decoration. */
+  static async load(model, samplesUrl) {
+    const [{ classes, total }, sheet] = await Promise.all([
+      requestJson(model.links.classes),
+      samplesUrl && loadSheet(samplesUrl).catch(() => undefined),
+    ]);
+    return new ClassSource(model, classes, total, sheet);
+  }
+
+  get all() {
+    return this.#classes;
+  }
+
+  get hasSamples() {
+    return this.#sheet !== undefined;
+  }
+
+  /** `{classes, total}` that match, those that begin with the words first. */
+  async search(words) {
+    if (this.#classes.length < this.#total) {
+      return requestJson(`${this.model.links.classes}?limit=${MOST_SHOWN}&query=${encodeURIComponent(words)}`);
+    }
+    const found = searchHere(this.#classes, words.trim().toLowerCase());
+    return { classes: found.slice(0, MOST_SHOWN), total: found.length };
+  }
+
+  /** What a request says for this class: its name where that names it alone. */
+  valueOf({ name, index }) {
+    const isAlone =
+      this.#classes.length === this.#total && this.#classes.filter((one) => one.name === name).length === 1;
+    return isAlone && !/^\d+$/.test(name) ? name : index;
+  }
+
+  find(value) {
+    return this.#classes.find(({ name, index }) => value === index || value === name);
+  }
+
+  /** Has the element show the class's sample, where there is one. */
+  paint(element, index) {
+    if (!this.#sheet || index === undefined) {
+      element.style.backgroundImage = "none";
+      return;
+    }
+    const columns = Math.ceil(Math.sqrt(this.model.class_count));
+    const rows = Math.ceil(this.model.class_count / columns);
+    const share = (place, count) => (count > 1 ? (place / (count - 1)) * 100 : 0);
+    element.style.backgroundImage = `url("${this.#sheet}")`;
+    element.style.backgroundSize = `${columns * 100}% ${rows * 100}%`;
+    element.style.backgroundPosition = `${share(index % columns, columns)}% ${share(Math.floor(index / columns), rows)}%`;
+  }
+}
+
+/** Fetched, not linked: a link sends no key. */
+async function loadSheet(url) {
+  const response = await request(url);
+  return URL.createObjectURL(await response.blob());
+}
+
+function searchHere(classes, words) {
+  if (words === "") return classes;
+  const beginning = [];
+  const containing = [];
+  for (const one of classes) {
+    const name = one.name.toLowerCase();
+    if (name.startsWith(words) || one.id?.toLowerCase() === words || String(one.index) === words) beginning.push(one);
+    else if (name.includes(words)) containing.push(one);
+  }
+  return [...beginning, ...containing];
+}

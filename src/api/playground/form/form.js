@@ -1,0 +1,146 @@
+// The form: drawn from what the server says it takes, read as a request's body, filled from one, and told what is wrong.
+import { byId, element } from "../element.js";
+import { choiceInput, choicesOf } from "./choice-input.js";
+import { ClassField } from "./class-field.js";
+import { ClassSource } from "./class-source.js";
+import { ParameterField } from "./field.js";
+import { ModelField } from "./model-field.js";
+import { numberInput, numberText } from "./number-input.js";
+import { PresetField } from "./preset-field.js";
+import { SeedField } from "./seed-field.js";
+import { wordsFor } from "./words.js";
+
+/** Parameters whose bound is the model's, not the schema's. */
+export const COUNTED_IN_TOKENS = ["steps", "reconstruction_steps"];
+
+export class Form {
+  #parameters = new Map();
+
+  /** `description` is the server's: fields with their schemas, and samples. */
+  constructor(description, modelList) {
+    this.description = description;
+    this.modelList = modelList;
+    const { num_images: numImages, seed, ...parameters } = description.fields;
+    this.modelField = new ModelField(modelList, (model) => this.useModel(model));
+    this.classField = new ClassField();
+    this.numImages = new ParameterField(
+      "num_images",
+      wordsFor("num_images", numImages),
+      numberText("field-num_images", numImages),
+    );
+    this.numImages.setBase(1);
+    this.seed = new SeedField(seed);
+    for (const [name, schema] of Object.entries(parameters)) this.#parameters.set(name, parameterField(name, schema));
+    byId("model-place").replaceChildren(this.modelField.root);
+    byId("class-place").replaceChildren(this.classField.root);
+    byId("count-place").replaceChildren(this.numImages.root, this.seed.root);
+    byId("parameters").replaceChildren(...[...this.#parameters.values()].map(({ root }) => root));
+    byId("parameters").addEventListener("input", () => this.#summarise());
+    byId("parameters").addEventListener("change", () => this.#summarise());
+  }
+
+  get model() {
+    return this.modelField.model;
+  }
+
+  get parameterFields() {
+    return this.#parameters;
+  }
+
+  /** Takes a model on once its classes are there. Throws what the server refuses; the form then stands as before. */
+  async useModel(model) {
+    const source = await ClassSource.load(model, this.description.samples[model.id]);
+    // Of several changes the last one counts.
+    if (!this.modelField.isChosen(model)) return;
+    this.modelField.accept(model);
+    this.classField.setSource(source);
+    this.preset = new PresetField(model, (stated) => this.#usePreset(stated));
+    byId("preset-place").replaceChildren(...(Object.keys(model.presets).length > 0 ? [this.preset.root] : []));
+    for (const name of COUNTED_IN_TOKENS) {
+      this.#parameters.get(name)?.limit({ ...this.description.fields[name], maximum: model.token_count });
+    }
+    for (const field of this.#parameters.values()) field.set(undefined);
+    this.#usePreset(this.preset.parameters);
+    byId("form").dispatchEvent(new CustomEvent("model", { detail: model }));
+  }
+
+  /** What a preset states is as it states it; the rest stays as the reader has it. */
+  #usePreset(stated) {
+    for (const [name, field] of this.#parameters) {
+      if (Object.hasOwn(stated, name)) field.set(undefined);
+      field.setBase(stated[name] ?? this.model.defaults[name]);
+    }
+    this.#summarise();
+  }
+
+  /** The request that the form stands for, as short as it can be said. */
+  read() {
+    const body = { class: this.classField.value, seed: this.seed.take() };
+    const rest = { num_images: this.numImages.own, preset: this.preset.own };
+    if (this.model.id !== this.modelList.default) rest.model = this.model.id;
+    for (const [name, field] of this.#parameters) rest[name] = field.own;
+    for (const [name, value] of Object.entries(rest)) if (value !== undefined) body[name] = value;
+    return body;
+  }
+
+  /** Stands for this request from now on, its seed locked. */
+  async fill(body) {
+    const model = this.modelList.models.find(({ id }) => id === (body.model ?? this.modelList.default));
+    if (model && model !== this.model) {
+      this.modelField.choose(model);
+      await this.useModel(model);
+    }
+    this.classField.set(body.class);
+    this.seed.set(body.seed);
+    this.numImages.set(body.num_images);
+    this.preset.set(body.preset);
+    this.#usePreset(this.preset.parameters);
+    for (const [name, field] of this.#parameters) field.set(body[name]);
+    this.#summarise();
+  }
+
+  /** Shows each error at its field and returns those that have none here. */
+  showErrors(errors) {
+    const shown = [];
+    const others = errors.filter(({ pointer, message }) => {
+      const field = this.#fieldOf(pointer);
+      if (!field) return true;
+      field.showError(`${message[0].toUpperCase()}${message.slice(1)}.`.replace(/([.?])\.$/, "$1"));
+      shown.push(field);
+      return false;
+    });
+    shown[0]?.focus();
+    return others;
+  }
+
+  clearErrors() {
+    const fields = [this.classField, this.numImages, this.seed, this.preset, ...this.#parameters.values()];
+    for (const field of fields) field?.clearError();
+  }
+
+  #fieldOf(pointer) {
+    const name = pointer.split("/")[1];
+    const own = { class: this.classField, num_images: this.numImages, seed: this.seed, preset: this.preset };
+    return own[name] ?? this.#parameters.get(name);
+  }
+
+  #summarise() {
+    const {
+      steps,
+      diffusion_steps: diffusionSteps,
+      guidance_scale: guidance,
+    } = Object.fromEntries(Array.from(this.#parameters, ([name, field]) => [name, field.value]));
+    const changed = [...this.#parameters.values()].filter(({ own }) => own !== undefined).length;
+    byId("summary").replaceChildren(
+      `${steps} steps · ${diffusionSteps} diffusion steps · guidance ${guidance}`,
+      ...(changed > 0 ? [element("span", { className: "badge", textContent: `${changed} changed` })] : []),
+    );
+  }
+}
+
+function parameterField(name, schema) {
+  const words = wordsFor(name, schema);
+  const id = `field-${name}`;
+  const choices = choicesOf(schema);
+  return new ParameterField(name, words, choices ? choiceInput(id, choices) : numberInput(id, words.label, schema));
+}

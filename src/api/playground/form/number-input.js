@@ -1,0 +1,120 @@
+// A number as a slider and as text: the slider to play, the text to say exactly.
+import { element } from "../element.js";
+
+/** A slider whose largest value is so many times its smallest goes by ratio: as far from 10 to 20 as from 20 to 40. */
+const RATIO_SCALE_FROM = 50;
+const POSITIONS = 1000;
+const SLIDER_STEPS = [0.01, 0.05, 0.1, 0.5, 1];
+
+/** A number as text alone; the arrow keys count. */
+export function numberText(id, schema) {
+  const text = element("input", { id, type: "text", inputMode: "numeric", maxLength: 20, autocomplete: "off" });
+  let listener = () => {};
+  countByKeys(
+    text,
+    text,
+    () => scaleOf(schema),
+    (value) => {
+      text.value = String(value);
+      listener(value);
+    },
+  );
+  text.addEventListener("input", () => listener(readNumber(text.value)));
+  return {
+    control: text,
+    body: text,
+    show(value) {
+      text.value = value === undefined ? "" : String(value);
+    },
+    onInput: (tell) => (listener = tell),
+  };
+}
+
+/** A number as slider and text: an input for `ParameterField`; bounds are those of the schema. */
+export function numberInput(id, label, schema) {
+  const text = element("input", { id, type: "text", inputMode: "decimal", maxLength: 20, autocomplete: "off" });
+  text.placeholder = "none";
+  const slider = element("input", {
+    type: "range",
+    min: 0,
+    max: POSITIONS,
+    step: 1,
+    aria: { label: `${label}, slider` },
+  });
+  let scale = scaleOf(schema);
+  let listener = () => {};
+
+  function showOnSlider(value) {
+    slider.value = typeof value === "number" ? scale.toPosition(value) : 0;
+    slider.style.setProperty("--filled", `${(slider.value / POSITIONS) * 100}%`);
+    slider.setAttribute("aria-valuetext", String(value ?? "none"));
+  }
+  function slideTo(value) {
+    text.value = String(value);
+    showOnSlider(value);
+    listener(value);
+  }
+  text.addEventListener("input", () => {
+    const value = readNumber(text.value);
+    showOnSlider(value);
+    listener(value);
+  });
+  slider.addEventListener("input", () => slideTo(scale.toValue(Number(slider.value))));
+  countByKeys(slider, text, () => scale, slideTo);
+  countByKeys(text, text, () => scale, slideTo);
+  return {
+    control: text,
+    beside: text,
+    body: slider,
+    show(value) {
+      text.value = value === undefined ? "" : String(value);
+      showOnSlider(value);
+    },
+    onInput: (tell) => (listener = tell),
+    limit(newer) {
+      scale = scaleOf(newer);
+      showOnSlider(readNumber(text.value));
+    },
+  };
+}
+
+function countByKeys(control, text, scaleNow, take) {
+  const sideways = control === text ? {} : { ArrowLeft: -1, ArrowRight: 1 };
+  control.addEventListener("keydown", (event) => {
+    const steps = { ArrowDown: -1, ArrowUp: 1, PageDown: -10, PageUp: 10, ...sideways }[event.key];
+    if (steps === undefined) return;
+    event.preventDefault();
+    const scale = scaleNow();
+    const now = readNumber(text.value);
+    take(scale.round((typeof now === "number" ? now : scale.minimum) + steps * scale.step));
+  });
+}
+
+/** A number where the text is one; else the text itself, which the server can then name. */
+export function readNumber(text) {
+  const trimmed = text.trim();
+  return /^-?\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : trimmed;
+}
+
+function scaleOf({ type, minimum, maximum }) {
+  const step = type === "integer" ? 1 : SLIDER_STEPS.find((step) => (maximum - minimum) / step <= 200);
+  const byRatio = minimum > 0 && maximum / minimum >= RATIO_SCALE_FROM;
+  const span = byRatio ? Math.log(maximum / minimum) : maximum - minimum;
+  const round = (value) => {
+    const rounded = Number((Math.round(value / step) * step).toFixed(2));
+    return Math.min(maximum, Math.max(minimum, rounded));
+  };
+  return {
+    minimum,
+    step,
+    round,
+    toPosition(value) {
+      const bounded = Math.min(maximum, Math.max(minimum, value));
+      return Math.round(POSITIONS * ((byRatio ? Math.log(bounded / minimum) : bounded - minimum) / span));
+    },
+    toValue(position) {
+      const share = (position / POSITIONS) * span;
+      return round(byRatio ? minimum * Math.exp(share) : minimum + share);
+    },
+  };
+}

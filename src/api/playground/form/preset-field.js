@@ -1,0 +1,58 @@
+import { element } from "../element.js";
+import { choiceInput } from "./choice-input.js";
+import { Field } from "./field.js";
+import { sentence } from "./words.js";
+
+const NONE = "model's defaults";
+
+/** The model's presets, with what each says of itself and what it was measured at. */
+export class PresetField extends Field {
+  constructor(model, onChange) {
+    const names = Object.keys(model.presets);
+    const input = choiceInput("preset", model.default_preset ? names : [NONE, ...names]);
+    super("preset", { label: "Preset", hint: "" }, input.control, input.body);
+    this.model = model;
+    this.input = input;
+    this.hint = this.root.querySelector(".hint");
+    this.set(undefined);
+    input.onInput((name) => {
+      this.#choose(name);
+      onChange(this.parameters);
+    });
+  }
+
+  /** What the request says of it: nothing for the one that is taken anyway. */
+  get own() {
+    return this.chosen === NONE || this.chosen === this.model.default_preset ? undefined : this.chosen;
+  }
+
+  /** Parameters that it states itself. */
+  get parameters() {
+    return this.model.presets[this.chosen]?.parameters ?? {};
+  }
+
+  set(name) {
+    const known = Object.hasOwn(this.model.presets, name ?? "") ? name : (this.model.default_preset ?? NONE);
+    this.input.show(known);
+    this.#choose(known);
+  }
+
+  #choose(name) {
+    this.chosen = name;
+    this.clearError();
+    const preset = this.model.presets[name];
+    const quality =
+      preset?.quality && element("span", { className: "quality", textContent: describeQuality(preset.quality) });
+    this.hint.replaceChildren(
+      preset?.description ?? "What the model's maker chose.",
+      ...(quality ? [" ", quality] : []),
+    );
+  }
+}
+
+/** Whatever the manifest states, flat: numbers and words with their names. */
+function describeQuality(quality) {
+  if (typeof quality !== "object") return String(quality);
+  const parts = Object.entries(quality).filter(([, value]) => typeof value !== "object");
+  return parts.map(([name, value]) => `${sentence(name)} ${value}`).join(" · ");
+}

@@ -1,0 +1,109 @@
+// All pictures made here: newest first, each opening its details.
+import { confirmed } from "../confirm.js";
+import { byId, element, icon } from "../element.js";
+import { describePicture, markSmall } from "../stage/tile.js";
+import { MOST_PICTURES, PictureStore } from "./store.js";
+
+export class Gallery {
+  #store = new PictureStore();
+  #pictures = [];
+  #urls = new Map();
+  #figures = new Map();
+
+  /** `onOpen(picture)` is told which picture was chosen. */
+  constructor(onOpen) {
+    this.onOpen = onOpen;
+    byId("clear").addEventListener("click", () => this.#clear());
+  }
+
+  get pictures() {
+    return this.#pictures;
+  }
+
+  async load() {
+    this.#pictures = await this.#store.open();
+    byId("gallery-grid").replaceChildren(...this.#pictures.map((picture) => this.#figure(picture)));
+    this.#count();
+  }
+
+  /** Newly made pictures of one request. */
+  async add(pictures) {
+    this.#pictures.unshift(...pictures);
+    byId("gallery-grid").prepend(...pictures.map((picture) => this.#figure(picture)));
+    const surplus = this.#pictures.slice(MOST_PICTURES);
+    this.#drop(surplus);
+    await this.#store.add(pictures);
+    await this.#store.remove(surplus.map(({ id }) => id));
+    this.#count();
+  }
+
+  async remove(picture) {
+    this.#drop([picture]);
+    this.#count();
+    await this.#store.remove([picture.id]);
+  }
+
+  /** Where the picture's bytes can be shown from. */
+  urlOf({ id, blob }) {
+    if (!this.#urls.has(id)) this.#urls.set(id, URL.createObjectURL(blob));
+    return this.#urls.get(id);
+  }
+
+  async #clear() {
+    const count = this.#pictures.length;
+    const sentence = `${count} ${count === 1 ? "picture is" : "pictures are"} kept in this browser and nowhere else.`;
+    if (!(await confirmed("Delete all pictures?", sentence, "Delete all"))) return;
+    this.#drop([...this.#pictures]);
+    this.#count();
+    await this.#store.clear();
+  }
+
+  #drop(pictures) {
+    const gone = new Set(pictures.map(({ id }) => id));
+    this.#pictures = this.#pictures.filter(({ id }) => !gone.has(id));
+    for (const id of gone) {
+      this.#figures.get(id)?.remove();
+      this.#figures.delete(id);
+      // The stage may still show it: the bytes go with the page.
+    }
+  }
+
+  #figure(picture) {
+    const image = element("img", { src: this.urlOf(picture), alt: describePicture(picture), loading: "lazy" });
+    markSmall(image);
+    const open = element("button", { type: "button", className: "open", aria: { keyshortcuts: "Delete" } }, image);
+    open.addEventListener("click", () => this.onOpen(picture));
+    open.addEventListener("keydown", (event) => {
+      if (event.key === "Delete") this.#removeAndGoOn(picture);
+    });
+    const remove = element(
+      "button",
+      { type: "button", className: "remove", tabIndex: -1, title: "Delete" },
+      icon("close"),
+    );
+    remove.setAttribute("aria-label", `Delete ${describePicture(picture)}`);
+    remove.addEventListener("click", () => this.#removeAndGoOn(picture));
+    const caption = element("figcaption", { aria: { hidden: "true" }, textContent: captionOf(picture) });
+    const figure = element("figure", { className: "kept" }, open, remove, caption);
+    this.#figures.set(picture.id, figure);
+    return figure;
+  }
+
+  #removeAndGoOn(picture) {
+    const figure = this.#figures.get(picture.id);
+    const next = figure.nextElementSibling ?? figure.previousElementSibling;
+    this.remove(picture);
+    (next?.querySelector("button") ?? byId("gallery-title")).focus();
+  }
+
+  #count() {
+    const count = this.#pictures.length;
+    byId("gallery").hidden = count === 0;
+    const where = this.#store.isLasting ? "kept in this browser" : "kept until this page closes";
+    byId("gallery-count").textContent = `${count} of at most ${MOST_PICTURES}, ${where}`;
+  }
+}
+
+function captionOf({ parameters, seed, index, numImages, note }) {
+  return `${parameters.class_name ?? "no class"} · ${note ?? seed}${numImages > 1 ? `/${index}` : ""}`;
+}

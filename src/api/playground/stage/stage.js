@@ -1,0 +1,107 @@
+// The right side of the page in "Generate": the pictures of one request as they come into being.
+
+import { duration } from "../duration.js";
+import { byId, element } from "../element.js";
+import { Progress } from "./progress.js";
+import { Tile } from "./tile.js";
+
+export class Stage {
+  #tiles = [];
+  #progress = new Progress(byId("progress"));
+
+  /** Makes room for a request's pictures. */
+  begin(body, label) {
+    this.#clear();
+    byId("compare").hidden = true;
+    byId("stage-title").textContent = label;
+    byId("stage-facts").textContent = `seed ${body.seed}`;
+    this.#tiles = Array.from({ length: Number(body.num_images) || 1 }, () => new Tile());
+    const tiles = byId("tiles");
+    tiles.hidden = false;
+    tiles.dataset.count = this.#tiles.length === 1 ? "one" : this.#tiles.length <= 4 ? "few" : "many";
+    tiles.replaceChildren(...this.#tiles.map(({ root }) => root));
+    byId("status").textContent = "Asking";
+    this.#progress.start();
+  }
+
+  /** Makes room for a comparison, whose grid stands where the pictures would. */
+  beginComparison(body, label, over) {
+    this.#clear();
+    byId("tiles").hidden = true;
+    this.#tiles = [];
+    byId("stage-title").textContent = `${label}, by ${over.toLowerCase()}`;
+    byId("stage-facts").textContent = `seed ${body.seed} · time without waiting`;
+    this.#progress.start();
+  }
+
+  showPart(index, count, what) {
+    this.#progress.show(index, count, `${index + 1} of ${count}: ${what}`);
+    byId("status").textContent = what;
+  }
+
+  finishComparison(summary) {
+    this.#progress.stop();
+    byId("verdict").textContent = summary;
+    byId("verdict").hidden = summary === "";
+    byId("status").textContent = `Done. ${summary}`;
+  }
+
+  onEvent(name, data) {
+    if (name === "queued") this.#wait(data.position);
+    else if (name === "running") this.#sayOnce("Generating");
+    else if (name === "progress") this.#progress.show(data.step, data.of, this.#describe(data));
+    else if (name === "preview") this.#tiles[data.index]?.preview(data);
+  }
+
+  /** `pictures` are `{picture, url}`. */
+  finish(pictures, onOpen) {
+    this.#progress.stop();
+    for (const { picture, url } of pictures) this.#tiles[picture.index]?.finish(picture, url, () => onOpen(picture));
+    const { timing, parameters } = pictures[0].picture;
+    const slowest = Math.max(...pictures.map(({ picture }) => picture.timing.total_ms));
+    const each = pictures.length > 1 ? [`${duration(timing.ms_per_image)} of engine time each`] : [];
+    const facts = [`${parameters.steps} steps`, `guidance ${parameters.guidance_scale}`, duration(slowest), ...each];
+    byId("stage-facts").textContent = [`seed ${pictures[0].picture.seed}`, ...facts].join(" · ");
+    byId("status").textContent = `Done: ${byId("stage-title").textContent}, ${byId("stage-facts").textContent}`;
+  }
+
+  /** Ends without pictures; what the tiles show stays, but faded. */
+  fail(message, onRetry) {
+    this.#progress.stop();
+    for (const tile of this.#tiles) tile.stop();
+    byId("status").textContent = "";
+    const retry = onRetry && element("button", { type: "button", textContent: "Try again" });
+    retry?.addEventListener("click", onRetry);
+    byId("problem").replaceChildren(element("p", { textContent: message }), retry ?? "");
+    byId("problem").hidden = false;
+  }
+
+  /** Back to where it was before the request, which never became a job. */
+  withdraw() {
+    this.#progress.stop();
+    byId("tiles").hidden = true;
+    byId("compare").hidden = true;
+    byId("stage-title").textContent = "";
+    byId("stage-facts").textContent = "";
+    byId("status").textContent = "";
+    byId("empty").hidden = false;
+  }
+
+  #clear() {
+    for (const id of ["empty", "problem", "verdict"]) byId(id).hidden = true;
+  }
+
+  #wait(position) {
+    this.#progress.wait(position ? `Waiting: ${position} ${position === 1 ? "image" : "images"} ahead` : "Waiting …");
+    this.#sayOnce("Waiting");
+  }
+
+  #sayOnce(words) {
+    if (byId("status").textContent !== words) byId("status").textContent = words;
+  }
+
+  #describe({ step, of }) {
+    const count = this.#tiles.length;
+    return count > 1 ? `${step} of ${of} steps over ${count} images` : `Step ${step} of ${of}`;
+  }
+}

@@ -1,0 +1,179 @@
+// What Generate and Cancel do: one request, or one after another for a comparison.
+import { delay } from "./api/delay.js";
+import { ServerError, Unreachable } from "./api/request.js";
+import { Ended, Run } from "./api/run.js";
+import { CompareGrid } from "./compare/compare-grid.js";
+import { byId } from "./element.js";
+import { keepForm } from "./form/kept-form.js";
+import { Emerging } from "./stage/emerging.js";
+import { Stage } from "./stage/stage.js";
+
+export class Work {
+  #stage = new Stage();
+  #run;
+  #isCancelled = false;
+
+  constructor(parts) {
+    Object.assign(this, parts);
+    const form = byId("form");
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    addEventListener("keydown", (event) => {
+      const wantsIt = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+      if (wantsIt && !document.querySelector("dialog[open]")) form.requestSubmit();
+    });
+    const emerging = new Emerging(byId("emerging"));
+    form.addEventListener("class", ({ detail: { source, index } }) => emerging.show(source, index));
+    byId("cancel").addEventListener("click", () => this.#cancel());
+    for (const radio of form.elements.mode) radio.addEventListener("change", () => this.showAction());
+  }
+
+  begin() {
+    byId("loading").hidden = true;
+    byId("form").hidden = false;
+    this.showAction();
+  }
+
+  get #isComparing() {
+    return byId("form").elements.mode.value === "compare";
+  }
+
+  /** The form as its mode wants it, and the button as what it will do. */
+  showAction() {
+    byId("compare-place").hidden = !this.#isComparing;
+    const varied = this.#isComparing ? this.compare.varied.name : undefined;
+    for (const [name, field] of this.form.parameterFields) field.root.classList.toggle("varied", name === varied);
+    this.form.preset.root.classList.toggle("varied", varied === "preset");
+    const { values } = this.#isComparing ? this.compare.read() : {};
+    byId("generate-label").textContent = this.#isComparing ? `Compare${values ? ` ${values.length}` : ""}` : "Generate";
+  }
+
+  async #submit() {
+    if (this.#run || byId("generate").disabled) return;
+    this.form.clearErrors();
+    this.#hideProblem();
+    const comparison = this.#isComparing ? this.compare.read() : undefined;
+    if (comparison?.problem) return this.compare.showProblem(comparison.problem);
+    const body = this.form.read();
+    keepForm(body, this.form.seed.isLocked);
+    this.#isCancelled = false;
+    this.#setBusy(true);
+    showStage();
+    try {
+      await (comparison ? this.#compare(body, comparison.values) : this.#generate(body));
+    } catch (error) {
+      this.#tell(error, () => this.#submit());
+    } finally {
+      this.#run = undefined;
+      this.#setBusy(false);
+    }
+  }
+
+  async #generate(body) {
+    this.#stage.begin(body, this.form.classField.label);
+    const pictures = await this.#make(body, (name, data) => this.#stage.onEvent(name, data));
+    this.#stage.finish(pictures, this.onOpen);
+  }
+
+  /** One value after another, so that the times are each value's own. */
+  async #compare(body, values) {
+    const { varied } = this.compare;
+    const grid = new CompareGrid(varied, values, Number(body.num_images) || 1);
+    this.#stage.beginComparison(body, this.form.classField.label, varied.label);
+    try {
+      for (const [index, value] of values.entries()) {
+        if (this.#isCancelled) throw new Ended("Cancelled.", "cancelled");
+        this.#stage.showPart(index, values.length, `${varied.label} ${value}`);
+        const cell = grid.cell(index);
+        const one = { ...body, [varied.name]: value };
+        const note = `${varied.label.toLowerCase()} ${value}`;
+        const pictures = await this.#make(one, (name, data) => cell.onEvent(name, data), note);
+        cell.finish(pictures, this.onOpen);
+        grid.rescale();
+      }
+      this.#stage.finishComparison(grid.summary());
+    } catch (error) {
+      grid.stop();
+      throw error;
+    }
+  }
+
+  /** Makes the pictures of one request and keeps them; `note` is what sets them apart from others of their seed. */
+  async #make(body, onEvent, note) {
+    this.#run = new Run(body, onEvent);
+    const preset = body.preset ?? this.form.model.default_preset;
+    const pictures = (await this.#run.pictures()).map((picture) => ({ ...picture, preset, note }));
+    await this.gallery.add(pictures);
+    return pictures.map((picture) => ({ picture, url: this.gallery.urlOf(picture) }));
+  }
+
+  #cancel() {
+    this.#isCancelled = true;
+    this.#run?.cancel();
+  }
+
+  /** Each error where it belongs: at its field, above the buttons, or with the pictures. */
+  #tell(error, onRetry) {
+    if (error instanceof ServerError && error.fields.length > 0) {
+      this.#stage.withdraw();
+      this.#tellFields(error);
+    } else if (error instanceof ServerError && error.status === 429) {
+      this.#stage.withdraw();
+      this.#countDown(error);
+    } else if (error instanceof Unreachable) {
+      // The banner says the rest.
+      this.#stage.withdraw();
+      this.showProblem(error);
+    } else {
+      if (!(error instanceof Ended || error instanceof ServerError)) console.error(error);
+      this.#stage.fail(error.message, error.state === "cancelled" ? undefined : onRetry);
+    }
+  }
+
+  #tellFields(error) {
+    const ofVaried = (field) => this.#isComparing && field.pointer === `/${this.compare.varied.name}`;
+    const others = this.form.showErrors(error.fields.filter((field) => !ofVaried(field)));
+    const varied = error.fields.find(ofVaried);
+    if (varied) this.compare.showProblem(`A value ${varied.message}.`);
+    if (others.length > 0) this.showProblem(error);
+  }
+
+  showProblem(error) {
+    byId("form-problem").textContent = error.message;
+    byId("form-problem").hidden = false;
+  }
+
+  #hideProblem() {
+    byId("form-problem").hidden = true;
+  }
+
+  /** The server is full: counts down what it asked for, then lets the reader try again. */
+  async #countDown(error) {
+    byId("generate").disabled = true;
+    for (let left = Math.ceil(error.retryAfterS ?? 1); left > 0; left--) {
+      byId("generate-label").textContent = `Try again in ${left} s`;
+      this.showProblem(error);
+      await delay(1000);
+    }
+    byId("generate").disabled = false;
+    this.#hideProblem();
+    this.showAction();
+  }
+
+  #setBusy(isBusy) {
+    // A button that is hidden loses the focus, which whoever uses the keyboard wants back.
+    const buttons = [byId("generate"), byId("cancel")];
+    const hadFocus = [...buttons, document.body].includes(document.activeElement);
+    buttons[0].hidden = isBusy;
+    buttons[1].hidden = !isBusy;
+    if (hadFocus) buttons[Number(isBusy)].focus({ preventScroll: true });
+  }
+}
+
+/** On a narrow screen the pictures stand below the form. */
+function showStage() {
+  const { top } = byId("stage").getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 3) byId("stage").scrollIntoView({ block: "start" });
+}

@@ -1,0 +1,88 @@
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import type { AxeResults } from "axe-core";
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
+import { usePlayground } from "./playground.js";
+import {
+  classBox,
+  DESKTOP,
+  dialog,
+  fieldError,
+  gallery,
+  generateButton,
+  openFineTuning,
+  parameter,
+  pictureOf,
+  seedBox,
+  TELEPHONE,
+  useBrowser,
+} from "./visitor.js";
+
+const service = usePlayground();
+const browser = useBrowser();
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** The serious and critical findings of axe, with the elements at fault. */
+async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate<AxeResults>("axe.run(document)");
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
+}
+
+describe("axe finds nothing serious", () => {
+  it.each([
+    ["desktop, light", { ...DESKTOP, colorScheme: "light" }],
+    ["desktop, dark", { ...DESKTOP, colorScheme: "dark" }],
+    ["telephone, light", { ...TELEPHONE, colorScheme: "light" }],
+    ["telephone, dark", { ...TELEPHONE, colorScheme: "dark" }],
+  ] as const)("in any state of the page: %s", async (_, options) => {
+    const { page } = await browser.visit(service.address, { ...options, reducedMotion: "reduce" });
+    const seen: Record<string, string[]> = {};
+    const look = async (state: string) => {
+      seen[state] = await findings(page);
+    };
+    await look("empty");
+    await classBox(page).fill("m");
+    await page.getByRole("option", { name: "moon" }).waitFor();
+    await look("list of classes");
+    await page.keyboard.press("Enter");
+    await page.getByRole("radio", { name: "quick" }).check();
+    await openFineTuning(page);
+    await parameter(page, "Guidance").fill("3");
+    await look("fine tuning");
+    await seedBox(page).fill("7");
+    await generateButton(page).click();
+    await page.getByRole("button", { name: "Cancel" }).waitFor();
+    await look("generating");
+    await pictureOf(page, "moon", 7);
+    await look("done");
+    await gallery(page).getByRole("button", { name: "moon, seed 7", exact: true }).click();
+    await look("detail");
+    await page.keyboard.press("Escape");
+    await gallery(page).getByRole("button", { name: "Clear all" }).click();
+    await look("question");
+    await dialog(page).getByRole("button", { name: "Keep them" }).click();
+    await parameter(page, "Guidance").fill("50");
+    await generateButton(page).click();
+    await fieldError(page, "guidance_scale").waitFor();
+    await look("error");
+    await parameter(page, "Guidance").fill("3");
+    await page.getByRole("radio", { name: "Compare" }).check();
+    await page.getByLabel("Compare over").selectOption("Steps");
+    await page.getByLabel("Values").fill("4, 8");
+    await generateButton(page).click();
+    await page.locator("#verdict").waitFor();
+    await look("compare");
+    expect(Object.keys(seen)).toHaveLength(9);
+    expect(Object.fromEntries(Object.entries(seen).filter(([, found]) => found.length > 0))).toEqual({});
+  });
+
+  it("and would find it: a page with a picture that says nothing", async () => {
+    const { page } = await browser.visit(service.address);
+    await page.evaluate("document.querySelector('main').append(document.createElement('button'))");
+    expect((await findings(page)).join()).toContain("button-name");
+  });
+});

@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Manifest } from "../../src/model/manifest.js";
+import { exampleApi } from "../api/example-api.js";
+import { exampleManifest } from "../model/example-manifest.js";
+import { classBox, fieldError, generateButton, useBrowser } from "./visitor.js";
+
+/** As many classes as ImageNet has, two of one name; and more than one answer holds. */
+const THOUSAND = manifestOf("demo", 1000);
+const MORE = manifestOf("other", 1500);
+
+function manifestOf(name: string, count: number): Manifest {
+  const classes = Array.from({ length: count }, (_, index) => ({
+    index,
+    name: index === 134 || index === 517 ? "crane" : `thing ${index}, and what else it is called`,
+    id: `n${String(index).padStart(8, "0")}`,
+  }));
+  return { ...exampleManifest(name), classes };
+}
+
+let api: Awaited<ReturnType<typeof exampleApi>>;
+let address: string;
+beforeAll(async () => {
+  const manifests = [THOUSAND, MORE];
+  const models = {
+    default: "demo",
+    list: () => manifests,
+    get: (name: string) => manifests.find((manifest) => manifest.name === name),
+  };
+  api = await exampleApi({ deps: { models } });
+  address = await api.listen();
+});
+afterAll(() => api.close());
+
+const browser = useBrowser();
+
+async function visit(model = "demo") {
+  const { page } = await browser.visit(address);
+  if (model !== "demo") await page.getByLabel("Model", { exact: true }).selectOption(model);
+  await expect.poll(() => classBox(page).inputValue()).toMatch(/^thing 0/);
+  const asked = async () => {
+    const sent = page.waitForRequest(`${address}/generate`);
+    await page.keyboard.press("Control+Enter");
+    return (await sent).postDataJSON().class;
+  };
+  return {
+    page,
+    box: classBox(page),
+    asked,
+    options: page.getByRole("listbox", { name: "Classes" }).getByRole("option"),
+  };
+}
+
+describe("a thousand classes", () => {
+  it("are searched as one types, those that begin so first, and chosen by the keyboard", async () => {
+    const { page, box, asked, options } = await visit();
+    await box.click();
+    expect(await box.getAttribute("aria-expanded")).toBe("true");
+    await page.getByText("200 of 1000: type on to narrow them down.").waitFor();
+    await box.fill("thing 99");
+    await expect.poll(() => options.count()).toBe(11);
+    expect(await options.first().textContent()).toContain("thing 99,");
+    expect(await box.getAttribute("aria-activedescendant")).toBe(await options.first().getAttribute("id"));
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    expect(await box.inputValue()).toMatch(/^thing 991,/);
+    expect(await box.getAttribute("aria-expanded")).toBe("false");
+    expect(await asked()).toMatch(/^thing 991,/);
+  });
+
+  it("are found by index and by synset id", async () => {
+    const { box, options, page } = await visit();
+    for (const text of ["873", "n00000873"]) {
+      await box.fill(text);
+      await expect.poll(() => options.first().textContent()).toContain("thing 873,");
+      await page.keyboard.press("Escape");
+    }
+  });
+
+  it("with one name are asked for by index", async () => {
+    const { box, options, asked } = await visit();
+    await box.fill("crane");
+    await expect.poll(() => options.count()).toBe(2);
+    await options.nth(1).click();
+    expect(await asked()).toBe(517);
+  });
+
+  it("can be left out: no class", async () => {
+    const { box, options, asked } = await visit();
+    await box.fill("no c");
+    await options.getByText("no class").click();
+    expect(await asked()).toBe(null);
+  });
+
+  it("go to the server as they were typed where none is called that", async () => {
+    const { page, box } = await visit();
+    await box.fill("zebra");
+    await page.getByText("No class is called that.").waitFor();
+    await page.keyboard.press("Tab");
+    await generateButton(page).click();
+    await fieldError(page, "class").filter({ hasText: 'not "zebra"' }).waitFor();
+  });
+
+  it("close with Escape and open with an arrow, at the one that is chosen", async () => {
+    const { page, box } = await visit();
+    await box.fill("thing 42,");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("ArrowDown");
+    await expect.poll(() => box.getAttribute("aria-activedescendant")).toBe("class-option-42");
+    expect(await page.locator("#class-option-42").getAttribute("aria-selected")).toBe("true");
+    await page.keyboard.press("Escape");
+    expect(await box.getAttribute("aria-expanded")).toBe("false");
+    expect(await box.inputValue()).toMatch(/^thing 42,/);
+  });
+});
+
+describe("more classes than one answer holds", () => {
+  it("are searched on the server", async () => {
+    const { box, options, asked } = await visit("other");
+    await box.fill("thing 1499");
+    await expect.poll(() => options.count()).toBe(1);
+    await options.click();
+    expect(await asked()).toBe(1499);
+  });
+});

@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest";
+import { usePlayground } from "./playground.js";
+import {
+  cancelButton,
+  dialog,
+  download,
+  fieldError,
+  gallery,
+  generateButton,
+  openFineTuning,
+  problem,
+  seedBox,
+  useBrowser,
+  widthOf,
+} from "./visitor.js";
+
+const service = usePlayground();
+const browser = useBrowser();
+
+async function compare(over: string, values?: string) {
+  const { page } = await browser.visit(service.address);
+  await page.getByRole("radio", { name: "Compare" }).check();
+  await page.getByLabel("Compare over").selectOption(over);
+  if (values !== undefined) await page.getByLabel("Values").fill(values);
+  await seedBox(page).fill("5");
+  const bodies: Record<string, unknown>[] = [];
+  page.on("request", (request) => {
+    if (request.url().endsWith("/generate")) bodies.push(request.postDataJSON());
+  });
+  return { page, bodies };
+}
+
+describe("Compare", () => {
+  it("draws a picture for each value from one seed, each with its time, and says what it came to", async () => {
+    const { page, bodies } = await compare("Steps", "4, 64");
+    expect(await generateButton(page).textContent()).toBe("Compare 2");
+    await generateButton(page).click();
+    await page.locator("#verdict").waitFor();
+    expect(bodies).toEqual([
+      { class: "star", seed: 5, steps: 4 },
+      { class: "star", seed: 5, steps: 64 },
+    ]);
+    const cells = page.locator("#compare .cell");
+    expect(await cells.getByRole("heading").allTextContents()).toEqual(["Steps 4", "Steps 64"]);
+    for (const time of await cells.locator(".time").allTextContents()) expect(time).toMatch(/^[\d.]+ m?s$/);
+    for (let i = 0; i < 2; i++) expect(await widthOf(cells.nth(i).getByRole("img"))).toBe(64);
+    const fills = await cells
+      .locator(".fill")
+      .evaluateAll((bars: { style: { width: string } }[]) => bars.map(({ style }) => Number.parseFloat(style.width)));
+    expect(Math.max(...fills)).toBe(100);
+    expect(await page.locator("#verdict").textContent()).toMatch(/^steps \d+ took [\d.]+ times as long as steps \d+: /);
+
+    await cells.nth(0).getByRole("button").click();
+    const { bytes } = await download(page);
+    const answer = await fetch(`${service.address}/generate`, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "image/png" },
+      body: JSON.stringify(bodies[0]),
+    });
+    expect(bytes.equals(Buffer.from(await answer.arrayBuffer()))).toBe(true);
+    expect(await dialog(page).locator("#facts").textContent()).toContain("Steps4");
+    await page.keyboard.press("Escape");
+    await gallery(page).getByText("2 of at most 300").waitFor();
+  });
+
+  it.each([
+    ["Guidance", "guidance_scale", [1, 2, 3, 4, 5]],
+    ["Preset", "preset", ["exact", "standard", "quick"]],
+    ["Token order", "order", ["random", "raster", "checkerboard"]],
+  ])("suggests values of %s", async (label, name, values) => {
+    const { page, bodies } = await compare(label);
+    expect(await page.getByLabel("Values").inputValue()).toBe(values.join(", "));
+    await generateButton(page).click();
+    await page.locator("#verdict").waitFor();
+    expect(bodies.map((body) => body[name])).toEqual(values);
+  });
+
+  it("leaves the rest of a comparison that is cancelled unmade", async () => {
+    const { page, bodies } = await compare("Steps", "2, 60, 61, 62, 63, 64");
+    await openFineTuning(page);
+    await page.getByRole("textbox", { name: "Diffusion steps", exact: true }).fill("200");
+    await generateButton(page).click();
+    await page.locator("#compare .cell.done").first().waitFor();
+    await cancelButton(page).click();
+    await problem(page)
+      .filter({ hasText: /cancelled/i })
+      .waitFor();
+    expect(bodies.length).toBeLessThan(6);
+    expect(await page.locator("#compare .time").last().textContent()).toBe("not made");
+    expect(await page.locator("#compare .cell").first().getByRole("img").isVisible()).toBe(true);
+  });
+
+  it.each([
+    ["Steps", "8, 65", "“65” is not possible here: whole numbers from 1 to 64."],
+    ["Steps", "8, 9.5", "“9.5” is not possible here: whole numbers from 1 to 64."],
+    ["Guidance", "2", "Give at least two values"],
+    ["Guidance", "1, two", "“two” is not possible here: numbers from 1 to 20."],
+    ["Preset", "quick, slow", "“slow” is not possible here: exact, standard, quick."],
+    ["Steps", "1,2,3,4,5,6,7,8,9,10,11,12,13", "At most 12 values"],
+  ])("says at the field what is wrong: %s over %s", async (over, values, sentence) => {
+    const { page, bodies } = await compare(over, values);
+    await generateButton(page).click();
+    await fieldError(page, "values").filter({ hasText: sentence }).waitFor();
+    expect(await page.getByLabel("Values").getAttribute("aria-invalid")).toBe("true");
+    expect(bodies).toEqual([]);
+  });
+});

@@ -1,0 +1,207 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Page } from "playwright-core";
+import ts from "typescript";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { usePlayground } from "./playground.js";
+import {
+  classBox,
+  dialog,
+  download,
+  gallery,
+  generateButton,
+  imageCount,
+  openFineTuning,
+  parameter,
+  pictureOf,
+  seedBox,
+  useBrowser,
+  widthOf,
+} from "./visitor.js";
+
+const service = usePlayground();
+const browser = useBrowser();
+const run = promisify(execFile);
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "marimba-snippets-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function makePicture(page: Page, seed: number, images = 1): Promise<void> {
+  await page.getByRole("radio", { name: "quick" }).check();
+  await imageCount(page).fill(String(images));
+  await seedBox(page).fill(String(seed));
+  await generateButton(page).click();
+  await pictureOf(page, await classBox(page).inputValue(), seed);
+}
+
+const kept = (page: Page, name: string) => gallery(page).getByRole("button", { name, exact: true });
+
+describe("the gallery", () => {
+  it("keeps pictures over a reload, the newest first, and forgets those deleted", async () => {
+    const { page } = await browser.visit(service.address);
+    expect(await gallery(page).isHidden()).toBe(true);
+    await makePicture(page, 1);
+    await makePicture(page, 2, 2);
+    await page.reload();
+    await kept(page, "star, seed 1").waitFor();
+    const names = await gallery(page)
+      .getByRole("img")
+      .evaluateAll((images: { alt: string }[]) => images.map(({ alt }) => alt));
+    expect(names).toEqual(["star, seed 2, image 0", "star, seed 2, image 1", "star, seed 1"]);
+    expect(await widthOf(gallery(page).getByRole("img").last())).toBe(64);
+
+    await kept(page, "star, seed 2, image 0").hover();
+    await gallery(page).getByRole("button", { name: "Delete star, seed 2, image 0" }).click();
+    await kept(page, "star, seed 2, image 1").focus();
+    await page.keyboard.press("Delete");
+    await gallery(page).getByText("1 of at most 300").waitFor();
+    await page.reload();
+    await gallery(page).getByText("1 of at most 300").waitFor();
+
+    await gallery(page).getByRole("button", { name: "Clear all" }).click();
+    await dialog(page).getByRole("button", { name: "Keep them" }).click();
+    expect(await kept(page, "star, seed 1").isVisible()).toBe(true);
+    await gallery(page).getByRole("button", { name: "Clear all" }).click();
+    await dialog(page).getByRole("button", { name: "Delete all" }).click();
+    await gallery(page).waitFor({ state: "hidden" });
+    await page.reload();
+    await generateButton(page).waitFor();
+    expect(await gallery(page).isHidden()).toBe(true);
+  });
+
+  it("lets the oldest go above its cap", async () => {
+    const { page } = await browser.visit(service.address);
+    await makePicture(page, 1);
+    // As many more as the cap allows, made by copying the one that is there.
+    await page.evaluate(`new Promise((resolve, reject) => {
+      const opening = indexedDB.open("marimba", 1);
+      opening.onsuccess = () => {
+        const transaction = opening.result.transaction("pictures", "readwrite");
+        const pictures = transaction.objectStore("pictures");
+        const reading = pictures.getAll();
+        reading.onsuccess = () => {
+          const [picture] = reading.result;
+          for (let i = 1; i < 300; i++) pictures.put({ ...picture, id: "copy-" + i, seed: i, madeAt: picture.madeAt - i });
+        };
+        transaction.oncomplete = () => { opening.result.close(); resolve(); };
+        transaction.onerror = reject;
+      };
+    })`);
+    await page.reload();
+    await gallery(page).getByText("300 of at most 300").waitFor();
+    expect(await kept(page, "star, seed 299").count()).toBe(1);
+    await makePicture(page, 1000);
+    expect(await kept(page, "star, seed 299").count()).toBe(0);
+    await page.reload();
+    await gallery(page).getByText("300 of at most 300").waitFor();
+    expect(await kept(page, "star, seed 1000").count()).toBe(1);
+    expect(await kept(page, "star, seed 299").count()).toBe(0);
+  });
+});
+
+describe("the details", () => {
+  it("say what made the picture and where its time went, and lead from picture to picture", async () => {
+    const { page } = await browser.visit(service.address);
+    await makePicture(page, 4);
+    await makePicture(page, 5);
+    await kept(page, "star, seed 5").click();
+    const facts = dialog(page).locator("#facts");
+    expect(await facts.textContent()).toMatch(/Classstar \(0\)Seed5Modeldemo.*Presetquick.*Steps16.*Guidance2/);
+    const spans = await dialog(page).locator(".spans div").allTextContents();
+    expect(spans.map((text) => text.replace(/[\d.].*$/, ""))).toEqual([
+      "Queue",
+      "Batch wait",
+      "Transformer",
+      "Diffusion",
+      "Decode",
+      "Encode",
+      "Total",
+    ]);
+    const parts = await dialog(page)
+      .locator(".bar span")
+      .evaluateAll((bars: { style: { flexGrow: string } }[]) => bars.map(({ style }) => Number(style.flexGrow)));
+    expect(parts).toHaveLength(6);
+    expect(Math.min(...parts)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...parts)).toBeGreaterThan(0);
+
+    await page.keyboard.press("ArrowRight");
+    expect(await facts.textContent()).toContain("Seed4");
+    await page.keyboard.press("ArrowLeft");
+    expect(await facts.textContent()).toContain("Seed5");
+    await page.keyboard.press("Escape");
+    await dialog(page).waitFor({ state: "hidden" });
+  });
+
+  it("fill the form with what made the picture, for the same again with a change", async () => {
+    const { page } = await browser.visit(service.address);
+    await page.getByRole("radio", { name: "boat" }).check();
+    await openFineTuning(page);
+    await parameter(page, "Guidance").fill("4");
+    await makePicture(page, 6, 2);
+    await page.getByRole("radio", { name: "cat" }).check();
+    await page.getByRole("radio", { name: "exact" }).check();
+    await parameter(page, "Guidance").fill("1");
+    await imageCount(page).fill("1");
+    await seedBox(page).fill("7");
+    await kept(page, "boat, seed 6, image 1").click();
+    await dialog(page).getByRole("button", { name: "Same again with …" }).click();
+    const sent = page.waitForRequest(`${service.address}/generate`);
+    await generateButton(page).click();
+    expect((await sent).postDataJSON()).toEqual({
+      class: "boat",
+      seed: 6,
+      num_images: 2,
+      preset: "quick",
+      guidance_scale: 4,
+    });
+  });
+
+  it.each([
+    ["a job's only picture", 8, 1, 0],
+    ["a job's third picture", 9, 3, 2],
+  ])("give programs that make %s again, byte for byte: curl, TypeScript, Python", async (_, seed, images, index) => {
+    const { page } = await browser.visit(service.address, { permissions: ["clipboard-read", "clipboard-write"] });
+    await makePicture(page, seed, images);
+    await kept(page, images > 1 ? `star, seed ${seed}, image ${index}` : `star, seed ${seed}`).click();
+    const { name, bytes } = await download(page);
+    expect(name).toBe(`demo-star-seed-${seed}${images > 1 ? `-image-${index}` : ""}.png`);
+    for (const [tab, start] of [
+      ["curl", runShell],
+      ["TypeScript", runTypeScript],
+      ["Python", runPython],
+    ] as const) {
+      await dialog(page).getByRole("tab", { name: tab }).click();
+      await dialog(page).getByRole("button", { name: "Copy", exact: true }).click();
+      await dialog(page).getByRole("button", { name: "Copied" }).waitFor();
+      await start(await page.evaluate<string>("navigator.clipboard.readText()"));
+      const made = (await readdir(folder)).filter((file) => file.endsWith(".png"));
+      expect(made, tab).toEqual([name]);
+      expect(bytes.equals(await readFile(join(folder, name))), tab).toBe(true);
+      await rm(join(folder, name));
+      await dialog(page).getByRole("button", { name: "Copy", exact: true }).waitFor();
+    }
+  });
+});
+
+const runShell = (text: string) => run("sh", ["-ec", text], { cwd: folder });
+
+async function runTypeScript(text: string): Promise<void> {
+  const { outputText, diagnostics } = ts.transpileModule(text, {
+    reportDiagnostics: true,
+    compilerOptions: { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext },
+  });
+  expect(diagnostics).toEqual([]);
+  await writeFile(join(folder, "snippet.mjs"), outputText);
+  await run(process.execPath, ["snippet.mjs"], { cwd: folder });
+}
+
+async function runPython(text: string): Promise<void> {
+  await writeFile(join(folder, "snippet.py"), text);
+  await run("python3", ["snippet.py"], { cwd: folder });
+}

@@ -1,0 +1,60 @@
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll } from "vitest";
+import { generate, Marimba } from "../commands/marimba.js";
+
+const DEMO = fileURLToPath(new URL("../../models/demo", import.meta.url));
+/** The demo model by another name, with other names for its classes and no samples. */
+export const OTHER = "other";
+
+/** A service for the tests of a file: the demo model and, beside it, `other`. */
+export function usePlayground(environment: Readonly<Record<string, string>> = {}) {
+  let folder: string;
+  let marimba: Marimba;
+  const occupying: string[] = [];
+  const service = { address: "", occupyEngine, start, kill };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "marimba-browser-"));
+    await symlink(DEMO, join(folder, "demo"));
+    await cp(DEMO, join(folder, OTHER), { recursive: true });
+    await rm(join(folder, OTHER, "samples.webp"));
+    const manifest = JSON.parse(await readFile(join(DEMO, "model.json"), "utf8"));
+    for (const modelClass of manifest.classes) modelClass.name = `other ${modelClass.name}`;
+    await writeFile(join(folder, OTHER, "model.json"), JSON.stringify({ ...manifest, name: OTHER }));
+    await start();
+  });
+  afterEach(async () => {
+    for (const job of occupying.splice(0)) await fetch(job, { method: "DELETE" }).catch(() => {});
+  });
+  afterAll(async () => {
+    marimba?.kill("SIGTERM");
+    await marimba?.ended;
+    await rm(folder, { recursive: true });
+  });
+
+  /** Starts the service, again on the port that it had. */
+  async function start(): Promise<void> {
+    const port = service.address ? new URL(service.address).port : "0";
+    marimba = new Marimba(["serve"], { MODELS_DIR: folder, PORT: port, ...environment });
+    service.address = await marimba.address();
+    await marimba.prints(/^Ready\./m);
+  }
+
+  /** Ends it as a power cut would. */
+  async function kill(): Promise<void> {
+    marimba.kill("SIGKILL");
+    await marimba.ended;
+  }
+
+  /** Has the engine make so many pictures that others wait until the test ends. Returns how to let it go. */
+  async function occupyEngine(images = 64): Promise<() => Promise<unknown>> {
+    const accepted = await generate(service.address, { class: 0, num_images: images, preset: "exact" }, {});
+    const job = `${service.address}${accepted.headers.get("location")}`;
+    occupying.push(job);
+    return () => fetch(job, { method: "DELETE" });
+  }
+  return service;
+}

@@ -1,0 +1,172 @@
+import { describe, expect, it } from "vitest";
+import { usePlayground } from "./playground.js";
+import { SeverableProxy } from "./severable-proxy.js";
+import {
+  banner,
+  classBox,
+  fieldError,
+  gallery,
+  generateButton,
+  imageCount,
+  openFineTuning,
+  parameter,
+  pictureOf,
+  problem,
+  seedBox,
+  useBrowser,
+} from "./visitor.js";
+
+const service = usePlayground({ MAX_QUEUED_IMAGES: "20", MAX_BATCH: "2" });
+const browser = useBrowser();
+
+describe("bad input", () => {
+  it.each([
+    ["seed", "seed", "9999999999999999", "Must be an integer from 0 to 9007199254740991"],
+    ["seed", "seed", "lucky", 'Must be an integer from 0 to 9007199254740991, not "lucky".'],
+    ["num_images", "field-num_images", "21", "Must be an integer from 1 to 20, not 21."],
+    ["steps", "field-steps", "65", "Must be a whole number from 1 to 64"],
+    ["guidance_scale", "field-guidance_scale", "0.5", "Must be a number from 1 to 20, not 0.5."],
+    ["temperature", "field-temperature", "hot", 'Must be a number from 0 to 2, not "hot".'],
+  ])("is said at its field, which gets the focus: %s", async (name, id, text, sentence) => {
+    const { page } = await browser.visit(service.address);
+    await openFineTuning(page);
+    const input = page.locator(`#${id}`);
+    await input.fill(text);
+    // Where it is wrong stays in sight, however it was hidden meanwhile.
+    await openFineTuning(page);
+    await generateButton(page).click();
+    await fieldError(page, name).filter({ hasText: sentence }).waitFor();
+    expect(await input.getAttribute("aria-invalid")).toBe("true");
+    expect(await input.getAttribute("aria-describedby")).toContain(await fieldError(page, name).getAttribute("id"));
+    expect(await page.evaluate("document.activeElement.id")).toBe(id);
+    expect(await input.isVisible()).toBe(true);
+  });
+
+  it("is all said at once, and gone when it is mended", async () => {
+    const { page } = await browser.visit(service.address);
+    await openFineTuning(page);
+    await parameter(page, "Guidance").fill("50");
+    await parameter(page, "Temperature").fill("-1");
+    await generateButton(page).click();
+    await fieldError(page, "guidance_scale").waitFor();
+    await fieldError(page, "temperature").waitFor();
+    await parameter(page, "Guidance").fill("5");
+    expect(await fieldError(page, "guidance_scale").isHidden()).toBe(true);
+    await parameter(page, "Temperature").fill("1");
+    await seedBox(page).fill("12");
+    await generateButton(page).click();
+    await pictureOf(page, "star", 12);
+  });
+
+  it("of the class comes with what was meant", async () => {
+    const { page } = await browser.visit(service.address);
+    await classBox(page).fill("musrhoom");
+    await page.keyboard.press("Escape");
+    await generateButton(page).click();
+    await fieldError(page, "class").filter({ hasText: 'did you mean "mushroom"?' }).waitFor();
+  });
+});
+
+describe("a full queue", () => {
+  it("is counted down to the next try", { timeout: 180_000 }, async () => {
+    const { page } = await browser.visit(service.address);
+    const letGo = await service.occupyEngine(20);
+    // Two are in the engine and count no more; four have no room.
+    await imageCount(page).fill("4");
+    await generateButton(page).click();
+    await page.getByRole("alert").filter({ hasText: "The queue is full; try again later." }).waitFor();
+    const waiting = page.getByRole("button", { name: /^Try again in \d+ s$/ });
+    await waiting.waitFor();
+    expect(await waiting.isDisabled()).toBe(true);
+    const seconds = async () =>
+      Number(/\d+/.exec((await page.locator("#generate-label").textContent()) ?? "")?.[0] ?? 0);
+    const first = await seconds();
+    await expect.poll(seconds).toBeLessThan(first);
+    await letGo();
+    await page.getByRole("button", { name: "Generate" }).waitFor({ timeout: (first + 10) * 1000 });
+    await imageCount(page).fill("1");
+    await seedBox(page).fill("13");
+    await generateButton(page).click();
+    await pictureOf(page, "star", 13);
+  });
+});
+
+describe("a connection that breaks", () => {
+  it("is taken up again behind the last event, and the picture comes", async () => {
+    const proxy = new SeverableProxy(service.address);
+    try {
+      const { page, requests } = await browser.visit(await proxy.address());
+      const resumed: string[] = [];
+      page.on("request", async (request) => {
+        if (request.url().includes("/events")) resumed.push((await request.headerValue("last-event-id")) ?? "none");
+      });
+      await imageCount(page).fill("4");
+      await page.getByRole("radio", { name: "exact" }).check();
+      await seedBox(page).fill("14");
+      await generateButton(page).click();
+      await page.locator(".tile img[src^='data:']").first().waitFor();
+      proxy.sever();
+      await pictureOf(page, "star", 14);
+      expect(resumed[0]).toBe("none");
+      expect(resumed.length).toBeGreaterThan(1);
+      for (const id of resumed.slice(1)) expect(Number(id)).toBeGreaterThan(1);
+      expect(requests.filter((request) => request.startsWith("POST"))).toHaveLength(1);
+      expect(await gallery(page).getByRole("img").count()).toBe(4);
+    } finally {
+      await proxy.close();
+    }
+  });
+});
+
+describe("a server that is gone", () => {
+  it("is said to be, and once it is back the page goes on by itself", async () => {
+    const { page } = await browser.visit(service.address);
+    await service.kill();
+    await seedBox(page).fill("15");
+    await generateButton(page).click();
+    await banner(page).filter({ hasText: "The server does not answer. Trying again …" }).waitFor();
+    expect(await generateButton(page).isEnabled()).toBe(true);
+    const back = banner(page).filter({ hasText: "The server is back." }).waitFor();
+    await service.start();
+    await back;
+    await generateButton(page).click();
+    await pictureOf(page, "star", 15);
+    await expect.poll(() => banner(page).textContent()).toBe("");
+    expect(await page.locator("#form-problem").isHidden()).toBe(true);
+  });
+
+  it("takes a job with it that it kept in memory; one click makes it again", async () => {
+    const { page } = await browser.visit(service.address);
+    await imageCount(page).fill("8");
+    await page.getByRole("radio", { name: "exact" }).check();
+    await seedBox(page).fill("16");
+    await generateButton(page).click();
+    await page.locator(".tile img[src^='data:']").first().waitFor();
+    await service.kill();
+    await banner(page).filter({ hasText: "The server does not answer." }).waitFor();
+    await service.start();
+    await problem(page).filter({ hasText: "There is no job" }).waitFor();
+    await imageCount(page).fill("1");
+    await page.getByRole("radio", { name: "quick" }).check();
+    await problem(page).getByRole("button", { name: "Try again" }).click();
+    await pictureOf(page, "star", 16);
+    expect(await problem(page).isHidden()).toBe(true);
+  });
+
+  it("at the moment that the page asks what it can do, is waited for", async () => {
+    const proxy = new SeverableProxy(service.address);
+    try {
+      const address = await proxy.address();
+      const { page } = await browser.open(address);
+      await generateButton(page).waitFor();
+      // The page's own files from the browser's memory, its data from a server that is gone.
+      await page.route(`${address}/models`, (route) => route.abort("connectionrefused"));
+      await page.reload();
+      await banner(page).filter({ hasText: "The server does not answer." }).waitFor();
+      await page.unroute(`${address}/models`);
+      await generateButton(page).waitFor();
+    } finally {
+      await proxy.close();
+    }
+  });
+});

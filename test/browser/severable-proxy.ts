@@ -1,0 +1,38 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+
+/** A relay in front of a service whose connections a test can sever, as a bad network does. */
+export class SeverableProxy {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(target: string) {
+    const { hostname, port } = new URL(target);
+    this.#server = createServer((client) => {
+      const service = connect(Number(port), hostname);
+      for (const socket of [client, service]) {
+        this.#sockets.add(socket);
+        socket.on("error", () => {});
+        socket.on("close", () => this.#sockets.delete(socket));
+      }
+      client.pipe(service).pipe(client);
+    });
+  }
+
+  async address(): Promise<string> {
+    if (!this.#server.listening) await once(this.#server.listen(0, "127.0.0.1"), "listening");
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Ends every connection there is; new ones are relayed. */
+  sever(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.sever();
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    await closed;
+  }
+}

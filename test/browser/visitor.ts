@@ -1,0 +1,110 @@
+import { readFile } from "node:fs/promises";
+import type { Browser, BrowserContextOptions, Locator, Page, Response } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { launchChromium } from "./chromium.js";
+
+/** One opened page, and everything that it complained of, asked for and got. */
+export interface Visit {
+  readonly page: Page;
+  readonly complaints: string[];
+  /** `METHOD address`. */
+  readonly requests: string[];
+  readonly responses: Response[];
+}
+
+export const DESKTOP = { viewport: { width: 1440, height: 900 } } as const;
+export const TELEPHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } as const;
+
+/** A browser for the tests of a file: each test's pages are closed after it. */
+export function useBrowser() {
+  let browser: Browser;
+  const pages: Page[] = [];
+  beforeAll(async () => {
+    browser = await launchChromium();
+  });
+  afterEach(async () => {
+    for (const page of pages.splice(0)) await page.context().close();
+  });
+  afterAll(() => browser?.close());
+
+  async function open(address: string, options: BrowserContextOptions = DESKTOP): Promise<Visit> {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    pages.push(page);
+    page.setDefaultTimeout(30_000);
+    const visit: Visit = { page, complaints: [], requests: [], responses: [] };
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) visit.complaints.push(message.text());
+    });
+    page.on("pageerror", (error) => visit.complaints.push(String(error)));
+    page.on("request", (request) => visit.requests.push(`${request.method()} ${request.url()}`));
+    page.on("response", (response) => visit.responses.push(response));
+    await page.goto(address);
+    return visit;
+  }
+  return {
+    open,
+    /** Opens the page and waits until its form is there. */
+    async visit(address: string, options?: BrowserContextOptions): Promise<Visit> {
+      const visit = await open(address, options);
+      await generateButton(visit.page).waitFor();
+      return visit;
+    },
+  };
+}
+
+export const generateButton = (page: Page) => page.getByRole("button", { name: /^(Generate|Compare)/ });
+export const cancelButton = (page: Page) => page.getByRole("button", { name: "Cancel" });
+export const classBox = (page: Page) => page.getByRole("combobox", { name: "Class" });
+export const imageCount = (page: Page) => page.getByRole("textbox", { name: "Images" });
+export const seedBox = (page: Page) => page.getByRole("textbox", { name: "Seed" });
+export const parameter = (page: Page, name: string) => page.getByRole("textbox", { name, exact: true });
+export const banner = (page: Page) => page.locator("#banner");
+export const gallery = (page: Page) => page.getByRole("region", { name: "Gallery" });
+export const dialog = (page: Page) => page.getByRole("dialog");
+/** What is said about a run that failed, where its pictures would be. */
+export const problem = (page: Page) => page.locator("#problem");
+/** What is said at one field. */
+export const fieldError = (page: Page, field: string) => page.locator(`[data-field="${field}"] .error`);
+
+export async function openFineTuning(page: Page): Promise<void> {
+  await page.getByText("Fine tuning").click();
+}
+
+/** Resolves once the stage shows the finished picture of this class and seed, whole. */
+export async function pictureOf(page: Page, modelClass: string, seed: number): Promise<void> {
+  await generateButton(page).waitFor();
+  const picture = page
+    .locator("#tiles")
+    .getByRole("img", { name: `${modelClass}, seed ${seed}` })
+    .first();
+  await picture.waitFor();
+  expect(await widthOf(picture)).toBe(64);
+}
+
+/** The part of an image element that the tests use: the project's types know no DOM. */
+interface ImageElement {
+  readonly src: string;
+  readonly naturalWidth: number;
+  decode(): Promise<void>;
+}
+
+/** A shown picture's own width, once it is decoded. */
+export function widthOf(image: Locator): Promise<number> {
+  return image.evaluate(async (element: ImageElement) => {
+    await element.decode();
+    return element.naturalWidth;
+  });
+}
+
+export function srcOf(image: Locator): Promise<string> {
+  return image.evaluate((element: ImageElement) => element.src);
+}
+
+/** What "Download" in the open dialog gives: its name and its bytes. */
+export async function download(page: Page): Promise<{ name: string; bytes: Buffer }> {
+  const started = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Download" }).click();
+  const file = await started;
+  return { name: file.suggestedFilename(), bytes: await readFile(await file.path()) };
+}
