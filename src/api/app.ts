@@ -5,8 +5,10 @@ import type { Config } from "../config.js";
 import { Problem } from "../errors.js";
 import type { ModelRegistry } from "../model/registry.js";
 import type { JobQueue } from "../queue/queue.js";
+import type { Tracing } from "../tracing/tracing.js";
 import { authenticate } from "./access/authentication.js";
 import type { KeyRing } from "./access/key-ring.js";
+import type { Principal } from "./access/principal.js";
 import { answerBrokenRequest, ignoreExpectations } from "./broken-connections.js";
 import { parseJsonBody } from "./json-body.js";
 import { trackPaths } from "./known-paths.js";
@@ -27,6 +29,7 @@ import { metricsRoute } from "./routes/metrics.js";
 import { modelRoutes } from "./routes/models.js";
 import { playgroundRoutes } from "./routes/playground.js";
 import { setSecurityHeaders } from "./security-headers.js";
+import { logWithTrace, traceRequests } from "./trace-requests.js";
 import { validatorCompiler } from "./validation.js";
 
 export interface Readiness {
@@ -43,8 +46,12 @@ export interface ApiDeps {
   readonly models: ModelRegistry;
   readonly readiness: () => Readiness;
   readonly logger: FastifyBaseLogger;
+  /** Says why an address can't be a caller's webhook; absent: the server sends none. */
+  readonly webhooks?: { refusal(url: string, principal: Principal): string | undefined };
   /** Where the process's metrics are; `/metrics` tells all of them. */
   readonly registry: Registry;
+  /** Where spans go; absent: none are made. */
+  readonly tracing?: Tracing | undefined;
   /** The API keys that are accepted; absent: none is asked for. */
   readonly keys?: KeyRing | undefined;
 }
@@ -64,6 +71,7 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
   const app = createServer(deps, limits, metrics);
   app.decorateRequest("problemCode", undefined);
   app.addHook("onRequest", async (request, reply) => metrics.watch(request, reply));
+  traceRequests(app, deps.tracing);
   const unknownPath = trackPaths(app);
   app.addHook("onRequest", async (request, reply) => setSecurityHeaders(request, reply));
   addRequestChecks(app, limits);
@@ -105,6 +113,9 @@ function createServer({ logger, config }: ApiDeps, limits: HttpLimits, metrics: 
       requireHostHeader: false,
     },
     genReqId: requestId,
+    // As the job has it, and with it the worker's lines.
+    requestIdLogLabel: "request_id",
+    childLoggerFactory: logWithTrace,
     // While the server drains, states can still be asked for; POST /generate refuses by itself.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {

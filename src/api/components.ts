@@ -1,7 +1,7 @@
 import Type, { type Static, type TSchema } from "typebox";
 import { PROBLEMS, type ProblemCode } from "../errors.js";
 import { GenerateRequest } from "../job.js";
-import { JobPreview, JobProgress } from "./events/event-text.js";
+import { PreviewEvent, ProgressEvent } from "./events/event-text.js";
 import { JobResource } from "./job-resource.js";
 import { ModelResource } from "./model-resource.js";
 import { OpenAiError } from "./openai/error.js";
@@ -20,8 +20,8 @@ export const COMPONENTS = {
     ],
   }),
   Job: JobResource,
-  JobProgress,
-  JobPreview,
+  ProgressEvent,
+  PreviewEvent,
   Model: ModelResource,
   Problem: ProblemDocument,
   OpenAiImageRequest,

@@ -2,6 +2,7 @@ import swagger from "@fastify/swagger";
 import { VERSION } from "../config.js";
 import type { Api, ApiDeps } from "./app.js";
 import { COMPONENTS } from "./components.js";
+import { foldEnums } from "./fold-enums.js";
 
 const DESCRIPTION = `
 Generates class-conditional images with MAR models (masked autoregressive generation with a diffusion head for each token,
@@ -42,6 +43,7 @@ export async function describeApi(app: Api, { keys }: Pick<ApiDeps, "keys">): Pr
       ],
     },
     hideUntagged: true,
+    transformObject: (document) => foldEnums("openapiObject" in document ? document.openapiObject : {}) as object,
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `schema-${i}`) },
   });
 }

@@ -2,6 +2,7 @@ import { openKeys } from "../api/access/key-source.js";
 import { openRegistry } from "../metrics/process-metrics.js";
 import { ApiService } from "./api-service.js";
 import { openRedisQueue } from "./open-queue.js";
+import { openTracing } from "./open-tracing.js";
 import { runServices } from "./run-services.js";
 import { beginService } from "./service-command.js";
 
@@ -18,13 +19,14 @@ export async function runApi(argv: string[]): Promise<number> {
   const parts = await beginService(argv, USAGE);
   if (!parts) return 0;
   const { config, models, logger } = parts;
+  const tracing = await openTracing(config, "api", logger);
   const keySource = await openKeys(config, logger);
   const queue = await openRedisQueue(config, "api", logger);
-  const api = new ApiService({ config, queue, models, logger, registry: openRegistry("api"), keySource });
+  const api = new ApiService({ config, queue, models, logger, registry: openRegistry("api"), keySource, tracing });
   const start = async () => {
     const address = await api.start();
     process.stdout.write(`Marimba listens on ${address} and leaves the pictures to its workers.\n`);
   };
-  await runServices({ start, services: [api], graceMs: config.shutdownGraceS * 1000, logger });
+  await runServices({ start, services: [api], tracing, graceMs: config.shutdownGraceS * 1000, logger });
   return 0;
 }

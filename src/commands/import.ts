@@ -1,6 +1,7 @@
 import { loadConfig } from "../config.js";
 import { type ImportOptions, importModel } from "../model/import/import.js";
 import { readClasses, readSettings } from "../model/import/settings.js";
+import { PRECISIONS, type Precision } from "../model/manifest.js";
 import { readArguments } from "./arguments.js";
 import { watchImport } from "./import-progress.js";
 import { INTERRUPTED, interruptible } from "./interruption.js";
@@ -15,7 +16,8 @@ const USAGE = `marimba import: turns a MAR checkpoint and its tokenizer into a m
   --tokenizer FILE    the KL autoencoder's checkpoint, in either form
   --arch ARCH         mar-b, mar-l, mar-h, or a config.json that states heads, scale and norm_eps;
                       can be left out for models of the published widths
-  --precision fp32    how weights are stored (default: fp32)
+  --precision P       how large weights are stored and multiplied (default: fp32): fp32, the reference's arithmetic;
+                      int8, a quarter of the size and faster on a CPU; fp16, for CUDA
   --classes FILE      JSON array of class names, or of {"name", "id"}, in order
   --defaults FILE     JSON with description, defaults, presets and default_preset of the model
   --models-dir DIR    where models live (default: MODELS_DIR, else models/ of the package)
@@ -58,25 +60,28 @@ export async function runImport(argv: string[]): Promise<number> {
 async function readOptions(argv: string[]): Promise<ImportOptions | undefined> {
   const { values } = readArguments({ args: argv, options: OPTIONS, allowPositionals: false });
   if (values.help) return undefined;
-  const { name, generator, tokenizer, precision } = values;
+  const { name, generator, tokenizer } = values;
   const missing = Object.entries({ name, generator, tokenizer }).flatMap(([key, value]) => (value ? [] : `--${key}`));
   if (!name || !generator || !tokenizer) {
     throw new UsageError(`${missing.join(" and ")} must be given; marimba import --help says more.`);
-  }
-  if (precision !== "fp32") {
-    throw new UsageError(`--precision ${JSON.stringify(precision)} is not known; fp32 is.`);
   }
   return {
     name,
     generator,
     tokenizer,
     arch: values.arch,
-    precision,
+    precision: readPrecision(values.precision),
     modelsDir: values["models-dir"] ?? loadConfig().modelsDir,
     classes: values.classes === undefined ? undefined : await readClasses(values.classes),
     settings: values.defaults === undefined ? undefined : await readSettings(values.defaults),
     replace: values.force,
   };
+}
+
+function readPrecision(text: string): Precision {
+  const precision = PRECISIONS.find((one) => one === text);
+  if (precision) return precision;
+  throw new UsageError(`--precision ${JSON.stringify(text)} is not known; ${PRECISIONS.join(", ")} are.`);
 }
 
 async function importAndTell(options: ImportOptions, signal: AbortSignal): Promise<void> {

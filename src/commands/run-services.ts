@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { Tracing } from "../tracing/tracing.js";
 import { shutdownAsked, shutdownSignal } from "./shutdown.js";
 
 /** One half of Marimba in this process: the API or the worker. */
@@ -16,6 +17,8 @@ export interface ServiceRun {
   readonly start: () => Promise<void>;
   /** In the order in which they are closed. */
   readonly services: readonly Service[];
+  /** Closed last, for it tells of the others. */
+  readonly tracing?: Tracing | undefined;
   readonly graceMs: number;
   readonly logger: Logger;
 }
@@ -24,9 +27,10 @@ export interface ServiceRun {
 const UNCAUGHT_MS = 5000;
 
 /** Starts the services and resolves once a signal has stopped them; rejects after one that can't go on has stopped them. */
-export async function runServices({ start, services, graceMs, logger }: ServiceRun): Promise<void> {
+export async function runServices({ start, services, tracing, graceMs, logger }: ServiceRun): Promise<void> {
   const close = async () => {
     for (const service of services) await service.close();
+    await tracing?.close();
   };
   process.on("uncaughtException", (error, origin) => {
     // A state that nobody foresaw is no state to go on in: whoever supervises the process starts it afresh.

@@ -7,6 +7,7 @@ import type { JobQueue, JobSource } from "../queue/queue.js";
 import { ApiService } from "./api-service.js";
 import { curlLine } from "./first-picture.js";
 import { openRedisQueue, openRedisSource } from "./open-queue.js";
+import { openTracing } from "./open-tracing.js";
 import { runServices } from "./run-services.js";
 import { beginService } from "./service-command.js";
 import { WorkerService } from "./worker-service.js";
@@ -24,11 +25,21 @@ export async function runServe(argv: string[]): Promise<number> {
   const parts = await beginService(argv, USAGE);
   if (!parts) return 0;
   const { config, models, logger } = parts;
+  const tracing = await openTracing(config, "serve", logger);
   const keySource = await openKeys(config, logger);
   const { queue, source } = await openBothSides(config, logger);
   const registry = openRegistry("serve");
-  const worker = new WorkerService({ config, source, models, logger, registry });
-  const api = new ApiService({ config, queue, models, logger, registry, keySource, notReady: () => worker.notReady() });
+  const worker = new WorkerService({ config, source, models, logger, registry, tracing });
+  const api = new ApiService({
+    config,
+    queue,
+    models,
+    logger,
+    registry,
+    tracing,
+    keySource,
+    notReady: () => worker.notReady(),
+  });
   const names = models.list().map(({ name }) => name);
   const start = async () => {
     const address = await api.start();
@@ -39,7 +50,7 @@ export async function runServe(argv: string[]): Promise<number> {
     );
   };
   // The worker first: what it ends or hands back is still answered.
-  await runServices({ start, services: [worker, api], graceMs: config.shutdownGraceS * 1000, logger });
+  await runServices({ start, services: [worker, api], tracing, graceMs: config.shutdownGraceS * 1000, logger });
   return 0;
 }
 

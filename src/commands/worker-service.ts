@@ -6,6 +6,7 @@ import type { Engine, EngineLost, StepWork } from "../model/engine/engine.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ModelRegistry } from "../model/registry.js";
 import type { JobSource } from "../queue/queue.js";
+import type { Tracing } from "../tracing/tracing.js";
 import type { WorkerMetrics } from "../worker/metrics.js";
 import { startWorker } from "../worker/worker.js";
 import { openConfiguredEngine } from "./open-engine.js";
@@ -19,6 +20,7 @@ export interface WorkerServiceOptions {
   readonly logger: Logger;
   /** Where the worker's metrics go; absent: they are not measured. */
   readonly registry?: Registry;
+  readonly tracing?: Tracing | undefined;
 }
 
 /** The engine's waiting room holds half a batch more than its batch, so that who leaves is replaced at the next step. */
@@ -76,7 +78,7 @@ export class WorkerService implements Service {
   }
 
   async #start(): Promise<boolean> {
-    const { config, source, models, logger, registry } = this.#options;
+    const { config, source, models, logger, registry, tracing } = this.#options;
     if (registry) await this.#openMetrics(registry);
     if (config.engine === "null") logger.warn("ENGINE is null: every picture is the same grey one.");
     const maxImages = Math.ceil(config.maxBatch * TAKEN_PER_BATCH);
@@ -85,7 +87,15 @@ export class WorkerService implements Service {
       if (this.#isStopping()) return false;
     }
     const observer = this.#metrics;
-    await startWorker({ source, engines: this.#engines, models, maxImages, logger, ...(observer && { observer }) });
+    await startWorker({
+      source,
+      engines: this.#engines,
+      models,
+      maxImages,
+      logger,
+      tracing,
+      ...(observer && { observer }),
+    });
     if (this.#isStopping()) return false;
     this.#state = "working";
     return true;

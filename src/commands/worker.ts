@@ -1,5 +1,6 @@
 import { openRedisSource } from "./open-queue.js";
 import { openRegistry } from "./open-registry.js";
+import { openTracing } from "./open-tracing.js";
 import { runServices } from "./run-services.js";
 import { beginService } from "./service-command.js";
 import { WorkerService } from "./worker-service.js";
@@ -17,15 +18,16 @@ export async function runWorker(argv: string[]): Promise<number> {
   const parts = await beginService(argv, USAGE);
   if (!parts) return 0;
   const { config, models, logger } = parts;
+  const tracing = await openTracing(config, "worker", logger);
   const source = await openRedisSource(config, "worker", logger);
   // Measured only where somebody can ask.
   const registry = config.workerPort === undefined ? undefined : await openRegistry("worker");
-  const worker = new WorkerService({ config, source, models, logger, ...(registry && { registry }) });
+  const worker = new WorkerService({ config, source, models, logger, tracing, ...(registry && { registry }) });
   const names = models.list().map(({ name }) => name);
   const start = async () => {
     process.stdout.write(`The worker loads ${names.join(", ")}.\n`);
     if (await worker.start()) process.stdout.write("Ready: the worker takes images.\n");
   };
-  await runServices({ start, services: [worker], graceMs: config.shutdownGraceS * 1000, logger });
+  await runServices({ start, services: [worker], tracing, graceMs: config.shutdownGraceS * 1000, logger });
   return 0;
 }

@@ -5,6 +5,8 @@ import { type Engine, EngineFailure, EngineLost, ImageExpired } from "../model/e
 import type { Manifest } from "../model/manifest.js";
 import type { ModelRegistry } from "../model/registry.js";
 import { type ImageContext, type ImageTask, JobFailure, type JobSource, WorkerUnfit } from "../queue/queue.js";
+import { readTraceparent } from "../tracing/trace-context.js";
+import type { Tracing } from "../tracing/tracing.js";
 import type { ImageObserver } from "./metrics.js";
 import { encodePicture } from "./picture.js";
 import { previewOptions } from "./previews.js";
@@ -19,17 +21,20 @@ export interface WorkerDeps {
   readonly maxImages: number;
   readonly logger: Logger;
   readonly observer?: ImageObserver;
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Starts taking images: each goes into its model's engine, and comes back as a PNG. Stop it at the source. */
 export async function startWorker(deps: WorkerDeps): Promise<void> {
-  const { source, engines, models, maxImages, logger, observer } = deps;
+  const { source, engines, models, maxImages, logger, observer, tracing } = deps;
   await source.start([...engines.keys()], maxImages, async (task, context) => {
-    const { id, model } = task.spec;
-    const ownLogger = logger.child({ job: id, model, image: task.imageIndex });
+    const { model } = task.spec;
+    const ownLogger = logger.child(logFields(task));
     try {
       const image = await makeImage(task, context, engines.get(model)!, models.get(model)!, ownLogger);
       observer?.made(model, image);
+      tracing?.traceImage({ ...task, timing: image.timing });
+      ownLogger.debug({ tookMs: image.timing.total_ms }, "The image is made.");
       return image;
     } catch (error) {
       if (context.signal.aborted) {
@@ -46,9 +51,23 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
       }
       const failure = foreseen(error, task.imageIndex);
       observer?.failed(model, failure?.error.code ?? "internal");
+      tracing?.traceImage({ ...task, error: failure ?? error });
       throw failure ?? error;
     }
   });
+}
+
+/** What every line on the image has: its job, and the request and the trace that the job came from. */
+function logFields({ spec, imageIndex }: ImageTask): Record<string, unknown> {
+  const { id, model, request_id, traceparent } = spec;
+  const trace = readTraceparent(traceparent);
+  return {
+    job: id,
+    model,
+    image: imageIndex,
+    ...(request_id && { request_id }),
+    ...(trace && { trace_id: trace.traceId }),
+  };
 }
 
 async function makeImage(

@@ -111,7 +111,11 @@ describe("errors are one sentence and an exit code", () => {
     [2, async () => ["x"], "Unexpected argument 'x'"],
     [2, async () => ["--name", "a", ...files, "--name", "b"], "--name is given twice; give it once.\n"],
     [2, async () => ["--name", "-a"], "Option '--name' argument is ambiguous; marimba import --help says more.\n"],
-    [2, async () => ["--name", "m", ...files, "--precision", "int4"], '--precision "int4" is not known; fp32 is.'],
+    [
+      2,
+      async () => ["--name", "m", ...files, "--precision", "int4"],
+      '--precision "int4" is not known; fp32, fp16, int8 are.',
+    ],
     [
       1,
       async () => ["--name", "m", ...files, "--classes", await list("c.json", [1])],
@@ -125,7 +129,7 @@ describe("errors are one sentence and an exit code", () => {
     [
       1,
       async () => ["--name", "m", ...files, "--defaults", await list("d.json", { defaults: { step: 3 } })],
-      "/defaults/step is not a known field; did you mean steps or diffusion_steps or max_timestep?\n",
+      "/defaults/step is not a known field; did you mean steps or diffusion_steps or diffusion_steps_final?\n",
     ],
     [
       1,

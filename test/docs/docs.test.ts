@@ -5,7 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pathWithTestPython } from "../python/environment.js";
+import { type Example, examples, runExample } from "./examples.js";
 import { KNOWN_COMMANDS, knownCommand } from "./known-commands.js";
 import { type ScratchCheckout, scratchCheckout } from "./scratch-checkout.js";
 import { DocumentedServer } from "./server.js";
@@ -23,13 +26,19 @@ const DOCUMENTED_ADDRESS = "http://127.0.0.1:8080";
 /** Longest that one block may take. */
 const BLOCK_MS = 300_000;
 
+const programs = DOCUMENTS.flatMap((document) =>
+  examples(readFileSync(join(PROJECT, document), "utf8")).map((example): [string, Example] => [
+    `${document}:${example.line}`,
+    example,
+  ]),
+);
 const blocks = DOCUMENTS.flatMap((document) =>
   shellBlocks(readFileSync(join(PROJECT, document), "utf8")).map(
     ({ line, commands }) => [`${document}:${line}`, commands] as const,
   ),
 );
 /** One thread an operator: two cores have other tests to run. */
-const environment = { PATH: process.env.PATH, HOME: process.env.HOME, THREADS: "1" };
+const environment = { PATH: pathWithTestPython(), HOME: process.env.HOME, THREADS: "1" };
 
 let checkout: ScratchCheckout;
 let server: DocumentedServer;
@@ -81,6 +90,22 @@ describe("a command that a document shows works:", () => {
     const inReadme = blocks.filter(([place]) => place.startsWith("README.md")).flatMap(([, commands]) => commands);
     expect(inReadme.slice(0, 2)).toEqual(["npm ci", "npm start"]);
     expect(inReadme[2]).toMatch(/^curl /);
+  });
+});
+
+/** After the commands, which install what they use. */
+describe("a program that a document shows works:", () => {
+  it.each(programs)("%s", { timeout: BLOCK_MS }, async (_, example) => {
+    const text = example.text.replaceAll(DOCUMENTED_ADDRESS, address);
+    const { stdout, pictures } = await runExample({ ...example, text }, checkout.folder, environment);
+    for (const bytes of pictures) expect(await sharp(bytes).metadata()).toMatchObject({ format: "png", width: 64 });
+    expect(text.includes(".png") ? pictures.length : stdout.length).toBeGreaterThan(0);
+  });
+
+  it("in the README: the client's and one of OpenAI's packages", () => {
+    const inReadme = programs.filter(([place]) => place.startsWith("README.md")).map(([, { text }]) => text);
+    expect(inReadme.some((text) => text.includes('from "@marimba/client"'))).toBe(true);
+    expect(inReadme.some((text) => text.includes("from openai import"))).toBe(true);
   });
 });
 

@@ -43,8 +43,16 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^node dist\/main\.js key new --name \S+ .*--file \S+$/, check: checkKey },
   { pattern: /^npm run parity -- /, check: printsSomething },
   { pattern: /^npm run build$/ },
+  { pattern: /^npm run contract$/, elsewhere: "test/contract is its short form" },
+  { pattern: /^npm run client -- \S+$/, check: printsSomething },
+  { pattern: /^cd my-app && npm init -y && npm install \.\/marimba-client-[\d.]+\.tgz$/, check: printsSomething },
+  // A reader is in the project already.
+  { pattern: /^npm install openai@6$/, standIn: (command) => `cd my-app && ${command}`, check: printsSomething },
+  // They are there already: the test's own environment has them.
+  { pattern: /^pip install [a-z-]+$/, check: printsSomething },
+  { pattern: /^openapi-python-client generate /, check: generatesTheClient },
   {
-    pattern: /^(docker|kubectl) /,
+    pattern: /^([A-Z_]+=\S+ )*(docker|kubectl) /,
     elsewhere: "needs a container engine or a cluster; test/container checks its files",
   },
   {
@@ -66,6 +74,11 @@ async function checkKey({ stdout, folder }: Outcome, command: string): Promise<v
   const [, id, secret] = /mrb_([0-9a-f]{12})_([0-9a-f]{48})/.exec(stdout)!;
   const line = `${id} sha256:${createHash("sha256").update(secret!).digest("hex")}`;
   expect(await readFile(join(folder, /--file (\S+)/.exec(command)![1]!), "utf8")).toContain(line);
+}
+
+async function generatesTheClient({ folder }: Outcome, command: string): Promise<void> {
+  const [, output] = / --output-path (\S+)/.exec(command)!;
+  expect(await readFile(join(folder, output!, "models", "generate_request.py"), "utf8")).toContain("guidance_scale");
 }
 
 function printsSomething({ stdout }: Outcome): void {

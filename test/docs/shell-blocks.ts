@@ -8,7 +8,7 @@ export interface ShellBlock {
   readonly commands: readonly string[];
 }
 
-interface Fence {
+export interface Fence {
   readonly language: string;
   readonly line: number;
   readonly text: string;
@@ -29,7 +29,8 @@ export function shellBlocks(markdown: string): ShellBlock[] {
   return blocks;
 }
 
-function fences(markdown: string): Fence[] {
+/** Every fenced block. */
+export function fences(markdown: string): Fence[] {
   const lines = markdown.split("\n");
   const found: Fence[] = [];
   for (let i = 0; i < lines.length; i++) {

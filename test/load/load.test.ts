@@ -38,6 +38,22 @@ describe("npm run load", () => {
     expect(stdout).toMatch(/^- 100 of 100 streams ended with their final event/m);
   });
 
+  it("finds every number that the service tells Prometheus equal to what its clients counted", async () => {
+    const { code, stdout, stderr } = await load("metrics", "--quick");
+    expect(code, stdout + stderr).toBe(0);
+    const numbers = /^- (\d+) of (\d+) numbers agree exactly\.$/m.exec(stdout);
+    expect(numbers?.[1]).toBe(numbers?.[2]);
+    for (const row of [
+      "images made",
+      "requests answered 200",
+      "requests answered 202",
+      "refused or failed: unknown_class",
+    ])
+      expect(stdout).toMatch(new RegExp(`^\\| ${row}.*\\| +[1-9]\\d* \\| +yes \\|$`, "m"));
+    for (const state of ["completed", "failed", "cancelled"])
+      expect(stdout).toMatch(new RegExp(`^\\| jobs ${state}, as API 2.*\\| +[1-9]\\d* \\| +yes \\|$`, "m"));
+  });
+
   it("names a scenario that it does not know", async () => {
     const { code, stderr } = await load("nul");
     expect(code).toBe(2);

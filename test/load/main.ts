@@ -7,6 +7,7 @@ import { openModelFolder } from "../../bench/model-folder.js";
 import type { Scenario } from "./scenario.js";
 import { batching } from "./scenarios/batching.js";
 import { leftovers } from "./scenarios/leftovers.js";
+import { metrics } from "./scenarios/metrics.js";
 import { nullEngine } from "./scenarios/null-engine.js";
 import { overload } from "./scenarios/overload.js";
 import { streams } from "./scenarios/streams.js";
@@ -20,6 +21,7 @@ const SCENARIOS: Readonly<Record<string, { readonly says: string; readonly run: 
   overload: { says: "three times the sustainable load", run: overload },
   topologies: { says: "embedded, 1 API + 1 worker, 2 + 2: closed loop, fixed rate, Poisson", run: topologies },
   leftovers: { says: "what ten thousand jobs leave in Redis", run: leftovers },
+  metrics: { says: "what the service tells Prometheus beside what its clients counted", run: metrics },
   streams: { says: "two thousand open event streams", run: streams },
 };
 

@@ -1,9 +1,10 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildGraphs } from "../../src/model/graph/index.js";
 import type { GraphOptions, WeightLocation } from "../../src/model/graph/weights.js";
-import { type Architecture, MODEL_FILES } from "../../src/model/manifest.js";
+import { storageOf } from "../../src/model/import/storage.js";
+import { type Architecture, MODEL_FILES, type Precision } from "../../src/model/manifest.js";
 
 /** A generator of uniform numbers in [0, 1) that gives the same ones for the same seed (mulberry32). */
 export function uniform(seed: number): () => number {
@@ -127,24 +128,39 @@ function fill(shape: readonly number[], name: string, seed: number): Float32Arra
   return values;
 }
 
-/** Writes a model of random weights into a temporary folder: the graphs over one weights.bin. Returns its path. */
-export function writeRandomModel(architecture: Architecture, seed: number, options: GraphOptions = {}): string {
+/**
+ * Writes a model of random weights into a temporary folder, stored as the importer stores them: the graphs over one
+ * weights.bin. Returns its path.
+ */
+export async function writeRandomModel(
+  architecture: Architecture,
+  seed: number,
+  { precision = "fp32", ...options }: GraphOptions & { readonly precision?: Precision } = {},
+): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "marimba-random-"));
   const shapes = generatorShapes(architecture.generator);
   for (const [name, shape] of tokenizerShapes(architecture.tokenizer)) shapes.set(`tokenizer.${name}`, shape);
   const weights = new Map<string, WeightLocation>();
-  const chunks: Uint8Array[] = [];
+  const file = openSync(join(folder, MODEL_FILES.weights), "wx");
   let offset = 0;
+  let tensors = 0;
   for (const [name, shape] of shapes) {
-    const values = new Uint8Array(fill(shape, name, seed + weights.size).buffer);
-    weights.set(name, { location: MODEL_FILES.weights, offset, byteLength: values.length, shape, type: "float32" });
-    chunks.push(values);
-    offset += values.length;
+    const storage = storageOf(name, shape, precision);
+    for (const part of storage.parts) {
+      weights.set(part.name, { location: MODEL_FILES.weights, offset, ...part });
+      offset += part.byteLength;
+    }
+    const values = fill(shape, name, seed + tensors++);
+    for await (const { bytes } of storage.convert(once(values))) writeSync(file, bytes);
   }
-  writeFileSync(join(folder, MODEL_FILES.weights), Buffer.concat(chunks));
+  closeSync(file);
   const graphs = buildGraphs(architecture, weights, options);
   for (const kind of ["predict", "denoise", "decode"] as const) {
     writeFileSync(join(folder, MODEL_FILES[kind]), graphs[kind]);
   }
   return folder;
+}
+
+async function* once(values: Float32Array): AsyncGenerator<Float32Array> {
+  yield values;
 }

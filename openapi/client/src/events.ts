@@ -101,7 +101,7 @@ function readEvent({ event, data }: EventSourceMessage): JobEvent | undefined {
     case "progress":
       return { type: event, progress: JSON.parse(data) };
     case "preview": {
-      const { base64, content_type, ...rest } = JSON.parse(data) as components["schemas"]["JobPreview"];
+      const { base64, content_type, ...rest } = JSON.parse(data) as components["schemas"]["PreviewEvent"];
       return { type: event, preview: { ...rest, contentType: content_type, bytes: fromBase64(base64) } };
     }
   }

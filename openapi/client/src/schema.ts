@@ -294,7 +294,10 @@ export interface components {
             steps?: number;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number;
-            /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
+            /**
+             * @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step.
+             * @enum {string}
+             */
             guidance_schedule?: "linear" | "constant";
             /** @description Multiplies the noise of each diffusion step. */
             temperature?: number;
@@ -304,7 +307,10 @@ export interface components {
             diffusion_steps_final?: number;
             /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
             max_timestep?: number;
-            /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+            /**
+             * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171).
+             * @enum {string}
+             */
             order?: "random" | "raster" | "checkerboard";
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number;
@@ -312,18 +318,28 @@ export interface components {
             preset?: string;
             /** @description The server's default model when absent. */
             model?: string;
+            /** @enum {string} */
             output_format?: "png";
+            /** @enum {string} */
             priority?: "low" | "normal" | "high";
             /** @description The job fails when it is not done this many milliseconds after acceptance. */
             deadline_ms?: number;
-            /** @description Whether a finished job's JSON links to its images or holds them; link when absent. */
+            /** @description An https address that is told when the job has ended; signed as Standard Webhooks. */
+            webhook_url?: string;
+            /**
+             * @description Whether a finished job's JSON links to its images or holds them; link when absent.
+             * @enum {string}
+             */
             response_format?: "link" | "base64";
         };
         /** @description A request that was accepted, and what became of it. */
         Job: {
             /** @description Names the job in every address. */
             id: string;
-            /** @description completed, failed and cancelled are final. */
+            /**
+             * @description completed, failed and cancelled are final.
+             * @enum {string}
+             */
             state: "queued" | "running" | "completed" | "failed" | "cancelled";
             /** @description The model that makes the images. */
             model: string;
@@ -335,7 +351,10 @@ export interface components {
                 steps: number;
                 /** @description Classifier-free guidance; 1 is none. */
                 guidance_scale: number;
-                /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
+                /**
+                 * @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step.
+                 * @enum {string}
+                 */
                 guidance_schedule: "linear" | "constant";
                 /** @description Multiplies the noise of each diffusion step. */
                 temperature: number;
@@ -345,7 +364,10 @@ export interface components {
                 diffusion_steps_final?: number;
                 /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
                 max_timestep: number;
-                /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+                /**
+                 * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171).
+                 * @enum {string}
+                 */
                 order: "random" | "raster" | "checkerboard";
                 /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
                 reconstruction_steps?: number;
@@ -464,14 +486,14 @@ export interface components {
             };
         };
         /** @description The data of a `progress` event. */
-        JobProgress: {
+        ProgressEvent: {
             /** @description Autoregressive steps done, over all images. */
             step: number;
             /** @description All of them. */
             of: number;
         };
         /** @description The data of a `preview` event: an image as it was so far. */
-        JobPreview: {
+        PreviewEvent: {
             /** @description Which image, from 0. */
             index: number;
             /** @description Autoregressive steps that it has behind it. */
@@ -508,7 +530,10 @@ export interface components {
                 steps: number;
                 /** @description Classifier-free guidance; 1 is none. */
                 guidance_scale: number;
-                /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
+                /**
+                 * @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step.
+                 * @enum {string}
+                 */
                 guidance_schedule: "linear" | "constant";
                 /** @description Multiplies the noise of each diffusion step. */
                 temperature: number;
@@ -518,7 +543,10 @@ export interface components {
                 diffusion_steps_final?: number;
                 /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
                 max_timestep: number;
-                /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+                /**
+                 * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171).
+                 * @enum {string}
+                 */
                 order: "random" | "raster" | "checkerboard";
                 /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
                 reconstruction_steps?: number;
@@ -531,7 +559,10 @@ export interface components {
                         steps?: number;
                         /** @description Classifier-free guidance; 1 is none. */
                         guidance_scale?: number;
-                        /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
+                        /**
+                         * @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step.
+                         * @enum {string}
+                         */
                         guidance_schedule?: "linear" | "constant";
                         /** @description Multiplies the noise of each diffusion step. */
                         temperature?: number;
@@ -541,13 +572,30 @@ export interface components {
                         diffusion_steps_final?: number;
                         /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
                         max_timestep?: number;
-                        /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+                        /**
+                         * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171).
+                         * @enum {string}
+                         */
                         order?: "random" | "raster" | "checkerboard";
                         /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
                         reconstruction_steps?: number;
                     };
+                    /** @description What was measured of the preset's pictures. */
                     quality?: {
-                        [key: string]: number | string;
+                        /** @description From the model's reference; lower is better. */
+                        frechet_distance: number;
+                        /** @description 95 % interval of the distance. */
+                        frechet_interval?: number[];
+                        /** @description Higher is better. */
+                        inception_score?: number;
+                        /** @description Share that looks real. */
+                        precision?: number;
+                        /** @description Share of the real that is covered. */
+                        recall?: number;
+                        /** @description How many were measured. */
+                        pictures: number;
+                        /** @description Times as fast as `exact`, in full batches in the engine. */
+                        speed?: number;
                     };
                 };
             };
@@ -588,7 +636,7 @@ export interface components {
              * @description Decide by this one.
              * @enum {string}
              */
-            code: "invalid_request" | "malformed_json" | "unknown_class" | "unauthorized" | "forbidden" | "unknown_model" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "body_too_large" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "too_many_failures" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "queue_unavailable" | "shutting_down";
+            code: "invalid_request" | "malformed_json" | "unknown_class" | "unauthorized" | "forbidden" | "unknown_model" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "body_too_large" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "images_per_minute_exceeded" | "concurrent_images_exceeded" | "webhooks_backed_up" | "too_many_failures" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "queue_unavailable" | "shutting_down";
             /** @description Names this one occurrence: the request's id, as in the server's log. */
             instance: string;
             /** @description Every field at fault, where fields are at fault. */
@@ -643,7 +691,10 @@ export interface components {
             steps?: number;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number;
-            /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
+            /**
+             * @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step.
+             * @enum {string}
+             */
             guidance_schedule?: "linear" | "constant";
             /** @description Multiplies the noise of each diffusion step. */
             temperature?: number;
@@ -653,15 +704,21 @@ export interface components {
             diffusion_steps_final?: number;
             /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
             max_timestep?: number;
-            /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
+            /**
+             * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171).
+             * @enum {string}
+             */
             order?: "random" | "raster" | "checkerboard";
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number;
             /** @description A preset of the model; other fields override it. */
             preset?: string;
+            /** @enum {string} */
             priority?: "low" | "normal" | "high";
             /** @description The job fails when it is not done this many milliseconds after acceptance. */
             deadline_ms?: number;
+            /** @description An https address that is told when the job has ended; signed as Standard Webhooks. */
+            webhook_url?: string;
             /** @description The server's default model when absent. */
             model?: string | null;
             /** @description Goes before the prompt: as in `POST /generate`, null for none. */
@@ -687,6 +744,7 @@ export interface components {
             }[];
             /** @enum {string} */
             background: "opaque";
+            /** @enum {string} */
             output_format: "png";
             /** @enum {string} */
             quality: "auto";
@@ -719,6 +777,7 @@ export interface components {
             created_at: number;
             /** @enum {string} */
             background: "opaque";
+            /** @enum {string} */
             output_format: "png";
             /** @enum {string} */
             quality: "auto";
@@ -738,6 +797,7 @@ export interface components {
             created_at: number;
             /** @enum {string} */
             background: "opaque";
+            /** @enum {string} */
             output_format: "png";
             /** @enum {string} */
             quality: "auto";
@@ -771,7 +831,10 @@ export interface components {
             error: {
                 /** @description What went wrong, and what would be right. */
                 message: string;
-                /** @description The kind of error; it follows from the status. */
+                /**
+                 * @description The kind of error; it follows from the status.
+                 * @enum {string}
+                 */
                 type: "invalid_request_error" | "authentication_error" | "permission_error" | "rate_limit_error" | "server_error";
                 /** @description The first field at fault, where one is. */
                 param: string | null;
@@ -825,6 +888,10 @@ export interface operations {
                     "Marimba-Batch-Size"?: string;
                     /** @description The engine's time divided, step by step, by the images that shared it. */
                     "Marimba-Ms-Per-Image"?: string;
+                    /** @description The key's limits, in images, where it has some. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of them. */
+                    RateLimit?: string;
                     /** @description The part of `Prefer` that was honoured. */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
@@ -841,6 +908,10 @@ export interface operations {
                     Location?: string;
                     /** @description The part of `Prefer` that was honoured. */
                     "Preference-Applied"?: string;
+                    /** @description The key's limits, in images, where it has some. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of them. */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -937,7 +1008,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `queue_full`: The queue is full. `too_many_failures`: Too many requests without a valid API key. */
+            /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The key's images per minute are used up. `concurrent_images_exceeded`: The key has as many images in the making as it may. `webhooks_backed_up`: Too many of the key's webhooks wait to be delivered. `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
                     /** @description Seconds after which to try again. */
@@ -1386,77 +1457,7 @@ export interface operations {
                     "application/json": {
                         /** @description The model of requests that name none. */
                         default: string;
-                        models: {
-                            /** @description The name for a request's `model`. */
-                            id: string;
-                            description?: string;
-                            /** @description Pixels. */
-                            image_width: number;
-                            /** @description Pixels. */
-                            image_height: number;
-                            /** @description Tokens of one image: the most `steps` there can be. */
-                            token_count: number;
-                            /** @description Classes; their names are under `links.classes`. */
-                            class_count: number;
-                            /** @description Of the weights. */
-                            precision: string;
-                            /** @description SHA-256 over graphs and weights: equal hashes make equal pictures. */
-                            hash: string;
-                            defaults: {
-                                /** @description Autoregressive steps, 1 to the number of tokens. */
-                                steps: number;
-                                /** @description Classifier-free guidance; 1 is none. */
-                                guidance_scale: number;
-                                /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
-                                guidance_schedule: "linear" | "constant";
-                                /** @description Multiplies the noise of each diffusion step. */
-                                temperature: number;
-                                /** @description Diffusion steps per token. */
-                                diffusion_steps: number;
-                                /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
-                                diffusion_steps_final?: number;
-                                /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
-                                max_timestep: number;
-                                /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
-                                order: "random" | "raster" | "checkerboard";
-                                /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
-                                reconstruction_steps?: number;
-                            };
-                            presets: {
-                                [key: string]: {
-                                    description: string;
-                                    parameters: {
-                                        /** @description Autoregressive steps, 1 to the number of tokens. */
-                                        steps?: number;
-                                        /** @description Classifier-free guidance; 1 is none. */
-                                        guidance_scale?: number;
-                                        /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
-                                        guidance_schedule?: "linear" | "constant";
-                                        /** @description Multiplies the noise of each diffusion step. */
-                                        temperature?: number;
-                                        /** @description Diffusion steps per token. */
-                                        diffusion_steps?: number;
-                                        /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
-                                        diffusion_steps_final?: number;
-                                        /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
-                                        max_timestep?: number;
-                                        /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171). */
-                                        order?: "random" | "raster" | "checkerboard";
-                                        /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
-                                        reconstruction_steps?: number;
-                                    };
-                                    quality?: {
-                                        [key: string]: number | string;
-                                    };
-                                };
-                            };
-                            /** @description Taken when a request names no preset. */
-                            default_preset?: string;
-                            links: {
-                                self: string;
-                                classes: string;
-                            };
-                        }[];
+                        models: components["schemas"]["Model"][];
                     };
                 };
             };
@@ -2252,7 +2253,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `queue_full`: The queue is full. `too_many_failures`: Too many requests without a valid API key. */
+            /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The key's images per minute are used up. `concurrent_images_exceeded`: The key has as many images in the making as it may. `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
                     /** @description Seconds after which to try again. */

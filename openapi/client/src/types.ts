@@ -21,7 +21,7 @@ export type ClassList = Answer<"listClasses">;
 /** One change of a job, by the name of its event. */
 export type JobEvent =
   | { readonly type: JobState; readonly job: Job }
-  | { readonly type: "progress"; readonly progress: Schemas["JobProgress"] }
+  | { readonly type: "progress"; readonly progress: Schemas["ProgressEvent"] }
   | { readonly type: "preview"; readonly preview: Preview };
 
 /** An image as it was so far. */

@@ -15,7 +15,7 @@ export const STREAM_START = `retry: ${RETRY_MS}\n\n`;
 export const HEARTBEAT = ": still here\n\n";
 export const GOODBYE = ": the server is shutting down; connect again\n\n";
 
-export const JobProgress = Type.Object(
+export const ProgressEvent = Type.Object(
   {
     step: Type.Integer({ minimum: 0, description: "Autoregressive steps done, over all images." }),
     of: Type.Integer({ minimum: 1, description: "All of them." }),
@@ -23,7 +23,7 @@ export const JobProgress = Type.Object(
   { description: "The data of a `progress` event." },
 );
 
-export const JobPreview = Type.Object(
+export const PreviewEvent = Type.Object(
   {
     index: Type.Integer({ minimum: 0, description: "Which image, from 0." }),
     step: Type.Integer({ minimum: 0, description: "Autoregressive steps that it has behind it." }),
@@ -33,7 +33,7 @@ export const JobPreview = Type.Object(
   },
   { description: "The data of a `preview` event: an image as it was so far." },
 );
-type JobPreview = Static<typeof JobPreview>;
+type PreviewEvent = Static<typeof PreviewEvent>;
 
 /** How the OpenAPI document describes a stream: the fields of each event, and what its data can be once it is parsed. */
 export function eventStreamContent(names: readonly string[], data: readonly TSchema[]) {
@@ -54,6 +54,6 @@ export function eventText(event: JobEvent, models: ModelRegistry): string {
 /** Without an id: a preview is no change of the job, and none is sent again. */
 export function previewText({ imageIndex, step, of, contentType, bytes }: Preview): string {
   const base64 = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
-  const data: JobPreview = { index: imageIndex, step, of, content_type: contentType, base64 };
+  const data: PreviewEvent = { index: imageIndex, step, of, content_type: contentType, base64 };
   return `event: preview\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -3,6 +3,8 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { ProblemCode } from "../../errors.js";
 import { LONG_SECONDS } from "../../metrics/buckets.js";
 import { EVENT_STREAM_TYPE } from "../events/event-text.js";
+import { onEnd } from "../on-end.js";
+import { routeOf, UNMATCHED } from "../route-of.js";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -12,10 +14,6 @@ declare module "fastify" {
 }
 
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
-/** Whatever somebody asks for, only routes are labels: paths have no bound. */
-const UNMATCHED = "unmatched";
-/** nginx's status for a client that hung up before its answer began. */
-const HUNG_UP_STATUS = 499;
 
 /** Requests as the server saw them end: each is counted once, when its answer is out or its client gone. */
 export class HttpMetrics {
@@ -62,16 +60,10 @@ export class HttpMetrics {
   watch(request: FastifyRequest, reply: FastifyReply): void {
     const startMs = performance.now();
     this.#inProgress.inc();
-    let isCounted = false;
-    const count = (status: number) => {
-      if (isCounted) return;
-      isCounted = true;
+    onEnd(reply, (status) => {
       this.#inProgress.dec();
       this.#count(request, reply, status, (performance.now() - startMs) / 1000);
-    };
-    const { raw } = reply;
-    raw.once("finish", () => count(raw.statusCode));
-    raw.once("close", () => count(raw.headersSent ? raw.statusCode : HUNG_UP_STATUS));
+    });
   }
 
   /** An answer to what never became a request. */
@@ -82,11 +74,13 @@ export class HttpMetrics {
 
   #count(request: FastifyRequest, reply: FastifyReply, status: number, seconds: number): void {
     const method = METHODS.has(request.method) ? request.method : "other";
-    const route = request.is404 ? UNMATCHED : (request.routeOptions.url ?? UNMATCHED);
+    const route = routeOf(request);
     this.#requests.inc({ method, route, status });
-    if (reply.getHeader("content-type") !== EVENT_STREAM_TYPE) this.#seconds.observe({ method, route }, seconds);
+    const type = String(reply.getHeader("content-type"));
+    if (type !== EVENT_STREAM_TYPE) this.#seconds.observe({ method, route }, seconds);
     if (request.problemCode !== undefined) this.#problems.inc({ code: request.problemCode });
-    const isPicture = status === 200 && method !== "HEAD" && reply.hasHeader("marimba-job");
+    const isPicture =
+      status === 200 && method !== "HEAD" && reply.hasHeader("marimba-job") && type.startsWith("image/");
     if (isPicture) this.#servedBytes.inc(Number(reply.getHeader("content-length") ?? 0));
   }
 }

@@ -110,7 +110,7 @@ export function addQueueMetrics(registry: Registry, queue: JobQueue, models: Mod
   add(
     Gauge,
     "marimba_results_stored_bytes",
-    "Bytes that finished jobs and their images take now (MAX_RESULT_BYTES bounds them).",
+    "Bytes that finished jobs and their images take now.",
     whole(({ keptBytes }) => keptBytes),
     [],
   );

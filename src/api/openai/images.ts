@@ -8,6 +8,7 @@ import { readIdempotency } from "../idempotency.js";
 import { className, imagePath, jobProblem } from "../job-resource.js";
 import type { HttpLimits } from "../limits.js";
 import { timingHeaders } from "../server-timing.js";
+import { logWithJob } from "../trace-requests.js";
 import { imageBase64, imageFacts, unixTime } from "./image-facts.js";
 import { toGenerateRequest } from "./image-request.js";
 import { streamImage } from "./image-stream.js";
@@ -24,9 +25,12 @@ export function openAiImagesRoute(app: Api, deps: ApiDeps, limits: HttpLimits): 
     const idempotency = readIdempotency(request.headers["idempotency-key"], body, principal.id);
     reply.header("Cache-Control", "no-store");
     const leaving = stopWaitingOn(reply, closing.signal);
-    const terms = { principal, requestId: request.id, idempotency, cancelAfterMs: undefined };
+    const onLimits = (headers: Readonly<Record<string, string>>) => void reply.headers(headers);
+    const { id: requestId, traceparent } = request;
+    const terms = { principal, requestId, traceparent, idempotency, cancelAfterMs: undefined, onLimits };
     const accepted = await acceptJob(toGenerateRequest(body, deps), terms, deps);
     const { id, seed } = accepted.spec;
+    logWithJob(request, reply, id);
     reply.headers({ "Marimba-Job": id, "Marimba-Seed": String(seed) });
     const giveUp = (record: JobRecord) => giveUpOn(record, idempotency === undefined, leaving, request.log, deps);
     if (body.stream) {

@@ -31,7 +31,11 @@ export const eventsSchema = {
     200: Type.Unsafe<unknown>({
       description: "The events, until the job has ended.",
       headers: { "X-Accel-Buffering": { type: "string", description: "Always `no`: proxies pass events on at once." } },
-      content: eventStreamContent(EVENT_NAMES, [component("Job"), component("JobProgress"), component("JobPreview")]),
+      content: eventStreamContent(EVENT_NAMES, [
+        component("Job"),
+        component("ProgressEvent"),
+        component("PreviewEvent"),
+      ]),
     }),
     204: Type.Unsafe<unknown>({ description: "`Last-Event-ID` is the final event: there is nothing more to tell." }),
     ...problemResponses(

@@ -11,6 +11,7 @@ import { imageHeaders } from "../image-headers.js";
 import { embedImages, imagePath, jobPath, jobProblem, jobResource } from "../job-resource.js";
 import { readPrefer } from "../prefer.js";
 import { timingHeaders } from "../server-timing.js";
+import { logWithJob } from "../trace-requests.js";
 import { generateSchema } from "./generate-schema.js";
 
 /** `POST /generate`: accepts a job and answers with its picture, with the job once it is done, or with where it will be. */
@@ -25,8 +26,11 @@ export function generateRoute(app: Api, deps: ApiDeps): void {
     reply.header("Vary", "Accept, Prefer").header("Cache-Control", "no-store");
     const leaving = stopWaitingOn(reply, closing.signal);
     if (wanted === "image/png") checkOnePicture(request.body);
-    const terms = { principal, requestId: request.id, idempotency, cancelAfterMs };
+    const onLimits = (headers: Readonly<Record<string, string>>) => void reply.headers(headers);
+    const { id: requestId, traceparent } = request;
+    const terms = { principal, requestId, traceparent, idempotency, cancelAfterMs, onLimits };
     const accepted = await acceptJob(request.body, terms, deps);
+    logWithJob(request, reply, accepted.spec.id);
     const wait = waitFor(wanted, request, deps.config.syncTimeoutS);
     const record = await waitUntilFinal(accepted, wait.waitMs, leaving, deps);
     if (leaving.reason === HUNG_UP && !idempotency) await cancelAbandoned(record, request.log, deps);

@@ -2,11 +2,13 @@ import Type from "typebox";
 import { ADMIN } from "../access/authentication.js";
 import type { Api, ApiDeps } from "../app.js";
 import { problemResponses } from "../components.js";
+import { addConfigMetrics } from "../metrics/config-metrics.js";
 import { addQueueMetrics } from "../metrics/queue-metrics.js";
 
 /** `GET /metrics`: what Prometheus scrapes, unless it has a port of its own. Only failures are logged. */
 export function metricsRoute(app: Api, { registry, queue, models, config }: ApiDeps): void {
   addQueueMetrics(registry, queue, models);
+  addConfigMetrics(registry, config);
   if (config.metricsPort !== undefined) return;
   const schema = {
     operationId: "getMetrics",

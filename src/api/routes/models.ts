@@ -9,11 +9,12 @@ const MAX_CLASSES = 1000;
 
 /** `GET /models`, `GET /models/{id}` and `GET /models/{id}/classes`. */
 export function modelRoutes(app: Api, { models }: ApiDeps): void {
+  const list = Type.Object({ ...ModelList.properties, models: Type.Array(component("Model")) });
   const listSchema = {
     operationId: "listModels",
     tags: ["models"],
     summary: "The models that can be asked for",
-    response: { 200: json("The models.", ModelList), ...problemResponses() },
+    response: { 200: json("The models.", list), ...problemResponses() },
   };
   app.get("/models", { schema: listSchema }, () => ({
     default: models.default,

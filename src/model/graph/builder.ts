@@ -7,7 +7,7 @@ import {
   type OnnxTensor,
   type OnnxValue,
 } from "./onnx.js";
-import type { WeightIndex, WeightLocation } from "./weights.js";
+import { type OutputRows, partOf, type WeightIndex, type WeightLocation, type WeightType } from "./weights.js";
 
 /** The name of a tensor inside a graph. */
 export type Value = string;
@@ -20,6 +20,7 @@ export interface NodeOptions {
 /** What all builders of one model file share: weights, constants and the numbering of names. */
 interface ModelState {
   readonly weights: WeightIndex;
+  readonly floatType: "float32" | "float16";
   readonly initializers: Map<string, OnnxTensor>;
   readonly counts: Map<string, number>;
 }
@@ -39,7 +40,14 @@ export class GraphBuilder {
   ) {}
 
   static model(name: string, weights: WeightIndex): GraphBuilder {
-    return new GraphBuilder(name, { weights, initializers: new Map(), counts: new Map() });
+    const half = [...weights.values()].some(({ type }) => type === "float16");
+    const floatType = half ? "float16" : "float32";
+    return new GraphBuilder(name, { weights, floatType, initializers: new Map(), counts: new Map() });
+  }
+
+  /** What activations are computed in: float16 where weights are stored so. */
+  get floatType(): "float32" | "float16" {
+    return this.state.floatType;
   }
 
   /** A builder for a subgraph of this one (the body of a Scan). */
@@ -79,16 +87,22 @@ export class GraphBuilder {
     return this.found(name).shape;
   }
 
+  /** What a weight, or the parts that it is stored in, consists of. */
+  weightType(name: string, rows?: OutputRows): WeightType {
+    const part = rows && this.state.weights.get(partOf(name, rows));
+    return (part ?? this.found(name)).type;
+  }
+
   /** The whole weight as it lies in the file, or `rows` of its first axis (contiguous, so nothing is copied). */
-  weight(name: string, rows?: { readonly start: number; readonly count: number }): Value {
-    const found = this.found(name);
-    const value = rows ? `${name}[${rows.start}:${rows.start + rows.count}]` : name;
-    const { location, byteLength, type } = found;
-    if (!rows) return this.initializer({ name: value, type, shape: found.shape, data: found });
-    const [height = 0, ...rest] = found.shape;
+  weight(name: string, rows?: OutputRows): Value {
+    if (!rows) return this.wholeWeight(name);
+    const value = partOf(name, rows);
+    if (this.state.weights.has(value)) return this.wholeWeight(value);
+    const { location, offset, byteLength, type, shape } = this.found(name);
+    const [height = 0, ...rest] = shape;
     if (rows.start + rows.count > height) throw new Error(`The weight ${name} has ${height} rows, not ${value}.`);
     const rowBytes = byteLength / height;
-    const data = { location, offset: found.offset + rows.start * rowBytes, byteLength: rows.count * rowBytes };
+    const data = { location, offset: offset + rows.start * rowBytes, byteLength: rows.count * rowBytes };
     return this.initializer({ name: value, type, shape: [rows.count, ...rest], data });
   }
 
@@ -105,14 +119,15 @@ export class GraphBuilder {
     return this.initializer({ name: `int(${value})`, type: "int64", shape: [], data });
   }
 
-  /** A constant number. */
+  /** A constant unsigned byte. */
+  byte(value: number): Value {
+    return this.initializer({ name: `byte(${value})`, type: "uint8", shape: [], data: Uint8Array.of(value) });
+  }
+
+  /** A constant number, float32. */
   float(value: number): Value {
-    return this.initializer({
-      name: `float(${value})`,
-      type: "float32",
-      shape: [],
-      data: bytesOf(Float32Array.of(value)),
-    });
+    const data = bytesOf(Float32Array.of(value));
+    return this.initializer({ name: `float(${value})`, type: "float32", shape: [], data });
   }
 
   /** A constant vector. */
@@ -130,6 +145,11 @@ export class GraphBuilder {
   /** The bytes of the `.onnx` file. */
   encode(): Uint8Array {
     return encodeModel({ ...this.graph(), initializers: [...this.state.initializers.values()] });
+  }
+
+  private wholeWeight(name: string): Value {
+    const found = this.found(name);
+    return this.initializer({ name, type: found.type, shape: found.shape, data: found });
   }
 
   private found(name: string): WeightLocation {

@@ -1,15 +1,13 @@
 import type { GeneratorArchitecture } from "../manifest.js";
 import { COEFFICIENTS } from "../runtime/runtime.js";
 import { GraphBuilder, type Value } from "./builder.js";
-import { affineLayerNorm, concat, gather, layerNorm, linear, reshape, silu, sizes } from "./layers.js";
+import { conditioning, headNetwork, modulations } from "./head.js";
+import { concat, gather, sizes } from "./layers.js";
+import { Rows } from "./rows.js";
 import type { GraphOptions, WeightIndex } from "./weights.js";
 
-/** Epsilon of every LayerNorm in the head (SimpleMLPAdaLN of the reference states it in its code). */
-const HEAD_NORM_EPS = 1e-6;
-const NET = "diffloss.net";
-
 /** Index vectors over rows: N conditional rows come first, then the unconditional rows of the first M. */
-interface Rows {
+interface RowIndices {
   /** [N + M]: the token whose x a row starts from. */
   readonly token: Value;
   /** [N]: a token's unconditional row, or its own row where it has none. */
@@ -40,12 +38,14 @@ export function buildDenoise(a: GeneratorArchitecture, weights: WeightIndex, opt
   const coefficients = g.input("coefficients", "float32", ["steps", COEFFICIENTS.length]);
 
   const rows = rowIndices(g, z, zUnconditional, guidance);
-  const condition = conditioning(g, frequencies, concat(g, [z, zUnconditional], 0));
+  const conditions = concat(g, [z, zUnconditional], 0);
+  const networkRows = new Rows(g, conditions);
+  const condition = conditioning(g, frequencies, conditions);
   const perStep: PerStep = {
     ...modulations(g, a, condition),
     ...stepCoefficients(g, coefficients, noise, temperature),
   };
-  const body = loopBody(g, a, rows, Object.keys(perStep), options);
+  const body = loopBody(g, a, { indices: rows, networkRows }, perStep, options);
   const outputs = g.split("Scan", [x, ...Object.values(perStep)], options.expose ? 2 : 1, {
     attributes: { body: { graph: body }, num_scan_inputs: { int: Object.keys(perStep).length } },
   });
@@ -56,7 +56,7 @@ export function buildDenoise(a: GeneratorArchitecture, weights: WeightIndex, opt
   return g.encode();
 }
 
-function rowIndices(g: GraphBuilder, z: Value, zUnconditional: Value, guidance: Value): Rows {
+function rowIndices(g: GraphBuilder, z: Value, zUnconditional: Value, guidance: Value): RowIndices {
   const count = sizes(g, z, 0, 1);
   const guided = sizes(g, zUnconditional, 0, 1);
   const range = (end: Value) => g.node("Range", [g.int(0), g.node("Squeeze", [end]), g.int(1)]);
@@ -71,40 +71,6 @@ function rowIndices(g: GraphBuilder, z: Value, zUnconditional: Value, guidance: 
     count,
     extraGuidance: g.node("Unsqueeze", [concat(g, [extra, none], 0), g.ints([1])]),
   };
-}
-
-/** silu(timestep embedding + condition embedding), the input of every adaLN projection. -> [S, N + M, width] */
-function conditioning(g: GraphBuilder, frequencies: Value, z: Value): Value {
-  const hidden = silu(g, linear(g, frequencies, `${NET}.time_embed.mlp.0`));
-  const time = linear(g, hidden, `${NET}.time_embed.mlp.2`); // [S, width]
-  const embedded = linear(g, z, `${NET}.cond_embed`); // [N + M, width]
-  return silu(g, g.node("Add", [g.node("Unsqueeze", [time, g.ints([1])]), embedded]));
-}
-
-/** Shift, 1 + scale and gate of every block, shift and 1 + scale of the final layer, for all steps and rows. */
-function modulations(g: GraphBuilder, a: GeneratorArchitecture, condition: Value): PerStep {
-  const { width, depth } = a.head;
-  const flat = reshape(g, condition, g.ints([-1, width]));
-  const shape = g.node("Shape", [condition]); // S, N + M, width
-  const project = (layer: string, part: number, onePlus: boolean) => {
-    const rows = { start: part * width, count: width };
-    const bias = g.weight(`${NET}.${layer}.adaLN_modulation.1.bias`, rows);
-    const inputs = [
-      flat,
-      g.weight(`${NET}.${layer}.adaLN_modulation.1.weight`, rows),
-      onePlus ? g.node("Add", [bias, g.float(1)]) : bias,
-    ];
-    return reshape(g, g.node("Gemm", inputs, { attributes: { transB: { int: 1 } } }), shape);
-  };
-  const all: Record<string, Value> = {};
-  for (let i = 0; i < depth; i++) {
-    all[`shift.${i}`] = project(`res_blocks.${i}`, 0, false);
-    all[`scale.${i}`] = project(`res_blocks.${i}`, 1, true);
-    all[`gate.${i}`] = project(`res_blocks.${i}`, 2, false);
-  }
-  all["shift.final"] = project("final_layer", 0, false);
-  all["scale.final"] = project("final_layer", 1, true);
-  return all;
 }
 
 /**
@@ -134,46 +100,30 @@ function stepCoefficients(g: GraphBuilder, coefficients: Value, noise: Value, te
 function loopBody(
   g: GraphBuilder,
   a: GeneratorArchitecture,
-  rows: Rows,
-  names: readonly string[],
+  { indices, networkRows }: { readonly indices: RowIndices; readonly networkRows: Rows },
+  perStep: PerStep,
   options: GraphOptions,
 ) {
   const C = a.token_channels;
-  const { width } = a.head;
   const b = g.body("diffusion_step");
   const x = b.input("x_t", "float32", ["rows", C]);
   const at: Record<string, Value> = {};
-  for (const name of names) {
-    const shape = name === "noise" ? ["rows", C] : /^(shift|scale|gate)/.test(name) ? ["network_rows", width] : [1];
-    at[name] = b.input(`${name}_t`, "float32", shape);
+  for (const name of Object.keys(perStep)) {
+    const isModulation = /^(shift|scale|gate)\./.test(name);
+    const shape = name === "noise" ? ["rows", C] : isModulation ? ["network_rows", a.head.width] : [1];
+    at[name] = b.input(`${name}_t`, isModulation ? b.floatType : "float32", shape);
   }
-  const out = network(b, a, gather(b, x, rows.token), at); // [N + M, 2C]: eps, then the variance's interpolation
-  b.output("x_next", ancestralStep(b, x, guided(b, out, rows), at), "float32", ["rows", C]);
+  const out = headNetwork(b, a, gather(b, x, indices.token), at, networkRows); // eps, then the variance's interpolation
+  b.output("x_next", ancestralStep(b, x, guided(b, out, indices), at), "float32", ["rows", C]);
   if (options.expose) b.output("network_t", out, "float32", ["network_rows", 2 * C]);
   return b.graph();
-}
-
-/** SimpleMLPAdaLN from its input projection to its output. [N + M, C] -> [N + M, 2C] */
-function network(b: GraphBuilder, a: GeneratorArchitecture, x: Value, at: PerStep): Value {
-  const modulate = (normed: Value, part: string | number) =>
-    b.node("Add", [b.node("Mul", [normed, at[`scale.${part}`] as Value]), at[`shift.${part}`] as Value]);
-  let h = linear(b, x, `${NET}.input_proj`);
-  for (let i = 0; i < a.head.depth; i++) {
-    const name = `${NET}.res_blocks.${i}`;
-    const modulated = modulate(affineLayerNorm(b, h, `${name}.in_ln`, HEAD_NORM_EPS), i);
-    const hidden = linear(b, silu(b, linear(b, modulated, `${name}.mlp.0`)), `${name}.mlp.2`);
-    h = b.node("Add", [h, b.node("Mul", [at[`gate.${i}`] as Value, hidden])]);
-  }
-  const ones = b.floats(`ones ${a.head.width}`, new Float32Array(a.head.width).fill(1));
-  const normed = layerNorm(b, h, [ones], HEAD_NORM_EPS); // norm_final has no scale and no bias
-  return linear(b, modulate(normed, "final"), `${NET}.final_layer.linear`);
 }
 
 /**
  * eps = eps_u + g (eps_c - eps_u) = eps_c + (g - 1) (eps_c - eps_u), which leaves rows without guidance as they are;
  * the variance is the conditional row's own. -> eps and variance, [N, C] each
  */
-function guided(b: GraphBuilder, out: Value, rows: Rows): { eps: Value; variance: Value } {
+function guided(b: GraphBuilder, out: Value, rows: RowIndices): { eps: Value; variance: Value } {
   const halves = { attributes: { axis: { int: 1 }, num_outputs: { int: 2 } } };
   const [eps, variance] = b.split("Split", [out], 2, halves) as [Value, Value];
   const conditional = (v: Value) => b.node("Slice", [v, b.ints([0]), rows.count, b.ints([0])]);

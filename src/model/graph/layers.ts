@@ -1,11 +1,31 @@
 import type { GraphBuilder, Value } from "./builder.js";
+import { CONTRIB_DOMAIN, ELEMENT_TYPES } from "./onnx.js";
+import { quantizedProduct, quantizeRows } from "./quantized.js";
+import type { Rows } from "./rows.js";
 
 /** Layers that more than one graph is made of. `name` is the layer's name in the checkpoint. */
 
-/** x W^T + b over rows, W as PyTorch stores it. [rows, in] -> [rows, out] */
-export function linear(g: GraphBuilder, x: Value, name: string): Value {
-  const inputs = [x, g.weight(`${name}.weight`), g.weight(`${name}.bias`)];
-  return g.node("Gemm", inputs, { attributes: { transB: { int: 1 } } });
+/** x W^T + b, W of whatever type it is stored as; `rows` are those of x. [rows, in] -> [rows, out] */
+export function linear(g: GraphBuilder, x: Value, name: string, rows: Rows): Value {
+  const weight = `${name}.weight`;
+  const bias = g.weight(`${name}.bias`);
+  if (g.weightType(weight) !== "int8") {
+    return g.node("Gemm", [x, g.weight(weight), bias], { attributes: { transB: { int: 1 } } });
+  }
+  const [width = 0] = g.weightShape(weight);
+  return g.node("Add", [quantizedProduct(g, quantizeRows(g, x, width, rows), weight), bias]);
+}
+
+/** To the type that the model's weights have, if it is another than float32. */
+export function toWeightType(g: GraphBuilder, x: Value): Value {
+  return g.floatType === "float32"
+    ? x
+    : g.node("Cast", [x], { attributes: { to: { int: ELEMENT_TYPES[g.floatType] } } });
+}
+
+/** Back to float32. */
+export function toFloat32(g: GraphBuilder, x: Value): Value {
+  return g.floatType === "float32" ? x : g.node("Cast", [x], { attributes: { to: { int: ELEMENT_TYPES.float32 } } });
 }
 
 /** LayerNorm over the last axis with a scale and, where there is one, a bias. */
@@ -21,7 +41,7 @@ export function affineLayerNorm(g: GraphBuilder, x: Value, name: string, epsilon
 
 /** x sigmoid(x) */
 export function silu(g: GraphBuilder, x: Value): Value {
-  return g.node("Mul", [x, g.node("Sigmoid", [x])]);
+  return g.node("QuickGelu", [x], { domain: CONTRIB_DOMAIN, attributes: { alpha: { float: 1 } } });
 }
 
 /** The sizes of some axes of x, as a vector. */

@@ -1,6 +1,8 @@
 import type { GeneratorArchitecture } from "../manifest.js";
 import { GraphBuilder, type Value } from "./builder.js";
-import { affineLayerNorm, concat, gather, linear, reshape, sizes } from "./layers.js";
+import { affineLayerNorm, concat, gather, linear, reshape, sizes, toFloat32, toWeightType } from "./layers.js";
+import { ELEMENT_TYPES } from "./onnx.js";
+import { Rows } from "./rows.js";
 import { afterAttention, attention, blocks, type Stack } from "./transformer.js";
 import type { GraphOptions, WeightIndex } from "./weights.js";
 
@@ -35,24 +37,23 @@ export function buildPredict(a: GeneratorArchitecture, weights: WeightIndex, opt
   const known = knownLayout(g, a, inputs);
   const encoded = encode(g, a, known, embed(g, a, inputs), inputs);
   const placed = place(g, a, known, encoded, inputs);
-  const stack = decoderStack(g, a, known);
+  const stack = decoderStack(g, a, known, placed);
   const last = stack.depth - 1;
   const before = blocks(g, placed, stack, last);
   const mixed = attention(g, before, stack, last);
   // Everything after the last attention works row by row: only the targets' rows are needed.
-  const rows = targetRows(g, a, inputs);
-  const chosen = afterAttention(g, gather(g, before, rows), gather(g, mixed, rows), stack, last);
+  const chosen = targetRows(g, a, inputs);
+  const targets = new Rows(g, chosen);
+  const hidden = afterAttention(g, gather(g, before, chosen), gather(g, mixed, chosen), stack, last, targets);
   const position = g.node("Mod", [inputs.targets, g.ints([a.token_count])]);
-  g.output("z", finish(g, a, chosen, gather(g, tokenPositions(g, a), position)), "float32", [
-    "targets",
-    a.decoder.width,
-  ]);
+  const z = finish(g, a, hidden, gather(g, tokenPositions(g, a), position));
+  g.output("z", toFloat32(g, z), "float32", ["targets", a.decoder.width]);
 
   if (options.expose) {
     const encoder = reshape(g, encoded, concat(g, [known.layout, g.ints([a.encoder.width])], 0));
-    g.output("encoder", encoder, "float32", ["rows", "encoded", a.encoder.width]);
+    g.output("encoder", toFloat32(g, encoder), "float32", ["rows", "encoded", a.encoder.width]);
     const decoder = everyPosition(g, a, afterAttention(g, before, mixed, stack, last), stack.layout);
-    g.output("decoder", decoder, "float32", ["rows", a.token_count, a.decoder.width]);
+    g.output("decoder", toFloat32(g, decoder), "float32", ["rows", a.token_count, a.decoder.width]);
   }
   return g.encode();
 }
@@ -77,9 +78,9 @@ function knownLayout(g: GraphBuilder, a: GeneratorArchitecture, { positions }: I
 /** Buffer tokens (the class embedding, repeated) and known tokens, each with its position. -> [rows * tokens, width] */
 function embed(g: GraphBuilder, a: GeneratorArchitecture, { tokens, positions, classes }: Inputs): Value {
   const { width } = a.encoder;
-  const flat = g.node("Flatten", [tokens], { attributes: { axis: { int: 2 } } }); // [rows * known, C]
+  const flat = g.node("Flatten", [toWeightType(g, tokens)], { attributes: { axis: { int: 2 } } }); // [rows * known, C]
   const knownShape = concat(g, [g.node("Shape", [positions]), g.ints([width])], 0);
-  const projected = reshape(g, linear(g, flat, "z_proj"), knownShape); // [rows, known, width]
+  const projected = reshape(g, linear(g, flat, "z_proj", new Rows(g, flat)), knownShape); // [rows, known, width]
 
   const table = reshape(g, g.weight("encoder_pos_embed_learned"), g.ints([a.buffer_size + a.token_count, width]));
   const [bufferPositions, tokenPositions] = g.split("Split", [table, g.ints([a.buffer_size, a.token_count])], 2, {
@@ -97,12 +98,17 @@ function embed(g: GraphBuilder, a: GeneratorArchitecture, { tokens, positions, c
 
 /** The encoder stack over buffer and known tokens. [rows * tokens, width] -> the same */
 function encode(g: GraphBuilder, a: GeneratorArchitecture, known: Known, x: Value, { knownCounts }: Inputs): Value {
-  const index = g.node("Range", [g.int(0), g.node("Squeeze", [known.tokens]), g.int(1)]);
-  const lengths = g.node("Unsqueeze", [g.node("Add", [knownCounts, g.ints([a.buffer_size])]), g.ints([1])]);
-  const padded = g.node("GreaterOrEqual", [index, lengths]); // [rows, tokens]
-  const bias = g.node("Where", [padded, g.float(Number.NEGATIVE_INFINITY), g.float(0)]);
-  const keyBias = g.node("Unsqueeze", [bias, g.ints([1, 2])]); // [rows, 1, 1, tokens]
-  const stack: Stack = { prefix: "encoder", ...a.encoder, normEps: a.norm_eps, layout: known.layout, keyBias };
+  const counts = g.node("Add", [knownCounts, g.ints([a.buffer_size])]);
+  const keyCounts = g.node("Cast", [counts], { attributes: { to: { int: ELEMENT_TYPES.int32 } } }); // [rows]
+  const { layout } = known;
+  const stack = {
+    prefix: "encoder",
+    ...a.encoder,
+    normEps: a.norm_eps,
+    layout,
+    rows: new Rows(g, x),
+    keyCounts,
+  } as const;
   return affineLayerNorm(g, blocks(g, x, stack, stack.depth), "encoder_norm", a.norm_eps);
 }
 
@@ -113,7 +119,7 @@ function encode(g: GraphBuilder, a: GeneratorArchitecture, known: Known, x: Valu
 function place(g: GraphBuilder, a: GeneratorArchitecture, known: Known, encoded: Value, { placement }: Inputs): Value {
   const { width } = a.decoder;
   const maskToken = reshape(g, g.weight("mask_token"), g.ints([1, width]));
-  const source = concat(g, [linear(g, encoded, "decoder_embed"), maskToken], 0); // [rows * tokens + 1, width]
+  const source = concat(g, [linear(g, encoded, "decoder_embed", new Rows(g, encoded)), maskToken], 0); // [rows * tokens + 1, width]
 
   const bufferIndex = g.ints(Array.from({ length: a.buffer_size }, (_, i) => i));
   const bufferRows = g.node("Expand", [bufferIndex, concat(g, [known.sequences, g.ints([a.buffer_size])], 0)]);
@@ -127,9 +133,10 @@ function place(g: GraphBuilder, a: GeneratorArchitecture, known: Known, encoded:
   return reshape(g, placed, g.ints([-1, width]));
 }
 
-function decoderStack(g: GraphBuilder, a: GeneratorArchitecture, known: Known): Stack {
+/** `x` is the decoder's input. */
+function decoderStack(g: GraphBuilder, a: GeneratorArchitecture, known: Known, x: Value): Stack {
   const layout = concat(g, [known.sequences, g.ints([a.buffer_size + a.token_count])], 0);
-  return { prefix: "decoder", ...a.decoder, normEps: a.norm_eps, layout };
+  return { prefix: "decoder", ...a.decoder, normEps: a.norm_eps, layout, rows: new Rows(g, x) };
 }
 
 /** Rows of the decoder's flat sequences: target row * L + position -> row * (buffer + L) + buffer + position. */

@@ -18,9 +18,20 @@ export interface WeightLocation {
 
 /**
  * Weights by their checkpoint name: the generator's as they are (`encoder_blocks.0.attn.qkv.weight`), the
- * tokenizer's with the prefix `tokenizer.` (`tokenizer.decoder.conv_in.weight`), and the scales of those stored as int8.
+ * tokenizer's with the prefix `tokenizer.` (`tokenizer.decoder.conv_in.weight`), and what else those stored as int8 need.
  */
 export type WeightIndex = ReadonlyMap<string, WeightLocation>;
+
+/** Some of a weight's outputs: rows of its PyTorch shape. */
+export interface OutputRows {
+  readonly start: number;
+  readonly count: number;
+}
+
+/** The name of a part of a weight. In the index it stands where an int8 weight is stored in parts, [in, count] each. */
+export function partOf(weight: string, { start, count }: OutputRows): string {
+  return `${weight}[${start}:${start + count}]`;
+}
 
 /** The name under which the scales of an int8 weight stand in the index: float32, [out]. */
 export function scalesOf(weight: string): string {

@@ -1,4 +1,4 @@
-import { scalesOf, type WeightType } from "../graph/weights.js";
+import { partOf, scalesOf, type WeightType } from "../graph/weights.js";
 import type { Precision } from "../manifest.js";
 import { toFloat16 } from "./float16.js";
 import { quantizeRow } from "./quantize.js";
@@ -41,12 +41,16 @@ const QUANTIZED = [
   /^diffloss\.net\.final_layer\.adaLN_modulation\.1\.weight$/,
 ];
 
+/** Shift, scale and gate are products of their own, each as wide as its input. */
+const IN_PARTS = /\.adaLN_modulation\.1\.weight$/;
+
 function isQuantized(name: string): boolean {
   return QUANTIZED.some((pattern) => pattern.test(name));
 }
 
+/** The whole generator but the last layer of its head, whose output is multiplied by up to 20,000 (1 / sqrt(alpha-bar)). */
 function isHalf(name: string): boolean {
-  return !name.startsWith("diffloss.net.final_layer.linear");
+  return !/^(tokenizer\.|diffloss\.net\.final_layer\.linear\.)/.test(name);
 }
 
 function asFloat32(name: string, shape: readonly number[]): Storage {
@@ -67,20 +71,29 @@ function asFloat16(name: string, shape: readonly number[]): Storage {
   };
 }
 
-/** Symmetric, a scale for each output: w = scale * stored, stored in -127 .. 127. Stored as [in, out]. */
+/**
+ * Symmetric, a scale for each output: w = scale * stored, stored in -127 .. 127. Stored as [in, out], or as several of
+ * these, one after another, where the graphs use the outputs in parts.
+ */
 function asInt8(name: string, [outputs, inputs]: readonly [number, number]): Storage {
+  const width = IN_PARTS.test(name) ? inputs : outputs;
+  const count = outputs / width;
+  const partName = (i: number) => (count === 1 ? name : partOf(name, { start: i * width, count: width }));
+  const matrices = Array.from({ length: count }, (_, i) => part(partName(i), "int8", [inputs, width]));
   return {
-    parts: [part(name, "int8", [inputs, outputs]), part(scalesOf(name), "float32", [outputs])],
+    parts: [...matrices, part(scalesOf(name), "float32", [outputs])],
     async *convert(chunks) {
-      const stored = new Int8Array(inputs * outputs);
       const scales = new Float32Array(outputs);
+      let stored = new Int8Array(0);
       let output = 0;
       for await (const row of rows(chunks, inputs)) {
-        scales[output] = quantizeRow(row, stored, output, outputs);
+        const column = output % width;
+        if (column === 0) stored = new Int8Array(inputs * width);
+        scales[output] = quantizeRow(row, stored, column, width);
         output++;
+        if (column === width - 1) yield { part: (output - width) / width, bytes: bytesOf(stored) };
       }
-      yield { part: 0, bytes: bytesOf(stored) };
-      yield { part: 1, bytes: bytesOf(scales) };
+      yield { part: count, bytes: bytesOf(scales) };
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Mistake } from "../mistake.js";
 
 const DENOISE = "model/graph/denoise.ts";
+const HEAD = "model/graph/head.ts";
 const DIFFUSION = "model/sampler/diffusion.ts";
 const FREQUENCIES = "model/sampler/frequencies.ts";
 
@@ -60,21 +61,21 @@ export const HEAD_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "head-norm-epsilon",
-    file: DENOISE,
+    file: HEAD,
     find: "const HEAD_NORM_EPS = 1e-6;",
     replace: "const HEAD_NORM_EPS = 1e-5;",
     why: "the head states an epsilon of its own, 1e-6",
   },
   {
     name: "head-final-norm-epsilon",
-    file: DENOISE,
+    file: HEAD,
     find: "layerNorm(b, h, [ones], HEAD_NORM_EPS)",
     replace: "layerNorm(b, h, [ones], 1e-5)",
     why: "the last norm of the head has 1e-6, too",
   },
   {
     name: "head-final-norm-left-out",
-    file: DENOISE,
+    file: HEAD,
     find: "const normed = layerNorm(b, h, [ones], HEAD_NORM_EPS);",
     replace: "const normed = h;",
     why: "norm_final has no weights, but it is there",
@@ -103,35 +104,35 @@ export const HEAD_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "silu-left-out-before-adaln",
-    file: DENOISE,
+    file: HEAD,
     find: 'return silu(g, g.node("Add", [g.node("Unsqueeze", [time, g.ints([1])]), embedded]));',
     replace: 'return g.node("Add", [g.node("Unsqueeze", [time, g.ints([1])]), embedded]);',
     why: "every adaLN projection takes silu of the condition",
   },
   {
     name: "shift-and-scale-swapped",
-    file: DENOISE,
+    file: HEAD,
     find: "start: part * width,",
     replace: 'start: (layer !== "final_layer" && part < 2 ? 1 - part : part) * width,',
     why: "the rows of a block's projection are shift, scale, gate",
   },
   {
     name: "final-shift-and-scale-swapped",
-    file: DENOISE,
+    file: HEAD,
     find: "start: part * width,",
     replace: 'start: (layer === "final_layer" ? 1 - part : part) * width,',
     why: "the rows of the last projection are shift, scale",
   },
   {
     name: "scale-without-one",
-    file: DENOISE,
-    find: 'onePlus ? g.node("Add", [bias, g.float(1)]) : bias',
+    file: HEAD,
+    find: 'onePlus ? g.node("Add", [bias, one]) : bias',
     replace: "bias",
     why: "adaLN multiplies by one plus the scale",
   },
   {
     name: "gate-left-out",
-    file: DENOISE,
+    file: HEAD,
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it stands so in the source
     find: 'b.node("Mul", [at[`gate.${i}`] as Value, hidden])',
     replace: "hidden",

@@ -15,15 +15,15 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   {
     name: "attention-scale-1-over-width",
     file: BLOCKS,
-    find: "g.float(headWidth ** -0.5)",
-    replace: "g.float(1 / headWidth)",
+    find: "(width / heads) ** -0.5",
+    replace: "(width / heads) ** -1",
     why: "scores are divided by the square root of the head's width",
   },
   {
     name: "attention-scale-of-all-heads",
     file: BLOCKS,
-    find: "g.float(headWidth ** -0.5)",
-    replace: "g.float(width ** -0.5)",
+    find: "(width / heads) ** -0.5",
+    replace: "width ** -0.5",
     why: "the width in the scale is one head's, not the stack's",
   },
   {
@@ -43,8 +43,8 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   {
     name: "half-as-many-heads",
     file: BLOCKS,
-    find: "const { width, heads } = stack;",
-    replace: "const { width } = stack;\n  const heads = stack.heads / 2;",
+    find: "num_heads: { int: heads },",
+    replace: "num_heads: { int: heads / 2 },",
     why: "no tensor tells the number of heads",
   },
   {
@@ -64,8 +64,8 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   {
     name: "decoder-epsilon",
     file: PREDICT,
-    find: 'return { prefix: "decoder", ...a.decoder, normEps: a.norm_eps, layout };',
-    replace: 'return { prefix: "decoder", ...a.decoder, normEps: 1e-5, layout };',
+    find: '{ prefix: "decoder", ...a.decoder, normEps: a.norm_eps,',
+    replace: '{ prefix: "decoder", ...a.decoder, normEps: 1e-5,',
     why: "epsilon is the architecture's in the decoder, too",
   },
   {
@@ -149,9 +149,9 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "padded-keys-not-masked",
-    file: PREDICT,
-    find: "g.float(Number.NEGATIVE_INFINITY), g.float(0)",
-    replace: "g.float(0), g.float(0)",
+    file: BLOCKS,
+    find: 'keyCounts === undefined ? [q, k, v] : [q, k, v, "", keyCounts]',
+    replace: "[q, k, v]",
     why: "padding must get no attention weight",
   },
   {

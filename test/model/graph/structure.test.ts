@@ -118,37 +118,27 @@ test("head: every LayerNorm epsilon is 1e-6, and the final one has no scale or b
 });
 
 test("transformer: attention has the stack's heads, scale 1 / sqrt(head width), and masks the encoder alone", () => {
-  const softmaxes = nodesOf(predict, "Softmax");
-  expect(softmaxes.length).toBe(5);
-  softmaxes.forEach((softmax, i) => {
+  const attentions = nodesOf(predict, "MultiHeadAttention");
+  expect(attentions.length).toBe(5);
+  attentions.forEach(({ inputs, attributes }, i) => {
     const [heads, width] = i < 2 ? [3, 20] : [4, 21];
-    expect(softmax.attributes.axis).toBe(-1);
-    let scores = maker(predict, softmax.inputs[0]);
-    if (i < 2) {
-      expect(scores.op).toBe("Add");
-      scores = maker(predict, scores.inputs[0]);
-    }
-    expect(scores.op).toBe("MatMul");
-    const scaled = maker(predict, scores.inputs[0]);
-    expect(scaled.op).toBe("Mul");
-    expect(constant(predict, scaled.inputs[1]!)).toEqual([Math.fround(width ** -0.5)]);
-    const transposed = maker(predict, scaled.inputs[0]);
-    expect(transposed.attributes.perm).toEqual([0, 2, 1, 3]);
-    const reshaped = maker(predict, transposed.inputs[0]);
-    expect(constant(predict, maker(predict, reshaped.inputs[1]).inputs[1]!)).toEqual([heads, width]);
+    expect(attributes).toEqual({
+      num_heads: heads,
+      scale: Math.fround(width ** -0.5),
+      mask_filter_value: -3.4028234663852886e38,
+    });
+    expect(inputs.length).toBe(i < 2 ? 5 : 3);
+    if (i >= 2) return;
+    const counts = maker(predict, maker(predict, inputs[4]).inputs[0]);
+    expect([counts.op, counts.inputs[0], constant(predict, counts.inputs[1]!)]).toEqual(["Add", "known_counts", [3]]);
   });
 });
 
 test("transformer: queries, keys and values are the thirds of one product, in that order", () => {
-  const softmax = nodesOf(predict, "Softmax")[0]!;
-  const scores = maker(predict, maker(predict, softmax.inputs[0]).inputs[0]);
-  const back = (value: string | undefined) => maker(predict, value).inputs[0];
-  const query = back(back(back(scores.inputs[0])));
-  const key = back(back(scores.inputs[1]));
-  const mixed = predict.nodes.find((node) => node.inputs[0] === softmax.outputs[0])!;
-  const value = back(back(mixed.inputs[1]));
-  const split = maker(predict, query);
-  expect(split.outputs).toEqual([query, key, value]);
+  const { inputs } = nodesOf(predict, "MultiHeadAttention")[0]!;
+  const parts = inputs.slice(0, 3).map((value) => maker(predict, value).inputs[0]);
+  const split = maker(predict, parts[0]);
+  expect(split.outputs).toEqual(parts);
   expect(maker(predict, split.inputs[0]).inputs[1]).toBe("encoder_blocks.0.attn.qkv.weight");
 });
 
@@ -264,9 +254,10 @@ test("a weight that is not there is named", () => {
   expect(() => buildGraphs(architecture, fewer)).toThrow(/decoder_blocks\.2\.mlp\.fc2\.bias/);
 });
 
-test("the file states an IR version and an operator set that ONNX Runtime knows", () => {
+test("the file states an IR version and operator sets that ONNX Runtime knows", () => {
   for (const bytes of [graphs.predict, graphs.denoise, graphs.decode]) {
     const { irVersion, opsets } = readModel(bytes);
-    expect([irVersion, opsets]).toEqual([10, [{ domain: "", version: 21 }]]);
+    const own = { domain: "com.microsoft", version: 1 };
+    expect([irVersion, opsets]).toEqual([10, [{ domain: "", version: 21 }, own]]);
   }
 });

@@ -72,6 +72,25 @@ test.each([1, 7, 12, 5000])("int8: transposed, a scale for each output, in chunk
   expect(stored).not.toContain(-128);
 });
 
+test("int8: what the graphs use in parts is stored in parts", async () => {
+  const name = "diffloss.net.res_blocks.1.adaLN_modulation.1.weight";
+  const values = normals(3 * 8 * 8, 4);
+  const storage = storageOf(name, [24, 8], "int8");
+  expect(storage.parts.map((part) => [part.name, part.type, part.shape])).toEqual([
+    [`${name}[0:8]`, "int8", [8, 8]],
+    [`${name}[8:16]`, "int8", [8, 8]],
+    [`${name}[16:24]`, "int8", [8, 8]],
+    [scalesOf(name), "float32", [24]],
+  ]);
+  const stored = await converted(storage, values, 50);
+  const scales = new Float32Array(Uint8Array.from(stored[3]!).buffer);
+  for (let part = 0; part < 3; part++) {
+    const [alone] = await converted(storageOf(FC1, [8, 8], "int8"), values.slice(64 * part, 64 * (part + 1)), 64);
+    expect(stored[part]).toEqual(alone);
+    expect(scales[8 * part]).toBe(Math.fround(Math.max(...values.slice(64 * part, 64 * part + 8).map(Math.abs)) / 127));
+  }
+});
+
 test("only the large products are int8; the input projections, the head's output and the tokenizer are not", () => {
   const type = (name: string) => storageOf(name, [16, 16], "int8").parts[0]!.type;
   for (const name of [

@@ -8,17 +8,20 @@ import { type DenoiseRow, denoiseBatch, denoiseRow, predictBatch, predictRow } f
 
 /** A picture is a function of its request alone: every row's bits are the same whoever shares the call, and however many. */
 describe.each([
-  ["odd sizes, 1 thread", ODD_SIZES, 1],
-  ["odd sizes, 2 threads", ODD_SIZES, 2],
-  ["tiny, 2 threads", TINY_SIZES, 2],
-] as const)("%s", (_, sizes, threads) => {
+  ["odd sizes", ODD_SIZES, "fp32", 1],
+  ["odd sizes", ODD_SIZES, "fp32", 2],
+  ["odd sizes", ODD_SIZES, "int8", 1],
+  ["odd sizes", ODD_SIZES, "int8", 2],
+  ["tiny", TINY_SIZES, "fp32", 2],
+  ["tiny", TINY_SIZES, "int8", 2],
+] as const)("%s in %3$s, %4$d threads", (_, sizes, precision, threads) => {
   const architecture = architectureOf(sizes);
   const { generator: a, tokenizer: t } = architecture;
   let folder: string;
   let runtime: Runtime;
   let single: Runtime;
   beforeAll(async () => {
-    folder = writeRandomModel(architecture, 5);
+    folder = await writeRandomModel(architecture, 5, { precision });
     runtime = await openRuntime(folder, { threads });
     single = await openRuntime(folder, { threads: 1 });
   });

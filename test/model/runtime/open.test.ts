@@ -7,8 +7,8 @@ import { writeRandomModel } from "../random.js";
 import { architectureOf, ODD_SIZES } from "../shapes.js";
 
 let folder: string;
-beforeEach(() => {
-  folder = writeRandomModel(architectureOf(ODD_SIZES), 1);
+beforeEach(async () => {
+  folder = await writeRandomModel(architectureOf(ODD_SIZES), 1);
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 

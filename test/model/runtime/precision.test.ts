@@ -1,0 +1,74 @@
+import { rmSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Precision } from "../../../src/model/manifest.js";
+import { openRuntime } from "../../../src/model/runtime/onnx.js";
+import type { Runtime } from "../../../src/model/runtime/runtime.js";
+import { normals, writeRandomModel } from "../random.js";
+import { architectureOf, DEMO_SIZES } from "../shapes.js";
+import { denoiseBatch, denoiseRow, predictBatch, predictRow } from "./batches.js";
+
+/** Other precisions of one model differ from float32 by rounding, and by no more. */
+const architecture = architectureOf(DEMO_SIZES);
+const { generator: a, tokenizer: t } = architecture;
+
+async function open(precision: Precision): Promise<Runtime> {
+  const folder = await writeRandomModel(architecture, 11, { precision });
+  const runtime = await openRuntime(folder, { threads: 1 });
+  rmSync(folder, { recursive: true, force: true });
+  return runtime;
+}
+
+/** Root mean square of the difference, relative to that of the expected values. */
+function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  expect(actual.length).toBe(expected.length);
+  let difference = 0;
+  let size = 0;
+  for (let i = 0; i < expected.length; i++) {
+    difference += (actual[i]! - expected[i]!) ** 2;
+    size += expected[i]! ** 2;
+  }
+  return Math.sqrt(difference / size);
+}
+
+let exact: Runtime;
+beforeAll(async () => {
+  exact = await open("fp32");
+});
+afterAll(() => exact?.close());
+
+describe.each([
+  ["fp16", 0.005],
+  ["int8", 0.05],
+] as const)("%s", (precision, bound) => {
+  let runtime: Runtime;
+  beforeAll(async () => {
+    runtime = await open(precision);
+  });
+  afterAll(() => runtime?.close());
+
+  test("z", async () => {
+    const rows = Array.from({ length: 6 }, (_, i) => predictRow(a, 8 * i, 10, 20 + i));
+    for (const known of [48, 64]) {
+      const batch = predictBatch(a, rows, known);
+      const error = relativeError((await runtime.predict(batch)).z, (await exact.predict(batch)).z);
+      expect(error).toBeGreaterThan(1e-5);
+      expect(error).toBeLessThan(bound);
+    }
+  });
+
+  test("tokens of a whole diffusion loop", async () => {
+    const rows = Array.from({ length: 12 }, (_, i) => denoiseRow(a, 6, i < 8, 300 + 10 * i));
+    const batch = denoiseBatch(a, rows, 6);
+    const error = relativeError((await runtime.denoise(batch)).x, (await exact.denoise(batch)).x);
+    expect(error).toBeGreaterThan(1e-5);
+    expect(error).toBeLessThan(bound);
+  });
+
+  test("pixels", async () => {
+    const latents = normals(2 * t.latent_channels * t.latent_height * t.latent_width, 5).map(
+      (value) => value * t.scale,
+    );
+    const [pixels, expected] = [await runtime.decode(latents, 2), await exact.decode(latents, 2)];
+    expect(relativeError(pixels.pixels, expected.pixels)).toBeLessThan(bound);
+  });
+});
