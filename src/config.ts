@@ -34,6 +34,11 @@ export const Config = Type.Object(
       1,
       "With 1 no API keys are asked for, even where others than this machine can connect.",
     ),
+    corsOrigins: Type.Array(Type.String({ pattern: "^https?://[^/,\\s]+$" }), {
+      default: [],
+      accepts: "origins such as https://app.example.com, separated by commas",
+      description: "Other origins whose pages may call; absent: none.",
+    }),
     webhookSecret: Type.Optional(
       Type.String({
         pattern: WEBHOOK_SECRET_PATTERN,

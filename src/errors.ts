@@ -21,6 +21,7 @@ export const PROBLEMS = {
   job_failed: { status: 409, title: "The job failed and has no pictures" },
   job_expired: { status: 410, title: "The job's results are gone" },
   body_too_large: { status: 413, title: "The body is too large" },
+  misdirected: { status: 421, title: "The server does not answer for that host" },
   unsupported_media_type: { status: 415, title: "The body's type is not supported" },
   header_too_large: { status: 431, title: "The headers are too large" },
   uri_too_long: { status: 414, title: "The address is too long" },

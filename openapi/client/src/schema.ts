@@ -249,6 +249,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The queue as operators see it: what waits and runs of each model, totals of jobs and images, live workers */
+        get: operations["getQueue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/openapi.json": {
         parameters: {
             query?: never;
@@ -636,7 +653,7 @@ export interface components {
              * @description Decide by this one.
              * @enum {string}
              */
-            code: "invalid_request" | "malformed_json" | "unknown_class" | "unauthorized" | "forbidden" | "unknown_model" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "body_too_large" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "images_per_minute_exceeded" | "concurrent_images_exceeded" | "webhooks_backed_up" | "too_many_failures" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "queue_unavailable" | "shutting_down";
+            code: "invalid_request" | "malformed_json" | "unknown_class" | "unauthorized" | "forbidden" | "unknown_model" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "body_too_large" | "misdirected" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "images_per_minute_exceeded" | "concurrent_images_exceeded" | "webhooks_backed_up" | "too_many_failures" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "queue_unavailable" | "shutting_down";
             /** @description Names this one occurrence: the request's id, as in the server's log. */
             instance: string;
             /** @description Every field at fault, where fields are at fault. */
@@ -1008,6 +1025,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The key's images per minute are used up. `concurrent_images_exceeded`: The key has as many images in the making as it may. `webhooks_backed_up`: Too many of the key's webhooks wait to be delivered. `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -1137,6 +1163,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -1247,6 +1282,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1397,6 +1441,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -1497,6 +1550,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -1587,6 +1649,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1706,6 +1777,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -1785,6 +1865,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `header_too_large`: The headers are too large. */
             431: {
                 headers: {
@@ -1846,6 +1935,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1940,6 +2038,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2075,6 +2182,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2253,6 +2369,15 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The key's images per minute are used up. `concurrent_images_exceeded`: The key has as many images in the making as it may. `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -2362,6 +2487,15 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -2459,6 +2593,15 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -2486,6 +2629,146 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+        };
+    };
+    getQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The queue, over all processes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Images that may wait, over all models. */
+                        max_queued_images: number;
+                        /** @description What finished jobs and their images take. */
+                        kept_bytes: number;
+                        models: {
+                            model: string;
+                            /** @description Images that wait. */
+                            waiting: number;
+                            /** @description Images on workers. */
+                            running: number;
+                            paused: boolean;
+                            draining: boolean;
+                            totals: {
+                                /** @description Jobs. */
+                                accepted: number;
+                                /** @description Jobs. */
+                                completed: number;
+                                /** @description Jobs. */
+                                failed: number;
+                                /** @description Jobs. */
+                                cancelled: number;
+                                /** @description Images made and stored. */
+                                images: number;
+                            };
+                            /** @description Those that live. */
+                            workers: {
+                                id: string;
+                                host: string;
+                                pid: number;
+                                /** @description Images that it makes now, of all models. */
+                                running: number;
+                                paused: boolean;
+                            }[];
+                        }[];
+                    };
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: The API key does not allow that. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `queue_unavailable`: The queue can't be reached now. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2528,6 +2811,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
