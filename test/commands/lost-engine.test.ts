@@ -23,9 +23,9 @@ afterEach(() => rm(models, { recursive: true }));
 
 /** No engine of the model starts from here on, until the returned function is called. */
 async function spoil(): Promise<() => Promise<void>> {
-  const weights = join(models, "demo", MODEL_FILES.weights);
-  await rename(weights, `${weights}.away`);
-  return () => rename(`${weights}.away`, weights);
+  const graph = join(models, "demo", MODEL_FILES.predict);
+  await rename(graph, `${graph}.away`);
+  return () => rename(`${graph}.away`, graph);
 }
 
 /** The same model under another name. */
