@@ -1,3 +1,4 @@
+import type { BaseAdapter } from "@bull-board/api/baseAdapter";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Registry } from "prom-client";
@@ -28,9 +29,10 @@ import { imageRoute } from "./routes/images.js";
 import { jobRoutes } from "./routes/jobs.js";
 import { metricsRoute } from "./routes/metrics.js";
 import { modelRoutes } from "./routes/models.js";
+import { operatorRoutes } from "./routes/operator.js";
 import { playgroundRoutes } from "./routes/playground.js";
 import { setSecurityHeaders } from "./security-headers.js";
-import { logWithTrace, traceRequests } from "./trace-requests.js";
+import { requestLogger, traceRequests } from "./trace-requests.js";
 import { validatorCompiler } from "./validation.js";
 
 export interface Readiness {
@@ -51,6 +53,8 @@ export interface ApiDeps {
   readonly webhooks?: { refusal(url: string, principal: Principal): string | undefined };
   /** Where the process's metrics are; `/metrics` tells all of them. */
   readonly registry: Registry;
+  /** What BullMQ's board shows, over Redis. */
+  readonly boardQueues?: readonly BaseAdapter[] | undefined;
   /** Where spans go; absent: none are made. */
   readonly tracing?: Tracing | undefined;
   /** The API keys that are accepted; absent: none is asked for. */
@@ -94,6 +98,7 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
   openAiImagesRoute(app, deps, limits);
   openAiModelRoutes(app, deps);
   await playgroundRoutes(app, deps);
+  await operatorRoutes(app, deps);
   await docsRoutes(app);
   await app.ready();
   return app;
@@ -115,9 +120,7 @@ function createServer({ logger, config }: ApiDeps, limits: HttpLimits, metrics: 
       requireHostHeader: false,
     },
     genReqId: requestId,
-    // As the job has it, and with it the worker's lines.
-    requestIdLogLabel: "request_id",
-    childLoggerFactory: logWithTrace,
+    childLoggerFactory: requestLogger,
     // While the server drains, states can still be asked for; POST /generate refuses by itself.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {

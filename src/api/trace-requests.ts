@@ -32,16 +32,19 @@ export function traceRequests(app: Api, tracing: Tracing | undefined): void {
   });
 }
 
-/** Names the caller's trace in each line of a request, from the first on, which is written before anything else is done. */
-export function logWithTrace(
+/**
+ * Names the request and its caller's trace in each of its lines, from the first on, which is written before anything else is
+ * done; by the names that the job has them under, and with it the worker's lines.
+ */
+export function requestLogger(
   this: FastifyInstance,
   logger: FastifyBaseLogger,
-  bindings: Bindings,
+  { reqId, ...bindings }: Bindings,
   options: ChildLoggerOptions,
   { headers }: { readonly headers: IncomingHttpHeaders },
 ): FastifyBaseLogger {
   const trace = readTraceparent(headers.traceparent);
-  return logger.child(trace ? { ...bindings, trace_id: trace.traceId } : bindings, options);
+  return logger.child({ request_id: reqId, ...bindings, ...(trace && { trace_id: trace.traceId }) }, options);
 }
 
 /** Probes, scrapes and files of pages are not logged, and no more are they traced. */

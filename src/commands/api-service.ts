@@ -9,6 +9,7 @@ import type { ModelRegistry } from "../model/registry.js";
 import type { JobQueue } from "../queue/queue.js";
 import type { Tracing } from "../tracing/tracing.js";
 import type { Deliverer } from "../webhooks/deliverer.js";
+import type { QueueBoard } from "./open-board.js";
 import type { Service } from "./run-services.js";
 import { openWebhooks } from "./webhooks.js";
 
@@ -19,6 +20,8 @@ export interface ApiServiceOptions {
   readonly models: ModelRegistry;
   readonly logger: Logger;
   readonly registry: Registry;
+  /** Closed with the service. */
+  readonly board?: QueueBoard | undefined;
   readonly tracing?: Tracing | undefined;
   /** Closed with the service. */
   readonly keySource: KeySource;
@@ -45,7 +48,7 @@ export class ApiService implements Service {
 
   /** Resolves with the address that it listens on. */
   async start(): Promise<string> {
-    const { config, queue, models, logger, registry, tracing, keySource } = this.#options;
+    const { config, queue, models, logger, registry, tracing, board, keySource } = this.#options;
     const readiness = () => this.#readiness();
     const { keys } = keySource;
     const webhooks = openWebhooks({ config, queue: queue.deliveries, models, keys, logger });
@@ -58,6 +61,7 @@ export class ApiService implements Service {
       logger,
       registry,
       tracing,
+      boardQueues: board?.queues,
       keys,
       webhooks: webhooks.acceptance,
     });
@@ -106,6 +110,7 @@ export class ApiService implements Service {
     }
     await this.#deliverer?.stop();
     this.#options.keySource.close();
+    await this.#options.board?.close();
     await this.#options.queue.close();
     await this.#monitor?.close();
   }

@@ -1,6 +1,7 @@
 import { openKeys } from "../api/access/key-source.js";
 import { openRegistry } from "../metrics/process-metrics.js";
 import { ApiService } from "./api-service.js";
+import { openBoard } from "./open-board.js";
 import { openRedisQueue } from "./open-queue.js";
 import { openTracing } from "./open-tracing.js";
 import { runServices } from "./run-services.js";
@@ -22,7 +23,17 @@ export async function runApi(argv: string[]): Promise<number> {
   const tracing = await openTracing(config, "api", logger);
   const keySource = await openKeys(config, logger);
   const queue = await openRedisQueue(config, "api", logger);
-  const api = new ApiService({ config, queue, models, logger, registry: openRegistry("api"), keySource, tracing });
+  const board = await openBoard(config, models, logger);
+  const api = new ApiService({
+    config,
+    queue,
+    models,
+    logger,
+    registry: openRegistry("api"),
+    keySource,
+    tracing,
+    board,
+  });
   const start = async () => {
     const address = await api.start();
     process.stdout.write(`Marimba listens on ${address} and leaves the pictures to its workers.\n`);

@@ -6,6 +6,7 @@ import { LocalQueue } from "../queue/local/local-queue.js";
 import type { JobQueue, JobSource } from "../queue/queue.js";
 import { ApiService } from "./api-service.js";
 import { curlLine } from "./first-picture.js";
+import { openBoard } from "./open-board.js";
 import { openRedisQueue, openRedisSource } from "./open-queue.js";
 import { openTracing } from "./open-tracing.js";
 import { runServices } from "./run-services.js";
@@ -30,6 +31,7 @@ export async function runServe(argv: string[]): Promise<number> {
   const { queue, source } = await openBothSides(config, logger);
   const registry = openRegistry("serve");
   const worker = new WorkerService({ config, source, models, logger, registry, tracing });
+  const board = await openBoard(config, models, logger);
   const api = new ApiService({
     config,
     queue,
@@ -37,6 +39,7 @@ export async function runServe(argv: string[]): Promise<number> {
     logger,
     registry,
     tracing,
+    board,
     keySource,
     notReady: () => worker.notReady(),
   });
