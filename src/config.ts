@@ -11,6 +11,9 @@ export const PACKAGE_ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 export const VERSION: string = JSON.parse(readFileSync(join(PACKAGE_ROOT, "package.json"), "utf8")).version;
 
+/** A secret of Standard Webhooks. */
+export const WEBHOOK_SECRET_PATTERN = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}$";
+
 const count = (defaultValue: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ minimum, maximum, default: defaultValue, description });
 
@@ -30,6 +33,33 @@ export const Config = Type.Object(
       0,
       1,
       "With 1 no API keys are asked for, even where others than this machine can connect.",
+    ),
+    corsOrigins: Type.Array(Type.String({ pattern: "^https?://[^/,\\s]+$" }), {
+      default: [],
+      accepts: "origins such as https://app.example.com, separated by commas",
+      description: "Other origins whose pages may call; absent: none.",
+    }),
+    webhookSecret: Type.Optional(
+      Type.String({
+        pattern: WEBHOOK_SECRET_PATTERN,
+        accepts: "whsec_ and base64 of 24 to 64 bytes",
+        isSecret: true,
+        description:
+          "Signs webhooks where there are no API keys; each key has a secret of its own. Absent: none are sent.",
+      }),
+    ),
+    webhookAllowHosts: Type.Array(Type.String({ pattern: "^[a-z0-9.:_-]{1,253}$" }), {
+      default: [],
+      accepts: "host names or addresses in lower case, separated by commas",
+      description: "Hosts that webhooks may go to though they are private, and by plain HTTP.",
+    }),
+    webhookAllowPrivate: count(0, 0, 1, "With 1 webhooks may go anywhere: to this machine and its networks too."),
+    webhookAttempts: count(10, 1, 100, "How often a webhook is tried before it is given up."),
+    webhookRetryMs: count(
+      5000,
+      1,
+      3_600_000,
+      "Before its second try; then four times as long each time, an hour at most.",
     ),
     modelsDir: Type.String({
       default: join(PACKAGE_ROOT, "models"),
@@ -142,7 +172,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     const value = text ? readValue(schema, text) : (schema as { default?: unknown }).default;
     if (value === undefined) continue;
     if (Value.Check(schema, value)) config[key] = value;
-    else problems.push(`${variable} is ${JSON.stringify(text)}; it must be ${describeSetting(schema)}.`);
+    else problems.push(`${variable} is ${showSetting(schema, text)}; it must be ${describeSetting(schema)}.`);
   }
   const { maxImagesPerJob, maxQueuedImages } = config as Config;
   if (maxImagesPerJob > maxQueuedImages) {
@@ -169,8 +199,14 @@ function variableName(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 }
 
+/** The text of a setting; a secret's is nobody's to see. */
+function showSetting(schema: TSchema, text: string | undefined): string {
+  return (schema as { isSecret?: boolean }).isSecret ? "not what it should be" : JSON.stringify(text)!;
+}
+
 function describeSetting(schema: TSchema): string {
-  const { type } = schema as { type?: string };
+  const { type, accepts } = schema as { type?: string; accepts?: string };
+  if (accepts !== undefined) return accepts;
   if (type === "array") return "names of model folders (lower case letters, digits, . _ -), separated by commas";
   if (type === "string") return "pattern" in schema ? "1 to 32 lower case letters, digits, _ or -" : "text";
   return describeSchema(schema).replaceAll('"', "");

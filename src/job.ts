@@ -57,6 +57,13 @@ export const GenerateRequest = Type.Object(
         description: "The job fails when it is not done this many milliseconds after acceptance.",
       }),
     ),
+    webhook_url: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 2048,
+        description: "An https address that is told when the job has ended; signed as Standard Webhooks.",
+      }),
+    ),
     response_format: Type.Optional(
       Type.Union([Type.Literal("link"), Type.Literal("base64")], {
         description: "Whether a finished job's JSON links to its images or holds them; link when absent.",
@@ -105,6 +112,8 @@ export const JobSpec = Type.Object(
     deadline_at: Type.Optional(Type.Number()),
     /** Who asked, for fairness between callers: opaque, the same for all requests of one caller. */
     caller: Type.Optional(Type.String({ maxLength: 200 })),
+    /** Told when the job has ended. */
+    webhook_url: Type.Optional(Type.String()),
     /** The request's id, for logs of every process that works on the job. */
     request_id: Type.Optional(Type.String({ maxLength: 64 })),
     /** W3C Trace Context of the request. */

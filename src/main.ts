@@ -47,6 +47,11 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     handleSignals: leaveWhenInterrupted,
     load: async () => (await import("./commands/evaluate.js")).runEvaluate,
   },
+  sweep: {
+    summary: "quality and time of a model over its sampling parameters, as a table and charts",
+    handleSignals: leaveWhenInterrupted,
+    load: async () => (await import("./commands/sweep.js")).runSweep,
+  },
   import: {
     summary: "turn a MAR checkpoint and its tokenizer into a model",
     handleSignals: leaveWhenInterrupted,

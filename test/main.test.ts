@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { VERSION } from "../src/config.js";
 import { Marimba } from "./commands/marimba.js";
 
-const COMMANDS = ["serve", "api", "worker", "queue", "sample", "import", "parity", "evaluate"];
+const COMMANDS = ["serve", "api", "worker", "queue", "sample", "import", "parity", "evaluate", "sweep"];
 
 const run = (...args: string[]) => new Marimba(args).ended;
 

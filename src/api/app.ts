@@ -8,7 +8,9 @@ import type { JobQueue } from "../queue/queue.js";
 import type { Tracing } from "../tracing/tracing.js";
 import { authenticate } from "./access/authentication.js";
 import type { KeyRing } from "./access/key-ring.js";
+import type { Principal } from "./access/principal.js";
 import { answerBrokenRequest, ignoreExpectations } from "./broken-connections.js";
+import { protectBrowsers } from "./browsers.js";
 import { parseJsonBody } from "./json-body.js";
 import { trackPaths } from "./known-paths.js";
 import { DEFAULT_LIMITS, type HttpLimits } from "./limits.js";
@@ -45,6 +47,8 @@ export interface ApiDeps {
   readonly models: ModelRegistry;
   readonly readiness: () => Readiness;
   readonly logger: FastifyBaseLogger;
+  /** Says why an address can't be a caller's webhook; absent: the server sends none. */
+  readonly webhooks?: { refusal(url: string, principal: Principal): string | undefined };
   /** Where the process's metrics are; `/metrics` tells all of them. */
   readonly registry: Registry;
   /** Where spans go; absent: none are made. */
@@ -80,6 +84,7 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
   app.addHook("onRequest", async (request) => {
     if (request.is404) throw unknownPath(request);
   });
+  await protectBrowsers(app, deps);
   await authenticate(app, deps, limits);
   readBodiesAsJson(app);
   await describeApi(app, deps);

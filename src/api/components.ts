@@ -85,4 +85,4 @@ const KEY_CODES: ProblemCode[] = ["unauthorized", "too_many_failures"];
 
 /** What any request may meet: before it is one, and after. */
 const NO_REQUEST: ProblemCode[] = ["request_timeout", "header_too_large"];
-const ANY_ROUTE: ProblemCode[] = [...NO_REQUEST, "invalid_request", "uri_too_long", "internal"];
+const ANY_ROUTE: ProblemCode[] = [...NO_REQUEST, "invalid_request", "misdirected", "uri_too_long", "internal"];

@@ -8,6 +8,8 @@ import { Problem } from "../errors.js";
 export function trackPaths(app: FastifyInstance): (request: FastifyRequest) => Problem {
   const methodsByPattern = new Map<string, Set<string>>();
   app.addHook("onRoute", ({ url, method }) => {
+    // Preflights are answered everywhere, which makes no path of any.
+    if (url === "*") return;
     const methods = methodsByPattern.get(url) ?? new Set();
     for (const name of [method].flat()) methods.add(name);
     methodsByPattern.set(url, methods);

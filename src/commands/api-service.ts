@@ -8,7 +8,9 @@ import { type Monitor, openMonitor } from "../metrics/monitor.js";
 import type { ModelRegistry } from "../model/registry.js";
 import type { JobQueue } from "../queue/queue.js";
 import type { Tracing } from "../tracing/tracing.js";
+import type { Deliverer } from "../webhooks/deliverer.js";
 import type { Service } from "./run-services.js";
+import { openWebhooks } from "./webhooks.js";
 
 export interface ApiServiceOptions {
   readonly config: Config;
@@ -31,6 +33,7 @@ const ANSWER_MS = 2000;
 export class ApiService implements Service {
   readonly #options: ApiServiceOptions;
   #app: Api | undefined;
+  #deliverer: Deliverer | undefined;
   #monitor: Monitor | undefined;
   #isShuttingDown = false;
   #openRequests = 0;
@@ -44,9 +47,23 @@ export class ApiService implements Service {
   async start(): Promise<string> {
     const { config, queue, models, logger, registry, tracing, keySource } = this.#options;
     const readiness = () => this.#readiness();
+    const { keys } = keySource;
+    const webhooks = openWebhooks({ config, queue: queue.deliveries, models, keys, logger });
     await this.#openMonitor(config.host, config.metricsPort);
-    const app = await buildApp({ config, queue, models, readiness, logger, registry, tracing, keys: keySource.keys });
+    const app = await buildApp({
+      config,
+      queue,
+      models,
+      readiness,
+      logger,
+      registry,
+      tracing,
+      keys,
+      webhooks: webhooks.acceptance,
+    });
     this.#app = app;
+    this.#deliverer = webhooks.deliverer;
+    this.#deliverer.start();
     app.server.on("request", (_request, response) => {
       this.#openRequests++;
       response.once("close", () => {
@@ -87,6 +104,7 @@ export class ApiService implements Service {
       await app.close();
       clearTimeout(cut);
     }
+    await this.#deliverer?.stop();
     this.#options.keySource.close();
     await this.#options.queue.close();
     await this.#monitor?.close();

@@ -1,22 +1,13 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Config, loadConfig } from "../config.js";
 import type { Features } from "../model/evaluation/features.js";
 import { compare, type MeasureOptions, type Measures, measure } from "../model/evaluation/measure.js";
-import { momentsOf } from "../model/evaluation/moments.js";
 import { writeNpz } from "../model/evaluation/npz.js";
-import {
-  type Reference,
-  readFeatures,
-  readStatistics,
-  writeFeatures,
-  writeStatistics,
-} from "../model/evaluation/reference.js";
+import { type Reference, readFeatures, writeFeatures, writeStatistics } from "../model/evaluation/reference.js";
 import type { Manifest } from "../model/manifest.js";
 import { loadRegistry } from "../model/registry.js";
-import { type FeatureNetwork, openFeatureNetwork } from "../model/runtime/feature-network.js";
+import { openFeatureNetwork } from "../model/runtime/feature-network.js";
 import { resolveRequest } from "../resolve.js";
 import { extractFeatures } from "./evaluation/extract.js";
 import {
@@ -30,6 +21,7 @@ import {
 import { EVALUATE_USAGE, type EvaluateOptions, readEvaluateOptions } from "./evaluation/options.js";
 import { openPictureSet, type PictureSet } from "./evaluation/picture-set.js";
 import { showProgress } from "./evaluation/progress.js";
+import { openReference, sha256 } from "./evaluation/reference-file.js";
 import { formatComparison, formatMeasures } from "./evaluation/report.js";
 import { interruptible } from "./interruption.js";
 import { openConfiguredEngine } from "./open-engine.js";
@@ -114,13 +106,6 @@ async function makeMissing(
   }
 }
 
-async function openReference(path: string, network: FeatureNetwork, signal: AbortSignal): Promise<Reference> {
-  const statistics = path.endsWith(".npz") ? await readStatistics(path) : undefined;
-  if (statistics) return statistics;
-  const features = await extractFeatures(await openPictureSet(path, Number.POSITIVE_INFINITY), network, signal);
-  return { moments: momentsOf(features), features };
-}
-
 function measureShown(features: Features, reference: Reference, options: MeasureOptions): Measures {
   const progress = showProgress("resamples", options.resamples, process.stderr);
   try {
@@ -141,10 +126,4 @@ async function writePictures(path: string, set: PictureSet): Promise<void> {
     for await (const { pixels } of set.batches(64)) yield pixels;
   };
   await writeNpz(path, { arr_0: { shape: [set.count, ...size!, 3], rows: rows() } });
-}
-
-async function sha256(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest("hex");
 }

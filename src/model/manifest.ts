@@ -90,12 +90,30 @@ export const ModelClass = Type.Object(
 );
 export type ModelClass = Static<typeof ModelClass>;
 
+/** What `marimba evaluate` or `marimba sweep` measured of a preset. Distances compare presets of one model, never models. */
+export const MeasuredQuality = Type.Object(
+  {
+    frechet_distance: Type.Number({ description: "From the model's reference; lower is better." }),
+    frechet_interval: Type.Optional(
+      Type.Array(Type.Number(), { minItems: 2, maxItems: 2, description: "95 % interval of the distance." }),
+    ),
+    inception_score: Type.Optional(Type.Number({ description: "Higher is better." })),
+    precision: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: "Share that looks real." })),
+    recall: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: "Share of the real that is covered." })),
+    pictures: Type.Integer({ minimum: 1, description: "How many were measured." }),
+    speed: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, description: "Times as fast as `exact`, in full batches in the engine." }),
+    ),
+  },
+  { additionalProperties: false, description: "What was measured of the preset's pictures." },
+);
+
 /** A preset is a partial set of sampling parameters with a sentence on what it gives. */
 export const Preset = Type.Object(
   {
     description: Type.String({ maxLength: 400 }),
     parameters: PresetParameters,
-    quality: Type.Optional(Type.Record(Type.String(), Type.Union([Type.Number(), Type.String()]))),
+    quality: Type.Optional(MeasuredQuality),
   },
   { additionalProperties: false },
 );

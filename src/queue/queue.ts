@@ -8,12 +8,38 @@ export interface Idempotency {
   readonly bodyHash: string;
 }
 
+/** How many images a caller may ask for. It is checked and counted in the same step that takes a job in. */
+export interface Allowance {
+  /** Within any sixty seconds, counted when accepted. */
+  readonly imagesPerMinute?: number;
+  /** Waiting and running together. */
+  readonly concurrentImages?: number;
+}
+
+/** What a caller has used of its allowance, this job's images included where it was accepted. */
+export interface Usage {
+  readonly recentImages: number;
+  /** Whole seconds until the first of the recent images counts no more; 0 when there are none. */
+  readonly resetS: number;
+  readonly unfinishedImages: number;
+}
+
 export type SubmitResult =
-  | { readonly kind: "accepted"; readonly record: JobRecord }
+  /** The usage is told where an allowance was given. */
+  | { readonly kind: "accepted"; readonly record: JobRecord; readonly usage?: Usage }
   /** The idempotency key was used before with the same body. */
   | { readonly kind: "existing"; readonly record: JobRecord }
   /** The idempotency key was used before with another body. */
   | { readonly kind: "conflict" }
+  /** The caller's allowance is used up. */
+  | {
+      readonly kind: "over_allowance";
+      readonly limit: keyof Allowance;
+      readonly retryAfterS: number;
+      readonly usage: Usage;
+    }
+  /** So many ends of the caller's jobs wait to be told to its webhooks that no more are promised. */
+  | { readonly kind: "webhooks_backed_up" }
   /** The queue's cap in images is reached. */
   | { readonly kind: "full"; readonly retryAfterS: number }
   /** An operator drains the model's queue: what was accepted is still made, nothing new is taken. */
@@ -91,11 +117,32 @@ export interface JobListener {
   onPreview?(preview: Preview): void;
 }
 
+/** The end of a job whose `webhook_url` is to be told of it. */
+export interface Delivery {
+  /** The job as it ended; it is here though the queue may have forgotten the job. */
+  readonly record: JobRecord;
+  /** From 1. */
+  readonly attempt: number;
+}
+
+/** Deliveries of one caller that may wait; above, its jobs with a webhook are refused. */
+export const MAX_DELIVERIES_OF_CALLER = 1000;
+
+/** Ends of jobs that are to be told: each from the very step that ends its job until it is said to be told. */
+export interface DeliveryQueue {
+  /** Takes up to `count` that are due. One that is neither ended nor postponed within `leaseMs` is due again. */
+  take(count: number, leaseMs: number): Promise<readonly Delivery[]>;
+  end(jobId: string): Promise<void>;
+  /** The attempt counts unless it was `unused`. */
+  postpone(jobId: string, delayMs: number, attempt: "used" | "unused"): Promise<void>;
+}
+
 /** The port as the API sees it. Adapters: local (in this process) and redis. */
 export interface JobQueue {
+  readonly deliveries: DeliveryQueue;
   /** An id for a new job that can't be guessed, and that `get` can tell from one this queue never gave out. */
   newId(): string;
-  submit(spec: JobSpec, idempotency?: Idempotency): Promise<SubmitResult>;
+  submit(spec: JobSpec, idempotency?: Idempotency, allowance?: Allowance): Promise<SubmitResult>;
   get(id: string): Promise<GetResult>;
   image(id: string, index: number): Promise<StoredImage | undefined>;
   /** Durable: whether waiting or running, the job ends cancelled unless it ended before. */

@@ -1,5 +1,7 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Readiness } from "../../src/api/app.js";
 import { DefaultParameters } from "../../src/model/parameters.js";
@@ -122,6 +124,22 @@ describe("pages", () => {
     const { headers } = await get("/playground/main.js");
     expect(headers["cache-control"]).toBe("no-cache");
     expect((await get("/playground/main.js", { "if-none-match": headers.etag })).statusCode).toBe(304);
+  });
+
+  it.each([
+    ["gzip, deflate, br", "gzip"],
+    ["br, gzip;q=0.5", "gzip"],
+    ["gzip;q=0", undefined],
+    ["identity", undefined],
+    [undefined, undefined],
+  ])("compresses the files for who takes that: Accept-Encoding: %s", async (accepted, encoding) => {
+    const answer = await get("/playground/main.js", accepted === undefined ? {} : { "accept-encoding": accepted });
+    expect(answer.headers["content-encoding"]).toBe(encoding);
+    expect(answer.headers.vary).toBe("Accept-Encoding");
+    const bytes = encoding ? gunzipSync(answer.rawPayload) : answer.rawPayload;
+    expect(bytes.equals(readFileSync(join(PLAYGROUND, "main.js")))).toBe(true);
+    const plain = await get("/playground/main.js");
+    expect(answer.headers.etag === plain.headers.etag).toBe(encoding === undefined);
   });
 
   it("shows the documentation without a request elsewhere", async () => {

@@ -89,25 +89,25 @@ describe("a client that hangs up", () => {
 describe("broken HTTP", () => {
   it.each([
     ["no HTTP at all", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "invalid_request"],
-    ["an unknown method", "BREW / HTTP/1.1\r\nHost: a\r\n\r\n", "invalid_request"],
-    ["another version", "GET / HTTP/9.9\r\nHost: a\r\n\r\n", "invalid_request"],
+    ["an unknown method", "BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n", "invalid_request"],
+    ["another version", "GET / HTTP/9.9\r\nHost: localhost\r\n\r\n", "invalid_request"],
     ["no Host", "GET /models HTTP/1.1\r\nConnection: close\r\n\r\n", "invalid_request"],
-    ["a bad header", "GET / HTTP/1.1\r\nHost: a\r\nbad header: x\r\n\r\n", "invalid_request"],
-    ["a bare line feed in a header", "GET / HTTP/1.1\r\nHost: a\r\nX: a\n b\r\n\r\n", "invalid_request"],
+    ["a bad header", "GET / HTTP/1.1\r\nHost: localhost\r\nbad header: x\r\n\r\n", "invalid_request"],
+    ["a bare line feed in a header", "GET / HTTP/1.1\r\nHost: localhost\r\nX: a\n b\r\n\r\n", "invalid_request"],
     [
       "two lengths",
-      "POST /generate HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+      "POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
       "invalid_request",
     ],
     [
       "a length and chunks",
-      "POST /generate HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
       "invalid_request",
     ],
-    ["long headers", `GET / HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "header_too_large"],
+    ["long headers", `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "header_too_large"],
     [
       "a bad chunk",
-      "POST /generate HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+      "POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
       "invalid_request",
     ],
   ])("with %s is answered with a problem", async (_, text, code) => {
@@ -119,7 +119,7 @@ describe("broken HTTP", () => {
   it("ends a chunked body at the limit", async () => {
     const { port } = await open();
     const head =
-      "POST /generate HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+      "POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     const chunk = `4000\r\n${" ".repeat(0x4000)}\r\n`;
     expect(problemIn(await exchange(port, head, ...Array(6).fill(chunk))).code).toBe("body_too_large");
   });
@@ -127,7 +127,7 @@ describe("broken HTTP", () => {
   it("reads a large body to its end, so that its client gets to read the problem", async () => {
     const { port } = await open();
     const body = `"${"x".repeat(4 * 2 ** 20)}"`;
-    const live = "GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    const live = "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     const answer = await exchange(port, request(body), live);
     expect([...answer.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => status)).toEqual(["413", "200"]);
   });
@@ -141,7 +141,7 @@ describe("broken HTTP", () => {
   it("answers pipelined requests in order", async () => {
     const { port } = await open();
     const get = (path: string, ...headers: string[]) =>
-      [`GET ${path} HTTP/1.1`, "Host: a", ...headers, "", ""].join("\r\n");
+      [`GET ${path} HTTP/1.1`, "Host: localhost", ...headers, "", ""].join("\r\n");
     const answer = await exchange(
       port,
       get("/health/live") + get("/nowhere") + get("/health/live", "Connection: close"),

@@ -81,7 +81,8 @@ describe("a queue that can't be reached", () => {
     const port = Number(new URL(await listen()).port);
     takeAway(queue, "cancel");
     const body = '{"class":0}';
-    const head = "POST /generate HTTP/1.1\r\nHost: a\r\nAccept: image/png\r\nContent-Type: application/json\r\n";
+    const head =
+      "POST /generate HTTP/1.1\r\nHost: localhost\r\nAccept: image/png\r\nContent-Type: application/json\r\n";
     const socket = connect(port, "127.0.0.1", () => socket.write(`${head}Content-Length: 11\r\n\r\n${body}`));
     await vi.waitFor(() => expect(held).toHaveLength(1));
     socket.destroy();

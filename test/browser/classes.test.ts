@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Manifest } from "../../src/model/manifest.js";
 import { exampleApi } from "../api/example-api.js";
 import { exampleManifest } from "../model/example-manifest.js";
-import { classBox, fieldError, generateButton, useBrowser } from "./visitor.js";
+import { classBox, fieldError, generateButton, MOST_BYTES, useBrowser, weigh } from "./visitor.js";
 
 /** As many classes as ImageNet has, two of one name; and more than one answer holds. */
 const THOUSAND = manifestOf("demo", 1000);
@@ -51,6 +51,13 @@ async function visit(model = "demo") {
 }
 
 describe("a thousand classes", () => {
+  it("leave the first load below its bound", async () => {
+    const files = await weigh(await browser.visit(address));
+    expect(files.map(({ url }) => url.pathname)).toContain("/models/demo/classes");
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    expect(bytes).toBeLessThan(MOST_BYTES);
+  });
+
   it("are searched as one types, those that begin so first, and chosen by the keyboard", async () => {
     const { page, box, asked, options } = await visit();
     await box.click();

@@ -1,27 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { usePlayground } from "./playground.js";
-import { useBrowser } from "./visitor.js";
+import { MOST_BYTES, useBrowser, weigh } from "./visitor.js";
 
 const service = usePlayground();
 const browser = useBrowser();
-const MOST_BYTES = 200_000;
-
-/** What a browser that has never been here is sent until the form is there and all is quiet. */
-async function firstLoad() {
-  const { page, responses } = await browser.visit(service.address);
-  await page.waitForLoadState("networkidle");
-  const sent = responses.filter((response) => !/^(data|blob):/.test(response.url()));
-  return Promise.all(
-    sent.map(async (response) => {
-      const { responseBodySize, responseHeadersSize } = await response.request().sizes();
-      return { url: new URL(response.url()), bytes: responseBodySize + responseHeadersSize };
-    }),
-  );
-}
 
 describe("the first load", () => {
   it("weighs less than 200 KB, headers too, and comes from this server alone", async () => {
-    const files = await firstLoad();
+    const files = await weigh(await browser.visit(service.address));
     const paths = files.map(({ url }) => url.pathname);
     for (const path of ["/", "/playground/main.js", "/playground/samples/demo", "/models/demo/classes"])
       expect(paths).toContain(path);
@@ -32,7 +18,9 @@ describe("the first load", () => {
   });
 
   it("loads no module twice, and none that the page does not name beforehand", async () => {
-    const paths = (await firstLoad()).map(({ url }) => url.pathname).filter((path) => path.endsWith(".js"));
+    const paths = (await weigh(await browser.visit(service.address)))
+      .map(({ url }) => url.pathname)
+      .filter((path) => path.endsWith(".js"));
     expect(paths.length).toBeGreaterThan(20);
     expect(new Set(paths).size).toBe(paths.length);
     const html = await (await fetch(service.address)).text();

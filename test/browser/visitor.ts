@@ -53,6 +53,21 @@ export function useBrowser() {
   };
 }
 
+/** What the first load may weigh. */
+export const MOST_BYTES = 200_000;
+
+/** What a browser that had never been here was sent until the form was there and all was quiet. */
+export async function weigh({ page, responses }: Visit): Promise<{ url: URL; bytes: number }[]> {
+  await page.waitForLoadState("networkidle");
+  const sent = responses.filter((response) => !/^(data|blob):/.test(response.url()));
+  return Promise.all(
+    sent.map(async (response) => {
+      const { responseBodySize, responseHeadersSize } = await response.request().sizes();
+      return { url: new URL(response.url()), bytes: responseBodySize + responseHeadersSize };
+    }),
+  );
+}
+
 export const generateButton = (page: Page) => page.getByRole("button", { name: /^(Generate|Compare)/ });
 export const cancelButton = (page: Page) => page.getByRole("button", { name: "Cancel" });
 export const classBox = (page: Page) => page.getByRole("combobox", { name: "Class" });

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { exampleKey } from "../api/access/example-keys.js";
 import { Marimba } from "../commands/marimba.js";
@@ -10,8 +11,8 @@ import { testPython } from "../python/environment.js";
 /** `npm run contract` is the long form, and takes minutes. */
 const IS_LONG = process.env.CONTRACT === "long";
 const { casesAnOperation, leastCases } = IS_LONG
-  ? { casesAnOperation: 200, leastCases: 2000 }
-  : { casesAnOperation: 45, leastCases: 1000 };
+  ? { casesAnOperation: 300, leastCases: 2000 }
+  : { casesAnOperation: 55, leastCases: 1000 };
 const SEED = process.env.CONTRACT_SEED ?? "1";
 /** An unmatched prompt is a 400 though its text fits the schema, and a cancelled job stays readable. */
 const LEFT_OUT = "positive_data_acceptance,use_after_free";
@@ -26,10 +27,13 @@ interface Report {
 async function schemathesis(args: readonly string[]): Promise<Report> {
   const folder = await mkdtemp(join(tmpdir(), "marimba-contract-"));
   const program = join(dirname(testPython()), "schemathesis");
+  const config = fileURLToPath(new URL("./schemathesis.toml", import.meta.url));
   const options = { cwd: folder, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, NO_COLOR: "1" } };
   try {
     return await new Promise((resolve) => {
-      execFile(program, args, options, (error, stdout, stderr) => resolve({ passed: !error, output: stdout + stderr }));
+      execFile(program, ["--config-file", config, ...args], options, (error, stdout, stderr) =>
+        resolve({ passed: !error, output: stdout + stderr }),
+      );
     });
   } finally {
     await rm(folder, { recursive: true });

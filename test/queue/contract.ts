@@ -1,8 +1,10 @@
 import { afterEach, describe } from "vitest";
+import { allowingContract } from "./contract/allowing.js";
 import { countingContract } from "./contract/counting.js";
 import { endingContract } from "./contract/ending.js";
 import { Bench, type MakeQueue, type Open } from "./contract/harness.js";
 import { sharingContract } from "./contract/sharing.js";
+import { tellingContract } from "./contract/telling.js";
 import { watchingContract } from "./contract/watching.js";
 import { wayContract } from "./contract/way.js";
 
@@ -27,6 +29,8 @@ export function queueContract(name: string, makeQueue: MakeQueue): void {
     sharingContract(open, make);
     watchingContract(open);
     endingContract(open);
+    allowingContract(open);
+    tellingContract(open);
     countingContract(open);
   });
 }

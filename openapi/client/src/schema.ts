@@ -324,6 +324,8 @@ export interface components {
             priority?: "low" | "normal" | "high";
             /** @description The job fails when it is not done this many milliseconds after acceptance. */
             deadline_ms?: number;
+            /** @description An https address that is told when the job has ended; signed as Standard Webhooks. */
+            webhook_url?: string;
             /**
              * @description Whether a finished job's JSON links to its images or holds them; link when absent.
              * @enum {string}
@@ -578,8 +580,22 @@ export interface components {
                         /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
                         reconstruction_steps?: number;
                     };
+                    /** @description What was measured of the preset's pictures. */
                     quality?: {
-                        [key: string]: number | string;
+                        /** @description From the model's reference; lower is better. */
+                        frechet_distance: number;
+                        /** @description 95 % interval of the distance. */
+                        frechet_interval?: number[];
+                        /** @description Higher is better. */
+                        inception_score?: number;
+                        /** @description Share that looks real. */
+                        precision?: number;
+                        /** @description Share of the real that is covered. */
+                        recall?: number;
+                        /** @description How many were measured. */
+                        pictures: number;
+                        /** @description Times as fast as `exact`, in full batches in the engine. */
+                        speed?: number;
                     };
                 };
             };
@@ -620,7 +636,7 @@ export interface components {
              * @description Decide by this one.
              * @enum {string}
              */
-            code: "invalid_request" | "malformed_json" | "unknown_class" | "unauthorized" | "forbidden" | "unknown_model" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "body_too_large" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "too_many_failures" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "queue_unavailable" | "shutting_down";
+            code: "invalid_request" | "malformed_json" | "unknown_class" | "unauthorized" | "forbidden" | "unknown_model" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "body_too_large" | "misdirected" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "images_per_minute_exceeded" | "concurrent_images_exceeded" | "webhooks_backed_up" | "too_many_failures" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "queue_unavailable" | "shutting_down";
             /** @description Names this one occurrence: the request's id, as in the server's log. */
             instance: string;
             /** @description Every field at fault, where fields are at fault. */
@@ -701,6 +717,8 @@ export interface components {
             priority?: "low" | "normal" | "high";
             /** @description The job fails when it is not done this many milliseconds after acceptance. */
             deadline_ms?: number;
+            /** @description An https address that is told when the job has ended; signed as Standard Webhooks. */
+            webhook_url?: string;
             /** @description The server's default model when absent. */
             model?: string | null;
             /** @description Goes before the prompt: as in `POST /generate`, null for none. */
@@ -870,6 +888,10 @@ export interface operations {
                     "Marimba-Batch-Size"?: string;
                     /** @description The engine's time divided, step by step, by the images that shared it. */
                     "Marimba-Ms-Per-Image"?: string;
+                    /** @description The key's limits, in images, where it has some. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of them. */
+                    RateLimit?: string;
                     /** @description The part of `Prefer` that was honoured. */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
@@ -886,6 +908,10 @@ export interface operations {
                     Location?: string;
                     /** @description The part of `Prefer` that was honoured. */
                     "Preference-Applied"?: string;
+                    /** @description The key's limits, in images, where it has some. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of them. */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -982,7 +1008,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `queue_full`: The queue is full. `too_many_failures`: Too many requests without a valid API key. */
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The key's images per minute are used up. `concurrent_images_exceeded`: The key has as many images in the making as it may. `webhooks_backed_up`: Too many of the key's webhooks wait to be delivered. `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
                     /** @description Seconds after which to try again. */
@@ -1111,6 +1146,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -1221,6 +1265,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1371,6 +1424,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -1471,6 +1533,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -1561,6 +1632,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1680,6 +1760,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -1759,6 +1848,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `header_too_large`: The headers are too large. */
             431: {
                 headers: {
@@ -1820,6 +1918,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1914,6 +2021,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2049,6 +2165,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2227,7 +2352,16 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `queue_full`: The queue is full. `too_many_failures`: Too many requests without a valid API key. */
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The key's images per minute are used up. `concurrent_images_exceeded`: The key has as many images in the making as it may. `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
                     /** @description Seconds after which to try again. */
@@ -2336,6 +2470,15 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -2433,6 +2576,15 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
@@ -2502,6 +2654,15 @@ export interface operations {
             };
             /** @description `uri_too_long`: The address is too long. */
             414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not answer for that host. */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -42,6 +42,7 @@ export async function authenticate(
   app.decorateRequest("principal", null);
   if (!keys) {
     if (!isLoopback(config.host)) app.addHook("onRequest", refuseOperators);
+    else if (config.allowAnonymous === 0) app.addHook("onRequest", refuseOtherHosts);
     return;
   }
   await app.register(rateLimit, { global: false });
@@ -63,6 +64,23 @@ export async function authenticate(
     request.principal = principal;
     reply.log = request.log = request.log.child({ key: principal.name });
   });
+}
+
+/**
+ * Where whoever is on this machine may do anything, so might a web page in its browser whose own name was made to lead
+ * here (DNS rebinding): to the browser that is the page's own origin. The name it asks for gives it away.
+ */
+async function refuseOtherHosts({ host, routeOptions }: FastifyRequest): Promise<void> {
+  if (routeOptions.config.access === "open") return;
+  const name = host
+    .replace(/:\d*$/, "")
+    .replace(/^\[|\]$/g, "")
+    .replace(/\.$/, "")
+    .toLowerCase();
+  if (isLoopback(name) || name.endsWith(".localhost") || name === "") return;
+  const detail =
+    "Without API keys this server answers for localhost and 127.0.0.1 only; behind a proxy give it keys, or ALLOW_ANONYMOUS=1.";
+  throw new Problem("misdirected", detail);
 }
 
 /** Nobody can prove to be an operator where there are no keys; on this machine alone, everybody is. */

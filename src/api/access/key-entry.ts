@@ -1,5 +1,6 @@
 import Type, { type TSchema } from "typebox";
 import Value from "typebox/value";
+import { WEBHOOK_SECRET_PATTERN } from "../../config.js";
 import { describeSchema } from "../../field-errors.js";
 
 /** One line of the key file: `NAME ID sha256:HASH`, then settings such as `role=admin images_per_minute=600`. */
@@ -11,7 +12,7 @@ const SETTINGS = {
   role: Type.Union([Type.Literal("user"), Type.Literal("admin")]),
   images_per_minute: count,
   concurrent_images: count,
-  webhook_secret: Type.String({ pattern: "^whsec_[A-Za-z0-9+/]{32,88}={0,2}$" }),
+  webhook_secret: Type.String({ pattern: WEBHOOK_SECRET_PATTERN }),
 } as const satisfies Record<string, TSchema>;
 type SettingName = keyof typeof SETTINGS;
 

@@ -54,6 +54,8 @@ export const openAiImagesSchema = {
       "body_too_large",
       "unsupported_media_type",
       "queue_full",
+      "images_per_minute_exceeded",
+      "concurrent_images_exceeded",
       "generation_failed",
       "no_worker",
       "queue_draining",

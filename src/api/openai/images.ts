@@ -25,8 +25,9 @@ export function openAiImagesRoute(app: Api, deps: ApiDeps, limits: HttpLimits): 
     const idempotency = readIdempotency(request.headers["idempotency-key"], body, principal.id);
     reply.header("Cache-Control", "no-store");
     const leaving = stopWaitingOn(reply, closing.signal);
+    const onLimits = (headers: Readonly<Record<string, string>>) => void reply.headers(headers);
     const { id: requestId, traceparent } = request;
-    const terms = { principal, requestId, traceparent, idempotency, cancelAfterMs: undefined };
+    const terms = { principal, requestId, traceparent, idempotency, cancelAfterMs: undefined, onLimits };
     const accepted = await acceptJob(toGenerateRequest(body, deps), terms, deps);
     const { id, seed } = accepted.spec;
     logWithJob(request, reply, id);

@@ -13,6 +13,8 @@ const pictureHeaders = {
   "Server-Timing": header("Milliseconds: queue, batch_wait, transformer, diffusion, decode, encode, total."),
   "Marimba-Batch-Size": header("Mean number of images in flight over the image's steps."),
   "Marimba-Ms-Per-Image": header("The engine's time divided, step by step, by the images that shared it."),
+  "RateLimit-Policy": header("The key's limits, in images, where it has some."),
+  RateLimit: header("What is left of them."),
   "Preference-Applied": header("The part of `Prefer` that was honoured."),
 };
 
@@ -60,7 +62,12 @@ export const generateSchema = {
     }),
     202: Type.Unsafe<unknown>({
       description: "The job, which has not ended yet.",
-      headers: { Location: header("The job's address."), "Preference-Applied": pictureHeaders["Preference-Applied"] },
+      headers: {
+        Location: header("The job's address."),
+        "Preference-Applied": pictureHeaders["Preference-Applied"],
+        "RateLimit-Policy": pictureHeaders["RateLimit-Policy"],
+        RateLimit: pictureHeaders.RateLimit,
+      },
       content: { "application/json": { schema: component("Job") } },
     }),
     ...problemResponses(
@@ -76,6 +83,9 @@ export const generateSchema = {
       "body_too_large",
       "unsupported_media_type",
       "queue_full",
+      "images_per_minute_exceeded",
+      "concurrent_images_exceeded",
+      "webhooks_backed_up",
       "generation_failed",
       "no_worker",
       "queue_draining",

@@ -26,8 +26,9 @@ export function generateRoute(app: Api, deps: ApiDeps): void {
     reply.header("Vary", "Accept, Prefer").header("Cache-Control", "no-store");
     const leaving = stopWaitingOn(reply, closing.signal);
     if (wanted === "image/png") checkOnePicture(request.body);
+    const onLimits = (headers: Readonly<Record<string, string>>) => void reply.headers(headers);
     const { id: requestId, traceparent } = request;
-    const terms = { principal, requestId, traceparent, idempotency, cancelAfterMs };
+    const terms = { principal, requestId, traceparent, idempotency, cancelAfterMs, onLimits };
     const accepted = await acceptJob(request.body, terms, deps);
     logWithJob(request, reply, accepted.spec.id);
     const wait = waitFor(wanted, request, deps.config.syncTimeoutS);

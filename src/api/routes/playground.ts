@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { type Access, OPEN } from "../access/authentication.js";
 import type { Api, ApiDeps } from "../app.js";
@@ -37,22 +38,32 @@ export async function playgroundRoutes(
   serve(app, "/playground/form.json", { type, bytes: Buffer.from(JSON.stringify(form)) });
 }
 
-/** Browsers keep a file and ask each time whether it changed. */
+/** Browsers keep a file and ask each time whether it changed; text goes compressed to who takes that. */
 function serve(
   app: Api,
   url: string,
   { type, bytes }: { readonly type: string; readonly bytes: Buffer },
   config: { readonly access?: Access } = {},
 ): void {
+  const hash = createHash("sha256").update(bytes).digest("base64url");
+  const gzipped = type === SAMPLE_SHEET_TYPE ? undefined : gzipSync(bytes, { level: 9 });
   const headers = {
     "Content-Type": type,
     "Content-Security-Policy": PAGE_CSP,
     "Cache-Control": "no-cache",
-    ETag: `"${createHash("sha256").update(bytes).digest("base64url")}"`,
+    ...(gzipped && { Vary: "Accept-Encoding" }),
   };
   app.get(url, { config, logLevel: "warn" }, (request: FastifyRequest, reply: FastifyReply) => {
-    reply.headers(headers);
-    if (request.headers["if-none-match"] === headers.ETag) return reply.code(304).send();
-    return reply.send(bytes);
+    const compressed = takesGzip(request) ? gzipped : undefined;
+    // Two representations, two tags.
+    const etag = `"${hash}${compressed ? "-gzip" : ""}"`;
+    reply.headers(headers).header("ETag", etag);
+    if (request.headers["if-none-match"] === etag) return reply.code(304).send();
+    if (compressed) reply.header("Content-Encoding", "gzip");
+    return reply.send(compressed ?? bytes);
   });
+}
+
+function takesGzip({ headers }: FastifyRequest): boolean {
+  return /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(String(headers["accept-encoding"] ?? ""));
 }

@@ -41,6 +41,10 @@ export class LocalJob {
     return this.#made.every((image) => image !== undefined);
   }
 
+  get unmadeImages(): number {
+    return this.#made.filter((image) => image === undefined).length;
+  }
+
   /** Bytes of the images made so far. */
   get sizeBytes(): number {
     return this.#made.reduce((sum, image) => sum + (image?.bytes.byteLength ?? 0), 0);

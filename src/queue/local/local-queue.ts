@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { JobError, JobRecord, JobSpec, StoredImage } from "../../job.js";
 import {
+  type Allowance,
   type GetResult,
   type Idempotency,
   type ImageHandler,
@@ -17,6 +18,8 @@ import {
   type SubmitResult,
 } from "../queue.js";
 import { SignedIds } from "../signed-ids.js";
+import { Allowances } from "./allowances.js";
+import { Deliveries } from "./deliveries.js";
 import { FinishRate } from "./finish-rate.js";
 import { KeptResults } from "./kept-results.js";
 import { type JobEnd, LocalJob } from "./local-job.js";
@@ -46,12 +49,15 @@ const SHUTTING_DOWN: JobError = { code: "shutting_down", detail: "The server shu
 /** The queue inside this process: everything is in memory, and forgotten at exit. */
 export class LocalQueue implements JobQueue, JobSource {
   readonly #options: LocalQueueOptions;
+  readonly deliveries = new Deliveries();
   readonly #ids = new SignedIds();
   readonly #jobs = new Map<string, LocalJob>();
   readonly #idempotent = new Map<string, { readonly bodyHash: string; readonly id: string }>();
   readonly #models = new Map<string, ModelQueue>();
   readonly #kept: KeptResults;
   readonly #rate = new FinishRate();
+  readonly #allowances = new Allowances();
+
   readonly #unfinished = new Set<LocalJob>();
   #worker: Worker | undefined;
   #accepting = false;
@@ -66,7 +72,7 @@ export class LocalQueue implements JobQueue, JobSource {
     return this.#ids.next();
   }
 
-  async submit(spec: JobSpec, idempotency?: Idempotency): Promise<SubmitResult> {
+  async submit(spec: JobSpec, idempotency?: Idempotency, allowance?: Allowance): Promise<SubmitResult> {
     this.#kept.expire();
     const earlier = idempotency && this.#idempotent.get(idempotency.key);
     if (earlier) {
@@ -75,6 +81,10 @@ export class LocalQueue implements JobQueue, JobSource {
     }
     const model = this.#models.get(spec.model);
     if (!model || !this.#accepting) return { kind: "no_worker" };
+    const refusal = allowance && this.#allowances.refusal(callerOf(spec), spec.num_images, allowance, this.#rate);
+    if (refusal) return refusal;
+    if (spec.webhook_url !== undefined && this.deliveries.isBackedUp(callerOf(spec)))
+      return { kind: "webhooks_backed_up" };
     const surplus = this.#waitingImages + spec.num_images - this.#options.maxQueuedImages;
     if (surplus > 0) return { kind: "full", retryAfterS: this.#rate.secondsFor(surplus) };
     if (this.#jobs.has(spec.id)) throw new Error(`The job id ${spec.id} is taken.`);
@@ -84,11 +94,13 @@ export class LocalQueue implements JobQueue, JobSource {
     this.#unfinished.add(job);
     if (idempotency) this.#idempotent.set(idempotency.key, { bodyHash: idempotency.bodyHash, id: spec.id });
     model.line.add(spec);
+    this.#allowances.accepted(callerOf(spec), spec.num_images, allowance ?? {});
     this.#waitingImages += spec.num_images;
     model.totals.accepted++;
     job.onDeadline(() => this.#end(job, { state: "failed", error: lateness(job) }));
+    const usage = allowance && { usage: this.#allowances.usage(callerOf(spec)) };
     this.#takeImages(model);
-    return { kind: "accepted", record: this.#view(job) };
+    return { kind: "accepted", record: this.#view(job), ...usage };
   }
 
   async get(id: string): Promise<GetResult> {
@@ -212,7 +224,10 @@ export class LocalQueue implements JobQueue, JobSource {
     try {
       const image = await this.#worker!.handler(task, job.context(imageIndex));
       this.#rate.record(1);
-      if (job.store(imageIndex, image)) model.totals.images++;
+      if (job.store(imageIndex, image)) {
+        model.totals.images++;
+        this.#allowances.done(callerOf(job.spec), 1);
+      }
       if (job.isMade) this.#end(job, { state: "completed" });
     } catch (error) {
       this.#afterError(error, task, job, model);
@@ -240,8 +255,14 @@ export class LocalQueue implements JobQueue, JobSource {
     this.#waitingImages -= model.line.remove(job.spec);
     model.totals[end.state]++;
     this.#unfinished.delete(job);
+    this.#allowances.done(callerOf(job.spec), job.unmadeImages);
     job.end(end, this.#kept.keep(id, end.state === "completed" ? job.sizeBytes : 0));
+    if (job.spec.webhook_url !== undefined) this.deliveries.add(job.record);
   }
+}
+
+function callerOf({ caller = "" }: JobSpec): string {
+  return caller;
 }
 
 function lateness({ record }: LocalJob): JobError {

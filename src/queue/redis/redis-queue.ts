@@ -3,6 +3,8 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isFinal, type JobError, type JobRecord, type JobSpec, type StoredImage } from "../../job.js";
 import {
+  type Allowance,
+  type DeliveryQueue,
   type GetResult,
   type Idempotency,
   type JobListener,
@@ -12,10 +14,12 @@ import {
   type QueueStatus,
   QueueUnavailable,
   type SubmitResult,
+  type Usage,
 } from "../queue.js";
 import { SignedIds } from "../signed-ids.js";
 import { unlessOver } from "../waiting.js";
 import { connect } from "./connection.js";
+import { Deliveries } from "./deliveries.js";
 import { DurableFence } from "./durable-fence.js";
 import { JobEvents } from "./job-events.js";
 import { Orphans } from "./orphans.js";
@@ -68,7 +72,16 @@ const NOBODY_KNOWS: JobError = {
   detail: "The job was taken in, but its client was told that it was not.",
 };
 
+type UsageReply = readonly [recentImages: number, resetS: number, unfinishedImages: number];
+/** What call-submit.lua returns. */
+type SubmitReply = readonly [kind: SubmitResult["kind"], detail: unknown, usage?: UsageReply];
+
+function readUsage([recentImages, resetS, unfinishedImages]: UsageReply): Usage {
+  return { recentImages, resetS, unfinishedImages };
+}
+
 class RedisQueue implements JobQueue {
+  readonly deliveries: DeliveryQueue;
   readonly #tokens: Tokens;
   readonly #endSweeping: () => void;
   readonly #orphans: Orphans;
@@ -84,6 +97,7 @@ class RedisQueue implements JobQueue {
     logger: Logger,
   ) {
     this.#tokens = new Tokens(client, options.redisPrefix, logger);
+    this.deliveries = new Deliveries(scripts, (reply) => this.#answer(reply));
     this.#orphans = new Orphans(client, (id) => this.cancel(id, NOBODY_KNOWS));
     this.#endSweeping = sweepOften(scripts, this.#tokens, options, logger, reachability);
   }
@@ -92,7 +106,7 @@ class RedisQueue implements JobQueue {
     return this.ids.next();
   }
 
-  async submit(spec: JobSpec, idempotency?: Idempotency): Promise<SubmitResult> {
+  async submit(spec: JobSpec, idempotency?: Idempotency, allowance?: Allowance): Promise<SubmitResult> {
     const watch = this.events.watches.hold(spec.id);
     const queue = queueName(spec.model, spec.version);
     const key = idempotency ? createHash("sha256").update(idempotency.key).digest("base64url") : "";
@@ -108,9 +122,16 @@ class RedisQueue implements JobQueue {
       this.options.maxQueuedImages,
       key,
       idempotency?.bodyHash ?? "",
+      allowance?.imagesPerMinute ?? "",
+      allowance?.concurrentImages ?? "",
+      spec.webhook_url === undefined ? "" : 1,
     );
-    const [kind, detail] = await this.#submitted(submitted, spec.id, idempotency !== undefined);
+    const [kind, detail, usage] = await this.#submitted(submitted, spec.id, idempotency !== undefined);
     if (kind !== "accepted") this.events.watches.drop(watch);
+    if (kind === "over_allowance") {
+      const [limit, retryAfterS, used] = detail as [keyof Allowance, number, UsageReply];
+      return { kind, limit, retryAfterS, usage: readUsage(used) };
+    }
     if (kind === "full") return { kind, retryAfterS: detail as number };
     if (kind !== "accepted" && kind !== "existing") return { kind };
     const record = readRecord(detail as ViewReply);
@@ -119,13 +140,13 @@ class RedisQueue implements JobQueue {
       watch.set(record);
     }
     if (this.fence) await this.#answer(this.fence.passed());
-    return { kind, record };
+    return usage ? { kind, record, usage: readUsage(usage) } : { kind, record };
   }
 
   /** The script's answer. A job that was taken in without anybody knowing is cancelled as soon as that can be said. */
-  async #submitted(reply: Promise<unknown>, id: string, hasKey: boolean): Promise<[SubmitResult["kind"], unknown]> {
+  async #submitted(reply: Promise<unknown>, id: string, hasKey: boolean): Promise<SubmitReply> {
     try {
-      return (await this.#answer(reply)) as [SubmitResult["kind"], unknown];
+      return (await this.#answer(reply)) as SubmitReply;
     } catch (error) {
       const watch = this.events.watches.get(id);
       if (watch) this.events.watches.drop(watch);

@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 
 type Argument = string | number | Uint8Array;
 
-const SHARED = ["keys", "line", "ending", "lanes", "view"];
+const SHARED = ["keys", "line", "deliveries", "ending", "allowance", "lanes", "view"];
 const CALLS = [
   "submit",
   "take",
@@ -20,6 +20,8 @@ const CALLS = [
   "stats",
   "sweep",
   "status",
+  "deliver",
+  "delivered",
 ] as const;
 export type Call = (typeof CALLS)[number];
 

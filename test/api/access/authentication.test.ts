@@ -41,11 +41,10 @@ describe("without a key", () => {
     expect(calls.length).toBeGreaterThan(7);
     for (const [method, url] of calls) {
       const answer = await app.inject({ method: method as "GET", url });
-      expect([answer.statusCode, answer.headers["content-type"]], `${method} ${url}`).toEqual([
-        401,
-        "application/problem+json; charset=utf-8",
-      ]);
-      expect(answer.json()).toMatchObject({ code: "unauthorized", status: 401 });
+      expect(answer.statusCode, `${method} ${url}`).toBe(401);
+      // Calls in OpenAI's shape have its errors, with the same code.
+      const { code } = url.startsWith("/v1/") ? answer.json().error : answer.json();
+      expect(code).toBe("unauthorized");
       // An operator's address asks a browser for a password as well (admin.test.ts).
       expect([answer.headers["www-authenticate"]].flat().at(-1)).toBe('Bearer realm="marimba"');
     }

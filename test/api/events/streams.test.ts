@@ -87,7 +87,7 @@ describe("open streams", () => {
     for (let index = 0; index < 20; index++) {
       const socket = connect(port, "127.0.0.1");
       await once(socket, "connect");
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
       if (index % 2) await new Promise(setImmediate);
       socket.destroy();
     }
@@ -111,7 +111,7 @@ describe("open streams", () => {
       await found;
       return get(id);
     });
-    const socket = connect(port, "127.0.0.1", () => socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`));
+    const socket = connect(port, "127.0.0.1", () => socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`));
     await vi.waitFor(() => expect(asked).toHaveBeenCalled());
     socket.destroy();
     await vi.waitFor(async () => {

@@ -89,7 +89,7 @@ describe("GET /metrics", () => {
     await open({ handler });
     const { port } = new URL(await api.listen());
     const body = '{"class":0}';
-    const head = `POST /generate HTTP/1.1\r\nHost: x\r\nAccept: image/png\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const head = `POST /generate HTTP/1.1\r\nHost: localhost\r\nAccept: image/png\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
     const impatient = connect(Number(port), "127.0.0.1");
     impatient.write(head + body);
     await vi.waitFor(() => expect(held).toHaveLength(1));

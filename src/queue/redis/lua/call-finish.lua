@@ -20,6 +20,7 @@ if job and not isFinal(job) and redis.call("HEXISTS", key, "image:" .. index) ==
   redis.call("HDEL", key, "owner:" .. index)
   redis.call("HINCRBY", key, "bytes", string.len(bytes))
   countFinished(nowMs())
+  countDone(job.caller, 1)
   countTotal(job.queue, "images")
   if redis.call("HINCRBY", key, "left", -1) == 0 then endJob(job, "completed", nil, ttlMs, maxBytes) end
 end

@@ -3,6 +3,8 @@
 local id, queue, level, caller = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local images, spec, deadline, cap = tonumber(ARGV[5]), ARGV[6], ARGV[7], tonumber(ARGV[8])
 local key, bodyHash = ARGV[9], ARGV[10]
+local perMinute, concurrent = tonumber(ARGV[11]), tonumber(ARGV[12])
+local hasWebhook = ARGV[13] == "1"
 local now = nowMs()
 
 if key ~= "" then
@@ -18,6 +20,9 @@ elseif redis.call("EXISTS", jobKey(id)) == 1 then
 end
 if redis.call("HEXISTS", lineKey(queue), "draining") == 1 then return { "draining" } end
 if redis.call("ZCOUNT", servingKey(queue), "(" .. whole(now), "+inf") == 0 then return { "no_worker" } end
+local limit, waitS = brokenLimit(caller, images, perMinute, concurrent, now)
+if limit then return { "over_allowance", { limit, waitS, describeUse(caller, now / 1000) } } end
+if hasWebhook and isBackedUp(caller) then return { "webhooks_backed_up" } end
 local surplus = tonumber(redis.call("HGET", COUNTS, "waiting") or 0) + images - cap
 if surplus > 0 then return { "full", secondsFor(surplus, now) } end
 
@@ -26,8 +31,10 @@ redis.call(
   "seq", 1, "waiting", 0, "left", images, "next", 0, "key", key
 )
 if key ~= "" then redis.call("SET", keyKey(key), bodyHash .. " " .. id) end
+if hasWebhook then redis.call("HSET", jobKey(id), "webhook", 1) end
 if deadline ~= "" then redis.call("ZADD", DEADLINES, deadline, id) end
 local job = { id = id, queue = queue, level = level, caller = caller, images = images, waiting = 0, state = "queued" }
 joinLine(job, images, false)
+countAccepted(caller, images, perMinute, now)
 countTotal(queue, "accepted")
-return { "accepted", viewJob(id) }
+return { "accepted", viewJob(id), (perMinute or concurrent) and describeUse(caller, now / 1000) or false }

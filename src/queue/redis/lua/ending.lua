@@ -70,6 +70,11 @@ local function describeImages(job, expiresAt)
   return "[" .. table.concat(described, ",") .. "]"
 end
 
+local function countDone(caller, images)
+  if images == 0 then return end
+  if redis.call("HINCRBY", UNFINISHED, caller, -images) <= 0 then redis.call("HDEL", UNFINISHED, caller) end
+end
+
 -- Makes a job final; `failure` is the error's JSON, absent for a job that completed.
 local function endJob(job, state, failure, ttlMs, maxBytes)
   local key, now = jobKey(job.id), nowMs()
@@ -86,6 +91,7 @@ local function endJob(job, state, failure, ttlMs, maxBytes)
   else
     for index = 0, job.images - 1 do redis.call("UNLINK", imageKey(job.id, index)) end
   end
+  countDone(job.caller, tonumber(redis.call("HGET", key, "left")))
   redis.call("DEL", againKey(job.id))
   redis.call("ZREM", DEADLINES, job.id)
   redis.call("HSET", key, "state", state, "finishedAt", whole(now), "expiresAt", whole(expiresAt), "images:json", images)
@@ -106,5 +112,6 @@ local function endJob(job, state, failure, ttlMs, maxBytes)
     local changes = '{"state":"%s","finishedAt":%.0f,"expiresAt":%.0f,"images":%s%s}'
     tell(job.id, string.format(changes, state, now, expiresAt, images, tail))
   end
+  if redis.call("HEXISTS", key, "webhook") == 1 then addDelivery(job, now) end
   if state ~= "completed" then redis.call("PUBLISH", CONTROL, "ended " .. job.id) end
 end

@@ -7,6 +7,9 @@ local WORKERS = OWN .. "workers" -- zset: worker -> when it counts as dead
 local DEADLINES = OWN .. "deadlines" -- zset: job -> its deadline
 local KEPT = OWN .. "kept" -- list: finished jobs in the order they finished, "id images bytes expiresAt"
 local RATE = OWN .. "rate" -- hash: images finished, by slots of RATE_SLOT_MS
+local UNFINISHED = OWN .. "unfinished" -- hash: caller -> its images that wait or run
+local DELIVERIES = OWN .. "deliveries" -- zset: job whose webhook is to be told of its end -> when it is due
+local UNTOLD = OWN .. "untold" -- hash: caller -> its deliveries
 local EVENTS = OWN .. "events" -- channel: "id seq changes", what happened to jobs
 local CONTROL = OWN .. "control" -- channel: what workers must know
 
@@ -16,6 +19,8 @@ local function againKey(id) return OWN .. "again:" .. id end -- list: indices of
 local function watchedKey(id) return OWN .. "watched:" .. id end -- somebody looks at the job's previews
 local function previewKey(id) return OWN .. "preview:" .. id end -- hash: the newest preview
 local function keyKey(hash) return OWN .. "key:" .. hash end -- an idempotency key: "bodyHash id"
+local function recentKey(caller) return OWN .. "recent:" .. caller end -- hash: second -> images asked for in it
+local function deliveryKey(id) return OWN .. "delivery:" .. id end -- hash: the job as it ended, attempts
 local function lineKey(queue) return OWN .. "line:" .. queue end -- hash: waiting, running, draining, turns, totals
 local function callersKey(queue, level) return OWN .. "callers:" .. queue .. ":" .. level end -- zset: caller -> turn
 local function sharesKey(queue, level) return OWN .. "shares:" .. queue .. ":" .. level end -- hash: caller -> images

@@ -1,0 +1,21 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { momentsOf } from "../../model/evaluation/moments.js";
+import { type Reference, readStatistics } from "../../model/evaluation/reference.js";
+import type { FeatureNetwork } from "../../model/runtime/feature-network.js";
+import { extractFeatures } from "./extract.js";
+import { openPictureSet } from "./picture-set.js";
+
+/** What pictures are measured against: statistics, or pictures that the network looks at first. Throws `EvaluationError`. */
+export async function openReference(path: string, network: FeatureNetwork, signal: AbortSignal): Promise<Reference> {
+  const statistics = path.endsWith(".npz") ? await readStatistics(path) : undefined;
+  if (statistics) return statistics;
+  const features = await extractFeatures(await openPictureSet(path, Number.POSITIVE_INFINITY), network, signal);
+  return { moments: momentsOf(features), features };
+}
+
+export async function sha256(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}

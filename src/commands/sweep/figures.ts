@@ -1,0 +1,63 @@
+import { type Chart, chartsSvg, type Series } from "./chart.js";
+import { VARIED_FIELDS, type VariedField } from "./options.js";
+import type { SweepOutcome } from "./outcome.js";
+
+const NAMES: Readonly<Record<VariedField, string>> = {
+  steps: "autoregressive steps",
+  diffusion_steps: "diffusion steps",
+  guidance_scale: "guidance scale",
+  temperature: "temperature",
+};
+const DISTANCE = "Fréchet distance (lower is better)";
+
+/** Time against distance: the presets, and the sweeps that change the time. Undefined where no time was taken. */
+export function tradeoffSvg(outcomes: readonly SweepOutcome[], title: string): string | undefined {
+  const timed = outcomes.filter(({ ms }) => ms !== undefined);
+  if (timed.length < 2) return undefined;
+  const place = ({ measures, ms }: SweepOutcome, label: string) => ({
+    x: ms!,
+    y: measures.frechet_distance,
+    label,
+    ...interval(measures),
+  });
+  const sweeps = (["steps", "diffusion_steps"] as const).flatMap((field): Series[] => {
+    const points = timed
+      .filter(({ point }) => point.sweep?.field === field)
+      .map((one) => place(one, String(one.point.sweep!.value)));
+    return points.length > 0 ? [{ name: NAMES[field], points: points.sort((a, b) => a.x - b.x) }] : [];
+  });
+  const presets = timed
+    .filter(({ point }) => point.preset !== undefined)
+    .map((one) => place(one, `${one.point.preset} (${one.speed === 1 ? "1" : one.speed!.toPrecision(2)}×)`));
+  const chart: Chart = {
+    title,
+    x: { label: "milliseconds a picture, full batch (lower is better)", scale: "log" },
+    y: { label: DISTANCE, scale: "linear" },
+    series: [...sweeps, ...(presets.length > 0 ? [{ name: "presets", points: presets, isHighlighted: true }] : [])],
+  };
+  return chartsSvg([chart], 1, 760, 460);
+}
+
+/** One chart for each parameter that was varied. Undefined where none was. */
+export function sweepsSvg(outcomes: readonly SweepOutcome[]): string | undefined {
+  const charts = VARIED_FIELDS.flatMap((field): Chart[] => {
+    const swept = outcomes.filter(({ point }) => point.sweep?.field === field);
+    if (swept.length === 0) return [];
+    const names = [...new Set(swept.map(({ point }) => point.sweep!.series))];
+    const series = names.map((name) => ({
+      name: name ?? NAMES[field],
+      points: swept
+        .filter(({ point }) => point.sweep!.series === name)
+        .map(({ point, measures }) => ({ x: point.sweep!.value, y: measures.frechet_distance, ...interval(measures) }))
+        .sort((a, b) => a.x - b.x),
+    }));
+    const scale = field === "steps" || field === "diffusion_steps" ? "log" : "linear";
+    const title = `${NAMES[field][0]!.toUpperCase()}${NAMES[field].slice(1)}`;
+    return [{ title, x: { label: NAMES[field], scale }, y: { label: "Fréchet distance", scale: "log" }, series }];
+  });
+  return charts.length === 0 ? undefined : chartsSvg(charts, 2, 480, 340);
+}
+
+function interval({ frechet_interval }: SweepOutcome["measures"]) {
+  return frechet_interval === undefined ? {} : { low: frechet_interval[0], high: frechet_interval[1] };
+}

@@ -1,0 +1,62 @@
+import type { Measures } from "../../model/evaluation/measure.js";
+import { figure } from "../evaluation/report.js";
+import type { SweepPoint } from "./points.js";
+import type { SweepResults } from "./results.js";
+
+/** A point with all that was found of it. */
+export interface SweepOutcome {
+  readonly point: SweepPoint;
+  readonly measures: Measures;
+  /** Milliseconds a picture in a full batch: the median of the rounds. */
+  readonly ms?: number;
+  /** How many times as fast as the first point: the median of the rounds' ratios. */
+  readonly speed?: number;
+}
+
+/** The points that were measured. */
+export function sweepOutcomes(points: readonly SweepPoint[], results: SweepResults): SweepOutcome[] {
+  const rounds = results.roundsOf(points);
+  const first = points[0]?.name ?? "";
+  return points.flatMap((point) => {
+    const measures = results.measuresOf(point);
+    if (!measures) return [];
+    if (rounds.length === 0) return [{ point, measures }];
+    const ms = median(rounds.map((round) => round[point.name]!));
+    const speed = median(rounds.map((round) => round[first]! / round[point.name]!));
+    return [{ point, measures, ms, speed }];
+  });
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** A Markdown table of them. */
+export function sweepTable(outcomes: readonly SweepOutcome[]): string {
+  const head = [
+    "Point",
+    "Fréchet distance",
+    "95 %",
+    "Inception Score",
+    "Precision",
+    "Recall",
+    "ms a picture",
+    "Times as fast",
+  ];
+  const cell = (value: number | undefined, digits = 3) =>
+    value === undefined ? "" : Number(value.toPrecision(digits)).toString();
+  const rows = outcomes.map(({ point, measures, ms, speed }) => [
+    point.name,
+    figure(measures.frechet_distance),
+    measures.frechet_interval?.map((value) => cell(value)).join(" - ") ?? "",
+    cell(measures.inception_score),
+    cell(measures.precision),
+    cell(measures.recall),
+    cell(ms),
+    cell(speed),
+  ]);
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map((_, i) => (i === 0 ? "---" : "---:"))), ...rows.map(line), ""].join("\n");
+}

@@ -1,0 +1,93 @@
+import { appendFile, readFile } from "node:fs/promises";
+import { isDeepStrictEqual } from "node:util";
+import { EvaluationError } from "../../model/evaluation/error.js";
+import type { Measures } from "../../model/evaluation/measure.js";
+import type { SweepPoint } from "./points.js";
+
+/** What every line of one results file has in common. */
+export interface SweepSettings {
+  readonly model: string;
+  readonly model_hash: string;
+  readonly seed: number;
+  readonly pictures: number;
+  readonly feature_network_sha256: string;
+}
+
+interface MeasuredLine extends SweepSettings {
+  readonly kind: "measured";
+  readonly name: string;
+  readonly parameters: SweepPoint["parameters"];
+  readonly measures: Measures;
+}
+
+/** Milliseconds a picture in one full batch of each point, one point after another. */
+interface RoundLine {
+  readonly kind: "round";
+  readonly batch: number;
+  readonly ms: Readonly<Record<string, number>>;
+}
+
+type Line = MeasuredLine | RoundLine;
+
+/** `results.jsonl`: a line for each point that was measured and each round that was timed; a line that was cut off is dropped. */
+export class SweepResults {
+  private constructor(
+    private readonly path: string,
+    private readonly settings: SweepSettings,
+    private readonly lines: Line[],
+  ) {}
+
+  /** Throws `EvaluationError` where the file holds the results of another model, seed, count or network. */
+  static async open(path: string, settings: SweepSettings): Promise<SweepResults> {
+    const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return "";
+      throw error;
+    });
+    // A cut line has no end: what is appended next must not become a part of it.
+    if (text !== "" && !text.endsWith("\n")) await appendFile(path, "\n");
+    const lines = text.split("\n").flatMap(parseLine);
+    for (const line of lines)
+      if (line.kind === "measured")
+        for (const [key, value] of Object.entries(settings))
+          if (line[key as keyof SweepSettings] !== value)
+            throw new EvaluationError(
+              `${path} holds results of another sweep: ${key} is ${line[key as keyof SweepSettings]} there and ${value} now; name another folder.`,
+            );
+    return new SweepResults(path, settings, lines);
+  }
+
+  measuresOf({ parameters }: SweepPoint): Measures | undefined {
+    for (const line of this.lines)
+      if (line.kind === "measured" && isDeepStrictEqual(line.parameters, parameters)) return line.measures;
+    return undefined;
+  }
+
+  /** Rounds that timed every one of the points. */
+  roundsOf(points: readonly SweepPoint[]): Readonly<Record<string, number>>[] {
+    return this.lines.flatMap((line) =>
+      line.kind === "round" && points.every(({ name }) => line.ms[name] !== undefined) ? [line.ms] : [],
+    );
+  }
+
+  async addMeasures({ name, parameters }: SweepPoint, measures: Measures): Promise<void> {
+    await this.add({ kind: "measured", ...this.settings, name, parameters, measures });
+  }
+
+  async addRound(batch: number, ms: Readonly<Record<string, number>>): Promise<void> {
+    await this.add({ kind: "round", batch, ms });
+  }
+
+  private async add(line: Line): Promise<void> {
+    await appendFile(this.path, `${JSON.stringify(line)}\n`);
+    this.lines.push(line);
+  }
+}
+
+function parseLine(text: string): Line[] {
+  try {
+    const line = JSON.parse(text) as Line;
+    return line.kind === "measured" || line.kind === "round" ? [line] : [];
+  } catch {
+    return [];
+  }
+}

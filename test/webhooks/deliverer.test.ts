@@ -1,0 +1,178 @@
+import { pino } from "pino";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { LocalQueue } from "../../src/queue/local/local-queue.js";
+import { Deliverer, type DelivererOptions } from "../../src/webhooks/deliverer.js";
+import { exampleImageOf, exampleJob } from "../queue/example-job.js";
+import { Receiver, verified } from "./receiver.js";
+
+const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+let receiver: Receiver;
+let queue: LocalQueue;
+let lines: string[];
+const started: Deliverer[] = [];
+
+beforeEach(async () => {
+  lines = [];
+  receiver = await Receiver.listen();
+  queue = new LocalQueue({ maxQueuedImages: 100, resultTtlMs: 60_000, maxResultBytes: 1e9 });
+  await queue.start(["demo"], 16, async (task) => exampleImageOf(task));
+});
+afterEach(async () => {
+  await receiver.close();
+  for (const deliverer of started.splice(0)) await deliverer.stop();
+  await queue.close();
+});
+
+function deliver(options: Partial<DelivererOptions> = {}): Deliverer {
+  const deliverer = new Deliverer({
+    queue: queue.deliveries,
+    policy: { allowPrivate: true, allowHosts: [] },
+    maxAttempts: 3,
+    firstDelayMs: 1,
+    secretOf: () => SECRET,
+    describe: ({ spec }) => ({ id: spec.id }),
+    userAgent: "Marimba/test",
+    logger: pino({ level: "info" }, { write: (line: string) => void lines.push(line) }),
+    ...options,
+  });
+  started.push(deliverer);
+  deliverer.start();
+  return deliverer;
+}
+
+/** A job that ends at once and is to be told. */
+async function told(path = "/hook", caller = "alice"): Promise<string> {
+  const spec = exampleJob({ id: queue.newId(), caller, webhook_url: `http://127.0.0.1:${receiver.port}${path}` });
+  expect((await queue.submit(spec)).kind).toBe("accepted");
+  expect((await queue.wait(spec.id, 5000))?.state).toBe("completed");
+  return spec.id;
+}
+
+const soon = { timeout: 10_000, interval: 10 };
+const logged = (sentence: string) => expect.poll(() => lines.join(""), soon).toContain(sentence);
+
+describe("a webhook", () => {
+  it("is what the specification's own library verifies, and nobody else's secret does", async () => {
+    deliver();
+    const id = await told();
+    await expect.poll(() => receiver.received.length, soon).toBe(1);
+    const [received] = receiver.received;
+    const record = (await queue.get(id)) as { record: { finishedAt: number } };
+    expect(verified(received!, SECRET)).toEqual({
+      type: "job.completed",
+      timestamp: new Date(record.record.finishedAt).toISOString(),
+      data: { id },
+    });
+    expect(received!.headers).toMatchObject({
+      "webhook-id": `msg_${id}`,
+      "content-type": "application/json",
+      "user-agent": "Marimba/test",
+      host: `127.0.0.1:${receiver.port}`,
+    });
+    expect(() => verified(received!, "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")).toThrow();
+    expect(() => verified({ ...received!, body: received!.body.replace("completed", "cancelled") }, SECRET)).toThrow();
+    await logged("The webhook was delivered.");
+    expect(await queue.deliveries.take(1, 1)).toEqual([]);
+  });
+
+  it("is tried again until it is taken, with the same id", async () => {
+    const answers = [500, 404, 200];
+    receiver.answer = (response) => response.writeHead(answers.shift()!).end();
+    deliver();
+    await told();
+    await logged("The webhook was delivered.");
+    expect(receiver.received).toHaveLength(3);
+    expect(new Set(receiver.received.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
+    for (const received of receiver.received) verified(received, SECRET);
+  });
+
+  it("is given up after its last attempt, and its log line holds neither its address nor its secret", async () => {
+    receiver.answer = (response) => response.writeHead(503).end();
+    deliver();
+    await told("/secret-path");
+    await logged("The webhook is given up.");
+    expect(receiver.received).toHaveLength(3);
+    expect(await queue.deliveries.take(1, 1)).toEqual([]);
+    expect(lines.join("")).not.toMatch(/secret-path|whsec/);
+  });
+
+  it("is given up at once where its receiver says 410, or its key has no secret any more", async () => {
+    receiver.answer = (response) => response.writeHead(410).end();
+    deliver({ secretOf: (caller) => (caller === "alice" ? SECRET : undefined) });
+    await told();
+    await told("/other", "eve");
+    await expect.poll(() => lines.filter((line) => line.includes("given up")).length, soon).toBe(2);
+    expect(receiver.received.map(({ path }) => path)).toEqual(["/hook"]);
+  });
+
+  it("follows no redirect", async () => {
+    const other = await Receiver.listen();
+    const places = [`http://127.0.0.1:${other.port}/`, "http://169.254.169.254/latest/meta-data/", "/elsewhere"];
+    const statuses = [301, 302, 303, 307, 308];
+    let count = 0;
+    receiver.answer = (response) =>
+      response.writeHead(statuses[count % 5]!, { location: places[count++ % places.length]! }).end();
+    deliver({ maxAttempts: 15 });
+    deliver({ maxAttempts: 15 });
+    // Each attempt's delay is four times the last one's; several jobs come to as many redirects sooner.
+    for (let i = 0; i < 5; i++) await told();
+    await expect.poll(() => receiver.received.length, soon).toBeGreaterThan(15);
+    expect(new Set(receiver.received.map(({ path }) => path))).toEqual(new Set(["/hook"]));
+    expect(other.connections).toBe(0);
+    await other.close();
+  });
+
+  it("is not sent to an address that its policy refuses, not even once", async () => {
+    deliver({ policy: { allowPrivate: false, allowHosts: [] } });
+    await told();
+    await logged("Its address must be an https address.");
+    expect(receiver.connections).toBe(0);
+  });
+
+  it("reads nothing of an answer's body, however long", async () => {
+    let sent = 0;
+    receiver.answer = (response) => {
+      response.writeHead(200);
+      const more = () => {
+        if (response.destroyed) return;
+        sent += 65_536;
+        response.write(Buffer.alloc(65_536), more);
+      };
+      more();
+    };
+    deliver();
+    await told();
+    await logged("The webhook was delivered.");
+    expect(sent).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  it("holds up no job, and no other caller's webhook, when its receiver never answers", async () => {
+    receiver.answer = (response, { path }) => {
+      if (path !== "/silent") response.writeHead(200).end();
+    };
+    deliver();
+    for (let i = 0; i < 30; i++) await told("/silent", "mallory");
+    const id = await told("/hook", "bob");
+    await expect
+      .poll(() => receiver.received.some(({ headers }) => headers["webhook-id"] === `msg_${id}`), soon)
+      .toBe(true);
+    expect(receiver.received.filter(({ path }) => path === "/silent").length).toBeLessThanOrEqual(4);
+    await receiver.close();
+    receiver = await Receiver.listen();
+  });
+
+  it("is whole or not begun when its process stops", async () => {
+    let answer = () => {};
+    receiver.answer = (response) => (answer = () => response.writeHead(200).end());
+    const deliverer = deliver();
+    await told();
+    await expect.poll(() => receiver.received.length, soon).toBe(1);
+    const stopped = deliverer.stop();
+    await told();
+    answer();
+    await stopped;
+    await logged("The webhook was delivered.");
+    expect(receiver.received).toHaveLength(1);
+    expect(await queue.deliveries.take(2, 1)).toHaveLength(1);
+  });
+});
