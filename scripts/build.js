@@ -1,4 +1,4 @@
-// Compiles src/ to dist/ and copies the files that tsc leaves behind (the pages the API serves, the queue's Lua scripts).
+// Compiles src/ to dist/ and copies the files that tsc leaves behind (the pages the API serves, the queue's Lua scripts, the names of classes).
 import { spawnSync } from "node:child_process";
 import { cpSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,7 +9,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
 const compiled = spawnSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
-for (const folder of ["api/playground", "queue/redis/lua"]) {
+for (const folder of ["api/playground", "model/import/data", "queue/redis/lua"]) {
   rmSync(join(root, "dist", folder), { recursive: true, force: true });
   cpSync(join(root, "src", folder), join(root, "dist", folder), {
     recursive: true,

@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
-import type { ImportProgress } from "../model/import/import.js";
+import type { ImportProgress } from "../model/import/progress.js";
 
 export interface ImportWatch {
   readonly update: (progress: ImportProgress) => void;

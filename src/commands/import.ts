@@ -18,7 +18,8 @@ const USAGE = `marimba import: turns a MAR checkpoint and its tokenizer into a m
                       can be left out for models of the published widths
   --precision P       how large weights are stored and multiplied (default: fp32): fp32, the reference's arithmetic;
                       int8, a quarter of the size and faster on a CPU; fp16, for CUDA
-  --classes FILE      JSON array of class names, or of {"name", "id"}, in order
+  --classes FILE      JSON array of class names, or of {"name", "id"}, in order (default: ImageNet's for the published
+                      models, else numbers)
   --defaults FILE     JSON with description, defaults, presets and default_preset of the model
   --models-dir DIR    where models live (default: MODELS_DIR, else models/ of the package)
   --force             replace a model of the same name

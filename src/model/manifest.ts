@@ -1,6 +1,21 @@
 import Type, { type Static } from "typebox";
 import { DefaultParameters, PresetParameters } from "./parameters.js";
 
+/** File names inside a model's folder: fixed, so that no manifest can point elsewhere. */
+export const MODEL_FILES = {
+  manifest: "model.json",
+  predict: "predict.onnx",
+  denoise: "denoise.onnx",
+  decode: "decode.onnx",
+  /** Weights as an import stores them. */
+  weights: "weights.bin",
+  /** Copies of whole checkpoints, which the graphs point into. */
+  generator: "generator.safetensors",
+  tokenizer: "tokenizer.safetensors",
+} as const;
+
+export const GRAPH_FILES = ["predict", "denoise", "decode"] as const;
+
 const size = (description: string) => Type.Integer({ minimum: 1, maximum: 1_048_576, description });
 
 const Stack = Type.Object(
@@ -128,6 +143,13 @@ export const Precision = Type.Union([Type.Literal("fp32"), Type.Literal("fp16"),
 export type Precision = Static<typeof Precision>;
 export const PRECISIONS: readonly Precision[] = Precision.anyOf.map((literal) => literal.const);
 
+const WeightFile = Type.Union([
+  Type.Literal(MODEL_FILES.weights),
+  Type.Literal(MODEL_FILES.generator),
+  Type.Literal(MODEL_FILES.tokenizer),
+]);
+export type WeightFile = Static<typeof WeightFile>;
+
 /** `model.json`: everything but the weights. The API reads this and nothing else of a model. */
 export const Manifest = Type.Object(
   {
@@ -137,7 +159,12 @@ export const Manifest = Type.Object(
     architecture: Architecture,
     classes: Type.Array(ModelClass, { minItems: 1, maxItems: 1_048_576 }),
     precision: Precision,
-    /** SHA-256 over the graphs and weights: two models with one hash make the same pictures. */
+    weight_files: Type.Array(WeightFile, {
+      minItems: 1,
+      uniqueItems: true,
+      description: "The files that hold weights, in the order in which the hash takes them.",
+    }),
+    /** SHA-256 over those of the graphs and weights (model-files.ts): two models with one hash make the same pictures. */
     hash: Type.String({ pattern: "^[0-9a-f]{64}$" }),
     source: Type.Object({ generator: SourceFile, tokenizer: SourceFile }, { additionalProperties: false }),
     /** A request's and a preset's fields override these. */
@@ -148,12 +175,3 @@ export const Manifest = Type.Object(
   { additionalProperties: false },
 );
 export type Manifest = Static<typeof Manifest>;
-
-/** File names inside a model's folder: fixed, so that no manifest can point elsewhere. */
-export const MODEL_FILES = {
-  manifest: "model.json",
-  predict: "predict.onnx",
-  denoise: "denoise.onnx",
-  decode: "decode.onnx",
-  weights: "weights.bin",
-} as const;

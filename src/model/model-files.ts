@@ -1,38 +1,49 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { describeFileError } from "../file-errors.js";
-import { MODEL_FILES } from "./manifest.js";
+import { hashFiles } from "./hash-files.js";
+import { GRAPH_FILES, type Manifest, MODEL_FILES } from "./manifest.js";
 
-/** The files that a manifest's `hash` is over, one after another. */
-export const HASHED_FILES = ["predict", "denoise", "decode", "weights"] as const;
-
-const CHUNK_BYTES = 1024 * 1024;
-
-/**
- * Reads all graphs and weights once (about a second a gigabyte) and throws a sentence unless they have the hash that the
- * manifest states: other files would make other pictures under its name.
- */
-export async function checkModelFiles(folder: string, expectedHash: string): Promise<void> {
-  const hash = createHash("sha256");
-  for (const file of HASHED_FILES) await addFile(hash, folder, MODEL_FILES[file]);
-  const found = hash.digest("hex");
-  if (found === expectedHash) return;
-  throw new Error(
-    `${HASHED_FILES.map((file) => MODEL_FILES[file]).join(", ")} are not the files that ${MODEL_FILES.manifest} was ` +
-      `written for: together they have the SHA-256 ${found.slice(0, 12)}…, not ${expectedHash.slice(0, 12)}…. ` +
-      "Bring back the files, or import the model again.",
-  );
+export interface FileDigest {
+  readonly file: string;
+  readonly sha256: string;
 }
 
-async function addFile(hash: ReturnType<typeof createHash>, folder: string, file: string): Promise<void> {
-  try {
-    for await (const chunk of createReadStream(join(folder, file), { highWaterMark: CHUNK_BYTES })) hash.update(chunk);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
-      throw new Error(`The model folder ${folder} has no ${file}. Import the model again.`);
-    }
+/** What a manifest says of the files beside it. */
+export type ModelFiles = Pick<Manifest, "hash" | "weight_files">;
+
+/** The files that a manifest's `hash` is over, in their order. */
+export function hashedFiles({ weight_files }: ModelFiles): string[] {
+  return [...GRAPH_FILES.map((graph) => MODEL_FILES[graph]), ...weight_files];
+}
+
+/**
+ * A model's hash: the SHA-256 of what `sha256sum` prints for its files, so that each can be checked by itself and large
+ * ones are hashed once.
+ */
+export function modelHash(digests: readonly FileDigest[]): string {
+  const hash = createHash("sha256");
+  for (const { file, sha256 } of digests) hash.update(`${sha256}  ${file}\n`);
+  return hash.digest("hex");
+}
+
+/**
+ * Reads all graphs and weights once, in a thread of its own, and throws a sentence unless they have the hash that the
+ * manifest states: other files would make other pictures under its name.
+ */
+export async function checkModelFiles(folder: string, model: ModelFiles): Promise<void> {
+  const files = hashedFiles(model);
+  const paths = files.map((file) => join(folder, file));
+  const hashes = await hashFiles(paths.map((path) => [path])).catch((error: NodeJS.ErrnoException) => {
+    const missing = files.find((_, i) => error.code === "ENOENT" && error.path === paths[i]);
+    if (missing) throw new Error(`The model folder ${folder} has no ${missing}. Import the model again.`);
     const sentence = describeFileError(error);
     throw sentence === undefined ? error : new Error(sentence);
-  }
+  });
+  const found = modelHash(files.map((file, i) => ({ file, sha256: hashes[i]! })));
+  if (found === model.hash) return;
+  throw new Error(
+    `${files.join(", ")} are not the files that ${MODEL_FILES.manifest} was written for: together they have the hash ` +
+      `${found.slice(0, 12)}…, not ${model.hash.slice(0, 12)}…. Bring back the files, or import the model again.`,
+  );
 }

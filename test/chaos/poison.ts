@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { MODEL_FILES } from "../../src/model/manifest.js";
-import { HASHED_FILES } from "../../src/model/model-files.js";
+import { type Manifest, MODEL_FILES } from "../../src/model/manifest.js";
 import { importTinyModel } from "../commands/marimba.js";
+import { hashOfFolder } from "../model/hash-of-folder.js";
 import { TINY } from "../reference.js";
 
 /** The class whose images never come out. */
@@ -12,7 +11,7 @@ export const POISONED_CLASS = 9;
 /** Imports the small model, then makes one class's embedding no number. */
 export async function importPoisonedModel(modelsDir: string): Promise<void> {
   await importTinyModel(modelsDir);
-  const file = join(modelsDir, "demo", "weights.bin");
+  const file = join(modelsDir, "demo", MODEL_FILES.generator);
   const weights = readFileSync(file);
   const row = classEmbedding(POISONED_CLASS);
   const start = weights.indexOf(row);
@@ -24,11 +23,9 @@ export async function importPoisonedModel(modelsDir: string): Promise<void> {
 
 /** As if the model had been imported so: its files have the hash that its manifest states. */
 function signAgain(folder: string): void {
-  const hash = createHash("sha256");
-  for (const file of HASHED_FILES) hash.update(readFileSync(join(folder, MODEL_FILES[file])));
   const path = join(folder, MODEL_FILES.manifest);
-  const manifest = JSON.parse(readFileSync(path, "utf8")) as object;
-  writeFileSync(path, JSON.stringify({ ...manifest, hash: hash.digest("hex") }));
+  const manifest = JSON.parse(readFileSync(path, "utf8")) as Manifest;
+  writeFileSync(path, JSON.stringify({ ...manifest, hash: hashOfFolder(folder, manifest) }));
 }
 
 /** The bytes of a class's embedding in the checkpoint. */

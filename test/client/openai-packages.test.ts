@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import OpenAI, { APIError, AuthenticationError, BadRequestError, NotFoundError } from "openai";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { testPython } from "../python/environment.js";
 import { runningService } from "./running-service.js";
 
@@ -99,11 +99,11 @@ describe("OpenAI's package from npm", () => {
     expect(answers.splice(0)).toEqual([200, 409]);
 
     const narrow = await runningService({ MAX_QUEUED_IMAGES: "1", MAX_BATCH: "1", API_KEYS: "" });
+    onTestFinished(narrow.stop);
     const many = Array.from({ length: 5 }, () => counted(narrow.address).images.generate({ prompt: "star" }));
     for (const answer of await Promise.all(many)) expect(answer.data).toHaveLength(1);
     expect(answers.filter((status) => status === 200)).toHaveLength(5);
     expect(new Set(answers)).toEqual(new Set([200, 429]));
-    await narrow.stop();
   });
 
   it("cancels the job when it is aborted", async () => {

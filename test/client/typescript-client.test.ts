@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type * as Client from "../../openapi/client/src/index.js";
 import { clientTypes, readDocument, TYPES } from "../../scripts/client-types.js";
 import { launchChromium } from "../browser/chromium.js";
@@ -229,6 +229,7 @@ describe("what goes wrong", () => {
 
   it("is waited for where the server says how long", async () => {
     const narrow = await runningService({ MAX_QUEUED_IMAGES: "1", MAX_BATCH: "1", API_KEYS: "" });
+    onTestFinished(narrow.stop);
     const statuses: number[] = [];
     const watching = meddling((response) => {
       statuses.push(response.status);
@@ -238,7 +239,6 @@ describe("what goes wrong", () => {
     const made = await Promise.all(Array.from({ length: 5 }, () => marimba.generate({ class: "star" })));
     expect(new Set(made.map(({ job }) => job.id)).size).toBe(5);
     expect(statuses).toContain(429);
-    await narrow.stop();
   });
 
   it("is told plainly where something else than Marimba answers", async () => {

@@ -215,12 +215,12 @@ describe("marimba serve, where it can't start,", () => {
   it("serves no files but those that the manifest was written for", async () => {
     const damaged = join(folder, "damaged");
     await cp(modelsDir, damaged, { recursive: true });
-    const weights = join(damaged, "demo", "weights.bin");
+    const weights = join(damaged, "demo", "generator.safetensors");
     await writeFile(weights, randomBytes((await stat(weights)).size));
     const { code, stderr } = await serve({ MODELS_DIR: damaged, LOG_LEVEL: "silent" }).ended;
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^The model demo in \S+\/demo can't be used: [^\n]* weights\.bin are not the files [^\n]*\n$/,
+      /^The model demo in \S+\/demo can't be used: [^\n]* tokenizer\.safetensors are not the files [^\n]*\n$/,
     );
   });
 

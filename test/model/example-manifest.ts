@@ -46,6 +46,7 @@ export function exampleManifest(name = "demo"): Manifest {
       { index: 3, name: "crane, hoist" },
     ],
     precision: "fp32",
+    weight_files: ["weights.bin"],
     hash: "a".repeat(64),
     source: { generator: source, tokenizer: source },
     defaults: {

@@ -10,6 +10,14 @@ export interface TensorEntry {
   readonly byteLength: number;
 }
 
+/** A stretch of a tensor. */
+export interface TensorChunk {
+  readonly entry: TensorEntry;
+  readonly bytes: Uint8Array;
+  /** Whether the tensor ends with it. */
+  readonly last: boolean;
+}
+
 /** An open checkpoint of either container: a directory of tensors that are read by offset, never unpacked. */
 export interface Checkpoint {
   readonly path: string;
@@ -19,8 +27,13 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   /** safetensors `__metadata__` (values are strings); empty for PyTorch files. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** A tensor's raw bytes, in bounded chunks. */
-  chunks(entry: TensorEntry): AsyncIterable<Uint8Array>;
+  /** Of the open file: for a thread of this process that reads it too. */
+  readonly descriptor: number;
+  /**
+   * The tensors' raw bytes, one tensor after another, in bounded chunks of whole elements. The next chunk is read while one
+   * is worked on; each is valid until two more have been asked for.
+   */
+  chunks(entries: readonly TensorEntry[]): AsyncIterable<TensorChunk>;
   /** A whole tensor as float32 (F64, F16 and BF16 are converted). Throws for integer types. */
   readFloat32(entry: TensorEntry): Promise<Float32Array>;
   /** A whole tensor's raw bytes. */

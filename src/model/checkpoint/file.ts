@@ -9,6 +9,10 @@ export class CheckpointFile {
     private readonly handle: FileHandle,
   ) {}
 
+  get descriptor(): number {
+    return this.handle.fd;
+  }
+
   static async open(path: string): Promise<CheckpointFile> {
     let handle: FileHandle | undefined;
     try {

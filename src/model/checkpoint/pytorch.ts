@@ -1,11 +1,12 @@
 import { crc32 } from "node:zlib";
 import type { TensorEntry } from "./checkpoint.js";
+import { checkCrc32 } from "./checksum.js";
 import { elementBytes, elementCount, MAX_TENSORS } from "./dtype.js";
 import { CheckpointError, quote } from "./error.js";
 import type { CheckpointFile } from "./file.js";
 import { MAX_PICKLE_BYTES, unpickle } from "./pickle.js";
 import { Dict, type PickleValue, TensorReference } from "./pickle-values.js";
-import { checkCrc32, type TensorDirectory } from "./tensors.js";
+import type { TensorDirectory } from "./tensors.js";
 import { readZipDirectory, type ZipRecord } from "./zip.js";
 
 /** Where a checkpoint keeps its weights, the best first; otherwise the top-level dict itself is the state dict. */

@@ -1,12 +1,10 @@
-import { crc32 } from "node:zlib";
-import type { Checkpoint, TensorEntry } from "./checkpoint.js";
+import type { Checkpoint, TensorChunk, TensorEntry } from "./checkpoint.js";
 import { elementBytes } from "./dtype.js";
 import { CheckpointError, inFile, quote } from "./error.js";
 import type { CheckpointFile } from "./file.js";
 import { isFloat, toFloat32 } from "./float32.js";
+import { readAhead } from "./read-ahead.js";
 
-/** Bytes held at once while a tensor is streamed; a multiple of every element's size. */
-export const CHUNK_BYTES = 4 * 1024 * 1024;
 /** Largest tensor that is read whole: a sparse file may claim terabytes. Larger ones are read in chunks. */
 const MAX_WHOLE_BYTES = 2 ** 31;
 
@@ -45,22 +43,14 @@ export class OpenCheckpoint implements Checkpoint {
     return this.file.sizeBytes;
   }
 
-  /**
-   * Chunks of whole elements, at most 4 MiB; each is valid until the next is asked for. Throws after the last one when
-   * the tensor's bytes do not have the checksum that the file states.
-   */
-  async *chunks(entry: TensorEntry): AsyncGenerator<Uint8Array> {
-    const expected = this.checksums.get(entry);
-    let checksum = 0;
-    const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, entry.byteLength));
+  get descriptor(): number {
+    return this.file.descriptor;
+  }
+
+  /** Throws in place of a tensor's last chunk when its bytes do not have the checksum that the file states. */
+  async *chunks(entries: readonly TensorEntry[]): AsyncGenerator<TensorChunk> {
     try {
-      for (let done = 0; done < entry.byteLength; done += buffer.byteLength) {
-        const chunk = buffer.subarray(0, Math.min(buffer.byteLength, entry.byteLength - done));
-        await this.file.readInto(chunk, entry.offset + done);
-        if (expected !== undefined) checksum = crc32(chunk, checksum);
-        yield chunk;
-      }
-      if (expected !== undefined) checkCrc32(`tensor ${quote(entry.name)}`, checksum, expected);
+      yield* readAhead(this.file, entries, this.checksums);
     } catch (error) {
       throw inFile(this.path, error);
     }
@@ -75,9 +65,9 @@ export class OpenCheckpoint implements Checkpoint {
     this.checkWhole(entry, (entry.byteLength / size) * 4);
     const values = new Float32Array(entry.byteLength / size);
     let done = 0;
-    for await (const chunk of this.chunks(entry)) {
-      const count = chunk.byteLength / size;
-      toFloat32(entry.dtype, chunk, values.subarray(done, done + count));
+    for await (const { bytes } of this.chunks([entry])) {
+      const count = bytes.byteLength / size;
+      toFloat32(entry.dtype, bytes, values.subarray(done, done + count));
       done += count;
     }
     return values;
@@ -85,13 +75,13 @@ export class OpenCheckpoint implements Checkpoint {
 
   async readBytes(entry: TensorEntry): Promise<Uint8Array> {
     this.checkWhole(entry, entry.byteLength);
-    const bytes = new Uint8Array(entry.byteLength);
+    const whole = new Uint8Array(entry.byteLength);
     let done = 0;
-    for await (const chunk of this.chunks(entry)) {
-      bytes.set(chunk, done);
-      done += chunk.byteLength;
+    for await (const { bytes } of this.chunks([entry])) {
+      whole.set(bytes, done);
+      done += bytes.byteLength;
     }
-    return bytes;
+    return whole;
   }
 
   async close(): Promise<void> {
@@ -103,10 +93,4 @@ export class OpenCheckpoint implements Checkpoint {
     const what = `tensor ${quote(entry.name)} is ${bytes} bytes, too large to be read whole`;
     throw inFile(this.path, new CheckpointError(what));
   }
-}
-
-/** PyTorch writes checksums but does not check them; a damaged download would give wrong pictures without a word. */
-export function checkCrc32(what: string, found: number, expected: number): void {
-  if (found === expected) return;
-  throw new CheckpointError(`${what} is damaged: its bytes do not have the checksum that the file states for them`);
 }

@@ -77,7 +77,7 @@ class ThreadedEngine implements Engine {
     this.thread = new SupervisedThread(
       {
         folder,
-        hash: manifest.hash,
+        files: { hash: manifest.hash, weight_files: manifest.weight_files },
         architecture: manifest.architecture,
         maxBatch,
         maxBatchDelayMs,

@@ -1,4 +1,5 @@
 import type { Architecture } from "../manifest.js";
+import type { ModelFiles } from "../model-files.js";
 import type { BatchLimits, LeaveReason } from "./batch.js";
 import type { StepWork } from "./engine.js";
 import type { Ticket } from "./image.js";
@@ -8,8 +9,8 @@ import type { MeasuredSpans } from "./spans.js";
 export interface ThreadData extends BatchLimits {
   /** The model's folder. */
   readonly folder: string;
-  /** The SHA-256 that the manifest states: checked at every start, for files may be replaced under a running server. */
-  readonly hash: string;
+  /** What the manifest states: checked at every start, for files may be replaced under a running server. */
+  readonly files: ModelFiles;
   readonly architecture: Architecture;
   /** Threads inside one ONNX operator; 0 lets ONNX Runtime choose. */
   readonly threads: number;

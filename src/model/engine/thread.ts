@@ -16,10 +16,7 @@ const post = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMes
 async function main(data: ThreadData): Promise<void> {
   let runtime: Runtime;
   try {
-    await checkModelFiles(data.folder, data.hash);
-    const gate = new RunGate(data.gate);
-    runtime = gated(await gate.pass(() => openRuntime(data.folder, { threads: data.threads })), gate);
-    await warmUp(runtime, data.architecture, data.maxBatch);
+    runtime = await openChecked(data);
   } catch (error) {
     post({ kind: "unusable", message: error instanceof Error ? error.message : String(error) });
     port.close();
@@ -38,6 +35,21 @@ async function main(data: ThreadData): Promise<void> {
   }
   port.close();
   await runtime.close();
+}
+
+/** Opens and warms the model while another thread hashes its files; nothing is made with it before they are known. */
+async function openChecked(data: ThreadData): Promise<Runtime> {
+  const gate = new RunGate(data.gate);
+  const open = async () => {
+    const runtime = gated(await gate.pass(() => openRuntime(data.folder, { threads: data.threads })), gate);
+    await warmUp(runtime, data.architecture, data.maxBatch);
+    return runtime;
+  };
+  const [checked, opened] = await Promise.allSettled([checkModelFiles(data.folder, data.files), open()]);
+  // Wrong files are the reason for whatever else went wrong.
+  if (checked.status === "rejected") throw checked.reason;
+  if (opened.status === "rejected") throw opened.reason;
+  return opened.value;
 }
 
 const events = {

@@ -2,7 +2,7 @@ import { quote } from "../checkpoint/error.js";
 import type { Architecture } from "../manifest.js";
 import { ImportError } from "./error.js";
 import { type GeneratorSizes, generatorTable, readGeneratorSizes, type StackSizes } from "./generator.js";
-import { checkClaims, readStated, type StatedArchitecture } from "./stated.js";
+import { checkClaims, type PresetName, readStated, type StatedArchitecture } from "./stated.js";
 import { checkTensors, listed, type Tensors, type TensorTable } from "./tensor-table.js";
 import {
   NORM_GROUPS,
@@ -16,6 +16,8 @@ import {
 /** What two checkpoints and `--arch` amount to, every tensor checked. */
 export interface DerivedArchitecture {
   readonly architecture: Architecture;
+  /** The published model whose sizes these are. */
+  readonly preset: PresetName | undefined;
   readonly generatorTable: TensorTable;
   readonly tokenizerTable: TensorTable;
   readonly warnings: readonly string[];
@@ -49,7 +51,7 @@ export async function deriveArchitecture(
   const unknown = unknownTokenizerTensors(tokenizerNames, tokenizer);
   const warnings =
     unknown.length > 0 ? [`The tokenizer has tensors that are not used: ${listed(unknown.map(quote))}.`] : [];
-  return { architecture, generatorTable: table, tokenizerTable: tokenizerNames, warnings };
+  return { architecture, preset: stated.preset, generatorTable: table, tokenizerTable: tokenizerNames, warnings };
 }
 
 function combine(sizes: GeneratorSizes, levels: TokenizerSizes, stated: StatedArchitecture): Architecture {

@@ -1,45 +1,33 @@
-import { createHash, type Hash } from "node:crypto";
-import { open } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { fieldErrors } from "../../field-errors.js";
+import { join } from "node:path";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { openCheckpoint } from "../checkpoint/open.js";
-import { buildGraphs, type Graphs } from "../graph/index.js";
-import { Manifest, MODEL_FILES, type Precision } from "../manifest.js";
-import { checkManifest } from "../registry.js";
-import { type DerivedArchitecture, deriveArchitecture } from "./architecture.js";
-import { ImportError } from "./error.js";
-import { type ClassEntry, type ModelSettings, nameClasses, publishedDefaults, publishedPresets } from "./settings.js";
+import { buildGraphs } from "../graph/index.js";
+import { type Manifest, MODEL_FILES } from "../manifest.js";
+import { deriveArchitecture } from "./architecture.js";
+import { assertManifest, checkName, draftManifest } from "./draft-manifest.js";
+import { countedBytes, writeModelFolder } from "./model-folder.js";
+import { Progress, type ProgressOptions } from "./progress.js";
+import type { ClassEntry, ModelSettings } from "./settings.js";
 import { checkNameIsFree, stageModel } from "./staging.js";
-import { listed } from "./tensor-table.js";
-import { hashFile, planWeights, type WeightsPlan, writeWeights } from "./weights-file.js";
+import { planWeights } from "./weights-plan.js";
+import { writeFileBehind } from "./written-behind.js";
 
-export interface ImportOptions {
+export interface ImportOptions extends ProgressOptions {
   readonly name: string;
   /** Checkpoint of the MAR model and of the tokenizer: .safetensors, or PyTorch's .pth, .ckpt, .pt. */
   readonly generator: string;
   readonly tokenizer: string;
   /** `mar-b`, `mar-l`, `mar-h` or the path of a config.json; inferred for the published widths. */
   readonly arch?: string | undefined;
-  readonly precision: Precision;
+  readonly precision: Manifest["precision"];
   readonly modelsDir: string;
-  /** One for each class of the generator, in order. */
+  /** One for each class of the generator, in order; left out, ImageNet's for the published models. */
   readonly classes?: readonly ClassEntry[] | undefined;
   readonly settings?: ModelSettings | undefined;
   /** Replace a model of the same name. */
   readonly replace?: boolean;
   /** Graphs that also output what lies between, for the parity check. */
   readonly expose?: boolean;
-  readonly onProgress?: (progress: ImportProgress) => void;
-  /** Aborted: the import stops within a few megabytes of work and leaves nothing behind. */
-  readonly signal?: AbortSignal;
-}
-
-export interface ImportProgress {
-  readonly step: "hashing" | "writing";
-  /** Of the whole import. */
-  readonly doneBytes: number;
-  readonly totalBytes: number;
 }
 
 export interface ImportedModel {
@@ -49,8 +37,8 @@ export interface ImportedModel {
 }
 
 /**
- * Turns two checkpoints into `modelsDir/name`: model.json, the three graphs and their weights as float32. Memory stays
- * bounded whatever the checkpoints' size. Throws `ImportError` or `CheckpointError`; then nothing was left behind.
+ * Turns two checkpoints into `modelsDir/name`: model.json, the three graphs and their weights. Memory stays bounded
+ * whatever the checkpoints' size. Throws `ImportError` or `CheckpointError`; then nothing was left behind.
  */
 export async function importModel(options: ImportOptions): Promise<ImportedModel> {
   checkName(options.name);
@@ -74,15 +62,16 @@ async function importOpened(
   tokenizer: Checkpoint,
 ): Promise<ImportedModel> {
   const derived = await deriveArchitecture(generator.tensors, tokenizer.tensors, options.arch);
-  const draft = draftManifest(options, derived);
+  const { generatorTable, tokenizerTable, warnings } = derived;
   const sources = [
-    { checkpoint: generator, table: derived.generatorTable, prefix: "" },
-    { checkpoint: tokenizer, table: derived.tokenizerTable, prefix: "tokenizer." },
+    { checkpoint: generator, table: generatorTable, prefix: "", copy: MODEL_FILES.generator },
+    { checkpoint: tokenizer, table: tokenizerTable, prefix: "tokenizer.", copy: MODEL_FILES.tokenizer },
   ];
   const plan = planWeights(sources, options.precision);
+  const draft = await draftManifest(options, derived, plan);
   const graphs = buildGraphs(derived.architecture, plan.index, { expose: options.expose ?? false });
-  const progress = new Progress(options, generator.sizeBytes + tokenizer.sizeBytes + plan.sizeBytes);
-  let manifest: Manifest | undefined;
+  const progress = new Progress(options, countedBytes(plan));
+  let manifest = draft;
   const staged = {
     modelsDir: options.modelsDir,
     name: options.name,
@@ -90,108 +79,16 @@ async function importOpened(
     replace: options.replace ?? false,
   };
   const folder = await stageModel(staged, async (staging) => {
-    const source = {
-      generator: await describeSource(generator, progress),
-      tokenizer: await describeSource(tokenizer, progress),
-    };
-    const hash = await writeModelFiles(staging, graphs, plan, progress);
-    manifest = { ...draft, hash, source };
+    const written = await writeModelFolder(staging, [generator, tokenizer], graphs, plan, progress);
+    manifest = { ...draft, ...written };
     assertManifest(manifest);
-    await writeDurably(join(staging, MODEL_FILES.manifest), `${JSON.stringify(manifest, null, 2)}\n`);
+    const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
+    await writeFileBehind(
+      join(staging, MODEL_FILES.manifest),
+      () => {},
+      (output) => output.put(text),
+    );
     progress.add("writing", 0);
   });
-  return { manifest: manifest!, folder, warnings: derived.warnings };
-}
-
-/** Everything of the manifest that is known before the weights are read, and checked before anything is written. */
-function draftManifest(options: ImportOptions, { architecture }: DerivedArchitecture): Manifest {
-  const { generator } = architecture;
-  const settings = options.settings ?? {};
-  const published = publishedDefaults(generator.encoder.width, generator.token_count);
-  const unread = { file: "", bytes: 0, sha256: "0".repeat(64) };
-  const manifest: Manifest = {
-    format: 1,
-    name: options.name,
-    ...(settings.description === undefined ? {} : { description: settings.description }),
-    architecture,
-    classes: nameClasses(options.classes, generator.class_count),
-    precision: options.precision,
-    hash: "0".repeat(64),
-    source: { generator: unread, tokenizer: unread },
-    defaults: { ...published, ...settings.defaults },
-    presets: settings.presets ?? publishedPresets(published),
-    ...(settings.default_preset === undefined ? {} : { default_preset: settings.default_preset }),
-  };
-  assertManifest(manifest);
-  return manifest;
-}
-
-function checkName(name: string): void {
-  if (fieldErrors(Manifest.properties.name, name).length > 0) {
-    throw new ImportError(
-      `${JSON.stringify(name)} is no name for a model: lower-case letters, digits, dots, dashes and underscores, at most 64.`,
-    );
-  }
-}
-
-function assertManifest(manifest: Manifest): void {
-  const shape = fieldErrors(Manifest, manifest);
-  const errors = shape.length > 0 ? shape : checkManifest(manifest);
-  if (errors.length === 0) return;
-  const fields = errors.map(({ pointer, message }) => `${pointer} ${message}`);
-  throw new ImportError(`The model's manifest would not be valid: ${listed(fields)}.`);
-}
-
-async function describeSource(checkpoint: Checkpoint, progress: Progress): Promise<Manifest["source"]["generator"]> {
-  const { path, sizeBytes } = checkpoint;
-  const whole = { name: basename(path), dtype: "U8", shape: [sizeBytes], offset: 0, byteLength: sizeBytes } as const;
-  const sha256 = await hashFile(checkpoint.chunks(whole), (bytes) => progress.add("hashing", bytes));
-  return { file: basename(path), bytes: sizeBytes, sha256 };
-}
-
-/** Writes the graphs and the weights; returns the SHA-256 of predict, denoise, decode and weights, one after another. */
-async function writeModelFiles(folder: string, graphs: Graphs, plan: WeightsPlan, progress: Progress): Promise<string> {
-  const hash = createHash("sha256");
-  for (const graph of ["predict", "denoise", "decode"] as const) {
-    hash.update(graphs[graph]);
-    await writeDurably(join(folder, MODEL_FILES[graph]), graphs[graph]);
-  }
-  await writeWeightsFile(join(folder, MODEL_FILES.weights), plan, hash, progress);
-  return hash.digest("hex");
-}
-
-async function writeWeightsFile(path: string, plan: WeightsPlan, hash: Hash, progress: Progress): Promise<void> {
-  const file = await open(path, "wx");
-  try {
-    await writeWeights(file, plan, hash, (bytes) => progress.add("writing", bytes));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function writeDurably(path: string, content: string | Uint8Array): Promise<void> {
-  const file = await open(path, "wx");
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** Counts bytes for whoever watches, and is where a cancelled import stops. */
-class Progress {
-  private doneBytes = 0;
-
-  constructor(
-    private readonly options: Pick<ImportOptions, "onProgress" | "signal">,
-    private readonly totalBytes: number,
-  ) {}
-
-  add(step: ImportProgress["step"], bytes: number): void {
-    if (this.options.signal?.aborted) throw new ImportError("The import was cancelled; nothing was written.");
-    this.doneBytes += bytes;
-    this.options.onProgress?.({ step, doneBytes: this.doneBytes, totalBytes: this.totalBytes });
-  }
+  return { manifest, folder, warnings };
 }

@@ -2,6 +2,7 @@ import Type, { type Static } from "typebox";
 import { type Manifest, type ModelClass, Preset } from "../manifest.js";
 import { type DefaultParameters, PresetParameters } from "../parameters.js";
 import { ImportError } from "./error.js";
+import { IMAGENET_CLASSES, readImagenetClasses } from "./imagenet.js";
 import { readJsonFile } from "./json-file.js";
 import { type PresetName, presetOfWidth } from "./stated.js";
 
@@ -41,8 +42,13 @@ export function readClasses(path: string): Promise<ClassEntry[]> {
   return readJsonFile(path, ClassFile);
 }
 
-/** Names for every class: those given, else "class 0", "class 1" ... */
-export function nameClasses(entries: readonly ClassEntry[] | undefined, classCount: number): ModelClass[] {
+/** Names for every class: those given, ImageNet's for a published model, else "class 0", "class 1" ... */
+export async function nameClasses(
+  given: readonly ClassEntry[] | undefined,
+  preset: PresetName | undefined,
+  classCount: number,
+): Promise<ModelClass[]> {
+  const entries = given ?? (preset && classCount === IMAGENET_CLASSES ? await readImagenetClasses() : undefined);
   if (!entries) return Array.from({ length: classCount }, (_, index) => ({ index, name: `class ${index}` }));
   if (entries.length !== classCount) {
     throw new ImportError(`${entries.length} classes are named, but the generator has ${classCount}.`);

@@ -8,6 +8,8 @@ import { readJsonFile } from "./json-file.js";
 export interface StatedArchitecture {
   /** `mar-b`, or the file's name. */
   readonly label: string;
+  /** The published model whose sizes these are. */
+  readonly preset?: PresetName;
   readonly encoderHeads: number;
   readonly decoderHeads: number;
   readonly normEps: number;
@@ -114,6 +116,7 @@ function presetArchitecture(name: PresetName): StatedArchitecture {
   ];
   return {
     label: name,
+    preset: name,
     encoderHeads: heads,
     decoderHeads: heads,
     normEps: DEFAULT_NORM_EPS,

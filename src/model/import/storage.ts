@@ -20,6 +20,8 @@ export interface StoredBytes {
 
 /** How one tensor of a checkpoint is stored in a model of some precision. */
 export interface Storage {
+  /** Whether float32 tensors are stored as they are. */
+  readonly isCopy?: true;
   readonly parts: readonly StoredPart[];
   /** Converts the tensor's float32 values, which come in row-major chunks. Holds one quantised tensor at most. */
   convert(chunks: AsyncIterable<Float32Array>): AsyncIterable<StoredBytes>;
@@ -55,6 +57,7 @@ function isHalf(name: string): boolean {
 
 function asFloat32(name: string, shape: readonly number[]): Storage {
   return {
+    isCopy: true,
     parts: [part(name, "float32", shape)],
     async *convert(chunks) {
       for await (const chunk of chunks) yield { part: 0, bytes: bytesOf(chunk) };

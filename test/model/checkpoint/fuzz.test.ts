@@ -109,7 +109,7 @@ async function readAll(path: string): Promise<string> {
   let checkpoint: Checkpoint | undefined;
   try {
     checkpoint = await openCheckpoint(path);
-    for (const entry of checkpoint.tensors.values()) for await (const _ of checkpoint.chunks(entry));
+    for await (const _ of checkpoint.chunks([...checkpoint.tensors.values()]));
     return "read";
   } catch (error) {
     if (error instanceof CheckpointError) return error.message;

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { cp, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Worker } from "node:worker_threads";
@@ -16,8 +15,8 @@ import {
   ImageExpired,
 } from "../../../src/model/engine/engine.js";
 import { MODEL_FILES } from "../../../src/model/manifest.js";
-import { HASHED_FILES } from "../../../src/model/model-files.js";
 import { openRuntime } from "../../../src/model/runtime/onnx.js";
+import { hashOfFolder } from "../hash-of-folder.js";
 import { samplePlainly } from "./plain-sampler.js";
 import { fingerprint, imageRequest, importTiny } from "./tiny-engine.js";
 
@@ -200,15 +199,15 @@ describe("opening and closing", () => {
   it("says of a model whose weights are no numbers that the model is broken, not the request", async () => {
     const folder = await mkdtemp(join(tmpdir(), "marimba-nan-"));
     await cp(options.folder, folder, { recursive: true });
-    const weights = join(folder, MODEL_FILES.weights);
+    const weights = join(folder, MODEL_FILES.generator);
     await writeFile(weights, new Uint8Array((await stat(weights)).size).fill(0xff));
-    const hash = createHash("sha256");
-    for (const file of HASHED_FILES) hash.update(await readFile(join(folder, MODEL_FILES[file])));
-    const manifest = { ...options.manifest, hash: hash.digest("hex") };
+    const manifest = { ...options.manifest, hash: hashOfFolder(folder, options.manifest) };
     const error = await openEngine({ ...options, folder, manifest }).catch(String);
     expect(error).toContain(`The model tiny in ${folder} can't be used: The warm-up with one image failed: `);
     expect(error).toMatch(/its weights are not those of a trained model\.$/);
-    await expect(openEngine({ ...options, folder })).rejects.toThrow(/weights\.bin are not the files/);
+    await expect(openEngine({ ...options, folder })).rejects.toThrow(
+      /generator\.safetensors, tokenizer\.safetensors are not the files/,
+    );
     await rm(folder, { recursive: true });
   });
 

@@ -1,14 +1,16 @@
-import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ImportError } from "../../../src/model/import/error.js";
-import { type ImportOptions, type ImportProgress, importModel } from "../../../src/model/import/import.js";
-import { MODEL_FILES } from "../../../src/model/manifest.js";
+import { type ImportOptions, importModel } from "../../../src/model/import/import.js";
+import type { ImportProgress } from "../../../src/model/import/progress.js";
+import { MODEL_FILES, type Precision } from "../../../src/model/manifest.js";
 import { readManifest } from "../../../src/model/registry.js";
 import { openRuntime } from "../../../src/model/runtime/onnx.js";
+import { COEFFICIENTS } from "../../../src/model/runtime/runtime.js";
 import { TINY } from "../../reference.js";
 import type { SafetensorsTensor } from "../checkpoint/writers.js";
+import { hashOfFolder, sha256 } from "../hash-of-folder.js";
 import { readRecording, TINY_ARCHITECTURE } from "../tiny.js";
 import {
   loadTensors,
@@ -42,42 +44,83 @@ beforeAll(async () => {
   };
 });
 
-const sha256 = (...parts: Uint8Array[]) => {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return hash.digest("hex");
-};
-
-async function modelBytes(folder: string): Promise<Buffer[]> {
-  const { predict, denoise, decode, weights } = MODEL_FILES;
-  return Promise.all([predict, denoise, decode, weights].map((file) => readFile(join(folder, file))));
+/** What each graph makes of the same inputs. */
+async function numbersOf(folder: string): Promise<unknown> {
+  const { generator, tokenizer } = TINY_ARCHITECTURE;
+  const runtime = await openRuntime(folder, { threads: 1 });
+  const none = new BigInt64Array(0);
+  const predicted = await runtime.predict({
+    rows: 1,
+    known: 0,
+    tokens: new Float32Array(0),
+    positions: none,
+    knownCounts: new BigInt64Array(1),
+    classes: new BigInt64Array(1).fill(3n),
+    placement: new BigInt64Array(generator.token_count),
+    targets: BigInt64Array.of(0n, 5n),
+  });
+  const steps = 2;
+  const denoised = await runtime.denoise({
+    rows: 2,
+    guidedRows: 0,
+    steps,
+    x: new Float32Array(2 * generator.token_channels).fill(0.5),
+    z: predicted.z,
+    zUnconditional: new Float32Array(0),
+    guidance: new Float32Array(0),
+    temperature: new Float32Array(2).fill(1),
+    noise: new Float32Array(steps * 2 * generator.token_channels).fill(0.1),
+    frequencies: new Float32Array(steps * generator.head.frequency_channels).fill(0.3),
+    coefficients: new Float32Array(steps * COEFFICIENTS.length).fill(0.2),
+  });
+  const { latent_channels, latent_height, latent_width } = tokenizer;
+  const decoded = await runtime.decode(new Float32Array(latent_channels * latent_height * latent_width).fill(0.4), 1);
+  await runtime.close();
+  return { predicted, denoised, decoded };
 }
 
 describe("the reference's small model", () => {
-  test("comes out of both containers as the same model", async () => {
-    const modelsDir = temporaryPath("both");
-    const pytorch = { ...tiny, generator: `${TINY}/checkpoint-last.pth`, tokenizer: `${TINY}/kl16.ckpt` };
-    const a = await importModel({ ...tiny, name: "a", modelsDir });
-    const b = await importModel({ ...pytorch, name: "b", modelsDir });
-    expect(a.manifest.architecture).toEqual(TINY_ARCHITECTURE);
-    expect(b.manifest.architecture).toEqual(TINY_ARCHITECTURE);
-    const files = await modelBytes(a.folder);
-    for (const [i, bytes] of (await modelBytes(b.folder)).entries()) expect(bytes.equals(files[i]!)).toBe(true);
-    expect(a.manifest.hash).toBe(sha256(...files));
-    expect(b.manifest.hash).toBe(a.manifest.hash);
-    for (const [model, paths] of [
-      [a, tiny],
-      [b, pytorch],
-    ] as const) {
-      for (const part of ["generator", "tokenizer"] as const) {
-        const bytes = await readFile(paths[part]);
-        const file = paths[part].slice(TINY.length + 1);
-        expect(model.manifest.source[part]).toEqual({ file, bytes: bytes.byteLength, sha256: sha256(bytes) });
-      }
-      expect(await readManifest(modelsDir, model.manifest.name)).toEqual(model.manifest);
+  const pytorch = { ...tiny, generator: `${TINY}/checkpoint-last.pth`, tokenizer: `${TINY}/kl16.ckpt` };
+
+  async function importFrom(paths: typeof tiny | typeof pytorch, name: string, precision: Precision) {
+    const modelsDir = temporaryPath(`containers-${precision}`);
+    const model = await importModel({ ...paths, name, modelsDir, precision });
+    const { manifest, folder } = model;
+    expect(manifest.architecture).toEqual(TINY_ARCHITECTURE);
+    expect(manifest.hash).toBe(hashOfFolder(folder, manifest));
+    for (const part of ["generator", "tokenizer"] as const) {
+      const bytes = await readFile(paths[part]);
+      const file = basename(paths[part]);
+      expect(manifest.source[part]).toEqual({ file, bytes: bytes.byteLength, sha256: sha256(bytes) });
     }
-    expect((await readdir(a.folder)).sort()).toEqual(Object.values(MODEL_FILES).sort());
-    expect((await readdir(modelsDir)).sort()).toEqual(["a", "b"]);
+    expect(await readManifest(modelsDir, name)).toEqual(manifest);
+    const { manifest: manifestFile, predict, denoise, decode } = MODEL_FILES;
+    const expected = [manifestFile, predict, denoise, decode, ...manifest.weight_files];
+    expect((await readdir(folder)).sort()).toEqual(expected.sort());
+    return model;
+  }
+
+  test.each(["int8", "fp16"] as const)("comes out of both containers as the same files: %s", async (precision) => {
+    const a = await importFrom(tiny, "a", precision);
+    const b = await importFrom(pytorch, "b", precision);
+    expect(a.manifest.weight_files).toEqual(["weights.bin"]);
+    expect(b.manifest.hash).toBe(a.manifest.hash);
+  });
+
+  test("in float32, a .safetensors file is copied and the graphs point into it: the numbers are the same", async () => {
+    const a = await importFrom(tiny, "a", "fp32");
+    const b = await importFrom(pytorch, "b", "fp32");
+    const mixed = await importFrom({ ...tiny, tokenizer: pytorch.tokenizer }, "mixed", "fp32");
+    expect(a.manifest.weight_files).toEqual(["generator.safetensors", "tokenizer.safetensors"]);
+    expect(b.manifest.weight_files).toEqual(["weights.bin"]);
+    expect(mixed.manifest.weight_files).toEqual(["generator.safetensors", "weights.bin"]);
+    for (const part of ["generator", "tokenizer"] as const) {
+      const copy = await readFile(join(a.folder, MODEL_FILES[part]));
+      expect(copy.equals(await readFile(tiny[part])), part).toBe(true);
+    }
+    const numbers = await numbersOf(a.folder);
+    expect(await numbersOf(b.folder)).toEqual(numbers);
+    expect(await numbersOf(mixed.folder)).toEqual(numbers);
   });
 
   test("decodes the recorded latents to the recorded image", async () => {
@@ -98,7 +141,7 @@ describe("the reference's small model", () => {
     expect(worst / rms).toBeLessThan(2e-4);
   });
 
-  test("weights lie aligned, in float32, whatever the checkpoint's type", async () => {
+  test("weights are float32, whatever the checkpoint's type", async () => {
     const brain = await loadTensors(tiny.generator);
     const cleared: Record<string, SafetensorsTensor> = {};
     for (const [name, { shape, bytes }] of Object.entries(brain)) {
@@ -109,13 +152,15 @@ describe("the reference's small model", () => {
         upper.writeUInt16LE(float.readUInt16LE(2 * i + 2), i);
       }
       brain[name] = { dtype: "BF16", shape, bytes: upper };
-      cleared[name] = { dtype: "F32", shape, bytes: float };
+      const double = Float64Array.from(new Float32Array(float.buffer, float.byteOffset, float.byteLength / 4));
+      cleared[name] = { dtype: "F64", shape, bytes: Buffer.from(double.buffer) };
     }
     const modelsDir = temporaryPath("types");
     const half = await writeTensors("bf16.safetensors", brain);
     const a = await importModel({ ...tiny, generator: half, name: "bf16", modelsDir });
-    const single = await writeTensors("cleared.safetensors", cleared);
-    const b = await importModel({ ...tiny, generator: single, name: "cleared", modelsDir });
+    const double = await writeTensors("cleared.safetensors", cleared);
+    const b = await importModel({ ...tiny, generator: double, name: "cleared", modelsDir });
+    expect(a.manifest.weight_files).toEqual(["tokenizer.safetensors", "weights.bin"]);
     expect(a.manifest.hash).toBe(b.manifest.hash);
   });
 });

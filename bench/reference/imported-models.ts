@@ -1,0 +1,48 @@
+import { createHash } from "node:crypto";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { importModel } from "../../src/model/import/import.js";
+import type { Manifest } from "../../src/model/manifest.js";
+import { readManifest } from "../../src/model/registry.js";
+import type { ReferenceOptions } from "./options.js";
+import type { Side } from "./sides.js";
+
+const CODE = new URL("../../dist/model/", import.meta.url);
+
+export interface ImportedSide {
+  readonly folder: string;
+  readonly manifest: Manifest;
+}
+
+/** The side's model, imported from the checkpoint where that was not done yet by this very code. */
+export async function importSide(side: Side, options: ReferenceOptions): Promise<ImportedSide> {
+  const precision = side.replace("marimba-", "") as Manifest["precision"];
+  const modelsDir = join(options.work, "models");
+  const name = `${precision}-${await fingerprint(options)}`;
+  const folder = join(modelsDir, name);
+  const known = await readManifest(modelsDir, name).catch(() => undefined);
+  if (known) return { folder, manifest: known };
+  for (const other of await readdir(modelsDir).catch(() => [])) {
+    if (other.startsWith(`${precision}-`)) await rm(join(modelsDir, other), { recursive: true });
+  }
+  process.stderr.write(`Importing for ${side} ...\n`);
+  const { generator, tokenizer } = options;
+  return importModel({ name, generator, tokenizer, precision, modelsDir });
+}
+
+/** Of the checkpoints, and of the code that makes a model of them. */
+async function fingerprint({ generator, tokenizer }: ReferenceOptions): Promise<string> {
+  const hash = createHash("sha256");
+  for (const path of [generator, tokenizer]) {
+    const { size, mtimeMs } = await stat(path);
+    hash.update(`${path} ${size} ${mtimeMs}\n`);
+  }
+  for (const room of ["graph", "import"]) {
+    const folder = fileURLToPath(new URL(`${room}/`, CODE));
+    const files = await readdir(folder, { recursive: true });
+    for (const file of files.filter((name) => name.endsWith(".js")).sort())
+      hash.update(await readFile(join(folder, file)));
+  }
+  return hash.digest("hex").slice(0, 12);
+}

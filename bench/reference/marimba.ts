@@ -1,0 +1,77 @@
+// One run of Marimba's engine, timed by part like official.py: prints one JSON object; times are milliseconds.
+import { createRequire } from "node:module";
+import { parseArgs } from "node:util";
+import { ContinuousBatch } from "../../src/model/engine/batch.js";
+import type { Architecture } from "../../src/model/manifest.js";
+import { openRuntime } from "../../src/model/runtime/onnx.js";
+import type { Runtime } from "../../src/model/runtime/runtime.js";
+import { openModelFolder } from "../model-folder.js";
+import { PartialRuntime } from "./partial-runtime.js";
+import type { RunResult } from "./records.js";
+
+const text = { type: "string", default: "" } as const;
+const { values } = parseArgs({
+  options: {
+    model: text,
+    batch: text,
+    every: text,
+    steps: text,
+    "diffusion-steps": text,
+    guidance: text,
+    threads: text,
+  },
+});
+const { folder, manifest } = await openModelFolder(values.model);
+const runtime = await openRuntime(folder, { threads: Number(values.threads) });
+const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
+
+await makeImages(runtime, manifest.architecture, Number(values.steps)); // warm-up: one step and the decoder
+const result = await makeImages(runtime, manifest.architecture, Number(values.every));
+await runtime.close();
+const peakRssMib = process.resourceUsage().maxRSS / 1024;
+process.stdout.write(`${JSON.stringify({ ...result, peakRssMib, version: `onnxruntime-node ${version}` })}\n`);
+
+async function makeImages(
+  inner: Runtime,
+  model: Architecture,
+  every: number,
+): Promise<Pick<RunResult, "stepTimes" | "decode" | "wall">> {
+  const partial = new PartialRuntime(inner, every, model.generator.decoder.width);
+  const images = Number(values.batch);
+  const events = {
+    started() {},
+    stepped() {},
+    previewed() {},
+    finished() {},
+    left(_id: number, _reason: string, message: string) {
+      throw new Error(message);
+    },
+  };
+  const limits = { maxBatch: images, maxBatchDelayMs: 0 };
+  const batch = new ContinuousBatch(partial.runtime, model, limits, events, async () => {});
+  const beginMs = performance.now();
+  for (let id = 0; id < images; id++) batch.submit({ id, request: imageRequest(id, model), submittedMs: 0 });
+  while (batch.idleMs() === 0) {
+    const computed = partial.steps.length;
+    partial.beginStep();
+    await batch.step();
+    partial.endStep();
+    const last = partial.steps[computed];
+    if (last) process.stderr.write(`step ${last.step}: ${((last.transformer + last.head) / 1000).toFixed(2)} s\n`);
+  }
+  return { stepTimes: partial.steps, decode: partial.decodeMs, wall: performance.now() - beginMs };
+}
+
+function imageRequest(id: number, { generator }: Architecture) {
+  const parameters = {
+    class: (id * 111) % generator.class_count,
+    steps: Number(values.steps),
+    guidance_scale: Number(values.guidance),
+    guidance_schedule: "linear",
+    temperature: 1,
+    diffusion_steps: Number(values["diffusion-steps"]),
+    max_timestep: 999,
+    order: "random",
+  } as const;
+  return { parameters, seed: 1, imageIndex: id };
+}

@@ -1,0 +1,138 @@
+"""One run of the authors' PyTorch code on the CPU, timed by part: `npm run bench:reference` starts it.
+
+The code is theirs, unchanged (github.com/LTH14/mar): `sample_tokens` and `vae.decode`, under `no_grad` and autocast as in
+engine_mar.py. What has to differ without CUDA: `.cuda()` does nothing, and autocast is the CPU's to bfloat16.
+With --every k only every k-th step is computed; in the others encoder, decoder and head return noise at once.
+Prints one JSON object; times are milliseconds.
+"""
+
+import argparse
+import contextlib
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--official", type=Path, required=True, help="a checkout of github.com/LTH14/mar")
+    parser.add_argument("--generator", type=Path, required=True)
+    parser.add_argument("--tokenizer", type=Path, required=True)
+    parser.add_argument("--precision", choices=["fp32", "bf16"], required=True)
+    for name in ("batch", "every", "steps", "diffusion-steps", "threads"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--guidance", type=float, required=True)
+    return parser.parse_args()
+
+
+def load_networks(options: argparse.Namespace):
+    sys.path.insert(0, str(options.official))
+    from models import mar
+    from models.vae import AutoencoderKL
+
+    torch.serialization.add_safe_globals([argparse.Namespace])
+    checkpoint = torch.load(options.generator, map_location="cpu", mmap=True, weights_only=True)
+    state = checkpoint["model_ema"]
+    constructor = {768: mar.mar_base, 1024: mar.mar_large, 1280: mar.mar_huge}[state["fake_latent"].shape[1]]
+    width = state["diffloss.net.input_proj.weight"].shape[0]
+    depth = len({name.split(".")[3] for name in state if name.startswith("diffloss.net.res_blocks.")})
+    model = constructor(diffloss_d=depth, diffloss_w=width, num_sampling_steps=str(options.diffusion_steps))
+    model.load_state_dict(state)
+    vae = AutoencoderKL(embed_dim=16, ch_mult=(1, 1, 2, 2, 4), ckpt_path=str(options.tokenizer))
+    return model.eval(), vae.eval()
+
+
+class Parts:
+    """Times the parts of `sample_tokens` from outside, and leaves out the steps that are not to be computed."""
+
+    def __init__(self, model, every: int):
+        self.model, self.every = model, every
+        self.encode, self.decode, self.sample = (
+            model.forward_mae_encoder,
+            model.forward_mae_decoder,
+            model.diffloss.sample,
+        )
+        model.forward_mae_encoder, model.forward_mae_decoder = self.timed_encode, self.timed_decode
+        model.diffloss.sample = self.timed_sample
+        self.reset(every)
+
+    def reset(self, every: int) -> None:
+        self.every, self.step, self.steps, self.marks = every, -1, [], {}
+
+    def end_step(self) -> None:
+        if not self.marks:
+            return
+        begin, transformed, sampling, sampled = (self.marks[name] for name in ("begin", "z", "sample", "sampled"))
+        whole = time.perf_counter() - begin
+        transformer, head = transformed - begin, sampled - sampling
+        times = {"transformer": transformer, "head": head, "other": whole - transformer - head}
+        self.steps.append({"step": self.step, **{name: 1000 * value for name, value in times.items()}})
+        print(f"step {self.step}: {whole:.2f} s", file=sys.stderr, flush=True)
+        self.marks = {}
+
+    @property
+    def computed(self) -> bool:
+        return self.step % self.every == self.every // 2
+
+    def timed_encode(self, tokens, mask, class_embedding):
+        self.end_step()
+        self.step += 1
+        if not self.computed:
+            return tokens
+        self.marks["begin"] = time.perf_counter()
+        return self.encode(tokens, mask, class_embedding)
+
+    def timed_decode(self, x, mask):
+        if not self.computed:
+            return torch.randn(*mask.shape, self.model.decoder_embed.out_features)
+        z = self.decode(x, mask)
+        self.marks["z"] = time.perf_counter()
+        return z
+
+    def timed_sample(self, z, temperature, guidance):
+        if not self.computed:
+            return torch.randn(z.shape[0], self.model.token_embed_dim)
+        self.marks["sample"] = time.perf_counter()
+        sampled = self.sample(z, temperature, guidance)
+        self.marks["sampled"] = time.perf_counter()
+        return sampled
+
+
+def run(model, vae, parts: Parts, options: argparse.Namespace, every: int) -> dict:
+    parts.reset(every)
+    labels = torch.arange(options.batch) * 111 % model.num_classes
+    autocast = torch.autocast("cpu", torch.bfloat16) if options.precision == "bf16" else contextlib.nullcontext()
+    begin = time.perf_counter()
+    with torch.no_grad(), autocast:
+        tokens = model.sample_tokens(options.batch, options.steps, options.guidance, "linear", labels, temperature=1.0)
+        parts.end_step()
+        decoding = time.perf_counter()
+        images = vae.decode(tokens / 0.2325)
+        end = time.perf_counter()
+    if not torch.isfinite(images).all():
+        raise SystemExit("The pictures are not finite numbers.")
+    return {"stepTimes": parts.steps, "decode": 1000 * (end - decoding), "wall": 1000 * (end - begin)}
+
+
+def main() -> None:
+    options = read_options()
+    torch.set_num_threads(options.threads)
+    torch.Tensor.cuda = lambda self, *_, **__: self
+    torch.manual_seed(0)
+    np.random.seed(0)
+    with contextlib.redirect_stdout(sys.stderr):  # theirs prints
+        model, vae = load_networks(options)
+        parts = Parts(model, options.every)
+        run(model, vae, parts, options, every=options.steps)  # warm-up: one step and the decoder
+        result = run(model, vae, parts, options, options.every)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({**result, "peakRssMib": memory / 1024, "version": f"torch {torch.__version__}"}))
+
+
+if __name__ == "__main__":
+    main()

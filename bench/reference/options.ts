@@ -1,0 +1,111 @@
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { SIDES, type Side } from "./sides.js";
+
+const USAGE = `npm run bench:reference: Marimba beside the authors' PyTorch code, on the same checkpoint and machine
+
+  npm run bench:reference -- --official DIR --generator FILE --tokenizer FILE [options]
+
+  --official DIR      a checkout of github.com/LTH14/mar
+  --generator FILE    checkpoint-last.pth of MAR-B, L or H, published or made by bench/checkpoint/make.py
+  --tokenizer FILE    kl16.ckpt
+  --python FILE       a Python with torch, torchvision, timm 0.9.12, scipy and tqdm (default: python3)
+  --every K           compute every K-th autoregressive step only, on both sides, and multiply (default: 1, whole images)
+  --batches 1,8       images at once (default: 1,8)
+  --rounds N          how often each side runs; the sides take turns (default: 1)
+  --sides A,B         of ${SIDES.join(", ")} (default: all)
+  --runs N            make at most N of the missing runs, then print (default: all)
+  --steps N           autoregressive steps (default: 64)
+  --diffusion-steps N (default: 100)
+  --guidance G        linear (default: 2.9)
+  --threads N         on both sides (default: 2)
+  --work DIR          imported models and the runs made so far (default: bench/.work/reference)
+  --quick             --every 16 --batches 1: a few minutes, to see that it works
+  --help              print this
+
+Runs are kept: started again, it makes only those that are missing. A whole picture of MAR-B takes PyTorch one to three
+minutes on two cores, a batch of eight many times that: --every 8 is close to it.
+`;
+
+export interface ReferenceOptions {
+  readonly official: string;
+  readonly generator: string;
+  readonly tokenizer: string;
+  readonly python: string;
+  readonly every: number;
+  readonly batches: readonly number[];
+  readonly rounds: number;
+  readonly sides: readonly Side[];
+  readonly runs: number;
+  readonly steps: number;
+  readonly diffusionSteps: number;
+  readonly guidance: number;
+  readonly threads: number;
+  readonly work: string;
+}
+
+/** Undefined: help was asked for, and printed. Throws a sentence where an option is missing or no number. */
+export function readReferenceOptions(argv: string[]): ReferenceOptions | undefined {
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      official: { type: "string" },
+      generator: { type: "string" },
+      tokenizer: { type: "string" },
+      python: { type: "string", default: "python3" },
+      every: { type: "string" },
+      batches: { type: "string" },
+      rounds: { type: "string", default: "1" },
+      sides: { type: "string", default: SIDES.join(",") },
+      runs: { type: "string", default: "1000000" },
+      steps: { type: "string", default: "64" },
+      "diffusion-steps": { type: "string", default: "100" },
+      guidance: { type: "string", default: "2.9" },
+      threads: { type: "string", default: "2" },
+      work: { type: "string", default: fileURLToPath(new URL("../.work/reference/", import.meta.url)) },
+      quick: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return undefined;
+  }
+  const { official, generator, tokenizer, quick } = values;
+  if (!official || !generator || !tokenizer) {
+    throw new Error("--official, --generator and --tokenizer must be given; --help says more.");
+  }
+  const steps = whole("steps", values.steps);
+  const every = whole("every", values.every ?? (quick ? "16" : "1"));
+  if (steps % every !== 0) throw new Error(`--every must divide the ${steps} steps, and ${every} does not.`);
+  const guidance = Number(values.guidance);
+  if (!(guidance >= 1)) throw new Error(`--guidance must be a number of at least 1, not ${values.guidance}.`);
+  return {
+    official,
+    generator,
+    tokenizer,
+    python: values.python,
+    every,
+    batches: (values.batches ?? (quick ? "1" : "1,8")).split(",").map((text) => whole("batches", text)),
+    rounds: whole("rounds", values.rounds),
+    sides: values.sides.split(",").map(asSide),
+    runs: whole("runs", values.runs),
+    steps,
+    diffusionSteps: whole("diffusion-steps", values["diffusion-steps"]),
+    guidance,
+    threads: whole("threads", values.threads),
+    work: values.work,
+  };
+}
+
+function whole(option: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${option} must be a whole number, not ${text}.`);
+  return value;
+}
+
+function asSide(text: string): Side {
+  const side = SIDES.find((name) => name === text);
+  if (!side) throw new Error(`--sides: ${JSON.stringify(text)} is none of ${SIDES.join(", ")}.`);
+  return side;
+}

@@ -1,0 +1,53 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import type { ReferenceOptions } from "./options.js";
+import type { RunKey, RunResult } from "./records.js";
+
+/** In the order in which they take turns. */
+export const SIDES = ["pytorch-fp32", "marimba-fp32", "pytorch-bf16", "marimba-int8"] as const;
+export type Side = (typeof SIDES)[number];
+
+export const isMarimba = (side: Side): boolean => side.startsWith("marimba");
+
+const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+/** Runs one side in a process of its own; its progress goes to stderr. Rejects with a sentence where it fails. */
+export async function runSide(
+  side: Side,
+  key: RunKey,
+  options: ReferenceOptions,
+  modelFolder: string | undefined,
+): Promise<RunResult> {
+  const common = [
+    ["--batch", key.batch],
+    ["--every", key.every],
+    ["--steps", key.steps],
+    ["--diffusion-steps", key.diffusionSteps],
+    ["--guidance", key.guidance],
+    ["--threads", key.threads],
+  ].flatMap(([name, value]) => [String(name), String(value)]);
+  if (modelFolder !== undefined) {
+    const loader = ["--import", file("../typescript.js"), file("marimba.ts")];
+    return run(process.execPath, [...loader, "--model", modelFolder, ...common]);
+  }
+  const files = [
+    ...["--official", options.official],
+    ...["--generator", options.generator],
+    ...["--tokenizer", options.tokenizer],
+    ...["--precision", side.replace("pytorch-", "")],
+  ];
+  return run(options.python, [file("official.py"), ...files, ...common], { OMP_NUM_THREADS: String(key.threads) });
+}
+
+async function run(command: string, args: readonly string[], environment = {}): Promise<RunResult> {
+  const child = spawn(command, args, {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...environment },
+  });
+  const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
+  const [output, [code, signal]] = await Promise.all([text(child.stdout), ended]);
+  if (code !== 0) throw new Error(`${command} ${args[0]} ended with ${code ?? signal}; its last lines say why.`);
+  return JSON.parse(output) as RunResult;
+}

@@ -1,0 +1,50 @@
+import { median, pairedRatio } from "../statistics.js";
+import { markdownTable } from "../table.js";
+import type { RunRecord } from "./records.js";
+import { SIDES, type Side } from "./sides.js";
+
+const PARTS = ["encoder and decoder", "diffusion head", "VAE", "other", "whole"] as const;
+type Part = (typeof PARTS)[number];
+
+/** Seconds of each part of a batch; of a share of its steps, every computed one stands for `every`. */
+function seconds({ stepTimes, decode, every }: RunRecord): Record<Part, number> {
+  const sum = (part: "transformer" | "head" | "other") =>
+    (every * stepTimes.reduce((total, step) => total + step[part], 0)) / 1000;
+  const parts = {
+    "encoder and decoder": sum("transformer"),
+    "diffusion head": sum("head"),
+    VAE: decode / 1000,
+    other: sum("other"),
+  };
+  return { ...parts, whole: Object.values(parts).reduce((total, part) => total + part, 0) };
+}
+
+/** `runs` holds each side's runs of one batch size, round by round. */
+export function summaryTable(runs: ReadonlyMap<Side, readonly RunRecord[]>): string {
+  const measured = new Map([...runs].map(([side, records]) => [side, records.map(seconds)]));
+  const sides = SIDES.filter((side) => measured.has(side));
+  const ratios = (
+    [
+      ["pytorch-fp32", "marimba-fp32"],
+      ["pytorch-bf16", "marimba-int8"],
+      ["pytorch-fp32", "marimba-int8"],
+    ] as const
+  ).filter((pair) => pair.every((side) => measured.has(side)));
+  const rows = PARTS.map((part) => [
+    part,
+    ...sides.map((side) => `${median(measured.get(side)!.map((run) => run[part])).toFixed(2)} s`),
+    ...ratios.map(([over, under]) => {
+      if (part === "other") return "";
+      const rounds = Math.min(measured.get(over)!.length, measured.get(under)!.length);
+      const of = (side: Side) =>
+        measured
+          .get(side)!
+          .slice(0, rounds)
+          .map((run) => run[part]);
+      return pairedRatio(of(over), of(under)).toFixed(2);
+    }),
+  ]);
+  const memory = sides.map((side) => `${Math.max(...runs.get(side)!.map((run) => run.peakRssMib)).toFixed(0)} MiB`);
+  rows.push(["peak memory", ...memory, ...ratios.map(() => "")]);
+  return markdownTable(["", ...sides, ...ratios.map(([over, under]) => `${over} / ${under}`)], rows);
+}

@@ -1,0 +1,55 @@
+import { Worker } from "node:worker_threads";
+
+/** Files that are hashed as one, one after another: paths, or descriptors that stay open meanwhile. */
+export type HashJob = readonly (string | number)[];
+
+export type FromHashThread =
+  | { readonly kind: "progress"; readonly bytes: number }
+  | { readonly kind: "digest"; readonly sha256: string }
+  | { readonly kind: "failed"; readonly error: Pick<NodeJS.ErrnoException, "message" | "code" | "path" | "syscall"> };
+
+export interface HashOptions {
+  /** Called with every few megabytes; what it throws ends the work, and is what the promise rejects with. */
+  readonly onBytes?: (bytes: number) => void;
+  /** Aborted: the thread ends at once, and the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** Worker threads can't load TypeScript: a caller that runs from its source uses the built thread. */
+const THREAD_FILE = new URL(
+  import.meta.url.endsWith(".ts") ? "../../dist/model/hash-thread.js" : "./hash-thread.js",
+  import.meta.url,
+);
+
+/**
+ * SHA-256 of each job's bytes, in hexadecimal: about 0.6 seconds a gigabyte, in a thread of its own. Rejects with the file
+ * system's error; when it settles, the thread reads no more.
+ */
+export async function hashFiles(jobs: readonly HashJob[], options: HashOptions = {}): Promise<string[]> {
+  options.signal?.throwIfAborted();
+  if (jobs.length === 0) return [];
+  const worker = new Worker(THREAD_FILE, { workerData: jobs });
+  try {
+    return await digests(worker, jobs.length, options);
+  } finally {
+    await worker.terminate();
+  }
+}
+
+function digests(worker: Worker, count: number, { onBytes, signal }: HashOptions): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    const found: string[] = [];
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+    worker.on("error", reject);
+    worker.on("exit", (code) => reject(new Error(`The thread that hashes files ended with exit code ${code}.`)));
+    worker.on("message", (message: FromHashThread) => {
+      try {
+        if (message.kind === "progress") onBytes?.(message.bytes);
+        else if (message.kind === "failed") reject(Object.assign(new Error(message.error.message), message.error));
+        else if (found.push(message.sha256) === count) resolve(found);
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+}

@@ -1,0 +1,53 @@
+import { fieldErrors } from "../../field-errors.js";
+import { Manifest } from "../manifest.js";
+import { checkManifest } from "../registry.js";
+import type { DerivedArchitecture } from "./architecture.js";
+import { ImportError } from "./error.js";
+import type { ImportOptions } from "./import.js";
+import { nameClasses, publishedDefaults, publishedPresets } from "./settings.js";
+import { listed } from "./tensor-table.js";
+import type { WeightsPlan } from "./weights-plan.js";
+
+/** Everything of the manifest that is known before the weights are read, and checked before anything is written. */
+export async function draftManifest(
+  options: ImportOptions,
+  { architecture, preset }: DerivedArchitecture,
+  plan: WeightsPlan,
+): Promise<Manifest> {
+  const { generator } = architecture;
+  const settings = options.settings ?? {};
+  const published = publishedDefaults(generator.encoder.width, generator.token_count);
+  const unread = { file: "", bytes: 0, sha256: "0".repeat(64) };
+  const manifest: Manifest = {
+    format: 1,
+    name: options.name,
+    ...(settings.description === undefined ? {} : { description: settings.description }),
+    architecture,
+    classes: await nameClasses(options.classes, preset, generator.class_count),
+    precision: options.precision,
+    weight_files: [...plan.files],
+    hash: "0".repeat(64),
+    source: { generator: unread, tokenizer: unread },
+    defaults: { ...published, ...settings.defaults },
+    presets: settings.presets ?? publishedPresets(published),
+    ...(settings.default_preset === undefined ? {} : { default_preset: settings.default_preset }),
+  };
+  assertManifest(manifest);
+  return manifest;
+}
+
+export function checkName(name: string): void {
+  if (fieldErrors(Manifest.properties.name, name).length > 0) {
+    throw new ImportError(
+      `${JSON.stringify(name)} is no name for a model: lower-case letters, digits, dots, dashes and underscores, at most 64.`,
+    );
+  }
+}
+
+export function assertManifest(manifest: Manifest): void {
+  const shape = fieldErrors(Manifest, manifest);
+  const errors = shape.length > 0 ? shape : checkManifest(manifest);
+  if (errors.length === 0) return;
+  const fields = errors.map(({ pointer, message }) => `${pointer} ${message}`);
+  throw new ImportError(`The model's manifest would not be valid: ${listed(fields)}.`);
+}

@@ -1,0 +1,19 @@
+import { basename } from "node:path";
+import { quote } from "../checkpoint/error.js";
+import { ImportError } from "./error.js";
+
+/** All of them are set in infinities and NaNs, and in no number. */
+const EXPONENT_BITS = 0x7f800000;
+const ONE_IN_EXPONENT = 0x00800000;
+
+/** A weight that is no number would make every picture fail; here its tensor can still be named. */
+export function checkFinite(values: Float32Array, tensor: string, path: string): void {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  let carries = 0;
+  // One more in an exponent of ones sets the sign's bit, in any other it does not.
+  for (let i = 0; i < bits.length; i++) carries |= (bits[i]! & EXPONENT_BITS) + ONE_IN_EXPONENT;
+  if (carries >= 0) return;
+  throw new ImportError(
+    `The tensor ${quote(tensor)} of ${basename(path)} holds a value that is no finite float32: the checkpoint is damaged, or its training diverged.`,
+  );
+}

@@ -1,0 +1,79 @@
+import { basename, join } from "node:path";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import type { Graphs } from "../graph/index.js";
+import { hashFiles } from "../hash-files.js";
+import { GRAPH_FILES, type Manifest, MODEL_FILES } from "../manifest.js";
+import { type FileDigest, modelHash } from "../model-files.js";
+import type { Progress } from "./progress.js";
+import { copyCheckpoint, writeWeights } from "./weights-file.js";
+import type { WeightsPlan } from "./weights-plan.js";
+import { writeFileBehind } from "./written-behind.js";
+
+/** What is known of a model once its files are written. */
+export type WrittenModel = Pick<Manifest, "hash" | "source">;
+
+/** Bytes that `writeModelFolder` counts. */
+export function countedBytes(plan: WeightsPlan): number {
+  return plan.sizeBytes + plan.converted.reduce((sum, { checkpoint }) => sum + checkpoint.sizeBytes, 0);
+}
+
+/** Writes graphs and weights, while another thread hashes those checkpoints that are not copied whole. */
+export async function writeModelFolder(
+  folder: string,
+  [generator, tokenizer]: readonly [Checkpoint, Checkpoint],
+  graphs: Graphs,
+  plan: WeightsPlan,
+  progress: Progress,
+): Promise<WrittenModel> {
+  const [sources, written] = await progress.untilOneFails(
+    hashSources(plan, progress),
+    writeFiles(folder, graphs, plan, progress),
+  );
+  for (const { checkpoint, file } of plan.copied) sources.set(checkpoint, written.get(file)!);
+  const describe = (checkpoint: Checkpoint) => ({
+    file: basename(checkpoint.path),
+    bytes: checkpoint.sizeBytes,
+    sha256: sources.get(checkpoint)!,
+  });
+  const digests: FileDigest[] = [...written].map(([file, sha256]) => ({ file, sha256 }));
+  return { hash: modelHash(digests), source: { generator: describe(generator), tokenizer: describe(tokenizer) } };
+}
+
+async function hashSources({ converted }: WeightsPlan, progress: Progress): Promise<Map<Checkpoint, string>> {
+  const hashes = await hashFiles(
+    converted.map(({ checkpoint }) => [checkpoint.descriptor]),
+    { signal: progress.signal, onBytes: (bytes) => progress.add("hashing", bytes) },
+  );
+  return new Map(converted.map(({ checkpoint }, i) => [checkpoint, hashes[i]!]));
+}
+
+/** The SHA-256 of each file, in the order of the model's hash. */
+async function writeFiles(
+  folder: string,
+  graphs: Graphs,
+  { copied, converted }: WeightsPlan,
+  progress: Progress,
+): Promise<Map<string, string>> {
+  const written = new Map<string, string>();
+  const count = (bytes: number) => progress.add("writing", bytes);
+  for (const graph of GRAPH_FILES) {
+    const file = MODEL_FILES[graph];
+    written.set(
+      file,
+      await writeFileBehind(
+        join(folder, file),
+        () => {},
+        (output) => output.put(graphs[graph]),
+      ),
+    );
+  }
+  for (const source of copied) {
+    const copy = await writeFileBehind(join(folder, source.file), count, (output) => copyCheckpoint(source, output));
+    written.set(source.file, copy);
+  }
+  if (converted.length > 0) {
+    const file = MODEL_FILES.weights;
+    written.set(file, await writeFileBehind(join(folder, file), count, (output) => writeWeights(converted, output)));
+  }
+  return written;
+}

@@ -1,0 +1,48 @@
+import { ImportError } from "./error.js";
+
+export interface ImportProgress {
+  readonly step: "hashing" | "writing";
+  /** Of the whole import. */
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface ProgressOptions {
+  readonly onProgress?: (progress: ImportProgress) => void;
+  /** Aborted: the import stops within a few megabytes of work and leaves nothing behind. */
+  readonly signal?: AbortSignal;
+}
+
+/** Counts bytes for whoever watches, and is where an import stops that was cancelled or has failed elsewhere. */
+export class Progress {
+  private doneBytes = 0;
+  private readonly stopped = new AbortController();
+
+  constructor(
+    private readonly options: ProgressOptions,
+    private readonly totalBytes: number,
+  ) {}
+
+  /** Aborted when a part of the import has failed. */
+  get signal(): AbortSignal {
+    return this.stopped.signal;
+  }
+
+  add(step: ImportProgress["step"], bytes: number): void {
+    this.stopped.signal.throwIfAborted();
+    this.doneBytes += bytes;
+    this.options.onProgress?.({ step, doneBytes: this.doneBytes, totalBytes: this.totalBytes });
+    if (this.options.signal?.aborted) throw new ImportError("The import was cancelled; nothing was written.");
+  }
+
+  /** Both results. Where one fails, the other is stopped and waited for: then neither reads or writes any more. */
+  async untilOneFails<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+    try {
+      return await Promise.all([a, b]);
+    } catch (error) {
+      this.stopped.abort(error);
+      await Promise.allSettled([a, b]);
+      throw error;
+    }
+  }
+}
