@@ -114,7 +114,7 @@ async function measurePoint({ name, parameters }: SweepPoint, bench: Bench): Pro
   return measures;
 }
 
-/** Every point in turn, one full batch each, as often as there are rounds: what slows the machine down slows all of them. */
+/** Every point in turn, one full batch each, as often as there are rounds: processor time, which others' work hardly changes. */
 async function timePoints(points: readonly SweepPoint[], results: SweepResults, bench: Bench): Promise<void> {
   const { options, manifest, engine, maxBatch, signal } = bench;
   const left = options.rounds - results.roundsOf(points).length;
@@ -124,13 +124,14 @@ async function timePoints(points: readonly SweepPoint[], results: SweepResults, 
     for (const { name, parameters } of points) {
       signal.throwIfAborted();
       const settings = settingsOf(bench, parameters);
-      const startMs = performance.now();
+      const before = process.cpuUsage();
       await Promise.all(
         Array.from({ length: maxBatch }, (_, index) =>
           engine.generate(pictureRequest(settings, manifest.classes.length, index), { signal }),
         ),
       );
-      ms[name] = (performance.now() - startMs) / maxBatch;
+      const { user, system } = process.cpuUsage(before);
+      ms[name] = (user + system) / 1000 / maxBatch;
     }
     await results.addRound(maxBatch, ms);
     progress.step();

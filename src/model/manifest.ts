@@ -117,7 +117,7 @@ export const MeasuredQuality = Type.Object(
     recall: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: "Share of the real that is covered." })),
     pictures: Type.Integer({ minimum: 1, description: "How many were measured." }),
     speed: Type.Optional(
-      Type.Number({ exclusiveMinimum: 0, description: "Times as fast as `exact`, in full batches in the engine." }),
+      Type.Number({ exclusiveMinimum: 0, description: "How much less processor time than `exact`, in full batches." }),
     ),
   },
   { additionalProperties: false, description: "What was measured of the preset's pictures." },

@@ -611,7 +611,7 @@ export interface components {
                         recall?: number;
                         /** @description How many were measured. */
                         pictures: number;
-                        /** @description Times as fast as `exact`, in full batches in the engine. */
+                        /** @description How much less processor time than `exact`, in full batches. */
                         speed?: number;
                     };
                 };

@@ -46,8 +46,10 @@ export function chartsSvg(charts: readonly Chart[], columns: number, width: numb
   });
   const size = `${Math.min(columns, charts.length) * width} ${rows * height}`;
   const [w, h] = size.split(" ");
+  const label = escapeXml(charts.map(({ title }) => title).join("; "));
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size}" width="${w}" height="${h}" role="img">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size}" width="${w}" height="${h}" role="img" aria-label="${label}">`,
+    `<title>${label}</title>`,
     STYLE,
     `<rect class="paper" width="100%" height="100%"/>`,
     ...body,

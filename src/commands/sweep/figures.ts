@@ -31,7 +31,7 @@ export function tradeoffSvg(outcomes: readonly SweepOutcome[], title: string): s
     .map((one) => place(one, `${one.point.preset} (${one.speed === 1 ? "1" : one.speed!.toPrecision(2)}×)`));
   const chart: Chart = {
     title,
-    x: { label: "milliseconds a picture, full batch (lower is better)", scale: "log" },
+    x: { label: "processor milliseconds a picture, full batch (lower is better)", scale: "log" },
     y: { label: DISTANCE, scale: "linear" },
     series: [...sweeps, ...(presets.length > 0 ? [{ name: "presets", points: presets, isHighlighted: true }] : [])],
   };

@@ -48,7 +48,7 @@ export const SWEEP_USAGE = `marimba sweep: quality and time of a model over its 
   --guidance-schedule LIST     linear, constant or both (default: linear)
   --temperature LIST
   --features FILE, --reference PATH, --bootstrap N   as for marimba evaluate
-  --rounds N                   one full batch of every point in turn, N times: its time is the median (default: 3; 0 for none)
+  --rounds N                   one full batch of every point in turn, N times: its processor time is the median (default: 3; 0 for none)
 
 Pictures of points that were measured are removed. Models are found in MODELS_DIR; THREADS and MAX_BATCH hold here too.
 `;

@@ -7,7 +7,7 @@ import type { SweepResults } from "./results.js";
 export interface SweepOutcome {
   readonly point: SweepPoint;
   readonly measures: Measures;
-  /** Milliseconds a picture in a full batch: the median of the rounds. */
+  /** Processor milliseconds a picture in a full batch: the median of the rounds. */
   readonly ms?: number;
   /** How many times as fast as the first point: the median of the rounds' ratios. */
   readonly speed?: number;
@@ -42,7 +42,7 @@ export function sweepTable(outcomes: readonly SweepOutcome[]): string {
     "Inception Score",
     "Precision",
     "Recall",
-    "ms a picture",
+    "CPU ms a picture",
     "Times as fast",
   ];
   const cell = (value: number | undefined, digits = 3) =>

@@ -20,7 +20,7 @@ interface MeasuredLine extends SweepSettings {
   readonly measures: Measures;
 }
 
-/** Milliseconds a picture in one full batch of each point, one point after another. */
+/** Processor milliseconds a picture in one full batch of each point, one point after another. */
 interface RoundLine {
   readonly kind: "round";
   readonly batch: number;
