@@ -1,7 +1,9 @@
 // npm run test:chaos [-- TIMES]: the chaos tests in their long form, so many times in a row (once by default). Stops at
-// the first that fails.
+// the first that fails. Ends with what became of all accepted jobs and their pictures.
 import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -12,10 +14,25 @@ if (!Number.isInteger(times) || times < 1) {
   console.error(`npm run test:chaos takes a number of times, not ${JSON.stringify(process.argv[2])}.`);
   process.exit(2);
 }
+const folder = mkdtempSync(join(tmpdir(), "marimba-tally-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+const tallyFile = join(folder, "tally");
+
+/** All that the tests noted so far, added up; each line is a tally (test/chaos/tally.ts). */
+function tallies() {
+  const sum = { jobs: 0, lost: 0, pictures: 0, differing: 0 };
+  if (!existsSync(tallyFile)) return sum;
+  for (const line of readFileSync(tallyFile, "utf8").trim().split("\n"))
+    for (const [what, count] of Object.entries(JSON.parse(line))) sum[what] += count;
+  return sum;
+}
+
 for (let time = 1; time <= times; time++) {
   console.log(`\n> chaos ${time} of ${times}`);
-  const env = { ...process.env, CHAOS: "long" };
+  const env = { ...process.env, CHAOS: "long", CHAOS_TALLY: tallyFile };
   const { status } = spawnSync(process.execPath, [vitest, "run", "test/chaos"], { cwd: root, stdio: "inherit", env });
+  const { jobs, lost, pictures, differing } = tallies();
+  console.log(`${jobs} accepted jobs so far, ${lost} lost; ${pictures} pictures, ${differing} that differ.`);
   if (status !== 0) {
     console.error(`\nThe chaos tests failed at time ${time} of ${times}.`);
     process.exit(1);

@@ -5,7 +5,7 @@ import type { Engine } from "../model/engine/engine.js";
 import { openNullEngine } from "../model/engine/null.js";
 import type { Manifest } from "../model/manifest.js";
 
-type Handling = Pick<EngineOptions, "maxBatch" | "maxWaiting" | "onTrouble" | "onWork">;
+type Handling = Pick<EngineOptions, "maxBatch" | "maxWaiting" | "onTrouble" | "onLost" | "onWork">;
 
 /** Opens the engine that the configuration asks for. Rejects with `EngineFailure`. */
 export async function openConfiguredEngine(config: Config, manifest: Manifest, handling: Handling): Promise<Engine> {

@@ -4,6 +4,8 @@ import { shutdownAsked, shutdownSignal } from "./shutdown.js";
 
 /** One half of Marimba in this process: the API or the worker. */
 export interface Service {
+  /** Resolves with why the service can't go on, if that ever happens. */
+  readonly broken?: Promise<Error>;
   /** Takes no new work from here on; resolves once what was taken has ended, or after `graceMs`. */
   shutDown(graceMs: number): Promise<void>;
   /** Lets go of everything, however far the start had come. */
@@ -24,7 +26,7 @@ export interface ServiceRun {
 /** What closing gets after an error that nobody caught. */
 const UNCAUGHT_MS = 5000;
 
-/** Starts the services and resolves once a signal has stopped them. */
+/** Starts the services and resolves once a signal has stopped them; rejects after one that can't go on has stopped them. */
 export async function runServices({ start, services, tracing, graceMs, logger }: ServiceRun): Promise<void> {
   const close = async () => {
     for (const service of services) await service.close();
@@ -40,9 +42,12 @@ export async function runServices({ start, services, tracing, graceMs, logger }:
   const stopped = shutdownSignal((signal) => logger.warn(`A second ${signal}: exiting at once.`));
   try {
     if (shutdownAsked()) return;
-    const signal = await Promise.race([start().then(() => stopped), stopped]);
-    logger.info({ graceMs }, `${signal}: shutting down.`);
+    const broken = services.flatMap((service) => service.broken ?? []);
+    const why = await Promise.race([start().then(() => stopped), stopped, ...broken]);
+    if (why instanceof Error) logger.fatal({ graceMs }, `${why.message} Shutting down.`);
+    else logger.info({ graceMs }, `${why}: shutting down.`);
     await Promise.all(services.map((service) => service.shutDown(graceMs)));
+    if (why instanceof Error) throw why;
   } finally {
     await close();
     logger.info("Everything is closed.");

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Config } from "../config.js";
 import type { Monitor } from "../metrics/monitor.js";
-import type { Engine, StepWork } from "../model/engine/engine.js";
+import type { Engine, EngineLost, StepWork } from "../model/engine/engine.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ModelRegistry } from "../model/registry.js";
 import type { JobSource } from "../queue/queue.js";
@@ -33,6 +33,11 @@ export class WorkerService implements Service {
   #monitor: Monitor | undefined;
   #metrics: WorkerMetrics | undefined;
   #state: "loading" | "working" | "stopping" = "loading";
+  #lost: EngineLost | undefined;
+  #onLost = (_lost: EngineLost) => {};
+  readonly broken = new Promise<Error>((resolve) => {
+    this.#onLost = resolve;
+  });
   #starting = Promise.resolve(false);
 
   constructor(options: WorkerServiceOptions) {
@@ -50,6 +55,7 @@ export class WorkerService implements Service {
 
   /** Why no images are made now; nothing while they are. */
   notReady(): string | undefined {
+    if (this.#lost) return this.#lost.message;
     if (this.#state === "loading") return "The models are being loaded.";
     if (this.#state === "stopping") return "The worker is shutting down.";
     const health = this.#options.source.health();
@@ -104,11 +110,19 @@ export class WorkerService implements Service {
       metrics?.restarted(manifest.name);
     };
     const onWork = metrics && ((work: StepWork) => metrics.stepped(manifest.name, work));
-    const handling = { maxBatch: config.maxBatch, maxWaiting, onTrouble, ...(onWork && { onWork }) };
+    const onLost = (lost: EngineLost) => this.#loseEngine(lost);
+    const handling = { maxBatch: config.maxBatch, maxWaiting, onTrouble, onLost, ...(onWork && { onWork }) };
     const engine = await openConfiguredEngine(config, manifest, handling);
     this.#engines.set(manifest.name, engine);
     metrics?.loaded(manifest);
     log.info("The model is loaded and warm.");
+  }
+
+  /** A worker without one of its engines is of no use: it stops taking images, hands back what it has, and ends. */
+  #loseEngine(lost: EngineLost): void {
+    this.#lost ??= lost;
+    void this.shutDown(this.#options.config.shutdownGraceS * 1000);
+    this.#onLost(lost);
   }
 
   /** Before the models, so that a worker that loads them can be asked. */

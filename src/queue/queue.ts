@@ -166,7 +166,8 @@ export interface ImageTask {
 
 /**
  * What a worker does with one image. Rejecting with `JobFailure` fails its job with that error at once; any other
- * rejection, unless the signal aborted, counts as one of the image's `MAX_TRIES`.
+ * rejection, unless the signal aborted, counts as one of the image's `MAX_TRIES`. A worker that rejects with `WorkerUnfit`
+ * stops taking images first: it would be handed the same ones again.
  */
 export type ImageHandler = (task: ImageTask, context: ImageContext) => Promise<StoredImage>;
 
@@ -187,6 +188,11 @@ export class JobFailure extends Error {
   constructor(readonly error: JobError) {
     super(error.detail);
   }
+}
+
+/** A handler's error that is the worker's own fault: its image goes back to the queue, and no try is counted. */
+export class WorkerUnfit extends Error {
+  override readonly name = "WorkerUnfit";
 }
 
 /** The port as a worker sees it. */

@@ -1,10 +1,10 @@
 import type { Logger } from "pino";
 import type { StoredImage } from "../job.js";
 import { epochMs } from "../model/engine/clock.js";
-import { type Engine, EngineFailure, ImageExpired } from "../model/engine/engine.js";
+import { type Engine, EngineFailure, EngineLost, ImageExpired } from "../model/engine/engine.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ModelRegistry } from "../model/registry.js";
-import { type ImageContext, type ImageTask, JobFailure, type JobSource } from "../queue/queue.js";
+import { type ImageContext, type ImageTask, JobFailure, type JobSource, WorkerUnfit } from "../queue/queue.js";
 import { readTraceparent } from "../tracing/trace-context.js";
 import type { Tracing } from "../tracing/tracing.js";
 import type { ImageObserver } from "./metrics.js";
@@ -41,6 +41,10 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
         // The job ended, or the image is handed back: its error means nothing.
         observer?.left(model);
         throw error;
+      }
+      if (error instanceof EngineLost) {
+        observer?.left(model);
+        throw new WorkerUnfit(error.message, { cause: error });
       }
       if (!(error instanceof ImageExpired)) {
         ownLogger.error({ err: error }, `Image ${task.imageIndex} could not be made.`);

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { generate, type Marimba } from "../commands/marimba.js";
-import { Ground, killHard, LOCK_MS } from "./ground.js";
-import { exampleBody, hash, type Order, order, orderMany, settle, untilUnderWay } from "./orders.js";
+import { Ground, HANGING_MS, killHard, LOCK_MS } from "./ground.js";
+import { exampleBody, type Order, order, orderMany, settle, untilUnderWay } from "./orders.js";
 import { ask, failAppendOnlyFile, mendAppendOnlyFile } from "./starve.js";
 import { Undisturbed } from "./undisturbed.js";
 
@@ -11,7 +11,7 @@ const JOBS = 12;
 /** `npm run test:chaos` freezes Redis for as long as an operator's mistake may last; CI for less. */
 const FREEZE_MS = process.env.CHAOS === "long" ? 30_000 : 4000;
 
-describe("whatever is killed, what was accepted is made", () => {
+describe("whatever is killed, what was accepted is made", { timeout: HANGING_MS }, () => {
   let reference: Ground;
   let undisturbed: Undisturbed;
   let ground: Ground;
@@ -110,10 +110,7 @@ describe("whatever is killed, what was accepted is made", () => {
       await killHard(api);
       await Promise.all(broken.map((answer) => answer.catch(() => {})));
       for (const [index] of keys.entries()) {
-        const answer = await ask(other.address, index);
-        expect(answer.status).toBe(200);
-        const image = hash(Buffer.from(await answer.arrayBuffer()));
-        expect([image]).toEqual(await undisturbed.images(single(index)));
+        await undisturbed.expectPicture(single(index), await ask(other.address, index));
       }
       await expectEmptyQueue();
     });
@@ -126,7 +123,8 @@ describe("whatever is killed, what was accepted is made", () => {
       const waiting = order(address, { ...exampleBody(0), steps: 33 });
       await untilUnderWay(address, orders);
       await waiting;
-      const synchronous = generate(address, { class: 1, seed: 4, steps: 40, diffusion_steps: 20 });
+      const single = { class: 1, seed: 4, steps: 40, diffusion_steps: 20 };
+      const synchronous = generate(address, single);
       await sleep(200);
       await ground.redis.kill();
       await sleep(500);
@@ -136,10 +134,7 @@ describe("whatever is killed, what was accepted is made", () => {
       expect(await refused.json()).toMatchObject({ code: "queue_unavailable" });
       await ground.redis.start();
       await expectNothingLost(orders);
-      const answer = await synchronous;
-      expect(answer.status).toBe(200);
-      const image = hash(Buffer.from(await answer.arrayBuffer()));
-      expect([image]).toEqual(await undisturbed.images({ class: 1, seed: 4, steps: 40, diffusion_steps: 20 }));
+      await undisturbed.expectPicture(single, await synchronous);
     });
 
     it(`frozen for ${FREEZE_MS / 1000} s: calls are refused meanwhile, and everything goes on after`, async () => {

@@ -6,6 +6,8 @@ import { type RedisServer, startRedis } from "../queue/redis-server.js";
 
 /** How long a worker may be silent: short, so that the suite is quick. */
 export const LOCK_MS = 2000;
+/** A test that has not ended by then hangs, however busy the machine is. */
+export const HANGING_MS = 600_000;
 
 /** A Redis, and the API and worker processes that a test starts around it. */
 export class Ground {

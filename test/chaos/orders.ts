@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { generate } from "../commands/marimba.js";
+import { note } from "./tally.js";
 
 /** A request that a test makes, and the job that it became. */
 export interface Order {
@@ -15,7 +16,7 @@ export interface Outcome {
   readonly images: readonly string[];
 }
 
-const SETTLE_MS = 90_000;
+const SETTLE_MS = 300_000;
 
 /** The request with this number: all different in class, seed, steps, guidance and number of images. */
 export function exampleBody(index: number): Record<string, unknown> {
@@ -53,7 +54,7 @@ async function settleOne(address: string, id: string): Promise<Outcome> {
     try {
       const answer = await fetch(`${address}/jobs/${id}?response_format=base64`);
       last = await answer.text();
-      if (answer.status === 404 || answer.status === 410) throw new Lost(`The job ${id} is gone: ${last}`);
+      if (answer.status === 404 || answer.status === 410) throw lost(`The job ${id} is gone: ${last}`);
       const job = answer.status === 200 ? JSON.parse(last) : undefined;
       if (job && job.state !== "queued" && job.state !== "running") {
         const images = job.images.map(({ base64 }: { base64: string }) => hash(Buffer.from(base64, "base64")));
@@ -65,10 +66,15 @@ async function settleOne(address: string, id: string): Promise<Outcome> {
     }
     await sleep(100);
   }
-  throw new Error(`The job ${id} did not end: ${last}`);
+  throw lost(`The job ${id} did not end: ${last}`);
 }
 
 class Lost extends Error {}
+
+function lost(message: string): Lost {
+  note({ jobs: 1, lost: 1, pictures: 0, differing: 0 });
+  return new Lost(message);
+}
 
 export const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex").slice(0, 16);
 

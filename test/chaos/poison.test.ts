@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { Ground, killHard } from "./ground.js";
+import { Ground, HANGING_MS, killHard } from "./ground.js";
 import { exampleBody, order, orderMany, settle } from "./orders.js";
 import { importPoisonedModel, POISONED_CLASS } from "./poison.js";
 import { Undisturbed } from "./undisturbed.js";
 
 const NEIGHBOURS = 8;
 
-describe("a poison job fails alone", () => {
+describe("a poison job fails alone", { timeout: HANGING_MS }, () => {
   let reference: Ground;
   let undisturbed: Undisturbed;
   let ground: Ground;

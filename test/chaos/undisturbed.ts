@@ -2,6 +2,7 @@ import { expect } from "vitest";
 import { generate } from "../commands/marimba.js";
 import type { Ground } from "./ground.js";
 import { exampleBody, hash, type Order, type Outcome } from "./orders.js";
+import { note } from "./tally.js";
 
 /** The pictures that an undisturbed server without Redis makes of the same requests. */
 export class Undisturbed {
@@ -29,9 +30,26 @@ export class Undisturbed {
 
   /** Every job completed, with the very bytes of an undisturbed run. */
   async expectAll(orders: readonly Order[], outcomes: readonly Outcome[]): Promise<void> {
-    for (const [i, outcome] of outcomes.entries()) {
-      expect(outcome).toEqual({ state: "completed", images: await this.images(orders[i]!.body) });
-    }
+    const expected = await Promise.all(orders.map(({ body }) => this.images(body)));
+    const pictures = outcomes.flatMap(({ images }, job) =>
+      images.map((image, index) => [image, expected[job]![index]]),
+    );
+    note({
+      jobs: outcomes.length,
+      lost: outcomes.filter(({ state, error }) => state !== "completed" && !error).length,
+      pictures: pictures.length,
+      differing: pictures.filter(([made, undisturbed]) => made !== undisturbed).length,
+    });
+    expect(outcomes).toEqual(expected.map((images) => ({ state: "completed", images })));
+  }
+
+  /** The answer is the only picture of an undisturbed run, byte for byte. */
+  async expectPicture(body: Readonly<Record<string, unknown>>, answer: Response): Promise<void> {
+    expect(answer.status).toBe(200);
+    const made = hash(Buffer.from(await answer.arrayBuffer()));
+    const undisturbed = await this.images(body);
+    note({ jobs: 1, lost: 0, pictures: 1, differing: made === undisturbed[0] ? 0 : 1 });
+    expect([made]).toEqual(undisturbed);
   }
 
   async #make(body: Readonly<Record<string, unknown>>): Promise<readonly string[]> {

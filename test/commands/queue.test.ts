@@ -33,6 +33,28 @@ describe("marimba queue", () => {
     expect(await queue("resume", "--worker", id)).toMatchObject({ code: 0 });
   });
 
+  it("keeps a worker paused that stood still for so long that it counted as dead", async () => {
+    const { api, worker, queue } = deploy({ WORKER_PORT: "0", LOCK_MS: "1000" });
+    const [{ address }, idle] = await Promise.all([api(), worker()]);
+    const workers = async () =>
+      (JSON.parse((await queue("status", "--json")).stdout) as { workers: { id: string; paused: boolean }[] }[])[0]!
+        .workers;
+    const { id } = (await workers())[0]!;
+    expect(await queue("pause", "--worker", id)).toMatchObject({ code: 0 });
+    idle.kill("SIGSTOP");
+    while ((await workers()).length > 0) await sleep(100);
+    // Those who sweep the queue do so every second or so: forgotten it is only then.
+    await sleep(2000);
+    idle.kill("SIGCONT");
+    while ((await workers()).length === 0) await sleep(100);
+    const url = await accepted(address, { class: 0 });
+    expect(await workers()).toMatchObject([{ id, paused: true }]);
+    await sleep(1000);
+    expect(await jobNow(url)).toMatchObject({ state: "queued" });
+    expect(await queue("resume", "--worker", id)).toMatchObject({ code: 0 });
+    expect(await jobWhere(url, hasEnded)).toMatchObject({ state: "completed" });
+  });
+
   it("drains: new jobs are refused, accepted ones are made", async () => {
     const { api, worker, queue } = deploy();
     const [{ address }] = await Promise.all([api(), worker()]);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { failAppendOnlyFile } from "../chaos/starve.js";
 import { startRedis } from "../queue/redis-server.js";
 import { deployments, metric, monitor, ready } from "./deployment.js";
 import { Marimba } from "./marimba.js";
@@ -36,6 +37,36 @@ describe("a start that can't use Redis ends with one sentence:", () => {
       expect(stderr).not.toMatch(/wrong-one/);
     } finally {
       await guarded.stop();
+    }
+  });
+});
+
+describe("a start refuses a Redis that is not fit for a queue, in one sentence:", () => {
+  it.each([
+    [["--maxmemory-policy", "allkeys-lru"], {}, /has maxmemory-policy allkeys-lru, .* must be noeviction\.$/],
+    [["--appendonly", "no"], { ACCEPT_DURABLE: "1" }, /ACCEPT_DURABLE=1 needs (7\.2 or newer|appendonly yes)\.$/],
+  ] as const)("%j %j", async (settings, environment, says) => {
+    const unfit = await startRedis(...settings);
+    try {
+      const own = { REDIS_URL: unfit.url, LOG_LEVEL: "silent", ...environment };
+      const { code, stdout, stderr } = await deploy(own).start("api").ended;
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      expect(stderr).toMatch(/^[^\n]+\.\n$/);
+      expect(stderr.trimEnd()).toMatch(says);
+    } finally {
+      await unfit.stop();
+    }
+  });
+
+  it.each(["api", "worker"])("marimba %s where the append-only file can't be written", async (command) => {
+    const full = await startRedis("--appendonly", "yes");
+    try {
+      await failAppendOnlyFile(full);
+      const { code, stderr } = await deploy({ REDIS_URL: full.url, LOG_LEVEL: "silent" }).start(command).ended;
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^[^\n]+ can't write its append-only file, [^\n]+\.\n$/);
+    } finally {
+      await full.stop();
     }
   });
 });

@@ -165,6 +165,23 @@ describe("SIGTERM", () => {
     ).toBe(true);
   });
 
+  it("makes an API end its event streams, so that their clients go on elsewhere", async () => {
+    const { api, worker } = deploy({ SHUTDOWN_GRACE_S: "600" });
+    const [{ marimba, address }, other] = await Promise.all([api(), api(), worker()]);
+    const url = await accepted(address, { ...LONG, num_images: 2 });
+    await jobWhere(url, hasProgress);
+    const stream = await fetch(`${url}/events`);
+    marimba.kill("SIGTERM");
+    const told = await stream.text();
+    expect(told).toMatch(/^: the server is shutting down; connect again$/m);
+    expect(await marimba.ended).toMatchObject({ code: 0, signal: null });
+    const elsewhere = url.replace(address, other.address);
+    expect(await jobNow(elsewhere)).toMatchObject({ state: "running" });
+    const [lastId] = /\d+$/.exec(told.match(/^id: \d+$/gm)!.at(-1)!)!;
+    const rest = await fetch(`${elsewhere}/events`, { headers: { "last-event-id": lastId } });
+    expect(await rest.text()).toMatch(/^event: completed$/m);
+  });
+
   it("makes an API refuse new jobs, and tell who waits too long where to look", async () => {
     const { api, worker, queue } = deploy({ SHUTDOWN_GRACE_S: "1" });
     const [{ marimba, address }] = await Promise.all([api(), worker()]);

@@ -5,6 +5,7 @@ import { QueueKeys } from "bullmq";
 import { describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { describeConfig, loadConfig } from "../../src/config.js";
+import { queueName } from "../../src/queue/redis/payload.js";
 import { readCompose } from "./compose-file.js";
 import { manifestFaults } from "./schema.js";
 
@@ -163,7 +164,8 @@ describe("the Kubernetes manifests", () => {
         type: "redis",
         metadata: {
           address: "marimba-redis.NAMESPACE.svc:6379",
-          listName: new QueueKeys(redisPrefix).toKey("demo", "wait"),
+          // A new version of payloads has another queue: then this list is another, too.
+          listName: new QueueKeys(redisPrefix).toKey(queueName("demo"), "wait"),
           listLength: String(maxBatch),
         },
         authenticationRef: { name: "marimba-redis" },

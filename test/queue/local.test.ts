@@ -3,6 +3,7 @@ import { FinishRate } from "../../src/queue/local/finish-rate.js";
 import { KeptResults } from "../../src/queue/local/kept-results.js";
 import { LocalQueue } from "../../src/queue/local/local-queue.js";
 import { WaitingLine } from "../../src/queue/local/waiting-line.js";
+import { WorkerUnfit } from "../../src/queue/queue.js";
 import { SignedIds } from "../../src/queue/signed-ids.js";
 import { queueContract } from "./contract.js";
 import { exampleImageOf, exampleJob } from "./example-job.js";
@@ -34,6 +35,20 @@ describe("LocalQueue", () => {
       "cancelled",
     ]);
     expect(ends[5]?.error?.code).toBe("shutting_down");
+    await queue.close();
+  });
+
+  it("ends what its only worker turns out unfit for, and all that waits behind it", async () => {
+    const queue = new LocalQueue(options);
+    await queue.start(["demo"], 1, async () => {
+      throw new WorkerUnfit("The engine is lost.");
+    });
+    const specs = Array.from({ length: 3 }, () => exampleJob({ num_images: 2 }));
+    for (const spec of specs) await queue.submit(spec);
+    for (const { id } of specs) {
+      expect(await queue.wait(id, 5000)).toMatchObject({ state: "cancelled", error: { code: "shutting_down" } });
+    }
+    expect((await queue.stats()).waitingImages).toBe(0);
     await queue.close();
   });
 

@@ -19,7 +19,7 @@ export class EventStreams {
   #isClosed = false;
 
   constructor(
-    private readonly deps: Pick<ApiDeps, "queue" | "models" | "logger">,
+    private readonly deps: Pick<ApiDeps, "config" | "queue" | "models" | "readiness" | "logger">,
     private readonly limits: HttpLimits,
   ) {}
 
@@ -64,6 +64,9 @@ export class EventStreams {
   }
 
   #check(): void {
+    // Jobs in Redis outlive this process: who watches them goes on elsewhere, and need not hold up its end.
+    const goOnElsewhere = this.deps.readiness().shuttingDown && this.deps.config.redisUrl !== undefined;
+    if (goOnElsewhere) this.close();
     const nowMs = performance.now();
     for (const stream of this.#open) stream.check(nowMs, this.limits);
     void this.#look(nowMs);

@@ -7,6 +7,7 @@ import {
   type Engine,
   EngineFailure,
   EngineFull,
+  EngineLost,
   type EngineStats,
   type GeneratedImage,
   type GenerateOptions,
@@ -31,6 +32,8 @@ export interface EngineOptions extends BatchLimits {
   readonly threads: number;
   /** Told why, whenever the engine's thread died or could not be started again. */
   readonly onTrouble?: (reason: string) => void;
+  /** Told once, before the images that are there reject with it, that the thread can't be started again. */
+  readonly onLost?: (lost: EngineLost) => void;
   /** Told of each autoregressive step. */
   readonly onWork?: (work: StepWork) => void;
 }
@@ -68,7 +71,7 @@ class ThreadedEngine implements Engine {
   private readonly pending = new Map<number, Pending>();
   private nextId = 0;
   private closing: Promise<void> | undefined;
-  private outOfService: string | undefined;
+  private lost: EngineLost | undefined;
   private onEmpty = () => {};
 
   constructor(private readonly options: EngineOptions) {
@@ -148,7 +151,7 @@ class ThreadedEngine implements Engine {
   /** Throws where an image can't be taken in. */
   private refuse(request: ImageRequest, options: GenerateOptions): void {
     if (this.closing) throw new EngineFailure("The engine is closing and takes no more images.");
-    if (this.outOfService) throw new EngineFailure(this.outOfService);
+    if (this.lost) throw this.lost;
     const faults = checkImageRequest(request, this.options.manifest.architecture.generator);
     if (faults.length > 0)
       throw new EngineFailure(
@@ -208,18 +211,16 @@ class ThreadedEngine implements Engine {
 
   /** Results are functions of their requests, so everything that is left simply runs again. */
   private threadUp(): void {
-    this.outOfService = undefined;
     for (const { ticket } of this.pending.values()) this.thread.post({ kind: "generate", ticket });
   }
 
   private threadDown(reason: string, failedStarts: number): void {
     this.options.onTrouble?.(reason);
-    if (failedStarts >= MAX_FAILED_STARTS)
-      this.outOfService = `The engine can't be started again, ${failedStarts} tries failed: ${reason}`;
+    if (failedStarts >= MAX_FAILED_STARTS) this.giveUp(failedStarts, reason);
     for (const image of [...this.pending.values()]) {
       image.previews.lost();
       if (image.options.signal?.aborted) image.settle(new ImageCancelled("The image was cancelled."));
-      else if (this.outOfService) image.settle(new EngineFailure(this.outOfService));
+      else if (this.lost) image.settle(this.lost);
       else if (image.started && image.reruns === MAX_RERUNS)
         image.settle(new EngineFailure(`The engine died ${MAX_RERUNS + 1} times while it made this image: ${reason}`));
       else if (image.started) {
@@ -227,6 +228,14 @@ class ThreadedEngine implements Engine {
         image.reruns++;
       }
     }
+  }
+
+  private giveUp(failedStarts: number, reason: string): void {
+    void this.thread.close();
+    this.lost = new EngineLost(
+      `The engine of ${this.model} can't be started again, ${failedStarts} tries failed: ${reason}`,
+    );
+    this.options.onLost?.(this.lost);
   }
 
   private async drain(graceMs: number): Promise<void> {

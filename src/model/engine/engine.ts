@@ -74,5 +74,9 @@ export class EngineFull extends Error {
 }
 /** The thread died or a run threw: the message says which run and why. */
 export class EngineFailure extends Error {
-  override readonly name = "EngineFailure";
+  override readonly name: string = "EngineFailure";
+}
+/** The thread can't be started again: whatever is asked of the engine fails, and none of it is the image's fault. */
+export class EngineLost extends EngineFailure {
+  override readonly name = "EngineLost";
 }

@@ -113,6 +113,8 @@ export class SupervisedThread {
   private died(reason: string): void {
     if (this.isClosing) return;
     this.listener.down(reason, this.failedStarts);
+    // Who was told may have had enough.
+    if (this.isClosing) return;
     const waitMs = Math.min(FIRST_RETRY_MS * 2 ** this.failedStarts, LAST_RETRY_MS);
     this.retry = setTimeout(() => void this.startAgain(), waitMs);
   }

@@ -16,6 +16,7 @@ import {
   type QueueStats,
   type QueueStatus,
   type SubmitResult,
+  WorkerUnfit,
 } from "../queue.js";
 import { SignedIds } from "../signed-ids.js";
 import { Allowances } from "./allowances.js";
@@ -236,10 +237,11 @@ export class LocalQueue implements JobQueue, JobSource {
     this.#takeImages(model);
   }
 
-  /** What was foreseen fails the job; anything else is tried again. */
+  /** What was foreseen fails the job; anything else is tried again, as long as there is a worker. */
   #afterError(error: unknown, task: ImageTask, job: LocalJob, model: ModelQueue): void {
     if (job.isFinal) return;
     if (error instanceof JobFailure) this.#end(job, { state: "failed", error: error.error });
+    else if (error instanceof WorkerUnfit) this.#end(job, { state: "cancelled", error: SHUTTING_DOWN });
     else if (!job.mayTryAgain(task.imageIndex)) this.#end(job, { state: "failed", error: outOfTries(task) });
     else {
       model.line.addAgain(task);

@@ -1,5 +1,5 @@
 import type { JobError, JobSpec, StoredImage } from "../../job.js";
-import { type ImageHandler, JobFailure, MAX_TRIES } from "../queue.js";
+import { type ImageHandler, JobFailure, MAX_TRIES, WorkerUnfit } from "../queue.js";
 import { patiently } from "./patience.js";
 import type { RunAlone } from "./run-alone.js";
 import type { RunningImage, RunningImages } from "./running-images.js";
@@ -125,7 +125,8 @@ export class Lanes {
   async #release(lane: string, { id, index, abort }: RunningImage, error: unknown): Promise<void> {
     const { worker, resultTtlMs, maxResultBytes } = this.options;
     const failure = error instanceof JobFailure ? error.error : UNFORESEEN;
-    const counts = abort.signal.aborted ? "nothing" : error instanceof JobFailure ? "end" : "try";
+    const isNoTry = abort.signal.aborted || error instanceof WorkerUnfit;
+    const counts = isNoTry ? "nothing" : error instanceof JobFailure ? "end" : "try";
     const bounds = [resultTtlMs, maxResultBytes] as const;
     const waits = await this.#call("release", worker, lane, id, index, counts, JSON.stringify(failure), ...bounds);
     if ((waits as unknown) !== 1) return;

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Preview } from "../../job.js";
@@ -14,6 +13,7 @@ import { RunningImages } from "./running-images.js";
 import { Scripts } from "./scripts.js";
 import { checkRedis } from "./start-check.js";
 import { type ResultBounds, sweepOften } from "./sweeping.js";
+import { TokenWorker } from "./token-worker.js";
 import { Tokens } from "./tokens.js";
 import { listenToControl, WorkerPresence } from "./worker-presence.js";
 
@@ -21,8 +21,6 @@ import { listenToControl, WorkerPresence } from "./worker-presence.js";
 const PROGRESS_MS = 250;
 /** What handing back and saying goodbye may take once the grace is over. */
 const GOODBYE_MS = 2000;
-/** The bound on an image's tries is ours: a token that stalls is never given up. */
-const NEVER_STALLED_TOO_OFTEN = 1_000_000;
 
 export interface RedisSourceOptions extends ResultBounds {
   readonly redisUrl: string;
@@ -47,7 +45,7 @@ class RedisSource implements JobSource {
   readonly #alone = new RunAlone();
   readonly #worker = `worker-${randomUUID()}`;
   readonly #giveUp = new AbortController();
-  #workers: Worker[] = [];
+  #workers: TokenWorker[] = [];
   readonly #lanes: Lanes[] = [];
   #presence: WorkerPresence | undefined;
   #subscriber: Redis | undefined;
@@ -80,13 +78,12 @@ class RedisSource implements JobSource {
       this.logger,
     );
     const onPaused = (isPaused: boolean) => this.#pause(isPaused);
-    const presence = { worker: this.#worker, queues, lockMs, onPaused };
+    const presence = { worker: this.#worker, queues, lockMs, isPaused: () => this.#isPaused, onPaused };
     this.#presence = new WorkerPresence(this.#scripts, this.reachability, presence, this.logger);
     this.#workers = queues.map((queue) => this.#takeTokens(queue, maxImages, handler));
-    await Promise.all(this.#workers.map((worker) => worker.waitUntilReady()));
+    await Promise.all(this.#workers.map((worker) => worker.ready()));
     await this.#presence.start();
-    for (const worker of this.#workers)
-      worker.run().catch((error) => this.logger.error({ err: error }, "BullMQ ended."));
+    for (const worker of this.#workers) worker.run();
     this.#endSweeping = sweepOften(this.#scripts, this.#tokens, this.options, this.logger);
     this.#progressTimer = setInterval(() => void this.#tellProgress(), PROGRESS_MS);
   }
@@ -106,7 +103,7 @@ class RedisSource implements JobSource {
     this.client.disconnect();
   }
 
-  #takeTokens(queue: string, maxImages: number, handler: ImageHandler): Worker {
+  #takeTokens(queue: string, maxImages: number, handler: ImageHandler): TokenWorker {
     const parts = {
       scripts: this.#scripts,
       tokens: this.#tokens,
@@ -119,27 +116,15 @@ class RedisSource implements JobSource {
     const lanesOptions = { worker: this.#worker, resultTtlMs, maxResultBytes, sendPreview };
     const lanes = new Lanes(queue, parts, lanesOptions, () => this.#isPaused, this.#giveUp.signal);
     this.#lanes.push(lanes);
-    const worker = new Worker(queue, () => lanes.run(), {
-      connection: this.client,
-      prefix: redisPrefix,
-      autorun: false,
-      concurrency: maxImages,
-      lockDuration: lockMs,
-      stalledInterval: lockMs / 2,
-      maxStalledCount: NEVER_STALLED_TOO_OFTEN,
-      runRetryDelay: 1000,
-      removeOnComplete: { count: 0 },
-      removeOnFail: { count: 0 },
-    });
-    worker.on("error", (error) => this.logger.debug({ err: error, queue }, "BullMQ's worker has an error."));
-    return worker;
+    const options = { client: this.client, redisPrefix, concurrency: maxImages, lockMs };
+    return new TokenWorker(queue, () => lanes.run(), options, this.logger);
   }
 
   #pause(isPaused: boolean): void {
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
     this.logger.info(isPaused ? "An operator paused this worker." : "An operator let this worker go on.");
-    for (const worker of this.#workers) void (isPaused ? worker.pause(true) : worker.resume());
+    for (const worker of this.#workers) isPaused ? worker.hold() : worker.release();
   }
 
   async #tellProgress(): Promise<void> {
@@ -162,7 +147,7 @@ class RedisSource implements JobSource {
 
   async #stop(graceMs: number): Promise<void> {
     for (const lanes of this.#lanes) lanes.stop();
-    for (const worker of this.#workers) void worker.pause(true).catch(() => {});
+    for (const worker of this.#workers) worker.hold();
     const retired = this.#presence?.retire().catch(() => {});
     await this.#running.untilNone(graceMs);
     const giveUp = setTimeout(() => this.#giveUp.abort(), GOODBYE_MS);

@@ -45,6 +45,9 @@ function refuse(info: ReadonlyMap<string, string>, acceptDurable: boolean): stri
   if (policy !== undefined && policy !== "noeviction") {
     return `has maxmemory-policy ${policy}, which may drop jobs; it must be noeviction.`;
   }
+  if (info.get("aof_last_write_status") === "err") {
+    return "can't write its append-only file, so it takes no job; its disk may be full: its log says more.";
+  }
   if (!acceptDurable) return undefined;
   if (!isAtLeast(version, DURABLE_VERSION)) {
     return `is version ${version}, which can't tell when a job is on disk: ACCEPT_DURABLE=1 needs 7.2 or newer.`;

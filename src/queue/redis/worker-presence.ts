@@ -13,6 +13,8 @@ export interface PresenceOptions {
   readonly worker: string;
   readonly queues: readonly string[];
   readonly lockMs: number;
+  /** Whether an operator paused this worker, as it was last heard. */
+  readonly isPaused: () => boolean;
   /** An operator paused this worker, or let it go on. */
   onPaused(isPaused: boolean): void;
 }
@@ -61,18 +63,18 @@ export class WorkerPresence {
   }
 
   async #beat(): Promise<void> {
-    const { worker, queues, lockMs } = this.options;
+    const { worker, queues, lockMs, isPaused } = this.options;
     const details = JSON.stringify({ host: hostname(), pid: process.pid });
     const served = this.#isServing ? queues : [];
-    const beat = this.scripts.call("beat", worker, details, lockMs / 2, lockMs, ...served);
+    const beat = this.scripts.call("beat", worker, details, lockMs / 2, lockMs, isPaused() ? 1 : 0, ...served);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error("Command timed out: a worker's beat.")), ANSWER_MS);
     });
     try {
-      const isPaused = await Promise.race([beat, late]);
+      const paused = await Promise.race([beat, late]);
       this.reachability.answered();
-      if (!this.#ended && this.#isServing) this.options.onPaused(isPaused === 1);
+      if (!this.#ended && this.#isServing) this.options.onPaused(paused === 1);
     } finally {
       clearTimeout(timer);
       beat.catch(() => {});

@@ -4,6 +4,7 @@ import pino from "pino";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { EventStreams } from "../../../src/api/events/event-streams.js";
 import { DEFAULT_LIMITS } from "../../../src/api/limits.js";
+import { loadConfig } from "../../../src/config.js";
 import type { JobQueue } from "../../../src/queue/queue.js";
 import { type ExampleApiOptions, exampleApi, exampleModels, holdingHandler } from "../example-api.js";
 import { openEvents } from "./event-client.js";
@@ -159,10 +160,8 @@ describe("open streams", () => {
 
   it("are no longer begun once the server closes", async () => {
     const { queue } = await open();
-    const streams = new EventStreams(
-      { queue, models: exampleModels(), logger: pino({ level: "silent" }) },
-      DEFAULT_LIMITS,
-    );
+    const deps = { config: loadConfig({}), queue, models: exampleModels(), readiness: () => ({ ready: true }) };
+    const streams = new EventStreams({ ...deps, logger: pino({ level: "silent" }) }, DEFAULT_LIMITS);
     expect(() => streams.checkRoom()).not.toThrow();
     streams.close();
     expect(() => streams.checkRoom()).toThrow("shutting down");

@@ -38,7 +38,8 @@ async function submit(id: string, job: Job = {}): Promise<[string, unknown]> {
   return (await call("submit", id, "demo", level, caller, images, spec, deadline, cap, "", "")) as [string, unknown];
 }
 
-const beat = (worker: string, aliveMs = ALIVE_MS) => call("beat", worker, "{}", aliveMs, aliveMs, "demo");
+const beat = (worker: string, aliveMs = ALIVE_MS, paused: 0 | 1 = 0) =>
+  call("beat", worker, "{}", aliveMs, aliveMs, paused, "demo");
 
 async function take(worker: string, lane: number): Promise<string | undefined> {
   return named(await call("take", "demo", worker, `demo/${lane}`));
@@ -162,6 +163,18 @@ describe("a worker that dies", () => {
     expect(await state("a")).toBe("completed");
     await finish("alive", 0, "a/1");
     expect(await books()).toEqual([0, 0]);
+  });
+
+  it("but was only silent stays paused as it knows itself; one that is known is as an operator has it", async () => {
+    const paused = () => client.hexists("test::worker:w", "paused");
+    expect(await beat("w", 1, 1)).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await sweep();
+    expect(await paused()).toBe(0);
+    expect(await beat("w", ALIVE_MS, 1)).toBe(1);
+    await client.hdel("test::worker:w", "paused");
+    expect(await beat("w", ALIVE_MS, 1)).toBe(0);
+    expect(await paused()).toBe(0);
   });
 
   it("that left hands its images back without a try", async () => {

@@ -1,0 +1,16 @@
+import { appendFileSync } from "node:fs";
+
+/** What became of accepted jobs and their pictures. */
+export interface Tally {
+  readonly jobs: number;
+  /** Neither completed nor failed for a stated reason. */
+  readonly lost: number;
+  readonly pictures: number;
+  /** Other bytes than an undisturbed run gives. */
+  readonly differing: number;
+}
+
+/** Notes a tally where `npm run test:chaos` adds them all up. */
+export function note(tally: Tally): void {
+  if (process.env.CHAOS_TALLY) appendFileSync(process.env.CHAOS_TALLY, `${JSON.stringify(tally)}\n`);
+}
