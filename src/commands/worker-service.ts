@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Config } from "../config.js";
 import type { Monitor } from "../metrics/monitor.js";
+import { staysWhole } from "../model/engine/batching.js";
 import type { Engine, EngineLost, StepWork } from "../model/engine/engine.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ModelRegistry } from "../model/registry.js";
@@ -25,6 +26,8 @@ export interface WorkerServiceOptions {
 
 /** The engine's waiting room holds half a batch more than its batch, so that who leaves is replaced at the next step. */
 const TAKEN_PER_BATCH = 1.5;
+/** Where a batch leaves as a whole, the next one waits. */
+const TAKEN_PER_WHOLE_BATCH = 2;
 
 /** The working half: opens the models' engines, then takes images. */
 export class WorkerService implements Service {
@@ -81,7 +84,8 @@ export class WorkerService implements Service {
     const { config, source, models, logger, registry, tracing } = this.#options;
     if (registry) await this.#openMetrics(registry);
     if (config.engine === "null") logger.warn("ENGINE is null: every picture is the same grey one.");
-    const maxImages = Math.ceil(config.maxBatch * TAKEN_PER_BATCH);
+    const takenPerBatch = staysWhole(config.batching) ? TAKEN_PER_WHOLE_BATCH : TAKEN_PER_BATCH;
+    const maxImages = Math.ceil(config.maxBatch * takenPerBatch);
     for (const manifest of models.list()) {
       await this.#openEngine(manifest, maxImages);
       if (this.#isStopping()) return false;
