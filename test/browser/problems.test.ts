@@ -131,7 +131,8 @@ describe("a server that is gone", () => {
     await back;
     await generateButton(page).click();
     await pictureOf(page, "star", 15);
-    await expect.poll(() => banner(page).textContent()).toBe("");
+    // It stands for some seconds.
+    await expect.poll(() => banner(page).textContent(), { timeout: 15_000 }).toBe("");
     expect(await page.locator("#form-problem").isHidden()).toBe(true);
   });
 
