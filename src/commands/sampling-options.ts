@@ -1,5 +1,6 @@
 import type { ParseArgsConfig } from "node:util";
 import { exactNumber } from "../exact-number.js";
+import { showValue } from "../field-errors.js";
 
 /** The options of `marimba sample` and `marimba evaluate` that say how pictures are sampled: a request's fields, with dashes. */
 
@@ -53,4 +54,14 @@ export function readNumber(number: string): number | string {
 
 export function optionName(field: string): string {
   return field.replaceAll("_", "-");
+}
+
+/** Reads options that are whole numbers; what one must be, where it is not, goes into `problems`. */
+export function wholeNumbers(values: Readonly<Record<string, string | undefined>>, problems: string[]) {
+  return (name: string, fallback: number, least: number, most: number): number => {
+    const value = values[name] === undefined ? fallback : readNumber(values[name]);
+    if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
+    problems.push(`--${name} must be a whole number from ${least} to ${most}, not ${showValue(values[name])}`);
+    return fallback;
+  };
 }

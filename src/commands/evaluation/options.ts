@@ -1,7 +1,7 @@
-import { fieldErrors, showValue } from "../../field-errors.js";
+import { fieldErrors } from "../../field-errors.js";
 import { GenerateRequest } from "../../job.js";
 import { readArguments } from "../arguments.js";
-import { optionName, readNumber, readSampling, SAMPLING_OPTIONS, SAMPLING_USAGE } from "../sampling-options.js";
+import { optionName, readSampling, SAMPLING_OPTIONS, SAMPLING_USAGE, wholeNumbers } from "../sampling-options.js";
 import { UsageError } from "../user-error.js";
 
 /** What `marimba evaluate` was asked for. */
@@ -81,12 +81,7 @@ export function readEvaluateOptions(argv: string[]): EvaluateOptions | undefined
   const values = readArguments({ args: argv, options: OPTIONS }).values as Record<string, string | undefined>;
   if (values.help) return undefined;
   const problems: string[] = [];
-  const whole = (name: string, fallback: number, least: number, most: number): number => {
-    const value = values[name] === undefined ? fallback : readNumber(values[name]);
-    if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
-    problems.push(`--${name} must be a whole number from ${least} to ${most}, not ${showValue(values[name])}`);
-    return fallback;
-  };
+  const whole = wholeNumbers(values, problems);
   const request = readSampling(values);
   for (const { pointer, message } of fieldErrors(GenerateRequest, { class: null, ...request }))
     problems.push(`--${optionName(pointer.slice(1))} ${message}`);

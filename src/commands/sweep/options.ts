@@ -1,7 +1,7 @@
 import { fieldErrors, showValue } from "../../field-errors.js";
 import { GenerateRequest } from "../../job.js";
 import { readArguments } from "../arguments.js";
-import { optionName, readNumber } from "../sampling-options.js";
+import { optionName, readNumber, wholeNumbers } from "../sampling-options.js";
 import { UsageError } from "../user-error.js";
 
 /** A parameter that a sweep varies, and the values it takes. */
@@ -78,12 +78,7 @@ export function readSweepOptions(argv: string[]): SweepOptions | undefined {
   const values = readArguments({ args: argv, options: OPTIONS }).values as Record<string, string | undefined>;
   if (values.help) return undefined;
   const problems: string[] = [];
-  const whole = (name: string, fallback: number, least: number, most: number): number => {
-    const value = values[name] === undefined ? fallback : readNumber(values[name]);
-    if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
-    problems.push(`--${name} must be a whole number from ${least} to ${most}, not ${showValue(values[name])}`);
-    return fallback;
-  };
+  const whole = wholeNumbers(values, problems);
   const list = (name: string): string[] | undefined => {
     const items = values[name]?.split(",").map((item) => item.trim());
     if (items && (items.length > MOST_VALUES || new Set(items).size < items.length || items.includes("")))
