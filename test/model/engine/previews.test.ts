@@ -72,13 +72,16 @@ describe("a preview", () => {
 
   it("takes a small share of the engine's time, however many ask and whatever it costs", async () => {
     let decodedMs = 0;
+    let longestRunMs = 0;
     const slowly: Runtime = {
       ...slow(20, 0),
       // Not decoded in earnest: how long that takes beside other tests is anybody's guess.
       async decode(_, images) {
         const startMs = monotonicMs();
         await sleep(10 * images);
-        decodedMs += monotonicMs() - startMs;
+        const runMs = monotonicMs() - startMs;
+        decodedMs += runMs;
+        longestRunMs = Math.max(longestRunMs, runMs);
         return { pixels: new Uint8Array(images * 128 * 128 * 3) };
       },
     };
@@ -90,9 +93,8 @@ describe("a preview", () => {
       if (step === 39) for (let id = 0; id < 4; id++) batch.batch.cancel(id);
     });
     expect(batch.previews.length).toBeGreaterThan(1);
-    // What exceeds a tenth is at most the last run, which is paid off afterwards.
-    const perRunMs = decodedMs / batch.previews.length;
-    expect(decodedMs).toBeLessThan(0.1 * (monotonicMs() - startMs) + 2 * perRunMs);
+    // What exceeds a tenth is at most the last run, of however many images: it is paid off afterwards.
+    expect(decodedMs).toBeLessThan(0.1 * (monotonicMs() - startMs) + longestRunMs);
   });
 
   it("comes first to who asked first, and once for each time", async () => {
