@@ -28,7 +28,7 @@ export async function openRuntime(folder: string, options: RuntimeOptions): Prom
     throw error;
   }
   const [predict, denoise, decode] = sessions as [InferenceSession, InferenceSession, InferenceSession];
-  return new OnnxRuntime(predict, denoise, decode);
+  return new OnnxRuntime(predict, denoise, decode, options.profile !== undefined);
 }
 
 async function openSession(folder: string, file: string, options: RuntimeOptions): Promise<InferenceSession> {
@@ -46,6 +46,7 @@ async function openSession(folder: string, file: string, options: RuntimeOptions
     // Idle threads of one session would spin against the busy ones of another (onnxruntime_session_options_config_keys.h).
     extra: { session: { intra_op: { allow_spinning: "0" } } },
     ...(options.threads > 0 ? { intraOpNumThreads: options.threads } : {}),
+    ...(options.profile ? { enableProfiling: true, profileFilePrefix: `${options.profile}${file}` } : {}),
   };
   return InferenceSession.create(path, sessionOptions).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
@@ -58,6 +59,7 @@ class OnnxRuntime implements Runtime {
     private readonly predictSession: InferenceSession,
     private readonly denoiseSession: InferenceSession,
     private readonly decodeSession: InferenceSession,
+    private readonly profiled: boolean,
   ) {}
 
   async predict(batch: PredictBatch): Promise<PredictResult> {
@@ -70,7 +72,7 @@ class OnnxRuntime implements Runtime {
       known_counts: new Tensor("int64", batch.knownCounts, [rows]),
       classes: new Tensor("int64", batch.classes, [rows]),
       placement: new Tensor("int64", batch.placement, [rows, tokenCount]),
-      targets: new Tensor("int64", batch.targets, [batch.targets.length]),
+      targets: new Tensor("int64", batch.targets, [rows, batch.targetCount]),
     });
     return {
       z: floats(out, "z"),
@@ -104,7 +106,10 @@ class OnnxRuntime implements Runtime {
   }
 
   async close(): Promise<void> {
-    for (const session of [this.predictSession, this.denoiseSession, this.decodeSession]) await session.release();
+    for (const session of [this.predictSession, this.denoiseSession, this.decodeSession]) {
+      if (this.profiled) session.endProfiling();
+      await session.release();
+    }
   }
 }
 
