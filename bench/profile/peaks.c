@@ -19,10 +19,10 @@ static double now(void) {
 }
 
 // One turn: every chain's instruction once. KEEP shows the value to somebody, else the compiler would shorten the loop.
-#define KEEP(v) __asm__ volatile("" ::"x"(v))
+#define KEEP(v) __asm__ volatile("" ::"v"(v))
 #define LOOP(type, zero, next)                                        \
   type a[CHAINS];                                                     \
-  for (int i = 0; i < CHAINS; i++) a[i] = (zero);                     \
+  _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) a[i] = (zero); \
   for (long n = 0; n < TURNS; n++) {                                  \
     _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) {       \
       a[i] = (next);                                                  \
