@@ -10,15 +10,13 @@ import {
   openFineTuning,
   problem,
   seedBox,
-  useBrowser,
   widthOf,
 } from "./visitor.js";
 
 const service = usePlayground();
-const browser = useBrowser();
 
 async function compare(over: string, values?: string) {
-  const { page } = await browser.visit(service.address);
+  const { page } = await service.visit();
   await page.getByRole("radio", { name: "Compare" }).check();
   await page.getByLabel("Compare over").selectOption(over);
   if (values !== undefined) await page.getByLabel("Values").fill(values);
