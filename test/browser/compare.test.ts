@@ -46,7 +46,10 @@ describe("Compare", () => {
       .locator(".fill")
       .evaluateAll((bars: { style: { width: string } }[]) => bars.map(({ style }) => Number.parseFloat(style.width)));
     expect(Math.max(...fills)).toBe(100);
-    expect(await page.locator("#verdict").textContent()).toMatch(/^steps \d+ took [\d.]+ times as long as steps \d+: /);
+    // On a busy machine a picture in many steps may take no longer than one in few.
+    expect(await page.locator("#verdict").textContent()).toMatch(
+      /^(steps \d+ took [\d.]+ times as long as steps \d+: [\d.]+ m?s against|Steps makes no difference to the time here: about) [\d.]+ m?s/,
+    );
 
     await cells.nth(0).getByRole("button").click();
     const { bytes } = await download(page);
