@@ -5,6 +5,7 @@ import Type, { type Static, type TSchema } from "typebox";
 import Value from "typebox/value";
 import { describeSchema } from "./field-errors.js";
 import { Batching } from "./model/engine/batching.js";
+import { isProxyRange } from "./proxy-range.js";
 
 /** The folder that holds package.json, models/ and dist/, wherever the process was started. */
 export const PACKAGE_ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -38,6 +39,11 @@ export const Config = Type.Object(
       default: [],
       accepts: "origins such as https://app.example.com, separated by commas",
       description: "Other origins whose pages may call; absent: none.",
+    }),
+    trustProxy: Type.Array(Type.Refine(Type.String(), isProxyRange), {
+      default: [],
+      accepts: "addresses or networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal, separated by commas",
+      description: "Proxies whose X-Forwarded-For, -Proto and -Host are believed; absent: nobody's are.",
     }),
     webhookSecret: Type.Optional(
       Type.String({
