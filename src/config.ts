@@ -5,6 +5,8 @@ import Type, { type Static, type TSchema } from "typebox";
 import Value from "typebox/value";
 import { describeSchema } from "./field-errors.js";
 import { Batching } from "./model/engine/batching.js";
+import { Provider } from "./model/runtime/provider.js";
+import { isProxyRange } from "./proxy-range.js";
 
 /** The folder that holds package.json, models/ and dist/, wherever the process was started. */
 export const PACKAGE_ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -38,6 +40,11 @@ export const Config = Type.Object(
       default: [],
       accepts: "origins such as https://app.example.com, separated by commas",
       description: "Other origins whose pages may call; absent: none.",
+    }),
+    trustProxy: Type.Array(Type.Refine(Type.String(), isProxyRange), {
+      default: [],
+      accepts: "addresses or networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal, separated by commas",
+      description: "Proxies whose X-Forwarded-For, -Proto and -Host are believed; absent: nobody's are.",
     }),
     webhookSecret: Type.Optional(
       Type.String({
@@ -77,6 +84,8 @@ export const Config = Type.Object(
       description: "Engine: onnx makes pictures; null makes plain ones at once, for load tests of everything else.",
     }),
     threads: count(0, 0, 1024, "Threads inside one ONNX operator; 0 takes one for each core."),
+    provider: Provider,
+    cudaDevice: count(0, 0, 1023, "Which GPU of the machine, with PROVIDER=cuda."),
     redisUrl: Type.Optional(
       Type.String({
         description:
@@ -90,7 +99,7 @@ export const Config = Type.Object(
     }),
     lockMs: count(30_000, 500, 3_600_000, "How long a worker may be silent before its images run elsewhere."),
     acceptDurable: count(0, 0, 1, "With 1 a job is accepted only once Redis has it on disk (WAITAOF)."),
-    maxBatch: count(16, 1, 4096, "Images in flight at once in one model's batch."),
+    maxBatch: count(16, 1, 4096, "Images in flight at once in one model's batch, if memory holds so many."),
     maxBatchDelayMs: count(2, 0, 10_000, "How long an idle engine waits for more images before its first step."),
     batching: Batching,
     maxQueuedImages: count(512, 1, 10_000_000, "Images that may wait; above, requests are answered with 429."),

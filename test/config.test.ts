@@ -67,6 +67,27 @@ describe("loadConfig", () => {
     ]);
   });
 
+  it("trusts the proxies that are named, and takes neither everybody nor a number of hops for them", () => {
+    const named = "127.0.0.1, 10.0.0.0/8,fd00::/8, ::1,uniquelocal";
+    const trustProxy = ["127.0.0.1", "10.0.0.0/8", "fd00::/8", "::1", "uniquelocal"];
+    expect(loadConfig({ TRUST_PROXY: named })).toMatchObject({ trustProxy });
+    for (const wrong of [
+      "true",
+      "1",
+      "*",
+      "0.0.0.0/0",
+      "::/0",
+      "10.0.0.0/33",
+      "10.1",
+      "proxy.local",
+      "::1,",
+      "fe80::1%lo",
+    ])
+      expect(problemsOf({ TRUST_PROXY: wrong }), wrong).toEqual([
+        expect.stringMatching(/^TRUST_PROXY is ".+"; it must be addresses or networks such as 10\.0\.0\.0\/8/),
+      ]);
+  });
+
   it.each(["1e3", "0x10", "1.5", "-1", "8080 ports", "NaN", "99999999999999999999"])("refuses PORT=%s", (value) => {
     expect(problemsOf({ PORT: value })).toHaveLength(1);
   });

@@ -107,6 +107,7 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
 function createServer({ logger, config }: ApiDeps, limits: HttpLimits, metrics: HttpMetrics): Api {
   const app = fastify({
     loggerInstance: logger,
+    trustProxy: config.trustProxy.length > 0 && [...config.trustProxy],
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,

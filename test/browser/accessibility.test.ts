@@ -16,11 +16,9 @@ import {
   pictureOf,
   seedBox,
   TELEPHONE,
-  useBrowser,
 } from "./visitor.js";
 
 const service = usePlayground();
-const browser = useBrowser();
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** The serious and critical findings of axe, with the elements at fault. */
@@ -39,7 +37,7 @@ describe("axe finds nothing serious", () => {
     ["telephone, light", { ...TELEPHONE, colorScheme: "light" }],
     ["telephone, dark", { ...TELEPHONE, colorScheme: "dark" }],
   ] as const)("in any state of the page: %s", async (_, options) => {
-    const { page } = await browser.visit(service.address, { ...options, reducedMotion: "reduce" });
+    const { page } = await service.visit({ ...options, reducedMotion: "reduce" });
     const seen: Record<string, string[]> = {};
     const look = async (state: string) => {
       seen[state] = await findings(page);
@@ -81,7 +79,7 @@ describe("axe finds nothing serious", () => {
   });
 
   it("and would find it: a page with a picture that says nothing", async () => {
-    const { page } = await browser.visit(service.address);
+    const { page } = await service.visit();
     await page.evaluate("document.querySelector('main').append(document.createElement('button'))");
     expect((await findings(page)).join()).toContain("button-name");
   });

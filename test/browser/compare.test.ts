@@ -10,15 +10,13 @@ import {
   openFineTuning,
   problem,
   seedBox,
-  useBrowser,
   widthOf,
 } from "./visitor.js";
 
 const service = usePlayground();
-const browser = useBrowser();
 
 async function compare(over: string, values?: string) {
-  const { page } = await browser.visit(service.address);
+  const { page } = await service.visit();
   await page.getByRole("radio", { name: "Compare" }).check();
   await page.getByLabel("Compare over").selectOption(over);
   if (values !== undefined) await page.getByLabel("Values").fill(values);
@@ -48,7 +46,10 @@ describe("Compare", () => {
       .locator(".fill")
       .evaluateAll((bars: { style: { width: string } }[]) => bars.map(({ style }) => Number.parseFloat(style.width)));
     expect(Math.max(...fills)).toBe(100);
-    expect(await page.locator("#verdict").textContent()).toMatch(/^steps \d+ took [\d.]+ times as long as steps \d+: /);
+    // On a busy machine a picture in many steps may take no longer than one in few.
+    expect(await page.locator("#verdict").textContent()).toMatch(
+      /^(steps \d+ took [\d.]+ times as long as steps \d+: [\d.]+ m?s against|Steps makes no difference to the time here: about) [\d.]+ m?s/,
+    );
 
     await cells.nth(0).getByRole("button").click();
     const { bytes } = await download(page);

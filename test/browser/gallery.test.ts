@@ -18,12 +18,10 @@ import {
   parameter,
   pictureOf,
   seedBox,
-  useBrowser,
   widthOf,
 } from "./visitor.js";
 
 const service = usePlayground();
-const browser = useBrowser();
 const run = promisify(execFile);
 
 let folder: string;
@@ -44,7 +42,7 @@ const kept = (page: Page, name: string) => gallery(page).getByRole("button", { n
 
 describe("the gallery", () => {
   it("keeps pictures over a reload, the newest first, and forgets those deleted", async () => {
-    const { page } = await browser.visit(service.address);
+    const { page } = await service.visit();
     expect(await gallery(page).isHidden()).toBe(true);
     await makePicture(page, 1);
     await makePicture(page, 2, 2);
@@ -76,7 +74,7 @@ describe("the gallery", () => {
   });
 
   it("lets the oldest go above its cap", async () => {
-    const { page } = await browser.visit(service.address);
+    const { page } = await service.visit();
     await makePicture(page, 1);
     // As many more as the cap allows, made by copying the one that is there.
     await page.evaluate(`new Promise((resolve, reject) => {
@@ -107,7 +105,7 @@ describe("the gallery", () => {
 
 describe("the details", () => {
   it("say what made the picture and where its time went, and lead from picture to picture", async () => {
-    const { page } = await browser.visit(service.address);
+    const { page } = await service.visit();
     await makePicture(page, 4);
     await makePicture(page, 5);
     await kept(page, "star, seed 5").click();
@@ -139,7 +137,7 @@ describe("the details", () => {
   });
 
   it("fill the form with what made the picture, for the same again with a change", async () => {
-    const { page } = await browser.visit(service.address);
+    const { page } = await service.visit();
     await page.getByRole("radio", { name: "boat" }).check();
     await openFineTuning(page);
     await parameter(page, "Guidance").fill("4");
@@ -166,7 +164,7 @@ describe("the details", () => {
     ["a job's only picture", 8, 1, 0],
     ["a job's third picture", 9, 3, 2],
   ])("give programs that make %s again, byte for byte: curl, TypeScript, Python", async (_, seed, images, index) => {
-    const { page } = await browser.visit(service.address, { permissions: ["clipboard-read", "clipboard-write"] });
+    const { page } = await service.visit({ permissions: ["clipboard-read", "clipboard-write"] });
     await makePicture(page, seed, images);
     await kept(page, images > 1 ? `star, seed ${seed}, image ${index}` : `star, seed ${seed}`).click();
     const { name, bytes } = await download(page);

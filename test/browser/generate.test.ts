@@ -4,8 +4,6 @@ import { OTHER, usePlayground } from "./playground.js";
 import {
   cancelButton,
   classBox,
-  DESKTOP,
-  download,
   generateButton,
   imageCount,
   openFineTuning,
@@ -13,14 +11,10 @@ import {
   pictureOf,
   problem,
   seedBox,
-  TELEPHONE,
-  useBrowser,
   widthOf,
 } from "./visitor.js";
 
 const service = usePlayground();
-const browser = useBrowser();
-const visit = (options = {}) => browser.visit(service.address, { ...DESKTOP, ...options });
 const deletions = (requests: readonly string[]) => requests.filter((request) => request.startsWith("DELETE"));
 
 /** Holds back answers to requests until they are let go. */
@@ -41,106 +35,9 @@ async function holdBack(page: Page, path: string) {
   };
 }
 
-describe("the page", () => {
-  it.each([
-    ["light", { colorScheme: "light" }],
-    ["dark", { colorScheme: "dark" }],
-    ["on a telephone", TELEPHONE],
-    ["on a very small one", { ...TELEPHONE, viewport: { width: 320, height: 640 } }],
-  ] as const)("makes a picture, complains of nothing and asks nobody else: %s", async (_, options) => {
-    const { page, complaints, requests } = await visit(options);
-    await page.getByRole("radio", { name: "heart" }).check();
-    await page.getByRole("radio", { name: "quick" }).check();
-    await seedBox(page).fill("7");
-    await generateButton(page).click();
-    await pictureOf(page, "heart", 7);
-    expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
-    expect(complaints).toEqual([]);
-    for (const request of requests)
-      expect(request).toMatch(new RegExp(`^(GET|POST) (${service.address}/|data:|blob:)`));
-  });
-
-  it("sends the form's fields and no others, and the picture is the one that this request makes", async () => {
-    const { page } = await visit();
-    const sent = page.waitForRequest(`${service.address}/generate`);
-    await page.getByRole("radio", { name: "moon" }).check();
-    await seedBox(page).fill("21");
-    await openFineTuning(page);
-    await parameter(page, "Steps").fill("8");
-    await parameter(page, "Guidance").fill("3.5");
-    await page.getByRole("radio", { name: "constant" }).check();
-    await generateButton(page).click();
-    const body = (await sent).postDataJSON();
-    expect(body).toEqual({ class: "moon", seed: 21, steps: 8, guidance_scale: 3.5, guidance_schedule: "constant" });
-    await pictureOf(page, "moon", 21);
-    await page.locator("#tiles").getByRole("button").click();
-    const { bytes } = await download(page);
-    const again = await fetch(`${service.address}/generate`, {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "image/png" },
-      body: JSON.stringify(body),
-    });
-    expect(bytes.equals(Buffer.from(await again.arrayBuffer()))).toBe(true);
-  });
-
-  it("is dark where that is preferred, light elsewhere, and as the reader says from then on", async () => {
-    const isDark = async (page: Page) => {
-      const style = "getComputedStyle(document.body)";
-      const [ground, text] = await page.evaluate<string[]>(`[${style}.backgroundColor, ${style}.color]`);
-      const brightness = (colour: string) =>
-        colour
-          .match(/\d+/g)!
-          .slice(0, 3)
-          .reduce((sum, part) => sum + Number(part), 0);
-      return brightness(ground!) < brightness(text!);
-    };
-    const { page: dark } = await visit({ colorScheme: "dark" });
-    expect(await isDark(dark)).toBe(true);
-    const { page } = await visit({ colorScheme: "light" });
-    expect(await isDark(page)).toBe(false);
-    await page.getByRole("button", { name: "Dark" }).click();
-    expect(await isDark(page)).toBe(true);
-    await page.reload();
-    expect(await isDark(page)).toBe(true);
-    expect(await page.getByRole("button", { name: "Dark" }).getAttribute("aria-pressed")).toBe("true");
-    await page.getByRole("button", { name: "Dark" }).click();
-    expect(await isDark(page)).toBe(false);
-  });
-
-  it("can be used with the keyboard alone", async () => {
-    const { page } = await visit();
-    const focused = () => page.evaluate("document.activeElement.id || document.activeElement.ariaLabel");
-    const tabTo = async (wanted: string) => {
-      for (let i = 0; i < 30 && (await focused()) !== wanted; i++) await page.keyboard.press("Tab");
-      expect(await focused()).toBe(wanted);
-    };
-    await tabTo("class");
-    await page.keyboard.type("hea");
-    await page.keyboard.press("Enter");
-    await tabTo("seed");
-    await page.keyboard.press("Control+a");
-    await page.keyboard.type("11");
-    await tabTo("generate");
-    await page.keyboard.press("Enter");
-    await pictureOf(page, "heart", 11);
-    expect(await focused()).toBe("generate");
-    await page.keyboard.press("Control+Enter");
-    await cancelButton(page).waitFor();
-    await pictureOf(page, "heart", 11);
-  });
-
-  it("moves nothing of its own where motion is not wanted", async () => {
-    const { page } = await visit({ reducedMotion: "reduce" });
-    await service.occupyEngine();
-    await generateButton(page).click();
-    await page.locator(".tile.waiting").waitFor();
-    expect(await page.evaluate("document.getAnimations().length")).toBe(0);
-  });
-});
-
 describe("the seed", () => {
   it("is drawn anew each time until it is locked, by its button or by typing one", async () => {
-    const { page } = await visit();
+    const { page } = await service.visit();
     const seed = seedBox(page);
     const lock = page.getByRole("button", { name: "Lock the seed" });
     const isLocked = async () => (await lock.getAttribute("aria-pressed")) === "true";
@@ -171,7 +68,7 @@ describe("the seed", () => {
 
 describe("presets and parameters", () => {
   it("a preset sets what it states; a changed parameter is marked and goes back", async () => {
-    const { page } = await visit();
+    const { page } = await service.visit();
     await openFineTuning(page);
     const steps = parameter(page, "Steps");
     const guidance = parameter(page, "Guidance");
@@ -187,7 +84,7 @@ describe("presets and parameters", () => {
   });
 
   it("the slider goes in steps by the keyboard, within the server's bounds", async () => {
-    const { page } = await visit();
+    const { page } = await service.visit();
     await openFineTuning(page);
     const slider = page.getByRole("slider", { name: "Steps, slider", exact: true });
     const steps = parameter(page, "Steps");
@@ -199,7 +96,7 @@ describe("presets and parameters", () => {
   });
 
   it("has a control with a line of help for every parameter that the server lists", async () => {
-    const { page } = await visit();
+    const { page } = await service.visit();
     const { fields } = (await (await fetch(`${service.address}/playground/form.json`)).json()) as { fields: object };
     for (const name of Object.keys(fields)) {
       const hint = page.locator(`[data-field="${name}"] .hint`);
@@ -210,7 +107,7 @@ describe("presets and parameters", () => {
 
 describe("previews", () => {
   it("show each picture as it emerges, before it is done", async () => {
-    const { page, requests } = await visit();
+    const { page, requests } = await service.visit();
     // Everything that the tiles show, in order.
     await page.evaluate(`
       window.shown = [];
@@ -237,7 +134,7 @@ describe("previews", () => {
 
 describe("Cancel", () => {
   it("before the server answered drops the request, and leaves the job before alone", async () => {
-    const { page, requests } = await visit();
+    const { page, requests } = await service.visit();
     await seedBox(page).fill("13");
     await generateButton(page).click();
     await pictureOf(page, "star", 13);
@@ -260,7 +157,7 @@ describe("Cancel", () => {
 
   it("cancels the job that waits, and says its place in the line meanwhile", async () => {
     await service.occupyEngine();
-    const { page, requests } = await visit();
+    const { page, requests } = await service.visit();
     const accepted = page.waitForResponse(`${service.address}/generate`);
     await generateButton(page).click();
     const { links } = (await (await accepted).json()) as { links: { self: string } };
@@ -272,7 +169,7 @@ describe("Cancel", () => {
   });
 
   it("cancels the job that runs", async () => {
-    const { page } = await visit();
+    const { page } = await service.visit();
     await imageCount(page).fill("16");
     await page.getByRole("radio", { name: "exact" }).check();
     await generateButton(page).click();
@@ -286,7 +183,7 @@ describe("a change of the model", () => {
   const model = (page: Page) => page.getByLabel("Model", { exact: true });
 
   it("brings its classes, and the picture is its own", async () => {
-    const { page } = await visit();
+    const { page } = await service.visit();
     await model(page).selectOption(OTHER);
     await classBox(page).fill("moon");
     await page.getByRole("option", { name: "other moon" }).click();
@@ -296,7 +193,7 @@ describe("a change of the model", () => {
   });
 
   it("says when the server does not answer, and stays with the model before", async () => {
-    const { page } = await visit();
+    const { page } = await service.visit();
     await page.route(`${service.address}/models/${OTHER}/classes`, (route) => route.abort());
     await model(page).selectOption(OTHER);
     await page.getByText("The server does not answer.").first().waitFor();
@@ -305,7 +202,7 @@ describe("a change of the model", () => {
   });
 
   it("is the last of two quick ones, whichever answer comes first", async () => {
-    const { page } = await visit();
+    const { page } = await service.visit();
     const held = await holdBack(page, `/models/${OTHER}/classes`);
     await model(page).selectOption(OTHER);
     const late = await held.first();

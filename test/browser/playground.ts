@@ -2,19 +2,25 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { BrowserContextOptions } from "playwright-core";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { generate, Marimba } from "../commands/marimba.js";
+import { useBrowser } from "./visitor.js";
 
 const DEMO = fileURLToPath(new URL("../../models/demo", import.meta.url));
 /** The demo model by another name, with other names for its classes and no samples. */
 export const OTHER = "other";
 
-/** A service for the tests of a file: the demo model and, beside it, `other`. */
+/** A service for the tests of a file, and a browser: the demo model and, beside it, `other`. */
 export function usePlayground(environment: Readonly<Record<string, string>> = {}) {
   let folder: string;
   let marimba: Marimba;
   const occupying: string[] = [];
-  const service = { address: "", occupyEngine, start, kill };
+  const browser = useBrowser();
+  /** Opens the page; `visit` waits until its form is there. */
+  const open = (options?: BrowserContextOptions) => browser.open(service.address, options);
+  const visit = (options?: BrowserContextOptions) => browser.visit(service.address, options);
+  const service = { address: "", browser, open, visit, occupyEngine, start, kill };
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "marimba-browser-"));

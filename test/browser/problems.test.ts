@@ -13,11 +13,9 @@ import {
   pictureOf,
   problem,
   seedBox,
-  useBrowser,
 } from "./visitor.js";
 
 const service = usePlayground({ MAX_QUEUED_IMAGES: "20", MAX_BATCH: "2" });
-const browser = useBrowser();
 
 describe("bad input", () => {
   it.each([
@@ -28,7 +26,7 @@ describe("bad input", () => {
     ["guidance_scale", "field-guidance_scale", "0.5", "Must be a number from 1 to 20, not 0.5."],
     ["temperature", "field-temperature", "hot", 'Must be a number from 0 to 2, not "hot".'],
   ])("is said at its field, which gets the focus: %s", async (name, id, text, sentence) => {
-    const { page } = await browser.visit(service.address);
+    const { page } = await service.visit();
     await openFineTuning(page);
     const input = page.locator(`#${id}`);
     await input.fill(text);
@@ -43,7 +41,7 @@ describe("bad input", () => {
   });
 
   it("is all said at once, and gone when it is mended", async () => {
-    const { page } = await browser.visit(service.address);
+    const { page } = await service.visit();
     await openFineTuning(page);
     await parameter(page, "Guidance").fill("50");
     await parameter(page, "Temperature").fill("-1");
@@ -59,7 +57,7 @@ describe("bad input", () => {
   });
 
   it("of the class comes with what was meant", async () => {
-    const { page } = await browser.visit(service.address);
+    const { page } = await service.visit();
     await classBox(page).fill("musrhoom");
     await page.keyboard.press("Escape");
     await generateButton(page).click();
@@ -69,7 +67,7 @@ describe("bad input", () => {
 
 describe("a full queue", () => {
   it("is counted down to the next try", { timeout: 180_000 }, async () => {
-    const { page } = await browser.visit(service.address);
+    const { page } = await service.visit();
     const letGo = await service.occupyEngine(20);
     // Two are in the engine and count no more; four have no room.
     await imageCount(page).fill("4");
@@ -95,7 +93,7 @@ describe("a connection that breaks", () => {
   it("is taken up again behind the last event, and the picture comes", async () => {
     const proxy = new SeverableProxy(service.address);
     try {
-      const { page, requests } = await browser.visit(await proxy.address());
+      const { page, requests } = await service.browser.visit(await proxy.address());
       const resumed: string[] = [];
       page.on("request", async (request) => {
         if (request.url().includes("/events")) resumed.push((await request.headerValue("last-event-id")) ?? "none");
@@ -120,7 +118,7 @@ describe("a connection that breaks", () => {
 
 describe("a server that is gone", () => {
   it("is said to be, and once it is back the page goes on by itself", async () => {
-    const { page } = await browser.visit(service.address);
+    const { page } = await service.visit();
     await service.kill();
     await seedBox(page).fill("15");
     await generateButton(page).click();
@@ -137,7 +135,7 @@ describe("a server that is gone", () => {
   });
 
   it("takes a job with it that it kept in memory; one click makes it again", async () => {
-    const { page } = await browser.visit(service.address);
+    const { page } = await service.visit();
     await imageCount(page).fill("8");
     await page.getByRole("radio", { name: "exact" }).check();
     await seedBox(page).fill("16");
@@ -158,7 +156,7 @@ describe("a server that is gone", () => {
     const proxy = new SeverableProxy(service.address);
     try {
       const address = await proxy.address();
-      const { page } = await browser.open(address);
+      const { page } = await service.browser.open(address);
       await generateButton(page).waitFor();
       // The page's own files from the browser's memory, its data from a server that is gone.
       await page.route(`${address}/models`, (route) => route.abort("connectionrefused"));

@@ -27,8 +27,8 @@ export function useBrowser() {
   });
   afterAll(() => browser?.close());
 
-  async function open(address: string, options: BrowserContextOptions = DESKTOP): Promise<Visit> {
-    const context = await browser.newContext(options);
+  async function open(address: string, options: BrowserContextOptions = {}): Promise<Visit> {
+    const context = await browser.newContext({ ...DESKTOP, ...options });
     const page = await context.newPage();
     pages.push(page);
     page.setDefaultTimeout(30_000);

@@ -1,8 +1,13 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { expect } from "vitest";
+
+const { scripts } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  scripts: Record<string, string>;
+};
 
 /** What a command left behind: its output and, relative to it, the files that it wrote. */
 export interface Outcome {
@@ -26,7 +31,19 @@ export interface KnownCommand {
 export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^npm ci$/, elsewhere: ".ci/run does it before any test" },
   { pattern: /^(npm ci && )?npm test$/, elsewhere: "this test is a part of it" },
-  { pattern: /^npm run lint$/, elsewhere: "npm test does the same before any test" },
+  { pattern: /^npm run (lint|format)$/, elsewhere: "npm test checks the same before any test" },
+  { pattern: /^([A-Z_]+=\S+ )?npx vitest run test\/\w+$/, elsewhere: "npm test runs all of them" },
+  { pattern: /^npm run openapi$/, elsewhere: "test/api/openapi.test.ts fails where it would change a file" },
+  { pattern: /^npm run mistakes( -- gelu-tanh)?$/, elsewhere: "test/mistakes/mistakes.test.ts is its short form" },
+  { pattern: /^npm run test:chaos -- 3$/, elsewhere: "test/chaos is its short form" },
+  { pattern: /^npm run load( -- \w+)?$/, elsewhere: "measures for minutes; test/load/load.test.ts runs short forms" },
+  {
+    pattern: /^npm ci --omit=dev$/,
+    elsewhere: "test/container/image.test.ts runs the Dockerfile's steps, it among them",
+  },
+  { pattern: /^npm audit --omit=dev$/, elsewhere: "needs a registry that answers it" },
+  { pattern: /^node scripts\/licences\.js$/, elsewhere: "test/licences.test.ts" },
+  { pattern: /^sha256sum /, standIn: (command) => `cd models/demo && ${command}`, check: checkHash },
   { pattern: /^([A-Z_]+=\S+ )*(npm start|node dist\/main\.js serve)$/, serves: true },
   {
     pattern: /^([A-Z_]+=\S+ )*node dist\/main\.js (api|worker|queue \w+)$/,
@@ -51,11 +68,15 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^npm run build$/ },
   { pattern: /^npm run contract$/, elsewhere: "test/contract is its short form" },
   { pattern: /^npm run client -- \S+$/, check: printsSomething },
-  { pattern: /^cd my-app && npm init -y && npm install \.\/marimba-client-[\d.]+\.tgz$/, check: printsSomething },
+  { pattern: /^\(cd my-app && npm init -y && npm install \.\/marimba-client-[\d.]+\.tgz\)$/, check: printsSomething },
   // A reader is in the project already.
   { pattern: /^npm install openai@6$/, standIn: (command) => `cd my-app && ${command}`, check: printsSomething },
-  // They are there already: the test's own environment has them.
-  { pattern: /^pip install [a-z-]+$/, check: printsSomething },
+  {
+    pattern: /^(python3 -m venv python|\. python\/bin\/activate)$/,
+    elsewhere: "the tests' own environment stands in for it: scripts/python.js makes it in the same way",
+  },
+  // They are there already.
+  { pattern: /^pip install [a-z -]+$/, check: printsSomething },
   { pattern: /^openapi-python-client generate /, check: generatesTheClient },
   {
     pattern: /^([A-Z_]+=\S+ )*(docker|kubectl) /,
@@ -63,10 +84,25 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   },
   {
     pattern: /^npm run bench( -- --quick)?$/,
-    standIn: () => "npm run bench -- --quick --model-folder quick/demo",
+    standIn: () => withoutBuild("npm run bench -- --quick --model-folder quick/demo"),
     check: printsSomething,
   },
-  { pattern: /^npm run recognition$/, standIn: (command) => `${command} -- --per-class 1`, check: printsSomething },
+  { pattern: /^npm run bench:(import|reference) -- --help$/, standIn: withoutBuild, check: printsSomething },
+  {
+    pattern: /^npm run recognition$/,
+    standIn: () => withoutBuild("npm run recognition -- --per-class 1"),
+    check: printsSomething,
+  },
+  {
+    pattern: /^npm run samples -- \S+ mar-b models\/mar-b\/samples\.webp$/,
+    standIn: (command) => command.replaceAll("mar-b", "demo"),
+    check: printsSomething,
+  },
+  {
+    pattern: /^npm run parameter-pictures -- \S+ docs\/parameters$/,
+    standIn: (command) => `${command} guidance_schedule`,
+    check: printsSomething,
+  },
 ];
 
 export function knownCommand(command: string): KnownCommand {
@@ -85,6 +121,18 @@ async function checkKey({ stdout, folder }: Outcome, command: string): Promise<v
 async function generatesTheClient({ folder }: Outcome, command: string): Promise<void> {
   const [, output] = / --output-path (\S+)/.exec(command)!;
   expect(await readFile(join(folder, output!, "models", "generate_request.py"), "utf8")).toContain("guidance_scale");
+}
+
+/** What an npm script does after the build, which has been made already. */
+function withoutBuild(command: string): string {
+  const [, name, options] = /^npm run (\S+) -- (.*)$/.exec(command)!;
+  return `${scripts[name!]!.replace(/^npm run --silent build && (exec )?/, "")} ${options}`;
+}
+
+/** The hash that the manifest has. */
+async function checkHash({ stdout, folder }: Outcome): Promise<void> {
+  const manifest = JSON.parse(await readFile(join(folder, "models/demo/model.json"), "utf8"));
+  expect(stdout).toBe(`${manifest.hash}  -\n`);
 }
 
 function printsSomething({ stdout }: Outcome): void {

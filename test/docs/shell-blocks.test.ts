@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { shellBlocks } from "./shell-blocks.js";
+import { inlineCommands, shellBlocks } from "./shell-blocks.js";
 
 const fence = (language: string, ...lines: string[]) =>
   ["Text", `\`\`\`${language}`, ...lines, "```", "More"].join("\n");
@@ -25,5 +25,12 @@ describe("shellBlocks", () => {
 
   it("refuses a command without an end", () => {
     expect(() => shellBlocks(fence("sh", "echo 'one"))).toThrow(/never ends/);
+  });
+});
+
+describe("inlineCommands", () => {
+  it("finds commands in sentences, over a line's end too, and no other code", () => {
+    const text = `Type \`npm run\nload\`, not \`steps\`, \`node\` or\n${fence("sh", "npm ci")}\nor \`A=1 curl x\`.`;
+    expect(inlineCommands(text)).toEqual(["npm run load", "A=1 curl x"]);
   });
 });

@@ -29,6 +29,15 @@ export function shellBlocks(markdown: string): ShellBlock[] {
   return blocks;
 }
 
+const IN_A_SENTENCE = /^([A-Z_]+=\S+ )*(npm|npx|node|docker|kubectl|git|python3?|pip|curl|sha256sum) ./;
+
+/** Every command in the midst of a sentence, between backticks. */
+export function inlineCommands(markdown: string): string[] {
+  const prose = markdown.replace(/^(\s*)(`{3,}|~{3,})[\s\S]*?^\1\2\s*$/gm, "");
+  const spans = [...prose.matchAll(/`([^`]+)`/g)].map(([, text]) => text!.replace(/\s+/g, " "));
+  return spans.filter((text) => IN_A_SENTENCE.test(text));
+}
+
 /** Every fenced block. */
 export function fences(markdown: string): Fence[] {
   const lines = markdown.split("\n");

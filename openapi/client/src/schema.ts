@@ -2378,7 +2378,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The key's images per minute are used up. `concurrent_images_exceeded`: The key has as many images in the making as it may. `too_many_failures`: Too many requests without a valid API key. */
+            /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The key's images per minute are used up. `concurrent_images_exceeded`: The key has as many images in the making as it may. `webhooks_backed_up`: Too many of the key's webhooks wait to be delivered. `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
                     /** @description Seconds after which to try again. */

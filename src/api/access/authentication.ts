@@ -68,11 +68,12 @@ export async function authenticate(
 
 /**
  * Where whoever is on this machine may do anything, so might a web page in its browser whose own name was made to lead
- * here (DNS rebinding): to the browser that is the page's own origin. The name it asks for gives it away.
+ * here (DNS rebinding): to the browser that is the page's own origin. The name it asks for gives it away; X-Forwarded-Host,
+ * which such a page can send as well, does not count.
  */
-async function refuseOtherHosts({ host, routeOptions }: FastifyRequest): Promise<void> {
+async function refuseOtherHosts({ headers, routeOptions }: FastifyRequest): Promise<void> {
   if (routeOptions.config.access === "open") return;
-  const name = host
+  const name = (headers.host ?? "")
     .replace(/:\d*$/, "")
     .replace(/^\[|\]$/g, "")
     .replace(/\.$/, "")

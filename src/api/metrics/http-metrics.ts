@@ -27,7 +27,7 @@ export class HttpMetrics {
     const registers = [registry];
     this.#requests = new Counter({
       name: "marimba_http_requests_total",
-      help: "Requests by the status they were answered with; 499: the client hung up before.",
+      help: "Requests by the status they were answered with; 499: the client hung up before. A stream that fails has its error's.",
       labelNames: ["method", "route", "status"],
       registers,
     });

@@ -46,14 +46,23 @@ export async function streamImage(
     const event = await completedEvent(record, deps);
     send(event.type, event);
   } catch (error) {
-    const problem = problemOf(error);
-    if (problem.code === "internal") reply.log.error({ err: error }, "request failed");
-    if (leaving.reason !== HUNG_UP) send("error", openAiError(problem));
+    const isHeard = leaving.reason !== HUNG_UP;
+    const problem = noteFailure(error, isHeard, reply);
+    if (isHeard) send("error", openAiError(problem));
   } finally {
     stopPreviews();
     response.end();
   }
   return reply;
+}
+
+/** The head is out already: metrics and traces take the failure from the request, and the log has a line of its own. */
+function noteFailure(error: unknown, isHeard: boolean, { request, log }: FastifyReply): Problem {
+  const problem = problemOf(error);
+  if (isHeard) request.problemCode = problem.code;
+  if (problem.code === "internal") log.error({ err: error }, "request failed");
+  else if (isHeard) log.warn({ code: problem.code, reason: problem.message }, "a streamed answer ended with an error");
+  return problem;
 }
 
 async function completedEvent(record: JobRecord, { queue, models }: ApiDeps): Promise<OpenAiCompletedImage> {

@@ -1,4 +1,5 @@
 import Type from "typebox";
+import { ACCEPTANCE_PROBLEMS, IdempotencyKeyHeader } from "../acceptance-schema.js";
 import { component, openAiResponses } from "../components.js";
 import { eventStreamContent } from "../events/event-text.js";
 
@@ -15,13 +16,7 @@ export const openAiImagesSchema = {
     "the images; a client that hangs up cancels them.",
   ].join("\n"),
   headers: Type.Object({
-    "Idempotency-Key": Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 200,
-        description: "Printable ASCII without spaces: the same key with the same body finds the same job.",
-      }),
-    ),
+    "Idempotency-Key": IdempotencyKeyHeader,
   }),
   body: component("OpenAiImageRequest"),
   response: {
@@ -42,26 +37,6 @@ export const openAiImagesSchema = {
         ),
       },
     }),
-    ...openAiResponses(
-      "malformed_json",
-      "invalid_request",
-      "unknown_class",
-      "unknown_preset",
-      "unknown_model",
-      "idempotency_conflict",
-      "job_cancelled",
-      "job_expired",
-      "body_too_large",
-      "unsupported_media_type",
-      "queue_full",
-      "images_per_minute_exceeded",
-      "concurrent_images_exceeded",
-      "generation_failed",
-      "no_worker",
-      "queue_draining",
-      "queue_unavailable",
-      "shutting_down",
-      "deadline_exceeded",
-    ),
+    ...openAiResponses(...ACCEPTANCE_PROBLEMS),
   },
 };

@@ -8,6 +8,7 @@ import { byId, element } from "./element.js";
 import { Form } from "./form/form.js";
 import { recallForm } from "./form/kept-form.js";
 import { Gallery } from "./gallery/gallery.js";
+import { recallWork } from "./kept-work.js";
 import { askForKey, showKeyButton } from "./key-dialog.js";
 import { Work } from "./work.js";
 
@@ -39,6 +40,8 @@ async function start() {
   await recallForm(form).catch(() => {});
   work.begin();
   await kept;
+  const left = await patiently(recallWork);
+  if (left) await work.resume(left);
 }
 
 /** Tries until the server answers. */

@@ -5,6 +5,7 @@ import { Ended, Run } from "./api/run.js";
 import { CompareGrid } from "./compare/compare-grid.js";
 import { byId } from "./element.js";
 import { keepForm } from "./form/kept-form.js";
+import { forgetWork, keepWork } from "./kept-work.js";
 import { Emerging } from "./stage/emerging.js";
 import { Stage } from "./stage/stage.js";
 
@@ -58,38 +59,57 @@ export class Work {
     if (comparison?.problem) return this.compare.showProblem(comparison.problem);
     const body = this.form.read();
     keepForm(body, this.form.seed.isLocked);
+    showStage();
+    const { name, label } = this.compare.varied;
+    const varied = comparison && { name, label, values: comparison.values };
+    await this.#do({ body, label: this.form.classField.label, varied, jobs: [] });
+  }
+
+  /** Goes on with what the page was making when it was left. */
+  async resume(work) {
+    if (this.#run) return;
+    if (work.varied) {
+      byId("form").elements.mode.value = "compare";
+      this.compare.fill(work.varied);
+      this.showAction();
+    }
+    await this.#do(work);
+  }
+
+  /** `jobs` are those that the server has of it already: one, or one for each value so far. */
+  async #do(work) {
     this.#isCancelled = false;
     this.#setBusy(true);
-    showStage();
     try {
-      await (comparison ? this.#compare(body, comparison.values) : this.#generate(body));
+      await (work.varied ? this.#compare(work) : this.#generate(work));
     } catch (error) {
       this.#tell(error, () => this.#submit());
     } finally {
+      forgetWork();
       this.#run = undefined;
       this.#setBusy(false);
     }
   }
 
-  async #generate(body) {
-    this.#stage.begin(body, this.form.classField.label);
-    const pictures = await this.#make(body, (name, data) => this.#stage.onEvent(name, data));
+  async #generate(work) {
+    this.#stage.begin(work.body, work.label);
+    const pictures = await this.#make(work, 0, work.body, (name, data) => this.#stage.onEvent(name, data));
     this.#stage.finish(pictures, this.onOpen);
   }
 
   /** One value after another, so that the times are each value's own. */
-  async #compare(body, values) {
-    const { varied } = this.compare;
-    const grid = new CompareGrid(varied, values, Number(body.num_images) || 1);
-    this.#stage.beginComparison(body, this.form.classField.label, varied.label);
+  async #compare(work) {
+    const { body, label, varied } = work;
+    const grid = new CompareGrid(varied, varied.values, Number(body.num_images) || 1);
+    this.#stage.beginComparison(body, label, varied.label);
     try {
-      for (const [index, value] of values.entries()) {
+      for (const [index, value] of varied.values.entries()) {
         if (this.#isCancelled) throw new Ended("Cancelled.", "cancelled");
-        this.#stage.showPart(index, values.length, `${varied.label} ${value}`);
+        this.#stage.showPart(index, varied.values.length, `${varied.label} ${value}`);
         const cell = grid.cell(index);
         const one = { ...body, [varied.name]: value };
         const note = `${varied.label.toLowerCase()} ${value}`;
-        const pictures = await this.#make(one, (name, data) => cell.onEvent(name, data), note);
+        const pictures = await this.#make(work, index, one, (name, data) => cell.onEvent(name, data), note);
         cell.finish(pictures, this.onOpen);
         grid.rescale();
       }
@@ -100,11 +120,15 @@ export class Work {
     }
   }
 
-  /** Makes the pictures of one request and keeps them; `note` is what sets them apart from others of their seed. */
-  async #make(body, onEvent, note) {
-    this.#run = new Run(body, onEvent);
+  /** Makes the pictures of the work's request `index` and keeps them; `note` is what sets them apart from others of their seed. */
+  async #make(work, index, body, onEvent, note) {
+    this.#run = new Run(body, onEvent, work.jobs[index]);
     const preset = body.preset ?? this.form.model.default_preset;
-    const pictures = (await this.#run.pictures()).map((picture) => ({ ...picture, preset, note }));
+    const made = await this.#run.pictures((job) => {
+      work.jobs[index] = job;
+      keepWork(work);
+    });
+    const pictures = made.map((picture) => ({ ...picture, preset, note }));
     await this.gallery.add(pictures);
     return pictures.map((picture) => ({ picture, url: this.gallery.urlOf(picture) }));
   }

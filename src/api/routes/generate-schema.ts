@@ -1,4 +1,5 @@
 import Type from "typebox";
+import { ACCEPTANCE_PROBLEMS, IdempotencyKeyHeader } from "../acceptance-schema.js";
 import { component, problemResponses } from "../components.js";
 
 /** How the OpenAPI document describes `POST /generate`. */
@@ -37,13 +38,7 @@ export const generateSchema = {
         description: "RFC 7240: `wait=n` waits up to n seconds for the job; `respond-async` doesn't wait.",
       }),
     ),
-    "Idempotency-Key": Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 200,
-        description: "Printable ASCII without spaces: the same key with the same body finds the same job.",
-      }),
-    ),
+    "Idempotency-Key": IdempotencyKeyHeader,
     "Cancel-After": Type.Optional(
       Type.String({
         description: "Seconds, such as 30 or 2.5, at most a day: as `deadline_ms`; with both the earlier counts.",
@@ -70,28 +65,6 @@ export const generateSchema = {
       },
       content: { "application/json": { schema: component("Job") } },
     }),
-    ...problemResponses(
-      "malformed_json",
-      "invalid_request",
-      "unknown_class",
-      "unknown_preset",
-      "unknown_model",
-      "not_acceptable",
-      "idempotency_conflict",
-      "job_cancelled",
-      "job_expired",
-      "body_too_large",
-      "unsupported_media_type",
-      "queue_full",
-      "images_per_minute_exceeded",
-      "concurrent_images_exceeded",
-      "webhooks_backed_up",
-      "generation_failed",
-      "no_worker",
-      "queue_draining",
-      "queue_unavailable",
-      "shutting_down",
-      "deadline_exceeded",
-    ),
+    ...problemResponses(...ACCEPTANCE_PROBLEMS, "not_acceptable"),
   },
 };

@@ -1,3 +1,5 @@
+import type { Provider } from "./provider.js";
+
 /**
  * The three runs of a model, as the engine sees them. Arrays are row-major; `rows` are transformer rows (an image's
  * conditional row, and its unconditional row where guidance is not 1).
@@ -75,4 +77,8 @@ export interface RuntimeOptions {
   readonly threads: number;
   /** Where each graph's profile goes, as ONNX Runtime writes it when the runtime is closed: the beginning of its path. */
   readonly profile?: string;
+  /** What the graphs run on; the CPU where nothing is said. */
+  readonly provider?: Provider;
+  /** Which of the machine's GPUs, for the provider `cuda`. */
+  readonly cudaDevice?: number;
 }

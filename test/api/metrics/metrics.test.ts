@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { QueueUnavailable } from "../../../src/queue/queue.js";
+import { openLogger } from "../../../src/logging.js";
+import { JobFailure, QueueUnavailable } from "../../../src/queue/queue.js";
 import { type Family, readExposition, sum } from "../../metrics/exposition.js";
 import { exampleImage } from "../../queue/example-job.js";
 import { exampleKey, ringOf } from "../access/example-keys.js";
@@ -72,6 +73,24 @@ describe("GET /metrics", () => {
     expect(sum(text, "marimba_http_problems_total", { code: "unknown_class" })).toBe(1);
     expect(sum(text, "marimba_http_problems_total", { code: "not_found" })).toBe(1);
     expect(sum(text, "marimba_http_problems_total")).toBe(4);
+  });
+
+  it("counts and logs a streamed answer that fails after its head as the failure that it is", async () => {
+    const lines: string[] = [];
+    const failure = new JobFailure({ code: "generation_failed", detail: "A run failed." });
+    const logger = openLogger("info", { write: (line) => lines.push(String(line)) });
+    await open({ handler: () => Promise.reject(failure), deps: { logger } });
+    const payload = { prompt: "star", stream: true };
+    const answer = await api.app.inject({ method: "POST", url: "/v1/images/generations", payload });
+    expect([answer.statusCode, answer.body]).toEqual([200, expect.stringContaining("event: error\n")]);
+    const text = await scrape();
+    expect(requests(text, { route: "/v1/images/generations" })).toBe(1);
+    expect(requests(text, { route: "/v1/images/generations", status: "500" })).toBe(1);
+    expect(sum(text, "marimba_http_problems_total", { code: "generation_failed" })).toBe(1);
+    const line = lines.map((text) => JSON.parse(text)).find(({ msg }) => msg.startsWith("a streamed answer"));
+    const job = answer.headers["marimba-job"];
+    expect(line).toMatchObject({ level: 40, code: "generation_failed", reason: "A run failed.", job });
+    expect(line.request_id).toBe(answer.headers["x-request-id"]);
   });
 
   it("counts the bytes of pictures that were sent, once for each time", async () => {

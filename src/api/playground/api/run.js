@@ -15,24 +15,28 @@ export class Run {
   #abort = new AbortController();
   #job;
 
-  /** `onEvent(name, data)` is told of the job's states, `progress` and `preview`. */
-  constructor(body, onEvent) {
+  /**
+   * `onEvent(name, data)` is told of the job's states, `progress` and `preview`. `job` is the one that was made for this
+   * body already, before the page was loaded again.
+   */
+  constructor(body, onEvent, job) {
     this.body = body;
     this.onEvent = onEvent;
+    this.#job = job;
   }
 
-  /** Resolves with the pictures: what made each, its timing, and its bytes. */
-  async pictures() {
+  /** Resolves with the pictures: what made each, its timing, and its bytes. `onAccepted(job)` is told before. */
+  async pictures(onAccepted) {
     try {
       const { signal } = this.#abort;
-      const accepted = await requestJson("/generate", {
+      this.#job ??= await requestJson("/generate", {
         method: "POST",
         headers: { "Content-Type": "application/json", Accept: "application/json", Prefer: "respond-async" },
         body: JSON.stringify(this.body),
         signal,
       });
-      this.#job = accepted;
-      const job = await followJob(accepted, { onEvent: this.onEvent, signal });
+      onAccepted(this.#job);
+      const job = await followJob(this.#job, { onEvent: this.onEvent, signal });
       if (job.state !== "completed") throw new Ended(job.error?.detail ?? `The job is ${job.state}.`, job.state);
       return await Promise.all(job.images.map((image) => this.#picture(job, image, signal)));
     } catch (error) {

@@ -50,6 +50,13 @@ export class CompareField {
     return readValues(this.values.control.value, this.varied);
   }
 
+  /** Stands as it did for a comparison that was begun before. */
+  fill({ name, values }) {
+    if (!this.#list.some((parameter) => parameter.name === name)) return;
+    this.select.value = name;
+    this.values.control.value = values.join(", ");
+  }
+
   showProblem(sentence) {
     this.values.showError(sentence);
     this.values.focus();

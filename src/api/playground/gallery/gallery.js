@@ -26,8 +26,9 @@ export class Gallery {
     this.#count();
   }
 
-  /** Newly made pictures of one request. */
+  /** Newly made pictures of one request, or some that are taken up again and may be here already. */
   async add(pictures) {
+    this.#drop(pictures);
     this.#pictures.unshift(...pictures);
     byId("gallery-grid").prepend(...pictures.map((picture) => this.#figure(picture)));
     const surplus = this.#pictures.slice(MOST_PICTURES);
