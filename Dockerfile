@@ -33,6 +33,7 @@ FROM node AS base-cpu
 
 FROM cuda AS base-cuda
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
+ENV PROVIDER=cuda
 
 FROM base-${RUNTIME}
 WORKDIR /app

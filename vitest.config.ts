@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/longest-first.js";
 
 export default defineConfig({
   test: {
@@ -8,5 +9,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Two cores: more workers only slow the ONNX runs of their neighbours.
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
   },
 });

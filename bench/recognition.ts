@@ -1,10 +1,15 @@
 // npm run recognition: how many generated pictures the classifier takes for what was asked for, class by class.
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { loadConfig } from "../src/config.js";
 import { openEngine } from "../src/model/engine/client.js";
+import { importModel } from "../src/model/import/import.js";
+import { PRECISIONS, type Precision } from "../src/model/manifest.js";
 import { resolveRequest } from "../src/resolve.js";
+import { checkpointOfModel } from "./checkpoint/of-model.js";
 import { openClassifier } from "./classifier.js";
 import { closedLoop } from "./closed-loop.js";
 import { type MeasuredModel, openModelFolder } from "./model-folder.js";
@@ -17,6 +22,7 @@ const USAGE = `npm run recognition: generated pictures that a classifier recogni
 
   --per-class N       pictures of each class, at the default preset (default: 50)
   --model-folder DIR  the model, with classifier.onnx beside its graphs (default: models/demo)
+  --precision P       imports the model, which must be a float32 one, in this precision first: fp32, int8 or fp16
   --help              print this
 `;
 
@@ -24,12 +30,19 @@ const CLASSIFIER = "classifier.onnx";
 /** Seeds 0, 1, 2 ... of every class: nobody chose them. */
 const FIRST_SEED = 0;
 
-function readOptions(argv: string[]): { folder: string; perClass: number } | undefined {
+interface Options {
+  readonly folder: string;
+  readonly perClass: number;
+  readonly precision?: Precision | undefined;
+}
+
+function readOptions(argv: string[]): Options | undefined {
   const { values } = parseArgs({
     args: argv,
     options: {
       "per-class": { type: "string", default: "50" },
       "model-folder": { type: "string", default: join(fileURLToPath(new URL("../models/", import.meta.url)), "demo") },
+      precision: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
@@ -40,7 +53,25 @@ function readOptions(argv: string[]): { folder: string; perClass: number } | und
   const perClass = Number(values["per-class"]);
   if (!Number.isInteger(perClass) || perClass < 1)
     throw new Error(`--per-class must be a whole number from 1, not ${JSON.stringify(values["per-class"])}.`);
-  return { folder: values["model-folder"], perClass };
+  const precision = PRECISIONS.find((one) => one === values.precision);
+  if (values.precision !== undefined && !precision)
+    throw new Error(`--precision must be one of ${PRECISIONS.join(", ")}, not ${JSON.stringify(values.precision)}.`);
+  return { folder: values["model-folder"], perClass, precision };
+}
+
+/** Runs `use` on the model; where a precision is asked for, on one that is imported for it and removed afterwards. */
+async function withModel({ folder, precision }: Options, use: (model: MeasuredModel) => Promise<void>): Promise<void> {
+  const model = await openModelFolder(folder);
+  if (!precision) return use(model);
+  const modelsDir = await mkdtemp(join(tmpdir(), "marimba-recognition-"));
+  try {
+    const source = await checkpointOfModel(model.folder, model.manifest, modelsDir);
+    const imported = await importModel({ ...source, name: precision, precision, modelsDir });
+    await copyFile(join(model.folder, CLASSIFIER), join(imported.folder, CLASSIFIER));
+    await use(await openModelFolder(imported.folder));
+  } finally {
+    await rm(modelsDir, { recursive: true, force: true });
+  }
 }
 
 /** For each class, what the classifier saw in its pictures. */
@@ -81,6 +112,7 @@ function recognitionTable({ manifest }: MeasuredModel, seen: readonly (readonly 
 
 const options = readOptions(process.argv.slice(2));
 if (options) {
-  const model = await openModelFolder(options.folder);
-  process.stdout.write(`${recognitionTable(model, await seenClasses(model, options.perClass))}\n`);
+  await withModel(options, async (model) => {
+    process.stdout.write(`${recognitionTable(model, await seenClasses(model, options.perClass))}\n`);
+  });
 }

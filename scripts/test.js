@@ -17,6 +17,7 @@ const onPath = (program) =>
 /** Debian packages the tests need, and what shows that each is there. */
 const SYSTEM_PACKAGES = [
   { name: "chromium", isThere: () => ["chromium", "chromium-browser", "google-chrome"].some(onPath) },
+  { name: "openssl", isThere: () => onPath("openssl") },
   { name: "redis-server", isThere: () => onPath("redis-server") },
   { name: "python3", isThere: () => onPath("python3") },
   { name: "python3-venv", isThere: hasVenv },

@@ -5,6 +5,7 @@ import Type, { type Static, type TSchema } from "typebox";
 import Value from "typebox/value";
 import { describeSchema } from "./field-errors.js";
 import { Batching } from "./model/engine/batching.js";
+import { Provider } from "./model/runtime/provider.js";
 import { isProxyRange } from "./proxy-range.js";
 
 /** The folder that holds package.json, models/ and dist/, wherever the process was started. */
@@ -83,6 +84,8 @@ export const Config = Type.Object(
       description: "Engine: onnx makes pictures; null makes plain ones at once, for load tests of everything else.",
     }),
     threads: count(0, 0, 1024, "Threads inside one ONNX operator; 0 takes one for each core."),
+    provider: Provider,
+    cudaDevice: count(0, 0, 1023, "Which GPU of the machine, with PROVIDER=cuda."),
     redisUrl: Type.Optional(
       Type.String({
         description:
@@ -96,7 +99,7 @@ export const Config = Type.Object(
     }),
     lockMs: count(30_000, 500, 3_600_000, "How long a worker may be silent before its images run elsewhere."),
     acceptDurable: count(0, 0, 1, "With 1 a job is accepted only once Redis has it on disk (WAITAOF)."),
-    maxBatch: count(16, 1, 4096, "Images in flight at once in one model's batch."),
+    maxBatch: count(16, 1, 4096, "Images in flight at once in one model's batch, if memory holds so many."),
     maxBatchDelayMs: count(2, 0, 10_000, "How long an idle engine waits for more images before its first step."),
     batching: Batching,
     maxQueuedImages: count(512, 1, 10_000_000, "Images that may wait; above, requests are answered with 429."),

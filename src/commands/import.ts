@@ -1,4 +1,5 @@
 import { loadConfig } from "../config.js";
+import { ALLOWED_DEVIATION, type Deviation } from "../model/import/deviation.js";
 import { type ImportOptions, importModel } from "../model/import/import.js";
 import { readClasses, readSettings } from "../model/import/settings.js";
 import { PRECISIONS, type Precision } from "../model/manifest.js";
@@ -21,6 +22,8 @@ const USAGE = `marimba import: turns a MAR checkpoint and its tokenizer into a m
   --classes FILE      JSON array of class names, or of {"name", "id"}, in order (default: ImageNet's for the published
                       models, else numbers)
   --defaults FILE     JSON with description, defaults, presets and default_preset of the model
+  --verify            run the model and compare it with a float32 one of the same files, which needs as much more
+                      disk meanwhile; prints how far it is off
   --models-dir DIR    where models live (default: MODELS_DIR, else models/ of the package)
   --force             replace a model of the same name
   --help              print this
@@ -38,6 +41,7 @@ const OPTIONS = {
   classes: { type: "string" },
   defaults: { type: "string" },
   "models-dir": { type: "string" },
+  verify: { type: "boolean", default: false },
   force: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
@@ -76,6 +80,7 @@ async function readOptions(argv: string[]): Promise<ImportOptions | undefined> {
     classes: values.classes === undefined ? undefined : await readClasses(values.classes),
     settings: values.defaults === undefined ? undefined : await readSettings(values.defaults),
     replace: values.force,
+    verify: values.verify,
   };
 }
 
@@ -87,13 +92,37 @@ function readPrecision(text: string): Precision {
 
 async function importAndTell(options: ImportOptions, signal: AbortSignal): Promise<void> {
   const watch = watchImport(process.stderr);
-  const { manifest, folder, warnings } = await importModel({ ...options, signal, onProgress: watch.update }).finally(
-    () => watch.stop(),
-  );
+  const { manifest, folder, warnings, deviations } = await importModel({
+    ...options,
+    signal,
+    onProgress: watch.update,
+  }).finally(() => watch.stop());
   for (const warning of warnings) process.stderr.write(`Warning: ${warning}\n`);
   const { generator, tokenizer } = manifest.architecture;
   process.stdout.write(
     `Imported ${manifest.name} into ${folder}: ${generator.class_count} classes, ${generator.token_count} tokens, ` +
       `${tokenizer.image_width}x${tokenizer.image_height} pixels.\n`,
+  );
+  if (deviations) tellDeviations(manifest.precision, deviations);
+}
+
+function tellDeviations(precision: Precision, deviations: readonly Deviation[]): void {
+  if (precision === "fp32") {
+    process.stdout.write(
+      "Its numbers are the checkpoint's own in float32: it runs, and there is nothing to compare.\n",
+    );
+    return;
+  }
+  const percent = (share: number) => `${Number((100 * share).toPrecision(2))} %`;
+  const allowed = ALLOWED_DEVIATION[precision];
+  const lines = deviations.map(({ of, relativeRms }) => `  ${of.padEnd(15)}${percent(relativeRms).padStart(10)}\n`);
+  process.stdout.write(
+    `Deviation from float32 on the same inputs, relative root mean square; ${percent(allowed)} at most is usual:\n${lines.join("")}`,
+  );
+  const above = deviations.filter(({ relativeRms }) => relativeRms > allowed).map(({ of }) => of);
+  if (above.length === 0) return;
+  process.stderr.write(
+    `Warning: ${above.join(" and ")} deviate more than is usual of ${precision}. Compare pictures before you serve it ` +
+      "(marimba evaluate), or import it again with --precision fp32 --force.\n",
   );
 }

@@ -85,11 +85,12 @@ export class WorkerService implements Service {
     if (registry) await this.#openMetrics(registry);
     if (config.engine === "null") logger.warn("ENGINE is null: every picture is the same grey one.");
     const takenPerBatch = staysWhole(config.batching) ? TAKEN_PER_WHOLE_BATCH : TAKEN_PER_BATCH;
-    const maxImages = Math.ceil(config.maxBatch * takenPerBatch);
     for (const manifest of models.list()) {
-      await this.#openEngine(manifest, maxImages);
+      await this.#openEngine(manifest, Math.ceil(config.maxBatch * takenPerBatch));
       if (this.#isStopping()) return false;
     }
+    const maxBatch = Math.max(...[...this.#engines.values()].map((engine) => engine.stats().maxBatch));
+    const maxImages = Math.ceil(maxBatch * takenPerBatch);
     const observer = this.#metrics;
     await startWorker({
       source,
@@ -119,6 +120,13 @@ export class WorkerService implements Service {
     const engine = await openConfiguredEngine(config, manifest, handling);
     this.#engines.set(manifest.name, engine);
     metrics?.loaded(manifest);
+    const { maxBatch } = engine.stats();
+    if (maxBatch < config.maxBatch)
+      log.warn(
+        `MAX_BATCH is ${config.maxBatch}, but memory holds ${maxBatch} images at once: so many are made together.`,
+      );
+    if (config.provider === "cuda" && manifest.precision === "int8")
+      log.warn("The model is int8, which ONNX Runtime multiplies on the CPU alone; fp16 is for CUDA.");
     log.info("The model is loaded and warm.");
   }
 

@@ -53,7 +53,12 @@ export class WorkerMetrics implements ImageObserver {
       "Images that the worker took and that wait for a place in the batch.",
       "waiting",
     );
-    this.#engineMetric(Gauge, "marimba_max_batch", "Places in the model's batch (MAX_BATCH).", "maxBatch");
+    this.#engineMetric(
+      Gauge,
+      "marimba_max_batch",
+      "Places in the model's batch: MAX_BATCH, or what memory holds.",
+      "maxBatch",
+    );
     this.#engineMetric(
       Counter,
       "marimba_engine_run_seconds_total",

@@ -16,17 +16,24 @@ export class Ground {
   private constructor(
     readonly folder: string,
     readonly redis: RedisServer,
+    private readonly redisPrefix: string,
   ) {}
 
   static async open(importModel = importTinyModel): Promise<Ground> {
     const folder = mkdtempSync(join(tmpdir(), "marimba-chaos-"));
     await importModel(join(folder, "models"));
-    return new Ground(folder, await startRedis("--appendonly", "yes", "--appendfsync", "everysec"));
+    return new Ground(folder, await startRedis("--appendonly", "yes", "--appendfsync", "everysec"), "whole");
+  }
+
+  /** The same Redis and models for a test whose keys are its own: `endProcesses` is all that it leaves to do. */
+  part(redisPrefix: string): Ground {
+    return new Ground(this.folder, this.redis, redisPrefix);
   }
 
   start(command: string, args: readonly string[] = [], own: Readonly<Record<string, string>> = {}): Marimba {
     const environment = {
       REDIS_URL: this.redis.url,
+      REDIS_PREFIX: this.redisPrefix,
       MODELS_DIR: join(this.folder, "models"),
       LOCK_MS: String(LOCK_MS),
       LOG_LEVEL: "error",
@@ -48,11 +55,13 @@ export class Ground {
     return process;
   }
 
+  async endProcesses(): Promise<void> {
+    for (const marimba of this.#started) marimba.kill("SIGKILL");
+    await Promise.all(this.#started.map(({ ended }) => ended));
+  }
+
   async close(): Promise<void> {
-    for (const marimba of this.#started) {
-      marimba.kill("SIGKILL");
-      await marimba.ended;
-    }
+    await this.endProcesses();
     await this.redis.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Marimba } from "../commands/marimba.js";
 import { Ground, HANGING_MS, killHard } from "./ground.js";
 import { exampleBody, order, orderMany, settle } from "./orders.js";
 import { importPoisonedModel, POISONED_CLASS } from "./poison.js";
@@ -11,7 +12,9 @@ describe("a poison job fails alone", { timeout: HANGING_MS }, () => {
   let reference: Ground;
   let undisturbed: Undisturbed;
   let ground: Ground;
+  let count = 0;
   let address: string;
+  let worker: Marimba;
 
   beforeAll(async () => {
     reference = await Ground.open(importPoisonedModel);
@@ -20,13 +23,12 @@ describe("a poison job fails alone", { timeout: HANGING_MS }, () => {
   });
   afterAll(() => reference?.close());
   beforeEach(async () => {
-    ground = await Ground.open(importPoisonedModel);
-    ({ address } = await ground.api());
+    ground = reference.part(`poison${count++}`);
+    [{ address }, worker] = await Promise.all([ground.api(), ground.worker()]);
   });
-  afterEach(() => ground?.close());
+  afterEach(() => ground?.endProcesses());
 
   it("when its images never come out: its neighbours in the batch complete", async () => {
-    await ground.worker();
     const neighbours = await orderMany(address, NEIGHBOURS / 2);
     const poison = await order(address, { ...exampleBody(0), class: POISONED_CLASS });
     neighbours.push(...(await orderMany(address, NEIGHBOURS / 2, NEIGHBOURS / 2)));
@@ -38,7 +40,6 @@ describe("a poison job fails alone", { timeout: HANGING_MS }, () => {
   it("when its worker dies every time: after a bounded number of tries, and its neighbours complete", async () => {
     // So long that it never ends before its worker is killed.
     const poison = { ...exampleBody(0), steps: 64, diffusion_steps: 1000 };
-    let worker = await ground.worker();
     const doomed = await order(address, poison);
     const neighbours = await orderMany(address, NEIGHBOURS);
     let deaths = 0;

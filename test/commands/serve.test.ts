@@ -212,6 +212,13 @@ describe("marimba serve, where it can't start,", () => {
     expect(graphs.stderr).not.toMatch(/^ +at /m);
   });
 
+  // With CUDA at hand it would serve.
+  it.skipIf(process.env.ONNXRUNTIME_NODE_INSTALL === "cuda12")("says that ONNX Runtime has no CUDA here", async () => {
+    const { code, stderr } = await serve({ PROVIDER: "cuda", LOG_LEVEL: "silent" }).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^The model demo in \S+\/demo can't be used: PROVIDER is cuda, but [^\n]+\n$/);
+  });
+
   it("serves no files but those that the manifest was written for", async () => {
     const damaged = join(folder, "damaged");
     await cp(modelsDir, damaged, { recursive: true });

@@ -50,6 +50,9 @@ describe("the Dockerfile", () => {
     expect(names).not.toContainEqual(expect.stringMatching(/cuda/));
     const withCuda = neededStages(parseStages(TEXT, { RUNTIME: "cuda" })).map(({ name }) => name);
     expect(withCuda).toEqual(expect.arrayContaining(["cuda", "dependencies-cuda", "base-cuda"]));
+    const provider = (name: string) =>
+      stages.find((stage) => stage.name === name)!.steps.filter(({ text }) => text === "PROVIDER=cuda").length;
+    expect([provider("base-cuda"), provider("base-cpu")]).toEqual([1, 0]);
   });
 
   it("fetches CUDA libraries by a step of onnxruntime-node that is there", () => {

@@ -26,7 +26,7 @@ const RUN_MS = 300_000;
  * and RUN is run by this machine's shell and programs in the stage's folder.
  */
 export class ScratchBuild {
-  readonly #images = new Map<string, Image>();
+  readonly #images = new Map<string, Promise<Image>>();
 
   private constructor(
     private readonly folder: string,
@@ -41,9 +41,11 @@ export class ScratchBuild {
     try {
       const isLetIn = readDockerIgnore(await readFile(join(context, ".dockerignore"), "utf8"));
       const build = new ScratchBuild(folder, context, isLetIn);
-      let image: Image | undefined;
-      for (const stage of neededStages(stages)) image = await build.#build(stage);
-      return { image: image!, remove };
+      // Stages that don't hang on each other are built at the same time, as a builder does it.
+      for (const stage of neededStages(stages)) build.#images.set(stage.name, build.#build(stage));
+      const built = [...build.#images.values()];
+      await Promise.allSettled(built);
+      return { image: (await Promise.all(built)).at(-1)!, remove };
     } catch (error) {
       await remove();
       throw error;
@@ -51,12 +53,12 @@ export class ScratchBuild {
   }
 
   async #build(stage: Stage): Promise<Image> {
-    const base = this.#images.get(stage.base);
+    const base = await this.#images.get(stage.base);
+    if (base && stage.steps.length === 0) return base;
     const image = { ...(base ?? { workdir: "/", environment: {} }), root: join(this.folder, `root-${stage.name}`) };
     await mkdir(image.root);
     if (base) await copyAll(base.root, image.root);
     for (const step of stage.steps) await this.#carryOut(step, image);
-    this.#images.set(stage.name, image);
     return image;
   }
 
@@ -80,7 +82,7 @@ export class ScratchBuild {
     const target = words.at(-1)!;
     const to = join(image.root, resolve(image.workdir, target));
     for (const source of words.slice(0, -1)) {
-      if (fromStage) await copyAll(join(this.#images.get(fromStage)!.root, source), into(to, target, source));
+      if (fromStage) await copyAll(join((await this.#images.get(fromStage))!.root, source), into(to, target, source));
       else await this.#copyFromContext(source, to, target);
     }
   }

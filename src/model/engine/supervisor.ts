@@ -34,11 +34,14 @@ export class SupervisedThread {
   private gate = new RunGate();
   /** Time inside ONNX Runtime of the threads before this one. */
   private earlierMs = 0;
+  private heldBatch: number;
 
   constructor(
     private readonly data: Omit<ThreadData, "gate">,
     private readonly listener: ThreadListener,
-  ) {}
+  ) {
+    this.heldBatch = data.maxBatch;
+  }
 
   get ready(): boolean {
     return this.isReady;
@@ -47,6 +50,11 @@ export class SupervisedThread {
   /** Milliseconds inside ONNX Runtime so far. */
   get runMs(): number {
     return this.earlierMs + this.gate.insideMs;
+  }
+
+  /** Images in flight at once: what was asked for, or less where memory holds less. */
+  get maxBatch(): number {
+    return this.heldBatch;
   }
 
   /** Resolves once the first thread is warm; rejects with `EngineFailure` if it can't be used. */
@@ -90,6 +98,7 @@ export class SupervisedThread {
         if (message.kind === "unusable") reason = message.message;
         else if (message.kind === "ready") {
           this.isReady = true;
+          this.heldBatch = message.maxBatch;
           this.failedStarts = 0;
           onReady();
           resolve(undefined);

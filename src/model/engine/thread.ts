@@ -14,17 +14,19 @@ const port = parentPort!;
 const post = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
 async function main(data: ThreadData): Promise<void> {
-  let runtime: Runtime;
+  let opened: Opened;
   try {
-    runtime = await openChecked(data);
+    opened = await openChecked(data);
   } catch (error) {
     post({ kind: "unusable", message: error instanceof Error ? error.message : String(error) });
     port.close();
     return;
   }
-  const batch = new ContinuousBatch(runtime, data.architecture, data, events, () => nextTurn(undefined));
+  const { runtime, maxBatch } = opened;
+  const limits = { ...data, maxBatch };
+  const batch = new ContinuousBatch(runtime, data.architecture, limits, events, () => nextTurn(undefined));
   const inbox = listen(batch);
-  post({ kind: "ready" });
+  post({ kind: "ready", maxBatch });
   while (!inbox.closed) {
     const idleMs = batch.idleMs();
     if (idleMs > 0) await inbox.message(idleMs);
@@ -37,13 +39,17 @@ async function main(data: ThreadData): Promise<void> {
   await runtime.close();
 }
 
+interface Opened {
+  readonly runtime: Runtime;
+  readonly maxBatch: number;
+}
+
 /** Opens and warms the model while another thread hashes its files; nothing is made with it before they are known. */
-async function openChecked(data: ThreadData): Promise<Runtime> {
+async function openChecked(data: ThreadData): Promise<Opened> {
   const gate = new RunGate(data.gate);
   const open = async () => {
-    const runtime = gated(await gate.pass(() => openRuntime(data.folder, { threads: data.threads })), gate);
-    await warmUp(runtime, data.architecture, data.maxBatch);
-    return runtime;
+    const runtime = gated(await gate.pass(() => openRuntime(data.folder, data.runtime)), gate);
+    return { runtime, maxBatch: await warmUp(runtime, data.architecture, data.maxBatch) };
   };
   const [checked, opened] = await Promise.allSettled([checkModelFiles(data.folder, data.files), open()]);
   // Wrong files are the reason for whatever else went wrong.

@@ -27,16 +27,19 @@ interface ModelState {
 
 /**
  * Puts one ONNX graph together, node by node. A loop's body is a builder of its own that sees the outer graph's
- * values; weights and constants always belong to the outermost graph, each once.
+ * values; weights and constants belong to the outermost graph, each once, but for int8 weights that a body uses.
  */
 export class GraphBuilder {
   private readonly inputs: OnnxValue[] = [];
   private readonly outputs: OnnxValue[] = [];
   private readonly nodes: OnnxNode[] = [];
+  /** A body's int8 weights: ONNX Runtime spares a CPU that needs it their saturation only in the graph that they stand in. */
+  private readonly ownWeights = new Map<string, OnnxTensor>();
 
   private constructor(
     private readonly name: string,
     private readonly state: ModelState,
+    private readonly isBody = false,
   ) {}
 
   static model(name: string, weights: WeightIndex): GraphBuilder {
@@ -52,7 +55,7 @@ export class GraphBuilder {
 
   /** A builder for a subgraph of this one (the body of a Scan). */
   body(name: string): GraphBuilder {
-    return new GraphBuilder(name, this.state);
+    return new GraphBuilder(name, this.state, true);
   }
 
   input(name: string, type: ElementType, shape: readonly (number | string)[]): Value {
@@ -136,10 +139,10 @@ export class GraphBuilder {
     return this.initializer({ name: `floats(${label})`, type: "float32", shape, data: bytesOf(values) });
   }
 
-  /** The finished graph without its constants: the body of a Scan. */
+  /** The finished graph without the outermost's constants: the body of a Scan. */
   graph(): OnnxGraph {
     const { name, inputs, outputs, nodes } = this;
-    return { name, inputs, outputs, nodes, initializers: [] };
+    return { name, inputs, outputs, nodes, initializers: [...this.ownWeights.values()] };
   }
 
   /** The bytes of the `.onnx` file. */
@@ -159,7 +162,8 @@ export class GraphBuilder {
   }
 
   private initializer(tensor: OnnxTensor): Value {
-    if (!this.state.initializers.has(tensor.name)) this.state.initializers.set(tensor.name, tensor);
+    const place = this.isBody && tensor.type === "int8" ? this.ownWeights : this.state.initializers;
+    if (!place.has(tensor.name)) place.set(tensor.name, tensor);
     return tensor.name;
   }
 

@@ -1,6 +1,3 @@
-/** The largest finite float16. */
-export const LARGEST_HALF = 65_504;
-
 /** float32 to float16 bits (IEEE 754 binary16), to nearest even; what is too large becomes infinite. */
 export function toFloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);

@@ -1,15 +1,17 @@
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { openCheckpoint } from "../checkpoint/open.js";
-import { buildGraphs } from "../graph/index.js";
+import { buildGraphs, type Graphs } from "../graph/index.js";
 import { type Manifest, MODEL_FILES } from "../manifest.js";
 import { deriveArchitecture } from "./architecture.js";
+import type { Deviation } from "./deviation.js";
 import { assertManifest, checkName, draftManifest } from "./draft-manifest.js";
-import { countedBytes, writeModelFolder } from "./model-folder.js";
+import { countedBytes, writeFiles, writeModelFolder } from "./model-folder.js";
 import { Progress, type ProgressOptions } from "./progress.js";
 import type { ClassEntry, ModelSettings } from "./settings.js";
 import { checkNameIsFree, stageModel } from "./staging.js";
-import { planWeights } from "./weights-plan.js";
+import { planWeights, type WeightsPlan } from "./weights-plan.js";
 import { writeFileBehind } from "./written-behind.js";
 
 export interface ImportOptions extends ProgressOptions {
@@ -26,6 +28,8 @@ export interface ImportOptions extends ProgressOptions {
   readonly settings?: ModelSettings | undefined;
   /** Replace a model of the same name. */
   readonly replace?: boolean;
+  /** Compare the imported model with a float32 one of the same files, which lies beside it meanwhile. */
+  readonly verify?: boolean;
   /** Graphs that also output what lies between, for the parity check. */
   readonly expose?: boolean;
 }
@@ -34,6 +38,8 @@ export interface ImportedModel {
   readonly manifest: Manifest;
   readonly folder: string;
   readonly warnings: readonly string[];
+  /** Where asked for; empty for a float32 model, whose numbers are the checkpoint's own. */
+  readonly deviations?: readonly Deviation[];
 }
 
 /**
@@ -69,19 +75,23 @@ async function importOpened(
   ];
   const plan = planWeights(sources, options.precision);
   const draft = await draftManifest(options, derived, plan);
-  const graphs = buildGraphs(derived.architecture, plan.index, { expose: options.expose ?? false });
-  const progress = new Progress(options, countedBytes(plan));
+  const { architecture } = derived;
+  const graphs = buildGraphs(architecture, plan.index, { expose: options.expose ?? false });
+  const float32 = options.verify && options.precision !== "fp32" ? planWeights(sources, "fp32") : undefined;
+  const progress = new Progress(options, countedBytes(plan) + (float32?.sizeBytes ?? 0));
   let manifest = draft;
+  let deviations: readonly Deviation[] | undefined;
   const staged = {
     modelsDir: options.modelsDir,
     name: options.name,
-    sizeBytes: plan.sizeBytes + graphs.predict.byteLength + graphs.denoise.byteLength + graphs.decode.byteLength,
+    sizeBytes: plan.sizeBytes + sizeOf(graphs) + (float32?.sizeBytes ?? 0),
     replace: options.replace ?? false,
   };
   const folder = await stageModel(staged, async (staging) => {
     const written = await writeModelFolder(staging, [generator, tokenizer], graphs, plan, progress);
     manifest = { ...draft, ...written };
     assertManifest(manifest);
+    if (options.verify) deviations = await verify({ folder: staging, manifest }, float32, progress);
     const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
     await writeFileBehind(
       join(staging, MODEL_FILES.manifest),
@@ -90,5 +100,26 @@ async function importOpened(
     );
     progress.add("writing", 0);
   });
-  return { manifest, folder, warnings };
+  return { manifest, folder, warnings, ...(deviations && { deviations }) };
+}
+
+/** The float32 model lies inside the folder that is staged: whatever happens, it is gone when the import ends. */
+async function verify(
+  model: { readonly folder: string; readonly manifest: Manifest },
+  float32: WeightsPlan | undefined,
+  progress: Progress,
+): Promise<Deviation[]> {
+  // Brings ONNX Runtime with it, which no other import needs.
+  const { compareWithFloat32 } = await import("./verify.js");
+  if (!float32) return compareWithFloat32(model, undefined, progress);
+  const beside = join(model.folder, "float32");
+  await mkdir(beside);
+  await writeFiles(beside, buildGraphs(model.manifest.architecture, float32.index), float32, progress, "verifying");
+  const deviations = await compareWithFloat32(model, beside, progress);
+  await rm(beside, { recursive: true });
+  return deviations;
+}
+
+function sizeOf({ predict, denoise, decode }: Graphs): number {
+  return predict.byteLength + denoise.byteLength + decode.byteLength;
 }

@@ -4,7 +4,7 @@ import type { Graphs } from "../graph/index.js";
 import { hashFiles } from "../hash-files.js";
 import { GRAPH_FILES, type Manifest, MODEL_FILES } from "../manifest.js";
 import { type FileDigest, modelHash } from "../model-files.js";
-import type { Progress } from "./progress.js";
+import type { ImportProgress, Progress } from "./progress.js";
 import { copyCheckpoint, writeWeights } from "./weights-file.js";
 import type { WeightsPlan } from "./weights-plan.js";
 import { writeFileBehind } from "./written-behind.js";
@@ -27,7 +27,7 @@ export async function writeModelFolder(
 ): Promise<WrittenModel> {
   const [sources, written] = await progress.untilOneFails(
     hashSources(plan, progress),
-    writeFiles(folder, graphs, plan, progress),
+    writeFiles(folder, graphs, plan, progress, "writing"),
   );
   for (const { checkpoint, file } of plan.copied) sources.set(checkpoint, written.get(file)!);
   const describe = (checkpoint: Checkpoint) => ({
@@ -47,15 +47,16 @@ async function hashSources({ converted }: WeightsPlan, progress: Progress): Prom
   return new Map(converted.map(({ checkpoint }, i) => [checkpoint, hashes[i]!]));
 }
 
-/** The SHA-256 of each file, in the order of the model's hash. */
-async function writeFiles(
+/** Graphs and weights. Gives the SHA-256 of each file, in the order of the model's hash. */
+export async function writeFiles(
   folder: string,
   graphs: Graphs,
   { copied, converted }: WeightsPlan,
   progress: Progress,
+  step: ImportProgress["step"],
 ): Promise<Map<string, string>> {
   const written = new Map<string, string>();
-  const count = (bytes: number) => progress.add("writing", bytes);
+  const count = (bytes: number) => progress.add(step, bytes);
   for (const graph of GRAPH_FILES) {
     const file = MODEL_FILES[graph];
     written.set(

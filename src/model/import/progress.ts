@@ -1,7 +1,7 @@
 import { ImportError } from "./error.js";
 
 export interface ImportProgress {
-  readonly step: "hashing" | "writing";
+  readonly step: "hashing" | "writing" | "verifying";
   /** Of the whole import. */
   readonly doneBytes: number;
   readonly totalBytes: number;
@@ -28,11 +28,16 @@ export class Progress {
     return this.stopped.signal;
   }
 
+  /** Whether whoever asked for the import has given it up: the next `add` throws. */
+  get isCancelled(): boolean {
+    return this.options.signal?.aborted ?? false;
+  }
+
   add(step: ImportProgress["step"], bytes: number): void {
     this.stopped.signal.throwIfAborted();
     this.doneBytes += bytes;
     this.options.onProgress?.({ step, doneBytes: this.doneBytes, totalBytes: this.totalBytes });
-    if (this.options.signal?.aborted) throw new ImportError("The import was cancelled; nothing was written.");
+    if (this.isCancelled) throw new ImportError("The import was cancelled; nothing was written.");
   }
 
   /** Both results. Where one fails, the other is stopped and waited for: then neither reads or writes any more. */

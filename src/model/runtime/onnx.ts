@@ -12,16 +12,18 @@ import {
   type Runtime,
   type RuntimeOptions,
 } from "./runtime.js";
+import { sessionOptions } from "./session-options.js";
 
 /**
- * Opens the three graphs in a model's folder with ONNX Runtime on the CPU. Opening and running block the calling thread: this
+ * Opens the three graphs in a model's folder with ONNX Runtime. Opening and running block the calling thread: this
  * belongs into a thread of its own. Rejects with one sentence when a file is missing or cannot be used.
  */
 export async function openRuntime(folder: string, options: RuntimeOptions): Promise<Runtime> {
+  const opening = await sessionOptions(options);
   const sessions: InferenceSession[] = [];
   try {
     for (const file of [MODEL_FILES.predict, MODEL_FILES.denoise, MODEL_FILES.decode]) {
-      sessions.push(await openSession(folder, file, options));
+      sessions.push(await openSession(folder, file, opening));
     }
   } catch (error) {
     for (const session of sessions) await session.release();
@@ -31,23 +33,16 @@ export async function openRuntime(folder: string, options: RuntimeOptions): Prom
   return new OnnxRuntime(predict, denoise, decode);
 }
 
-async function openSession(folder: string, file: string, options: RuntimeOptions): Promise<InferenceSession> {
+async function openSession(
+  folder: string,
+  file: string,
+  options: InferenceSession.SessionOptions,
+): Promise<InferenceSession> {
   const path = join(folder, file);
   await access(path).catch(() => {
     throw new Error(`The model folder ${folder} has no ${file}. Import the model again.`);
   });
-  const sessionOptions: InferenceSession.SessionOptions = {
-    executionProviders: ["cpu"],
-    executionMode: "sequential",
-    graphOptimizationLevel: "all",
-    enableCpuMemArena: true,
-    enableMemPattern: true,
-    logSeverityLevel: 4, // Every error is thrown as well.
-    // Idle threads of one session would spin against the busy ones of another (onnxruntime_session_options_config_keys.h).
-    extra: { session: { intra_op: { allow_spinning: "0" } } },
-    ...(options.threads > 0 ? { intraOpNumThreads: options.threads } : {}),
-  };
-  return InferenceSession.create(path, sessionOptions).catch((error: unknown) => {
+  return InferenceSession.create(path, options).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`ONNX Runtime cannot use ${path}: ${reason}`);
   });

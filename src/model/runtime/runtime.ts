@@ -1,3 +1,5 @@
+import type { Provider } from "./provider.js";
+
 /**
  * The three runs of a model, as the engine sees them. Arrays are row-major; `rows` are transformer rows (an image's
  * conditional row, and its unconditional row where guidance is not 1).
@@ -71,4 +73,8 @@ export interface Runtime {
 export interface RuntimeOptions {
   /** Threads inside one ONNX operator; 0 lets ONNX Runtime choose. */
   readonly threads: number;
+  /** What the graphs run on; the CPU where nothing is said. */
+  readonly provider?: Provider;
+  /** Which of the machine's GPUs, for the provider `cuda`. */
+  readonly cudaDevice?: number;
 }

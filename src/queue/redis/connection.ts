@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { type RedisOptions as AllOptions, Redis } from "ioredis";
 
 /** Replies are plain arrays, as Redis sends them. */
@@ -32,14 +33,16 @@ export function redisOptions(redisUrl: string): RedisOptions {
     );
   }
   const url = new URL(redisUrl);
+  const host = url.hostname.replace(/^\[|\]$/g, "") || "127.0.0.1";
   const db = Number(url.pathname.slice(1) || 0);
   if (!Number.isInteger(db)) throw new RedisUrlError("REDIS_URL's path is no database number.");
   return {
-    host: url.hostname.replace(/^\[|\]$/g, "") || "127.0.0.1",
+    host,
     port: Number(url.port || 6379),
     db,
     ...readCredentials(url.username || url.password ? `${url.username}:${url.password}` : undefined),
-    ...(url.protocol === "rediss:" ? { tls: { servername: url.hostname } } : {}),
+    // TLS tells servers the name that they are asked for; an address is none (RFC 6066).
+    ...(url.protocol === "rediss:" ? { tls: isIP(host) ? {} : { servername: host } } : {}),
   };
 }
 

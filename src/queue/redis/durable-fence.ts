@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
+import { QueueStartError } from "./start-check.js";
 
 /** Longest that a fence waits for the disk; `appendfsync everysec` needs a second, a slow disk more. */
 const WAIT_MS = 4500;
@@ -24,6 +25,18 @@ export class DurableFence {
     return new DurableFence(connection, `${redisPrefix}::fence`);
   }
 
+  /** Passes a first one; rejects with `QueueStartError` where that can't be done, as with `appendfsync no`. */
+  async prove(): Promise<void> {
+    try {
+      await this.passed();
+    } catch (error) {
+      const reason = (error as Error).message;
+      throw new QueueStartError(
+        `Redis can't say that a write is on disk (${reason}): ACCEPT_DURABLE=1 needs appendfsync everysec or always.`,
+      );
+    }
+  }
+
   /** Resolves once all that Redis has answered so far is on disk; rejects when that takes too long. */
   passed(): Promise<void> {
     // Whoever comes while a fence is under way may have written after it: they share the next one.
@@ -43,6 +56,6 @@ export class DurableFence {
   async #pass(): Promise<void> {
     await this.connection.set(this.key, 1);
     const [local] = (await this.connection.call("WAITAOF", 1, 0, WAIT_MS)) as [number, number];
-    if (local < 1) throw new Error(`The write was not on disk after ${WAIT_MS} ms.`);
+    if (local < 1) throw new Error(`it was not after ${WAIT_MS} ms`);
   }
 }

@@ -2,9 +2,12 @@ import type { Redis } from "ioredis";
 
 /** Ids that are remembered while Redis is away; more than that, and the oldest jobs are made for nobody. */
 const MOST = 1000;
-const RETRY_MS = 5000;
+const RETRY_MS = 1000;
 
-/** Submits whose answer never came: perhaps the jobs are there. They are cancelled once Redis answers again. */
+/**
+ * Submits that their clients were told had failed, such as those whose answer never came: perhaps the jobs are there. They
+ * are cancelled once Redis answers again.
+ */
 export class Orphans {
   readonly #ids = new Set<string>();
   #retry: NodeJS.Timeout | undefined;

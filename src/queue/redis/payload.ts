@@ -1,11 +1,23 @@
 import { type JobRecord, type JobSpec, JobSpec as JobSpecSchema } from "../../job.js";
 
+const VERSION: number = JobSpecSchema.properties.version.const;
+
 /**
  * The BullMQ queue of a model's jobs. A payload that workers of an older release can't read goes to a queue that they
  * don't know.
  */
-export function queueName(model: string, version: number = JobSpecSchema.properties.version.const): string {
+export function queueName(model: string, version = VERSION): string {
   return version === 1 ? model : `${model}@${version}`;
+}
+
+/** The queues that a worker takes images from: API processes may be one release older than it. */
+export function readableQueues(model: string): string[] {
+  return [VERSION, VERSION - 1].filter((version) => version > 0).map((version) => queueName(model, version));
+}
+
+/** Whether only workers of a newer release can read what is in this queue. */
+export function isNewer(queue: string): boolean {
+  return Number(queue.split("@")[1] ?? 1) > VERSION;
 }
 
 /** The reverse of `queueName`. */

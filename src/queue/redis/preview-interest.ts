@@ -1,12 +1,23 @@
 /** How long a watcher's word counts; whoever still watches says it again. */
 export const WATCHED_MS = 6000;
 
-/** Which jobs somebody watches the previews of, as a worker was told. */
+/** Which jobs somebody watches the previews of, as a worker was told: of those that others make, too. */
 export class PreviewInterest {
+  /** In the order of their times. */
   readonly #until = new Map<string, number>();
 
+  get size(): number {
+    return this.#until.size;
+  }
+
   watched(id: string): void {
-    this.#until.set(id, Date.now() + WATCHED_MS);
+    const now = Date.now();
+    this.#until.delete(id);
+    this.#until.set(id, now + WATCHED_MS);
+    for (const [oldest, until] of this.#until) {
+      if (until > now) break;
+      this.#until.delete(oldest);
+    }
   }
 
   has(id: string): boolean {

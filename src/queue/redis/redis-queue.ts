@@ -30,6 +30,7 @@ import { checkRedis } from "./start-check.js";
 import { readStatus, type StatusReply } from "./status.js";
 import { sweepOften } from "./sweeping.js";
 import { Tokens } from "./tokens.js";
+import type { Watch } from "./watches.js";
 
 const COMMAND_TIMEOUT_MS = 5000;
 
@@ -53,6 +54,11 @@ export async function openRedisQueue(options: RedisQueueOptions, logger: Logger)
   reachability.follow(client);
   const ids = new SignedIds(await sharedSecret(client, redisPrefix));
   const fence = options.acceptDurable ? DurableFence.open(client, redisPrefix, logger) : undefined;
+  await fence?.prove().catch((error) => {
+    fence.close();
+    client.disconnect();
+    throw error;
+  });
   // From here on a call that can't be answered fails at once.
   client.options.enableOfflineQueue = false;
   const scripts = new Scripts(client, redisPrefix);
@@ -108,9 +114,25 @@ class RedisQueue implements JobQueue {
 
   async submit(spec: JobSpec, idempotency?: Idempotency, allowance?: Allowance): Promise<SubmitResult> {
     const watch = this.events.watches.hold(spec.id);
+    try {
+      return await this.#answer(this.#submit(watch, spec, idempotency, allowance));
+    } catch (error) {
+      this.events.watches.drop(watch);
+      // Perhaps it was taken in without its client knowing: then it is cancelled as soon as that can be said.
+      if (!idempotency) this.#orphans.add(spec.id);
+      throw error;
+    }
+  }
+
+  async #submit(
+    watch: Watch,
+    spec: JobSpec,
+    idempotency: Idempotency | undefined,
+    allowance: Allowance | undefined,
+  ): Promise<SubmitResult> {
     const queue = queueName(spec.model, spec.version);
     const key = idempotency ? createHash("sha256").update(idempotency.key).digest("base64url") : "";
-    const submitted = this.scripts.call(
+    const reply = await this.scripts.call(
       "submit",
       spec.id,
       queue,
@@ -126,7 +148,7 @@ class RedisQueue implements JobQueue {
       allowance?.concurrentImages ?? "",
       spec.webhook_url === undefined ? "" : 1,
     );
-    const [kind, detail, usage] = await this.#submitted(submitted, spec.id, idempotency !== undefined);
+    const [kind, detail, usage] = reply as SubmitReply;
     if (kind !== "accepted") this.events.watches.drop(watch);
     if (kind === "over_allowance") {
       const [limit, retryAfterS, used] = detail as [keyof Allowance, number, UsageReply];
@@ -139,20 +161,8 @@ class RedisQueue implements JobQueue {
       void this.#tokens.add(queue, spec.num_images);
       watch.set(record);
     }
-    if (this.fence) await this.#answer(this.fence.passed());
+    await this.fence?.passed();
     return usage ? { kind, record, usage: readUsage(usage) } : { kind, record };
-  }
-
-  /** The script's answer. A job that was taken in without anybody knowing is cancelled as soon as that can be said. */
-  async #submitted(reply: Promise<unknown>, id: string, hasKey: boolean): Promise<SubmitReply> {
-    try {
-      return (await this.#answer(reply)) as SubmitReply;
-    } catch (error) {
-      const watch = this.events.watches.get(id);
-      if (watch) this.events.watches.drop(watch);
-      if (!hasKey) this.#orphans.add(id);
-      throw error;
-    }
   }
 
   async get(id: string): Promise<GetResult> {

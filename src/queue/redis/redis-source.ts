@@ -5,7 +5,8 @@ import type { Preview } from "../../job.js";
 import type { ImageHandler, JobSource, QueueHealth } from "../queue.js";
 import { connect } from "./connection.js";
 import { Lanes } from "./lanes.js";
-import { queueName } from "./payload.js";
+import { lookForNewerJobs } from "./newer-jobs.js";
+import { readableQueues } from "./payload.js";
 import { WATCHED_MS } from "./preview-interest.js";
 import { Reachability } from "./reachability.js";
 import { RunAlone } from "./run-alone.js";
@@ -51,6 +52,7 @@ class RedisSource implements JobSource {
   #subscriber: Redis | undefined;
   #progressTimer: NodeJS.Timeout | undefined;
   #endSweeping = () => {};
+  #endLooking = () => {};
   #isPaused = false;
   #stopped: Promise<void> | undefined;
 
@@ -66,7 +68,7 @@ class RedisSource implements JobSource {
 
   async start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void> {
     const { redisPrefix, lockMs } = this.options;
-    const queues = models.map((model) => queueName(model));
+    const queues = models.flatMap(readableQueues);
     this.#subscriber = await listenToControl(
       this.client,
       redisPrefix,
@@ -85,6 +87,7 @@ class RedisSource implements JobSource {
     await this.#presence.start();
     for (const worker of this.#workers) worker.run();
     this.#endSweeping = sweepOften(this.#scripts, this.#tokens, this.options, this.logger);
+    this.#endLooking = lookForNewerJobs(this.client, redisPrefix, models, this.logger);
     this.#progressTimer = setInterval(() => void this.#tellProgress(), PROGRESS_MS);
   }
 
@@ -159,6 +162,7 @@ class RedisSource implements JobSource {
     const left = this.#scripts.call("leave", this.#worker, resultTtlMs, maxResultBytes).catch(() => {});
     await atMost(left, GOODBYE_MS);
     this.#endSweeping();
+    this.#endLooking();
     this.#giveUp.abort();
     clearTimeout(giveUp);
     // BullMQ would wait without end for a handler that does not heed its signal.

@@ -42,7 +42,7 @@ export class RunningImages {
       progress: (step, of) => {
         image.step = { step, of };
       },
-      wantsPreview: () => this.interest.has(image.id),
+      wantsPreview: () => !image.abort.signal.aborted && this.interest.has(image.id),
       preview: (preview) => sendPreview(image.id, preview),
     };
   }

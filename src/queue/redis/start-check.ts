@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { connect, publicAddress } from "./connection.js";
+import { type Attempts, likelyReason, refusalOf } from "./refusal.js";
 
 const CONNECT_MS = 5000;
 const OLDEST_VERSION = [7, 0] as const;
@@ -22,7 +23,7 @@ export async function checkRedis({ redisUrl, acceptDurable }: StartNeeds, logger
   const client = connect(redisUrl, { lazyConnect: true, maxRetriesPerRequest: null });
   const address = publicAddress(redisUrl);
   try {
-    await reach(client, address);
+    await reach(client, redisUrl, address);
     const info = readInfo(await client.info());
     const refusal = refuse(info, acceptDurable);
     if (refusal) throw new QueueStartError(`Redis at ${address} ${refusal}`);
@@ -66,24 +67,28 @@ function readInfo(text: string): ReadonlyMap<string, string> {
 }
 
 /** Resolves once the client is ready; a refusal that waiting won't mend ends it at once. */
-async function reach(client: Redis, address: string): Promise<void> {
-  let lastError: Error | undefined;
+async function reach(client: Redis, redisUrl: string, address: string): Promise<void> {
+  const attempts: Attempts = { connections: 0, isMasterUnknown: false };
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
-      const reason = lastError ? ` (${lastError.message || (lastError as NodeJS.ErrnoException).code})` : "";
-      reject(new QueueStartError(`Redis at ${address} can't be reached${reason}; REDIS_URL must be its address.`));
+      const reason = likelyReason(redisUrl, attempts);
+      const shown = reason ? ` (${reason})` : "";
+      reject(new QueueStartError(`Redis at ${address} can't be reached${shown}; REDIS_URL must be its address.`));
     }, CONNECT_MS);
+    client.on("connect", () => attempts.connections++);
     client.once("ready", () => {
       clearTimeout(timer);
       resolve();
     });
+    client.on("sentinelError", ({ message }: Error) => {
+      attempts.isMasterUnknown ||= /No such master|invalid reply/.test(message);
+    });
     client.on("error", (error: Error) => {
-      lastError = error;
-      if (!/WRONGPASS|NOAUTH|NOPERM|invalid password/i.test(error.message)) return;
+      attempts.lastError = error;
+      const refusal = refusalOf(error);
+      if (!refusal) return;
       clearTimeout(timer);
-      const missing = /NOAUTH/.test(error.message);
-      const what = missing ? "asks for a password" : "refuses the user or password";
-      reject(new QueueStartError(`Redis at ${address} ${what}; REDIS_URL must hold the right ones.`));
+      reject(new QueueStartError(`Redis at ${address} ${refusal}`));
     });
     client.connect().catch(() => {});
   });

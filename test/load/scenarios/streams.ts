@@ -3,29 +3,27 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startDistributed, type Topology } from "../../topology/topology.js";
 import { baseEnvironment, type Scenario } from "../scenario.js";
 
-const JOBS = 20;
-
 /** Thousands of open event streams on one API process while their jobs run: every one must get its final event. */
 export const streams: Scenario = async (setting) => {
   const { quick, print, progress } = setting;
-  const total = quick ? 100 : 2000;
+  const [total, jobs] = quick ? [100, 5] : [2000, 20];
   const service = await startDistributed(1, 1, baseEnvironment(setting));
   const agent = new Agent({ keepAlive: true });
   try {
     const address = service.addresses[0]!;
     const ids: string[] = [];
-    for (let i = 0; i < JOBS; i++) ids.push(await submit(address, i, agent));
+    for (let i = 0; i < jobs; i++) ids.push(await submit(address, i, agent));
     const apiMiB = () => apiMemory(service);
     const beforeMiB = apiMiB();
     progress(`streams: opening ${total} ...`);
-    const opened = Array.from({ length: total }, (_, i) => openStream(`${address}/jobs/${ids[i % JOBS]}/events`));
+    const opened = Array.from({ length: total }, (_, i) => openStream(`${address}/jobs/${ids[i % jobs]}/events`));
     await Promise.all(opened.map(({ begun }) => begun));
     await sleep(1000);
     const openMiB = apiMiB();
     const seen = await Promise.all(opened.map(({ events }) => events));
     const final = seen.filter((events) => events.at(-1) === "completed").length;
     const events = seen.reduce((sum, names) => sum + names.length, 0);
-    print("", `### Event streams: ${total} on one API process, ${JOBS} jobs`, "");
+    print("", `### Event streams: ${total} on one API process, ${jobs} jobs`, "");
     print(
       `- ${final} of ${total} streams ended with their final event; ${events} events in all.`,
       `- Memory of the API process: ${beforeMiB.toFixed(0)} MiB before, ${openMiB.toFixed(0)} MiB with all open: ${(((openMiB - beforeMiB) * 1024) / total).toFixed(1)} KiB a stream, its socket's buffers in Node included.`,

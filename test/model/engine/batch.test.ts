@@ -277,6 +277,35 @@ describe("leaving early", () => {
   });
 });
 
+describe("want of memory", () => {
+  it("makes runs smaller and no image fail", async () => {
+    const largest = { predict: 0, denoise: 0, decode: 0 };
+    const run = async <Result>(
+      kind: keyof typeof largest,
+      size: number,
+      limit: number,
+      make: () => Promise<Result>,
+    ) => {
+      if (size > limit) throw new Error(`Failed to allocate memory for requested buffer of size ${size * 2 ** 28}`);
+      largest[kind] = Math.max(largest[kind], size);
+      return make();
+    };
+    const small = watched({
+      predict: (inputs, make) => run("predict", inputs.rows, 4, () => make(inputs)),
+      denoise: (inputs, make) => run("denoise", inputs.rows, 64, () => make(inputs)),
+      decode: (latents, images, make) => run("decode", images, 2, () => make(latents, images)),
+    });
+    const batch = new WatchedBatch(small, manifest, { maxBatch: 10 });
+    SUBJECTS.forEach((request, id) => {
+      batch.submit(id, request);
+    });
+    await batch.run();
+    for (const [id, request] of SUBJECTS.entries()) expect(batch.picture(id)).toBe(await alone(request));
+    expect(largest.predict).toBeLessThanOrEqual(4);
+    expect(largest.decode).toBe(2);
+  });
+});
+
 describe("admission", () => {
   it("is first come, first served, into every place that gets free", async () => {
     const batch = new WatchedBatch(runtime, manifest, { maxBatch: 2 });

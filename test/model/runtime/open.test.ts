@@ -1,5 +1,6 @@
-import { rmSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { MODEL_FILES } from "../../../src/model/manifest.js";
 import { openRuntime } from "../../../src/model/runtime/onnx.js";
@@ -29,4 +30,18 @@ test("weights that are missing or cut short are an error when the model is opene
   await expect(open()).rejects.toThrow(/cannot use .*predict\.onnx: .+/);
   rmSync(join(folder, MODEL_FILES.weights));
   await expect(open()).rejects.toThrow(/cannot use .*predict\.onnx: .*weights\.bin/);
+});
+
+/** It comes with the CUDA libraries, which the package itself does not bring. */
+const CUDA = join(
+  dirname(fileURLToPath(import.meta.resolve("onnxruntime-node/package.json"))),
+  "bin/napi-v6/linux/x64/libonnxruntime_providers_cuda.so",
+);
+
+test.skipIf(existsSync(CUDA))("CUDA where ONNX Runtime has none is refused in a sentence", async () => {
+  const opening = openRuntime(folder, { threads: 1, provider: "cuda", cudaDevice: 0 });
+  await expect(opening).rejects.toThrow(
+    /^PROVIDER is cuda, but ONNX Runtime cannot use CUDA device 0 here\. It needs .+/,
+  );
+  await (await open()).close();
 });

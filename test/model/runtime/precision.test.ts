@@ -4,6 +4,7 @@ import type { Precision } from "../../../src/model/manifest.js";
 import { openRuntime } from "../../../src/model/runtime/onnx.js";
 import type { Runtime } from "../../../src/model/runtime/runtime.js";
 import { normals, writeRandomModel } from "../random.js";
+import { relativeRms } from "../relative-rms.js";
 import { architectureOf, DEMO_SIZES } from "../shapes.js";
 import { denoiseBatch, denoiseRow, predictBatch, predictRow } from "./batches.js";
 
@@ -16,18 +17,6 @@ async function open(precision: Precision): Promise<Runtime> {
   const runtime = await openRuntime(folder, { threads: 1 });
   rmSync(folder, { recursive: true, force: true });
   return runtime;
-}
-
-/** Root mean square of the difference, relative to that of the expected values. */
-function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  expect(actual.length).toBe(expected.length);
-  let difference = 0;
-  let size = 0;
-  for (let i = 0; i < expected.length; i++) {
-    difference += (actual[i]! - expected[i]!) ** 2;
-    size += expected[i]! ** 2;
-  }
-  return Math.sqrt(difference / size);
 }
 
 let exact: Runtime;
@@ -50,7 +39,7 @@ describe.each([
     const rows = Array.from({ length: 6 }, (_, i) => predictRow(a, 8 * i, 10, 20 + i));
     for (const known of [48, 64]) {
       const batch = predictBatch(a, rows, known);
-      const error = relativeError((await runtime.predict(batch)).z, (await exact.predict(batch)).z);
+      const error = relativeRms((await runtime.predict(batch)).z, (await exact.predict(batch)).z);
       expect(error).toBeGreaterThan(1e-5);
       expect(error).toBeLessThan(bound);
     }
@@ -59,7 +48,7 @@ describe.each([
   test("tokens of a whole diffusion loop", async () => {
     const rows = Array.from({ length: 12 }, (_, i) => denoiseRow(a, 6, i < 8, 300 + 10 * i));
     const batch = denoiseBatch(a, rows, 6);
-    const error = relativeError((await runtime.denoise(batch)).x, (await exact.denoise(batch)).x);
+    const error = relativeRms((await runtime.denoise(batch)).x, (await exact.denoise(batch)).x);
     expect(error).toBeGreaterThan(1e-5);
     expect(error).toBeLessThan(bound);
   });
@@ -69,6 +58,6 @@ describe.each([
       (value) => value * t.scale,
     );
     const [pixels, expected] = [await runtime.decode(latents, 2), await exact.decode(latents, 2)];
-    expect(relativeError(pixels.pixels, expected.pixels)).toBeLessThan(bound);
+    expect(relativeRms(pixels.pixels, expected.pixels)).toBeLessThan(bound);
   });
 });

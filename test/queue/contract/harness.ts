@@ -54,8 +54,11 @@ export class Bench {
     return this.under.source;
   }
 
-  close(): Promise<void> {
-    return this.under.close();
+  /** Lets go of all images that are held: the queue is not to wait for them. */
+  async close(): Promise<void> {
+    const closed = this.under.close();
+    for (const image of this.taken) image.fail(new Error("The test is over."));
+    await closed;
   }
 
   async start(maxImages: number, models: readonly string[]): Promise<this> {

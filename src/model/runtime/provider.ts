@@ -1,0 +1,16 @@
+import Type, { type Static } from "typebox";
+
+/** What ONNX Runtime runs a model's graphs on (its "execution provider"). */
+export const Provider = Type.Union([Type.Literal("cpu"), Type.Literal("cuda")], {
+  default: "cpu",
+  description: "What the models run on: cpu, or cuda, which needs ONNX Runtime's CUDA libraries (Linux x64, CUDA 12).",
+});
+export type Provider = Static<typeof Provider>;
+
+/** What ONNX Runtime, CUDA and cuBLAS say when memory runs out. */
+const OUT_OF_MEMORY = /failed to allocate memory|out of memory|ALLOC_FAILED|bad[_ ]alloc/i;
+
+/** Whether a run failed for want of memory: a smaller one may do. */
+export function isOutOfMemory(error: unknown): boolean {
+  return OUT_OF_MEMORY.test(error instanceof Error ? error.message : String(error));
+}

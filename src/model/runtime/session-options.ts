@@ -1,0 +1,28 @@
+import { env, type InferenceSession } from "onnxruntime-node";
+import { checkCuda, int8Saturates } from "./probe.js";
+import type { RuntimeOptions } from "./runtime.js";
+
+/** How every graph is opened. Rejects with a sentence where the provider that is asked for can't be used. */
+export async function sessionOptions(options: RuntimeOptions): Promise<InferenceSession.SessionOptions> {
+  const { threads, provider = "cpu", cudaDevice = 0 } = options;
+  env.logLevel = "fatal"; // What is no session's yet; its errors are thrown too.
+  if (provider === "cuda") await checkCuda(cudaDevice);
+  return {
+    executionProviders: provider === "cuda" ? [{ name: "cuda", deviceId: cudaDevice }, "cpu"] : ["cpu"],
+    executionMode: "sequential",
+    graphOptimizationLevel: "all",
+    enableCpuMemArena: true,
+    enableMemPattern: true,
+    logSeverityLevel: 4, // Every error is thrown as well.
+    // Keys and values are those of onnxruntime_session_options_config_keys.h.
+    extra: {
+      session: {
+        // Idle threads of one session would spin against the busy ones of another.
+        intra_op: { allow_spinning: "0" },
+        // Weights as uint8: exact on CPUs whose products with int8 are not; slower on all others, VNNI included.
+        ...((await int8Saturates()) && { x64quantprecision: "1" }),
+      },
+    },
+    ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
+  };
+}

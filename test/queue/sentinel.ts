@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
+import { freePort } from "../free-port.js";
+import { REDIS_PROGRAM, type RedisServer, ServerProcess } from "./redis-server.js";
+
+const MASTER = "mymaster";
+/** How long a server may be silent before it counts as down. */
+const DOWN_AFTER_MS = 1000;
+
+/** One of Redis's sentinels, alone in its judgement. */
+export class Sentinel {
+  readonly folder = mkdtempSync(join(tmpdir(), "marimba-sentinel-"));
+  #process: ServerProcess | undefined;
+
+  private constructor(readonly port: number) {}
+
+  /** Resolves once it watches the master and knows its one replica. */
+  static async start(master: RedisServer): Promise<Sentinel> {
+    const sentinel = new Sentinel(await freePort());
+    const file = join(sentinel.folder, "sentinel.conf");
+    const lines = [
+      `port ${sentinel.port}`,
+      "bind 127.0.0.1",
+      `dir ${sentinel.folder}`,
+      `sentinel monitor ${MASTER} 127.0.0.1 ${master.port} 1`,
+      `sentinel down-after-milliseconds ${MASTER} ${DOWN_AFTER_MS}`,
+      `sentinel failover-timeout ${MASTER} 10000`,
+    ];
+    writeFileSync(file, `${lines.join("\n")}\n`);
+    sentinel.#process = await ServerProcess.start(REDIS_PROGRAM, [file, "--sentinel"], /\+monitor master/);
+    await sentinel.#ask(async (redis) => {
+      while (((await redis.call("SENTINEL", "replicas", MASTER)) as unknown[]).length === 0) await sleep(50);
+    });
+    return sentinel;
+  }
+
+  /** REDIS_URL of the master that it names, whichever that is; the first sentinel of the list is away. */
+  get url(): string {
+    return `redis+sentinel://127.0.0.1:1,127.0.0.1:${this.port}/${MASTER}`;
+  }
+
+  /** Resolves with the master's port once it is another than this. */
+  masterOtherThan(port: number): Promise<number> {
+    return this.#ask(async (redis) => {
+      for (;;) {
+        const [, now] = (await redis.call("SENTINEL", "get-master-addr-by-name", MASTER)) as [string, string];
+        if (Number(now) !== port) return Number(now);
+        await sleep(50);
+      }
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#process?.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
+    const redis = new Redis({ host: "127.0.0.1", port: this.port });
+    try {
+      return await question(redis);
+    } finally {
+      redis.disconnect();
+    }
+  }
+}
