@@ -171,7 +171,7 @@ async function checkPng(path: string): Promise<void> {
   expect(width).toBeGreaterThan(0);
 }
 
-/** Thousands of pictures take hours. */
+/** Thousands of pictures take hours, and resamples of few say little. */
 function fewRoughPictures(command: string): string {
   return `${command.replace(/ --num \d+/, " --num 24")} --steps 2 --diffusion-steps 2 --bootstrap 2`;
 }
