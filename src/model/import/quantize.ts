@@ -14,7 +14,8 @@ export function quantizeRow(weights: Float32Array, quantized: Int8Array): number
     quantized.fill(0);
     return 0;
   }
-  for (let i = 0; i < weights.length; i++) quantized[i] = ((weights[i]! / scale + 128.5) | 0) - 128; // floor(x + 0.5)
+  const perWeight = 1 / scale;
+  for (let i = 0; i < weights.length; i++) quantized[i] = ((weights[i]! * perWeight + 128.5) | 0) - 128; // floor(x + 0.5)
   return scale;
 }
 
