@@ -15,12 +15,12 @@ const LABEL_PIXELS = 24;
 const SHEETS = {
   preset: { values: ["exact", "standard", "quick", "balanced", "fast"] },
   seed: { values: [1, 2, 3, 4, 5, 6] },
-  guidance_scale: { values: [1, 2, 3, 4, 5] },
+  guidance_scale: { values: [1, 2, 3, 5, 10, 20] },
   guidance_schedule: { values: ["linear", "constant"], fixed: { guidance_scale: 4 } },
   steps: { values: [2, 4, 8, 16, 32, 64] },
-  temperature: { values: [0.5, 0.7, 0.85, 1, 1.15, 1.3] },
+  temperature: { values: [0, 0.3, 0.6, 1, 1.5, 2] },
   diffusion_steps: { values: [2, 5, 10, 25, 50, 100] },
-  max_timestep: { values: [700, 800, 900, 940, 999], fixed: { diffusion_steps: 10 } },
+  max_timestep: { values: [300, 500, 700, 900, 940, 999], fixed: { diffusion_steps: 10 } },
   order: { values: ["random", "raster", "checkerboard"], fixed: { steps: 8 } },
 };
 

@@ -11,6 +11,8 @@ const MODELS_DIR = fileURLToPath(new URL("../../models", import.meta.url));
 const PICTURES = 72;
 /** Too little noise, no guidance, and diffusion that begins where it should be half done. */
 const BROKEN = ["--temperature", "0.5", "--guidance-scale", "1", "--max-timestep", "500"];
+/** What is to be equal is so with few resamples, too. */
+const FEW_RESAMPLES = ["--bootstrap", "20"];
 /** Rough, and so quick. */
 const SAMPLER = ["--steps", "8", "--diffusion-steps", "8", "--seed", "5"];
 
@@ -36,17 +38,17 @@ function expectSuccess({ code, stderr }: Ended): void {
 
 describe("marimba evaluate", () => {
   it("gives after a kill -9 what it gives undisturbed", { timeout: 240_000 }, async () => {
-    const whole = await made("whole").ended;
+    const whole = await made("whole", ...FEW_RESAMPLES).ended;
     expectSuccess(whole);
     expect(whole.stdout).toMatch(/^Pictures +72\nFréchet distance +[\d.]+ \(95 %: [\d.]+ to [\d.]+\)\nInception Score/);
 
-    const killed = made("resumed");
+    const killed = made("resumed", ...FEW_RESAMPLES);
     while ((await pictureCount("resumed")) < 6) await new Promise((resolve) => setTimeout(resolve, 20));
     killed.kill("SIGKILL");
     await killed.ended;
     const before = await pictureCount("resumed");
     expect(before).toBeLessThan(PICTURES);
-    const resumed = await made("resumed", "--npz").ended;
+    const resumed = await made("resumed", "--npz", ...FEW_RESAMPLES).ended;
     expectSuccess(resumed);
     expect(resumed.stdout).toBe(whole.stdout);
     const { ms_per_image, ...rest } = await result("whole");
@@ -59,7 +61,7 @@ describe("marimba evaluate", () => {
   });
 
   it("measures an .npz and a folder alike", { timeout: 120_000 }, async () => {
-    const classes = ["--classes", "12"];
+    const classes = ["--classes", "12", ...FEW_RESAMPLES];
     const fromNpz = await evaluate("--pictures", join(folder, "resumed", "pictures.npz"), ...classes).ended;
     const fromFolder = await evaluate("--pictures", join(folder, "whole", "pictures"), ...classes).ended;
     expectSuccess(fromNpz);

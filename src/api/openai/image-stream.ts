@@ -34,6 +34,8 @@ export async function streamImage(
   const { deps, leaving } = terms;
   const { raw: response } = reply.type(EVENT_STREAM_TYPE).header("X-Accel-Buffering", "no").hijack();
   response.writeHead(200, reply.getHeaders() as Record<string, string>);
+  // Node would send it with the first event only.
+  response.flushHeaders();
   const send = (name: string, data: object) => {
     if (response.writable) response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
   };

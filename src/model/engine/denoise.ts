@@ -4,10 +4,12 @@ import type { ModelDiffusionSchedule } from "../sampler/schedules.js";
 import type { ImageInFlight } from "./image.js";
 import { type Fail, runIsolated } from "./isolation.js";
 
-/** Memory that one run's adaLN products may take (rows x steps x their width): bounds how long a run lasts, too. */
-const SLICE_BYTES = 64 * 1024 * 1024;
-/** Where rows are so many that even few steps exceed the bound, the rows are divided instead. */
-const FEWEST_STEPS = 16;
+/** What one run's adaLN products (rows x steps x their width) should take at most: more falls out of the cache. */
+const SLICE_BYTES = 8 * 1024 * 1024;
+/** A run of fewer steps costs more than the cache saves; it may take more memory. */
+const FEWEST_STEPS = 4;
+/** What even those steps may not exceed, because it bounds how long a run lasts, too: the rows are divided instead. */
+const MOST_BYTES = 64 * 1024 * 1024;
 
 /** What helps a sound model whose parameters ask too much of it. */
 export const NOT_FINITE_ADVICE = "; a lower max_timestep or guidance_scale, or more diffusion_steps, usually helps.";
@@ -25,7 +27,7 @@ interface TokenRow {
  * guided rows first; the loop is cut into slices of steps (x in, x out), each one run.
  */
 export class Denoiser {
-  readonly #rowStepLimit: number;
+  readonly #bytesPerRowStep: number;
   readonly #scratch = new Scratch();
 
   constructor(
@@ -33,8 +35,7 @@ export class Denoiser {
     private readonly model: GeneratorArchitecture,
   ) {
     const { depth, width } = model.head;
-    const bytesPerRowStep = 4 * (3 * depth + 2) * width;
-    this.#rowStepLimit = Math.max(1, Math.floor(SLICE_BYTES / bytesPerRowStep));
+    this.#bytesPerRowStep = 4 * (3 * depth + 2) * width;
   }
 
   /** Samples every image's targets; `pause` is called between runs. */
@@ -67,7 +68,7 @@ export class Denoiser {
     const schedule = images[0]!.diffusion;
     const widest = guidedFirst[0]!.guided ? 2 : 1;
     const steps = Math.min(FEWEST_STEPS, schedule.steps);
-    const rowLimit = Math.max(1, Math.floor(this.#rowStepLimit / (steps * widest)));
+    const rowLimit = Math.max(1, Math.floor(MOST_BYTES / (this.#bytesPerRowStep * steps * widest)));
     const parts = Math.ceil(rows.length / rowLimit);
     const size = Math.ceil(rows.length / parts);
     for (let start = 0; start < rows.length; start += size)
@@ -84,8 +85,9 @@ export class Denoiser {
     rows.forEach((row, i) => {
       row.image.noise.fill(x, i * C, C, row.image.step, row.position, 0);
     });
-    const slices = Math.ceil((schedule.steps * (rows.length + guidedRows)) / this.#rowStepLimit);
-    const size = Math.ceil(schedule.steps / Math.min(slices, schedule.steps));
+    const bytesPerStep = this.#bytesPerRowStep * (rows.length + guidedRows);
+    const cached = Math.max(FEWEST_STEPS, Math.floor(SLICE_BYTES / bytesPerStep));
+    const size = Math.ceil(schedule.steps / Math.ceil(schedule.steps / cached)); // as equal as they can be
     for (let start = 0; start < schedule.steps; start += size) {
       if (rows.every((row) => row.image.gone)) return;
       const end = Math.min(start + size, schedule.steps);

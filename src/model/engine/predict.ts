@@ -5,16 +5,31 @@ import { chunksBySize, type Fail, runIsolated } from "./isolation.js";
 
 /** Memory that one predict run's activations may take: bounds how long a run lasts, too. */
 const PREDICT_BYTES = 64 * 1024 * 1024;
-/** Known tokens are padded up to a multiple of an eighth of all tokens: at most nine shapes in a model's life. */
-const BUCKETS = 8;
+/** Known tokens are padded up to a multiple of this: few shapes, and hardly any padding. */
+const KNOWN_MULTIPLE = 8;
+/** Targets are padded to this many, which most steps stay below, or twice as many, and so on. */
+const FEWEST_TARGETS = 16;
+
+/** Known tokens and targets that a row is padded to. They depend on the row alone. */
+export interface PaddedShape {
+  readonly known: number;
+  readonly targets: number;
+}
+
+export function paddedShape(knownCount: number, targetCount: number, tokenCount: number): PaddedShape {
+  const doublings = Math.ceil(Math.log2(Math.max(1, targetCount / FEWEST_TARGETS)));
+  return {
+    known: Math.min(Math.ceil(knownCount / KNOWN_MULTIPLE) * KNOWN_MULTIPLE, tokenCount),
+    targets: FEWEST_TARGETS * 2 ** doublings,
+  };
+}
 
 /**
- * The transformer part of a step: z at every image's targets. Rows are grouped by a padded length that depends on the
- * row alone, because the length of a sequence may change the rounding of its attention, and neighbours must not.
+ * The transformer part of a step: z at every image's targets. Rows are grouped by their padded shape, because the number
+ * of keys and of queries may change the rounding of attention, and neighbours must not.
  */
 export class Predictor {
   readonly #rowLimit: number;
-  readonly #bucket: number;
   /** 0 .. L as 64-bit integers, so that filling index tensors makes none. */
   readonly #integers: readonly bigint[];
 
@@ -23,59 +38,63 @@ export class Predictor {
     private readonly model: GeneratorArchitecture,
   ) {
     this.#rowLimit = Math.max(1, Math.floor(PREDICT_BYTES / activationBytes(model)));
-    this.#bucket = Math.ceil(model.token_count / BUCKETS);
     this.#integers = Array.from({ length: Math.max(model.token_count, model.class_count) + 1 }, (_, i) => BigInt(i));
   }
 
   /** Runs every image's rows; `pause` is called between runs. */
   async run(images: readonly ImageInFlight[], pause: () => Promise<void>, fail: Fail<ImageInFlight>): Promise<void> {
-    for (const [padded, bucket] of this.#buckets(images))
-      for (const chunk of chunksBySize(bucket, this.#rowLimit, (image) => image.rows)) {
+    for (const { shape, group } of this.#groups(images))
+      for (const chunk of chunksBySize(group, this.#rowLimit, (image) => image.rows)) {
         const live = chunk.filter((image) => !image.gone);
         if (live.length === 0) continue;
-        await runIsolated(live, (group) => this.#predict(group, padded), fail);
+        await runIsolated(live, (some) => this.#predict(some, shape), fail);
         await pause();
       }
   }
 
-  #buckets(images: readonly ImageInFlight[]): Map<number, ImageInFlight[]> {
-    const buckets = new Map<number, ImageInFlight[]>();
+  #groups(images: readonly ImageInFlight[]) {
+    const groups = new Map<string, { readonly shape: PaddedShape; readonly group: ImageInFlight[] }>();
     for (const image of images) {
-      const upward = Math.ceil(image.knownCount / this.#bucket) * this.#bucket;
-      const padded = Math.min(upward, this.model.token_count);
-      const bucket = buckets.get(padded);
-      if (bucket) bucket.push(image);
-      else buckets.set(padded, [image]);
+      const shape = paddedShape(image.knownCount, image.targets.length, this.model.token_count);
+      const key = `${shape.known} ${shape.targets}`;
+      const found = groups.get(key);
+      if (found) found.group.push(image);
+      else groups.set(key, { shape, group: [image] });
     }
-    return buckets;
+    return groups.values();
   }
 
-  async #predict(images: readonly ImageInFlight[], padded: number): Promise<void> {
+  async #predict(
+    images: readonly ImageInFlight[],
+    { known: padded, targets: targetCount }: PaddedShape,
+  ): Promise<void> {
     const { token_count: L, token_channels: C, class_count: noClass } = this.model;
     const rows = images.reduce((sum, image) => sum + image.rows, 0);
     const batch = {
       rows,
       known: padded,
+      targetCount,
       tokens: new Float32Array(rows * padded * C),
       positions: new BigInt64Array(rows * padded),
       knownCounts: new BigInt64Array(rows),
       classes: new BigInt64Array(rows),
       placement: new BigInt64Array(rows * L).fill(this.#integers[padded]!),
-      targets: new BigInt64Array(images.reduce((sum, image) => sum + image.rows * image.targets.length, 0)),
+      targets: new BigInt64Array(rows * targetCount),
     };
     let row = 0;
-    let target = 0;
     for (const image of images)
       for (let half = 0; half < image.rows; half++) {
         const label = half === 0 ? (image.parameters.class ?? noClass) : noClass;
         batch.classes[row] = this.#integers[label]!;
         batch.knownCounts[row] = this.#integers[image.knownCount]!;
         this.#placeKnown(image, row, padded, batch);
-        for (const position of image.targets) batch.targets[target++] = BigInt(row * L + position);
+        image.targets.forEach((position, i) => {
+          batch.targets[row * targetCount + i] = this.#integers[position]!;
+        });
         row++;
       }
     const { z } = await this.runtime.predict(batch);
-    this.#handOut(images, z);
+    this.#handOut(images, z, targetCount);
   }
 
   /** The known tokens of one row, in the order of their positions. */
@@ -95,14 +114,14 @@ export class Predictor {
     }
   }
 
-  #handOut(images: readonly ImageInFlight[], z: Float32Array): void {
-    const D = this.model.decoder.width;
+  #handOut(images: readonly ImageInFlight[], z: Float32Array, targetCount: number): void {
+    const rowSize = targetCount * this.model.decoder.width;
     let start = 0;
     for (const image of images) {
-      const size = image.targets.length * D;
+      const size = image.targets.length * this.model.decoder.width;
       image.z = z.subarray(start, start + size);
-      if (image.guided) image.zUnconditional = z.subarray(start + size, start + 2 * size);
-      start += size * image.rows;
+      if (image.guided) image.zUnconditional = z.subarray(start + rowSize, start + rowSize + size);
+      start += rowSize * image.rows;
     }
   }
 }

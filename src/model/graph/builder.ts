@@ -86,14 +86,14 @@ export class GraphBuilder {
     return this.state.weights.has(name);
   }
 
-  weightShape(name: string): readonly number[] {
-    return this.found(name).shape;
+  /** The shape as stored, of a weight or of a part that it is stored in. */
+  weightShape(name: string, rows?: OutputRows): readonly number[] {
+    return this.storedPart(name, rows).shape;
   }
 
   /** What a weight, or the parts that it is stored in, consists of. */
   weightType(name: string, rows?: OutputRows): WeightType {
-    const part = rows && this.state.weights.get(partOf(name, rows));
-    return (part ?? this.found(name)).type;
+    return this.storedPart(name, rows).type;
   }
 
   /** The whole weight as it lies in the file, or `rows` of its first axis (contiguous, so nothing is copied). */
@@ -148,6 +148,10 @@ export class GraphBuilder {
   /** The bytes of the `.onnx` file. */
   encode(): Uint8Array {
     return encodeModel({ ...this.graph(), initializers: [...this.state.initializers.values()] });
+  }
+
+  private storedPart(name: string, rows?: OutputRows): WeightLocation {
+    return (rows && this.state.weights.get(partOf(name, rows))) ?? this.found(name);
   }
 
   private wholeWeight(name: string): Value {

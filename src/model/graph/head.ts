@@ -1,9 +1,7 @@
 import type { GeneratorArchitecture } from "../manifest.js";
 import type { GraphBuilder, Value } from "./builder.js";
-import { affineLayerNorm, layerNorm, linear, reshape, silu, toFloat32, toWeightType } from "./layers.js";
-import { quantizedProduct, quantizeRows } from "./quantized.js";
+import { affineLayerNorm, layerNorm, linear, products, reshape, silu, toFloat32, toWeightType } from "./layers.js";
 import { Rows } from "./rows.js";
-import type { OutputRows } from "./weights.js";
 
 /** The diffusion head's network, SimpleMLPAdaLN of the reference (models/diffloss.py). */
 
@@ -44,20 +42,12 @@ function projection(g: GraphBuilder, condition: Value, width: number) {
   const flat = reshape(g, condition, g.ints([-1, width]));
   const shape = g.node("Shape", [condition]); // S, N + M, width
   const one = toWeightType(g, g.float(1));
-  let quantized: ReturnType<typeof quantizeRows> | undefined;
-  const product = (weight: string, rows: OutputRows, bias: Value) => {
-    if (g.weightType(weight, rows) !== "int8") {
-      return g.node("Gemm", [flat, g.weight(weight, rows), bias], { attributes: { transB: { int: 1 } } });
-    }
-    quantized ??= quantizeRows(g, flat, width, new Rows(g, flat));
-    return g.node("Add", [quantizedProduct(g, quantized, weight, rows), bias]);
-  };
+  const product = products(g, flat, new Rows(g, flat));
   return (layer: string, part: number, onePlus: boolean): Value => {
-    const rows = { start: part * width, count: width };
+    const outputs = { start: part * width, count: width };
     const name = `${NET}.${layer}.adaLN_modulation.1`;
-    const bias = g.weight(`${name}.bias`, rows);
-    const all = product(`${name}.weight`, rows, onePlus ? g.node("Add", [bias, one]) : bias);
-    return reshape(g, all, shape);
+    const bias = g.weight(`${name}.bias`, outputs);
+    return reshape(g, product(name, { outputs, bias: onePlus ? g.node("Add", [bias, one]) : bias }), shape);
   };
 }
 

@@ -1,19 +1,39 @@
 import type { GraphBuilder, Value } from "./builder.js";
 import { CONTRIB_DOMAIN, ELEMENT_TYPES } from "./onnx.js";
-import { quantizedProduct, quantizeRows } from "./quantized.js";
+import { type QuantizedRows, quantizedProduct, quantizeRows } from "./quantized.js";
 import type { Rows } from "./rows.js";
+import type { OutputRows } from "./weights.js";
 
 /** Layers that more than one graph is made of. `name` is the layer's name in the checkpoint. */
 
 /** x W^T + b, W of whatever type it is stored as; `rows` are those of x. [rows, in] -> [rows, out] */
 export function linear(g: GraphBuilder, x: Value, name: string, rows: Rows): Value {
-  const weight = `${name}.weight`;
-  const bias = g.weight(`${name}.bias`);
-  if (g.weightType(weight) !== "int8") {
-    return g.node("Gemm", [x, g.weight(weight), bias], { attributes: { transB: { int: 1 } } });
-  }
-  const [width = 0] = g.weightShape(weight);
-  return g.node("Add", [quantizedProduct(g, quantizeRows(g, x, width, rows), weight), bias]);
+  return products(g, x, rows)(name);
+}
+
+/** How a product is made where a layer's own way won't do. */
+export interface ProductOptions {
+  /** Some of the layer's outputs. */
+  readonly outputs?: OutputRows;
+  /** Instead of the layer's bias. */
+  readonly bias?: Value;
+}
+
+/**
+ * `linear` for several layers, or several parts of one, over the same x: it is quantised once, if at all. No value of x
+ * may be below -`negative`, where that is known.
+ */
+export function products(g: GraphBuilder, x: Value, rows: Rows, negative?: number) {
+  let quantized: QuantizedRows | undefined;
+  return (name: string, { outputs, bias = g.weight(`${name}.bias`, outputs) }: ProductOptions = {}): Value => {
+    const weight = `${name}.weight`;
+    if (g.weightType(weight, outputs) !== "int8") {
+      return g.node("Gemm", [x, g.weight(weight, outputs), bias], { attributes: { transB: { int: 1 } } });
+    }
+    const [width = 0] = g.weightShape(weight, outputs);
+    quantized ??= quantizeRows(g, x, width, rows, negative);
+    return g.node("Add", [quantizedProduct(g, quantized, weight, outputs), bias]);
+  };
 }
 
 /** To the type that the model's weights have, if it is another than float32. */

@@ -3,7 +3,7 @@ import { GraphBuilder, type Value } from "./builder.js";
 import { affineLayerNorm, concat, gather, linear, reshape, sizes, toFloat32, toWeightType } from "./layers.js";
 import { ELEMENT_TYPES } from "./onnx.js";
 import { Rows } from "./rows.js";
-import { afterAttention, attention, blocks, type Stack } from "./transformer.js";
+import { afterAttention, attention, blocks, type Queries, type Stack } from "./transformer.js";
 import type { GraphOptions, WeightIndex } from "./weights.js";
 
 /** Epsilon of `z_proj_ln`, which the reference states apart from the blocks' own. */
@@ -15,7 +15,7 @@ interface Inputs {
   readonly knownCounts: Value; // [rows]
   readonly classes: Value; // [rows]
   readonly placement: Value; // [rows, L]
-  readonly targets: Value; // [targets]
+  readonly targets: Value; // [rows, targets]
 }
 
 /** Sequences and tokens of the encoder's padded input, as graph values. */
@@ -26,7 +26,7 @@ interface Known {
 }
 
 /**
- * `predict`: known tokens of each row, their positions and class -> z [targets, D] at the positions asked for.
+ * `predict`: known tokens of each row, their positions and class -> z at the positions asked for.
  * Inputs and outputs are those of `PredictBatch` and `PredictResult`. Rows are padded to one number of known tokens;
  * padded keys get no attention weight, so a row's z is that of the row alone (MAR.forward_mae_encoder and
  * forward_mae_decoder of the reference).
@@ -40,19 +40,20 @@ export function buildPredict(a: GeneratorArchitecture, weights: WeightIndex, opt
   const stack = decoderStack(g, a, known, placed);
   const last = stack.depth - 1;
   const before = blocks(g, placed, stack, last);
-  const mixed = attention(g, before, stack, last);
-  // Everything after the last attention works row by row: only the targets' rows are needed.
-  const chosen = targetRows(g, a, inputs);
-  const targets = new Rows(g, chosen);
-  const hidden = afterAttention(g, gather(g, before, chosen), gather(g, mixed, chosen), stack, last, targets);
-  const position = g.node("Mod", [inputs.targets, g.ints([a.token_count])]);
+  // Nobody looks at what the last block makes of other rows than the targets'.
+  const queries = targetQueries(g, a, known, inputs);
+  const mixed = attention(g, before, stack, last, queries);
+  const hidden = afterAttention(g, gather(g, before, queries.index), mixed, stack, last, queries.rows);
+  const position = reshape(g, inputs.targets, g.ints([-1]));
   const z = finish(g, a, hidden, gather(g, tokenPositions(g, a), position));
-  g.output("z", toFloat32(g, z), "float32", ["targets", a.decoder.width]);
+  const shape = concat(g, [queries.layout, g.ints([a.decoder.width])], 0);
+  g.output("z", reshape(g, toFloat32(g, z), shape), "float32", ["rows", "targets", a.decoder.width]);
 
   if (options.expose) {
     const encoder = reshape(g, encoded, concat(g, [known.layout, g.ints([a.encoder.width])], 0));
     g.output("encoder", toFloat32(g, encoder), "float32", ["rows", "encoded", a.encoder.width]);
-    const decoder = everyPosition(g, a, afterAttention(g, before, mixed, stack, last), stack.layout);
+    const everywhere = afterAttention(g, before, attention(g, before, stack, last), stack, last);
+    const decoder = everyPosition(g, a, everywhere, stack.layout);
     g.output("decoder", toFloat32(g, decoder), "float32", ["rows", a.token_count, a.decoder.width]);
   }
   return g.encode();
@@ -65,7 +66,7 @@ function declareInputs(g: GraphBuilder, a: GeneratorArchitecture): Inputs {
     knownCounts: g.input("known_counts", "int64", ["rows"]),
     classes: g.input("classes", "int64", ["rows"]),
     placement: g.input("placement", "int64", ["rows", a.token_count]),
-    targets: g.input("targets", "int64", ["targets"]),
+    targets: g.input("targets", "int64", ["rows", "targets"]),
   };
 }
 
@@ -139,10 +140,14 @@ function decoderStack(g: GraphBuilder, a: GeneratorArchitecture, known: Known, x
   return { prefix: "decoder", ...a.decoder, normEps: a.norm_eps, layout, rows: new Rows(g, x) };
 }
 
-/** Rows of the decoder's flat sequences: target row * L + position -> row * (buffer + L) + buffer + position. */
-function targetRows(g: GraphBuilder, a: GeneratorArchitecture, { targets }: Inputs): Value {
-  const row = g.node("Div", [targets, g.ints([a.token_count])]);
-  return g.node("Add", [targets, g.node("Mul", [g.node("Add", [row, g.ints([1])]), g.ints([a.buffer_size])])]);
+/** The targets as rows of the decoder's flat sequences: row * (buffer + L) + buffer + position. */
+function targetQueries(g: GraphBuilder, a: GeneratorArchitecture, known: Known, { targets }: Inputs): Queries {
+  const length = g.int(a.buffer_size + a.token_count);
+  const rowCount = g.node("Mul", [g.node("Squeeze", [known.sequences]), length]);
+  const starts = g.node("Range", [g.int(a.buffer_size), g.node("Add", [rowCount, g.int(a.buffer_size)]), length]);
+  const index = g.node("Add", [targets, g.node("Unsqueeze", [starts, g.ints([1])])]);
+  const flat = reshape(g, index, g.ints([-1]));
+  return { index: flat, layout: g.node("Shape", [targets]), rows: new Rows(g, flat) };
 }
 
 /** [L, D] */

@@ -14,10 +14,11 @@ export interface QuantizedRows {
 
 /**
  * Symmetric quantisation of each row by its own largest magnitude: a row's result is its own, whatever the others hold.
- * `width` is x's second axis.
+ * `width` is x's second axis. Where no value is below -`negative`, magnitudes need not be made to find the largest.
  */
-export function quantizeRows(g: GraphBuilder, x: Value, width: number, rows: Rows): QuantizedRows {
-  const largest = g.node("ReduceMax", [g.node("Abs", [x]), g.ints([1])]); // [rows, 1]
+export function quantizeRows(g: GraphBuilder, x: Value, width: number, rows: Rows, negative?: number): QuantizedRows {
+  const ofRow = (values: Value) => g.node("ReduceMax", [values, g.ints([1])]); // [rows, 1]
+  const largest = negative === undefined ? ofRow(g.node("Abs", [x])) : g.node("Max", [ofRow(x), g.float(negative)]);
   const scale = g.node("Mul", [largest, g.float(1 / LIMIT)]);
   const attributes = { axis: { int: 1 }, block_size: { int: width } };
   return { quantized: g.node("QuantizeLinear", [x, scale, rows.zeroPoints], { attributes }), scale };

@@ -1,10 +1,13 @@
 import type { GraphBuilder, Value } from "./builder.js";
-import { affineLayerNorm, concat, linear, reshape } from "./layers.js";
+import { affineLayerNorm, concat, gather, linear, products, reshape } from "./layers.js";
 import { CONTRIB_DOMAIN } from "./onnx.js";
 import type { Rows } from "./rows.js";
 
 /** The lowest float32: what a padded key's score falls to, so that its exponential is 0. */
 const PADDED_SCORE = -3.4028234663852886e38;
+
+/** GELU's least value is -0.16997, at x = -0.7518. */
+const GELU_NEGATIVE = 0.17;
 
 /** One stack of pre-norm transformer blocks (timm's `Block`), over flat rows of all sequences of the call. */
 export interface Stack {
@@ -20,19 +23,34 @@ export interface Stack {
   readonly keyCounts?: Value;
 }
 
-/** x + attention(norm1(x)), before the output projection. [rows, width] -> [rows, width] */
-export function attention(g: GraphBuilder, x: Value, stack: Stack, block: number): Value {
+/** The rows of a stack that ask, where not all of them do: as many of each sequence. */
+export interface Queries {
+  readonly index: Value; // [queries], of the flat rows
+  readonly layout: Value; // [2]: sequences and queries of each
+  readonly rows: Rows;
+}
+
+/** attention(norm1(x)) before the output projection, of all rows or of those that ask. [rows, width] -> [queries, width] */
+export function attention(g: GraphBuilder, x: Value, stack: Stack, block: number, queries?: Queries): Value {
   const { width } = stack;
   const name = `${stack.prefix}_blocks.${block}`;
   const normed = affineLayerNorm(g, x, `${name}.norm1`, stack.normEps);
-  const qkv = linear(g, normed, `${name}.attn.qkv`, stack.rows); // [rows, 3 * width], q then k then v, each head by head
-  const parts = g.split("Split", [qkv], 3, { attributes: { axis: { int: 1 }, num_outputs: { int: 3 } } });
-  const sequences = concat(g, [stack.layout, g.ints([width])], 0);
-  const [q, k, v] = parts.map((part) => reshape(g, part, sequences)) as [Value, Value, Value];
+  const ofAll = products(g, normed, stack.rows);
+  const ofQueries = queries ? products(g, gather(g, normed, queries.index), queries.rows) : ofAll;
+  // The outputs of qkv are q, then k, then v, each head by head.
+  const third = (product: typeof ofAll, layout: Value, i: number) =>
+    reshape(
+      g,
+      product(`${name}.attn.qkv`, { outputs: { start: i * width, count: width } }),
+      concat(g, [layout, g.ints([width])], 0),
+    );
+  const q = third(ofQueries, (queries ?? stack).layout, 0);
+  const k = third(ofAll, stack.layout, 1);
+  const v = third(ofAll, stack.layout, 2);
   return reshape(g, attend(g, [q, k, v], stack), g.ints([-1, width]));
 }
 
-/** softmax(q k^T / sqrt(width of a head)) v, head by head. [sequences, tokens, width] three times -> one of it */
+/** softmax(q k^T / sqrt(width of a head)) v, head by head. [sequences, queries, width], then twice [sequences, tokens, width] -> q's shape */
 function attend(g: GraphBuilder, [q, k, v]: readonly [Value, Value, Value], { width, heads, keyCounts }: Stack): Value {
   const inputs = keyCounts === undefined ? [q, k, v] : [q, k, v, "", keyCounts];
   const attributes = {
@@ -58,7 +76,8 @@ export function afterAttention(
   const hidden = g.node("Gelu", [linear(g, normed, `${name}.mlp.fc1`, rows)], {
     attributes: { approximate: { string: "none" } },
   });
-  return g.node("Add", [attended, linear(g, hidden, `${name}.mlp.fc2`, rows)]);
+  const output = products(g, hidden, rows, GELU_NEGATIVE)(`${name}.mlp.fc2`);
+  return g.node("Add", [attended, output]);
 }
 
 /** The first `count` blocks. */

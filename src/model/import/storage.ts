@@ -46,8 +46,8 @@ const QUANTIZED = [
   /^diffloss\.net\.final_layer\.adaLN_modulation\.1\.weight$/,
 ];
 
-/** Shift, scale and gate are products of their own, each as wide as its input. */
-const IN_PARTS = /\.adaLN_modulation\.1\.weight$/;
+/** Queries, keys and values, and shift, scale and gate, are products of their own, each as wide as its input. */
+const IN_PARTS = /\.(attn\.qkv|adaLN_modulation\.1)\.weight$/;
 
 function isQuantized(name: string): boolean {
   return QUANTIZED.some((pattern) => pattern.test(name));

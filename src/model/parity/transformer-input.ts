@@ -19,20 +19,24 @@ export function predictInput(a: GeneratorArchitecture, input: TransformerInput):
   const rows = input.classes.length;
   const positions = Array.from({ length: images }, (_, b) => maskedPositions(input.mask, b, L, 0));
   const known = Math.max(...positions.map((list) => list.length));
+  const targets = input.classes.map((_, row) => input.targets(row));
+  const targetCount = Math.max(...targets.map((list) => list.length));
   const batch = {
     rows,
     known,
+    targetCount,
     tokens: new Float32Array(rows * known * C),
     positions: new BigInt64Array(rows * known),
     knownCounts: new BigInt64Array(rows),
     classes: BigInt64Array.from(input.classes, BigInt),
     placement: new BigInt64Array(rows * L).fill(BigInt(known)),
-    targets: BigInt64Array.from(targetIndices(input, rows, L), BigInt),
+    targets: new BigInt64Array(rows * targetCount),
   };
   for (let row = 0; row < rows; row++) {
     const image = row % images;
     const list = positions[image] as number[];
     batch.knownCounts[row] = BigInt(list.length);
+    batch.targets.set(targets[row]!.map(BigInt), row * targetCount);
     for (const [i, position] of list.entries()) {
       const from = (image * L + position) * C;
       batch.tokens.set(input.tokens.subarray(from, from + C), (row * known + i) * C);
@@ -41,10 +45,6 @@ export function predictInput(a: GeneratorArchitecture, input: TransformerInput):
     }
   }
   return batch;
-}
-
-function* targetIndices(input: TransformerInput, rows: number, L: number): Iterable<number> {
-  for (let row = 0; row < rows; row++) for (const position of input.targets(row)) yield row * L + position;
 }
 
 /** Positions of one image whose mask has this value, ascending. */

@@ -23,14 +23,15 @@ export async function openRuntime(folder: string, options: RuntimeOptions): Prom
   const sessions: InferenceSession[] = [];
   try {
     for (const file of [MODEL_FILES.predict, MODEL_FILES.denoise, MODEL_FILES.decode]) {
-      sessions.push(await openSession(folder, file, opening));
+      const profiling = { enableProfiling: true, profileFilePrefix: `${options.profile}${file}` };
+      sessions.push(await openSession(folder, file, { ...opening, ...(options.profile ? profiling : {}) }));
     }
   } catch (error) {
     for (const session of sessions) await session.release();
     throw error;
   }
   const [predict, denoise, decode] = sessions as [InferenceSession, InferenceSession, InferenceSession];
-  return new OnnxRuntime(predict, denoise, decode);
+  return new OnnxRuntime(predict, denoise, decode, options.profile !== undefined);
 }
 
 async function openSession(
@@ -53,6 +54,7 @@ class OnnxRuntime implements Runtime {
     private readonly predictSession: InferenceSession,
     private readonly denoiseSession: InferenceSession,
     private readonly decodeSession: InferenceSession,
+    private readonly profiled: boolean,
   ) {}
 
   async predict(batch: PredictBatch): Promise<PredictResult> {
@@ -65,7 +67,7 @@ class OnnxRuntime implements Runtime {
       known_counts: new Tensor("int64", batch.knownCounts, [rows]),
       classes: new Tensor("int64", batch.classes, [rows]),
       placement: new Tensor("int64", batch.placement, [rows, tokenCount]),
-      targets: new Tensor("int64", batch.targets, [batch.targets.length]),
+      targets: new Tensor("int64", batch.targets, [rows, batch.targetCount]),
     });
     return {
       z: floats(out, "z"),
@@ -99,7 +101,10 @@ class OnnxRuntime implements Runtime {
   }
 
   async close(): Promise<void> {
-    for (const session of [this.predictSession, this.denoiseSession, this.decodeSession]) await session.release();
+    for (const session of [this.predictSession, this.denoiseSession, this.decodeSession]) {
+      if (this.profiled) session.endProfiling();
+      await session.release();
+    }
   }
 }
 

@@ -13,11 +13,13 @@ export interface PredictBatch {
   readonly knownCounts: BigInt64Array; // [rows]
   readonly classes: BigInt64Array; // [rows], class index, class_count for "no class"
   readonly placement: BigInt64Array; // [rows, L], index into the row's known tokens, or `known` for a masked position
-  readonly targets: BigInt64Array; // [N], row * L + position
+  /** Padded number of positions asked for, the same for every row of a call. */
+  readonly targetCount: number;
+  readonly targets: BigInt64Array; // [rows, targetCount], positions; any where padded
 }
 
 export interface PredictResult {
-  readonly z: Float32Array; // [N, D]
+  readonly z: Float32Array; // [rows, targetCount, D]
   /** Only of exposed graphs. */
   readonly encoder?: Float32Array; // [rows, buffer + known, width]
   readonly decoder?: Float32Array; // [rows, L, D]
@@ -73,6 +75,8 @@ export interface Runtime {
 export interface RuntimeOptions {
   /** Threads inside one ONNX operator; 0 lets ONNX Runtime choose. */
   readonly threads: number;
+  /** Where each graph's profile goes, as ONNX Runtime writes it when the runtime is closed: the beginning of its path. */
+  readonly profile?: string;
   /** What the graphs run on; the CPU where nothing is said. */
   readonly provider?: Provider;
   /** Which of the machine's GPUs, for the provider `cuda`. */

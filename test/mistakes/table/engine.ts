@@ -39,9 +39,9 @@ export const ENGINE_MISTAKES: readonly Mistake[] = [
   {
     name: "halves-have-each-others-z",
     file: PREDICT,
-    find: "image.z = z.subarray(start, start + size);\n      if (image.guided) image.zUnconditional = z.subarray(start + size, start + 2 * size);",
+    find: "image.z = z.subarray(start, start + size);\n      if (image.guided) image.zUnconditional = z.subarray(start + rowSize, start + rowSize + size);",
     replace:
-      "image.zUnconditional = z.subarray(start, start + size);\n      image.z = image.guided ? z.subarray(start + size, start + 2 * size) : image.zUnconditional;",
+      "image.zUnconditional = z.subarray(start, start + size);\n      image.z = image.guided ? z.subarray(start + rowSize, start + rowSize + size) : image.zUnconditional;",
     why: "the conditional half comes first",
   },
   {
@@ -54,9 +54,9 @@ export const ENGINE_MISTAKES: readonly Mistake[] = [
   {
     name: "x-scaled-by-temperature-before",
     file: DENOISE,
-    find: "    const slices = Math.ceil(",
+    find: "    const bytesPerStep = ",
     replace:
-      "    rows.forEach((row, i) => {\n      for (let c = i * C; c < (i + 1) * C; c++) x[c] = x[c]! * row.image.parameters.temperature;\n    });\n    const slices = Math.ceil(",
+      "    rows.forEach((row, i) => {\n      for (let c = i * C; c < (i + 1) * C; c++) x[c] = x[c]! * row.image.parameters.temperature;\n    });\n    const bytesPerStep = ",
     why: "x_T is never scaled",
   },
   {

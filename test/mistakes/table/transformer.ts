@@ -27,17 +27,17 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
     why: "the width in the scale is one head's, not the stack's",
   },
   {
-    name: "queries-and-keys-swapped",
+    name: "keys-taken-for-queries",
     file: BLOCKS,
-    find: "const [q, k, v] = parts.map",
-    replace: "const [k, q, v] = parts.map",
+    find: "(queries ?? stack).layout, 0);",
+    replace: "(queries ?? stack).layout, 1);",
     why: "the rows of qkv are queries, then keys, then values",
   },
   {
     name: "keys-and-values-swapped",
     file: BLOCKS,
-    find: "const [q, k, v] = parts.map",
-    replace: "const [q, v, k] = parts.map",
+    find: "return reshape(g, attend(g, [q, k, v], stack)",
+    replace: "return reshape(g, attend(g, [q, v, k], stack)",
     why: "the rows of qkv are queries, then keys, then values",
   },
   {
@@ -50,8 +50,8 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   {
     name: "residual-after-norm",
     file: BLOCKS,
-    find: 'return g.node("Add", [attended, linear',
-    replace: 'return g.node("Add", [normed, linear',
+    find: 'return g.node("Add", [attended, output',
+    replace: 'return g.node("Add", [normed, output',
     why: "the residual branch goes around the norm",
   },
   {
@@ -164,8 +164,8 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   {
     name: "targets-shifted-by-buffer",
     file: PREDICT,
-    find: 'g.node("Mul", [g.node("Add", [row, g.ints([1])]), g.ints([a.buffer_size])])',
-    replace: 'g.node("Mul", [row, g.ints([a.buffer_size])])',
+    find: 'g.node("Range", [g.int(a.buffer_size), g.node("Add", [rowCount, g.int(a.buffer_size)]), length])',
+    replace: 'g.node("Range", [g.int(0), rowCount, length])',
     why: "the decoder's rows start with the buffer",
   },
 ];

@@ -1,3 +1,4 @@
+import { paddedShape } from "../../../src/model/engine/predict.js";
 import type { Architecture } from "../../../src/model/manifest.js";
 import type { ImageRequest } from "../../../src/model/parameters.js";
 import type { Runtime } from "../../../src/model/runtime/runtime.js";
@@ -29,6 +30,8 @@ export async function samplePlainly(
   for (const { masked, sampled, maskedAfter } of maskSchedule(L, p.steps, p.reconstruction_steps).slice(0, stepsDone)) {
     const known = positions.filter((position) => !mask[position]);
     const targets = positions.filter((position) => order.subarray(masked - sampled, masked).includes(position));
+    // As many queries as the engine asks: their number may change the rounding of attention.
+    const { targets: targetCount } = paddedShape(known.length, targets.length, L);
     const half = async (label: number) => {
       const { z } = await runtime.predict({
         rows: 1,
@@ -40,9 +43,10 @@ export async function samplePlainly(
         placement: BigInt64Array.from(
           positions.map((position) => BigInt(mask[position] ? known.length : known.indexOf(position))),
         ),
-        targets: BigInt64Array.from(targets.map(BigInt)),
+        targetCount,
+        targets: BigInt64Array.from({ length: targetCount }, (_, i) => BigInt(targets[i] ?? 0)),
       });
-      return z;
+      return z.subarray(0, targets.length * generator.decoder.width);
     };
     const guided = p.guidance_scale !== 1;
     const noClass = generator.class_count;

@@ -37,9 +37,9 @@ test("inputs and outputs are the runtime's, in float32, int64 and uint8", () => 
     ["known_counts", INT64, "rows"],
     ["classes", INT64, "rows"],
     ["placement", INT64, "rows", 25],
-    ["targets", INT64, "targets"],
+    ["targets", INT64, "rows", "targets"],
   ]);
-  expect(outputs(predict)).toEqual([["z", FLOAT, "targets", 84]]);
+  expect(outputs(predict)).toEqual([["z", FLOAT, "rows", "targets", 84]]);
   expect(inputs(denoise)).toEqual([
     ["x", FLOAT, "rows", 12],
     ["z", FLOAT, "rows", 84],
@@ -85,7 +85,7 @@ test("every weight is used, where it lies and as it lies", () => {
     }
   }
   const expected = [...weights.keys()].flatMap((name) => {
-    if (!name.includes("adaLN_modulation")) return [name];
+    if (!/adaLN_modulation|attn\.qkv/.test(name)) return [name];
     const parts = name.includes("final_layer") ? 2 : 3;
     return Array.from({ length: parts }, (_, part) => `${name} ${part}`);
   });
@@ -134,12 +134,22 @@ test("transformer: attention has the stack's heads, scale 1 / sqrt(head width), 
   });
 });
 
-test("transformer: queries, keys and values are the thirds of one product, in that order", () => {
+test("transformer: queries, keys and values are the thirds of qkv, in that order", () => {
+  const width = a.encoder.width;
   const { inputs } = nodesOf(predict, "MultiHeadAttention")[0]!;
-  const parts = inputs.slice(0, 3).map((value) => maker(predict, value).inputs[0]);
-  const split = maker(predict, parts[0]);
-  expect(split.outputs).toEqual(parts);
-  expect(maker(predict, split.inputs[0]).inputs[1]).toBe("encoder_blocks.0.attn.qkv.weight");
+  const products = inputs.slice(0, 3).map((value) => maker(predict, maker(predict, value).inputs[0]));
+  expect(products.map((product) => product.inputs[1])).toEqual(
+    [0, 1, 2].map((i) => `encoder_blocks.0.attn.qkv.weight[${i * width}:${(i + 1) * width}]`),
+  );
+  expect(new Set(products.map((product) => product.inputs[0])).size).toBe(1);
+});
+
+test("transformer: in the last block, only the targets ask", () => {
+  const [queries, keys] = nodesOf(predict, "MultiHeadAttention")
+    .at(-1)!
+    .inputs.map((value) => maker(predict, maker(predict, value).inputs[0]).inputs[0]!);
+  expect(maker(predict, queries!).op).toBe("Gather");
+  expect(maker(predict, queries!).inputs[0]).toBe(keys);
 });
 
 test("transformer: GELU is exact (erf), once in each block", () => {
@@ -163,7 +173,7 @@ test("every linear layer multiplies by the transposed weight and adds the bias o
   } of products) {
     expect(attributes).toEqual({ transB: 1 });
     if (weight.includes("adaLN_modulation")) continue;
-    expect(bias).toBe(weight.replace(/weight$/, "bias"));
+    expect(bias).toBe(weight.replace(".weight", ".bias"));
   }
 });
 

@@ -57,6 +57,7 @@ async function numbersOf(folder: string): Promise<unknown> {
     knownCounts: new BigInt64Array(1),
     classes: new BigInt64Array(1).fill(3n),
     placement: new BigInt64Array(generator.token_count),
+    targetCount: 2,
     targets: BigInt64Array.of(0n, 5n),
   });
   const steps = 2;

@@ -26,19 +26,21 @@ export function predictRow(a: Architecture["generator"], known: number, targets:
   };
 }
 
-/** Rows padded to `known` tokens; the padding holds `filler`, which must not matter. */
+/** Rows padded to `known` tokens and `targetCount` targets; the padding holds `filler`, which must not matter. */
 export function predictBatch(
   a: Architecture["generator"],
   rows: readonly PredictRow[],
   known: number,
-  filler = 0,
+  { filler = 0, targetCount = Math.max(...rows.map((row) => row.targets.length)) } = {},
 ): PredictBatch {
   const L = a.token_count;
   const C = a.token_channels;
   const tokens = new Float32Array(rows.length * known * C).fill(filler);
   const positions = new BigInt64Array(rows.length * known);
   const placement = new BigInt64Array(rows.length * L).fill(BigInt(known));
+  const targets = new BigInt64Array(rows.length * targetCount).fill(BigInt(Math.ceil(filler)));
   rows.forEach((row, r) => {
+    targets.set(row.targets.map(BigInt), r * targetCount);
     tokens.set(row.tokens, r * known * C);
     row.positions.forEach((position, i) => {
       positions[r * known + i] = BigInt(position);
@@ -53,8 +55,15 @@ export function predictBatch(
     placement,
     knownCounts: BigInt64Array.from(rows, (row) => BigInt(row.positions.length)),
     classes: BigInt64Array.from(rows, (row) => BigInt(row.class)),
-    targets: BigInt64Array.from(rows.flatMap((row, r) => row.targets.map((target) => BigInt(r * L + target)))),
+    targetCount,
+    targets,
   };
+}
+
+/** The z of each row's own targets, of what `predict` made of all rows. */
+export function zOfRows(rows: readonly PredictRow[], z: Float32Array, targetCount: number): Float32Array[] {
+  const width = z.length / rows.length / targetCount;
+  return rows.map(({ targets }, r) => z.slice(r * targetCount * width, (r * targetCount + targets.length) * width));
 }
 
 /** One token of a denoise call. */

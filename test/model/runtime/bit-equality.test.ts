@@ -4,7 +4,15 @@ import { openRuntime } from "../../../src/model/runtime/onnx.js";
 import type { Runtime } from "../../../src/model/runtime/runtime.js";
 import { normals, writeRandomModel } from "../random.js";
 import { architectureOf, ODD_SIZES, TINY_SIZES } from "../shapes.js";
-import { type DenoiseRow, denoiseBatch, denoiseRow, predictBatch, predictRow } from "./batches.js";
+import {
+  type DenoiseRow,
+  denoiseBatch,
+  denoiseRow,
+  type PredictRow,
+  predictBatch,
+  predictRow,
+  zOfRows,
+} from "./batches.js";
 
 /** A picture is a function of its request alone: every row's bits are the same whoever shares the call, and however many. */
 describe.each([
@@ -34,34 +42,35 @@ describe.each([
   const padded = Math.floor(a.token_count / 2);
   const rows = Array.from({ length: 40 }, (_, i) => predictRow(a, (i * 7) % (padded + 1), 1 + (i % 6), 100 + 10 * i));
 
+  const targetCount = 8;
+  const predict = async (r: Runtime, some: readonly PredictRow[], known: number, filler = 0) => {
+    const { z } = await r.predict(predictBatch(a, some, known, { filler, targetCount }));
+    return zOfRows(some, z, targetCount);
+  };
+
   test("predict: alone or among up to 40 rows, in any order, whatever the padding holds", async () => {
-    const alone = [];
-    for (const row of rows) alone.push((await single.predict(predictBatch(a, [row], padded))).z);
-    for (const count of [1, 2, 3, 5, 16, 40]) {
-      const { z } = await runtime.predict(predictBatch(a, rows.slice(0, count), padded, 3));
-      expect(z).toEqual(joined(alone.slice(0, count)));
-    }
-    const { z } = await runtime.predict(predictBatch(a, rows.toReversed(), padded));
-    expect(z).toEqual(joined(alone.toReversed()));
+    const alone: Float32Array[] = [];
+    for (const row of rows) alone.push(...(await predict(single, [row], padded)));
+    for (const count of [1, 2, 3, 5, 16, 40])
+      expect(await predict(runtime, rows.slice(0, count), padded, 3)).toEqual(alone.slice(0, count));
+    expect(await predict(runtime, rows.toReversed(), padded)).toEqual(alone.toReversed());
   });
 
   test("predict: one target or many, and any amount of padding", async () => {
-    const row = predictRow(a, 4, 10, 7);
-    const { z } = await runtime.predict(predictBatch(a, [row], 4));
+    const row = predictRow(a, 4, targetCount, 7);
+    const [z] = await predict(runtime, [row], 4);
     for (const [i, target] of row.targets.entries()) {
-      const one = await runtime.predict(predictBatch(a, [{ ...row, targets: [target] }], 4));
-      expect(one.z).toEqual(z.slice(i * a.decoder.width, (i + 1) * a.decoder.width));
+      const [one] = await predict(runtime, [{ ...row, targets: [target] }], 4);
+      expect(one).toEqual(z!.slice(i * a.decoder.width, (i + 1) * a.decoder.width));
     }
-    for (const known of [5, 7, 8, 15, 20]) {
-      expect((await runtime.predict(predictBatch(a, [row], known))).z).toEqual(z);
-    }
+    for (const known of [5, 7, 8, 15, 20]) expect(await predict(runtime, [row], known)).toEqual([z]);
   });
 
   test("predict: no known token, padded or not", async () => {
     const row = predictRow(a, 0, 5, 3);
-    const { z } = await runtime.predict(predictBatch(a, [row], 0));
-    expect(z.every(Number.isFinite)).toBe(true);
-    expect((await runtime.predict(predictBatch(a, [row], 8, 7))).z).toEqual(z);
+    const [z] = await predict(runtime, [row], 0);
+    expect(z!.every(Number.isFinite)).toBe(true);
+    expect(await predict(runtime, [row], 8, 7)).toEqual([z]);
   });
 
   const steps = 6;

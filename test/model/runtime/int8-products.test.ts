@@ -114,5 +114,5 @@ test("every int8 weight stands in the graph that multiplies by it", async () => 
   rmSync(folder, { recursive: true, force: true });
   expect(misplaced).toEqual([]);
   const { encoder, decoder, head } = architectureOf(ODD_SIZES).generator;
-  expect(counts).toEqual([4 * (encoder.depth + decoder.depth), 5 * head.depth + 2]);
+  expect(counts).toEqual([6 * (encoder.depth + decoder.depth), 5 * head.depth + 2]);
 });

@@ -47,7 +47,8 @@ test.each([0, 1, 2, 3])("predict %i equals the recording", async (j) => {
     knownCounts: new BigInt64Array(rows).fill(BigInt(known)),
     classes: BigInt64Array.from([0n, 9n, 10n, 10n]),
     placement: new BigInt64Array(rows * L).fill(BigInt(known)),
-    targets: BigInt64Array.from({ length: rows * L }, (_, i) => BigInt(i)),
+    targetCount: L,
+    targets: BigInt64Array.from({ length: rows * L }, (_, i) => BigInt(i % L)),
   };
   for (let row = 0; row < rows; row++) {
     knownOf[row % B]!.forEach((p, i) => {

@@ -1,0 +1,162 @@
+// npm run profile: where a model's time goes, operator by operator, beside what this machine could do at most.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { openRuntime } from "../../src/model/runtime/onnx.js";
+import type { Runtime } from "../../src/model/runtime/runtime.js";
+import { denoiseBatch, denoiseRow, predictBatch, predictRow } from "../../test/model/runtime/batches.js";
+import { describeMachine } from "../machine.js";
+import { openModelFolder } from "../model-folder.js";
+import { median } from "../statistics.js";
+import { markdownTable } from "../table.js";
+import { type NodeEvent, type OperatorTime, operatorTimes } from "./operators.js";
+import { measurePeaks, type Peaks } from "./peaks.js";
+
+const USAGE = `npm run profile: where a model's time goes, by operator, beside this machine's bounds
+
+  npm run profile -- --model-folder DIR [options]
+
+  --rows N     transformer rows, two for an image with guidance (default: 2)
+  --known N    known tokens of each row (default: 93, the average of MAR's 64 steps)
+  --tokens N   tokens sampled at once, with guidance (default: 4)
+  --steps N    diffusion steps of one run (default: 12)
+  --threads N  as THREADS (default: all)
+  --repeats N  runs of each graph (default: 5)
+  --only LIST  graphs, with commas between (default: predict,denoise,decode)
+  --help       print this
+
+Needs a C compiler (cc) for the bounds.
+`;
+
+/** A working set below this stays in the last level's cache. */
+const CACHED_BYTES = 16 * 2 ** 20;
+/** Operators below this share of their graph are summed up in one line. */
+const SMALLEST_SHARE = 0.01;
+
+function readOptions() {
+  const number = (fallback: number) => ({ type: "string", default: String(fallback) }) as const;
+  const { values } = parseArgs({
+    options: {
+      "model-folder": { type: "string" },
+      rows: number(2),
+      known: number(93),
+      tokens: number(4),
+      steps: number(12),
+      threads: number(availableParallelism()),
+      repeats: number(5),
+      only: { type: "string", default: "predict,denoise,decode" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help || !values["model-folder"]) {
+    process.stdout.write(USAGE);
+    process.exit(values.help ? 0 : 2);
+  }
+  return values;
+}
+
+type Options = ReturnType<typeof readOptions>;
+
+/** What each graph is given, in each of its runs. */
+async function inputs(
+  options: Options,
+): Promise<{ folder: string; run: Record<string, (r: Runtime) => Promise<unknown>> }> {
+  const { folder, manifest } = await openModelFolder(options["model-folder"]!);
+  const { generator: a, tokenizer: t } = manifest.architecture;
+  const [known, tokens, steps] = [Number(options.known), Number(options.tokens), Number(options.steps)];
+  const rows = Array.from({ length: Number(options.rows) }, (_, i) => predictRow(a, known, tokens, 5 + i));
+  const predict = predictBatch(a, rows, known);
+  const sampled = Array.from({ length: tokens }, (_, i) => denoiseRow(a, 100, true, 9 + i));
+  const denoise = denoiseBatch(a, sampled, 100, 40, 40 + steps);
+  const latents = new Float32Array(t.latent_channels * t.latent_height * t.latent_width).map((_, i) => Math.sin(i));
+  return {
+    folder,
+    run: {
+      predict: (runtime) => runtime.predict(predict),
+      denoise: (runtime) => runtime.denoise(denoise),
+      decode: (runtime) => runtime.decode(latents, 1),
+    },
+  };
+}
+
+/** The least time that the work can take here: its products at the peak, its bytes at the cache's or the memory's rate. */
+function boundMs(o: OperatorTime, peaks: Peaks): { ms: number; by: string } {
+  const operationsMs = o.type && peaks[o.type] ? o.operations / peaks[o.type]! / 1e6 : 0;
+  const bytesMs = o.bytes / (o.bytes / o.count < CACHED_BYTES ? peaks.cacheGBs : peaks.memoryGBs) / 1e6;
+  return operationsMs > bytesMs ? { ms: operationsMs, by: "products" } : { ms: bytesMs, by: "bytes" };
+}
+
+function table(operators: readonly OperatorTime[], peaks: Peaks): string {
+  const total = operators.reduce((sum, o) => sum + o.ms, 0);
+  const large = operators.filter((o) => o.ms >= SMALLEST_SHARE * total);
+  const rest = operators.filter((o) => o.ms < SMALLEST_SHARE * total);
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const rows = large.map((o) => {
+    const bound = boundMs(o, peaks);
+    return [
+      o.name,
+      String(Math.round(o.count)),
+      o.ms.toFixed(2),
+      percent(o.ms / total),
+      o.operations > 0 ? (o.operations / o.ms / 1e6).toFixed(0) : "",
+      (o.bytes / o.ms / 1e6).toFixed(1),
+      `${percent(bound.ms / o.ms)} of ${bound.by}`,
+    ];
+  });
+  const restMs = rest.reduce((sum, o) => sum + o.ms, 0);
+  rows.push([
+    `${rest.length} others`,
+    String(Math.round(rest.reduce((n, o) => n + o.count, 0))),
+    restMs.toFixed(2),
+    percent(restMs / total),
+    "",
+    "",
+    "",
+  ]);
+  return markdownTable(["Operator", "Runs", "ms", "Share", "GOP/s", "GB/s", "Of its bound"], rows);
+}
+
+/** Runs one graph often; prints medians without the profile, then the profile's table. */
+async function profile(
+  folder: string,
+  graph: string,
+  run: (r: Runtime) => Promise<unknown>,
+  options: Options,
+  peaks: Peaks,
+) {
+  const repeats = Number(options.repeats);
+  const threads = Number(options.threads);
+  const plain = await openRuntime(folder, { threads });
+  await run(plain);
+  const walls: number[] = [];
+  const cpus: number[] = [];
+  for (let i = 0; i < repeats; i++) {
+    const cpu = process.cpuUsage();
+    const startMs = performance.now();
+    await run(plain);
+    walls.push(performance.now() - startMs);
+    const { user, system } = process.cpuUsage(cpu);
+    cpus.push((user + system) / 1000);
+  }
+  await plain.close();
+
+  const output = mkdtempSync(join(tmpdir(), "marimba-profile-"));
+  const profiled = await openRuntime(folder, { threads, profile: `${output}/` });
+  for (let i = 0; i < repeats; i++) await run(profiled);
+  await profiled.close();
+  const file = readdirSync(output).find((name) => name.startsWith(graph))!;
+  const events = JSON.parse(readFileSync(join(output, file), "utf8")) as NodeEvent[];
+  rmSync(output, { recursive: true });
+  console.log(`\n## ${graph}: median ${median(walls).toFixed(1)} ms, ${median(cpus).toFixed(1)} ms of CPU\n`);
+  console.log(table(operatorTimes(events, repeats), peaks));
+}
+
+const options = readOptions();
+const { folder, run } = await inputs(options);
+for (const line of describeMachine()) console.log(`- ${line}`);
+const peaks = measurePeaks(Number(options.threads));
+console.log(
+  `- At most, with ${options.threads} threads: float32 ${peaks.float32} and int8 ${peaks.int8} GOP/s, ${peaks.cacheGBs} GB/s from cache, ${peaks.memoryGBs} GB/s from memory`,
+);
+for (const graph of options.only.split(",")) await profile(folder, graph, run[graph]!, options, peaks);

@@ -1,0 +1,102 @@
+/** One operator's run, as ONNX Runtime's profile tells it. */
+export interface NodeEvent {
+  readonly cat: string;
+  readonly name: string;
+  readonly dur: number; // microseconds
+  readonly args: {
+    readonly op_name: string;
+    readonly input_type_shape: readonly Readonly<Record<string, readonly number[]>>[];
+    readonly output_type_shape: readonly Readonly<Record<string, readonly number[]>>[];
+  };
+}
+
+/** Runs of one kind of operator. */
+export interface OperatorTime {
+  readonly name: string;
+  /** The type its products are made in; undefined where it makes none. */
+  readonly type?: "float32" | "int8";
+  count: number;
+  ms: number;
+  operations: number;
+  bytes: number;
+}
+
+const ELEMENT_BYTES: Readonly<Record<string, number>> = {
+  float: 4,
+  float16: 2,
+  int32: 4,
+  int64: 8,
+  uint8: 1,
+  int8: 1,
+  bool: 1,
+};
+/** Operators whose time is that of the operators within. */
+const CONTAINERS = new Set(["Scan", "Loop", "If"]);
+const PRODUCTS = /^(Gemm|FusedGemm|MatMul|FusedMatMul|MatMulInteger|MatMulIntegerToFloat)$/;
+
+const elements = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
+
+function tensor(entry: Readonly<Record<string, readonly number[]>> | undefined): {
+  type: string;
+  shape: readonly number[];
+} {
+  const [type = "float", shape = []] = Object.entries(entry ?? {})[0] ?? [];
+  return { type, shape };
+}
+
+const bytesOf = (entry: Readonly<Record<string, readonly number[]>>) => {
+  const { type, shape } = tensor(entry);
+  return (ELEMENT_BYTES[type] ?? 4) * elements(shape);
+};
+
+/** What an operator has to compute: its name with the sizes that matter, and its multiplications and additions. */
+function workOf({ args }: NodeEvent): { name: string; operations: number; type?: "float32" | "int8" } {
+  const input = tensor(args.input_type_shape[0]);
+  const second = tensor(args.input_type_shape[1]);
+  const output = tensor(args.output_type_shape[0]);
+  if (PRODUCTS.test(args.op_name)) {
+    const K = input.shape.at(-1) ?? 1;
+    const N = output.shape.at(-1) ?? 1;
+    const M = elements(output.shape) / N;
+    const type = args.op_name.startsWith("MatMulInteger") ? "int8" : "float32";
+    return { name: `${args.op_name} ${M} x ${K} x ${N}`, operations: 2 * M * K * N, type };
+  }
+  if (args.op_name.endsWith("MultiHeadAttention")) {
+    const [rows = 1, queries = 1, width = 1] = input.shape;
+    const keys = second.shape[1] ?? 1;
+    return {
+      name: `${args.op_name} ${rows} x ${queries} x ${keys} x ${width}`,
+      operations: 4 * rows * queries * keys * width,
+      type: "float32",
+    };
+  }
+  if (/Conv$/.test(args.op_name)) {
+    const [outputs = 1] = second.shape;
+    const operations = (2 * elements(output.shape) * elements(second.shape)) / outputs;
+    return { name: `${args.op_name} ${second.shape.join(" x ")}`, operations, type: "float32" };
+  }
+  return { name: args.op_name, operations: 0 };
+}
+
+/** Sums up a profile's operators, the longest first; `runs` runs are in it, and the figures are of one. */
+export function operatorTimes(events: readonly NodeEvent[], runs: number): OperatorTime[] {
+  const byName = new Map<string, OperatorTime>();
+  for (const event of events) {
+    if (event.cat !== "Node" || !event.name.endsWith("_kernel_time") || CONTAINERS.has(event.args.op_name)) continue;
+    const work = workOf(event);
+    const bytes = [...event.args.input_type_shape, ...event.args.output_type_shape].reduce(
+      (sum, t) => sum + bytesOf(t),
+      0,
+    );
+    let sum = byName.get(work.name);
+    if (!sum) {
+      sum = { name: work.name, ...(work.type ? { type: work.type } : {}), count: 0, ms: 0, operations: 0, bytes: 0 };
+      byName.set(work.name, sum);
+    }
+    sum.count += 1 / runs;
+    sum.ms += event.dur / 1000 / runs;
+    sum.operations += work.operations / runs;
+    sum.bytes += bytes / runs;
+  }
+  return [...byName.values()].sort((a, b) => b.ms - a.ms);
+}
