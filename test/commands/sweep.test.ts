@@ -17,7 +17,7 @@ afterAll(() => rm(folder, { recursive: true }));
 /** Presets would take minutes: base and points are rough. */
 const sweep = (...args: string[]) =>
   new Marimba(
-    ["sweep", "--out", folder, "--num", "24", "--presets", "quick", "--base", "quick", "--bootstrap", "10", ...args],
+    ["sweep", "--out", folder, "--num", "12", "--presets", "quick", "--base", "quick", "--bootstrap", "10", ...args],
     { MODELS_DIR, MAX_BATCH: "12" },
   );
 const lines = async () => (await readFile(join(folder, "results.jsonl"), "utf8")).trimEnd().split("\n");

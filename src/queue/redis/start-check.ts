@@ -16,14 +16,17 @@ export class QueueStartError extends Error {
 export interface StartNeeds {
   readonly redisUrl: string;
   readonly acceptDurable: boolean;
+  /** How long connecting is tried; 5 seconds where it is not said. */
+  readonly connectMs?: number;
 }
 
 /** Connects once and looks whether Redis is fit for a queue; rejects with `QueueStartError`, warns of the doubtful. */
-export async function checkRedis({ redisUrl, acceptDurable }: StartNeeds, logger?: Logger): Promise<void> {
+export async function checkRedis(needs: StartNeeds, logger?: Logger): Promise<void> {
+  const { redisUrl, acceptDurable, connectMs = CONNECT_MS } = needs;
   const client = connect(redisUrl, { lazyConnect: true, maxRetriesPerRequest: null });
   const address = publicAddress(redisUrl);
   try {
-    await reach(client, redisUrl, address);
+    await reach(client, redisUrl, address, connectMs);
     const info = readInfo(await client.info());
     const refusal = refuse(info, acceptDurable);
     if (refusal) throw new QueueStartError(`Redis at ${address} ${refusal}`);
@@ -67,14 +70,14 @@ function readInfo(text: string): ReadonlyMap<string, string> {
 }
 
 /** Resolves once the client is ready; a refusal that waiting won't mend ends it at once. */
-async function reach(client: Redis, redisUrl: string, address: string): Promise<void> {
+async function reach(client: Redis, redisUrl: string, address: string, connectMs: number): Promise<void> {
   const attempts: Attempts = { connections: 0, isMasterUnknown: false };
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
       const reason = likelyReason(redisUrl, attempts);
       const shown = reason ? ` (${reason})` : "";
       reject(new QueueStartError(`Redis at ${address} can't be reached${shown}; REDIS_URL must be its address.`));
-    }, CONNECT_MS);
+    }, connectMs);
     client.on("connect", () => attempts.connections++);
     client.once("ready", () => {
       clearTimeout(timer);
