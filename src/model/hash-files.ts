@@ -1,7 +1,14 @@
 import { Worker } from "node:worker_threads";
+import type { GrowingFile } from "./growing-file.js";
 
-/** Files that are hashed as one, one after another: paths, or descriptors that stay open meanwhile. */
-export type HashJob = readonly (string | number)[];
+/** What a `GrowingFile` is on its way to another thread. */
+export type GrowingFileParts = Pick<GrowingFile, "descriptor" | "shared">;
+
+/**
+ * Files that are hashed as one, one after another: paths, or descriptors that stay open meanwhile, or files that are
+ * written meanwhile.
+ */
+export type HashJob = readonly (string | number | GrowingFileParts)[];
 
 export type FromHashThread =
   | { readonly kind: "progress"; readonly bytes: number }

@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
+import { GrowingFile } from "./growing-file.js";
 import type { FromHashThread, HashJob } from "./hash-files.js";
 
 /** Entry of a thread that hashes files: it reads and hashes for as long as there is something, and nothing else waits. */
 
-const CHUNK_BYTES = 1024 * 1024;
+/** What is read stays in a core's own cache until it is hashed. */
+const CHUNK_BYTES = 256 * 1024;
 /** How often it says how far it is. */
-const REPORT_BYTES = 16 * CHUNK_BYTES;
+const REPORT_BYTES = 16 * 1024 * 1024;
 
 const port = parentPort!;
 const post = (message: FromHashThread) => port.postMessage(message);
@@ -21,9 +23,14 @@ function report(bytes: number, atLeast: number): void {
   unreported = 0;
 }
 
-function addFile(hash: ReturnType<typeof createHash>, descriptor: number): void {
+/** `bytesBeyond` tells how much may be read after a position, as soon as there is something; 0 ends the file. */
+function addFile(
+  hash: ReturnType<typeof createHash>,
+  descriptor: number,
+  bytesBeyond: (position: number) => number = () => CHUNK_BYTES,
+): void {
   for (let position = 0; ; ) {
-    const bytes = readSync(descriptor, chunk, 0, CHUNK_BYTES, position);
+    const bytes = readSync(descriptor, chunk, 0, Math.min(CHUNK_BYTES, bytesBeyond(position)), position);
     if (bytes === 0) return;
     hash.update(chunk.subarray(0, bytes));
     position += bytes;
@@ -36,6 +43,11 @@ function digest(files: HashJob): string {
   for (const file of files) {
     if (typeof file === "number") {
       addFile(hash, file);
+      continue;
+    }
+    if (typeof file === "object") {
+      const growing = new GrowingFile(file.descriptor, file.shared);
+      addFile(hash, growing.descriptor, (position) => growing.waitBeyond(position));
       continue;
     }
     const descriptor = openSync(file, "r");

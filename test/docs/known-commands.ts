@@ -86,6 +86,10 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     pattern: /^([A-Z_]+=\S+ )*(docker|kubectl) /,
     elsewhere: "needs a container engine or a cluster; test/container checks its files",
   },
+  {
+    pattern: /^ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules\/onnxruntime-node\/script\/install\.js$/,
+    elsewhere: "fetches CUDA's libraries; test/container/image.test.ts looks for the step",
+  },
   // Measures for a minute in its short form, too; what it measures has tests of its own.
   {
     pattern: /^npm run bench( -- --quick)?$/,
@@ -94,8 +98,9 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   },
   { pattern: /^npm run bench:(import|reference) -- --help$/, standIn: withoutBuild, check: printsSomething },
   {
-    pattern: /^npm run recognition$/,
-    standIn: () => withoutBuild("npm run recognition -- --per-class 1"),
+    pattern: /^npm run recognition( -- --precision int8)?$/,
+    standIn: (command) =>
+      withoutBuild(command.includes(" -- ") ? `${command} --per-class 1` : `${command} -- --per-class 1`),
     check: printsSomething,
   },
   {

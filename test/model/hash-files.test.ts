@@ -1,7 +1,9 @@
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
+import { GrowingFile } from "../../src/model/growing-file.js";
 import { hashFiles } from "../../src/model/hash-files.js";
 import { sha256 } from "./hash-of-folder.js";
 
@@ -41,4 +43,27 @@ test("rejects with the file system's error, with what a listener throws, and wit
   const hashing = hashFiles([[a]], { signal: stopped.signal });
   stopped.abort(new Error("stopped"));
   await expect(hashing).rejects.toThrow("stopped");
+});
+
+test("hashes a file while it is written, to its end and no further, and stops when it is told to", async () => {
+  const pieces = [1, 300_000, 0, 700_001].map((length, i) => Buffer.alloc(length, `${i}`));
+  const descriptor = openSync(join(folder, "growing"), "w+");
+  const growing = new GrowingFile(descriptor);
+  const { shared } = growing;
+  const hashing = hashFiles([[{ descriptor, shared }]]);
+  for (const piece of pieces) {
+    writeSync(descriptor, piece);
+    growing.wrote(piece.byteLength);
+    await setTimeout(20); // the thread has read it all and waits
+  }
+  growing.end();
+  writeSync(descriptor, "more");
+  expect(await hashing).toEqual([sha256(Buffer.concat(pieces))]);
+
+  const stopped = new AbortController();
+  const endless = { descriptor, shared: new GrowingFile(descriptor).shared };
+  const waiting = hashFiles([[endless]], { signal: stopped.signal });
+  await setTimeout(100);
+  stopped.abort(new Error("stopped"));
+  await expect(waiting).rejects.toThrow("stopped");
 });

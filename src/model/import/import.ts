@@ -12,7 +12,7 @@ import { Progress, type ProgressOptions } from "./progress.js";
 import type { ClassEntry, ModelSettings } from "./settings.js";
 import { checkNameIsFree, stageModel } from "./staging.js";
 import { planWeights, type WeightsPlan } from "./weights-plan.js";
-import { writeFileBehind } from "./written-behind.js";
+import { writeWholeFile } from "./written-behind.js";
 
 export interface ImportOptions extends ProgressOptions {
   readonly name: string;
@@ -93,11 +93,7 @@ async function importOpened(
     assertManifest(manifest);
     if (options.verify) deviations = await verify({ folder: staging, manifest }, float32, progress);
     const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
-    await writeFileBehind(
-      join(staging, MODEL_FILES.manifest),
-      () => {},
-      (output) => output.put(text),
-    );
+    await writeWholeFile(join(staging, MODEL_FILES.manifest), text);
     progress.add("writing", 0);
   });
   return { manifest, folder, warnings, ...(deviations && { deviations }) };

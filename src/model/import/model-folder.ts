@@ -7,7 +7,7 @@ import { type FileDigest, modelHash } from "../model-files.js";
 import type { ImportProgress, Progress } from "./progress.js";
 import { copyCheckpoint, writeWeights } from "./weights-file.js";
 import type { WeightsPlan } from "./weights-plan.js";
-import { writeFileBehind } from "./written-behind.js";
+import { writeFileBehind, writeWholeFile } from "./written-behind.js";
 
 /** What is known of a model once its files are written. */
 export type WrittenModel = Pick<Manifest, "hash" | "source">;
@@ -25,10 +25,10 @@ export async function writeModelFolder(
   plan: WeightsPlan,
   progress: Progress,
 ): Promise<WrittenModel> {
-  const [sources, written] = await progress.untilOneFails(
+  const [sources, written] = await progress.untilOneFails([
     hashSources(plan, progress),
     writeFiles(folder, graphs, plan, progress, "writing"),
-  );
+  ]);
   for (const { checkpoint, file } of plan.copied) sources.set(checkpoint, written.get(file)!);
   const describe = (checkpoint: Checkpoint) => ({
     file: basename(checkpoint.path),
@@ -59,19 +59,14 @@ export async function writeFiles(
   const count = (bytes: number) => progress.add(step, bytes);
   for (const graph of GRAPH_FILES) {
     const file = MODEL_FILES[graph];
-    written.set(
-      file,
-      await writeFileBehind(
-        join(folder, file),
-        () => {},
-        (output) => output.put(graphs[graph]),
-      ),
-    );
+    written.set(file, await writeWholeFile(join(folder, file), graphs[graph]));
   }
-  for (const source of copied) {
-    const copy = await writeFileBehind(join(folder, source.file), count, (output) => copyCheckpoint(source, output));
-    written.set(source.file, copy);
-  }
+  // Each has a thread that hashes it: two copies at once keep more than one core busy.
+  const copies = copied.map((source) =>
+    writeFileBehind(join(folder, source.file), count, (output) => copyCheckpoint(source, output)),
+  );
+  const copyHashes = await progress.untilOneFails(copies);
+  for (const [i, { file }] of copied.entries()) written.set(file, copyHashes[i]!);
   if (converted.length > 0) {
     const file = MODEL_FILES.weights;
     written.set(file, await writeFileBehind(join(folder, file), count, (output) => writeWeights(converted, output)));

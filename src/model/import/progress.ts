@@ -40,13 +40,15 @@ export class Progress {
     if (this.isCancelled) throw new ImportError("The import was cancelled; nothing was written.");
   }
 
-  /** Both results. Where one fails, the other is stopped and waited for: then neither reads or writes any more. */
-  async untilOneFails<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  /** All results. Where one fails, the others are stopped and waited for: then none reads or writes any more. */
+  async untilOneFails<Parts extends readonly Promise<unknown>[]>(
+    parts: readonly [...Parts],
+  ): Promise<{ -readonly [Part in keyof Parts]: Awaited<Parts[Part]> }> {
     try {
-      return await Promise.all([a, b]);
+      return await Promise.all(parts);
     } catch (error) {
       this.stopped.abort(error);
-      await Promise.allSettled([a, b]);
+      await Promise.allSettled(parts);
       throw error;
     }
   }

@@ -1,7 +1,7 @@
 import { partOf, scalesOf, type WeightType } from "../graph/weights.js";
 import type { Precision } from "../manifest.js";
 import { toFloat16 } from "./float16.js";
-import { quantizeRow } from "./quantize.js";
+import { placeColumns, quantizeRow } from "./quantize.js";
 
 /** One tensor of the weights' file that a checkpoint's tensor becomes. */
 export interface StoredPart {
@@ -26,6 +26,9 @@ export interface Storage {
   /** Converts the tensor's float32 values, which come in row-major chunks. Holds one quantised tensor at most. */
   convert(chunks: AsyncIterable<Float32Array>): AsyncIterable<StoredBytes>;
 }
+
+/** Outputs that are transposed together: a line of the cache holds as many bytes. */
+const ROWS_TOGETHER = 64;
 
 const TYPE_BYTES: Readonly<Record<WeightType, number>> = { float32: 4, float16: 2, int8: 1 };
 
@@ -87,14 +90,20 @@ function asInt8(name: string, [outputs, inputs]: readonly [number, number]): Sto
     parts: [...matrices, part(scalesOf(name), "float32", [outputs])],
     async *convert(chunks) {
       const scales = new Float32Array(outputs);
+      const together = new Int8Array(ROWS_TOGETHER * inputs);
       let stored = new Int8Array(0);
       let output = 0;
+      let waiting = 0;
       for await (const row of rows(chunks, inputs)) {
         const column = output % width;
         if (column === 0) stored = new Int8Array(inputs * width);
-        scales[output] = quantizeRow(row, stored, column, width);
-        output++;
-        if (column === width - 1) yield { part: (output - width) / width, bytes: bytesOf(stored) };
+        scales[output++] = quantizeRow(row, together.subarray(waiting * inputs, ++waiting * inputs));
+        const isLast = column === width - 1;
+        if (waiting === ROWS_TOGETHER || isLast) {
+          placeColumns(together, [waiting, inputs], stored, column + 1 - waiting, width);
+          waiting = 0;
+        }
+        if (isLast) yield { part: (output - width) / width, bytes: bytesOf(stored) };
       }
       yield { part: count, bytes: bytesOf(scales) };
     },

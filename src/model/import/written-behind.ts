@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
+import { GrowingFile } from "../growing-file.js";
+import { hashFiles } from "../hash-files.js";
 
 /** After so many bytes the disk is told to begin: at the end little is left to wait for. */
-const SYNC_BYTES = 64 * 1024 * 1024;
+const SYNC_BYTES = 128 * 1024 * 1024;
 
 /**
- * Makes a file, written from its beginning to its end by `write`; resolves with its SHA-256 when everything is on the
+ * Makes a large file, written from its beginning to its end by `write`; resolves with its SHA-256 when everything is on the
  * disk. When it settles, nothing is under way.
  */
 export async function writeFileBehind(
@@ -13,23 +15,44 @@ export async function writeFileBehind(
   onBytes: (bytes: number) => void,
   write: (output: WrittenBehind) => Promise<void>,
 ): Promise<string> {
-  const file = await open(path, "wx");
+  const file = await open(path, "wx+"); // another thread reads what is hashed
+  const failed = new AbortController();
   try {
-    const output = new WrittenBehind(file, onBytes);
+    const growing = new GrowingFile(file.fd);
+    const { descriptor, shared } = growing;
+    const hash = hashFiles([[{ descriptor, shared }]], { signal: failed.signal });
+    hash.catch(() => {}); // it is awaited in the end
+    const output = new WrittenBehind(file, growing, onBytes);
     try {
       await write(output);
+      await output.end();
+    } catch (error) {
+      failed.abort(error);
+      throw error;
     } finally {
-      await output.settled();
+      await Promise.allSettled([output.settled(), failed.signal.aborted ? hash : undefined]);
     }
-    return await output.end();
+    const [sha256] = await hash;
+    return sha256!;
   } finally {
     await file.close();
   }
 }
 
-/** A file that is hashed as it is written, one write under way while the next bytes are made. */
+/** Makes a small file; resolves with its SHA-256 when it is on the disk. */
+export async function writeWholeFile(path: string, bytes: Uint8Array): Promise<string> {
+  const file = await open(path, "wx");
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** A file that another thread hashes as it is written, one write under way while the next bytes are made. */
 export class WrittenBehind {
-  private readonly hash = createHash("sha256");
   private endOffset = 0;
   private unsynced = 0;
   private writing: Promise<void> = Promise.resolve();
@@ -37,6 +60,7 @@ export class WrittenBehind {
 
   constructor(
     private readonly file: FileHandle,
+    private readonly growing: GrowingFile,
     private readonly onBytes: (bytes: number) => void,
   ) {}
 
@@ -46,12 +70,12 @@ export class WrittenBehind {
     await this.append(bytes);
   }
 
-  /** Resolves with the SHA-256 when everything is on the disk. */
-  async end(): Promise<string> {
+  /** Resolves when everything is on the disk. */
+  async end(): Promise<void> {
     await this.writing;
+    this.growing.end();
     await this.syncing;
     await this.file.sync();
-    return this.hash.digest("hex");
   }
 
   /** Resolves when nothing is under way, whatever came of it. */
@@ -60,15 +84,22 @@ export class WrittenBehind {
   }
 
   private async append(bytes: Uint8Array): Promise<void> {
-    this.hash.update(bytes);
     await this.writing;
-    // FileHandle.writeFile, unlike write, does not stop at a partial write.
-    this.writing = this.file.writeFile(bytes);
+    this.writing = this.write(bytes);
     this.writing.catch(() => {}); // the next call is told
     this.endOffset += bytes.byteLength;
     this.unsynced += bytes.byteLength;
     this.beginSync();
     this.onBytes(bytes.byteLength);
+  }
+
+  /** FileHandle.write may stop early, and FileHandle.writeFile cuts everything into small pieces. */
+  private async write(bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.byteLength; ) {
+      const { bytesWritten } = await this.file.write(bytes, done);
+      done += bytesWritten;
+      this.growing.wrote(bytesWritten);
+    }
   }
 
   private beginSync(): void {
