@@ -15,7 +15,10 @@ export async function findJob(id: string, queue: JobQueue, principal: Principal)
 export function foundRecord(result: GetResult, id: string): JobRecord {
   if (result.kind === "found") return result.record;
   if (result.kind === "expired") {
-    throw new Problem("job_expired", `The job ${id} ended a while ago; its results are kept no longer.`);
+    throw new Problem(
+      "job_expired",
+      `The job ${id} is kept no longer; RESULT_TTL_S says how long after its end one is.`,
+    );
   }
   throw new Problem("job_not_found", `There is no job ${JSON.stringify(id)}.`);
 }

@@ -38,7 +38,7 @@ export async function runQueue(argv: string[]): Promise<number> {
     const before = await control.status();
     const { action, model, worker, json } = options;
     if (worker !== undefined) await actOnWorker(control, action, knownWorker(worker, before));
-    else for (const name of chosenModels(model, before)) await actOnModel(control, action, name);
+    else for (const name of chosenModels(action, model, before)) await actOnModel(control, action, name);
     const after = (await control.status()).filter((status) => model === undefined || status.model === model);
     process.stdout.write(json ? `${JSON.stringify(after, undefined, 2)}\n` : queueTable(after));
   } finally {
@@ -56,9 +56,13 @@ async function actOnWorker(control: QueueControl, action: QueueAction, worker: s
   if (action === "resume") await control.resumeWorker(worker);
 }
 
-function chosenModels(model: string | undefined, status: readonly ModelStatus[]): string[] {
+function chosenModels(action: QueueAction, model: string | undefined, status: readonly ModelStatus[]): string[] {
   const names = status.map(({ model }) => model);
-  return model === undefined ? names : [known("model", model, names)];
+  if (model !== undefined) return [known("model", model, names)];
+  if (names.length === 0 && action !== "status") {
+    throw new UsageError(`The queue knows no model yet, so there is nothing to ${action}: no worker was ever there.`);
+  }
+  return names;
 }
 
 function knownWorker(id: string, status: readonly ModelStatus[]): string {

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
-import type { ModelStatus } from "../queue.js";
+import { type ModelStatus, QueueUnavailable } from "../queue.js";
 import { connect } from "./connection.js";
 import { modelOf } from "./payload.js";
 import { Scripts } from "./scripts.js";
@@ -45,34 +45,38 @@ class RedisControl implements QueueControl {
     this.#tokens = new Tokens(client, redisPrefix, logger);
   }
 
-  async status(): Promise<readonly ModelStatus[]> {
-    return readStatus((await this.#scripts.call("status")) as StatusReply).models;
+  status(): Promise<readonly ModelStatus[]> {
+    return this.#answer(async () => readStatus((await this.#scripts.call("status")) as StatusReply).models);
   }
 
-  async pause(model: string): Promise<void> {
-    for (const queue of await this.#queuesOf(model)) await this.#tokens.queue(queue).pause();
+  pause(model: string): Promise<void> {
+    return this.#onQueues(model, (queue) => this.#tokens.queue(queue).pause());
   }
 
-  async resume(model: string): Promise<void> {
-    for (const queue of await this.#queuesOf(model)) await this.#tokens.queue(queue).resume();
+  resume(model: string): Promise<void> {
+    return this.#onQueues(model, (queue) => this.#tokens.queue(queue).resume());
   }
 
-  async drain(model: string): Promise<void> {
-    for (const queue of await this.#queuesOf(model)) await this.client.hset(this.#key(`line:${queue}`), "draining", 1);
+  drain(model: string): Promise<void> {
+    return this.#onQueues(model, (queue) => this.client.hset(this.#key(`line:${queue}`), "draining", 1));
   }
 
-  async undrain(model: string): Promise<void> {
-    for (const queue of await this.#queuesOf(model)) await this.client.hdel(this.#key(`line:${queue}`), "draining");
+  undrain(model: string): Promise<void> {
+    return this.#onQueues(model, (queue) => this.client.hdel(this.#key(`line:${queue}`), "draining"));
   }
 
-  async pauseWorker(id: string): Promise<void> {
-    await this.client.hset(this.#key(`worker:${id}`), "paused", 1);
-    await this.#tellWorkers();
+  pauseWorker(id: string): Promise<void> {
+    return this.#answer(async () => {
+      await this.client.hset(this.#key(`worker:${id}`), "paused", 1);
+      await this.#tellWorkers();
+    });
   }
 
-  async resumeWorker(id: string): Promise<void> {
-    await this.client.hdel(this.#key(`worker:${id}`), "paused");
-    await this.#tellWorkers();
+  resumeWorker(id: string): Promise<void> {
+    return this.#answer(async () => {
+      await this.client.hdel(this.#key(`worker:${id}`), "paused");
+      await this.#tellWorkers();
+    });
   }
 
   async close(): Promise<void> {
@@ -84,9 +88,19 @@ class RedisControl implements QueueControl {
     await this.client.publish(this.#key("control"), "look");
   }
 
-  async #queuesOf(model: string): Promise<string[]> {
-    const queues = await this.client.smembers(this.#key("queues"));
-    return queues.filter((queue) => modelOf(queue) === model);
+  #onQueues(model: string, act: (queue: string) => Promise<unknown>): Promise<void> {
+    return this.#answer(async () => {
+      const queues = await this.client.smembers(this.#key("queues"));
+      for (const queue of queues.filter((one) => modelOf(one) === model)) await act(queue);
+    });
+  }
+
+  async #answer<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      throw new QueueUnavailable(`Redis did not do that: ${(error as Error).message.split(" script:")[0]}`, { cause: error });
+    }
   }
 
   #key(name: string): string {

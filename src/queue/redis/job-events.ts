@@ -52,10 +52,12 @@ export class JobEvents {
     return events;
   }
 
-  /** Reads the job; its watch has no record afterwards only if the job is not here. */
-  async read(watch: Watch): Promise<void> {
+  /** Reads the job into its watch; false if it is not here. */
+  async read(watch: Watch): Promise<boolean> {
     const reply = await this.scripts.call("view", watch.id);
-    if (reply) watch.set(readRecord(reply as ViewReply));
+    if (!reply) return false;
+    watch.set(readRecord(reply as ViewReply));
+    return true;
   }
 
   subscribe(id: string, listener: JobListener): () => void {

@@ -40,6 +40,11 @@ export type ViewReply = readonly [
   position: number | null,
 ];
 
+/** The last steps' progress is not told: that the job is completed says it. */
+export function progressOf(state: JobRecord["state"], step: number, of: number): { step: number; of: number } {
+  return { step: state === "completed" ? of : step, of };
+}
+
 export function readRecord(reply: ViewReply): JobRecord {
   const [spec, state, seq, steps, stepsOf, startedAt, finishedAt, expiresAt, images, error, position] = reply;
   return {
@@ -47,7 +52,7 @@ export function readRecord(reply: ViewReply): JobRecord {
     state,
     seq: Number(seq),
     images: images ? JSON.parse(images) : [],
-    ...(stepsOf ? { progress: { step: Number(steps), of: Number(stepsOf) } } : {}),
+    ...(stepsOf ? { progress: progressOf(state, Number(steps), Number(stepsOf)) } : {}),
     ...(position === null ? {} : { position }),
     ...(startedAt ? { startedAt: Number(startedAt) } : {}),
     ...(finishedAt ? { finishedAt: Number(finishedAt) } : {}),

@@ -49,7 +49,7 @@ export interface RedisQueueOptions {
 export async function openRedisQueue(options: RedisQueueOptions, logger: Logger): Promise<JobQueue> {
   await checkRedis(options, logger);
   const { redisUrl, redisPrefix } = options;
-  const reachability = new Reachability(logger);
+  const reachability = new Reachability(logger, options.acceptDurable);
   const client = connect(redisUrl, { commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 1 });
   reachability.follow(client);
   const ids = new SignedIds(await sharedSecret(client, redisPrefix));
@@ -113,6 +113,8 @@ class RedisQueue implements JobQueue {
   }
 
   async submit(spec: JobSpec, idempotency?: Idempotency, allowance?: Allowance): Promise<SubmitResult> {
+    const { unfitness } = this.reachability;
+    if (unfitness) throw new QueueUnavailable(unfitness);
     const watch = this.events.watches.hold(spec.id);
     try {
       return await this.#answer(this.#submit(watch, spec, idempotency, allowance));
@@ -200,7 +202,8 @@ class RedisQueue implements JobQueue {
       if (!isFinal(watch.record.state) && timeoutMs > 0 && !signal?.aborted)
         await unlessOver(changed, timeoutMs, signal);
       // What was heard of a job that has ended is whole; of another, the position may have changed silently.
-      if (!isFinal(watch.record.state)) await this.#answer(this.events.read(watch));
+      if (!isFinal(watch.record.state) && !(await this.#answer(this.events.read(watch))))
+        throw new QueueUnavailable(`Redis has lost the job ${id}: it was emptied, or restarted from an older file.`);
       return watch.record;
     } finally {
       stopListening();
@@ -232,6 +235,7 @@ class RedisQueue implements JobQueue {
   }
 
   async close(): Promise<void> {
+    this.reachability.end();
     this.#endSweeping();
     this.events.close();
     this.fence?.close();

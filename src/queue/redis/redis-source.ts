@@ -102,6 +102,7 @@ class RedisSource implements JobSource {
 
   async close(): Promise<void> {
     await this.stop(0);
+    this.reachability.end();
     this.#subscriber?.disconnect();
     this.client.disconnect();
   }

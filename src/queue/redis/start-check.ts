@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
-import { connect, publicAddress } from "./connection.js";
+import { connect, publicAddress, redisOptions } from "./connection.js";
 import { type Attempts, likelyReason, refusalOf } from "./refusal.js";
 
 const CONNECT_MS = 5000;
@@ -27,18 +27,52 @@ export async function checkRedis(needs: StartNeeds, logger?: Logger): Promise<vo
   const address = publicAddress(redisUrl);
   try {
     await reach(client, redisUrl, address, connectMs);
-    const info = readInfo(await client.info());
-    const refusal = refuse(info, acceptDurable);
-    if (refusal) throw new QueueStartError(`Redis at ${address} ${refusal}`);
-    if (info.get("aof_enabled") === "0") {
-      logger?.warn(
-        { address },
-        "Redis keeps no append-only file: when it restarts, jobs that were accepted are lost. Set appendonly yes.",
-      );
-    }
+    await selectDatabase(client, redisOptions(redisUrl).db ?? 0);
+    const unfitness = await lookWhetherFit(client, acceptDurable, logger);
+    if (unfitness) throw new QueueStartError(`Redis at ${address} ${unfitness}`);
+  } catch (error) {
+    if (error instanceof DatabaseError) throw new QueueStartError(`Redis at ${address} ${error.message}`);
+    throw error;
   } finally {
     client.disconnect();
   }
+}
+
+class DatabaseError extends Error {}
+
+/** ioredis goes on in database 0 where it is refused another. */
+async function selectDatabase(client: Redis, database: number): Promise<void> {
+  await client.select(database).catch((error: Error) => {
+    const reason = /out of range/.test(error.message) ? "" : ` (${error.message})`;
+    throw new DatabaseError(`has no database ${database}${reason}; REDIS_URL's path must be one that it has.`);
+  });
+}
+
+/** What makes a Redis that answers unfit for a queue, as the end of a sentence that begins with its name; warns of the doubtful. */
+export async function lookWhetherFit(
+  client: Redis,
+  acceptDurable: boolean,
+  logger?: Logger,
+): Promise<string | undefined> {
+  const info = readInfo(await client.info());
+  const unfitness = refuse(info, acceptDurable);
+  if (unfitness) return unfitness;
+  if (info.get("aof_enabled") === "0") {
+    logger?.warn(
+      "Redis keeps no append-only file: when it restarts, jobs that were accepted are lost. Set appendonly yes.",
+    );
+  } else if (await neverSyncs(client)) {
+    logger?.warn(
+      "Redis never syncs its append-only file: when its machine stops, jobs that were accepted are lost. Set appendfsync everysec.",
+    );
+  }
+  return undefined;
+}
+
+/** False, too, where the user may not know. */
+async function neverSyncs(client: Redis): Promise<boolean> {
+  const reply = await client.config("GET", "appendfsync").catch(() => undefined);
+  return Array.isArray(reply) && reply[1] === "no";
 }
 
 function refuse(info: ReadonlyMap<string, string>, acceptDurable: boolean): string | undefined {

@@ -1,4 +1,5 @@
 import { isFinal, type JobRecord } from "../../job.js";
+import { progressOf } from "./payload.js";
 
 /** A job that this process wants to know about, as it stood when it was last heard of. */
 export class Watch {
@@ -41,7 +42,13 @@ export class Watch {
     const changes = JSON.parse(message.slice(space + 1)) as Partial<JobRecord>;
     if (changes.state && isFinal(changes.state) && !changes.finishedAt) return false;
     const { position: _, ...record } = this.record;
-    this.record = { ...record, ...changes, seq };
+    const { state, progress } = { ...record, ...changes };
+    this.record = {
+      ...record,
+      ...changes,
+      seq,
+      ...(progress && { progress: progressOf(state, progress.step, progress.of) }),
+    };
     this.#tell();
     return true;
   }

@@ -3,6 +3,7 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isPassing } from "./patience.js";
 import type { Reachability } from "./reachability.js";
+import { refusalOf } from "./refusal.js";
 import type { Scripts } from "./scripts.js";
 
 /** A beat that is not answered within this time shows that Redis is away. */
@@ -83,7 +84,8 @@ export class WorkerPresence {
 
   #failed(error: unknown): void {
     this.reachability.failed("Redis does not answer as it should.");
-    if (isPassing(error)) this.logger.debug({ err: error }, "A beat was not answered; the next one follows.");
+    if (isPassing(error) || refusalOf(error as Error))
+      this.logger.debug({ err: error }, "A beat was not answered; the next one follows.");
     else this.logger.error({ err: error }, "A beat failed.");
   }
 }
