@@ -6,7 +6,7 @@ import { importModel } from "../../src/model/import/import.js";
 import type { Manifest } from "../../src/model/manifest.js";
 import { readManifest } from "../../src/model/registry.js";
 import type { ReferenceOptions } from "./options.js";
-import type { Side } from "./sides.js";
+import { precisionOf, type Side } from "./sides.js";
 
 const CODE = new URL("../../dist/model/", import.meta.url);
 
@@ -17,7 +17,7 @@ export interface ImportedSide {
 
 /** The side's model, imported from the checkpoint where that was not done yet by this very code. */
 export async function importSide(side: Side, options: ReferenceOptions): Promise<ImportedSide> {
-  const precision = side.replace("marimba-", "") as Manifest["precision"];
+  const precision = precisionOf(side) as Manifest["precision"];
   const modelsDir = join(options.work, "models");
   const name = `${precision}-${await fingerprint(options)}`;
   const folder = join(modelsDir, name);

@@ -6,7 +6,7 @@ import { describeMachine } from "../machine.js";
 import { type ImportedSide, importSide } from "./imported-models.js";
 import { type ReferenceOptions, readReferenceOptions } from "./options.js";
 import { Records, type RunKey, type RunRecord } from "./records.js";
-import { isMarimba, runSide, type Side } from "./sides.js";
+import { isMarimba, presetOf, runSide, type Side } from "./sides.js";
 import { summaryTable } from "./summary.js";
 
 const progress = (line: string) => process.stderr.write(`${line}\n`);
@@ -33,7 +33,8 @@ async function openSubjects(options: ReferenceOptions): Promise<Map<Side, Subjec
 }
 
 function keyOf(side: Side, subject: Subject, batch: number, round: number, options: ReferenceOptions): RunKey {
-  const { every, steps, diffusionSteps, guidance, threads } = options;
+  const { steps, diffusionSteps, guidance, threads } = options;
+  const every = presetOf(side) ? 1 : options.every;
   return { side, subject: subject.name, batch, every, steps, diffusionSteps, guidance, threads, round };
 }
 

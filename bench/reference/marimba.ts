@@ -13,6 +13,7 @@ const text = { type: "string", default: "" } as const;
 const { values } = parseArgs({
   options: {
     model: text,
+    preset: text,
     batch: text,
     every: text,
     steps: text,
@@ -25,7 +26,21 @@ const { folder, manifest } = await openModelFolder(values.model);
 const runtime = await openRuntime(folder, { threads: Number(values.threads) });
 const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
 
-await makeImages(runtime, manifest.architecture, Number(values.steps)); // warm-up: one step and the decoder
+const parameters = {
+  ...manifest.defaults,
+  ...(values.preset
+    ? manifest.presets[values.preset]!.parameters
+    : {
+        steps: Number(values.steps),
+        diffusion_steps: Number(values["diffusion-steps"]),
+        guidance_schedule: "linear" as const,
+        temperature: 1,
+        max_timestep: 999,
+        order: "random" as const,
+      }),
+  guidance_scale: Number(values.guidance),
+};
+await makeImages(runtime, manifest.architecture, parameters.steps); // warm-up: one step and the decoder
 const result = await makeImages(runtime, manifest.architecture, Number(values.every));
 await runtime.close();
 const peakRssMib = process.resourceUsage().maxRSS / 1024;
@@ -35,7 +50,7 @@ async function makeImages(
   inner: Runtime,
   model: Architecture,
   every: number,
-): Promise<Pick<RunResult, "stepTimes" | "decode" | "wall">> {
+): Promise<Pick<RunResult, "stepTimes" | "decode" | "wall" | "onnx">> {
   const partial = new PartialRuntime(inner, every, model.generator.decoder.width);
   const images = Number(values.batch);
   const events = {
@@ -59,19 +74,10 @@ async function makeImages(
     const last = partial.steps[computed];
     if (last) process.stderr.write(`step ${last.step}: ${((last.transformer + last.head) / 1000).toFixed(2)} s\n`);
   }
-  return { stepTimes: partial.steps, decode: partial.decodeMs, wall: performance.now() - beginMs };
+  const wall = performance.now() - beginMs;
+  return { stepTimes: partial.steps, decode: partial.decodeMs, wall, onnx: partial.onnxMs };
 }
 
 function imageRequest(id: number, { generator }: Architecture) {
-  const parameters = {
-    class: (id * 111) % generator.class_count,
-    steps: Number(values.steps),
-    guidance_scale: Number(values.guidance),
-    guidance_schedule: "linear",
-    temperature: 1,
-    diffusion_steps: Number(values["diffusion-steps"]),
-    max_timestep: 999,
-    order: "random",
-  } as const;
-  return { parameters, seed: 1, imageIndex: id };
+  return { parameters: { ...parameters, class: (id * 111) % generator.class_count }, seed: 1, imageIndex: id };
 }

@@ -16,6 +16,8 @@ export interface StepTime {
 export class PartialRuntime {
   readonly steps: StepTime[] = [];
   decodeMs = 0;
+  /** All runs together. */
+  onnxMs = 0;
   #step = -1;
   #beginMs = 0;
   #headAtMs = 0;
@@ -46,18 +48,27 @@ export class PartialRuntime {
   readonly runtime: Runtime = {
     predict: (batch) =>
       this.#isComputed()
-        ? this.inner.predict(batch)
+        ? this.#timed(() => this.inner.predict(batch))
         : Promise.resolve({ z: new Float32Array(batch.targets.length * this.width) }),
     denoise: (batch) => {
       this.#headAtMs ||= performance.now();
-      return this.#isComputed() ? this.inner.denoise(batch) : Promise.resolve({ x: batch.x.slice() });
+      return this.#isComputed()
+        ? this.#timed(() => this.inner.denoise(batch))
+        : Promise.resolve({ x: batch.x.slice() });
     },
     decode: (latents, images) => {
       this.#decodeAtMs ||= performance.now();
-      return this.inner.decode(latents, images);
+      return this.#timed(() => this.inner.decode(latents, images));
     },
     close: () => this.inner.close(),
   };
+
+  async #timed<T>(run: () => Promise<T>): Promise<T> {
+    const beginMs = performance.now();
+    const result = await run();
+    this.onnxMs += performance.now() - beginMs;
+    return result;
+  }
 
   #isComputed(): boolean {
     return this.#step % this.every === Math.floor(this.every / 2);

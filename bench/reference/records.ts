@@ -8,6 +8,8 @@ export interface RunResult {
   readonly stepTimes: readonly StepTime[];
   readonly decode: number;
   readonly wall: number;
+  /** Within ONNX runs; of Marimba only. */
+  readonly onnx?: number;
   readonly peakRssMib: number;
   readonly version: string;
 }

@@ -6,10 +6,21 @@ import type { ReferenceOptions } from "./options.js";
 import type { RunKey, RunResult } from "./records.js";
 
 /** In the order in which they take turns. */
-export const SIDES = ["pytorch-fp32", "marimba-fp32", "pytorch-bf16", "marimba-int8"] as const;
+export const SIDES = [
+  "pytorch-fp32",
+  "marimba-fp32",
+  "pytorch-bf16",
+  "marimba-int8",
+  "marimba-int8-balanced",
+  "marimba-int8-fast",
+] as const;
 export type Side = (typeof SIDES)[number];
 
 export const isMarimba = (side: Side): boolean => side.startsWith("marimba");
+/** What a side's model is imported as. */
+export const precisionOf = (side: Side): string => side.split("-")[1]!;
+/** One of the model's presets, on its own: it has fewer steps than the others, and all of them are computed. */
+export const presetOf = (side: Side): string | undefined => side.split("-")[2];
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -30,7 +41,7 @@ export async function runSide(
   ].flatMap(([name, value]) => [String(name), String(value)]);
   if (modelFolder !== undefined) {
     const loader = ["--import", file("../typescript.js"), file("marimba.ts")];
-    return run(process.execPath, [...loader, "--model", modelFolder, ...common]);
+    return run(process.execPath, [...loader, "--model", modelFolder, "--preset", presetOf(side) ?? "", ...common]);
   }
   const files = [
     ...["--official", options.official],

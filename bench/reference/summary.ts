@@ -28,6 +28,8 @@ export function summaryTable(runs: ReadonlyMap<Side, readonly RunRecord[]>): str
       ["pytorch-fp32", "marimba-fp32"],
       ["pytorch-bf16", "marimba-int8"],
       ["pytorch-fp32", "marimba-int8"],
+      ["pytorch-bf16", "marimba-int8-balanced"],
+      ["pytorch-bf16", "marimba-int8-fast"],
     ] as const
   ).filter((pair) => pair.every((side) => measured.has(side)));
   const rows = PARTS.map((part) => [
@@ -46,5 +48,11 @@ export function summaryTable(runs: ReadonlyMap<Side, readonly RunRecord[]>): str
   ]);
   const memory = sides.map((side) => `${Math.max(...runs.get(side)!.map((run) => run.peakRssMib)).toFixed(0)} MiB`);
   rows.push(["peak memory", ...memory, ...ratios.map(() => "")]);
+  // Where steps are skipped, what surrounds them is not: only whole images tell the share.
+  const outside = sides.map((side) => {
+    const whole = runs.get(side)!.flatMap(({ every, wall, onnx }) => (every === 1 && onnx ? [1 - onnx / wall] : []));
+    return whole.length > 0 ? `${(100 * median(whole)).toFixed(2)} %` : "";
+  });
+  if (outside.some(Boolean)) rows.push(["outside ONNX runs", ...outside, ...ratios.map(() => "")]);
   return markdownTable(["", ...sides, ...ratios.map(([over, under]) => `${over} / ${under}`)], rows);
 }

@@ -4,8 +4,8 @@ import type { ModelDiffusionSchedule } from "../sampler/schedules.js";
 import type { ImageInFlight } from "./image.js";
 import { type Fail, runIsolated } from "./isolation.js";
 
-/** What one run's adaLN products (rows x steps x their width) should take at most: more falls out of the cache. */
-const SLICE_BYTES = 8 * 1024 * 1024;
+/** What one run's adaLN products (rows x steps x their width) should take: more falls out of a last-level cache of 32 MiB. */
+const SLICE_BYTES = 24 * 1024 * 1024;
 /** A run of fewer steps costs more than the cache saves; it may take more memory. */
 const FEWEST_STEPS = 4;
 /** What even those steps may not exceed, because it bounds how long a run lasts, too: the rows are divided instead. */
