@@ -18,6 +18,8 @@ describe("over Sentinel", { timeout: HANGING_MS }, () => {
   let sentinel: Sentinel;
 
   beforeAll(async () => {
+    // Else it waits some seconds for more replicas to come.
+    await ask(master(), (redis) => redis.config("SET", "repl-diskless-sync-delay", 0));
     replica = await startRedis("--appendonly", "yes", "--replicaof", "127.0.0.1", String(master().port));
     await ask(replica, async (redis) => {
       while (!/^master_link_status:up/m.test(await redis.info("replication"))) await sleep(20);
@@ -60,6 +62,12 @@ describe("over Sentinel", { timeout: HANGING_MS }, () => {
     const outcomes = await settle(address, orders);
     expect(outcomes.map(({ state }) => state)).toEqual(Array(JOBS).fill("completed"));
     await ready(address, 200);
+
+    // The new master has no replica yet: where it must have one, it takes nothing.
+    await ask(replica, (redis) => redis.config("SET", "min-replicas-to-write", 1));
+    const alone = await generate(address, { class: 0 }, { prefer: "respond-async" });
+    expect([alone.status, await alone.json()]).toMatchObject([503, { code: "queue_unavailable" }]);
+    await ask(replica, (redis) => redis.config("SET", "min-replicas-to-write", 0));
     expect((await generate(address, { class: 0 })).status).toBe(200);
   });
 });
