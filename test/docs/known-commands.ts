@@ -41,10 +41,6 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     pattern: /^npm ci --omit=dev$/,
     elsewhere: "test/container/image.test.ts runs the Dockerfile's steps, it among them",
   },
-  {
-    pattern: /^ONNXRUNTIME_NODE_INSTALL=cuda12 node \S+\/install\.js$/,
-    elsewhere: "fetches CUDA libraries from NuGet, for a machine with a GPU",
-  },
   { pattern: /^npm audit --omit=dev$/, elsewhere: "needs a registry that answers it" },
   { pattern: /^node scripts\/licences\.js$/, elsewhere: "test/licences.test.ts" },
   { pattern: /^sha256sum /, standIn: (command) => `cd models/demo && ${command}`, check: checkHash },

@@ -21,7 +21,8 @@ async function load(...args: string[]): Promise<{ code: number; stdout: string; 
   return { code, stdout, stderr };
 }
 
-describe("npm run load", () => {
+/** Longer than it takes on a machine that does much else. */
+describe("npm run load", { timeout: 240_000 }, () => {
   it("measures the service without an engine beside the skeleton, and every request gets its picture", async () => {
     const { code, stdout, stderr } = await load("null", "--quick");
     expect(stderr).not.toMatch(/Error/);

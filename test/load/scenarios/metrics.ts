@@ -28,12 +28,12 @@ export const metrics: Scenario = async (setting) => {
   const service = await startDistributed(2, 2, baseEnvironment(setting, environment));
   try {
     const tallies = Array.from({ length: CLIENTS }, (_, i) => new Tally(service.addresses[i % 2]!));
-    const rounds = quick ? 10 : 100;
+    const [rounds, earlyRounds] = quick ? [10, 5] : [100, 100];
     progress(`metrics: ${CLIENTS} clients, ${rounds} rounds of whole jobs ...`);
     await Promise.all(tallies.map((tally, client) => behaveWell(tally, client, rounds)));
     const well = await settled(() => compareImages(service, tallies));
-    progress(`metrics: ${CLIENTS} clients, ${rounds} rounds of jobs that end early ...`);
-    await Promise.all(tallies.map((tally, client) => giveUp(tally, client, rounds)));
+    progress(`metrics: ${CLIENTS} clients, ${earlyRounds} rounds of jobs that end early ...`);
+    await Promise.all(tallies.map((tally, client) => giveUp(tally, client, earlyRounds)));
     const all = await settled(() => compareRequestsAndJobs(service, tallies));
     const rows = [...well, ...all];
     print("", `### Metrics: ${CLIENTS} clients, 2 APIs, 2 workers`, "");
