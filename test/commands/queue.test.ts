@@ -70,6 +70,8 @@ describe("marimba queue", () => {
 
   it("refuses what it doesn't know", async () => {
     const { worker, queue } = deploy({ ENGINE: "null" });
+    const nothing = "The queue knows no model yet, so there is nothing to pause: no worker was ever there.\n";
+    expect(await queue("pause")).toMatchObject({ code: 2, stderr: nothing });
     await worker();
     expect(await queue("pause", "--model", "dmeo")).toMatchObject({
       code: 2,

@@ -1,4 +1,5 @@
 import { isFinal, type JobError, type JobRecord, type JobSpec, type StoredImage } from "../../job.js";
+import { shownProgress } from "../progress.js";
 import { type ImageContext, type JobListener, MAX_TRIES } from "../queue.js";
 import { MAX_TIMER_MS, unlessOver } from "../waiting.js";
 import { Subscription } from "./subscription.js";
@@ -129,7 +130,11 @@ export class LocalJob {
   }
 
   #change(changes: Partial<JobRecord>): void {
-    this.record = { ...this.record, ...changes, seq: this.record.seq + 1 };
+    const { progress, ...record } = { ...this.record, ...changes, seq: this.record.seq + 1 };
+    this.record = {
+      ...record,
+      ...(progress && { progress: shownProgress(record.state, progress.step, progress.of) }),
+    };
     for (const subscription of this.#subscriptions) subscription.changed();
   }
 }

@@ -99,7 +99,9 @@ class RedisControl implements QueueControl {
     try {
       return await ask();
     } catch (error) {
-      throw new QueueUnavailable(`Redis did not do that: ${(error as Error).message.split(" script:")[0]}`, { cause: error });
+      throw new QueueUnavailable(`Redis did not do that: ${(error as Error).message.split(" script:")[0]}`, {
+        cause: error,
+      });
     }
   }
 

@@ -1,4 +1,5 @@
 import { type JobRecord, type JobSpec, JobSpec as JobSpecSchema } from "../../job.js";
+import { shownProgress } from "../progress.js";
 
 const VERSION: number = JobSpecSchema.properties.version.const;
 
@@ -40,11 +41,6 @@ export type ViewReply = readonly [
   position: number | null,
 ];
 
-/** The last steps' progress is not told: that the job is completed says it. */
-export function progressOf(state: JobRecord["state"], step: number, of: number): { step: number; of: number } {
-  return { step: state === "completed" ? of : step, of };
-}
-
 export function readRecord(reply: ViewReply): JobRecord {
   const [spec, state, seq, steps, stepsOf, startedAt, finishedAt, expiresAt, images, error, position] = reply;
   return {
@@ -52,7 +48,7 @@ export function readRecord(reply: ViewReply): JobRecord {
     state,
     seq: Number(seq),
     images: images ? JSON.parse(images) : [],
-    ...(stepsOf ? { progress: progressOf(state, Number(steps), Number(stepsOf)) } : {}),
+    ...(stepsOf ? { progress: shownProgress(state, Number(steps), Number(stepsOf)) } : {}),
     ...(position === null ? {} : { position }),
     ...(startedAt ? { startedAt: Number(startedAt) } : {}),
     ...(finishedAt ? { finishedAt: Number(finishedAt) } : {}),

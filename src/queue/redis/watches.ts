@@ -1,5 +1,5 @@
 import { isFinal, type JobRecord } from "../../job.js";
-import { progressOf } from "./payload.js";
+import { shownProgress } from "../progress.js";
 
 /** A job that this process wants to know about, as it stood when it was last heard of. */
 export class Watch {
@@ -47,7 +47,7 @@ export class Watch {
       ...record,
       ...changes,
       seq,
-      ...(progress && { progress: progressOf(state, progress.step, progress.of) }),
+      ...(progress && { progress: shownProgress(state, progress.step, progress.of) }),
     };
     this.#tell();
     return true;

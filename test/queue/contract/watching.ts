@@ -49,8 +49,8 @@ export function watchingContract(open: Open): void {
       (await bench.takes(2))[1]!.context.progress(1, 2);
       await sees("running 1");
       await bench.drain(1, 1);
-      await sees("completed 1");
-      expect([...new Set(seen.map(told))]).toEqual(["queued", "running", "running 1", "completed 1"]);
+      await sees("completed 2");
+      expect([...new Set(seen.map(told))]).toEqual(["queued", "running", "running 1", "completed 2"]);
       expect([...new Set(left.map(told))]).toEqual(["queued"]);
     });
 
@@ -86,9 +86,9 @@ export function watchingContract(open: Open): void {
       const done: string[] = [];
       bench.queue.subscribe(id, { onChange: (record) => done.push(told(record)) });
       await vi.waitFor(() => expect(done).not.toHaveLength(0), SOON);
-      await vi.waitFor(() => expect(running.at(-1)).toBe("completed 2"), SOON);
-      expect(done).toEqual(["completed 2"]);
-      expect(running).toEqual(["running 2", "completed 2"]);
+      await vi.waitFor(() => expect(running.at(-1)).toBe("completed 8"), SOON);
+      expect(done).toEqual(["completed 8"]);
+      expect(running).toEqual(["running 2", "completed 8"]);
     });
   });
 
