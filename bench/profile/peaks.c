@@ -18,8 +18,8 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-// One turn: every chain's instruction once. KEEP shows the value to somebody, else the compiler would shorten the loop.
-#define KEEP(v) __asm__ volatile("" ::"v"(v))
+// One turn: every chain's instruction once. KEEP hides the value from the compiler, which else would shorten the loop.
+#define KEEP(v) __asm__ volatile("" : "+v"(v))
 #define LOOP(type, zero, next)                                        \
   type a[CHAINS];                                                     \
   _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) a[i] = (zero); \

@@ -92,7 +92,11 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     standIn: () => withoutBuild("npm run bench -- --help"),
     check: printsSomething,
   },
-  { pattern: /^npm run bench:(import|reference) -- --help$/, standIn: withoutBuild, check: printsSomething },
+  {
+    pattern: /^npm run (bench:import|bench:reference|profile) -- --help$/,
+    standIn: withoutBuild,
+    check: printsSomething,
+  },
   {
     pattern: /^npm run recognition( -- --precision int8)?$/,
     standIn: (command) =>
