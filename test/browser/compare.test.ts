@@ -7,8 +7,8 @@ import {
   fieldError,
   gallery,
   generateButton,
+  note,
   openFineTuning,
-  problem,
   seedBox,
   widthOf,
 } from "./visitor.js";
@@ -83,9 +83,7 @@ describe("Compare", () => {
     await generateButton(page).click();
     await page.locator("#compare .cell.done").first().waitFor();
     await cancelButton(page).click();
-    await problem(page)
-      .filter({ hasText: /cancelled/i })
-      .waitFor();
+    await note(page).filter({ hasText: "Cancelled." }).waitFor();
     expect(bodies.length).toBeLessThan(6);
     expect(await page.locator("#compare .time").last().textContent()).toBe("not made");
     expect(await page.locator("#compare .cell").first().getByRole("img").isVisible()).toBe(true);

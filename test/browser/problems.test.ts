@@ -144,7 +144,7 @@ describe("a server that is gone", () => {
     await service.kill();
     await banner(page).filter({ hasText: "The server does not answer." }).waitFor();
     await service.start();
-    await problem(page).filter({ hasText: "There is no job" }).waitFor();
+    await problem(page).filter({ hasText: "The server was restarted and lost this job." }).waitFor();
     await imageCount(page).fill("1");
     await page.getByRole("radio", { name: "quick" }).check();
     await problem(page).getByRole("button", { name: "Try again" }).click();
