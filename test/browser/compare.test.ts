@@ -91,6 +91,7 @@ describe("Compare", () => {
 
   it.each([
     ["Steps", "8, 65", "“65” is not possible here: whole numbers from 1 to 64."],
+    ["Steps", `8,${" ".repeat(250)}65`, "“65” is not possible here: whole numbers from 1 to 64."],
     ["Steps", "8, 9.5", "“9.5” is not possible here: whole numbers from 1 to 64."],
     ["Guidance", "2", "Give at least two values"],
     ["Guidance", "1, two", "“two” is not possible here: numbers from 1 to 20."],

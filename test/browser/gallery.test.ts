@@ -53,6 +53,9 @@ describe("the gallery", () => {
       .evaluateAll((images: { alt: string }[]) => images.map(({ alt }) => alt));
     expect(names).toEqual(["star, seed 2, image 0", "star, seed 2, image 1", "star, seed 1"]);
     expect(await widthOf(gallery(page).getByRole("img").last())).toBe(64);
+    const caption = gallery(page).locator("figcaption").first();
+    expect(await caption.locator("span").allTextContents()).toEqual(["star", "2/0"]);
+    expect(await caption.getAttribute("title")).toBe("star · 2/0");
 
     await kept(page, "star, seed 2, image 0").hover();
     await gallery(page).getByRole("button", { name: "Delete star, seed 2, image 0" }).click();

@@ -76,7 +76,13 @@ describe("presets and parameters", () => {
     expect(await steps.inputValue()).toBe("32");
     await steps.fill("10");
     await guidance.fill("4");
+    await page.getByRole("radio", { name: "fast" }).check();
+    const hint = page.locator("[data-field='preset'] .hint");
+    expect(await hint.textContent()).toMatch(
+      / \d[\d.]* times as fast as exact · Fréchet distance [\d.]+ \(lower is better\) · Inception score [\d.]+, precision/,
+    );
     await page.getByRole("radio", { name: "exact" }).check();
+    expect(await hint.textContent()).toMatch(/ Fréchet distance/);
     expect([await steps.inputValue(), await guidance.inputValue()]).toEqual(["64", "4"]);
     await page.getByText("1 changed").waitFor();
     await page.getByRole("button", { name: "Guidance: back to 2" }).click();

@@ -117,7 +117,13 @@ export class Gallery {
     );
     remove.setAttribute("aria-label", `Delete ${describePicture(picture)}`);
     remove.addEventListener("click", () => this.#removeAndGoOn(picture));
-    const caption = element("figcaption", { aria: { hidden: "true" }, textContent: captionOf(picture) });
+    const { name, which } = captionOf(picture);
+    const caption = element(
+      "figcaption",
+      { aria: { hidden: "true" }, title: `${name} · ${which}` },
+      element("span", { textContent: name }),
+      element("span", { textContent: which }),
+    );
     const figure = element("figure", { className: "kept" }, open, remove, caption);
     this.#figures.set(picture.id, figure);
     return figure;
@@ -139,5 +145,6 @@ export class Gallery {
 }
 
 function captionOf({ parameters, seed, index, numImages, note }) {
-  return `${parameters.class_name ?? "no class"} · ${note ?? seed}${numImages > 1 ? `/${index}` : ""}`;
+  const which = `${note ?? seed}${numImages > 1 ? `/${index}` : ""}`;
+  return { name: parameters.class_name ?? "no class", which };
 }
