@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { JobRecord } from "../job.js";
 import type { Delivery, DeliveryQueue } from "../queue/queue.js";
+import { describeAttemptFailure } from "./attempt-failure.js";
 import { ATTEMPT_MS, post } from "./post.js";
 import { signatureHeaders } from "./signature.js";
 import { type Resolve, readTarget, type TargetPolicy, TargetRefused } from "./target.js";
@@ -131,7 +132,7 @@ export class Deliverer {
       return { reason: `Its receiver answered ${status}.`, isFinal: status === 410 };
     } catch (error) {
       if (error instanceof TargetRefused) return { reason: `Its address ${error.message}.`, isFinal: true };
-      return { reason: (error as Error).message, isFinal: false };
+      return { reason: describeAttemptFailure(error), isFinal: false };
     }
   }
 }

@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LocalQueue } from "../../src/queue/local/local-queue.js";
+import { describeAttemptFailure } from "../../src/webhooks/attempt-failure.js";
 import { Deliverer, type DelivererOptions } from "../../src/webhooks/deliverer.js";
 import { exampleImageOf, exampleJob } from "../queue/example-job.js";
 import { Receiver, verified } from "./receiver.js";
@@ -41,8 +42,12 @@ function deliver(options: Partial<DelivererOptions> = {}): Deliverer {
 }
 
 /** A job that ends at once and is to be told. */
-async function told(path = "/hook", caller = "alice"): Promise<string> {
-  const spec = exampleJob({ id: queue.newId(), caller, webhook_url: `http://127.0.0.1:${receiver.port}${path}` });
+function told(path = "/hook", caller = "alice"): Promise<string> {
+  return toldAt(`http://127.0.0.1:${receiver.port}${path}`, caller);
+}
+
+async function toldAt(webhook_url: string, caller = "alice"): Promise<string> {
+  const spec = exampleJob({ id: queue.newId(), caller, webhook_url });
   expect((await queue.submit(spec)).kind).toBe("accepted");
   expect((await queue.wait(spec.id, 5000))?.state).toBe("completed");
   return spec.id;
@@ -94,6 +99,41 @@ describe("a webhook", () => {
     expect(receiver.received).toHaveLength(3);
     expect(await queue.deliveries.take(1, 1)).toEqual([]);
     expect(lines.join("")).not.toMatch(/secret-path|whsec/);
+  });
+
+  it("leaves its host out of the log, whatever kept it from being sent", async () => {
+    const fault = (code: string, syscall: string) =>
+      Object.assign(new Error(`${syscall} ${code} tok-s3cr3t.hooks.invalid`), { code, syscall });
+    const faults = [fault("ENOTFOUND", "queryA"), fault("ETIMEOUT", "queryA"), fault("ENOTFOUND", "getaddrinfo")];
+    const port = receiver.port;
+    await receiver.close();
+    const resolve = async () => {
+      const next = faults.shift();
+      if (next) throw next;
+      return [{ address: "127.0.0.1", family: 4 as const }];
+    };
+    deliver({ resolve, maxAttempts: 5 });
+    await toldAt(`http://tok-s3cr3t.hooks.invalid:${port}/`);
+    await logged("The webhook is given up.");
+    expect(lines.map((line) => JSON.parse(line).reason)).toEqual([
+      "Its name does not resolve (ENOTFOUND).",
+      "No name server told its address (ETIMEOUT).",
+      "Its name does not resolve (ENOTFOUND).",
+      "Nothing accepts connections there (ECONNREFUSED).",
+      "Nothing accepts connections there (ECONNREFUSED).",
+    ]);
+    expect(lines.join("")).not.toMatch(/s3cr3t|127\.0\.0\.1/);
+  });
+
+  it("leaves it out where a certificate is another's, an answer is no HTTP, or none comes", () => {
+    const fault = (code: string) => Object.assign(new Error("tok-s3cr3t"), { code });
+    expect(describeAttemptFailure(fault("ERR_TLS_CERT_ALTNAME_INVALID"))).toMatch(
+      /^Its certificate is not accepted \(/,
+    );
+    expect(describeAttemptFailure(fault("HPE_INVALID_CONSTANT"))).toMatch(/^Its answer is not HTTP \(/);
+    expect(describeAttemptFailure(fault("tok-s3cr3t"))).toBe("It could not be sent.");
+    expect(describeAttemptFailure(AbortSignal.abort().reason)).not.toContain("s3cr3t");
+    expect(describeAttemptFailure(new DOMException("late", "TimeoutError"))).toBe("There was no answer in time.");
   });
 
   it("is given up at once where its receiver says 410, or its key has no secret any more", async () => {

@@ -6,6 +6,7 @@ import type { Api, ApiDeps } from "../app.js";
 import type { HttpLimits } from "../limits.js";
 import { type Credentials, readCredentials } from "./credentials.js";
 import type { Principal } from "./principal.js";
+import { asksForThisMachine, isFromThisMachine } from "./this-machine.js";
 
 /** Who may use a route: anybody, whoever has a key, or whoever has an admin's. */
 export type Access = "open" | "user" | "admin";
@@ -23,7 +24,7 @@ declare module "fastify" {
 
 /** Of a route that needs no key. */
 export const OPEN = { access: "open" } as const satisfies { access: Access };
-/** Of an operator's route. A server without keys answers there only where it listens on loopback. */
+/** Of an operator's route. A server without keys listens on loopback there, and answers this machine alone. */
 export const ADMIN = { access: "admin" } as const satisfies { access: Access };
 
 /** For routes that a plugin registers: `scope.addHook("onRoute", withAccess(OPEN))` before it. */
@@ -41,8 +42,9 @@ export async function authenticate(
 ): Promise<void> {
   app.decorateRequest("principal", null);
   if (!keys) {
-    if (!isLoopback(config.host)) app.addHook("onRequest", refuseOperators);
-    else if (config.allowAnonymous === 0) app.addHook("onRequest", refuseOtherHosts);
+    const isHere = isLoopback(config.host);
+    if (isHere && config.allowAnonymous === 0) app.addHook("onRequest", refuseOtherHosts);
+    app.addHook("onRequest", async (request) => refuseOperators(request, isHere));
     return;
   }
   await app.register(rateLimit, { global: false });
@@ -72,22 +74,20 @@ export async function authenticate(
  * which such a page can send as well, does not count.
  */
 async function refuseOtherHosts({ headers, routeOptions }: FastifyRequest): Promise<void> {
-  if (routeOptions.config.access === "open") return;
-  const name = (headers.host ?? "")
-    .replace(/:\d*$/, "")
-    .replace(/^\[|\]$/g, "")
-    .replace(/\.$/, "")
-    .toLowerCase();
-  if (isLoopback(name) || name.endsWith(".localhost") || name === "") return;
+  if (routeOptions.config.access === "open" || asksForThisMachine(headers.host)) return;
   const detail =
-    "Without API keys this server answers for localhost and 127.0.0.1 only; behind a proxy give it keys, or ALLOW_ANONYMOUS=1.";
+    "Without API keys this server answers for localhost and 127.0.0.1 only. To serve others, by another name or behind a " +
+    "proxy, give it keys: `marimba key new` makes them, API_KEYS_FILE names their file.";
   throw new Problem("misdirected", detail);
 }
 
 /** Nobody can prove to be an operator where there are no keys; on this machine alone, everybody is. */
-async function refuseOperators({ routeOptions }: FastifyRequest): Promise<void> {
-  if (routeOptions.config.access !== "admin") return;
-  throw new Problem("forbidden", "This address is for operators, who need an admin key; this server has no keys.");
+function refuseOperators(request: FastifyRequest, isHere: boolean): void {
+  if (request.routeOptions.config.access !== "admin" || (isHere && isFromThisMachine(request))) return;
+  const detail =
+    "This address is for operators, who need an admin key; this server has no keys, and answers here only to who asks " +
+    "from its own machine, through no proxy.";
+  throw new Problem("forbidden", detail);
 }
 
 /**

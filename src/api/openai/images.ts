@@ -1,4 +1,4 @@
-import type { FastifyBaseLogger, FastifyReply } from "fastify";
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from "fastify";
 import { Problem } from "../../errors.js";
 import { isFinal, type JobRecord, jobTiming } from "../../job.js";
 import { acceptJob, cancelAbandoned, HUNG_UP, stopWaitingOn, waitUntilFinal } from "../acceptance.js";
@@ -39,9 +39,14 @@ export function openAiImagesRoute(app: Api, deps: ApiDeps, limits: HttpLimits): 
     const record = await waitUntilFinal(accepted, deps.config.syncTimeoutS * 1000, leaving, deps);
     if (!isFinal(record.state)) throw await giveUp(record);
     if (record.state !== "completed") throw jobProblem(record);
-    const origin = body.response_format === "url" ? `${request.protocol}://${request.host}` : undefined;
+    const origin = body.response_format === "url" ? originOf(request) : undefined;
     return sendImages(record, origin, reply, deps);
   });
+}
+
+/** A proxy may say by which protocol it was asked, and only of the two that there are. */
+function originOf({ protocol, host }: FastifyRequest): string {
+  return `${protocol === "https" ? "https" : "http"}://${host}`;
 }
 
 /**

@@ -16,14 +16,16 @@ const basic = (key: string, name = "operator") => ({
 });
 
 /** A server with one operator's route, behind nothing but the check. */
-async function open(keys: KeyRing | undefined, host = "127.0.0.1") {
-  const app = fastify() as unknown as Api;
+async function open(keys: KeyRing | undefined, environment: Record<string, string> = {}) {
+  const config = loadConfig(environment);
+  const { trustProxy } = config;
+  const app = fastify({ trustProxy: trustProxy.length > 0 && [...trustProxy] }) as unknown as Api;
   app.setErrorHandler(sendProblem);
-  await authenticate(app, { keys, config: loadConfig({ HOST: host }) }, DEFAULT_LIMITS);
+  await authenticate(app, { keys, config }, DEFAULT_LIMITS);
   for (const method of ["GET", "POST"] as const)
     app.route({ method, url: "/queues", config: ADMIN, handler: (request) => request.principal?.name ?? "anybody" });
-  return (headers: Record<string, string> = {}, method: "GET" | "POST" = "GET") =>
-    app.inject({ method, url: "/queues", headers });
+  return (headers: Record<string, string> = {}, method: "GET" | "POST" = "GET", remoteAddress = "127.0.0.1") =>
+    app.inject({ method, url: "/queues", headers, remoteAddress });
 }
 
 describe("an operator's route", () => {
@@ -55,7 +57,39 @@ describe("an operator's route", () => {
 
   it("of a server without keys answers on loopback only", async () => {
     expect((await (await open(undefined))()).body).toBe("anybody");
-    const refused = await (await open(undefined, "0.0.0.0"))();
+    const refused = await (await open(undefined, { HOST: "0.0.0.0" }))();
     expect([refused.statusCode, refused.json().code]).toEqual([403, "forbidden"]);
+  });
+
+  const TRUSTING = { TRUST_PROXY: "loopback" };
+  const ANYBODY = { ALLOW_ANONYMOUS: "1" };
+  it.each([
+    ["a trusted proxy's client", TRUSTING, { "x-forwarded-for": "8.8.8.8" }],
+    ["such a client that claims to be here", TRUSTING, { "x-forwarded-for": "127.0.0.1, 8.8.8.8" }],
+    ["a name of another machine that a proxy was asked for", TRUSTING, { "x-forwarded-host": "pictures.example" }],
+    [
+      "such a name, asked for from here",
+      TRUSTING,
+      { "x-forwarded-for": "127.0.0.1", "x-forwarded-host": "pictures.example" },
+    ],
+    ["a proxy that only says Forwarded", TRUSTING, { forwarded: "for=8.8.8.8", "x-forwarded-for": "127.0.0.1" }],
+    ["a proxy that nobody named", {}, { "x-forwarded-for": "8.8.8.8" }],
+    ["such a proxy that names this machine", {}, { "x-forwarded-for": "127.0.0.1" }],
+    ["a proxy's Forwarded", {}, { forwarded: "for=8.8.8.8" }],
+    ["a proxy's X-Real-IP", {}, { "x-real-ip": "8.8.8.8" }],
+    ["a proxy's Via", {}, { via: "1.1 proxy" }],
+    ["another machine's name", {}, { host: "pictures.example" }],
+  ])("of a server without keys is 403 for %s", async (_, environment, headers) => {
+    const refused = await (await open(undefined, { ...environment, ...ANYBODY }))(headers);
+    expect([refused.statusCode, refused.json().code]).toEqual([403, "forbidden"]);
+    expect((await (await open(undefined, environment))(headers)).statusCode).toBeGreaterThanOrEqual(400);
+  });
+
+  it("of a server without keys answers who asks from its machine, also through a proxy that says so", async () => {
+    const ask = await open(undefined, { ...TRUSTING, ...ANYBODY });
+    for (const headers of [{}, { host: "localhost:8080" }, { "x-forwarded-for": "127.0.0.1" }])
+      expect((await ask(headers as Record<string, string>)).body).toBe("anybody");
+    for (const address of ["::1", "::ffff:127.0.0.1"]) expect((await ask({}, "GET", address)).body).toBe("anybody");
+    expect((await ask({}, "GET", "192.0.2.1")).statusCode).toBe(403);
   });
 });

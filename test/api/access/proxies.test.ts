@@ -53,6 +53,12 @@ describe("X-Forwarded-*", () => {
     expect(seen()).toEqual(["198.51.100.1"]);
   });
 
+  it("makes no address of another protocol", async () => {
+    const { picture } = await open({ TRUST_PROXY: PROXY, ALLOW_ANONYMOUS: "1" });
+    const answer = await picture(PROXY, { ...forwarded("198.51.100.1"), "x-forwarded-proto": "javascript" });
+    expect(answer.json().data[0].url).toMatch(/^http:\/\/pictures\.example\/jobs\//);
+  });
+
   it("parts the failures of a proxy's clients, and gives who connects directly no new address", async () => {
     const options = { limits: { authFailuresPerMinute: 1 }, deps: { keys: ringOf(exampleKey("alice")) } };
     const { call } = await open({ TRUST_PROXY: PROXY }, options);
