@@ -22,9 +22,18 @@ export function browsableAddress(host: string, port: number): string {
   return `http://${browsableHost(host)}:${port}`;
 }
 
+/** The address for who started the server: where all addresses are listened on, it says so. */
+export function describeAddress(address: string, host: string): string {
+  return isEveryAddress(host) ? `${address} (and on all other addresses of this machine)` : address;
+}
+
+/** 0.0.0.0 and ::, however they are written. */
+function isEveryAddress(host: string): boolean {
+  return /^[0.:]+$/.test(host);
+}
+
 function browsableHost(host: string): string {
-  if (host === "0.0.0.0") return "127.0.0.1";
-  if (host === "::") return "[::1]";
+  if (isEveryAddress(host)) return host.includes(":") ? "[::1]" : "127.0.0.1";
   return host.includes(":") ? `[${host}]` : host;
 }
 

@@ -149,6 +149,10 @@ function addRequestChecks(app: Api, limits: HttpLimits): void {
     if (headers.host === undefined && raw.httpVersion === "1.1") {
       throw new Problem("invalid_request", "The Host header is missing.");
     }
+    // Node takes the first; what stands in front may have taken the other (RFC 9112, 3.2).
+    if (raw.rawHeaders.filter((text, at) => at % 2 === 0 && text.toLowerCase() === "host").length > 1) {
+      throw new Problem("invalid_request", "The Host header stands there twice; send one.");
+    }
     if (headers["content-encoding"] !== undefined && headers["content-encoding"] !== "identity") {
       throw new Problem("unsupported_media_type", "Send the body as it is, without Content-Encoding.");
     }

@@ -1,4 +1,5 @@
 import { openKeys } from "../api/access/key-source.js";
+import { describeAddress } from "../listening.js";
 import { openRegistry } from "../metrics/process-metrics.js";
 import { ApiService } from "./api-service.js";
 import { openBoard } from "./open-board.js";
@@ -36,7 +37,9 @@ export async function runApi(argv: string[]): Promise<number> {
   });
   const start = async () => {
     const address = await api.start();
-    process.stdout.write(`Marimba listens on ${address} and leaves the pictures to its workers.\n`);
+    process.stdout.write(
+      `Marimba listens on ${describeAddress(address, config.host)} and leaves the pictures to its workers.\n`,
+    );
   };
   await runServices({ start, services: [api], tracing, graceMs: config.shutdownGraceS * 1000, logger });
   return 0;

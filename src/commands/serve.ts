@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { openKeys } from "../api/access/key-source.js";
 import type { Config } from "../config.js";
+import { describeAddress } from "../listening.js";
 import { openRegistry } from "../metrics/process-metrics.js";
 import { LocalQueue } from "../queue/local/local-queue.js";
 import type { JobQueue, JobSource } from "../queue/queue.js";
@@ -46,7 +47,9 @@ export async function runServe(argv: string[]): Promise<number> {
   const names = models.list().map(({ name }) => name);
   const start = async () => {
     const address = await api.start();
-    process.stdout.write(`Marimba listens on ${address} and loads ${names.join(", ")}.\n`);
+    process.stdout.write(
+      `Marimba listens on ${describeAddress(address, config.host)} and loads ${names.join(", ")}.\n`,
+    );
     if (!(await worker.start())) return;
     process.stdout.write(
       `Ready. A first picture:\n\n  ${curlLine(address, models.get(models.default)!, keySource.keys !== undefined)}\n\n`,

@@ -92,6 +92,11 @@ describe("broken HTTP", () => {
     ["an unknown method", "BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n", "invalid_request"],
     ["another version", "GET / HTTP/9.9\r\nHost: localhost\r\n\r\n", "invalid_request"],
     ["no Host", "GET /models HTTP/1.1\r\nConnection: close\r\n\r\n", "invalid_request"],
+    [
+      "two Hosts",
+      "GET /health/live HTTP/1.1\r\nHost: localhost\r\nhost: evil.example\r\nConnection: close\r\n\r\n",
+      "invalid_request",
+    ],
     ["a bad header", "GET / HTTP/1.1\r\nHost: localhost\r\nbad header: x\r\n\r\n", "invalid_request"],
     ["a bare line feed in a header", "GET / HTTP/1.1\r\nHost: localhost\r\nX: a\n b\r\n\r\n", "invalid_request"],
     [

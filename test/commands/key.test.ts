@@ -130,6 +130,12 @@ describe("a server", () => {
     expect(await statusWith(await closed.address(), "")).toBe(401);
     expect(await statusWith(await closed.address(), alice.key)).toBe(200);
     expect(await statusWith(await open.address(), "")).toBe(200);
+    for (const { stdout } of [closed, open])
+      expect(stdout).toMatch(
+        /^Marimba listens on http:\/\/127\.0\.0\.1:\d+ \(and on all other addresses of this machine\) and/,
+      );
+    expect(open.stderr).toContain("No key is asked for (ALLOW_ANONYMOUS=1): whoever can connect");
+    expect(closed.stderr).not.toContain("ALLOW_ANONYMOUS");
   });
 
   it("says what is wrong with its keys, and shows no line of them", async () => {

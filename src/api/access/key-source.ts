@@ -1,5 +1,5 @@
 import { unwatchFile, watchFile } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import type { Logger } from "pino";
 import { type Config, ConfigError } from "../../config.js";
 import { isLoopback } from "../../listening.js";
@@ -27,7 +27,14 @@ export async function openKeys(config: Config, logger: Logger): Promise<KeySourc
   }
   if (file !== undefined) return followFile(file, logger);
   if (apiKeys !== undefined) return { keys: new KeyRing(readKeyEntries(apiKeys, "API_KEYS")), close: () => {} };
-  if (isLoopback(host) || allowAnonymous === 1) return { close: () => {} };
+  if (isLoopback(host)) return { close: () => {} };
+  if (allowAnonymous === 1) {
+    logger.warn(
+      { host },
+      "No key is asked for (ALLOW_ANONYMOUS=1): whoever can connect sees, makes and cancels all jobs.",
+    );
+    return { close: () => {} };
+  }
   const sentence =
     `HOST is ${host}, where others can connect, and there are no API keys: set API_KEYS_FILE (marimba key new makes ` +
     "keys), or ALLOW_ANONYMOUS=1 to serve whoever comes.";
@@ -37,6 +44,12 @@ export async function openKeys(config: Config, logger: Logger): Promise<KeySourc
 async function followFile(file: string, logger: Logger): Promise<KeySource> {
   const read = async () => readKeyEntries(await readFile(file, "utf8"), file);
   const keys = new KeyRing(await read());
+  if (await isOpenToOthers(file)) {
+    logger.warn(
+      { file },
+      "Others can read the key file, or change it, and its secrets sign webhooks: chmod 600 makes it private.",
+    );
+  }
   if (keys.size === 0) logger.warn({ file }, "The key file holds no keys: nobody can ask for anything yet.");
   let isReading = Promise.resolve();
   const readAgain = () => {
@@ -59,4 +72,10 @@ async function followFile(file: string, logger: Logger): Promise<KeySource> {
     process.off("SIGHUP", readAgain);
   };
   return { keys, close };
+}
+
+/** A file of another user is none of ours to close: a container's mount, say, which is there to be read. */
+async function isOpenToOthers(file: string): Promise<boolean> {
+  const { mode, uid } = await stat(file);
+  return uid === process.getuid?.() && (mode & 0o077) !== 0;
 }

@@ -4,6 +4,7 @@ import Type from "typebox";
 import { OPEN, withAccess } from "../access/authentication.js";
 import type { Api } from "../app.js";
 import { openProblemResponses } from "../components.js";
+import { inFolder } from "../route-of.js";
 import { PAGE_CSP } from "../security-headers.js";
 
 /** `GET /openapi.json` and, under `/docs`, the pages that show it. */
@@ -25,6 +26,7 @@ export async function docsRoutes(app: Api): Promise<void> {
   const icon = await readFile(new URL("../playground/icon.svg", import.meta.url));
   await app.register(async (docs) => {
     docs.addHook("onRoute", withAccess(OPEN));
+    docs.addHook("onRoute", inFolder("/docs/"));
     await docs.register(swaggerUi, {
       routePrefix: "/docs",
       // Swagger UI writes style attributes; everything else it needs is its own files.

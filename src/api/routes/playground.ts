@@ -11,6 +11,8 @@ import { readSampleSheets, SAMPLE_SHEET_TYPE } from "../sample-sheets.js";
 import { PAGE_CSP } from "../security-headers.js";
 
 const FOLDER = fileURLToPath(new URL("../playground", import.meta.url));
+/** Under this their addresses are, and in metrics they are one. */
+const FILES = "/playground/";
 
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -28,14 +30,14 @@ export async function playgroundRoutes(
   for (const file of entries.map((entry) => entry.replaceAll("\\", "/"))) {
     const type = TYPES[extname(file)];
     if (!type) continue;
-    const url = file === "index.html" ? "/" : `/playground/${file}`;
+    const url = file === "index.html" ? "/" : `${FILES}${file}`;
     serve(app, url, { type, bytes: await readFile(join(FOLDER, file)) }, OPEN);
   }
   const sheets = await readSampleSheets(config.modelsDir, models);
-  for (const [model, bytes] of sheets) serve(app, `/playground/samples/${model}`, { type: SAMPLE_SHEET_TYPE, bytes });
+  for (const [model, bytes] of sheets) serve(app, `${FILES}samples/${model}`, { type: SAMPLE_SHEET_TYPE, bytes });
   const form = formDescription(config.maxImagesPerJob, [...sheets.keys()]);
   const type = "application/json; charset=utf-8";
-  serve(app, "/playground/form.json", { type, bytes: Buffer.from(JSON.stringify(form)) });
+  serve(app, `${FILES}form.json`, { type, bytes: Buffer.from(JSON.stringify(form)) });
 }
 
 /** Browsers keep a file and ask each time whether it changed; text goes compressed to who takes that. */
@@ -43,7 +45,7 @@ function serve(
   app: Api,
   url: string,
   { type, bytes }: { readonly type: string; readonly bytes: Buffer },
-  config: { readonly access?: Access } = {},
+  access: { readonly access?: Access } = {},
 ): void {
   const hash = createHash("sha256").update(bytes).digest("base64url");
   const gzipped = type === SAMPLE_SHEET_TYPE ? undefined : gzipSync(bytes, { level: 9 });
@@ -53,6 +55,7 @@ function serve(
     "Cache-Control": "no-cache",
     ...(gzipped && { Vary: "Accept-Encoding" }),
   };
+  const config = { ...access, ...(url.startsWith(FILES) && { folder: `${FILES}*` }) };
   app.get(url, { config, logLevel: "warn" }, (request: FastifyRequest, reply: FastifyReply) => {
     const compressed = takesGzip(request) ? gzipped : undefined;
     // Two representations, two tags.

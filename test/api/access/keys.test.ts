@@ -1,6 +1,12 @@
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pino from "pino";
 import { describe, expect, it } from "vitest";
 import { newApiKey, readApiKey, writeApiKey } from "../../../src/api/access/api-key.js";
 import { KeyFileError, readKeyEntries, writeKeyEntry } from "../../../src/api/access/key-entry.js";
+import { openKeys } from "../../../src/api/access/key-source.js";
+import { loadConfig } from "../../../src/config.js";
 import { exampleKey, ringOf } from "./example-keys.js";
 
 describe("an API key", () => {
@@ -94,5 +100,37 @@ describe("a key file", () => {
     expect(() => readKeyEntries(`${two.line} webhook_secret=${secret}`, "keys")).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining(secret) }),
     );
+  });
+});
+
+describe("opening the keys", () => {
+  async function warnings(environment: Record<string, string>): Promise<string[]> {
+    const lines: string[] = [];
+    const logger = pino({ level: "warn" }, { write: (line) => void lines.push(JSON.parse(line).msg) });
+    (await openKeys(loadConfig(environment), logger)).close();
+    return lines;
+  }
+
+  it.runIf(process.getuid)("warns of a file that others can read", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "marimba-keys-"));
+    const file = join(folder, "api-keys");
+    await writeFile(file, exampleKey("alice").line);
+    for (const mode of [0o644, 0o640, 0o602]) {
+      await chmod(file, mode);
+      expect(await warnings({ API_KEYS_FILE: file })).toEqual([
+        expect.stringMatching(/^Others can read the key file, or change it/),
+      ]);
+    }
+    await chmod(file, 0o600);
+    expect(await warnings({ API_KEYS_FILE: file })).toEqual([]);
+    await rm(folder, { recursive: true });
+  });
+
+  it("warns where whoever can connect may do without one", async () => {
+    const sentence = expect.stringMatching(/^No key is asked for \(ALLOW_ANONYMOUS=1\)/);
+    for (const HOST of ["0.0.0.0", "::", "192.0.2.1"])
+      expect(await warnings({ HOST, ALLOW_ANONYMOUS: "1" })).toEqual([sentence]);
+    for (const HOST of ["127.0.0.1", "localhost"]) expect(await warnings({ HOST, ALLOW_ANONYMOUS: "1" })).toEqual([]);
+    expect(await warnings({ HOST: "0.0.0.0", API_KEYS: exampleKey("alice").line })).toEqual([]);
   });
 });

@@ -187,12 +187,21 @@ describe("GET /metrics", () => {
       await api.app.inject(`/nowhere/${i}?x=${i}`);
       await api.post({ class: 0, model: `model-${i}` });
     }
+    for (const url of ["/playground/main.js", "/playground/form.json", "/docs/static/index.css", "/docs/json", "/"])
+      expect((await api.app.inject({ method: "HEAD", url })).statusCode, url).toBe(200);
     await api.app.inject({ method: "PROPFIND" as "GET", url: "/" });
     const values = (all: Family[], label: string) =>
       new Set(all.flatMap(({ samples }) => samples.flatMap(({ labels }) => labels[label] ?? [])));
     const all = await families();
     expect([...values(all, "model")].sort()).toEqual(["demo", "other"]);
-    expect([...values(all, "route")].sort()).toEqual(["/generate", "/jobs/:id/images/:n", "unmatched"]);
-    expect([...values(all, "method")].sort()).toEqual(["GET", "POST", "other"]);
+    expect([...values(all, "route")].sort()).toEqual([
+      "/",
+      "/docs/*",
+      "/generate",
+      "/jobs/:id/images/:n",
+      "/playground/*",
+      "unmatched",
+    ]);
+    expect([...values(all, "method")].sort()).toEqual(["GET", "HEAD", "POST", "other"]);
   });
 });
