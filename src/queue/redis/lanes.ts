@@ -1,3 +1,4 @@
+import type { Logger } from "pino";
 import type { JobError, JobSpec, StoredImage } from "../../job.js";
 import { type ImageHandler, JobFailure, MAX_TRIES, WorkerUnfit } from "../queue.js";
 import { patiently } from "./patience.js";
@@ -37,6 +38,7 @@ export class Lanes {
       readonly running: RunningImages;
       readonly alone: RunAlone;
       readonly handler: ImageHandler;
+      readonly logger: Logger;
     },
     private readonly options: LanesOptions,
     /** An operator paused this worker. */
@@ -140,6 +142,8 @@ export class Lanes {
   }
 
   #call(...call: Parameters<Scripts["call"]>): Promise<TaskReply> {
-    return patiently(() => this.parts.scripts.call(...call), this.giveUp) as Promise<TaskReply>;
+    const tell = (error: unknown) =>
+      this.parts.logger.error({ err: error, queue: this.queue, call: call[0] }, "Redis did not do what it was asked.");
+    return patiently(() => this.parts.scripts.call(...call), this.giveUp, tell) as Promise<TaskReply>;
   }
 }

@@ -3,8 +3,11 @@ import { setTimeout as delay } from "node:timers/promises";
 const FIRST_DELAY_MS = 50;
 const LONGEST_DELAY_MS = 1000;
 
-/** What Redis says while it can't do now what it can do later. */
-const PASSING = /^(OOM|MISCONF|LOADING|READONLY|NOREPLICAS|MASTERDOWN|BUSY|UNBLOCKED|CLUSTERDOWN)\b/;
+/**
+ * What Redis says while it can't do now what it can do later. NOSCRIPT is one: ioredis sends a script again that Redis does
+ * not hold, but of several calls at once only the first, and none is kept while Redis refuses them.
+ */
+const PASSING = /^(OOM|MISCONF|NOSCRIPT|LOADING|READONLY|NOREPLICAS|MASTERDOWN|BUSY|UNBLOCKED|CLUSTERDOWN)\b/;
 const CONNECTION =
   /Connection is closed|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|Command timed out|writeable|max retries/;
 
@@ -12,13 +15,21 @@ export function isPassing(error: unknown): boolean {
   return error instanceof Error && (PASSING.test(error.message) || CONNECTION.test(error.message));
 }
 
-/** Calls until it succeeds, with growing pauses, as long as what hinders it may pass and `giveUp` has not aborted. */
-export async function patiently<T>(call: () => Promise<T>, giveUp: AbortSignal): Promise<T> {
+/**
+ * Calls until it succeeds, with growing pauses, as long as `giveUp` has not aborted. What is not known to pass is told, and
+ * tried again all the same: whoever gives up on an image that is bound to it leaves it to nobody.
+ */
+export async function patiently<T>(
+  call: () => Promise<T>,
+  giveUp: AbortSignal,
+  onUnforeseen: (error: unknown) => void,
+): Promise<T> {
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS)) {
     try {
       return await call();
     } catch (error) {
-      if (giveUp.aborted || !isPassing(error)) throw error;
+      if (giveUp.aborted) throw error;
+      if (!isPassing(error)) onUnforeseen(error);
       await delay(delayMs, undefined, { signal: giveUp });
     }
   }

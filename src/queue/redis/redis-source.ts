@@ -114,6 +114,7 @@ class RedisSource implements JobSource {
       running: this.#running,
       alone: this.#alone,
       handler,
+      logger: this.logger,
     };
     const { resultTtlMs, maxResultBytes, redisPrefix, lockMs } = this.options;
     const sendPreview = (id: string, preview: Preview) => this.#sendPreview(id, preview);
