@@ -4,7 +4,7 @@ import { type GenerateRequest, isFinal, type JobRecord, type JobSpec } from "../
 import { type Idempotency, QueueUnavailable, type SubmitResult } from "../queue/queue.js";
 import { resolveRequest } from "../resolve.js";
 import type { CallerLimits, Principal } from "./access/principal.js";
-import { rateLimitHeaders } from "./access/rate-limit-headers.js";
+import { rateLimitHeaders, rateLimitPolicy } from "./access/rate-limit-headers.js";
 import type { ApiDeps } from "./app.js";
 
 /** The way of a request into the queue and of its answer back, for every route that makes pictures. */
@@ -77,11 +77,16 @@ function checkWebhook(url: string, principal: Principal, webhooks: ApiDeps["webh
 }
 
 /** What no waiting would make possible is no 429. */
-function checkWithinLimits(images: number, { imagesPerMinute, concurrentImages }: CallerLimits): void {
+function checkWithinLimits(images: number, limits: CallerLimits): void {
+  const { imagesPerMinute, concurrentImages } = limits;
   const most = Math.min(imagesPerMinute ?? Infinity, concurrentImages ?? Infinity);
   if (images <= most) return;
   const message = `must be at most ${most} with this API key`;
-  throw new Problem("invalid_request", `num_images ${message}.`, { errors: [{ pointer: "/num_images", message }] });
+  const headers = rateLimitPolicy(limits);
+  throw new Problem("invalid_request", `num_images ${message}.`, {
+    errors: [{ pointer: "/num_images", message }],
+    headers,
+  });
 }
 
 function overLimit({ limit, retryAfterS, usage }: SubmitResult & { kind: "over_allowance" }, limits: CallerLimits) {

@@ -12,7 +12,7 @@ export function curlLine(address: string, manifest: Manifest, needsKey = false):
       ?.join("-")
       .slice(0, 40) ?? "picture";
   const body = JSON.stringify({ class: isUnique ? name : index }).replaceAll("'", "\\u0027");
-  const key = needsKey ? '-H "Authorization: Bearer $MARIMBA_KEY" ' : "";
+  const key = needsKey ? '-H "Authorization: Bearer $MARIMBA_API_KEY" ' : "";
   const headers = "-H 'Accept: image/png' -H 'Content-Type: application/json'";
   return `curl -fsS -o ${file}.png ${key}${headers} -d '${body}' ${address}/generate`;
 }

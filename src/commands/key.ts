@@ -41,8 +41,9 @@ export async function runKey(argv: string[]): Promise<number> {
   const line = `${writeKeyEntry(entry)}\n`;
   // The key first: should the process die in between, it opens nothing yet, and the next try writes another.
   if (writeKey !== undefined) await writeAlone(writeKey, `${writeApiKey(key)}\n`, once ? "w" : "wx");
-  if (file !== undefined) await addLine(file, line);
+  const namesakes = file === undefined ? [] : await addLine(file, line, entry.name);
   process.stdout.write(report(writeApiKey(key), line, entry, options));
+  if (namesakes.length > 0) process.stderr.write(warnOf(namesakes, entry.name, file!));
   return 0;
 }
 
@@ -51,6 +52,15 @@ function report(key: string, line: string, { webhookSecret }: KeyEntry, { file, 
   const lines = file === undefined ? `Its line for the key file:\n\n  ${line}\n` : where;
   if (writeKey !== undefined) return `The key is in ${writeKey}.\n${lines}`;
   return `The key, shown this once:\n\n  ${key}\n\n${lines}The secret that signs its webhooks:\n\n  ${webhookSecret}\n\n`;
+}
+
+/** Who gives its holder a new key wants both for a while; who took a name by mistake would not tell the two in a log. */
+function warnOf(namesakes: readonly KeyEntry[], name: string, file: string): string {
+  const ids = namesakes.map(({ id }) => id).join(", ");
+  return (
+    `${file} held a key named ${name} before (id ${ids}), which stays valid beside the new one until its line is taken ` +
+    "out.\n"
+  );
 }
 
 function newEntry(options: KeyOptions, id: string, hash: Buffer): KeyEntry {
@@ -66,14 +76,15 @@ function newEntry(options: KeyOptions, id: string, hash: Buffer): KeyEntry {
   };
 }
 
-/** Adds a line to a key file, which must be one. Throws `KeyFileError`. */
-async function addLine(path: string, line: string): Promise<void> {
+/** Adds a line to a key file, which must be one, and resolves with the keys of that name before. Throws `KeyFileError`. */
+async function addLine(path: string, line: string, name: string): Promise<KeyEntry[]> {
   const file = await open(path, "a+", 0o600);
   try {
     const before = await file.readFile("utf8");
-    readKeyEntries(before, path);
+    const entries = readKeyEntries(before, path);
     await file.appendFile(before === "" || before.endsWith("\n") ? line : `\n${line}`);
     await file.sync();
+    return entries.filter((entry) => entry.name === name);
   } finally {
     await file.close();
   }

@@ -53,6 +53,9 @@ describe("the gallery", () => {
       .evaluateAll((images: { alt: string }[]) => images.map(({ alt }) => alt));
     expect(names).toEqual(["star, seed 2, image 0", "star, seed 2, image 1", "star, seed 1"]);
     expect(await widthOf(gallery(page).getByRole("img").last())).toBe(64);
+    const caption = gallery(page).locator("figcaption").first();
+    expect(await caption.locator("span").allTextContents()).toEqual(["star", "2/0"]);
+    expect(await caption.getAttribute("title")).toBe("star · 2/0");
 
     await kept(page, "star, seed 2, image 0").hover();
     await gallery(page).getByRole("button", { name: "Delete star, seed 2, image 0" }).click();
@@ -61,6 +64,23 @@ describe("the gallery", () => {
     await gallery(page).getByText("1 of at most 300").waitFor();
     await page.reload();
     await gallery(page).getByText("1 of at most 300").waitFor();
+
+    const second = await page.context().newPage();
+    await second.goto(service.address);
+    await gallery(second).getByText("1 of at most 300").waitFor();
+    await makePicture(page, 3);
+    await kept(second, "star, seed 3").waitFor();
+    expect(await gallery(second).getByRole("img").first().getAttribute("alt")).toBe("star, seed 3");
+    await gallery(second).getByRole("button", { name: "Clear all" }).click();
+    await dialog(second).getByText("2 pictures are kept").waitFor();
+    // One that comes while the question stands is not what it spoke of.
+    await makePicture(page, 1);
+    await dialog(second).getByRole("button", { name: "Delete all" }).click();
+    for (const tab of [page, second]) {
+      await gallery(tab).getByText("1 of at most 300").waitFor();
+      expect(await kept(tab, "star, seed 1").count()).toBe(1);
+    }
+    await second.close();
 
     await gallery(page).getByRole("button", { name: "Clear all" }).click();
     await dialog(page).getByRole("button", { name: "Keep them" }).click();

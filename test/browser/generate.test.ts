@@ -6,6 +6,7 @@ import {
   classBox,
   generateButton,
   imageCount,
+  note,
   openFineTuning,
   parameter,
   pictureOf,
@@ -75,7 +76,13 @@ describe("presets and parameters", () => {
     expect(await steps.inputValue()).toBe("32");
     await steps.fill("10");
     await guidance.fill("4");
+    await page.getByRole("radio", { name: "fast" }).check();
+    const hint = page.locator("[data-field='preset'] .hint");
+    expect(await hint.textContent()).toMatch(
+      / \d[\d.]* times as fast as exact · Fréchet distance [\d.]+ \(lower is better\) · Inception score [\d.]+, precision/,
+    );
     await page.getByRole("radio", { name: "exact" }).check();
+    expect(await hint.textContent()).toMatch(/ Fréchet distance/);
     expect([await steps.inputValue(), await guidance.inputValue()]).toEqual(["64", "4"]);
     await page.getByText("1 changed").waitFor();
     await page.getByRole("button", { name: "Guidance: back to 2" }).click();
@@ -146,7 +153,7 @@ describe("Cancel", () => {
     await held.first();
     await cancelButton(page).click();
     await dropped;
-    await problem(page).filter({ hasText: "Cancelled." }).waitFor();
+    await note(page).filter({ hasText: "Cancelled." }).waitFor();
     expect(await cancelButton(page).isHidden()).toBe(true);
     expect(deletions(requests)).toEqual([]);
 
@@ -163,19 +170,38 @@ describe("Cancel", () => {
     const { links } = (await (await accepted).json()) as { links: { self: string } };
     await page.getByText(/Waiting: \d+ images? ahead/).waitFor();
     await cancelButton(page).click();
-    await problem(page).filter({ hasText: "The job was cancelled on request." }).waitFor();
+    await note(page).filter({ hasText: "Cancelled." }).waitFor();
+    expect(await problem(page).isHidden()).toBe(true);
     expect(deletions(requests)).toEqual([`DELETE ${service.address}${links.self}`]);
     expect(await generateButton(page).isEnabled()).toBe(true);
   });
 
-  it("cancels the job that runs", async () => {
-    const { page } = await service.visit();
-    await imageCount(page).fill("16");
+  it("cancels the job that runs, once the server can be told, and leaves what is drawn", async () => {
+    const { page, requests } = await service.visit();
+    let isReachable = false;
+    const isDeletion = (route: Route) => route.request().method() === "DELETE";
+    await page.route("**/jobs/*", (route) =>
+      isDeletion(route) && !isReachable ? route.abort("connectionrefused") : route.continue(),
+    );
+    await imageCount(page).fill("64");
     await page.getByRole("radio", { name: "exact" }).check();
+    const accepted = page.waitForResponse(`${service.address}/generate`);
     await generateButton(page).click();
-    await page.locator(".tile.waiting img[src^='data:']").first().waitFor();
+    const { links } = (await (await accepted).json()) as { links: { self: string } };
+    const drawn = page.locator(".tile img[src^='data:']:visible");
+    await drawn.first().waitFor();
     await cancelButton(page).click();
-    await problem(page).filter({ hasText: "The job was cancelled on request." }).waitFor();
+    await page.locator("#form-problem").filter({ hasText: "not cancelled yet" }).waitFor();
+    expect(await note(page).isHidden()).toBe(true);
+    isReachable = true;
+    await note(page).filter({ hasText: "Cancelled." }).waitFor();
+    expect(new Set(deletions(requests))).toEqual(new Set([`DELETE ${service.address}${links.self}`]));
+    expect(((await (await fetch(`${service.address}${links.self}`)).json()) as { state: string }).state).toBe(
+      "cancelled",
+    );
+    expect(await drawn.count()).toBeGreaterThan(0);
+    expect(await page.locator(".tile.stopped, .tile.waiting").count()).toBe(0);
+    for (const id of ["form-problem", "problem"]) expect(await page.locator(`#${id}`).isHidden()).toBe(true);
   });
 });
 

@@ -67,8 +67,19 @@ describe("a server with keys", () => {
 
   it("refuses a wrong one, and the page says so and asks again", async () => {
     const { page } = await service.open();
+    const error = dialog(page).getByRole("alert");
+    await dialog(page).getByRole("heading", { name: "Enter your API key" }).waitFor();
+    expect(await error.count()).toBe(0);
+    for (const [key, sentence] of [
+      ["", "Enter a key"],
+      ["  ", "Enter a key"],
+      ["ключ", "A key has"],
+    ] as const) {
+      await giveKey(page, key);
+      await error.filter({ hasText: sentence }).waitFor();
+    }
     await giveKey(page, stranger.key);
-    await dialog(page).getByRole("alert").filter({ hasText: "The key is not valid here" }).waitFor();
+    await error.filter({ hasText: "The key is not valid here" }).waitFor();
     await giveKey(page, holder.key);
     await generateButton(page).waitFor();
   });
@@ -76,9 +87,9 @@ describe("a server with keys", () => {
   it("shows nothing to who gives none, and says why", async () => {
     const { page } = await service.open();
     await dialog(page).getByRole("button", { name: "Not now" }).click();
-    await page.getByText("Send an API key as").first().waitFor();
+    await page.getByText("This server wants an API key before it makes pictures.").waitFor();
     expect(await generateButton(page).count()).toBe(0);
-    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("button", { name: "Enter a key" }).click();
     await giveKey(page, holder.key);
     await generateButton(page).waitFor();
   });

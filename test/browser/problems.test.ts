@@ -20,6 +20,7 @@ const service = usePlayground({ MAX_QUEUED_IMAGES: "20", MAX_BATCH: "2" });
 describe("bad input", () => {
   it.each([
     ["seed", "seed", "9999999999999999", "Must be an integer from 0 to 9007199254740991"],
+    ["seed", "seed", "12345678901234567890", 'not "12345678901234567890".'],
     ["seed", "seed", "lucky", 'Must be an integer from 0 to 9007199254740991, not "lucky".'],
     ["num_images", "field-num_images", "21", "Must be an integer from 1 to 20, not 21."],
     ["steps", "field-steps", "65", "Must be a whole number from 1 to 64"],
@@ -144,7 +145,7 @@ describe("a server that is gone", () => {
     await service.kill();
     await banner(page).filter({ hasText: "The server does not answer." }).waitFor();
     await service.start();
-    await problem(page).filter({ hasText: "There is no job" }).waitFor();
+    await problem(page).filter({ hasText: "The server was restarted and lost this job." }).waitFor();
     await imageCount(page).fill("1");
     await page.getByRole("radio", { name: "quick" }).check();
     await problem(page).getByRole("button", { name: "Try again" }).click();

@@ -79,6 +79,8 @@ export const gallery = (page: Page) => page.getByRole("region", { name: "Gallery
 export const dialog = (page: Page) => page.getByRole("dialog");
 /** What is said about a run that failed, where its pictures would be. */
 export const problem = (page: Page) => page.locator("#problem");
+/** What is said about a run that ended as the reader wished. */
+export const note = (page: Page) => page.locator("#note");
 /** What is said at one field. */
 export const fieldError = (page: Page, field: string) => page.locator(`[data-field="${field}"] .error`);
 

@@ -55,10 +55,22 @@ describe("marimba key new", () => {
   });
 
   it("adds lines to a file that its owner alone can read", async () => {
-    for (const name of ["one", "two"]) expect((await run("new", "--name", name, "--file", file)).code).toBe(0);
+    for (const name of ["one", "two"])
+      expect(await run("new", "--name", name, "--file", file)).toMatchObject({ code: 0, stderr: "" });
     const text = await readFile(file, "utf8");
     expect(readKeyEntries(text, file).map(({ name }) => name)).toEqual(["one", "two"]);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
+  });
+
+  it("tells of a key that has the name already", async () => {
+    const { line, entry } = exampleKey("shop");
+    await writeFile(file, line);
+    expect(await run("new", "--name", "shop", "--file", file)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(KEY),
+      stderr: `${file} held a key named shop before (id ${entry.id}), which stays valid beside the new one until its line is taken out.\n`,
+    });
+    expect(readKeyEntries(await readFile(file, "utf8"), file).map(({ name }) => name)).toEqual(["shop", "shop"]);
   });
 
   it("writes the key into a file of its own, and shows it then to nobody", async () => {

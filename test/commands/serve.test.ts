@@ -257,6 +257,10 @@ describe("curlLine", () => {
     expect(lineFor("海星")).toMatch(/-o picture\.png .*"海星"/);
   });
 
+  it("takes a key from the variable that the page's snippets take it from", () => {
+    expect(curlLine("http://h:1", exampleManifest(), true)).toContain('-H "Authorization: Bearer $MARIMBA_API_KEY" ');
+  });
+
   it("asks by index for a name that several classes share", () => {
     expect(lineFor("heart")).toMatch(/-o heart\.png .*'{"class":0}'/);
   });

@@ -1,6 +1,6 @@
 // The page at /: asks the server what it can do, draws the form, and puts the parts together.
 import { markLost, whenBack } from "./api/connection.js";
-import { onKeyWanted, requestJson, Unreachable } from "./api/request.js";
+import { KeyWanted, onKeyWanted, requestJson, Unreachable } from "./api/request.js";
 import { showConnection } from "./banner.js";
 import { CompareField } from "./compare/compare-field.js";
 import { Detail } from "./detail/detail.js";
@@ -58,8 +58,12 @@ async function patiently(ask) {
 }
 
 start().catch((error) => {
-  console.error(error);
-  const again = element("button", { type: "button", textContent: "Try again" });
-  again.addEventListener("click", () => location.reload());
-  byId("loading").replaceChildren(element("p", { className: "error", textContent: error.message }), again);
+  const isKeyWanted = error instanceof KeyWanted;
+  if (!isKeyWanted) console.error(error);
+  const again = element("button", { type: "button", textContent: isKeyWanted ? "Enter a key" : "Try again" });
+  again.addEventListener("click", async () => {
+    if (!isKeyWanted || (await askForKey())) location.reload();
+  });
+  const className = isKeyWanted ? "" : "error";
+  byId("loading").replaceChildren(element("p", { className, textContent: error.message }), again);
 });

@@ -1,6 +1,6 @@
 // What Generate and Cancel do: one request, or one after another for a comparison.
 import { delay } from "./api/delay.js";
-import { ServerError, Unreachable } from "./api/request.js";
+import { KeyWanted, ServerError, Unreachable } from "./api/request.js";
 import { Ended, Run } from "./api/run.js";
 import { CompareGrid } from "./compare/compare-grid.js";
 import { byId } from "./element.js";
@@ -82,7 +82,9 @@ export class Work {
     this.#setBusy(true);
     try {
       await (work.varied ? this.#compare(work) : this.#generate(work));
+      if (this.#isCancelled) this.#hideProblem();
     } catch (error) {
+      if (this.#isCancelled) this.#hideProblem();
       this.#tell(error, () => this.#submit());
     } finally {
       forgetWork();
@@ -115,7 +117,7 @@ export class Work {
       }
       this.#stage.finishComparison(grid.summary());
     } catch (error) {
-      grid.stop();
+      grid.stop({ isFaded: !this.#isCancelled });
       throw error;
     }
   }
@@ -133,9 +135,29 @@ export class Work {
     return pictures.map((picture) => ({ picture, url: this.gallery.urlOf(picture) }));
   }
 
-  #cancel() {
+  /** The run ends when the server says so: what it was not told has not happened. */
+  async #cancel() {
+    const run = this.#run;
+    if (!run || this.#isCancelled) return;
     this.#isCancelled = true;
-    this.#run?.cancel();
+    this.#showCancelling(true);
+    const untold = new Error("The server does not answer: not cancelled yet. It will be told as soon as it answers.");
+    try {
+      await run.cancel(() => {
+        if (this.#run === run) this.showProblem(untold);
+      });
+    } catch (error) {
+      if (this.#run !== run) return;
+      this.showProblem(new Error(`Not cancelled: ${error.message}`));
+      this.#isCancelled = false;
+      this.#showCancelling(false);
+    }
+  }
+
+  #showCancelling(isUnderWay) {
+    byId("cancel").textContent = isUnderWay ? "Cancelling …" : "Cancel";
+    // Not disabled: a button that is loses the focus.
+    byId("cancel").setAttribute("aria-disabled", String(isUnderWay));
   }
 
   /** Each error where it belongs: at its field, above the buttons, or with the pictures. */
@@ -150,9 +172,11 @@ export class Work {
       // The banner says the rest.
       this.#stage.withdraw();
       this.showProblem(error);
+    } else if (error instanceof Ended && this.#isCancelled) {
+      this.#stage.end(error.state === "cancelled" ? "Cancelled." : error.message);
     } else {
       if (!(error instanceof Ended || error instanceof ServerError)) console.error(error);
-      this.#stage.fail(error.message, error.state === "cancelled" ? undefined : onRetry);
+      this.#stage.fail(error.message, onRetry, error instanceof KeyWanted ? "Enter a key" : "Try again");
     }
   }
 
@@ -192,6 +216,7 @@ export class Work {
     const hadFocus = [...buttons, document.body].includes(document.activeElement);
     buttons[0].hidden = isBusy;
     buttons[1].hidden = !isBusy;
+    this.#showCancelling(false);
     if (hadFocus) buttons[Number(isBusy)].focus({ preventScroll: true });
   }
 }

@@ -42,6 +42,21 @@ describe("a key's limits", () => {
     expect((await ask(slow)).statusCode).toBe(202);
   });
 
+  it("are told by the OpenAI routes as well", async () => {
+    const { app, ask, slow } = await open();
+    expect((await ask(slow, 5)).statusCode).toBe(202);
+    const payload = { prompt: "star" };
+    const refused = await app.inject({
+      method: "POST",
+      url: "/v1/images/generations",
+      headers: slow.headers,
+      payload,
+    });
+    expect(refused.statusCode).toBe(429);
+    expect(refused.headers.ratelimit).toMatch(/^"images-per-minute";r=0;t=/);
+    expect(refused.headers["ratelimit-policy"]).toBe('"images-per-minute";q=5;w=60;qu="images"');
+  });
+
   it("refuse more images in the making until some are done", async () => {
     const { ask, narrow, held } = await open();
     expect((await ask(narrow, 2)).statusCode).toBe(202);
@@ -63,6 +78,8 @@ describe("a key's limits", () => {
         code: "invalid_request",
         errors: [{ pointer: "/num_images", message: `must be at most ${most} with this API key` }],
       });
+      expect(answer.headers["ratelimit-policy"]).toContain(`q=${most};`);
+      expect(answer.headers).not.toHaveProperty("ratelimit");
     }
   });
 

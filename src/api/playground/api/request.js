@@ -14,6 +14,13 @@ export class ServerError extends Error {
   }
 }
 
+/** The server wants an API key, and the reader gave none, or not the right one. */
+export class KeyWanted extends ServerError {
+  constructor(response) {
+    super(response, { detail: "This server wants an API key before it makes pictures." });
+  }
+}
+
 /** No answer at all: the server is gone, or the network is. */
 export class Unreachable extends Error {
   constructor() {
@@ -21,8 +28,8 @@ export class Unreachable extends Error {
   }
 }
 
-/** Set by the page: asks for a key and resolves with whether one was given. */
-let askForKey = async () => false;
+/** Set by the page: asks for a key, told whether one was refused, and resolves with whether one was given. */
+let askForKey = async (_wasRefused) => false;
 export function onKeyWanted(ask) {
   askForKey = ask;
 }
@@ -37,7 +44,8 @@ export async function request(path, options = {}) {
   });
   if (response.ok) return response;
   const error = await readError(response);
-  if (error.status === 401 && (currentKey() !== key || (await askForKey(error)))) return request(path, options);
+  const isKeyNew = async () => currentKey() !== key || (await askForKey(key !== null));
+  if (error instanceof KeyWanted && (await isKeyNew())) return request(path, options);
   throw error;
 }
 
@@ -51,6 +59,7 @@ export async function requestJson(path, options) {
 
 async function readError(response) {
   const problem = await response.json().catch(() => ({}));
+  if (response.status === 401) return new KeyWanted(response);
   // A proxy that finds nobody behind it.
   if (response.status === 502 || (response.status === 504 && !problem.code)) return new Unreachable();
   return new ServerError(response, problem);

@@ -1,9 +1,12 @@
 // One request for pictures, from the form's body to bytes in hand.
-import { markLost, whenBack } from "./connection.js";
+import { connection, markLost, whenBack } from "./connection.js";
+import { delay } from "./delay.js";
 import { followJob } from "./follow-job.js";
-import { request, requestJson, Unreachable } from "./request.js";
+import { request, requestJson, ServerError, Unreachable } from "./request.js";
 
-/** Why a run ended without pictures: cancelled by the user, or failed for a reason that the server told. */
+const DEFAULT_RETRY_S = 5;
+
+/** Why a run ended without pictures: cancelled, failed for a reason that the server told, or lost by the server. */
 export class Ended extends Error {
   constructor(message, state) {
     super(message);
@@ -14,6 +17,7 @@ export class Ended extends Error {
 export class Run {
   #abort = new AbortController();
   #job;
+  #wasServerGone = false;
 
   /**
    * `onEvent(name, data)` is told of the job's states, `progress` and `preview`. `job` is the one that was made for this
@@ -27,6 +31,10 @@ export class Run {
 
   /** Resolves with the pictures: what made each, its timing, and its bytes. `onAccepted(job)` is told before. */
   async pictures(onAccepted) {
+    const onLost = () => {
+      this.#wasServerGone = true;
+    };
+    connection.addEventListener("lost", onLost);
     try {
       const { signal } = this.#abort;
       this.#job ??= await requestJson("/generate", {
@@ -41,18 +49,38 @@ export class Run {
       return await Promise.all(job.images.map((image) => this.#picture(job, image, signal)));
     } catch (error) {
       if (error instanceof Unreachable) markLost();
-      throw error;
+      throw this.#job && isGone(error) ? this.#lost() : error;
+    } finally {
+      connection.removeEventListener("lost", onLost);
     }
   }
 
-  /** Until the job's id is known, drops the request: the server cancels the job of a client that hangs up. */
-  async cancel() {
-    if (!this.#job) return this.#giveUp();
-    await request(this.#job.links.self, { method: "DELETE" }).catch(() => this.#giveUp());
+  /**
+   * Until the job's id is known, drops the request: the server cancels the job of a client that hangs up. A server that is
+   * gone is told once it is back; `onUntold()` is called meanwhile. Throws what the server refuses.
+   */
+  async cancel(onUntold) {
+    if (!this.#job) return this.#abort.abort(new Ended("Cancelled.", "cancelled"));
+    for (;;) {
+      try {
+        return void (await request(this.#job.links.self, { method: "DELETE" }));
+      } catch (error) {
+        if (isGone(error)) return this.#abort.abort(this.#lost());
+        const isForNow = error instanceof Unreachable || (error instanceof ServerError && error.status === 503);
+        if (!isForNow) throw error;
+        onUntold();
+        if (error instanceof Unreachable) markLost();
+        else await delay((error.retryAfterS ?? DEFAULT_RETRY_S) * 1000);
+        await whenBack();
+      }
+    }
   }
 
-  #giveUp() {
-    this.#abort.abort(new Ended("Cancelled.", "cancelled"));
+  #lost() {
+    const why = this.#wasServerGone
+      ? "The server was restarted and lost this job."
+      : "The server no longer has this job.";
+    return new Ended(why, "lost");
   }
 
   async #picture(job, { index, url, width, height, timing }, signal) {
@@ -62,6 +90,8 @@ export class Run {
     return { id: `${job.id}-${index}`, index, width, height, timing, blob, body: { ...this.body, seed }, ...made };
   }
 }
+
+const isGone = (error) => error instanceof ServerError && error.status === 404;
 
 /** A finished picture is worth waiting for a server that is gone for a moment. */
 async function fetchBytes(url, signal) {

@@ -14,7 +14,7 @@ export class CompareField {
       this.select,
       element("div", { className: "select" }, this.select),
     );
-    const input = element("input", { id: "values", type: "text", autocomplete: "off", maxLength: 200 });
+    const input = element("input", { id: "values", type: "text", autocomplete: "off" });
     this.values = new Field(
       "values",
       { label: "Values", hint: "Separated by commas; a picture for each." },

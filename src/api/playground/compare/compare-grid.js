@@ -46,8 +46,8 @@ export class CompareGrid {
     return `${name(slow)} took ${ratio.toFixed(1)} times as long as ${name(fast)}: ${duration(slow.ms)} against ${duration(fast.ms)}.`;
   }
 
-  stop() {
-    for (const cell of this.#cells) cell.stop();
+  stop(how) {
+    for (const cell of this.#cells) cell.stop(how);
   }
 }
 
@@ -88,9 +88,9 @@ class Cell {
     if (this.ms !== undefined) this.fill.style.width = `${(this.ms / slowestMs) * 100}%`;
   }
 
-  stop() {
+  stop(how) {
     if (this.ms !== undefined) return;
-    for (const tile of this.#tiles) tile.stop();
+    for (const tile of this.#tiles) tile.stop(how);
     this.time.textContent = "not made";
   }
 }

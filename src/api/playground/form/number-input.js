@@ -8,7 +8,7 @@ const SLIDER_STEPS = [0.01, 0.05, 0.1, 0.5, 1];
 
 /** A number as text alone; the arrow keys count. */
 export function numberText(id, schema) {
-  const text = element("input", { id, type: "text", inputMode: "numeric", maxLength: 20, autocomplete: "off" });
+  const text = element("input", { id, type: "text", inputMode: "numeric", autocomplete: "off" });
   let listener = () => {};
   countByKeys(
     text,
@@ -32,7 +32,7 @@ export function numberText(id, schema) {
 
 /** A number as slider and text: an input for `ParameterField`; bounds are those of the schema. */
 export function numberInput(id, label, schema) {
-  const text = element("input", { id, type: "text", inputMode: "decimal", maxLength: 20, autocomplete: "off" });
+  const text = element("input", { id, type: "text", inputMode: "decimal", autocomplete: "off" });
   text.placeholder = "none";
   const slider = element("input", {
     type: "range",
@@ -90,10 +90,14 @@ function countByKeys(control, text, scaleNow, take) {
   });
 }
 
-/** A number where the text is one; else the text itself, which the server can then name. */
+/** More than any number here has; the server need not repeat the rest. */
+const LONGEST_TEXT = 40;
+
+/** A number where the text is one that can be held exactly; else the text itself, which the server can then name. */
 export function readNumber(text) {
   const trimmed = text.trim();
-  return /^-?\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : trimmed;
+  if (trimmed.length > LONGEST_TEXT) return `${trimmed.slice(0, LONGEST_TEXT)}…`;
+  return /^-?\d{1,16}(\.\d+)?$/.test(trimmed) ? Number(trimmed) : trimmed;
 }
 
 function scaleOf({ type, minimum, maximum }) {

@@ -1,7 +1,6 @@
 import { element } from "../element.js";
 import { choiceInput } from "./choice-input.js";
 import { Field } from "./field.js";
-import { sentence } from "./words.js";
 
 const NONE = "model's defaults";
 
@@ -50,9 +49,14 @@ export class PresetField extends Field {
   }
 }
 
-/** Whatever the manifest states, flat: numbers and words with their names. */
-function describeQuality(quality) {
-  if (typeof quality !== "object") return String(quality);
-  const parts = Object.entries(quality).filter(([, value]) => typeof value !== "object");
-  return parts.map(([name, value]) => `${sentence(name)} ${value}`).join(" · ");
+/** What the manifest states of it; only distance and count are always there. */
+function describeQuality({ speed, frechet_distance: distance, pictures, ...rest }) {
+  const named = { "Inception score": rest.inception_score, precision: rest.precision, recall: rest.recall };
+  const scores = Object.entries(named).filter(([, score]) => score !== undefined);
+  return [
+    ...(speed === undefined || speed === 1 ? [] : [`${speed} times as fast as exact`]),
+    `Fréchet distance ${distance} (lower is better)`,
+    ...(scores.length > 0 ? [`${scores.map((score) => score.join(" ")).join(", ")} (higher is better)`] : []),
+    `measured over ${pictures} pictures.`,
+  ].join(" · ");
 }

@@ -13,7 +13,6 @@ export class SeedField extends Field {
       id: "seed",
       type: "text",
       inputMode: "numeric",
-      maxLength: 16,
       autocomplete: "off",
     });
     const lock = element("button", { type: "button", className: "tool", id: "seed-lock", title: "Lock the seed" });

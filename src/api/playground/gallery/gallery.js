@@ -9,11 +9,16 @@ export class Gallery {
   #pictures = [];
   #urls = new Map();
   #figures = new Map();
+  /** Tells this page in other tabs, which keep the same pictures, that there are others now. */
+  #tabs = new BroadcastChannel("marimba.gallery");
+  /** Counts this tab's own changes. */
+  #changes = 0;
 
   /** `onOpen(picture)` is told which picture was chosen. */
   constructor(onOpen) {
     this.onOpen = onOpen;
     byId("clear").addEventListener("click", () => this.#clear());
+    this.#tabs.addEventListener("message", () => this.#readAgain());
   }
 
   get pictures() {
@@ -28,20 +33,18 @@ export class Gallery {
 
   /** Newly made pictures of one request, or some that are taken up again and may be here already. */
   async add(pictures) {
+    this.#changes++;
     this.#drop(pictures);
     this.#pictures.unshift(...pictures);
     byId("gallery-grid").prepend(...pictures.map((picture) => this.#figure(picture)));
     const surplus = this.#pictures.slice(MOST_PICTURES);
     this.#drop(surplus);
     await this.#store.add(pictures);
-    await this.#store.remove(surplus.map(({ id }) => id));
-    this.#count();
+    await this.#remove(surplus);
   }
 
   async remove(picture) {
-    this.#drop([picture]);
-    this.#count();
-    await this.#store.remove([picture.id]);
+    await this.#remove([picture]);
   }
 
   /** Where the picture's bytes can be shown from. */
@@ -51,12 +54,42 @@ export class Gallery {
   }
 
   async #clear() {
-    const count = this.#pictures.length;
+    await this.#readAgain();
+    // Those that the question speaks of, and none that come while it stands.
+    const asked = [...this.#pictures];
+    const count = asked.length;
     const sentence = `${count} ${count === 1 ? "picture is" : "pictures are"} kept in this browser and nowhere else.`;
     if (!(await confirmed("Delete all pictures?", sentence, "Delete all"))) return;
-    this.#drop([...this.#pictures]);
+    await this.#remove(asked);
+  }
+
+  async #remove(pictures) {
+    this.#changes++;
+    this.#drop(pictures);
     this.#count();
-    await this.#store.clear();
+    await this.#store.remove(pictures.map(({ id }) => id));
+    this.#tabs.postMessage("changed");
+  }
+
+  /** Shows what is kept now, whichever tab made or deleted it. */
+  async #readAgain() {
+    const before = this.#changes;
+    const kept = await this.#store.read();
+    if (!kept) return;
+    // What was read may lack this tab's own change.
+    if (this.#changes !== before) return this.#readAgain();
+    const ids = new Set(kept.map(({ id }) => id));
+    this.#drop(this.#pictures.filter(({ id }) => !ids.has(id)));
+    this.#pictures = kept;
+    let next = null;
+    for (const picture of kept.toReversed()) {
+      const known = this.#figures.get(picture.id);
+      const figure = known ?? this.#figure(picture);
+      // Moved, a figure would lose the focus.
+      if (!known) byId("gallery-grid").insertBefore(figure, next);
+      next = figure;
+    }
+    this.#count();
   }
 
   #drop(pictures) {
@@ -84,7 +117,13 @@ export class Gallery {
     );
     remove.setAttribute("aria-label", `Delete ${describePicture(picture)}`);
     remove.addEventListener("click", () => this.#removeAndGoOn(picture));
-    const caption = element("figcaption", { aria: { hidden: "true" }, textContent: captionOf(picture) });
+    const { name, which } = captionOf(picture);
+    const caption = element(
+      "figcaption",
+      { aria: { hidden: "true" }, title: `${name} · ${which}` },
+      element("span", { textContent: name }),
+      element("span", { textContent: which }),
+    );
     const figure = element("figure", { className: "kept" }, open, remove, caption);
     this.#figures.set(picture.id, figure);
     return figure;
@@ -106,5 +145,6 @@ export class Gallery {
 }
 
 function captionOf({ parameters, seed, index, numImages, note }) {
-  return `${parameters.class_name ?? "no class"} · ${note ?? seed}${numImages > 1 ? `/${index}` : ""}`;
+  const which = `${note ?? seed}${numImages > 1 ? `/${index}` : ""}`;
+  return { name: parameters.class_name ?? "no class", which };
 }

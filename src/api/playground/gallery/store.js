@@ -17,10 +17,20 @@ export class PictureStore {
   async open() {
     try {
       this.#database = await openDatabase();
+    } catch {
+      this.#isLasting = false;
+    }
+    return (await this.read()) ?? [];
+  }
+
+  /** All pictures, the newest first; undefined where they are not kept beyond the page. */
+  async read() {
+    if (!this.#database || !this.#isLasting) return undefined;
+    try {
       return (await this.#run("readonly", (pictures) => pictures.getAll())).sort(byAge);
     } catch {
       this.#isLasting = false;
-      return [];
+      return undefined;
     }
   }
 
@@ -31,10 +41,6 @@ export class PictureStore {
 
   async remove(ids) {
     await this.#write((store) => ids.map((id) => store.delete(id)).at(-1));
-  }
-
-  async clear() {
-    await this.#write((store) => store.clear());
   }
 
   async #write(work) {

@@ -66,14 +66,22 @@ export class Stage {
   }
 
   /** Ends without pictures; what the tiles show stays, but faded. */
-  fail(message, onRetry) {
+  fail(message, onRetry, action) {
     this.#progress.stop();
     for (const tile of this.#tiles) tile.stop();
     byId("status").textContent = "";
-    const retry = onRetry && element("button", { type: "button", textContent: "Try again" });
-    retry?.addEventListener("click", onRetry);
-    byId("problem").replaceChildren(element("p", { textContent: message }), retry ?? "");
+    const retry = element("button", { type: "button", textContent: action });
+    retry.addEventListener("click", onRetry);
+    byId("problem").replaceChildren(element("p", { textContent: message }), retry);
     byId("problem").hidden = false;
+  }
+
+  /** Ends as the reader wished; what the tiles show stays as it is. */
+  end(message) {
+    this.#progress.stop();
+    for (const tile of this.#tiles) tile.stop({ isFaded: false });
+    byId("note").textContent = byId("status").textContent = message;
+    byId("note").hidden = false;
   }
 
   /** Back to where it was before the request, which never became a job. */
@@ -88,7 +96,7 @@ export class Stage {
   }
 
   #clear() {
-    for (const id of ["empty", "problem", "verdict"]) byId(id).hidden = true;
+    for (const id of ["empty", "problem", "verdict", "note"]) byId(id).hidden = true;
   }
 
   #wait(position) {

@@ -31,9 +31,10 @@ export class Tile {
     this.root.replaceChildren(button);
   }
 
-  stop() {
+  /** Nothing more comes; what there is of the picture stays. */
+  stop({ isFaded = true } = {}) {
     this.root.classList.remove("waiting");
-    this.root.classList.add("stopped");
+    this.root.classList.toggle("stopped", isFaded);
   }
 
   #show(url) {
