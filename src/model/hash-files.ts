@@ -35,7 +35,8 @@ const THREAD_FILE = new URL(
 export async function hashFiles(jobs: readonly HashJob[], options: HashOptions = {}): Promise<string[]> {
   options.signal?.throwIfAborted();
   if (jobs.length === 0) return [];
-  const worker = new Worker(THREAD_FILE, { workerData: jobs });
+  // Options of the process that say how its own program is read (--input-type, --import) are none of the thread's.
+  const worker = new Worker(THREAD_FILE, { workerData: jobs, execArgv: [] });
   try {
     return await digests(worker, jobs.length, options);
   } finally {
