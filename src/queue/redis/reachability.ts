@@ -21,8 +21,8 @@ export class Reachability {
   ) {}
 
   get health(): QueueHealth {
-    if (this.#health.reachable && this.#unfitness) return { reachable: false, reason: `Redis ${this.#unfitness}` };
-    return this.#health;
+    const { unfitness } = this;
+    return this.#health.reachable && unfitness ? { reachable: false, reason: unfitness } : this.#health;
   }
 
   /** Why nothing may be put into this Redis, though it answers. */

@@ -27,25 +27,25 @@ export async function checkRedis(needs: StartNeeds, logger?: Logger): Promise<vo
   const address = publicAddress(redisUrl);
   try {
     await reach(client, redisUrl, address, connectMs);
-    await selectDatabase(client, redisOptions(redisUrl).db ?? 0);
-    const unfitness = await lookWhetherFit(client, acceptDurable, logger);
+    const unfitness =
+      (await lookForDatabase(client, redisOptions(redisUrl).db ?? 0)) ??
+      (await lookWhetherFit(client, acceptDurable, logger));
     if (unfitness) throw new QueueStartError(`Redis at ${address} ${unfitness}`);
-  } catch (error) {
-    if (error instanceof DatabaseError) throw new QueueStartError(`Redis at ${address} ${error.message}`);
-    throw error;
   } finally {
     client.disconnect();
   }
 }
 
-class DatabaseError extends Error {}
-
-/** ioredis goes on in database 0 where it is refused another. */
-async function selectDatabase(client: Redis, database: number): Promise<void> {
-  await client.select(database).catch((error: Error) => {
-    const reason = /out of range/.test(error.message) ? "" : ` (${error.message})`;
-    throw new DatabaseError(`has no database ${database}${reason}; REDIS_URL's path must be one that it has.`);
-  });
+/** Like `lookWhetherFit`; ioredis goes on in database 0 where it is refused another. */
+async function lookForDatabase(client: Redis, database: number): Promise<string | undefined> {
+  try {
+    await client.select(database);
+    return undefined;
+  } catch (error) {
+    const { message } = error as Error;
+    const reason = /out of range/.test(message) ? "" : ` (${message})`;
+    return `has no database ${database}${reason}; REDIS_URL's path must be one that it has.`;
+  }
 }
 
 /** What makes a Redis that answers unfit for a queue, as the end of a sentence that begins with its name; warns of the doubtful. */
