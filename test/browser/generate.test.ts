@@ -218,6 +218,18 @@ describe("a change of the model", () => {
     await pictureOf(page, "other moon", 15);
   });
 
+  it("keeps what is typed while they are on their way, and looks it up among the new ones", async () => {
+    const { page } = await service.visit();
+    const held = await holdBack(page, `/models/${OTHER}/classes`);
+    await model(page).selectOption(OTHER);
+    const late = await held.first();
+    await classBox(page).fill("moon");
+    await page.getByRole("option", { name: "moon", exact: true }).waitFor();
+    await late.continue();
+    await page.getByRole("option", { name: "other moon" }).click();
+    expect(await classBox(page).inputValue()).toBe("other moon");
+  });
+
   it("says when the server does not answer, and stays with the model before", async () => {
     const { page } = await service.visit();
     await page.route(`${service.address}/models/${OTHER}/classes`, (route) => route.abort());

@@ -12,6 +12,7 @@ export class ClassField extends Field {
   #options;
   #value = null;
   #query = 0;
+  #typing = false;
   #tiles;
 
   constructor() {
@@ -47,11 +48,14 @@ export class ClassField extends Field {
     return this.control.value.trim() || NO_CLASS.label;
   }
 
+  /** Another model's classes: the first of them is chosen, but for who is typing a name at this moment, whose text is kept. */
   setSource(source) {
     this.#source = source;
+    this.#query++;
     this.root.classList.toggle("with-samples", source.hasSamples);
     this.#tiles = classTiles(source, (choice) => this.#choose(choice));
     this.tilesPlace.replaceChildren(...(this.#tiles ? [this.#tiles.root] : []));
+    if (this.#typing && document.activeElement === this.control) return this.#takeTyped();
     const first = source.all[0];
     this.#choose(first ? this.#choiceOf(first) : NO_CLASS);
   }
@@ -69,6 +73,7 @@ export class ClassField extends Field {
   #choose({ label, value, index }) {
     this.root.dispatchEvent(new CustomEvent("class", { bubbles: true, detail: { source: this.#source, index } }));
     this.control.value = label;
+    this.#typing = false;
     this.#value = value;
     this.#source.paint(this.thumb, index);
     this.#tiles?.check(value);
@@ -78,8 +83,8 @@ export class ClassField extends Field {
 
   #listen(input, list, box) {
     input.addEventListener("input", () => {
-      this.#takeText();
-      this.#search(input.value);
+      this.#typing = true;
+      this.#takeTyped();
     });
     input.addEventListener("focus", () => input.select());
     input.addEventListener("blur", () => {
@@ -116,6 +121,11 @@ export class ClassField extends Field {
     } else if (this.#options.isOpen && !event.altKey && this.#options.move(event.key)) {
       event.preventDefault();
     }
+  }
+
+  #takeTyped() {
+    this.#takeText();
+    this.#search(this.control.value);
   }
 
   #takeText() {
