@@ -9,6 +9,8 @@ export interface Answer {
   readonly retryAfterS?: number;
   /** Images that were in flight on average over this one's steps, where the answer says so. */
   readonly batchSize?: number;
+  /** From acceptance to the first step, where the answer says so. */
+  readonly waitedMs?: number;
 }
 
 /** What a stretch of load came to. */

@@ -55,5 +55,12 @@ export function answer(status: number, latencyMs: number, headers: Readonly<Reco
     latencyMs,
     ...(retryAfter !== undefined && { retryAfterS: Number(retryAfter) }),
     ...(batchSize !== undefined && { batchSize: Number(batchSize) }),
+    ...waitedMs(headers["server-timing"]),
   };
+}
+
+/** What `Server-Timing` says about the time before the first step. */
+function waitedMs(timing: unknown): Pick<Answer, "waitedMs"> {
+  const spans = [...String(timing ?? "").matchAll(/(?:^|, )(?:queue|batch_wait);dur=([\d.]+)/g)];
+  return spans.length === 0 ? {} : { waitedMs: spans.reduce((sum, [, ms]) => sum + Number(ms), 0) };
 }
