@@ -2,9 +2,17 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Manifest } from "../../../src/model/manifest.js";
 import type { ImageRequest } from "../../../src/model/parameters.js";
 import { openRuntime } from "../../../src/model/runtime/onnx.js";
-import type { DenoiseBatch, PredictBatch, Runtime } from "../../../src/model/runtime/runtime.js";
+import type { Runtime } from "../../../src/model/runtime/runtime.js";
 import { samplePlainly } from "./plain-sampler.js";
-import { fingerprint, imageRequest, importTiny, WatchedBatch } from "./tiny-engine.js";
+import {
+  fingerprint,
+  freshPictureAlone,
+  imageRequest,
+  importTiny,
+  pictureAlone,
+  WatchedBatch,
+  watched,
+} from "./tiny-engine.js";
 
 let runtime: Runtime;
 let manifest: Manifest;
@@ -16,36 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => runtime.close());
 
-/** The real runtime, seen (or disturbed) before and after its runs. */
-function watched(change: {
-  predict?: (batch: PredictBatch, run: Runtime["predict"]) => ReturnType<Runtime["predict"]>;
-  denoise?: (batch: DenoiseBatch, run: Runtime["denoise"]) => ReturnType<Runtime["denoise"]>;
-  decode?: (latents: Float32Array, images: number, run: Runtime["decode"]) => ReturnType<Runtime["decode"]>;
-}): Runtime {
-  return {
-    predict: (batch) => (change.predict ?? ((b, run) => run(b)))(batch, (b) => runtime.predict(b)),
-    denoise: (batch) => (change.denoise ?? ((b, run) => run(b)))(batch, (b) => runtime.denoise(b)),
-    decode: (latents, images) =>
-      (change.decode ?? ((l, n, run) => run(l, n)))(latents, images, (l, n) => runtime.decode(l, n)),
-    close: () => runtime.close(),
-  };
-}
-
-/** The picture that a request gives in a batch of its own; each is made once. */
-async function alone(request: ImageRequest): Promise<string> {
-  const key = JSON.stringify(request);
-  const picture = made.get(key) ?? (await freshlyAlone(request));
-  made.set(key, picture);
-  return picture;
-}
-const made = new Map<string, string>();
-
-async function freshlyAlone(request: ImageRequest): Promise<string> {
-  const one = new WatchedBatch(runtime, manifest);
-  one.submit(0, request);
-  await one.run();
-  return one.picture(0);
-}
+const alone = (request: ImageRequest) => pictureAlone(runtime, manifest, request);
 
 /** Images that differ in everything that may differ within a batch. */
 const SUBJECTS: readonly ImageRequest[] = [
@@ -103,7 +82,7 @@ describe("a picture is a function of its request", () => {
     const runs: { rows: number; steps: number }[] = [];
     const { width, depth } = manifest.architecture.generator.head;
     const sliced = new WatchedBatch(
-      watched({
+      watched(runtime, {
         denoise: (batch, run) => {
           const { rows, guidedRows, steps } = batch;
           runs.push({ rows, steps });
@@ -131,14 +110,14 @@ describe("a picture is a function of its request", () => {
     const expected = await alone(request);
     expect(await alone({ ...request, seed: 32 })).not.toEqual(expected);
     expect(await alone({ ...request, imageIndex: 1 })).not.toEqual(expected);
-    expect(await freshlyAlone(request)).toEqual(expected);
+    expect(await freshPictureAlone(runtime, manifest, request)).toEqual(expected);
   });
 });
 
 describe("guidance", () => {
   it("costs an unconditional row only where it changes anything", async () => {
     const rows: number[] = [];
-    const counting = watched({
+    const counting = watched(runtime, {
       predict: (batch, run) => {
         rows.push(batch.rows);
         return run(batch);
@@ -179,7 +158,7 @@ describe("an image that cannot be made", () => {
 
   it("fails alone when predict throws", async () => {
     const batch = await withPoison(
-      watched({
+      watched(runtime, {
         predict: async (inputs, run) => {
           if (inputs.classes.includes(BigInt(POISON))) throw new Error("No memory for the scores.");
           return run(inputs);
@@ -192,7 +171,7 @@ describe("an image that cannot be made", () => {
   it("fails alone when denoise throws in the middle of the loop", async () => {
     let call = 0;
     const batch = await withPoison(
-      watched({
+      watched(runtime, {
         denoise: async (inputs, run) => {
           if (call++ > 0 && inputs.temperature.includes(1.75)) throw new Error("No memory for the products.");
           return run(inputs);
@@ -204,7 +183,7 @@ describe("an image that cannot be made", () => {
 
   it("fails alone when its latents are no numbers, with a sentence", async () => {
     const batch = await withPoison(
-      watched({
+      watched(runtime, {
         denoise: async (inputs, run) => {
           const { x } = await run(inputs);
           const channels = x.length / inputs.rows;
@@ -223,7 +202,7 @@ describe("an image that cannot be made", () => {
     let poisoned: Float32Array | undefined;
     const latentSize = 16 * 8 * 8;
     const batch = await withPoison(
-      watched({
+      watched(runtime, {
         decode: async (latents, images, run) => {
           poisoned ??= latents.slice(2 * latentSize, 3 * latentSize); // third in the batch
           for (let i = 0; i < images; i++)
@@ -291,7 +270,7 @@ describe("want of memory", () => {
       largest[kind] = Math.max(largest[kind], size);
       return make();
     };
-    const small = watched({
+    const small = watched(runtime, {
       predict: (inputs, make) => run("predict", inputs.rows, 4, () => make(inputs)),
       denoise: (inputs, make) => run("denoise", inputs.rows, 64, () => make(inputs)),
       decode: (latents, images, make) => run("decode", images, 2, () => make(latents, images)),
@@ -304,161 +283,5 @@ describe("want of memory", () => {
     for (const [id, request] of SUBJECTS.entries()) expect(batch.picture(id)).toBe(await alone(request));
     expect(largest.predict).toBeLessThanOrEqual(4);
     expect(largest.decode).toBe(2);
-  });
-});
-
-describe("admission", () => {
-  it("is first come, first served, into every place that gets free", async () => {
-    const batch = new WatchedBatch(runtime, manifest, { maxBatch: 2 });
-    [3, 1, 2, 1].forEach((steps, id) => {
-      batch.submit(id, imageRequest({ steps, diffusion_steps: 2 }, id));
-    });
-    await batch.run();
-    expect(batch.started).toEqual([[0, 1], [2], [3]]);
-    expect(batch.steps).toEqual(["0:1/3 1:1/1", "0:2/3 2:1/2", "0:3/3 2:2/2", "3:1/1"]);
-  });
-
-  it.each([
-    ["continuous", [[0, 1], [2], [3]], ["0:1/3 1:1/1", "0:2/3 2:1/1", "0:3/3 3:1/1"]],
-    [
-      "static",
-      [
-        [0, 1],
-        [2, 3],
-      ],
-      ["0:1/3 1:1/1", "0:2/3", "0:3/3", "2:1/1 3:1/1"],
-    ],
-    [
-      "static-ragged",
-      [
-        [0, 1],
-        [2, 3],
-      ],
-      ["0:1/3 1:1/1", "0:2/3", "0:3/3", "2:1/1 3:1/1"],
-    ],
-  ] as const)("of images that come during a run: %s", async (batching, started, steps) => {
-    const batch = new WatchedBatch(runtime, manifest, { maxBatch: 2, batching });
-    [3, 1].forEach((count, id) => {
-      batch.submit(id, imageRequest({ steps: count, diffusion_steps: 2 }, id));
-    });
-    batch.onPause = () => {
-      batch.onPause = () => {};
-      for (const id of [2, 3]) batch.submit(id, imageRequest({ steps: 1, diffusion_steps: 2 }, id));
-    };
-    await batch.run();
-    expect(batch.started).toEqual(started);
-    expect(batch.steps).toEqual(steps);
-    for (const id of [0, 1, 2, 3])
-      expect(batch.picture(id)).toBe(await alone(imageRequest({ steps: [3, 1, 1, 1][id]!, diffusion_steps: 2 }, id)));
-  });
-
-  it.each([
-    ["continuous", [4, 2, 2], [1, 1], 1],
-    ["static", [4, 4, 4], [2], 3],
-    ["static-ragged", [4, 2, 2], [2], 3],
-  ] as const)(
-    "of nobody else until the last is done, and nobody leaves: %s",
-    async (batching, rows, pictures, stepsWithout) => {
-      const computed: number[] = [];
-      const decoded: number[] = [];
-      const counting = watched({
-        predict: (inputs, run) => {
-          computed.push(inputs.rows);
-          return run(inputs);
-        },
-        decode: (latents, images, run) => {
-          decoded.push(images);
-          return run(latents, images);
-        },
-      });
-      const batch = new WatchedBatch(counting, manifest, { batching });
-      const requests = [3, 1].map((steps, id) => imageRequest({ steps, diffusion_steps: 2 }, 70 + id));
-      requests.forEach((request, id) => {
-        batch.submit(id, request);
-      });
-      let withoutPicture = 0;
-      await batch.run(() => {
-        if (batch.ended.size === 0) withoutPicture++;
-      });
-      // Rows of one step may need several runs, where their known tokens are padded to different lengths.
-      expect(rowsByStep(computed, rows)).toEqual(rows);
-      expect(decoded).toEqual(pictures);
-      expect(withoutPicture).toBe(stepsWithout);
-      for (const [id, request] of requests.entries()) expect(batch.picture(id)).toBe(await alone(request));
-      const short = batch.ended.get(1)!.spans!;
-      expect(short.batchSize).toBe(2);
-      expect(short.msPerImage).toBeLessThanOrEqual(short.transformerMs + short.diffusionMs + short.decodeMs);
-    },
-  );
-
-  it("lets an empty batch wait for company, a full one not", () => {
-    const batch = new WatchedBatch(runtime, manifest, { maxBatch: 2, maxBatchDelayMs: 3_600_000 });
-    expect(batch.batch.idleMs()).toBe(Number.POSITIVE_INFINITY);
-    batch.submit(0, imageRequest());
-    expect(batch.batch.idleMs()).toBeGreaterThan(3_000_000);
-    expect(batch.batch.idleMs()).toBeLessThanOrEqual(3_600_000);
-    batch.submit(1, imageRequest());
-    expect(batch.batch.idleMs()).toBe(0);
-  });
-
-  it("fails an image that the sampler refuses, and takes the next", async () => {
-    const batch = new WatchedBatch(runtime, manifest);
-    batch.submit(0, imageRequest({ steps: 65 }));
-    batch.submit(1, imageRequest({ steps: 1 }));
-    await batch.run();
-    expect(batch.ended.get(0)).toMatchObject({
-      reason: "failed",
-      message: expect.stringContaining("1 to the model's 64"),
-    });
-    expect(batch.ended.get(1)?.pixels?.length).toBe(128 * 128 * 3);
-  });
-});
-
-/** Adds up the rows of runs until each step has as many as it should; what does not fit shows as it is. */
-function rowsByStep(runs: readonly number[], expected: readonly number[]): number[] {
-  const left = [...runs];
-  const sums = expected.map((rows) => {
-    let sum = 0;
-    while (sum < rows && left.length > 0) sum += left.shift()!;
-    return sum;
-  });
-  return [...sums, ...left];
-}
-
-describe("timing", () => {
-  it("has contiguous spans from submission to pixels, and each image's share", async () => {
-    let decodedMs = 0;
-    const timed = watched({
-      decode: async (latents, images, run) => {
-        const result = await run(latents, images);
-        decodedMs = Number(process.hrtime.bigint()) / 1e6;
-        return result;
-      },
-    });
-    const batch = new WatchedBatch(timed, manifest);
-    const submitMs = Number(process.hrtime.bigint()) / 1e6;
-    batch.submit(0, imageRequest({ steps: 2 }));
-    const submittedMs = Number(process.hrtime.bigint()) / 1e6;
-    await batch.run();
-    const endMs = Number(process.hrtime.bigint()) / 1e6;
-    const spans = batch.ended.get(0)!.spans!;
-    const worked = spans.transformerMs + spans.diffusionMs + spans.decodeMs;
-    expect(spans.batchWaitMs + worked).toBeGreaterThan(decodedMs - submittedMs);
-    expect(spans.batchWaitMs + worked).toBeLessThan(endMs - submitMs);
-    for (const span of ["transformerMs", "diffusionMs", "decodeMs"] as const) expect(spans[span]).toBeGreaterThan(0);
-    expect(spans.msPerImage).toBeCloseTo(worked, 6);
-    expect(spans.batchSize).toBe(1);
-  });
-
-  it("divides what images share, and counts others' decoding as a wait", async () => {
-    const batch = new WatchedBatch(runtime, manifest);
-    batch.submit(0, imageRequest({ steps: 1 }));
-    batch.submit(1, imageRequest({ steps: 2 }));
-    await batch.run();
-    const [short, long] = [batch.ended.get(0)!.spans!, batch.ended.get(1)!.spans!];
-    expect(short.batchSize).toBe(2);
-    expect(long.batchSize).toBe(1.5);
-    expect(short.msPerImage).toBeCloseTo((short.transformerMs + short.diffusionMs) / 2 + short.decodeMs, 6);
-    expect(long.batchWaitMs).toBeGreaterThan(short.decodeMs);
   });
 });

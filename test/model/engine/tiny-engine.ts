@@ -14,7 +14,7 @@ import type { MeasuredSpans } from "../../../src/model/engine/spans.js";
 import { importModel } from "../../../src/model/import/import.js";
 import type { Manifest } from "../../../src/model/manifest.js";
 import type { ImageRequest, SamplingParameters } from "../../../src/model/parameters.js";
-import type { Runtime } from "../../../src/model/runtime/runtime.js";
+import type { DenoiseBatch, PredictBatch, Runtime } from "../../../src/model/runtime/runtime.js";
 import { TINY } from "../../reference.js";
 
 /** The reference's tiny model, imported into a folder that lives as long as the test file. */
@@ -104,4 +104,39 @@ export class WatchedBatch {
     if (this.ended.has(id)) throw new Error(`Image ${id} ended twice.`);
     this.ended.set(id, ended);
   }
+}
+
+/** The real runtime, seen (or disturbed) before and after its runs. */
+export function watched(
+  runtime: Runtime,
+  change: {
+    predict?: (batch: PredictBatch, run: Runtime["predict"]) => ReturnType<Runtime["predict"]>;
+    denoise?: (batch: DenoiseBatch, run: Runtime["denoise"]) => ReturnType<Runtime["denoise"]>;
+    decode?: (latents: Float32Array, images: number, run: Runtime["decode"]) => ReturnType<Runtime["decode"]>;
+  },
+): Runtime {
+  return {
+    predict: (batch) => (change.predict ?? ((b, run) => run(b)))(batch, (b) => runtime.predict(b)),
+    denoise: (batch) => (change.denoise ?? ((b, run) => run(b)))(batch, (b) => runtime.denoise(b)),
+    decode: (latents, images) =>
+      (change.decode ?? ((l, n, run) => run(l, n)))(latents, images, (l, n) => runtime.decode(l, n)),
+    close: () => runtime.close(),
+  };
+}
+
+const made = new Map<string, string>();
+
+/** The picture that a request gives in a batch of its own; each is made once. */
+export async function pictureAlone(runtime: Runtime, manifest: Manifest, request: ImageRequest): Promise<string> {
+  const key = JSON.stringify(request);
+  const picture = made.get(key) ?? (await freshPictureAlone(runtime, manifest, request));
+  made.set(key, picture);
+  return picture;
+}
+
+export async function freshPictureAlone(runtime: Runtime, manifest: Manifest, request: ImageRequest): Promise<string> {
+  const one = new WatchedBatch(runtime, manifest);
+  one.submit(0, request);
+  await one.run();
+  return one.picture(0);
 }
