@@ -5,6 +5,7 @@ import type { Features } from "../model/evaluation/features.js";
 import { compare, type MeasureOptions, type Measures, measure } from "../model/evaluation/measure.js";
 import { writeNpz } from "../model/evaluation/npz.js";
 import { type Reference, readFeatures, writeFeatures, writeStatistics } from "../model/evaluation/reference.js";
+import { hashFiles } from "../model/hash-files.js";
 import type { Manifest } from "../model/manifest.js";
 import { loadRegistry } from "../model/registry.js";
 import { openFeatureNetwork } from "../model/runtime/feature-network.js";
@@ -21,7 +22,7 @@ import {
 import { EVALUATE_USAGE, type EvaluateOptions, readEvaluateOptions } from "./evaluation/options.js";
 import { openPictureSet, type PictureSet } from "./evaluation/picture-set.js";
 import { showProgress } from "./evaluation/progress.js";
-import { openReference, sha256 } from "./evaluation/reference-file.js";
+import { openReference } from "./evaluation/reference-file.js";
 import { formatComparison, formatMeasures } from "./evaluation/report.js";
 import { interruptible } from "./interruption.js";
 import { openConfiguredEngine } from "./open-engine.js";
@@ -67,7 +68,7 @@ async function evaluate(options: EvaluateOptions, signal: AbortSignal): Promise<
       await mkdir(options.out, { recursive: true });
       await writeFeatures(join(options.out, "features.npz"), features);
       const source = options.pictures === undefined ? { ...settings, ...made } : { pictures: options.pictures };
-      const hashes = { feature_network_sha256: await sha256(networkPath) };
+      const hashes = { feature_network_sha256: (await hashFiles([[networkPath]]))[0]! };
       const result = { ...source, ...hashes, ...measures };
       await replaceFile(join(options.out, "result.json"), `${JSON.stringify(result, null, 2)}\n`);
     }

@@ -4,6 +4,7 @@ import { loadConfig } from "../config.js";
 import type { Engine } from "../model/engine/engine.js";
 import { type Measures, measure } from "../model/evaluation/measure.js";
 import type { Reference } from "../model/evaluation/reference.js";
+import { hashFiles } from "../model/hash-files.js";
 import type { Manifest } from "../model/manifest.js";
 import { loadRegistry } from "../model/registry.js";
 import { type FeatureNetwork, openFeatureNetwork } from "../model/runtime/feature-network.js";
@@ -18,7 +19,7 @@ import {
 } from "./evaluation/make-pictures.js";
 import { openPictureSet } from "./evaluation/picture-set.js";
 import { showProgress } from "./evaluation/progress.js";
-import { openReference, sha256 } from "./evaluation/reference-file.js";
+import { openReference } from "./evaluation/reference-file.js";
 import { interruptible } from "./interruption.js";
 import { openConfiguredEngine } from "./open-engine.js";
 import { sweepsSvg, tradeoffSvg } from "./sweep/figures.js";
@@ -64,7 +65,7 @@ async function sweep(options: SweepOptions, signal: AbortSignal): Promise<void> 
       model_hash: manifest.hash,
       seed: options.seed,
       pictures: options.num,
-      feature_network_sha256: await sha256(networkPath),
+      feature_network_sha256: (await hashFiles([[networkPath]]))[0]!,
     });
     const { maxBatch } = config;
     const engine = await openConfiguredEngine(config, manifest, { maxBatch, maxWaiting: maxBatch });

@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { momentsOf } from "../../model/evaluation/moments.js";
 import { type Reference, readStatistics } from "../../model/evaluation/reference.js";
 import type { FeatureNetwork } from "../../model/runtime/feature-network.js";
@@ -12,10 +10,4 @@ export async function openReference(path: string, network: FeatureNetwork, signa
   if (statistics) return statistics;
   const features = await extractFeatures(await openPictureSet(path, Number.POSITIVE_INFINITY), network, signal);
   return { moments: momentsOf(features), features };
-}
-
-export async function sha256(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest("hex");
 }
