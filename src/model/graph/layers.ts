@@ -15,8 +15,8 @@ export function linear(g: GraphBuilder, x: Value, name: string, rows: Rows): Val
 export interface ProductOptions {
   /** Some of the layer's outputs. */
   readonly outputs?: OutputRows;
-  /** Instead of the layer's bias. */
-  readonly bias?: Value;
+  /** Instead of the layer's bias; null where the operator that takes the product adds it. */
+  readonly bias?: Value | null;
 }
 
 /**
@@ -27,13 +27,20 @@ export function products(g: GraphBuilder, x: Value, rows: Rows, negative?: numbe
   let quantized: QuantizedRows | undefined;
   return (name: string, { outputs, bias = g.weight(`${name}.bias`, outputs) }: ProductOptions = {}): Value => {
     const weight = `${name}.weight`;
-    if (g.weightType(weight, outputs) !== "int8") {
-      return g.node("Gemm", [x, g.weight(weight, outputs), bias], { attributes: { transB: { int: 1 } } });
+    if (!isQuantized(g, name, outputs)) {
+      const inputs = [x, g.weight(weight, outputs), ...(bias === null ? [] : [bias])];
+      return g.node("Gemm", inputs, { attributes: { transB: { int: 1 } } });
     }
     const [width = 0] = g.weightShape(weight, outputs);
     quantized ??= quantizeRows(g, x, width, rows, negative);
-    return g.node("Add", [quantizedProduct(g, quantized, weight, outputs), bias]);
+    const product = quantizedProduct(g, quantized, weight, outputs);
+    return bias === null ? product : g.node("Add", [product, bias]);
   };
+}
+
+/** Whether a layer's product is of integers: its bias is then an addition of its own, which Gemm's is not. */
+export function isQuantized(g: GraphBuilder, name: string, outputs?: OutputRows): boolean {
+  return g.weightType(`${name}.weight`, outputs) === "int8";
 }
 
 /** To the type that the model's weights have, if it is another than float32. */
