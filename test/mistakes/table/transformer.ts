@@ -36,8 +36,8 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   {
     name: "keys-and-values-swapped",
     file: BLOCKS,
-    find: "return reshape(g, attend(g, [q, k, v], stack)",
-    replace: "return reshape(g, attend(g, [q, v, k], stack)",
+    find: "attend(g, [q, k, v, bias], stack)",
+    replace: "attend(g, [q, v, k, bias], stack)",
     why: "the rows of qkv are queries, then keys, then values",
   },
   {
@@ -150,8 +150,8 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   {
     name: "padded-keys-not-masked",
     file: BLOCKS,
-    find: 'keyCounts === undefined ? [q, k, v] : [q, k, v, "", keyCounts]',
-    replace: "[q, k, v]",
+    find: '[...qkvAndBias, keyCounts ?? ""]',
+    replace: "[...qkvAndBias]",
     why: "padding must get no attention weight",
   },
   {
