@@ -61,7 +61,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   {
     pattern: /^node dist\/main\.js sweep /,
     standIn: (command) =>
-      `${command.split(" --base")[0]!.replace(/ --num \d+/, " --num 12")} --presets fast --steps 2 --rounds 1 --bootstrap 2`,
+      `${command.split(/ --(?:base|presets)/)[0]!.replace(/ --num \d+/, " --num 12")} --presets fast --steps 2 --rounds 1 --bootstrap 2`,
     check: printsSomething,
   },
   { pattern: /^npm run parity -- /, check: printsSomething },
