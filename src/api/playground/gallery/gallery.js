@@ -66,8 +66,8 @@ export class Gallery {
   async #remove(pictures) {
     this.#changes++;
     this.#drop(pictures);
-    this.#count();
     await this.#store.remove(pictures.map(({ id }) => id));
+    this.#count(); // The number falls when they are gone for good: a reload before may bring them back.
     this.#tabs.postMessage("changed");
   }
 
