@@ -3,7 +3,7 @@ import type { ImageRequest } from "../parameters.js";
 import type { RuntimeOptions } from "../runtime/runtime.js";
 import { checkImageRequest } from "../sampler/validate.js";
 import type { BatchLimits } from "./batch.js";
-import { epochMs, monotonicMs } from "./clock.js";
+import { monotonicMs, toEpochMs } from "./clock.js";
 import {
   type Engine,
   EngineFailure,
@@ -54,8 +54,6 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 /** An image that has neither finished nor left. */
 interface Pending {
   readonly ticket: Ticket;
-  /** Epoch milliseconds. */
-  readonly submittedAt: number;
   readonly options: GenerateOptions;
   readonly previews: PreviewRequests;
   started: boolean;
@@ -125,7 +123,6 @@ class ThreadedEngine implements Engine {
       const previews = new PreviewRequests(options);
       this.pending.set(ticket.id, {
         ticket,
-        submittedAt: epochMs(),
         options,
         previews,
         started: false,
@@ -204,7 +201,7 @@ class ThreadedEngine implements Engine {
   private finished(image: Pending, message: Extract<FromThread, { kind: "finished" }>): GeneratedImage {
     const { pixels, spans } = message;
     const { image_width: width, image_height: height } = this.options.manifest.architecture.tokenizer;
-    const { submittedAt } = image;
+    const submittedAt = toEpochMs(image.ticket.submittedMs);
     const finishedAt = submittedAt + SPANS.reduce((sum, span) => sum + spans[span], 0);
     return { pixels, width, height, timing: { submittedAt, finishedAt, ...spans } };
   }

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import type { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type EngineOptions, openEngine } from "../../../src/model/engine/client.js";
+import { epochMs } from "../../../src/model/engine/clock.js";
 import {
   type Engine,
   EngineFailure,
@@ -59,6 +60,15 @@ describe("an engine in its thread", () => {
     expect(finishedAt).toBeLessThan(Date.now() + 1000);
     expect(batchWaitMs + transformerMs + diffusionMs + decodeMs).toBeCloseTo(finishedAt - submittedAt, 2);
     expect(engine.model).toBe("tiny");
+  });
+
+  it("measures from one reading of the clock, however long submitting takes", async () => {
+    const { signal } = new AbortController();
+    signal.addEventListener = () => {
+      for (const end = performance.now() + 100; performance.now() < end; );
+    };
+    const { timing } = await engine.generate(imageRequest({ steps: 1 }), { signal });
+    expect(timing.finishedAt).toBeLessThanOrEqual(epochMs());
   });
 
   it("counts who is in flight and who waits, and refuses whom it has no room for", async () => {
