@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import Type, { type Static, type TSchema } from "typebox";
-import Value from "typebox/value";
+import { Check } from "typebox/schema";
 import { describeSchema } from "./field-errors.js";
 import { Batching } from "./model/engine/batching.js";
 import { Provider } from "./model/runtime/provider.js";
@@ -180,7 +180,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     const text = environment[variable]?.trim();
     const value = text ? readValue(schema, text) : (schema as { default?: unknown }).default;
     if (value === undefined) continue;
-    if (Value.Check(schema, value)) config[key] = value;
+    if (Check(schema, value)) config[key] = value;
     else problems.push(`${variable} is ${showSetting(schema, text)}; it must be ${describeSetting(schema)}.`);
   }
   const { maxImagesPerJob, maxQueuedImages } = config as Config;
