@@ -1,17 +1,11 @@
-import { readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join, resolve } from "node:path";
 import Type, { type Static, type TSchema } from "typebox";
 import { Check } from "typebox/schema";
 import { describeSchema } from "./field-errors.js";
 import { Batching } from "./model/engine/batching.js";
 import { Provider } from "./model/runtime/provider.js";
+import { PACKAGE_ROOT } from "./package.js";
 import { isProxyRange } from "./proxy-range.js";
-
-/** The folder that holds package.json, models/ and dist/, wherever the process was started. */
-export const PACKAGE_ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
-
-export const VERSION: string = JSON.parse(readFileSync(join(PACKAGE_ROOT, "package.json"), "utf8")).version;
 
 /** A secret of Standard Webhooks. */
 export const WEBHOOK_SECRET_PATTERN = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}$";
