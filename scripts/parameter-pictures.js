@@ -13,7 +13,7 @@ const LABEL_PIXELS = 24;
 
 /** For each sheet its values; `fixed` is what the request states besides. */
 const SHEETS = {
-  preset: { values: ["exact", "standard", "quick", "balanced", "fast"] },
+  preset: { values: ["exact", "balanced", "fast"] },
   seed: { values: [1, 2, 3, 4, 5, 6] },
   guidance_scale: { values: [1, 2, 3, 5, 10, 20] },
   guidance_schedule: { values: ["linear", "constant"], fixed: { guidance_scale: 4 } },

@@ -47,7 +47,7 @@ describe("axe finds nothing serious", () => {
     await page.getByRole("option", { name: "moon" }).waitFor();
     await look("list of classes");
     await page.keyboard.press("Enter");
-    await page.getByRole("radio", { name: "quick" }).check();
+    await page.getByRole("radio", { name: "fast" }).check();
     await openFineTuning(page);
     await parameter(page, "Guidance").fill("3");
     await look("fine tuning");

@@ -66,7 +66,7 @@ describe("Compare", () => {
 
   it.each([
     ["Guidance", "guidance_scale", [1, 2, 3, 4, 5]],
-    ["Preset", "preset", ["exact", "balanced", "fast", "standard", "quick"]],
+    ["Preset", "preset", ["exact", "balanced", "fast"]],
     ["Token order", "order", ["random", "raster", "checkerboard"]],
   ])("suggests values of %s", async (label, name, values) => {
     const { page, bodies } = await compare(label);
@@ -95,7 +95,7 @@ describe("Compare", () => {
     ["Steps", "8, 9.5", "“9.5” is not possible here: whole numbers from 1 to 64."],
     ["Guidance", "2", "Give at least two values"],
     ["Guidance", "1, two", "“two” is not possible here: numbers from 1 to 20."],
-    ["Preset", "quick, slow", "“slow” is not possible here: exact, balanced, fast, standard, quick."],
+    ["Preset", "fast, slow", "“slow” is not possible here: exact, balanced, fast."],
     ["Steps", "1,2,3,4,5,6,7,8,9,10,11,12,13", "At most 12 values"],
   ])("says at the field what is wrong: %s over %s", async (over, values, sentence) => {
     const { page, bodies } = await compare(over, values);

@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 async function makePicture(page: Page, seed: number, images = 1): Promise<void> {
-  await page.getByRole("radio", { name: "quick" }).check();
+  await page.getByRole("radio", { name: "fast" }).check();
   await imageCount(page).fill(String(images));
   await seedBox(page).fill(String(seed));
   await generateButton(page).click();
@@ -130,7 +130,7 @@ describe("the details", () => {
     await makePicture(page, 5);
     await kept(page, "star, seed 5").click();
     const facts = dialog(page).locator("#facts");
-    expect(await facts.textContent()).toMatch(/Classstar \(0\)Seed5Modeldemo.*Presetquick.*Steps16.*Guidance2/);
+    expect(await facts.textContent()).toMatch(/Classstar \(0\)Seed5Modeldemo.*Presetfast.*Steps8.*Guidance2/);
     const spans = await dialog(page).locator(".spans div").allTextContents();
     expect(spans.map((text) => text.replace(/[\d.].*$/, ""))).toEqual([
       "Queue",
@@ -175,7 +175,7 @@ describe("the details", () => {
       class: "boat",
       seed: 6,
       num_images: 2,
-      preset: "quick",
+      preset: "fast",
       guidance_scale: 4,
     });
   });

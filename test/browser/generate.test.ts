@@ -50,7 +50,7 @@ describe("the seed", () => {
       expect(await seed.inputValue()).toBe(String(used));
       return used as number;
     };
-    await page.getByRole("radio", { name: "quick" }).check();
+    await page.getByRole("radio", { name: "fast" }).check();
     const first = await generated();
     const second = await generated();
     expect(second).not.toBe(first);

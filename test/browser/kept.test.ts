@@ -143,7 +143,7 @@ describe("a page that is loaded again", () => {
     const { page, posts } = await visitWithKey();
     await page.getByRole("radio", { name: "Compare" }).check();
     await page.getByLabel("Compare over").selectOption("Preset");
-    await page.getByLabel("Values").fill("balanced, fast, quick");
+    await page.getByLabel("Values").fill("balanced, fast, exact");
     let streams = 0;
     await page.route("**/jobs/*/events?*", (route) => (++streams === 1 ? route.continue() : undefined));
     await generateButton(page).click();
@@ -153,7 +153,7 @@ describe("a page that is loaded again", () => {
     await page.locator("#verdict").waitFor();
     expect(await page.getByRole("radio", { name: "Compare" }).isChecked()).toBe(true);
     const headings = page.locator("#compare .cell.done").getByRole("heading");
-    expect(await headings.allTextContents()).toEqual(["Preset balanced", "Preset fast", "Preset quick"]);
+    expect(await headings.allTextContents()).toEqual(["Preset balanced", "Preset fast", "Preset exact"]);
     expect(posts()).toHaveLength(3);
     expect(await gallery(page).getByRole("img").count()).toBe(3);
   });

@@ -48,7 +48,7 @@ describe("the page", () => {
   ] as const)("makes a picture, complains of nothing and asks nobody else: %s", async (_, options) => {
     const { page, complaints, requests } = await service.visit(options);
     await page.getByRole("radio", { name: "heart" }).check();
-    await page.getByRole("radio", { name: "quick" }).check();
+    await page.getByRole("radio", { name: "fast" }).check();
     await seedBox(page).fill("7");
     await generateButton(page).click();
     await pictureOf(page, "heart", 7);

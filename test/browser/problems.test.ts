@@ -147,7 +147,7 @@ describe("a server that is gone", () => {
     await service.start();
     await problem(page).filter({ hasText: "The server was restarted and lost this job." }).waitFor();
     await imageCount(page).fill("1");
-    await page.getByRole("radio", { name: "quick" }).check();
+    await page.getByRole("radio", { name: "fast" }).check();
     await problem(page).getByRole("button", { name: "Try again" }).click();
     await pictureOf(page, "star", 16);
     expect(await problem(page).isHidden()).toBe(true);

@@ -1,6 +1,8 @@
 /** A line chart as SVG, drawn for light and dark. */
 export interface Chart {
   readonly title: string;
+  /** Beside the title. */
+  readonly note?: string;
   readonly x: { readonly label: string; readonly scale: "linear" | "log" };
   readonly y: { readonly label: string; readonly scale: "linear" | "log" };
   readonly series: readonly Series[];
@@ -15,6 +17,7 @@ export interface Series {
     readonly label?: string;
     readonly low?: number;
     readonly high?: number;
+    readonly isHollow?: boolean;
   }[];
   /** Large dots with bold labels, not joined. */
   readonly isHighlighted?: boolean;
@@ -32,7 +35,7 @@ const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9
 const STYLE = `<style>
   svg { font: ${FONT}px system-ui, sans-serif; --ink: #1f2328; --soft: #59636e; --line: #d1d9e0; --paper: #ffffff }
   @media (prefers-color-scheme: dark) { svg { --ink: #f0f6fc; --soft: #9198a1; --line: #3d444d; --paper: #0d1117 } }
-  .paper { fill: var(--paper) } .grid { stroke: var(--line) } text { fill: var(--ink) } .soft { fill: var(--soft) }
+  .paper, .hollow { fill: var(--paper) } .grid { stroke: var(--line) } text { fill: var(--ink) } .soft { fill: var(--soft) }
   .title { font-weight: 600; font-size: 15px } .strong { font-weight: 700 } .halo { paint-order: stroke; stroke: var(--paper); stroke-width: 3px }
 </style>`;
 
@@ -74,6 +77,8 @@ function drawChart(chart: Chart, width: number, height: number): string {
     plot.top,
   );
   const parts = [`<text class="title" x="${plot.left}" y="24">${escapeXml(chart.title)}</text>`];
+  if (chart.note)
+    parts.push(`<text class="soft" text-anchor="end" x="${plot.right}" y="24">${escapeXml(chart.note)}</text>`);
   for (const tick of x.ticks)
     parts.push(
       `<line class="grid" x1="${round(x.at(tick))}" x2="${round(x.at(tick))}" y1="${plot.top}" y2="${plot.bottom}"/>`,
@@ -122,7 +127,8 @@ function drawSeries({ points, isHighlighted }: Series, colour: string, x: Place,
       parts.push(
         `<line x1="${cx}" x2="${cx}" y1="${round(y(point.low))}" y2="${round(y(point.high))}" stroke="${colour}" stroke-opacity="0.45" stroke-width="${isHighlighted ? 3 : 1.5}"/>`,
       );
-    parts.push(`<circle cx="${cx}" cy="${round(y(point.y))}" r="${isHighlighted ? 7 : 4}" fill="${colour}"/>`);
+    const fill = point.isHollow ? `class="hollow" stroke="${colour}" stroke-width="2"` : `fill="${colour}"`;
+    parts.push(`<circle cx="${cx}" cy="${round(y(point.y))}" r="${isHighlighted ? 7 : 4}" ${fill}/>`);
   }
   return parts.join("");
 }

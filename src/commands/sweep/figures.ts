@@ -14,10 +14,11 @@ const DISTANCE = "Fréchet distance (lower is better)";
 export function tradeoffSvg(outcomes: readonly SweepOutcome[], title: string): string | undefined {
   const timed = outcomes.filter(({ ms }) => ms !== undefined);
   if (timed.length < 2) return undefined;
-  const place = ({ measures, ms }: SweepOutcome, label: string) => ({
+  const place = ({ measures, ms, isOnFront }: SweepOutcome, label: string) => ({
     x: ms!,
     y: measures.frechet_distance,
     label,
+    isHollow: !isOnFront,
     ...interval(measures),
   });
   const sweeps = (["steps", "diffusion_steps"] as const).flatMap((field): Series[] => {
@@ -26,16 +27,20 @@ export function tradeoffSvg(outcomes: readonly SweepOutcome[], title: string): s
       .map((one) => place(one, String(one.point.sweep!.value)));
     return points.length > 0 ? [{ name: NAMES[field], points: points.sort((a, b) => a.x - b.x) }] : [];
   });
-  const presets = timed
-    .filter(({ point }) => point.preset !== undefined)
-    .map((one) => place(one, `${one.point.preset} (${one.speed === 1 ? "1" : one.speed!.toPrecision(2)}×)`));
+  const presets = timed.filter(({ point }) => point.preset !== undefined).map((one) => place(one, presetLabel(one)));
   const chart: Chart = {
     title,
+    ...(timed.some(({ isOnFront }) => !isOnFront) && { note: "hollow: another is as fast, as near and as varied" }),
     x: { label: "processor milliseconds a picture, full batch (lower is better)", scale: "log" },
     y: { label: DISTANCE, scale: "linear" },
     series: [...sweeps, ...(presets.length > 0 ? [{ name: "presets", points: presets, isHighlighted: true }] : [])],
   };
   return chartsSvg([chart], 1, 760, 460);
+}
+
+function presetLabel({ point, speed, measures: { recall } }: SweepOutcome): string {
+  const times = speed === 1 ? "1×" : `${speed!.toPrecision(2)}×`;
+  return `${point.preset} (${times}${recall === undefined ? "" : `, recall ${recall.toFixed(2)}`})`;
 }
 
 /** One chart for each parameter that was varied. Undefined where none was. */

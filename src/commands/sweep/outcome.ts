@@ -11,13 +11,15 @@ export interface SweepOutcome {
   readonly ms?: number;
   /** How many times as fast as the first point: the median of the rounds' ratios. */
   readonly speed?: number;
+  /** No other point is at least as fast, as near and as varied (recall), and better in one of these. */
+  readonly isOnFront?: boolean;
 }
 
 /** The points that were measured. */
 export function sweepOutcomes(points: readonly SweepPoint[], results: SweepResults): SweepOutcome[] {
   const rounds = results.roundsOf(points);
   const first = points[0]?.name ?? "";
-  return points.flatMap((point) => {
+  const outcomes = points.flatMap((point): SweepOutcome[] => {
     const measures = results.measuresOf(point);
     if (!measures) return [];
     if (rounds.length === 0) return [{ point, measures }];
@@ -25,6 +27,17 @@ export function sweepOutcomes(points: readonly SweepPoint[], results: SweepResul
     const speed = median(rounds.map((round) => round[first]! / round[point.name]!));
     return [{ point, measures, ms, speed }];
   });
+  if (rounds.length === 0) return outcomes;
+  return outcomes.map((one) => ({ ...one, isOnFront: !outcomes.some((other) => beats(other, one)) }));
+}
+
+function beats(other: SweepOutcome, one: SweepOutcome): boolean {
+  const gains = [
+    one.ms! - other.ms!,
+    one.measures.frechet_distance - other.measures.frechet_distance,
+    (other.measures.recall ?? 0) - (one.measures.recall ?? 0),
+  ];
+  return gains.every((gain) => gain >= 0) && gains.some((gain) => gain > 0);
 }
 
 function median(values: readonly number[]): number {
@@ -44,10 +57,11 @@ export function sweepTable(outcomes: readonly SweepOutcome[]): string {
     "Recall",
     "CPU ms a picture",
     "Times as fast",
+    "Front",
   ];
   const cell = (value: number | undefined, digits = 3) =>
     value === undefined ? "" : Number(value.toPrecision(digits)).toString();
-  const rows = outcomes.map(({ point, measures, ms, speed }) => [
+  const rows = outcomes.map(({ point, measures, ms, speed, isOnFront }) => [
     point.name,
     figure(measures.frechet_distance),
     measures.frechet_interval?.map((value) => cell(value)).join(" - ") ?? "",
@@ -56,6 +70,7 @@ export function sweepTable(outcomes: readonly SweepOutcome[]): string {
     cell(measures.recall),
     cell(ms),
     cell(speed),
+    isOnFront ? "yes" : "",
   ]);
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   return [line(head), line(head.map((_, i) => (i === 0 ? "---" : "---:"))), ...rows.map(line), ""].join("\n");

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { tradeoffSvg } from "../../../src/commands/sweep/figures.js";
+import { sweepOutcomes, sweepTable } from "../../../src/commands/sweep/outcome.js";
+import type { SweepPoint } from "../../../src/commands/sweep/points.js";
+import type { SweepResults } from "../../../src/commands/sweep/results.js";
+
+/** Milliseconds, distance and recall of points by name. */
+type Measured = Record<string, readonly [ms: number, distance: number, recall?: number]>;
+
+function outcomesOf(measured: Measured, isTimed = true) {
+  const points = Object.keys(measured).map((name) => ({ name, preset: name }) as SweepPoint);
+  const results = {
+    measuresOf: ({ name }: SweepPoint) => ({ frechet_distance: measured[name]![1], recall: measured[name]![2] }),
+    roundsOf: () => (isTimed ? [Object.fromEntries(Object.entries(measured).map(([name, [ms]]) => [name, ms]))] : []),
+  };
+  return sweepOutcomes(points, results as unknown as SweepResults);
+}
+const front = (measured: Measured) =>
+  outcomesOf(measured)
+    .filter(({ isOnFront }) => isOnFront)
+    .map(({ point }) => point.name);
+
+describe("the front of a sweep", () => {
+  it("holds what is slower only where it is nearer or more varied", () => {
+    expect(
+      front({ exact: [100, 0.3, 0.7], slow: [90, 0.31, 0.6], balanced: [20, 0.25, 0.6], fast: [10, 0.27, 0.5] }),
+    ).toEqual(["exact", "balanced", "fast"]);
+    expect(front({ exact: [100, 0.3], balanced: [20, 0.25], fast: [10, 0.25] })).toEqual(["fast"]);
+    expect(front({ one: [10, 0.3, 0.7], same: [10, 0.3, 0.7] })).toEqual(["one", "same"]);
+  });
+
+  it("is marked in the table and the chart, where times were taken", () => {
+    const measured: Measured = { exact: [100, 0.3, 0.7], slow: [110, 0.31, 0.6] };
+    const rows = (isTimed: boolean) => sweepTable(outcomesOf(measured, isTimed)).trimEnd().split("\n").slice(2);
+    expect(rows(true)[0]).toMatch(/ 100 \| 1 \| yes \|$/);
+    expect(rows(true)[1]).toMatch(/ 110 \| 0.909 \| {2}\|$/);
+    expect(rows(false)[0]).toMatch(/ \| {2}\| {2}\| {2}\|$/);
+    const svg = tradeoffSvg(outcomesOf(measured), "demo")!;
+    expect(svg.match(/class="hollow"/g)).toHaveLength(1);
+    expect(svg).toContain("exact (1×, recall 0.70)");
+  });
+});
