@@ -10,7 +10,10 @@ export function checkFinite(values: Float32Array, tensor: string, path: string):
   );
 }
 
-/** In float64, which float32 values do not overflow: no finite number where one of them is none. Four sums at a time take half the time. */
+/**
+ * Is no finite number where a value is none, and is finite elsewhere: float32 values do not overflow float64. Four sums
+ * at once, since each addition waits for the one before.
+ */
 function sum(values: Float32Array): number {
   const even = values.length - (values.length % 4);
   let a = 0;
