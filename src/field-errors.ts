@@ -24,7 +24,7 @@ const MAX_ERRORS = 20;
 
 /** What is wrong with `value`, one sentence for each field at fault, saying what would be right; empty when nothing is. */
 export function fieldErrors(schema: TSchema, value: unknown): FieldError[] {
-  if (Check(schema, value)) return []; // typebox/value has the same check, and loads 142 modules more
+  if (Check(schema, value)) return []; // typebox/value has the same check, and 142 more modules
   const [, errors] = Errors(schema, value);
   const found = new Map<string, string>();
   for (const error of errors) {

@@ -25,7 +25,7 @@ export function quantizeOne(weights: Float32Array, stored: Int8Array, column: nu
   return scale;
 }
 
-/** `quantizeOne` of four outputs ([4, inputs]) into neighbouring columns, in a third of the time; writes their `scales`. */
+/** `quantizeOne` of four outputs ([4, inputs]) into neighbouring columns, in half the time; writes their `scales`. */
 export function quantizeFour(
   weights: Float32Array,
   stored: Int8Array,

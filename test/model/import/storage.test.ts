@@ -70,7 +70,7 @@ test.each([148, 150].flatMap((outputs) => [1, 7, 12, 50, 5000].map((chunk) => [o
     row(5).fill(1e-42); // its scale would be subnormal
     row(6).set(TIES);
     row(7).set(TIES.map((tie) => -tie * 2 ** -126)); // the smallest scale
-  row(9).set(TIES.map((tie) => tie * 2 ** -127)); // and none
+    row(9).set(TIES.map((tie) => tie * 2 ** -127)); // and none
     row(8).set(TIES.map((tie) => tie * 2 ** 120));
     row(outputs - 1).set(TIES);
     const storage = storageOf(FC1, [outputs, inputs], "int8");
