@@ -12,7 +12,8 @@ export const FOUR = 4;
 
 /**
  * Quantises an output's weights into a column of `stored` ([inputs, outputs]), symmetrically and rounded to nearest
- * (floor(x + 0.5)), and returns their scale: weight = scale * stored. Zero and zeros, where all weights are.
+ * (floor(x + 0.5)), and returns their scale: weight = scale * stored. Zero and zeros, where all weights are;
+ * not finite, where a weight is not.
  */
 export function quantizeOne(weights: Float32Array, stored: Int8Array, column: number, outputs: number): number {
   const bits = new Int32Array(weights.buffer, weights.byteOffset, weights.length);

@@ -23,8 +23,11 @@ export interface Storage {
   /** Whether float32 tensors are stored as they are. */
   readonly isCopy?: true;
   readonly parts: readonly StoredPart[];
-  /** Converts the tensor's float32 values, which come in row-major chunks. Holds one quantised tensor at most. */
-  convert(chunks: AsyncIterable<Float32Array>): AsyncIterable<StoredBytes>;
+  /**
+   * Converts the tensor's float32 values, which come in row-major chunks. Holds one quantised tensor at most. `check` is
+   * given values that are all finite where the tensor's are: those themselves, or an output's scale for all its weights.
+   */
+  convert(chunks: AsyncIterable<Float32Array>, check?: (values: Float32Array) => void): AsyncIterable<StoredBytes>;
 }
 
 const TYPE_BYTES: Readonly<Record<WeightType, number>> = { float32: 4, float16: 2, int8: 1 };
@@ -59,8 +62,11 @@ function asFloat32(name: string, shape: readonly number[]): Storage {
   return {
     isCopy: true,
     parts: [part(name, "float32", shape)],
-    async *convert(chunks) {
-      for await (const chunk of chunks) yield { part: 0, bytes: bytesOf(chunk) };
+    async *convert(chunks, check) {
+      for await (const chunk of chunks) {
+        check?.(chunk);
+        yield { part: 0, bytes: bytesOf(chunk) };
+      }
     },
   };
 }
@@ -68,8 +74,11 @@ function asFloat32(name: string, shape: readonly number[]): Storage {
 function asFloat16(name: string, shape: readonly number[]): Storage {
   return {
     parts: [part(name, "float16", shape)],
-    async *convert(chunks) {
-      for await (const chunk of chunks) yield { part: 0, bytes: bytesOf(toFloat16(chunk)) };
+    async *convert(chunks, check) {
+      for await (const chunk of chunks) {
+        check?.(chunk);
+        yield { part: 0, bytes: bytesOf(toFloat16(chunk)) };
+      }
     },
   };
 }
@@ -85,7 +94,7 @@ function asInt8(name: string, [outputs, inputs]: readonly [number, number]): Sto
   const matrices = Array.from({ length: count }, (_, i) => part(partName(i), "int8", [inputs, width]));
   return {
     parts: [...matrices, part(scalesOf(name), "float32", [outputs])],
-    async *convert(chunks) {
+    async *convert(chunks, check) {
       const together = width % FOUR === 0 ? FOUR : 1;
       const rows = new Rows(together * inputs);
       const scales = new Float32Array(outputs);
@@ -101,6 +110,7 @@ function asInt8(name: string, [outputs, inputs]: readonly [number, number]): Sto
           if (output % width === 0) yield { part: output / width - 1, bytes: bytesOf(stored) };
         }
       }
+      check?.(scales);
       yield { part: count, bytes: bytesOf(scales) };
     },
   };

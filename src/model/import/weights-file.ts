@@ -10,9 +10,11 @@ export async function writeWeights(sources: readonly ConvertedSource[], output: 
   for (const { checkpoint, weights } of sources) {
     const chunks = checkpoint.chunks(weights.map(({ entry }) => entry))[Symbol.asyncIterator]();
     try {
-      for (const { storage, targets } of weights)
-        for await (const { part, bytes } of storage.convert(floats(chunks, checkpoint.path)))
+      for (const { entry, storage, targets } of weights) {
+        const check = (values: Float32Array) => checkFinite(values, entry.name, checkpoint.path);
+        for await (const { part, bytes } of storage.convert(floats(chunks, checkpoint.path), check))
           await output.put(bytes, targets[part]!.offset);
+      }
     } finally {
       await chunks.return?.();
     }
@@ -31,13 +33,12 @@ export async function copyCheckpoint({ checkpoint }: CopiedSource, output: Writt
   }
 }
 
-/** The values of the next tensor of `chunks` as float32. Throws `ImportError` at one that is no number. */
+/** The values of the next tensor of `chunks` as float32. */
 async function* floats(chunks: AsyncIterator<TensorChunk>, path: string): AsyncGenerator<Float32Array> {
   for (let isLast = false; !isLast; ) {
     const { value, done } = await chunks.next();
     if (done) throw new Error(`The tensors of ${path} ended too early.`);
     const values = asFloats(value.bytes, value.entry.dtype);
-    checkFinite(values, value.entry.name, path);
     isLast = value.last;
     yield values;
   }

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { ImportError } from "../../../src/model/import/error.js";
 import { type ImportOptions, importModel } from "../../../src/model/import/import.js";
 import type { ImportProgress } from "../../../src/model/import/progress.js";
-import { MODEL_FILES, type Precision } from "../../../src/model/manifest.js";
+import { MODEL_FILES, PRECISIONS, type Precision } from "../../../src/model/manifest.js";
 import { readManifest } from "../../../src/model/registry.js";
 import { openRuntime } from "../../../src/model/runtime/onnx.js";
 import { COEFFICIENTS } from "../../../src/model/runtime/runtime.js";
@@ -252,8 +252,8 @@ describe("a failed import leaves nothing behind", () => {
       /^flipped.ckpt cannot be read: tensor "decoder\S+" is damaged/,
     );
   });
-  test("when a weight is no finite number, in any type", async () => {
-    const name = "decoder_blocks.0.mlp.fc1.bias";
+  test.each(["bias", "weight"])("when a weight is no finite number, in any type and precision: %s", async (kind) => {
+    const name = `decoder_blocks.0.mlp.fc1.${kind}`;
     const tensors = await loadTensors(small.generator);
     const count = tensors[name]!.bytes.byteLength / 4;
     for (const [dtype, values] of [
@@ -264,9 +264,12 @@ describe("a failed import leaves nothing behind", () => {
       const bytes = Buffer.from(values.buffer);
       const changed = { ...tensors, [name]: { ...tensors[name]!, dtype, bytes } };
       const generator = await writeTensors("broken.safetensors", changed);
-      expect(await fails({ generator })).toMatch(
-        `The tensor "${name}" of broken.safetensors holds a value that is no finite float32`,
-      );
+      for (const precision of PRECISIONS) {
+        expect([precision, await fails({ generator, precision })]).toEqual([
+          precision,
+          expect.stringContaining(`The tensor "${name}" of broken.safetensors holds a value that is no finite float32`),
+        ]);
+      }
     }
   });
   test("when it is cancelled while hashing, while writing, or at the very end", async () => {
