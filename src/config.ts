@@ -1,17 +1,11 @@
-import { readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join, resolve } from "node:path";
 import Type, { type Static, type TSchema } from "typebox";
-import Value from "typebox/value";
+import { Check } from "typebox/schema";
 import { describeSchema } from "./field-errors.js";
 import { Batching } from "./model/engine/batching.js";
 import { Provider } from "./model/runtime/provider.js";
+import { PACKAGE_ROOT } from "./package.js";
 import { isProxyRange } from "./proxy-range.js";
-
-/** The folder that holds package.json, models/ and dist/, wherever the process was started. */
-export const PACKAGE_ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
-
-export const VERSION: string = JSON.parse(readFileSync(join(PACKAGE_ROOT, "package.json"), "utf8")).version;
 
 /** A secret of Standard Webhooks. */
 export const WEBHOOK_SECRET_PATTERN = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}$";
@@ -180,7 +174,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     const text = environment[variable]?.trim();
     const value = text ? readValue(schema, text) : (schema as { default?: unknown }).default;
     if (value === undefined) continue;
-    if (Value.Check(schema, value)) config[key] = value;
+    if (Check(schema, value)) config[key] = value;
     else problems.push(`${variable} is ${showSetting(schema, text)}; it must be ${describeSetting(schema)}.`);
   }
   const { maxImagesPerJob, maxQueuedImages } = config as Config;

@@ -2,6 +2,7 @@
 import { leaveWhenInterrupted } from "./commands/interruption.js";
 import { listenForShutdown } from "./commands/shutdown.js";
 import { nearMisses } from "./near-misses.js";
+import { VERSION } from "./package.js";
 
 type Command = (argv: string[]) => Promise<number>;
 
@@ -63,7 +64,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
 };
 
-const usage = async () => `Marimba ${await version()} serves class-conditional images from MAR models.
+const USAGE = `Marimba ${VERSION} serves class-conditional images from MAR models.
 
   marimba COMMAND [options]
 
@@ -74,12 +75,9 @@ ${Object.entries(COMMANDS)
   marimba COMMAND --help says more.
 `;
 
-// Loaded when needed, as commands are: signals are heeded so much the sooner.
-const version = async () => (await import("./config.js")).VERSION;
-
 async function main([name, ...argv]: string[]): Promise<number> {
-  if (name === "--version") process.stdout.write(`${await version()}\n`);
-  else if (name === "--help" || name === "-h" || name === "help") process.stdout.write(await usage());
+  if (name === "--version") process.stdout.write(`${VERSION}\n`);
+  else if (name === "--help" || name === "-h" || name === "help") process.stdout.write(USAGE);
   else if (name !== undefined && Object.hasOwn(COMMANDS, name)) return run(name, argv);
   else return misused(name);
   return 0;
@@ -97,8 +95,8 @@ async function run(name: string, argv: string[]): Promise<number> {
   }
 }
 
-async function misused(name: string | undefined): Promise<number> {
-  if (name === undefined) process.stderr.write(await usage());
+function misused(name: string | undefined): number {
+  if (name === undefined) process.stderr.write(USAGE);
   else {
     const [meant] = nearMisses(name, Object.keys(COMMANDS));
     const hint = meant ? `did you mean ${meant}?` : "marimba --help lists those there are.";

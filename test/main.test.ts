@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { VERSION } from "../src/config.js";
+import { VERSION } from "../src/package.js";
 import { Marimba } from "./commands/marimba.js";
 
 const COMMANDS = ["serve", "api", "worker", "queue", "sample", "import", "parity", "evaluate", "sweep"];
@@ -14,6 +14,15 @@ describe("marimba", () => {
       expect(help.stdout).toMatch(new RegExp(`^  ${name} +\\w`, "m"));
     }
     expect(await run("--version")).toMatchObject({ code: 0, stdout: `${VERSION}\n` });
+  });
+
+  it.each(["--help", "--version", "sevre"])("%s is instant: it loads no package", async (word) => {
+    const hook = JSON.stringify(new URL("refuse-packages.js", import.meta.url));
+    const register = encodeURIComponent(`import { register } from "node:module"; register(${hook});`);
+    const environment = { NODE_OPTIONS: `--import=data:text/javascript,${register}` };
+    const hooked = (command: string) => new Marimba([command], environment).ended;
+    expect((await hooked("import")).stderr).toMatch("loads the package");
+    expect((await hooked(word)).stderr).not.toMatch("loads the package");
   });
 
   it("refuses what is no command with exit code 2, and suggests the one that was meant", async () => {

@@ -1,5 +1,5 @@
 import swagger from "@fastify/swagger";
-import { VERSION } from "../config.js";
+import { VERSION } from "../package.js";
 import type { Api, ApiDeps } from "./app.js";
 import { COMPONENTS } from "./components.js";
 import { foldEnums } from "./fold-enums.js";

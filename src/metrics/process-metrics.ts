@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
-import { VERSION } from "../config.js";
+import { VERSION } from "../package.js";
 
 /** Gauges whose names end like counters'; what they tell is told by type in `nodejs_active_resources`. */
 const MISNAMED = ["nodejs_active_handles_total", "nodejs_active_requests_total", "nodejs_active_resources_total"];

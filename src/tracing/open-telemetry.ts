@@ -14,7 +14,7 @@ import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BasicTracerProvider, BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import type { Logger } from "pino";
-import { VERSION } from "../config.js";
+import { VERSION } from "../package.js";
 import { readTraceparent, type TraceContext } from "./trace-context.js";
 import type { ImageTrace, RequestAnswer, RequestSpan, Tracing } from "./tracing.js";
 

@@ -4,8 +4,9 @@ import pino from "pino";
 import { Registry } from "prom-client";
 import { buildApp } from "../../dist/api/app.js";
 import { listen } from "../../dist/api/server.js";
-import { loadConfig, PACKAGE_ROOT } from "../../dist/config.js";
+import { loadConfig } from "../../dist/config.js";
 import { loadRegistry } from "../../dist/model/registry.js";
+import { PACKAGE_ROOT } from "../../dist/package.js";
 import { LocalQueue } from "../../dist/queue/local/local-queue.js";
 
 const STEPS = 4;

@@ -1,5 +1,5 @@
 import Type, { type TSchema } from "typebox";
-import Value from "typebox/value";
+import { Check } from "typebox/schema";
 import { WEBHOOK_SECRET_PATTERN } from "../../config.js";
 import { describeSchema } from "../../field-errors.js";
 
@@ -67,7 +67,7 @@ function readLine([name = "", id = "", hash = "", ...settings]: readonly string[
     const text = rest.join("=");
     const value = SETTINGS[known] === count && /^\d{1,10}$/.test(text) ? Number(text) : text;
     // The value itself is not shown: it may be a secret.
-    if (!Value.Check(SETTINGS[known], value)) return `${key} must be ${describeSetting(known)}`;
+    if (!Check(SETTINGS[known], value)) return `${key} must be ${describeSetting(known)}`;
     if (values[known] !== undefined) return `${key} stands there twice`;
     values[known] = value;
   }

@@ -1,7 +1,7 @@
 import { partOf, scalesOf, type WeightType } from "../graph/weights.js";
 import type { Precision } from "../manifest.js";
 import { toFloat16 } from "./float16.js";
-import { placeColumns, quantizeRow } from "./quantize.js";
+import { FOUR, quantizeFour, quantizeOne } from "./quantize.js";
 
 /** One tensor of the weights' file that a checkpoint's tensor becomes. */
 export interface StoredPart {
@@ -26,9 +26,6 @@ export interface Storage {
   /** Converts the tensor's float32 values, which come in row-major chunks. Holds one quantised tensor at most. */
   convert(chunks: AsyncIterable<Float32Array>): AsyncIterable<StoredBytes>;
 }
-
-/** Outputs that are transposed together: a line of the cache holds as many bytes. */
-const ROWS_TOGETHER = 64;
 
 const TYPE_BYTES: Readonly<Record<WeightType, number>> = { float32: 4, float16: 2, int8: 1 };
 
@@ -89,40 +86,43 @@ function asInt8(name: string, [outputs, inputs]: readonly [number, number]): Sto
   return {
     parts: [...matrices, part(scalesOf(name), "float32", [outputs])],
     async *convert(chunks) {
+      const together = width % FOUR === 0 ? FOUR : 1;
+      const rows = new Rows(together * inputs);
       const scales = new Float32Array(outputs);
-      const together = new Int8Array(ROWS_TOGETHER * inputs);
       let stored = new Int8Array(0);
       let output = 0;
-      let waiting = 0;
-      for await (const row of rows(chunks, inputs)) {
-        const column = output % width;
-        if (column === 0) stored = new Int8Array(inputs * width);
-        scales[output++] = quantizeRow(row, together.subarray(waiting * inputs, ++waiting * inputs));
-        const isLast = column === width - 1;
-        if (waiting === ROWS_TOGETHER || isLast) {
-          placeColumns(together, [waiting, inputs], stored, column + 1 - waiting, width);
-          waiting = 0;
+      for await (const chunk of chunks) {
+        for (const weights of rows.add(chunk)) {
+          const column = output % width;
+          if (column === 0) stored = new Int8Array(inputs * width);
+          if (together === 1) scales[output] = quantizeOne(weights, stored, column, width);
+          else quantizeFour(weights, stored, column, width, scales.subarray(output, output + FOUR));
+          output += together;
+          if (output % width === 0) yield { part: output / width - 1, bytes: bytesOf(stored) };
         }
-        if (isLast) yield { part: (output - width) / width, bytes: bytesOf(stored) };
       }
       yield { part: count, bytes: bytesOf(scales) };
     },
   };
 }
 
-/** Chunks of any size as rows of `length`. A row is valid until the next is asked for. */
-async function* rows(chunks: AsyncIterable<Float32Array>, length: number): AsyncGenerator<Float32Array> {
-  const row = new Float32Array(length);
-  let filled = 0;
-  for await (const chunk of chunks) {
+/** Chunks of any size as rows of one length. */
+class Rows {
+  private readonly row: Float32Array;
+  private filled = 0;
+
+  constructor(length: number) {
+    this.row = new Float32Array(length);
+  }
+
+  /** The rows that the chunk completes, each valid until the next is asked for. */
+  *add(chunk: Float32Array): Generator<Float32Array> {
     for (let start = 0; start < chunk.length; ) {
-      const count = Math.min(length - filled, chunk.length - start);
-      row.set(chunk.subarray(start, start + count), filled);
-      filled += count;
+      const count = Math.min(this.row.length - this.filled, chunk.length - start);
+      this.row.set(chunk.subarray(start, start + count), this.filled);
       start += count;
-      if (filled < length) continue;
-      yield row;
-      filled = 0;
+      this.filled = (this.filled + count) % this.row.length;
+      if (this.filled === 0) yield this.row;
     }
   }
 }

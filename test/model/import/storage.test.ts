@@ -49,32 +49,50 @@ test("float16 rounds to nearest, halves to even, and is exact where it can be", 
   expect(half(Number.NaN)! & 0x7fff).toBeGreaterThan(0x7c00);
 });
 
-test.each([1, 7, 12, 5000])("int8: transposed, a scale for each output, in chunks of %i", async (chunk) => {
-  const [outputs, inputs] = [150, 12];
-  const values = normals(outputs * inputs, 3);
-  values.fill(0, 0, inputs); // an output without weights
-  values.fill(1e-42, 5 * inputs, 6 * inputs); // and one whose weights are next to nothing
-  const storage = storageOf(FC1, [outputs, inputs], "int8");
-  expect(storage.parts.map(({ name, type, shape }) => [name, type, shape])).toEqual([
-    [FC1, "int8", [inputs, outputs]],
-    [scalesOf(FC1), "float32", [outputs]],
-  ]);
-  const [bytes, scaleBytes] = await converted(storage, values, chunk);
-  const stored = new Int8Array(bytes!);
-  const scales = new Float32Array(Uint8Array.from(scaleBytes!).buffer);
-  for (let o = 0; o < outputs; o++) {
-    const row = values.subarray(o * inputs, (o + 1) * inputs);
-    if (o === 5) expect(scales[o]).toBe(0);
-    else expect(scales[o]).toBe(Math.fround(Math.max(...row.map(Math.abs)) / 127));
-    for (let i = 0; i < inputs; i++) {
-      expect(Math.abs(stored[i * outputs + o]! * scales[o]! - row[i]!)).toBeLessThanOrEqual(
-        Math.max(scales[o]! * 0.5001, 1e-41),
-      );
+/** One output's weights by the formula, one after another: round(weight / scale), halves up. */
+function quantizedPlainly(row: Float32Array): { scale: number; values: number[] } {
+  const scale = Math.fround(Math.max(...row.map(Math.abs)) / 127);
+  if (scale < 2 ** -126) return { scale: 0, values: Array.from(row, () => 0) };
+  return { scale, values: Array.from(row, (weight) => Math.floor(weight * (1 / scale) + 0.5)) };
+}
+
+const TIES = [127, -127, 0.5, -0.5, 1.5, -1.5, 63.5, -126.5, 126.5, -0, 0, 1]; // of the scale 1
+
+// Four outputs are quantised at once where their number allows it.
+test.each([148, 150].flatMap((outputs) => [1, 7, 12, 50, 5000].map((chunk) => [outputs, chunk] as const)))(
+  "int8: %i outputs, transposed, a scale for each, in chunks of %i",
+  async (outputs, chunk) => {
+    const inputs = TIES.length;
+    const values = normals(outputs * inputs, 3);
+    const row = (o: number) => values.subarray(o * inputs, (o + 1) * inputs);
+    row(0).fill(0);
+    row(1).fill(-0);
+    row(5).fill(1e-42); // its scale would be subnormal
+    row(6).set(TIES);
+    row(7).set(TIES.map((tie) => -tie * 2 ** -126)); // the smallest scale
+    row(9).set(TIES.map((tie) => tie * 2 ** -127)); // and none
+    row(8).set(TIES.map((tie) => tie * 2 ** 120));
+    row(outputs - 1).set(TIES);
+    const storage = storageOf(FC1, [outputs, inputs], "int8");
+    expect(storage.parts.map(({ name, type, shape }) => [name, type, shape])).toEqual([
+      [FC1, "int8", [inputs, outputs]],
+      [scalesOf(FC1), "float32", [outputs]],
+    ]);
+    const [bytes, scaleBytes] = await converted(storage, values, chunk);
+    const stored = new Int8Array(bytes!);
+    const scales = new Float32Array(Uint8Array.from(scaleBytes!).buffer);
+    for (let o = 0; o < outputs; o++) {
+      const plain = quantizedPlainly(row(o));
+      expect([o, scales[o]]).toEqual([o, plain.scale]);
+      const column = plain.values.map((_, i) => stored[i * outputs + o]!);
+      expect([o, column]).toEqual([o, plain.values.map((value) => value + 0)]); // -0 is 0
     }
-  }
-  expect(stored).toContain(127);
-  expect(stored).not.toContain(-128);
-});
+    expect([scales[7], scales[9]]).toEqual([2 ** -126, 0]);
+    expect(stored).toContain(127);
+    expect(stored).toContain(-127);
+    expect(stored).not.toContain(-128);
+  },
+);
 
 test("int8: what the graphs use in parts is stored in parts", async () => {
   const name = "diffloss.net.res_blocks.1.adaLN_modulation.1.weight";
