@@ -99,7 +99,7 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
   openAiModelRoutes(app, deps);
   await playgroundRoutes(app, deps);
   await operatorRoutes(app, deps);
-  await docsRoutes(app);
+  await docsRoutes(app, deps);
   await app.ready();
   return app;
 }

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Readiness } from "../../src/api/app.js";
+import { KeyRing } from "../../src/api/access/key-ring.js";
+import type { ApiDeps, Readiness } from "../../src/api/app.js";
 import { DefaultParameters } from "../../src/model/parameters.js";
-import { exampleApi } from "./example-api.js";
+import type { ModelRegistry } from "../../src/model/registry.js";
+import { exampleApi, exampleModels } from "./example-api.js";
 
 const PLAYGROUND = fileURLToPath(new URL("../../src/api/playground", import.meta.url));
 
@@ -148,5 +150,25 @@ describe("pages", () => {
     expect(page.headers["content-security-policy"]).not.toContain("https:");
     expect((await get("/docs/json")).json()).toEqual((await get("/openapi.json")).json());
     expect((await get("/docs")).statusCode).toBeLessThan(400);
+  });
+
+  it("shows there what presets were measured at, where no key guards it", async () => {
+    const quality = { frechet_distance: 0.25, frechet_interval: [0.24, 0.26], recall: 0.7, pictures: 5000, speed: 5 };
+    const [demo] = exampleModels().list();
+    const fast = { ...demo!.presets.fast!, quality };
+    const models = {
+      ...exampleModels(),
+      list: () => [{ ...demo!, presets: { ...demo!.presets, fast } }],
+    } as ModelRegistry;
+    const described = async (deps: Partial<ApiDeps>) => {
+      const other = await exampleApi({ deps: { models, ...deps } });
+      const { tags } = (await other.app.inject("/docs/json")).json();
+      await other.close();
+      return tags.find(({ name }: { name: string }) => name === "models").description;
+    };
+    const row = "\n| demo | fast | 0.25 (0.24 to 0.26) |  |  | 0.7 | 5 |";
+    expect(await described({})).toMatch(/^What can be asked for\.\n\n\| model \| preset \| .*\n(\| --- ){7}\|\n/);
+    expect((await described({})).endsWith(row)).toBe(true);
+    expect(await described({ keys: new KeyRing([]) })).toBe("What can be asked for.");
   });
 });

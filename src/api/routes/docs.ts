@@ -2,13 +2,22 @@ import { readFile } from "node:fs/promises";
 import swaggerUi from "@fastify/swagger-ui";
 import Type from "typebox";
 import { OPEN, withAccess } from "../access/authentication.js";
-import type { Api } from "../app.js";
+import type { Api, ApiDeps } from "../app.js";
 import { openProblemResponses } from "../components.js";
+import { presetTable } from "../preset-table.js";
 import { inFolder } from "../route-of.js";
 import { PAGE_CSP } from "../security-headers.js";
 
-/** `GET /openapi.json` and, under `/docs`, the pages that show it. */
-export async function docsRoutes(app: Api): Promise<void> {
+interface OpenApiTags {
+  readonly tags: readonly { readonly name: string; readonly description: string }[];
+}
+
+/**
+ * `GET /openapi.json` and, under `/docs`, the pages that show it; there the presets' measured quality stands beside the
+ * models, unless keys guard what is served.
+ */
+export async function docsRoutes(app: Api, { models, keys }: ApiDeps): Promise<void> {
+  const table = keys ? undefined : presetTable(models.list());
   const schema = {
     operationId: "getOpenApi",
     tags: ["health"],
@@ -35,6 +44,15 @@ export async function docsRoutes(app: Api): Promise<void> {
       theme: {
         title: "Marimba: API",
         favicon: [{ filename: "icon.svg", rel: "icon", type: "image/svg+xml", sizes: "any", content: icon }],
+      },
+      transformSpecification: (document) => {
+        const { tags } = document as unknown as OpenApiTags;
+        return {
+          ...document,
+          tags: tags.map((tag) =>
+            table && tag.name === "models" ? { ...tag, description: `${tag.description}\n\n${table}` } : tag,
+          ),
+        };
       },
       uiConfig: { deepLinking: true, validatorUrl: null, displayRequestDuration: true },
       logLevel: "warn",

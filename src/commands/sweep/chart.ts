@@ -119,13 +119,13 @@ function drawSeries({ points, isHighlighted }: Series, colour: string, x: Place,
   const parts: string[] = [];
   if (!isHighlighted && points.length > 1) {
     const path = points.map((point) => `${round(x(point.x))},${round(y(point.y))}`).join(" ");
-    parts.push(`<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2" stroke-opacity="0.7"/>`);
+    parts.push(`<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2" stroke-opacity="0.85"/>`);
   }
   for (const point of points) {
     const cx = round(x(point.x));
     if (point.low !== undefined && point.high !== undefined)
       parts.push(
-        `<line x1="${cx}" x2="${cx}" y1="${round(y(point.low))}" y2="${round(y(point.high))}" stroke="${colour}" stroke-opacity="0.45" stroke-width="${isHighlighted ? 3 : 1.5}"/>`,
+        `<line x1="${cx}" x2="${cx}" y1="${round(y(point.low))}" y2="${round(y(point.high))}" stroke="${colour}" stroke-opacity="0.65" stroke-width="${isHighlighted ? 3 : 1.5}"/>`,
       );
     const fill = point.isHollow ? `class="hollow" stroke="${colour}" stroke-width="2"` : `fill="${colour}"`;
     parts.push(`<circle cx="${cx}" cy="${round(y(point.y))}" r="${isHighlighted ? 7 : 4}" ${fill}/>`);
@@ -140,10 +140,14 @@ interface Box {
   readonly bottom: number;
 }
 
-/** Each label where it covers no dot and no other label; the highlighted ones choose first, and what finds no place is left out. */
+/** Each label where it covers no dot, interval or other label; the highlighted ones choose first, and what finds no place is left out. */
 function drawLabels(series: readonly Series[], x: Place, y: Place, plot: Box): string {
   const taken: Box[] = series.flatMap(({ points, isHighlighted }) =>
-    points.map((point) => around(x(point.x), y(point.y), isHighlighted ? 8 : 5)),
+    points.flatMap(({ low, high, ...point }) => {
+      const dot = around(x(point.x), y(point.y), isHighlighted ? 8 : 5);
+      if (low === undefined || high === undefined) return [dot];
+      return [dot, { left: x(point.x) - 2, right: x(point.x) + 2, top: y(high), bottom: y(low) }];
+    }),
   );
   const ordered = [...series].sort((a, b) => Number(b.isHighlighted ?? false) - Number(a.isHighlighted ?? false));
   const parts: string[] = [];

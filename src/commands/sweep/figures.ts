@@ -53,7 +53,12 @@ export function sweepsSvg(outcomes: readonly SweepOutcome[]): string | undefined
       name: name ?? NAMES[field],
       points: swept
         .filter(({ point }) => point.sweep!.series === name)
-        .map(({ point, measures }) => ({ x: point.sweep!.value, y: measures.frechet_distance, ...interval(measures) }))
+        .map(({ point, measures }) => ({
+          x: point.sweep!.value,
+          y: measures.frechet_distance,
+          label: String(point.sweep!.value),
+          ...interval(measures),
+        }))
         .sort((a, b) => a.x - b.x),
     }));
     const scale = field === "steps" || field === "diffusion_steps" ? "log" : "linear";
