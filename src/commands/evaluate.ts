@@ -1,6 +1,6 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Config, loadConfig } from "../config.js";
+import { makeFolder } from "../make-folder.js";
 import type { Features } from "../model/evaluation/features.js";
 import { compare, type MeasureOptions, type Measures, measure } from "../model/evaluation/measure.js";
 import { writeNpz } from "../model/evaluation/npz.js";
@@ -10,6 +10,7 @@ import type { Manifest } from "../model/manifest.js";
 import { loadRegistry } from "../model/registry.js";
 import { openFeatureNetwork } from "../model/runtime/feature-network.js";
 import { resolveRequest } from "../resolve.js";
+import { checkEnds } from "./evaluation/check-ends.js";
 import { extractFeatures } from "./evaluation/extract.js";
 import {
   claimFolder,
@@ -52,22 +53,24 @@ async function evaluate(options: EvaluateOptions, signal: AbortSignal): Promise<
   const network = await openFeatureNetwork(networkPath, config.threads);
   try {
     const referencePath = options.reference ?? join(folder, "reference.npz");
+    const there = options.pictures === undefined ? undefined : await openPictureSet(options.pictures, options.num);
+    await checkEnds(options, there?.count ?? options.num!);
     const reference =
       options.writeReference === undefined ? await openReference(referencePath, network, signal) : undefined;
     const { class: _, ...sampling } = parameters;
     const settings = { model, model_hash: manifest.hash, parameters: sampling, seed: options.seed };
-    const made = options.pictures === undefined ? await makeMissing(options, settings, manifest, config, signal) : {};
-    const set = await openPictureSet(options.pictures ?? pictureFolder(options.out!), options.num);
+    if (options.out !== undefined) await makeFolder(options.out);
+    const made = there ? {} : await makeMissing(options, settings, manifest, config, signal);
+    const set = there ?? (await openPictureSet(pictureFolder(options.out!), options.num));
     const features = await extractFeatures(set, network, signal);
     if (options.npz) await writePictures(join(options.out!, "pictures.npz"), set);
     if (!reference) return await writeStatistics(options.writeReference!, features, KEPT_ROWS);
-    const classes = options.classes ?? (options.pictures === undefined ? manifest.classes.length : 1);
+    const classes = options.classes ?? (there ? 1 : manifest.classes.length);
     const measures = measureShown(features, reference, { ...options, classes });
     process.stdout.write(formatMeasures(measures));
     if (options.out !== undefined) {
-      await mkdir(options.out, { recursive: true });
       await writeFeatures(join(options.out, "features.npz"), features);
-      const source = options.pictures === undefined ? { ...settings, ...made } : { pictures: options.pictures };
+      const source = there ? { pictures: options.pictures } : { ...settings, ...made };
       const hashes = { feature_network_sha256: (await hashFiles([[networkPath]]))[0]! };
       const result = { ...source, ...hashes, ...measures };
       await replaceFile(join(options.out, "result.json"), `${JSON.stringify(result, null, 2)}\n`);
@@ -92,7 +95,7 @@ async function makeMissing(
   signal: AbortSignal,
 ): Promise<{ ms_per_image?: number }> {
   await claimFolder(out!, settings);
-  const indices = await missingPictures(out!, num);
+  const indices = await missingPictures(out!, num!);
   if (indices.length === 0) return {};
   const { maxBatch } = config;
   const engine = await openConfiguredEngine(config, manifest, { maxBatch, maxWaiting: maxBatch });

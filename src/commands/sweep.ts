@@ -1,6 +1,7 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { loadConfig } from "../config.js";
+import { makeFolder } from "../make-folder.js";
 import type { Engine } from "../model/engine/engine.js";
 import { type Measures, measure } from "../model/evaluation/measure.js";
 import type { Reference } from "../model/evaluation/reference.js";
@@ -59,7 +60,7 @@ async function sweep(options: SweepOptions, signal: AbortSignal): Promise<void> 
   const network = await openFeatureNetwork(networkPath, config.threads);
   try {
     const reference = await openReference(options.reference ?? join(folder, "reference.npz"), network, signal);
-    await mkdir(options.out, { recursive: true });
+    await makeFolder(options.out);
     const results = await SweepResults.open(join(options.out, "results.jsonl"), {
       model: manifest.name,
       model_hash: manifest.hash,

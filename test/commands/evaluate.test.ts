@@ -63,8 +63,10 @@ describe("marimba evaluate", () => {
   it("measures an .npz and a folder alike", { timeout: 120_000 }, async () => {
     const classes = ["--classes", "12", ...FEW_RESAMPLES];
     const fromNpz = await evaluate("--pictures", join(folder, "resumed", "pictures.npz"), ...classes).ended;
-    const fromFolder = await evaluate("--pictures", join(folder, "whole", "pictures"), ...classes).ended;
+    const copy = ["--out", join(folder, "copies", "one"), "--npz"];
+    const fromFolder = await evaluate("--pictures", join(folder, "whole", "pictures"), ...classes, ...copy).ended;
     expectSuccess(fromNpz);
+    expectSuccess(fromFolder);
     expect(fromNpz.stdout).toBe(fromFolder.stdout);
     const { frechet_distance } = await result("whole");
     expect(fromFolder.stdout).toContain(`Fréchet distance    ${Number(frechet_distance.toPrecision(4))} (`);
@@ -75,6 +77,23 @@ describe("marimba evaluate", () => {
     expectSuccess(compared);
     const [, low] = /\(95 %: ([+-][\d.]+) to \+/.exec(compared.stdout)!;
     expect(Number(low)).toBeGreaterThan(0);
+  });
+
+  it.each([
+    [["--pictures", "whole/pictures", "--num", "100"], /whole\/pictures holds 72 pictures, not 100\.\n$/],
+    [["--pictures", "whole/pictures", "--num", "60", "--compare", "whole"], /60 pictures can't .* the 72 of .*whole: /],
+    [["--out", "unmade", "--num", "20000", "--compare", "whole"], /20000 pictures can't .* the 72 of .*whole: pairs/],
+    [
+      ["--out", "unmade", "--num", "20000", "--compare", "none"],
+      /none\/features\.npz can't be opened: there is no such/,
+    ],
+    [["--out", "unmade", "--num", "20000", "--write-reference", "none/x.npz"], /none can't be .*: there is no such/],
+  ])("says before it begins what could only fail at the end: %j", async (args, message) => {
+    const isPath = (arg: string) => /^(whole|unmade|none)/.test(arg);
+    const { code, stderr } = await evaluate(...args.map((arg) => (isPath(arg) ? join(folder, arg) : arg))).ended;
+    expect(stderr).toMatch(message);
+    expect(code).toBe(1);
+    expect(await readdir(folder)).not.toContain("unmade");
   });
 
   it("goes on in a folder of the same settings alone", async () => {
@@ -121,5 +140,19 @@ describe("readEvaluateOptions", () => {
     expect(() => readEvaluateOptions(line.split(" "))).toThrow(
       /--steps must be .*\n--out is required.*\n--npz needs --out.*\n--num must be a whole number from 2 .*\n--seed .*\n--bootstrap/,
     );
+  });
+
+  it.each([
+    ["--pictures a --preset fast --seed 0 --guidance-scale 2", /^--preset, --guidance-scale, --seed .* leave them out/],
+    ["--out a --write-reference b --compare c --bootstrap 9", /^--compare, --bootstrap .* leave them out/],
+    ["--out a --manifold 3", /^--manifold must be more than --neighbours \(3\), or 0, not 3\.$/],
+    ["--out a --num 20 --neighbours 20", /^--neighbours must be less than the number of pictures \(20\), not 20\.$/],
+  ])("refuses what would be ignored or fail at the end: %s", (line, message) => {
+    expect(() => readEvaluateOptions(line.split(" "))).toThrow(message);
+  });
+
+  it("leaves precision and recall out where nothing is said of them", () => {
+    for (const line of ["--out a --num 2", "--out a --neighbours 20 --manifold 0 --num 10", "--pictures a --model b"])
+      expect(readEvaluateOptions(line.split(" "))).toBeDefined();
   });
 });

@@ -77,6 +77,13 @@ describe("marimba sweep", () => {
     expect(code).toBe(1);
     expect(stderr).toBe("steps must be a whole number from 1 to 64 (the model's tokens), not 65.\n");
   });
+
+  it("refuses a base that the model hasn't, even where nothing varies it", async () => {
+    const none = new Marimba(["sweep", "--out", folder, "--base", "nope"], { MODELS_DIR });
+    const { code, stderr } = await none.ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^preset must be .*, not "nope"\.\n$/);
+  });
 });
 
 describe("readSweepOptions", () => {
@@ -94,10 +101,16 @@ describe("readSweepOptions", () => {
     expect(readSweepOptions(["--help"])).toBeUndefined();
   });
 
+  it("refuses schedules of guidance that is not varied", () => {
+    expect(() => readSweepOptions(["--out", "a", "--guidance-schedule", "constant"])).toThrow(
+      /^--guidance-schedule needs --guidance-scale, /,
+    );
+  });
+
   it("names every option at fault", () => {
     const line = "--steps 8,8 --temperature 3 --guidance-schedule cosine --rounds -1";
     expect(() => readSweepOptions(line.split(" "))).toThrow(
-      /--steps must be at most 32 different .*\n--temperature must .*\n--guidance-schedule must .*\n--out is required.*\n--rounds/,
+      /--steps must be at most 32 different .*\n--temperature must .*\n--guidance-schedule must .*\n--guidance-schedule needs .*\n--out is required.*\n--rounds/,
     );
   });
 });

@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { makeFolder } from "../../make-folder.js";
 import type { Engine } from "../../model/engine/engine.js";
 import { EvaluationError } from "../../model/evaluation/error.js";
 import type { Manifest } from "../../model/manifest.js";
@@ -27,7 +28,7 @@ export function pictureRequest({ parameters, seed }: PictureSettings, classes: n
 
 /** Makes `out` the folder of these settings. Throws `EvaluationError` where it holds pictures of others. */
 export async function claimFolder(out: string, settings: PictureSettings): Promise<void> {
-  await mkdir(pictureFolder(out), { recursive: true });
+  await makeFolder(pictureFolder(out));
   const path = join(out, "settings.json");
   const text = `${JSON.stringify(settings, null, 2)}\n`;
   const there = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {

@@ -10,7 +10,8 @@ export interface EvaluateOptions {
   readonly request: Omit<GenerateRequest, "class">;
   /** Where pictures, features and result go. */
   readonly out: string | undefined;
-  readonly num: number;
+  /** Pictures to make, or to take of `pictures`: all of them where it is absent. */
+  readonly num: number | undefined;
   readonly seed: number;
   /** Pictures that are there already, instead of the model's. */
   readonly pictures: string | undefined;
@@ -33,7 +34,7 @@ export const EVALUATE_USAGE = `marimba evaluate: measures pictures against a ref
   marimba evaluate --pictures DIR
 
   --out DIR                  pictures/, features.npz, settings.json and result.json go here; what is there is not made again
-  --num N                    pictures to make, classes in turn (default: 5000); with --pictures, how many of them
+  --num N                    pictures to make, classes in turn (default: 5000); with --pictures, the first N of them (default: all)
   --seed N                   picture i is image i of this seed (default: 0)
   --pictures PATH            a folder of pictures or an .npz (arr_0: uint8 [N, H, W, 3]) to measure instead
   --features FILE            ONNX network: one input [N, 3, H, W], float32 in [-1, 1] or uint8; outputs features [N, D] and,
@@ -76,6 +77,10 @@ const OPTIONS = {
 /** Picture i is image i of the seed: as many as a seed has images. */
 export const MOST_PICTURES = 2 ** 21;
 
+/** What says how pictures are made; the model also says what measures them. */
+const MAKING = [...Object.keys(SAMPLING_OPTIONS).filter((name) => name !== "model"), "seed"];
+const MEASURING = ["reference", "compare", "bootstrap", "classes", "neighbours", "manifold"];
+
 /** Undefined when help was asked for. Throws `UsageError` that names each option at fault. */
 export function readEvaluateOptions(argv: string[]): EvaluateOptions | undefined {
   const values = readArguments({ args: argv, options: OPTIONS }).values as Record<string, string | undefined>;
@@ -88,10 +93,12 @@ export function readEvaluateOptions(argv: string[]): EvaluateOptions | undefined
   const { out, pictures, features, reference, compare, npz } = values;
   if (!out && !pictures) problems.push("--out is required: where the pictures and the result go");
   if (npz && !out) problems.push("--npz needs --out, where it goes");
+  if (pictures) refuseIgnored(values, MAKING, "--pictures are there already", problems);
+  if (values["write-reference"]) refuseIgnored(values, MEASURING, "--write-reference measures nothing", problems);
   const options: EvaluateOptions = {
     request,
     out,
-    num: whole("num", pictures ? MOST_PICTURES : 5000, 2, MOST_PICTURES),
+    num: pictures && values.num === undefined ? undefined : whole("num", 5000, 2, MOST_PICTURES),
     seed: whole("seed", 0, 0, Number.MAX_SAFE_INTEGER),
     pictures,
     features,
@@ -104,6 +111,21 @@ export function readEvaluateOptions(argv: string[]): EvaluateOptions | undefined
     neighbours: whole("neighbours", 3, 1, 100),
     manifoldPictures: whole("manifold", 10_000, 0, MOST_PICTURES),
   };
+  if (values.manifold !== undefined || values.neighbours !== undefined) checkNeighbours(options, problems);
   if (problems.length > 0) throw new UsageError(problems.map((problem) => `${problem}.`).join("\n"));
   return options;
+}
+
+function refuseIgnored(values: object, ignored: readonly string[], reason: string, problems: string[]): void {
+  const given = ignored.filter((name) => Object.hasOwn(values, name)).map((name) => `--${name}`);
+  if (given.length > 0) problems.push(`${given.join(", ")} would change nothing, as ${reason}: leave them out`);
+}
+
+/** A picture's neighbours are others. */
+function checkNeighbours({ neighbours, manifoldPictures, num }: EvaluateOptions, problems: string[]): void {
+  if (manifoldPictures === 0) return;
+  if (manifoldPictures <= neighbours)
+    problems.push(`--manifold must be more than --neighbours (${neighbours}), or 0, not ${manifoldPictures}`);
+  else if (num !== undefined && num <= neighbours)
+    problems.push(`--neighbours must be less than the number of pictures (${num}), not ${neighbours}`);
 }

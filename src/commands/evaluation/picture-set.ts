@@ -20,10 +20,14 @@ interface Picture {
   readonly height: number;
 }
 
-/** A folder of picture files in the order of their names, or an `.npz`; of either the first `most`. Throws `EvaluationError`. */
-export async function openPictureSet(path: string, most: number): Promise<PictureSet> {
+/** A folder of picture files in the order of their names, or an `.npz`; of either the first `num`, or all. Throws `EvaluationError`. */
+export async function openPictureSet(path: string, num?: number): Promise<PictureSet> {
   const found = await stat(path);
-  return found.isDirectory() ? openFolder(path, most) : openNpz(path, most);
+  const most = num ?? Number.POSITIVE_INFINITY;
+  const set = await (found.isDirectory() ? openFolder(path, most) : openNpz(path, most));
+  if (num !== undefined && set.count < num)
+    throw new EvaluationError(`${path} holds ${set.count} pictures, not ${num}.`);
+  return set;
 }
 
 async function openFolder(folder: string, most: number): Promise<PictureSet> {

@@ -8,6 +8,6 @@ import { openPictureSet } from "./picture-set.js";
 export async function openReference(path: string, network: FeatureNetwork, signal: AbortSignal): Promise<Reference> {
   const statistics = path.endsWith(".npz") ? await readStatistics(path) : undefined;
   if (statistics) return statistics;
-  const features = await extractFeatures(await openPictureSet(path, Number.POSITIVE_INFINITY), network, signal);
+  const features = await extractFeatures(await openPictureSet(path), network, signal);
   return { moments: momentsOf(features), features };
 }

@@ -40,7 +40,8 @@ export const SWEEP_USAGE = `marimba sweep: quality and time of a model over its 
   --num N                      pictures a point, classes in turn (default: 1000)
   --seed N                     picture i of every point is image i of this seed (default: 0)
   --model NAME                 the default model when absent
-  --base PRESET                what the sweeps vary, one parameter at a time (default: the model's default preset)
+  --base PRESET                what the sweeps vary, one parameter at a time (default: the model's default preset,
+                               or its default parameters where it has none)
   --presets A,B                points of their own (default: all of the model's; the first one's time is 1)
   --steps LIST                 autoregressive steps
   --diffusion-steps LIST       the same in every autoregressive step
@@ -98,6 +99,8 @@ export function readSweepOptions(argv: string[]): SweepOptions | undefined {
   });
   const guidanceSchedules = list("guidance-schedule") ?? ["linear"];
   for (const schedule of guidanceSchedules) check("guidance_schedule", schedule);
+  if (values["guidance-schedule"] !== undefined && values["guidance-scale"] === undefined)
+    problems.push("--guidance-schedule needs --guidance-scale, with whose values it is measured");
   if (!values.out) problems.push("--out is required: where the results go");
   const options: SweepOptions = {
     out: values.out ?? "",

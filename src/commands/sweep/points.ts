@@ -13,7 +13,7 @@ export interface SweepPoint {
   readonly sweep?: { readonly field: VariedField; readonly value: number; readonly series?: string };
 }
 
-/** The presets, then every variation of the base. Throws `Problem` where the model can't be sampled with one. */
+/** The presets, then every variation of the base. Throws `Problem` where the model has no such base, or can't be sampled with a point. */
 export function sweepPoints(options: SweepOptions, models: ModelRegistry): SweepPoint[] {
   const model = options.model ?? models.default;
   const resolve = (change: object, preset = options.base) => {
@@ -21,6 +21,7 @@ export function sweepPoints(options: SweepOptions, models: ModelRegistry): Sweep
     const { class: _, ...parameters } = resolveRequest(request, models, 1).parameters;
     return parameters;
   };
+  resolve({}); // An unknown base is refused even where nothing varies it.
   const names = options.presets ?? Object.keys(models.get(model)?.presets ?? {});
   const points: SweepPoint[] = names.map((preset) => ({ name: preset, preset, parameters: resolve({}, preset) }));
   for (const { field, values } of options.variations)

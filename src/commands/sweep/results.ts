@@ -1,35 +1,41 @@
 import { appendFile, readFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
+import Type, { type Static } from "typebox";
+import { Check } from "typebox/schema";
 import { EvaluationError } from "../../model/evaluation/error.js";
-import type { Measures } from "../../model/evaluation/measure.js";
+import { Measures } from "../../model/evaluation/measure.js";
+import { DefaultParameters } from "../../model/parameters.js";
 import type { SweepPoint } from "./points.js";
 
 /** What every line of one results file has in common. */
-export interface SweepSettings {
-  readonly model: string;
-  readonly model_hash: string;
-  readonly seed: number;
-  readonly pictures: number;
-  readonly feature_network_sha256: string;
-}
+const SweepSettings = Type.Object({
+  model: Type.String(),
+  model_hash: Type.String(),
+  seed: Type.Integer(),
+  pictures: Type.Integer(),
+  feature_network_sha256: Type.String(),
+});
+export type SweepSettings = Readonly<Static<typeof SweepSettings>>;
 
-interface MeasuredLine extends SweepSettings {
-  readonly kind: "measured";
-  readonly name: string;
-  readonly parameters: SweepPoint["parameters"];
-  readonly measures: Measures;
-}
+const MeasuredLine = Type.Object({
+  kind: Type.Literal("measured"),
+  ...SweepSettings.properties,
+  name: Type.String(),
+  parameters: DefaultParameters,
+  measures: Measures,
+});
 
 /** Processor milliseconds a picture in one full batch of each point, one point after another. */
-interface RoundLine {
-  readonly kind: "round";
-  readonly batch: number;
-  readonly ms: Readonly<Record<string, number>>;
-}
+const RoundLine = Type.Object({
+  kind: Type.Literal("round"),
+  batch: Type.Integer(),
+  ms: Type.Record(Type.String(), Type.Number({ exclusiveMinimum: 0 })),
+});
 
-type Line = MeasuredLine | RoundLine;
+const Line = Type.Union([MeasuredLine, RoundLine]);
+type Line = Static<typeof Line>;
 
-/** `results.jsonl`: a line for each point that was measured and each round that was timed; a line that was cut off is dropped. */
+/** `results.jsonl`: a line for each point that was measured and each round that was timed; one that is damaged counts as none. */
 export class SweepResults {
   private constructor(
     private readonly path: string,
@@ -85,8 +91,8 @@ export class SweepResults {
 
 function parseLine(text: string): Line[] {
   try {
-    const line = JSON.parse(text) as Line;
-    return line.kind === "measured" || line.kind === "round" ? [line] : [];
+    const line: unknown = JSON.parse(text);
+    return Check(Line, line) ? [line] : [];
   } catch {
     return [];
   }

@@ -1,3 +1,4 @@
+import Type, { type Static } from "typebox";
 import { type Interval, normalInterval, resampleCounts } from "./bootstrap.js";
 import { EvaluationError } from "./error.js";
 import { checkFinite, type Features, firstRows } from "./features.js";
@@ -24,16 +25,17 @@ export interface MeasureOptions {
 const SPLITS = 10;
 
 /** What a set of pictures is worth, measured against a reference. */
-export interface Measures {
-  readonly pictures: number;
-  readonly frechet_distance: number;
-  /** 95 % interval of the Fréchet distance. */
-  readonly frechet_interval?: readonly [low: number, high: number];
-  readonly inception_score?: number;
-  readonly inception_score_deviation?: number;
-  readonly precision?: number;
-  readonly recall?: number;
-}
+export const Measures = Type.Object({
+  pictures: Type.Integer({ minimum: 1 }),
+  frechet_distance: Type.Number(),
+  /** 95 % interval of the Fréchet distance: low, high. */
+  frechet_interval: Type.Optional(Type.Tuple([Type.Number(), Type.Number()])),
+  inception_score: Type.Optional(Type.Number()),
+  inception_score_deviation: Type.Optional(Type.Number()),
+  precision: Type.Optional(Type.Number()),
+  recall: Type.Optional(Type.Number()),
+});
+export type Measures = Static<typeof Measures>;
 
 /** Measures features against a reference; throws `EvaluationError` where they can't be compared. */
 export function measure(features: Features, reference: Reference, options: MeasureOptions): Measures {
@@ -51,7 +53,7 @@ export function measure(features: Features, reference: Reference, options: Measu
   return {
     pictures: features.count,
     frechet_distance: value,
-    ...(interval && { frechet_interval: [interval.low, interval.high] as const }),
+    ...(interval && { frechet_interval: [interval.low, interval.high] as [number, number] }),
     ...(score && { inception_score: score.mean, inception_score_deviation: score.deviation }),
     ...manifold,
   };

@@ -63,11 +63,26 @@ export async function readFeatures(path: string): Promise<Features> {
   }
 }
 
+/** The shape of what `readFeatures` would read, without reading it. */
+export async function featuresShape(path: string): Promise<[count: number, width: number]> {
+  const file = await NpzFile.open(path);
+  try {
+    const { shape, type } = await file.header("features");
+    return checkedShape(shape, type === "<f4", path);
+  } finally {
+    file.close();
+  }
+}
+
 function asFeatures({ shape, data }: NpyArray, path: string): Features {
-  const [count, width] = shape;
-  if (shape.length !== 2 || !(data instanceof Float32Array))
+  const [count, width] = checkedShape(shape, data instanceof Float32Array, path);
+  return { count, width, values: data as Float32Array };
+}
+
+function checkedShape(shape: readonly number[], isFloat32: boolean, path: string): [count: number, width: number] {
+  if (shape.length !== 2 || !isFloat32)
     throw new EvaluationError(`${path}: features must be float32 numbers [pictures, features].`);
-  return { count: count!, width: width!, values: data };
+  return [shape[0]!, shape[1]!];
 }
 
 function numbers({ data }: NpyArray, path: string): Float64Array {
