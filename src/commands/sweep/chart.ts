@@ -154,7 +154,8 @@ function drawLabels(series: readonly Series[], x: Place, y: Place, plot: Box): s
   for (const { points, isHighlighted } of ordered)
     for (const { label, ...point } of points) {
       if (!label) continue;
-      const place = freePlace(label, x(point.x), y(point.y), isHighlighted ? 12 : 8, taken, plot);
+      const ends = [y(point.high ?? point.y), y(point.low ?? point.y)] as const;
+      const place = freePlace(label, [x(point.x), y(point.y)], ends, isHighlighted ? 12 : 8, taken, plot);
       if (!place) continue;
       taken.push(place);
       parts.push(
@@ -166,8 +167,8 @@ function drawLabels(series: readonly Series[], x: Place, y: Place, plot: Box): s
 
 function freePlace(
   label: string,
-  x: number,
-  y: number,
+  [x, y]: readonly [number, number],
+  [top, bottom]: readonly [number, number],
   gap: number,
   taken: readonly Box[],
   plot: Box,
@@ -182,6 +183,8 @@ function freePlace(
     [x + gap, y + gap + 4],
     [x - gap - width, y - gap - 4],
     [x - gap - width, y + gap + 4],
+    [x - gap, top - gap],
+    [x - gap, bottom + gap],
   ] as const;
   for (const [left, middle] of candidates) {
     const box = { left, right: left + width, top: middle - FONT / 2 - 1, bottom: middle + FONT / 2 + 3 };

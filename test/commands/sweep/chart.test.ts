@@ -37,6 +37,16 @@ describe("chartsSvg", () => {
     expect(texts(svg).filter((text) => text === "a long label").length).toBeLessThan(10);
   });
 
+  it("puts a label above its interval where another's stands in its way", () => {
+    const points = [
+      { x: 10, y: 2, low: 1, high: 3, label: "a label that is too long" },
+      { x: 14, y: 2, low: 1, high: 3, label: "next" },
+      { x: 1000, y: 4 },
+    ];
+    const svg = chartsSvg([chart([{ name: "presets", isHighlighted: true, points }])], 1, 600, 400);
+    expect(texts(svg)).toEqual(expect.arrayContaining(["a label that is too long", "next"]));
+  });
+
   it("draws a single point, and charts side by side", () => {
     const svg = chartsSvg([chart([dots(1)]), chart([dots(5)]), chart([dots(9)])], 2, 300, 200);
     expect(svg).toContain('viewBox="0 0 600 400"');
