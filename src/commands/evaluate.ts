@@ -25,6 +25,7 @@ import { openPictureSet, type PictureSet } from "./evaluation/picture-set.js";
 import { showProgress } from "./evaluation/progress.js";
 import { openReference } from "./evaluation/reference-file.js";
 import { formatComparison, formatMeasures } from "./evaluation/report.js";
+import { tryNetwork } from "./evaluation/try-network.js";
 import { interruptible } from "./interruption.js";
 import { openConfiguredEngine } from "./open-engine.js";
 
@@ -57,6 +58,7 @@ async function evaluate(options: EvaluateOptions, signal: AbortSignal): Promise<
     await checkEnds(options, there?.count ?? options.num!);
     const reference =
       options.writeReference === undefined ? await openReference(referencePath, network, signal) : undefined;
+    if (reference && !there) await tryNetwork(network, manifest, reference, referencePath, signal);
     const { class: _, ...sampling } = parameters;
     const settings = { model, model_hash: manifest.hash, parameters: sampling, seed: options.seed };
     if (options.out !== undefined) await makeFolder(options.out);

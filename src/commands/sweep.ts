@@ -21,6 +21,7 @@ import {
 import { openPictureSet } from "./evaluation/picture-set.js";
 import { showProgress } from "./evaluation/progress.js";
 import { openReference } from "./evaluation/reference-file.js";
+import { tryNetwork } from "./evaluation/try-network.js";
 import { interruptible } from "./interruption.js";
 import { openConfiguredEngine } from "./open-engine.js";
 import { sweepsSvg, tradeoffSvg } from "./sweep/figures.js";
@@ -59,7 +60,9 @@ async function sweep(options: SweepOptions, signal: AbortSignal): Promise<void> 
   const networkPath = options.features ?? join(folder, "classifier.onnx");
   const network = await openFeatureNetwork(networkPath, config.threads);
   try {
-    const reference = await openReference(options.reference ?? join(folder, "reference.npz"), network, signal);
+    const referencePath = options.reference ?? join(folder, "reference.npz");
+    const reference = await openReference(referencePath, network, signal);
+    await tryNetwork(network, manifest, reference, referencePath, signal);
     await makeFolder(options.out);
     const results = await SweepResults.open(join(options.out, "results.jsonl"), {
       model: manifest.name,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readEvaluateOptions } from "../../src/commands/evaluation/options.js";
+import { writeStatistics } from "../../src/model/evaluation/reference.js";
 import { readPngText } from "../worker/png-chunks.js";
 import { type Ended, Marimba } from "./marimba.js";
 
@@ -92,6 +93,16 @@ describe("marimba evaluate", () => {
     const isPath = (arg: string) => /^(whole|unmade|none)/.test(arg);
     const { code, stderr } = await evaluate(...args.map((arg) => (isPath(arg) ? join(folder, arg) : arg))).ended;
     expect(stderr).toMatch(message);
+    expect(code).toBe(1);
+    expect(await readdir(folder)).not.toContain("unmade");
+  });
+
+  it("tries the network before it begins", async () => {
+    const twoWide = { count: 3, width: 2, values: Float32Array.of(0, 1, 2, 3, 4, 6) };
+    await writeStatistics(join(folder, "two.npz"), twoWide, 3);
+    const args = ["--out", join(folder, "unmade"), "--num", "20000", "--reference", join(folder, "two.npz")];
+    const { code, stderr } = await evaluate(...args).ended;
+    expect(stderr).toBe(`The network gives 96 features, and ${join(folder, "two.npz")} has 2.\n`);
     expect(code).toBe(1);
     expect(await readdir(folder)).not.toContain("unmade");
   });
