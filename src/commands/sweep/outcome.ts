@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Measures } from "../../model/evaluation/measure.js";
 import { figure } from "../evaluation/report.js";
 import type { SweepPoint } from "./points.js";
@@ -32,6 +33,8 @@ export function sweepOutcomes(points: readonly SweepPoint[], results: SweepResul
 }
 
 function beats(other: SweepOutcome, one: SweepOutcome): boolean {
+  // The same settings under another name differ by chance in their time alone.
+  if (isDeepStrictEqual(other.point.parameters, one.point.parameters)) return false;
   const gains = [
     one.ms! - other.ms!,
     one.measures.frechet_distance - other.measures.frechet_distance,

@@ -8,7 +8,10 @@ import type { SweepResults } from "../../../src/commands/sweep/results.js";
 type Measured = Record<string, readonly [ms: number, distance: number, recall?: number]>;
 
 function outcomesOf(measured: Measured, isTimed = true) {
-  const points = Object.keys(measured).map((name) => ({ name, preset: name }) as SweepPoint);
+  const points = Object.keys(measured).map((name) => {
+    const setting = name.replace("again ", "");
+    return { name, preset: name, parameters: { setting } } as unknown as SweepPoint;
+  });
   const results = {
     measuresOf: ({ name }: SweepPoint) => ({ frechet_distance: measured[name]![1], recall: measured[name]![2] }),
     roundsOf: () => (isTimed ? [Object.fromEntries(Object.entries(measured).map(([name, [ms]]) => [name, ms]))] : []),
@@ -27,6 +30,7 @@ describe("the front of a sweep", () => {
     ).toEqual(["exact", "balanced", "fast"]);
     expect(front({ exact: [100, 0.3], balanced: [20, 0.25], fast: [10, 0.25] })).toEqual(["fast"]);
     expect(front({ one: [10, 0.3, 0.7], same: [10, 0.3, 0.7] })).toEqual(["one", "same"]);
+    expect(front({ one: [10, 0.3], "again one": [9, 0.3], other: [11, 0.3] })).toEqual(["one", "again one"]);
   });
 
   it("is marked in the table and the chart, where times were taken", () => {
