@@ -45,17 +45,17 @@ export async function docsRoutes(app: Api, { models, keys }: ApiDeps): Promise<v
         title: "Marimba: API",
         favicon: [{ filename: "icon.svg", rel: "icon", type: "image/svg+xml", sizes: "any", content: icon }],
       },
-      transformSpecification: (document) => {
-        const { tags } = document as unknown as OpenApiTags;
-        return {
-          ...document,
-          tags: tags.map((tag) =>
-            table && tag.name === "models" ? { ...tag, description: `${tag.description}\n\n${table}` } : tag,
-          ),
-        };
-      },
+      ...(table && { transformSpecification: (document) => withModels(document as unknown as OpenApiTags, table) }),
       uiConfig: { deepLinking: true, validatorUrl: null, displayRequestDuration: true },
       logLevel: "warn",
     });
   });
+}
+
+/** The document with words added to what it says of the models. */
+function withModels(document: OpenApiTags, words: string): OpenApiTags {
+  const tags = document.tags.map((tag) =>
+    tag.name === "models" ? { ...tag, description: `${tag.description}\n\n${words}` } : tag,
+  );
+  return { ...document, tags };
 }

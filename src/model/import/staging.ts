@@ -1,6 +1,7 @@
 import { lstat, mkdir, open, rename, rm, rmdir, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileErrorReason } from "../../file-errors.js";
+import { makeFolder } from "../../make-folder.js";
 import { MODEL_FILES } from "../manifest.js";
 import { clearAbandoned, importFolderName } from "./abandoned.js";
 import { ImportError } from "./error.js";
@@ -38,8 +39,9 @@ export async function stageModel(
 
 /** Returns the outermost folder that was made, if any. */
 function makeModelsDir(modelsDir: string): Promise<string | undefined> {
-  return mkdir(modelsDir, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
-    const reason = error.code === "EEXIST" ? "it is a file, not a folder" : fileErrorReason(error);
+  return makeFolder(modelsDir).catch((error: NodeJS.ErrnoException) => {
+    const file = error.path === modelsDir ? "it" : "a part of the path";
+    const reason = error.code === "EEXIST" ? `${file} is a file, not a folder` : fileErrorReason(error);
     throw new ImportError(`The models folder ${modelsDir} can't be made: ${reason ?? error.message}.`);
   });
 }

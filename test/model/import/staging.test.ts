@@ -26,6 +26,12 @@ test("a disk that is too full is said before anything is written", async () => {
   expect(await readdir(modelsDir)).toEqual(["m"]);
 });
 
+test("a models folder that can't be made is said at once", async () => {
+  const modelsDir = "/proc/marimba/models";
+  const attempt = stageModel({ modelsDir, name: "m", sizeBytes: 1, replace: false }, fill);
+  await expect(attempt).rejects.toThrow(/^The models folder \/proc\/marimba\/models can't be made: /);
+});
+
 test("a model that appeared meanwhile is not overwritten", async () => {
   const modelsDir = temporaryPath("raced");
   await checkNameIsFree(modelsDir, "m", false);
