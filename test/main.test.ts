@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { describe, expect, it } from "vitest";
 import { VERSION } from "../src/package.js";
 import { Marimba } from "./commands/marimba.js";
@@ -23,6 +24,11 @@ describe("marimba", () => {
     const hooked = (command: string) => new Marimba([command], environment).ended;
     expect((await hooked("import")).stderr).toMatch("loads the package");
     expect((await hooked(word)).stderr).not.toMatch("loads the package");
+  });
+
+  it("loads typebox as one file, since 537 take their time", () => {
+    const typebox = createRequire(new URL("../dist/main.js", import.meta.url)).resolve("typebox");
+    expect(typebox).toMatch(/dist.node_modules.typebox.index\.js$/);
   });
 
   it("refuses what is no command with exit code 2, and suggests the one that was meant", async () => {

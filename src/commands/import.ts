@@ -24,6 +24,7 @@ const USAGE = `marimba import: turns a MAR checkpoint and its tokenizer into a m
   --defaults FILE     JSON with description, defaults, presets and default_preset of the model
   --verify            run the model and compare it with a float32 one of the same files, which needs as much more
                       disk meanwhile; prints how far it is off
+  --hash-sources      state the SHA-256 of both checkpoints in model.json, for which they are read whole once more
   --models-dir DIR    where models live (default: MODELS_DIR, else models/ of the package)
   --force             replace a model of the same name
   --help              print this
@@ -42,6 +43,7 @@ const OPTIONS = {
   defaults: { type: "string" },
   "models-dir": { type: "string" },
   verify: { type: "boolean", default: false },
+  "hash-sources": { type: "boolean", default: false },
   force: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
@@ -81,6 +83,7 @@ async function readOptions(argv: string[]): Promise<ImportOptions | undefined> {
     settings: values.defaults === undefined ? undefined : await readSettings(values.defaults),
     replace: values.force,
     verify: values.verify,
+    hashSources: values["hash-sources"],
   };
 }
 

@@ -134,7 +134,12 @@ export const Preset = Type.Object(
 );
 
 const SourceFile = Type.Object(
-  { file: Type.String(), bytes: Type.Integer({ minimum: 0 }), sha256: Type.String({ pattern: "^[0-9a-f]{64}$" }) },
+  {
+    file: Type.String(),
+    bytes: Type.Integer({ minimum: 0 }),
+    /** Of the whole file; known where it was copied, or was asked for. */
+    sha256: Type.Optional(Type.String({ pattern: "^[0-9a-f]{64}$" })),
+  },
   { additionalProperties: false },
 );
 

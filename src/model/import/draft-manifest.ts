@@ -17,7 +17,7 @@ export async function draftManifest(
   const { generator } = architecture;
   const settings = options.settings ?? {};
   const published = publishedDefaults(generator.encoder.width, generator.token_count);
-  const unread = { file: "", bytes: 0, sha256: "0".repeat(64) };
+  const unread = { file: "", bytes: 0 };
   const manifest: Manifest = {
     format: 1,
     name: options.name,
@@ -44,7 +44,7 @@ export function checkName(name: string): void {
   }
 }
 
-export function assertManifest(manifest: Manifest): void {
+function assertManifest(manifest: Manifest): void {
   const shape = fieldErrors(Manifest, manifest);
   const errors = shape.length > 0 ? shape : checkManifest(manifest);
   if (errors.length === 0) return;

@@ -6,8 +6,8 @@ import { buildGraphs, type Graphs } from "../graph/index.js";
 import { type Manifest, MODEL_FILES } from "../manifest.js";
 import { deriveArchitecture } from "./architecture.js";
 import type { Deviation } from "./deviation.js";
-import { assertManifest, checkName, draftManifest } from "./draft-manifest.js";
-import { countedBytes, writeFiles, writeModelFolder } from "./model-folder.js";
+import { checkName, draftManifest } from "./draft-manifest.js";
+import { writeFiles, writeModelFolder } from "./model-folder.js";
 import { Progress, type ProgressOptions } from "./progress.js";
 import type { ClassEntry, ModelSettings } from "./settings.js";
 import { checkNameIsFree, stageModel } from "./staging.js";
@@ -30,6 +30,8 @@ export interface ImportOptions extends ProgressOptions {
   readonly replace?: boolean;
   /** Compare the imported model with a float32 one of the same files, which lies beside it meanwhile. */
   readonly verify?: boolean;
+  /** State the SHA-256 of both checkpoints, for which each is read whole once more unless it is copied. */
+  readonly hashSources?: boolean;
   /** Graphs that also output what lies between, for the parity check. */
   readonly expose?: boolean;
 }
@@ -78,7 +80,9 @@ async function importOpened(
   const { architecture } = derived;
   const graphs = buildGraphs(architecture, plan.index, { expose: options.expose ?? false });
   const float32 = options.verify && options.precision !== "fp32" ? planWeights(sources, "fp32") : undefined;
-  const progress = new Progress(options, countedBytes(plan) + (float32?.sizeBytes ?? 0));
+  const hashed = options.hashSources ? plan.converted.map(({ checkpoint }) => checkpoint) : [];
+  const hashedBytes = hashed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const progress = new Progress(options, plan.sizeBytes + hashedBytes + (float32?.sizeBytes ?? 0));
   let manifest = draft;
   let deviations: readonly Deviation[] | undefined;
   const staged = {
@@ -88,9 +92,8 @@ async function importOpened(
     replace: options.replace ?? false,
   };
   const folder = await stageModel(staged, async (staging) => {
-    const written = await writeModelFolder(staging, [generator, tokenizer], graphs, plan, progress);
+    const written = await writeModelFolder(staging, [generator, tokenizer], hashed, graphs, plan, progress);
     manifest = { ...draft, ...written };
-    assertManifest(manifest);
     if (options.verify) deviations = await verify({ folder: staging, manifest }, float32, progress);
     const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
     await writeWholeFile(join(staging, MODEL_FILES.manifest), text);

@@ -12,39 +12,34 @@ import { writeFileBehind, writeWholeFile } from "./written-behind.js";
 /** What is known of a model once its files are written. */
 export type WrittenModel = Pick<Manifest, "hash" | "source">;
 
-/** Bytes that `writeModelFolder` counts. */
-export function countedBytes(plan: WeightsPlan): number {
-  return plan.sizeBytes + plan.converted.reduce((sum, { checkpoint }) => sum + checkpoint.sizeBytes, 0);
-}
-
-/** Writes graphs and weights, while another thread hashes those checkpoints that are not copied whole. */
+/** Writes graphs and weights, while another thread hashes the checkpoints in `hashed`, whole as they are. */
 export async function writeModelFolder(
   folder: string,
   [generator, tokenizer]: readonly [Checkpoint, Checkpoint],
+  hashed: readonly Checkpoint[],
   graphs: Graphs,
   plan: WeightsPlan,
   progress: Progress,
 ): Promise<WrittenModel> {
   const [sources, written] = await progress.untilOneFails([
-    hashSources(plan, progress),
+    hashSources(hashed, progress),
     writeFiles(folder, graphs, plan, progress, "writing"),
   ]);
   for (const { checkpoint, file } of plan.copied) sources.set(checkpoint, written.get(file)!);
-  const describe = (checkpoint: Checkpoint) => ({
-    file: basename(checkpoint.path),
-    bytes: checkpoint.sizeBytes,
-    sha256: sources.get(checkpoint)!,
-  });
+  const describe = (checkpoint: Checkpoint) => {
+    const sha256 = sources.get(checkpoint);
+    return { file: basename(checkpoint.path), bytes: checkpoint.sizeBytes, ...(sha256 && { sha256 }) };
+  };
   const digests: FileDigest[] = [...written].map(([file, sha256]) => ({ file, sha256 }));
   return { hash: modelHash(digests), source: { generator: describe(generator), tokenizer: describe(tokenizer) } };
 }
 
-async function hashSources({ converted }: WeightsPlan, progress: Progress): Promise<Map<Checkpoint, string>> {
+async function hashSources(checkpoints: readonly Checkpoint[], progress: Progress): Promise<Map<Checkpoint, string>> {
   const hashes = await hashFiles(
-    converted.map(({ checkpoint }) => [checkpoint.descriptor]),
+    checkpoints.map(({ descriptor }) => [descriptor]),
     { signal: progress.signal, onBytes: (bytes) => progress.add("hashing", bytes) },
   );
-  return new Map(converted.map(({ checkpoint }, i) => [checkpoint, hashes[i]!]));
+  return new Map(checkpoints.map((checkpoint, i) => [checkpoint, hashes[i]!]));
 }
 
 /** Graphs and weights. Gives the SHA-256 of each file, in the order of the model's hash. */

@@ -1,60 +1,156 @@
+import { readFileSync } from "node:fs";
+
 /** The largest stored magnitude: -128 is left out, so that a weight and its negative are stored alike. */
 const LIMIT = 127;
 /** Below this a float32 has few digits, and a weight means nothing. */
 const SMALLEST_SCALE = 2 ** -126;
 /** Without their signs, the bits of floats are ordered as the floats are. */
 const MAGNITUDE = 0x7fffffff;
-/** Of each of a word's four bytes. */
-const SIGNS = 0x80808080;
-
-/** How many outputs `quantizeFour` takes: a word of them is stored at once. */
-export const FOUR = 4;
 
 /**
- * Quantises an output's weights into a column of `stored` ([inputs, outputs]), symmetrically and rounded to nearest
- * (floor(x + 0.5)), and returns their scale: weight = scale * stored. Zero and zeros, where all weights are;
- * not finite, where a weight is not.
+ * Quantises a matrix output by output, symmetrically and rounded to nearest (floor(x + 0.5)): weight = scale * stored,
+ * stored in -127 .. 127. A scale is zero where all weights are, and not finite where a weight is not.
  */
-export function quantizeOne(weights: Float32Array, stored: Int8Array, column: number, outputs: number): number {
-  const bits = new Int32Array(weights.buffer, weights.byteOffset, weights.length);
-  let largest = 0;
-  for (let i = 0; i < bits.length; i++) largest = Math.max(largest, bits[i]! & MAGNITUDE);
-  const scale = scaleOf(largest);
-  const perWeight = inverse(scale);
-  for (let i = 0, target = column; i < weights.length; i++, target += outputs)
-    stored[target] = above(weights[i]! * perWeight) - 128;
-  return scale;
+export interface MatrixQuantizer {
+  /** Weights of the next outputs, to be filled; as many outputs as are quantised at once. */
+  readonly weights: Float32Array; // [outputs at once, inputs]
+  /** A new matrix for the columns that follow; it stays as it is until the one after the next is begun. */
+  begin(): Int8Array; // [inputs, outputs]
+  /** Quantises `weights` into the columns from `column` on; returns their scales. */
+  quantize(column: number): Float32Array;
 }
 
-/** `quantizeOne` of four outputs ([4, inputs]) into neighbouring columns, in half the time; writes their `scales`. */
-export function quantizeFour(
-  weights: Float32Array,
-  stored: Int8Array,
-  column: number,
-  outputs: number,
-  scales: Float32Array,
-): void {
-  const inputs = weights.length / FOUR;
-  const bits = new Int32Array(weights.buffer, weights.byteOffset, weights.length);
-  let a = 0;
-  let b = 0;
-  let c = 0;
-  let d = 0;
-  for (let i = 0; i < inputs; i++) {
-    a = Math.max(a, bits[i]! & MAGNITUDE);
-    b = Math.max(b, bits[i + inputs]! & MAGNITUDE);
-    c = Math.max(c, bits[i + 2 * inputs]! & MAGNITUDE);
-    d = Math.max(d, bits[i + 3 * inputs]! & MAGNITUDE);
+/** Keeps the memory in which matrices are quantised, so that not every one of them takes new. */
+export class Quantizer {
+  private wide: WideMemory | undefined;
+
+  /** For matrices of one size, until it is called again. */
+  forMatrices(inputs: number, outputs: number): MatrixQuantizer {
+    if (inputs % LANES !== 0 || outputs % SIXTEEN !== 0) return new NarrowQuantizer(inputs, outputs);
+    if (!this.wide || this.wide.inputs < inputs || this.wide.matrixBytes < inputs * outputs) {
+      // The one before is not grown: its last matrix may still be on its way to the disk.
+      const { inputs: most = 0, matrixBytes = 0 } = this.wide ?? {};
+      this.wide = new WideMemory(Math.max(most, inputs), Math.max(matrixBytes, inputs * outputs));
+    }
+    return new WideQuantizer(this.wide, inputs, outputs);
   }
-  scales.set([scaleOf(a), scaleOf(b), scaleOf(c), scaleOf(d)]);
-  const [perA, perB, perC, perD] = [inverse(scales[0]!), inverse(scales[1]!), inverse(scales[2]!), inverse(scales[3]!)];
-  const words = new Int32Array(stored.buffer, stored.byteOffset, stored.length / FOUR);
-  for (let i = 0, target = column / FOUR; i < inputs; i++, target += outputs / FOUR) {
-    const first = above(weights[i]! * perA);
-    const second = above(weights[i + inputs]! * perB);
-    const third = above(weights[i + 2 * inputs]! * perC);
-    const fourth = above(weights[i + 3 * inputs]! * perD);
-    words[target] = (first | (second << 8) | (third << 16) | (fourth << 24)) ^ SIGNS; // less 128 each
+}
+
+/** Of any size, one output at once. */
+class NarrowQuantizer implements MatrixQuantizer {
+  readonly weights: Float32Array;
+  private stored = new Int8Array(0);
+
+  constructor(
+    private readonly inputs: number,
+    private readonly outputs: number,
+  ) {
+    this.weights = new Float32Array(inputs);
+  }
+
+  begin(): Int8Array {
+    this.stored = new Int8Array(this.inputs * this.outputs);
+    return this.stored;
+  }
+
+  quantize(column: number): Float32Array {
+    const { weights, stored, outputs } = this;
+    const bits = new Int32Array(weights.buffer);
+    let largest = 0;
+    for (let i = 0; i < bits.length; i++) largest = Math.max(largest, bits[i]! & MAGNITUDE);
+    const scale = scaleOf(largest);
+    const perWeight = inverse(scale);
+    for (let i = 0, target = column; i < weights.length; i++, target += outputs)
+      stored[target] = Math.floor(weights[i]! * perWeight + 0.5);
+    return Float32Array.of(scale);
+  }
+}
+
+/** What quantize.wat takes at once: so many outputs, and so many weights of one. */
+const SIXTEEN = 16;
+const LANES = 4;
+/** Outputs whose bytes share a word. */
+const IN_WORD = 4;
+
+const PAGE_BYTES = 64 * 1024;
+
+/** The functions of quantize.wat, which says what they do. */
+interface WideFunctions {
+  largest(value: number, end: number): number;
+  add(value: number, end: number, word: number, shift: number, perValue: number): void;
+  store(word: number, bytes: number, target: number, stride: number): void;
+}
+
+/** Vitest runs the sources, which have no compiled module beside them. */
+const MODULE_FILE = new URL(
+  import.meta.url.endsWith(".ts") ? "../../../dist/model/import/quantize.wasm" : "./quantize.wasm",
+  import.meta.url,
+);
+let compiled: WebAssembly.Module | undefined;
+
+/** What quantize.wat works in, for matrices of up to so many inputs and bytes. Places are in bytes. */
+class WideMemory {
+  readonly buffer: ArrayBuffer;
+  readonly functions: WideFunctions;
+  /** Zero between calls. */
+  readonly words = 0; // [SIXTEEN / IN_WORD, inputs] int32
+  readonly weights: number; // [SIXTEEN, inputs] float32
+  private readonly matrices: readonly [number, number]; // [inputs, outputs] int8 each
+  private latest = 0;
+
+  constructor(
+    readonly inputs: number,
+    readonly matrixBytes: number,
+  ) {
+    const rowBytes = inputs * Float32Array.BYTES_PER_ELEMENT;
+    this.weights = (SIXTEEN / IN_WORD) * rowBytes;
+    const first = this.weights + SIXTEEN * rowBytes;
+    this.matrices = [first, first + matrixBytes];
+    const pages = Math.ceil((first + 2 * matrixBytes) / PAGE_BYTES);
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    compiled ??= new WebAssembly.Module(readFileSync(MODULE_FILE));
+    const { exports } = new WebAssembly.Instance(compiled, { quantize: { memory } });
+    this.buffer = memory.buffer;
+    this.functions = exports as unknown as WideFunctions;
+  }
+
+  /** The place of a matrix, of two in turn. */
+  nextMatrix(): number {
+    this.latest = 1 - this.latest;
+    return this.matrices[this.latest]!;
+  }
+}
+
+/** Sixteen outputs at once, in SIMD instructions. */
+class WideQuantizer implements MatrixQuantizer {
+  readonly weights: Float32Array;
+  private matrix = 0;
+
+  constructor(
+    private readonly memory: WideMemory,
+    private readonly inputs: number,
+    private readonly outputs: number,
+  ) {
+    this.weights = new Float32Array(memory.buffer, memory.weights, SIXTEEN * inputs);
+  }
+
+  begin(): Int8Array {
+    this.matrix = this.memory.nextMatrix();
+    return new Int8Array(this.memory.buffer, this.matrix, this.inputs * this.outputs);
+  }
+
+  quantize(column: number): Float32Array {
+    const { functions, words, weights } = this.memory;
+    const rowBytes = this.inputs * Float32Array.BYTES_PER_ELEMENT;
+    const scales = new Float32Array(SIXTEEN);
+    for (let i = 0; i < SIXTEEN; i++) {
+      const row = weights + i * rowBytes;
+      scales[i] = scaleOf(functions.largest(row, row + rowBytes));
+      const word = words + Math.floor(i / IN_WORD) * rowBytes;
+      functions.add(row, row + rowBytes, word, 8 * (i % IN_WORD), inverse(scales[i]!));
+    }
+    functions.store(words, rowBytes, this.matrix + column, this.outputs);
+    return scales;
   }
 }
 
@@ -69,9 +165,4 @@ function scaleOf(largestBits: number): number {
 
 function inverse(scale: number): number {
   return scale === 0 ? 0 : 1 / scale;
-}
-
-/** The nearest integer plus 128, which is 1 to 255. */
-function above(weight: number): number {
-  return (weight + 128.5) | 0;
 }

@@ -1,7 +1,7 @@
 import { partOf, scalesOf, type WeightType } from "../graph/weights.js";
 import type { Precision } from "../manifest.js";
 import { toFloat16 } from "./float16.js";
-import { FOUR, quantizeFour, quantizeOne } from "./quantize.js";
+import { Quantizer } from "./quantize.js";
 
 /** One tensor of the weights' file that a checkpoint's tensor becomes. */
 export interface StoredPart {
@@ -32,9 +32,17 @@ export interface Storage {
 
 const TYPE_BYTES: Readonly<Record<WeightType, number>> = { float32: 4, float16: 2, int8: 1 };
 
-/** `name` is the graphs' name of the tensor (`tokenizer.` in front of the tokenizer's), `shape` the checkpoint's. */
-export function storageOf(name: string, shape: readonly number[], precision: Precision): Storage {
-  if (precision === "int8" && isQuantized(name)) return asInt8(name, shape as [number, number]);
+/**
+ * `name` is the graphs' name of the tensor (`tokenizer.` in front of the tokenizer's), `shape` the checkpoint's. Storages
+ * that are converted one after another may share a quantizer.
+ */
+export function storageOf(
+  name: string,
+  shape: readonly number[],
+  precision: Precision,
+  quantizer = new Quantizer(),
+): Storage {
+  if (precision === "int8" && isQuantized(name)) return asInt8(name, shape as [number, number], quantizer);
   if (precision === "fp16" && isHalf(name)) return asFloat16(name, shape);
   return asFloat32(name, shape);
 }
@@ -84,10 +92,10 @@ function asFloat16(name: string, shape: readonly number[]): Storage {
 }
 
 /**
- * Symmetric, a scale for each output: w = scale * stored, stored in -127 .. 127. Stored as [in, out], or as several of
- * these, one after another, where the graphs use the outputs in parts.
+ * A scale for each output: w = scale * stored. Stored as [in, out], or as several of these, one after another, where the
+ * graphs use the outputs in parts.
  */
-function asInt8(name: string, [outputs, inputs]: readonly [number, number]): Storage {
+function asInt8(name: string, [outputs, inputs]: readonly [number, number], quantizer: Quantizer): Storage {
   const width = IN_PARTS.test(name) ? inputs : outputs;
   const count = outputs / width;
   const partName = (i: number) => (count === 1 ? name : partOf(name, { start: i * width, count: width }));
@@ -95,18 +103,18 @@ function asInt8(name: string, [outputs, inputs]: readonly [number, number]): Sto
   return {
     parts: [...matrices, part(scalesOf(name), "float32", [outputs])],
     async *convert(chunks, check) {
-      const together = width % FOUR === 0 ? FOUR : 1;
-      const rows = new Rows(together * inputs);
+      const matrix = quantizer.forMatrices(inputs, width);
+      const rows = new Rows(matrix.weights);
       const scales = new Float32Array(outputs);
-      let stored = new Int8Array(0);
+      let stored: Int8Array = new Int8Array(0);
       let output = 0;
       for await (const chunk of chunks) {
-        for (const weights of rows.add(chunk)) {
+        for (const _ of rows.add(chunk)) {
           const column = output % width;
-          if (column === 0) stored = new Int8Array(inputs * width);
-          if (together === 1) scales[output] = quantizeOne(weights, stored, column, width);
-          else quantizeFour(weights, stored, column, width, scales.subarray(output, output + FOUR));
-          output += together;
+          if (column === 0) stored = matrix.begin();
+          const found = matrix.quantize(column);
+          scales.set(found, output);
+          output += found.length;
           if (output % width === 0) yield { part: output / width - 1, bytes: bytesOf(stored) };
         }
       }
@@ -118,21 +126,18 @@ function asInt8(name: string, [outputs, inputs]: readonly [number, number]): Sto
 
 /** Chunks of any size as rows of one length. */
 class Rows {
-  private readonly row: Float32Array;
   private filled = 0;
 
-  constructor(length: number) {
-    this.row = new Float32Array(length);
-  }
+  constructor(private readonly row: Float32Array) {}
 
-  /** The rows that the chunk completes, each valid until the next is asked for. */
-  *add(chunk: Float32Array): Generator<Float32Array> {
+  /** Fills the row, again and again; yields whenever it is full. */
+  *add(chunk: Float32Array): Generator<void> {
     for (let start = 0; start < chunk.length; ) {
       const count = Math.min(this.row.length - this.filled, chunk.length - start);
       this.row.set(chunk.subarray(start, start + count), this.filled);
       start += count;
       this.filled = (this.filled + count) % this.row.length;
-      if (this.filled === 0) yield this.row;
+      if (this.filled === 0) yield;
     }
   }
 }

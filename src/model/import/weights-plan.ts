@@ -1,6 +1,7 @@
 import type { Checkpoint, TensorEntry } from "../checkpoint/checkpoint.js";
 import type { WeightIndex, WeightLocation } from "../graph/weights.js";
 import { MODEL_FILES, type Precision, type WeightFile } from "../manifest.js";
+import { Quantizer } from "./quantize.js";
 import { type Storage, storageOf } from "./storage.js";
 import type { TensorTable } from "./tensor-table.js";
 
@@ -59,10 +60,11 @@ export function planWeights(sources: readonly WeightSource[], precision: Precisi
   const copied: CopiedSource[] = [];
   const converted: ConvertedSource[] = [];
   const layout = new Layout();
+  const quantizer = new Quantizer();
   for (const source of sources) {
     const { checkpoint, copy } = source;
     const weights = [...source.table].map(([name, shape]): Weight => {
-      const storage = storageOf(`${source.prefix}${name}`, shape, precision);
+      const storage = storageOf(`${source.prefix}${name}`, shape, precision, quantizer);
       return { entry: checkpoint.tensors.get(name)!, storage };
     });
     const areThere = ({ entry, storage }: Weight) => storage.isCopy && canPointAt(checkpoint, entry);
