@@ -1,5 +1,5 @@
 // Compiles src/ to dist/, copies the files that tsc leaves behind (the pages the API serves, the queue's Lua scripts, the
-// names of classes), assembles the import's WebAssembly, and makes one file of typebox's many.
+// names of classes), assembles the WebAssembly, and makes one file of typebox's many.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -24,7 +24,7 @@ for (const folder of ["api/playground", "model/import/data", "queue/redis/lua"])
   });
 }
 
-await assemble("model/import/quantize");
+await assemble("model/floats");
 await bundleTypebox();
 
 async function assemble(module) {

@@ -1,19 +1,24 @@
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
+import { areFinite } from "./finite.js";
+import { makeFloatMemory } from "./floats.js";
 import { GrowingFile } from "./growing-file.js";
-import type { FromHashThread, HashJob } from "./hash-files.js";
+import { type CheckedFile, type FromHashThread, type HashJob, NotFiniteError } from "./hash-files.js";
 
 /** Entry of a thread that hashes files: it reads and hashes for as long as there is something, and nothing else waits. */
 
 /** What is read stays in a core's own cache until it is hashed. */
 const CHUNK_BYTES = 256 * 1024;
+const VALUE_BYTES = Float32Array.BYTES_PER_ELEMENT;
+/** The bits of the smallest magnitude that is no finite float32. */
+const INFINITE = 0x7f800000;
 /** How often it says how far it is. */
 const REPORT_BYTES = 16 * 1024 * 1024;
 
 const port = parentPort!;
 const post = (message: FromHashThread) => port.postMessage(message);
-const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+const plainChunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 let unreported = 0;
 
 function report(bytes: number, atLeast: number): void {
@@ -23,36 +28,70 @@ function report(bytes: number, atLeast: number): void {
   unreported = 0;
 }
 
-/** `bytesBeyond` tells how much may be read after a position, as soon as there is something; 0 ends the file. */
+interface Reading {
+  readonly descriptor: number;
+  readonly chunk?: Uint8Array;
+  /** How much may be read after a position, as soon as there is something; 0 ends the file. */
+  readonly bytesBeyond?: (position: number) => number;
+  /** Is given every piece: where in the file it lies, at the chunk's beginning. */
+  readonly check?: (position: number, bytes: number) => void;
+}
+
 function addFile(
   hash: ReturnType<typeof createHash>,
-  descriptor: number,
-  bytesBeyond: (position: number) => number = () => CHUNK_BYTES,
+  { descriptor, chunk = plainChunk, bytesBeyond = () => CHUNK_BYTES, check }: Reading,
 ): void {
   for (let position = 0; ; ) {
-    const bytes = readSync(descriptor, chunk, 0, Math.min(CHUNK_BYTES, bytesBeyond(position)), position);
-    if (bytes === 0) return;
+    const read = readSync(descriptor, chunk, 0, Math.min(CHUNK_BYTES, bytesBeyond(position)), position);
+    if (read === 0) return;
+    // Whole values, should a read stop early.
+    const bytes = read < VALUE_BYTES ? read : read - (read % VALUE_BYTES);
+    check?.(position, bytes);
     hash.update(chunk.subarray(0, bytes));
     position += bytes;
     report(bytes, REPORT_BYTES);
   }
 }
 
+/** `check` throws `NotFiniteError` at the first piece with a value that is no finite number. */
+function finiteCheck(floats: CheckedFile["floats"]): Required<Pick<Reading, "chunk" | "check">> {
+  const memory = makeFloatMemory(CHUNK_BYTES);
+  const { buffer } = memory ?? plainChunk;
+  const areNumbers = memory
+    ? (from: number, to: number) => memory.largest(from, to) < INFINITE
+    : (from: number, to: number) => areFinite(new Float32Array(buffer, from, (to - from) / VALUE_BYTES));
+  let stretch = 0;
+  const check = (position: number, bytes: number) => {
+    const pieceEnd = position + bytes;
+    for (; stretch < floats.length; stretch++) {
+      const [begin, end] = floats[stretch]!;
+      const [from, to] = [Math.max(begin, position), Math.min(end, pieceEnd)];
+      if (from < to && !areNumbers(from - position, to - position)) throw new NotFiniteError(stretch);
+      if (end > pieceEnd) return;
+    }
+  };
+  return { chunk: new Uint8Array(buffer, 0, CHUNK_BYTES), check };
+}
+
 function digest(files: HashJob): string {
   const hash = createHash("sha256");
   for (const file of files) {
     if (typeof file === "number") {
-      addFile(hash, file);
+      addFile(hash, { descriptor: file });
+      continue;
+    }
+    if (typeof file === "object" && "floats" in file) {
+      addFile(hash, { descriptor: file.descriptor, ...finiteCheck(file.floats) });
       continue;
     }
     if (typeof file === "object") {
       const growing = new GrowingFile(file.descriptor, file.shared);
-      addFile(hash, growing.descriptor, (position) => growing.waitBeyond(position));
+      addFile(hash, { descriptor: growing.descriptor, bytesBeyond: (position) => growing.waitBeyond(position) });
       continue;
     }
     const descriptor = openSync(file, "r");
     try {
-      addFile(hash, descriptor);
+      addFile(hash, { descriptor });
     } finally {
       closeSync(descriptor);
     }
@@ -61,9 +100,12 @@ function digest(files: HashJob): string {
   return hash.digest("hex");
 }
 
-try {
-  for (const job of workerData as readonly HashJob[]) post({ kind: "digest", sha256: digest(job) });
-} catch (error) {
-  const { message, code, path, syscall } = error as NodeJS.ErrnoException;
-  post({ kind: "failed", error: { message, code, path, syscall } });
-}
+port.once("message", (jobs: readonly HashJob[]) => {
+  try {
+    for (const job of jobs) post({ kind: "digest", sha256: digest(job) });
+  } catch (error) {
+    if (error instanceof NotFiniteError) post({ kind: "notFinite", stretch: error.stretch });
+    const { message, code, path, syscall } = error as NodeJS.ErrnoException;
+    post({ kind: "failed", error: { message, code, path, syscall } });
+  }
+});

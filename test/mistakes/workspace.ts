@@ -49,6 +49,8 @@ export class Workspace {
     writeFileSync(join(this.folder, "vitest.config.mjs"), VITEST_CONFIG);
     for (const file of readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }))
       if (file.endsWith(".ts")) this.write(file, this.original(file));
+    const assembled = "dist/model/floats.wasm";
+    cpSync(join(root, assembled), join(this.folder, assembled));
     const recordings = (name: string, files: readonly string[]) => {
       const folder = join(this.base, "recordings", name);
       mkdirSync(folder, { recursive: true });

@@ -1,10 +1,11 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
 import { GrowingFile } from "../../src/model/growing-file.js";
-import { hashFiles } from "../../src/model/hash-files.js";
+import { hashFiles, NotFiniteError, prepareToHash } from "../../src/model/hash-files.js";
 import { sha256 } from "./hash-of-folder.js";
 
 const folder = mkdtempSync(join(tmpdir(), "marimba-hash-"));
@@ -66,4 +67,48 @@ test("hashes a file while it is written, to its end and no further, and stops wh
   await setTimeout(100);
   stopped.abort(new Error("stopped"));
   await expect(waiting).rejects.toThrow("stopped");
+});
+
+test("checks on the way that stretches of a file hold finite numbers, wherever they lie", async () => {
+  const bytes = Buffer.alloc(600_003, 0xff); // NaN wherever nothing else is
+  const stretches = [
+    [8, 8],
+    [12, 16],
+    [40, 262_140],
+    [262_140, 262_148], // across what is read at once
+    [262_148, 599_996],
+  ] as const;
+  for (const [begin, end] of stretches) {
+    for (let i = begin; i < end; i += 4) bytes.writeFloatLE(-3e38 + i, i);
+  }
+  const path = join(folder, "checked");
+  const hash = async () => {
+    writeFileSync(path, bytes);
+    return hashFiles([[{ descriptor: openSync(path, "r"), floats: stretches }]]);
+  };
+  expect(await hash()).toEqual([sha256(bytes)]);
+  for (const [stretch, [begin, end]] of stretches.entries()) {
+    for (const at of new Set([begin, end - 4])) {
+      if (begin === end) continue;
+      for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        const right = bytes.readFloatLE(at);
+        bytes.writeFloatLE(wrong, at);
+        const error = await hash().catch((thrown: unknown) => thrown);
+        bytes.writeFloatLE(right, at);
+        expect(error).toBeInstanceOf(NotFiniteError);
+        expect((error as NotFiniteError).stretch).toBe(stretch);
+      }
+    }
+  }
+});
+
+test("a thread that was started before it was needed hashes what comes, once, and keeps no process alive", async () => {
+  const a = write("a", 5);
+  prepareToHash();
+  prepareToHash();
+  expect(await hashFiles([[a]])).toEqual([sha256(readFileSync(a))]);
+  expect(await hashFiles([[a]])).toEqual([sha256(readFileSync(a))]);
+  const script = `import { prepareToHash } from ${JSON.stringify(new URL("../../dist/model/hash-files.js", import.meta.url))}; prepareToHash();`;
+  const { status } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], { timeout: 30_000 });
+  expect(status).toBe(0);
 });

@@ -6,6 +6,7 @@ export class CheckpointFile {
   private constructor(
     readonly path: string,
     readonly sizeBytes: number,
+    private readonly modified: bigint,
     private readonly handle: FileHandle,
   ) {}
 
@@ -19,8 +20,8 @@ export class CheckpointFile {
       // Before opening: opening a named pipe would wait for a writer.
       if (!(await stat(path)).isFile()) throw new CheckpointError("it is not a regular file");
       handle = await open(path, "r");
-      const { size } = await handle.stat();
-      return new CheckpointFile(path, size, handle);
+      const { size, mtimeNs } = await handle.stat({ bigint: true });
+      return new CheckpointFile(path, Number(size), mtimeNs, handle);
     } catch (error) {
       await handle?.close();
       throw asCheckpointError(error);
@@ -49,6 +50,12 @@ export class CheckpointFile {
       if (bytesRead === 0) throw new CheckpointError(`it ended at byte ${position + done} while it was read`);
       done += bytesRead;
     }
+  }
+
+  /** Whether the path still names a file of this size that was last written when this one was. */
+  async isUnchanged(): Promise<boolean> {
+    const now = await stat(this.path, { bigint: true }).catch(() => undefined);
+    return now?.size === BigInt(this.sizeBytes) && now.mtimeNs === this.modified;
   }
 
   async close(): Promise<void> {

@@ -84,6 +84,10 @@ export class OpenCheckpoint implements Checkpoint {
     return whole;
   }
 
+  async checkUnchanged(): Promise<void> {
+    if (!(await this.file.isUnchanged())) throw inFile(this.path, new CheckpointError("it changed while it was read"));
+  }
+
   async close(): Promise<void> {
     await this.file.close();
   }

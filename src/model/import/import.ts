@@ -2,7 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { openCheckpoint } from "../checkpoint/open.js";
-import { buildGraphs, type Graphs } from "../graph/index.js";
+import { prepareToHash } from "../hash-files.js";
 import { type Manifest, MODEL_FILES } from "../manifest.js";
 import { deriveArchitecture } from "./architecture.js";
 import type { Deviation } from "./deviation.js";
@@ -49,6 +49,7 @@ export interface ImportedModel {
  * whatever the checkpoints' size. Throws `ImportError` or `CheckpointError`; then nothing was left behind.
  */
 export async function importModel(options: ImportOptions): Promise<ImportedModel> {
+  prepareToHash();
   checkName(options.name);
   await checkNameIsFree(options.modelsDir, options.name, options.replace ?? false);
   const generator = await openCheckpoint(options.generator);
@@ -77,8 +78,6 @@ async function importOpened(
   ];
   const plan = planWeights(sources, options.precision);
   const draft = await draftManifest(options, derived, plan);
-  const { architecture } = derived;
-  const graphs = buildGraphs(architecture, plan.index, { expose: options.expose ?? false });
   const float32 = options.verify && options.precision !== "fp32" ? planWeights(sources, "fp32") : undefined;
   const hashed = options.hashSources ? plan.converted.map(({ checkpoint }) => checkpoint) : [];
   const hashedBytes = hashed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -88,11 +87,13 @@ async function importOpened(
   const staged = {
     modelsDir: options.modelsDir,
     name: options.name,
-    sizeBytes: plan.sizeBytes + sizeOf(graphs) + (float32?.sizeBytes ?? 0),
+    sizeBytes: plan.sizeBytes + (float32?.sizeBytes ?? 0),
     replace: options.replace ?? false,
   };
   const folder = await stageModel(staged, async (staging) => {
-    const written = await writeModelFolder(staging, [generator, tokenizer], hashed, graphs, plan, progress);
+    const files = { architecture: derived.architecture, weights: plan, expose: options.expose };
+    const written = await writeModelFolder(staging, [generator, tokenizer], hashed, files, progress);
+    for (const checkpoint of [generator, tokenizer]) await checkpoint.checkUnchanged();
     manifest = { ...draft, ...written };
     if (options.verify) deviations = await verify({ folder: staging, manifest }, float32, progress);
     const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
@@ -113,12 +114,8 @@ async function verify(
   if (!float32) return compareWithFloat32(model, undefined, progress);
   const beside = join(model.folder, "float32");
   await mkdir(beside);
-  await writeFiles(beside, buildGraphs(model.manifest.architecture, float32.index), float32, progress, "verifying");
+  await writeFiles(beside, { architecture: model.manifest.architecture, weights: float32 }, progress, "verifying");
   const deviations = await compareWithFloat32(model, beside, progress);
   await rm(beside, { recursive: true });
   return deviations;
-}
-
-function sizeOf({ predict, denoise, decode }: Graphs): number {
-  return predict.byteLength + denoise.byteLength + decode.byteLength;
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { type FloatMemory, makeFloatMemory } from "../floats.js";
 
 /** The largest stored magnitude: -128 is left out, so that a weight and its negative are stored alike. */
 const LIMIT = 127;
@@ -26,13 +26,17 @@ export class Quantizer {
 
   /** For matrices of one size, until it is called again. */
   forMatrices(inputs: number, outputs: number): MatrixQuantizer {
-    if (inputs % LANES !== 0 || outputs % SIXTEEN !== 0) return new NarrowQuantizer(inputs, outputs);
-    if (!this.wide || this.wide.inputs < inputs || this.wide.matrixBytes < inputs * outputs) {
-      // The one before is not grown: its last matrix may still be on its way to the disk.
-      const { inputs: most = 0, matrixBytes = 0 } = this.wide ?? {};
-      this.wide = new WideMemory(Math.max(most, inputs), Math.max(matrixBytes, inputs * outputs));
-    }
-    return new WideQuantizer(this.wide, inputs, outputs);
+    const isWide = inputs % LANES === 0 && outputs % SIXTEEN === 0 && inputs * outputs <= MAX_WIDE_BYTES;
+    const memory = isWide ? this.memoryFor(inputs, inputs * outputs) : undefined;
+    return memory ? new WideQuantizer(memory, inputs, outputs) : new NarrowQuantizer(inputs, outputs);
+  }
+
+  private memoryFor(inputs: number, matrixBytes: number): WideMemory | undefined {
+    const { wide } = this;
+    if (wide && wide.inputs >= inputs && wide.matrixBytes >= matrixBytes) return wide;
+    // The one before is not grown: its last matrix may still be on its way to the disk.
+    this.wide = makeWideMemory(Math.max(wide?.inputs ?? 0, inputs), Math.max(wide?.matrixBytes ?? 0, matrixBytes));
+    return this.wide;
   }
 }
 
@@ -66,59 +70,32 @@ class NarrowQuantizer implements MatrixQuantizer {
   }
 }
 
-/** What quantize.wat takes at once: so many outputs, and so many weights of one. */
+/** What floats.wat takes at once: so many outputs, and so many weights of one. */
 const SIXTEEN = 16;
 const LANES = 4;
+/** Two such matrices, and what else there is, are within the 4 GiB that WebAssembly can address. */
+const MAX_WIDE_BYTES = 2 ** 30;
 /** Outputs whose bytes share a word. */
 const IN_WORD = 4;
 
-const PAGE_BYTES = 64 * 1024;
-
-/** The functions of quantize.wat, which says what they do. */
-interface WideFunctions {
-  largest(value: number, end: number): number;
-  add(value: number, end: number, word: number, shift: number, perValue: number): void;
-  store(word: number, bytes: number, target: number, stride: number): void;
+/** What floats.wat works in, for matrices of up to so many inputs and bytes. */
+interface WideMemory {
+  readonly inputs: number;
+  readonly matrixBytes: number;
+  readonly floats: FloatMemory;
+  /** Places, in bytes: */
+  readonly words: number; // [SIXTEEN / IN_WORD, inputs] int32, zero between calls
+  readonly weights: number; // [SIXTEEN, inputs] float32
+  /** Used in turn. */
+  readonly matrices: [next: number, other: number]; // [inputs, outputs] int8 each
 }
 
-/** Vitest runs the sources, which have no compiled module beside them. */
-const MODULE_FILE = new URL(
-  import.meta.url.endsWith(".ts") ? "../../../dist/model/import/quantize.wasm" : "./quantize.wasm",
-  import.meta.url,
-);
-let compiled: WebAssembly.Module | undefined;
-
-/** What quantize.wat works in, for matrices of up to so many inputs and bytes. Places are in bytes. */
-class WideMemory {
-  readonly buffer: ArrayBuffer;
-  readonly functions: WideFunctions;
-  /** Zero between calls. */
-  readonly words = 0; // [SIXTEEN / IN_WORD, inputs] int32
-  readonly weights: number; // [SIXTEEN, inputs] float32
-  private readonly matrices: readonly [number, number]; // [inputs, outputs] int8 each
-  private latest = 0;
-
-  constructor(
-    readonly inputs: number,
-    readonly matrixBytes: number,
-  ) {
-    const rowBytes = inputs * Float32Array.BYTES_PER_ELEMENT;
-    this.weights = (SIXTEEN / IN_WORD) * rowBytes;
-    const first = this.weights + SIXTEEN * rowBytes;
-    this.matrices = [first, first + matrixBytes];
-    const pages = Math.ceil((first + 2 * matrixBytes) / PAGE_BYTES);
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-    compiled ??= new WebAssembly.Module(readFileSync(MODULE_FILE));
-    const { exports } = new WebAssembly.Instance(compiled, { quantize: { memory } });
-    this.buffer = memory.buffer;
-    this.functions = exports as unknown as WideFunctions;
-  }
-
-  /** The place of a matrix, of two in turn. */
-  nextMatrix(): number {
-    this.latest = 1 - this.latest;
-    return this.matrices[this.latest]!;
-  }
+function makeWideMemory(inputs: number, matrixBytes: number): WideMemory | undefined {
+  const rowBytes = inputs * Float32Array.BYTES_PER_ELEMENT;
+  const weights = (SIXTEEN / IN_WORD) * rowBytes;
+  const matrix = weights + SIXTEEN * rowBytes;
+  const floats = makeFloatMemory(matrix + 2 * matrixBytes);
+  return floats && { inputs, matrixBytes, floats, words: 0, weights, matrices: [matrix, matrix + matrixBytes] };
 }
 
 /** Sixteen outputs at once, in SIMD instructions. */
@@ -131,25 +108,27 @@ class WideQuantizer implements MatrixQuantizer {
     private readonly inputs: number,
     private readonly outputs: number,
   ) {
-    this.weights = new Float32Array(memory.buffer, memory.weights, SIXTEEN * inputs);
+    this.weights = new Float32Array(memory.floats.buffer, memory.weights, SIXTEEN * inputs);
   }
 
   begin(): Int8Array {
-    this.matrix = this.memory.nextMatrix();
-    return new Int8Array(this.memory.buffer, this.matrix, this.inputs * this.outputs);
+    const { matrices } = this.memory;
+    this.matrix = matrices[0];
+    matrices.reverse();
+    return new Int8Array(this.memory.floats.buffer, this.matrix, this.inputs * this.outputs);
   }
 
   quantize(column: number): Float32Array {
-    const { functions, words, weights } = this.memory;
+    const { floats, words, weights } = this.memory;
     const rowBytes = this.inputs * Float32Array.BYTES_PER_ELEMENT;
     const scales = new Float32Array(SIXTEEN);
     for (let i = 0; i < SIXTEEN; i++) {
       const row = weights + i * rowBytes;
-      scales[i] = scaleOf(functions.largest(row, row + rowBytes));
+      scales[i] = scaleOf(floats.largest(row, row + rowBytes));
       const word = words + Math.floor(i / IN_WORD) * rowBytes;
-      functions.add(row, row + rowBytes, word, 8 * (i % IN_WORD), inverse(scales[i]!));
+      floats.add(row, row + rowBytes, word, 8 * (i % IN_WORD), inverse(scales[i]!));
     }
-    functions.store(words, rowBytes, this.matrix + column, this.outputs);
+    floats.store(words, rowBytes, this.matrix + column, this.outputs);
     return scales;
   }
 }

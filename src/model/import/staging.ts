@@ -6,8 +6,8 @@ import { MODEL_FILES } from "../manifest.js";
 import { clearAbandoned, importFolderName } from "./abandoned.js";
 import { ImportError } from "./error.js";
 
-/** Room for a file system's own bookkeeping. */
-const SPARE_BYTES = 1024 * 1024;
+/** Room for the graphs, of which the largest models' take half a megabyte, and a file system's own bookkeeping. */
+const SPARE_BYTES = 2 * 1024 * 1024;
 
 /**
  * Runs `fill` on a new folder inside `modelsDir`, then renames that to `modelsDir/name` in one step. Whatever fails, the
@@ -87,9 +87,9 @@ async function checkFreeSpace(folder: string, sizeBytes: number): Promise<void> 
   }
 }
 
-/** Makes a folder's names durable. */
-async function sync(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
+/** Makes a file's bytes durable, or a folder's names. */
+export async function sync(path: string): Promise<void> {
+  const handle = await open(path, "r");
   try {
     await handle.sync();
   } finally {

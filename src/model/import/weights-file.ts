@@ -1,8 +1,8 @@
-import type { TensorChunk, TensorEntry } from "../checkpoint/checkpoint.js";
+import type { TensorChunk } from "../checkpoint/checkpoint.js";
 import { elementBytes } from "../checkpoint/dtype.js";
 import { toFloat32 } from "../checkpoint/float32.js";
 import { checkFinite } from "./finite.js";
-import type { ConvertedSource, CopiedSource } from "./weights-plan.js";
+import type { ConvertedSource } from "./weights-plan.js";
 import type { WrittenBehind } from "./written-behind.js";
 
 /** Writes the planned weights of weights.bin as they are to be stored, chunk by chunk. */
@@ -21,18 +21,6 @@ export async function writeWeights(sources: readonly ConvertedSource[], output: 
   }
 }
 
-/** Copies a .safetensors file, its header and every tensor as it is, and checks those that are float32. */
-export async function copyCheckpoint({ checkpoint }: CopiedSource, output: WrittenBehind): Promise<void> {
-  const { path, tensors } = checkpoint;
-  const entries = [...tensors.values()].sort((a, b) => a.offset - b.offset);
-  const headerBytes = entries[0]?.offset ?? checkpoint.sizeBytes;
-  const header: TensorEntry = { name: "", dtype: "U8", shape: [headerBytes], offset: 0, byteLength: headerBytes };
-  for await (const { bytes, entry } of checkpoint.chunks([header, ...entries])) {
-    if (entry.dtype === "F32") checkFinite(asFloats(bytes, entry.dtype), entry.name, path);
-    await output.put(bytes);
-  }
-}
-
 /** The values of the next tensor of `chunks` as float32. */
 async function* floats(chunks: AsyncIterator<TensorChunk>, path: string): AsyncGenerator<Float32Array> {
   for (let isLast = false; !isLast; ) {
@@ -45,7 +33,7 @@ async function* floats(chunks: AsyncIterator<TensorChunk>, path: string): AsyncG
 }
 
 /** Float32 values stay where they are, if they can. */
-function asFloats(chunk: Uint8Array, dtype: TensorEntry["dtype"]): Float32Array {
+function asFloats(chunk: Uint8Array, dtype: TensorChunk["entry"]["dtype"]): Float32Array {
   const length = chunk.byteLength / elementBytes(dtype);
   if (dtype === "F32" && chunk.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0) {
     return new Float32Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, length);

@@ -16,7 +16,10 @@ export function safetensors(tensors: Record<string, SafetensorsTensor>, metadata
     end += bytes.byteLength;
   }
   const data = Buffer.concat(Object.values(tensors).map(({ bytes }) => bytes));
-  return rawSafetensors(JSON.stringify(header), data);
+  const text = JSON.stringify(header);
+  // As the format's own writer does: the data begins at a multiple of eight.
+  const padding = " ".repeat(-(8 + Buffer.byteLength(text)) & 7);
+  return rawSafetensors(text + padding, data);
 }
 
 /** Any header text over any data. */

@@ -5,6 +5,7 @@ import { afterAll, beforeAll } from "vitest";
 import type { TensorEntry } from "../../../src/model/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../../src/model/checkpoint/open.js";
 import { type GeneratorSizes, generatorTable } from "../../../src/model/import/generator.js";
+import type { ImportOptions } from "../../../src/model/import/import.js";
 import type { Tensors, TensorTable } from "../../../src/model/import/tensor-table.js";
 import { type TokenizerSizes, tokenizerTable } from "../../../src/model/import/tokenizer.js";
 import { type SafetensorsTensor, safetensors } from "../checkpoint/writers.js";
@@ -103,4 +104,16 @@ export async function writeJson(name: string, value: unknown): Promise<string> {
   const path = temporaryPath(name);
   await writeFile(path, JSON.stringify(value));
   return path;
+}
+
+export type SmallImport = Omit<ImportOptions, "name" | "modelsDir">;
+
+/** Both checkpoints of a small model of other sizes than the reference's, quick to import again and again. */
+export async function writeSmallCheckpoints(): Promise<SmallImport> {
+  return {
+    generator: await writeRamps("generator.safetensors", smallGenerator()),
+    tokenizer: await writeRamps("tokenizer.safetensors", smallTokenizer()),
+    arch: await writeJson("config.json", SMALL_CONFIG),
+    precision: "fp32",
+  };
 }

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { toFloat32 } from "../../../src/model/checkpoint/float32.js";
 import { scalesOf } from "../../../src/model/graph/weights.js";
 import { toFloat16 } from "../../../src/model/import/float16.js";
+import { Quantizer } from "../../../src/model/import/quantize.js";
 import { type Storage, storageOf } from "../../../src/model/import/storage.js";
 import { normals } from "../random.js";
 
@@ -58,8 +59,8 @@ function quantizedPlainly(row: Float32Array): { scale: number; values: number[] 
 
 const TIES = [127, -127, 0.5, -0.5, 1.5, -1.5, 63.5, -126.5, 126.5, -0, 0, 1]; // of the scale 1
 
-// Four outputs are quantised at once where their number allows it.
-test.each([148, 150].flatMap((outputs) => [1, 7, 12, 50, 5000].map((chunk) => [outputs, chunk] as const)))(
+// Sixteen outputs are quantised at once where their number allows it.
+test.each([160, 150].flatMap((outputs) => [1, 7, 12, 50, 5000].map((chunk) => [outputs, chunk] as const)))(
   "int8: %i outputs, transposed, a scale for each, in chunks of %i",
   async (outputs, chunk) => {
     const inputs = TIES.length;
@@ -94,22 +95,48 @@ test.each([148, 150].flatMap((outputs) => [1, 7, 12, 50, 5000].map((chunk) => [o
   },
 );
 
-test("int8: what the graphs use in parts is stored in parts", async () => {
+test.each([8, 32])("int8: what the graphs use in parts is stored in parts, %i wide", async (width) => {
   const name = "diffloss.net.res_blocks.1.adaLN_modulation.1.weight";
-  const values = normals(3 * 8 * 8, 4);
-  const storage = storageOf(name, [24, 8], "int8");
+  const size = width * width;
+  const values = normals(3 * size, 4);
+  const storage = storageOf(name, [3 * width, width], "int8");
   expect(storage.parts.map((part) => [part.name, part.type, part.shape])).toEqual([
-    [`${name}[0:8]`, "int8", [8, 8]],
-    [`${name}[8:16]`, "int8", [8, 8]],
-    [`${name}[16:24]`, "int8", [8, 8]],
-    [scalesOf(name), "float32", [24]],
+    [`${name}[0:${width}]`, "int8", [width, width]],
+    [`${name}[${width}:${2 * width}]`, "int8", [width, width]],
+    [`${name}[${2 * width}:${3 * width}]`, "int8", [width, width]],
+    [scalesOf(name), "float32", [3 * width]],
   ]);
   const stored = await converted(storage, values, 50);
   const scales = new Float32Array(Uint8Array.from(stored[3]!).buffer);
   for (let part = 0; part < 3; part++) {
-    const [alone] = await converted(storageOf(FC1, [8, 8], "int8"), values.slice(64 * part, 64 * (part + 1)), 64);
+    const own = values.slice(size * part, size * (part + 1));
+    const [alone] = await converted(storageOf(FC1, [width, width], "int8"), own, 64);
     expect(stored[part]).toEqual(alone);
-    expect(scales[8 * part]).toBe(Math.fround(Math.max(...values.slice(64 * part, 64 * part + 8).map(Math.abs)) / 127));
+    expect(scales[width * part]).toBe(Math.fround(Math.max(...own.slice(0, width).map(Math.abs)) / 127));
+  }
+});
+
+test("int8: storages that share a quantizer leave each other's matrices as they are until the next but one", async () => {
+  const quantizer = new Quantizer();
+  const sizes = [
+    [16, 32],
+    [16, 32],
+    [64, 8],
+    [32, 160],
+    [16, 4],
+  ] as const;
+  let previous: { bytes: Uint8Array; expected: Buffer } | undefined;
+  for (const [i, [outputs, inputs]] of sizes.entries()) {
+    const values = normals(outputs * inputs, i);
+    const [expected] = await converted(storageOf(FC1, [outputs, inputs], "int8"), values, 1000);
+    for await (const { part, bytes } of storageOf(FC1, [outputs, inputs], "int8", quantizer).convert(
+      inChunks(values, 1000),
+    )) {
+      if (part !== 0) continue;
+      expect(Buffer.from(bytes)).toEqual(expected);
+      if (previous) expect(Buffer.from(previous.bytes)).toEqual(previous.expected);
+      previous = { bytes, expected: expected! };
+    }
   }
 });
 

@@ -1,18 +1,20 @@
-;; Symmetric quantisation of sixteen outputs at once. Addresses and lengths are bytes; lengths are multiples of 16.
+;; What is done to every weight, in SIMD instructions. Addresses and lengths are in bytes.
 (module
-  (import "quantize" "memory" (memory 0))
+  (import "floats" "memory" (memory 0))
 
-  ;; The largest magnitude of the float32 values from $value to $end, as its bits: without their signs, the bits of
-  ;; floats are ordered as the floats are.
+  ;; The largest magnitude of the float32 values from $value to $end, at any multiples of 4, as its bits: without their
+  ;; signs, the bits of floats are ordered as the floats are. At least 0x7f800000 where a value is no finite number.
   (func (export "largest") (param $value i32) (param $end i32) (result i32)
-    (local $most v128)
-    (loop $four
-      (local.set $most
-        (i32x4.max_u
-          (local.get $most)
-          (v128.and (v128.load (local.get $value)) (i32x4.splat (i32.const 0x7fffffff)))))
-      (local.set $value (i32.add (local.get $value) (i32.const 16)))
-      (br_if $four (i32.lt_u (local.get $value) (local.get $end))))
+    (local $most v128) (local $bits i32) (local $one i32)
+    (block $rest
+      (loop $four
+        (br_if $rest (i32.gt_u (i32.add (local.get $value) (i32.const 16)) (local.get $end)))
+        (local.set $most
+          (i32x4.max_u
+            (local.get $most)
+            (v128.and (v128.load (local.get $value)) (i32x4.splat (i32.const 0x7fffffff)))))
+        (local.set $value (i32.add (local.get $value) (i32.const 16)))
+        (br $four)))
     (local.set $most
       (i32x4.max_u
         (local.get $most)
@@ -21,9 +23,18 @@
       (i32x4.max_u
         (local.get $most)
         (i8x16.shuffle 4 5 6 7 0 1 2 3 12 13 14 15 8 9 10 11 (local.get $most) (local.get $most))))
-    (i32x4.extract_lane 0 (local.get $most)))
+    (local.set $bits (i32x4.extract_lane 0 (local.get $most)))
+    (block $done
+      (loop $next
+        (br_if $done (i32.ge_u (local.get $value) (local.get $end)))
+        (local.set $one (i32.and (i32.load (local.get $value)) (i32.const 0x7fffffff)))
+        (local.set $bits
+          (select (local.get $one) (local.get $bits) (i32.gt_u (local.get $one) (local.get $bits))))
+        (local.set $value (i32.add (local.get $value) (i32.const 4)))
+        (br $next)))
+    (local.get $bits))
 
-  ;; floor(value * $perValue + 128.5), which is 1 to 255, of each float32 from $value to $end, shifted left by $shift
+  ;; floor(value * $perValue + 128.5), which is 1 to 255, of each float32 from $value to $end (a multiple of 16), shifted left by $shift
   ;; and or-ed into the words from $word on. In float64, as JavaScript does it; 2^52 more brings the integer into the
   ;; low bits.
   (func (export "add") (param $value i32) (param $end i32) (param $word i32) (param $shift i32) (param $perValue f64)
@@ -60,7 +71,7 @@
       (local.set $word (i32.add (local.get $word) (i32.const 16)))
       (br_if $four (i32.lt_u (local.get $value) (local.get $end)))))
 
-  ;; Stores four rows of words, each $bytes long, as columns: sixteen bytes, less 128 each, every $stride bytes from
+  ;; Stores four rows of words, each $bytes long (a multiple of 16), as columns: sixteen bytes, less 128 each, every $stride bytes from
   ;; $target on. Leaves zeros.
   (func (export "store") (param $word i32) (param $bytes i32) (param $target i32) (param $stride i32)
     (local $end i32) (local $b i32) (local $c i32) (local $d i32)
