@@ -117,6 +117,7 @@ export class WorkerService implements Service {
     const onWork = metrics && ((work: StepWork) => metrics.stepped(manifest.name, work));
     const onLost = (lost: EngineLost) => this.#loseEngine(lost);
     const handling = { maxBatch: config.maxBatch, maxWaiting, onTrouble, onLost, ...(onWork && { onWork }) };
+    log.info("The model is being loaded, and tried with one image and with the largest batch.");
     const engine = await openConfiguredEngine(config, manifest, handling);
     this.#engines.set(manifest.name, engine);
     metrics?.loaded(manifest);

@@ -39,7 +39,7 @@ export async function draftManifest(
 export function checkName(name: string): void {
   if (fieldErrors(Manifest.properties.name, name).length > 0) {
     throw new ImportError(
-      `${JSON.stringify(name)} is no name for a model: lower-case letters, digits, dots, dashes and underscores, at most 64.`,
+      `${JSON.stringify(name)} is no name for a model: lower-case letters, digits, dots, dashes and underscores, a letter or digit first, at most 64.`,
     );
   }
 }
