@@ -24,7 +24,8 @@ const USAGE = `marimba import: turns a MAR checkpoint and its tokenizer into a m
   --defaults FILE     JSON with description, defaults, presets and default_preset of the model
   --verify            run the model and compare it with a float32 one of the same files, which needs as much more
                       disk meanwhile; prints how far it is off
-  --hash-sources      state the SHA-256 of both checkpoints in model.json, for which they are read whole once more
+  --hash-sources      state the SHA-256 of both checkpoints in model.json, for which each that is not copied as it is
+                      is read whole once more
   --models-dir DIR    where models live (default: MODELS_DIR, else models/ of the package)
   --force             replace a model of the same name
   --help              print this

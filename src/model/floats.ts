@@ -1,38 +1,35 @@
 import { readFileSync } from "node:fs";
+import { builtFile } from "../built-file.js";
 
 /** The functions of floats.wat, which says what they do. */
-export interface FloatFunctions {
+interface FloatFunctions {
   largest(value: number, end: number): number;
-  add(value: number, end: number, word: number, shift: number, perValue: number): void;
-  store(word: number, bytes: number, target: number, stride: number): void;
+  quantizeRow(value: number, end: number, word: number, shift: number, perWeight: number): void;
+  storeColumns(word: number, bytes: number, target: number, stride: number): void;
 }
-
-/** Vitest runs the sources, which have no assembled module beside them. */
-const MODULE_FILE = new URL(
-  import.meta.url.endsWith(".ts") ? "../../dist/model/floats.wasm" : "./floats.wasm",
-  import.meta.url,
-);
-const PAGE_BYTES = 64 * 1024;
-let compiled: WebAssembly.Module | undefined;
 
 /** Memory of its own, and what can be done to the values in it. */
 export interface FloatMemory extends FloatFunctions {
   readonly buffer: ArrayBuffer;
 }
 
-/**
- * Undefined where there is none: V8 reserves ten gigabytes of addresses for the smallest, which `ulimit -v` may forbid, and
- * very old processors lack the instructions.
- */
+const PAGE_BYTES = 64 * 1024;
+let assembled: WebAssembly.Module | undefined;
+
+/** Undefined where there is none: V8 reserves ten gigabytes of addresses for the smallest, which `ulimit -v` may forbid. */
 export function makeFloatMemory(byteLength: number): FloatMemory | undefined {
-  const pages = Math.ceil(byteLength / PAGE_BYTES);
-  const bytes = readFileSync(MODULE_FILE);
+  assembled ??= new WebAssembly.Module(readFileSync(builtFile("floats.wasm", import.meta.url)));
+  const memory = reserve(Math.ceil(byteLength / PAGE_BYTES));
+  if (!memory) return undefined;
+  const { exports } = new WebAssembly.Instance(assembled, { floats: { memory } });
+  return { buffer: memory.buffer, ...(exports as FloatFunctions) };
+}
+
+function reserve(pages: number): WebAssembly.Memory | undefined {
   try {
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-    compiled ??= new WebAssembly.Module(bytes);
-    const { exports } = new WebAssembly.Instance(compiled, { floats: { memory } });
-    return { buffer: memory.buffer, ...(exports as FloatFunctions) };
-  } catch {
-    return undefined;
+    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
   }
 }

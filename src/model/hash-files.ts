@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { builtFile } from "../built-file.js";
 import type { GrowingFile } from "./growing-file.js";
 
 /** What a `GrowingFile` is on its way to another thread. */
@@ -40,19 +41,21 @@ export interface HashOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Worker threads can't load TypeScript: a caller that runs from its source uses the built thread. */
-const THREAD_FILE = new URL(
-  import.meta.url.endsWith(".ts") ? "../../dist/model/hash-thread.js" : "./hash-thread.js",
-  import.meta.url,
-);
+const THREAD_FILE = builtFile("hash-thread.js", import.meta.url);
 
 /** A thread that has been started and waits for its jobs. */
 let spare: Worker | undefined;
 
 /** Starts the thread of the next `hashFiles` now, while there is nothing to hash yet: it takes some hundredths of a second. */
 export function prepareToHash(): void {
-  spare ??= startThread();
-  spare.unref(); // it may never be needed
+  if (spare) return;
+  const thread = startThread();
+  const forget = () => {
+    if (spare === thread) spare = undefined;
+  };
+  thread.once("error", forget).once("exit", forget);
+  thread.unref(); // it may never be needed
+  spare = thread;
 }
 
 function startThread(): Worker {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import { areFinite } from "./finite.js";
@@ -38,13 +38,13 @@ interface Reading {
 }
 
 function addFile(
-  hash: ReturnType<typeof createHash>,
+  hash: Hash,
   { descriptor, chunk = plainChunk, bytesBeyond = () => CHUNK_BYTES, check }: Reading,
 ): void {
   for (let position = 0; ; ) {
     const read = readSync(descriptor, chunk, 0, Math.min(CHUNK_BYTES, bytesBeyond(position)), position);
     if (read === 0) return;
-    // Whole values, should a read stop early.
+    // Whole values, should a read stop early; fewer bytes than one are the file's last.
     const bytes = read < VALUE_BYTES ? read : read - (read % VALUE_BYTES);
     check?.(position, bytes);
     hash.update(chunk.subarray(0, bytes));
@@ -73,28 +73,28 @@ function finiteCheck(floats: CheckedFile["floats"]): Required<Pick<Reading, "chu
   return { chunk: new Uint8Array(buffer, 0, CHUNK_BYTES), check };
 }
 
+function readingOf(file: Exclude<HashJob[number], string>): Reading {
+  if (typeof file === "number") return { descriptor: file };
+  const { descriptor } = file;
+  if ("floats" in file) return { descriptor, ...finiteCheck(file.floats) };
+  const growing = new GrowingFile(descriptor, file.shared);
+  return { descriptor, bytesBeyond: (position) => growing.waitBeyond(position) };
+}
+
+function addPath(hash: Hash, path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    addFile(hash, { descriptor });
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 function digest(files: HashJob): string {
   const hash = createHash("sha256");
   for (const file of files) {
-    if (typeof file === "number") {
-      addFile(hash, { descriptor: file });
-      continue;
-    }
-    if (typeof file === "object" && "floats" in file) {
-      addFile(hash, { descriptor: file.descriptor, ...finiteCheck(file.floats) });
-      continue;
-    }
-    if (typeof file === "object") {
-      const growing = new GrowingFile(file.descriptor, file.shared);
-      addFile(hash, { descriptor: growing.descriptor, bytesBeyond: (position) => growing.waitBeyond(position) });
-      continue;
-    }
-    const descriptor = openSync(file, "r");
-    try {
-      addFile(hash, { descriptor });
-    } finally {
-      closeSync(descriptor);
-    }
+    if (typeof file === "string") addPath(hash, file);
+    else addFile(hash, readingOf(file));
   }
   report(0, 1);
   return hash.digest("hex");
@@ -104,7 +104,7 @@ port.once("message", (jobs: readonly HashJob[]) => {
   try {
     for (const job of jobs) post({ kind: "digest", sha256: digest(job) });
   } catch (error) {
-    if (error instanceof NotFiniteError) post({ kind: "notFinite", stretch: error.stretch });
+    if (error instanceof NotFiniteError) return post({ kind: "notFinite", stretch: error.stretch });
     const { message, code, path, syscall } = error as NodeJS.ErrnoException;
     post({ kind: "failed", error: { message, code, path, syscall } });
   }

@@ -102,7 +102,7 @@ test("checks on the way that stretches of a file hold finite numbers, wherever t
   }
 });
 
-test("a thread that was started before it was needed hashes what comes, once, and keeps no process alive", async () => {
+test("a thread may be started before it is needed; unneeded, it keeps no process alive", async () => {
   const a = write("a", 5);
   prepareToHash();
   prepareToHash();

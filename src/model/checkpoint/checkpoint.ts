@@ -38,7 +38,7 @@ export interface Checkpoint {
   readFloat32(entry: TensorEntry): Promise<Float32Array>;
   /** A whole tensor's raw bytes. */
   readBytes(entry: TensorEntry): Promise<Uint8Array>;
-  /** Throws `CheckpointError` when the file is not any more what was opened. */
+  /** Throws `CheckpointError` unless the path still names the file that was opened, unwritten since. */
   checkUnchanged(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import type { BigIntStats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { CheckpointError } from "./error.js";
 
@@ -6,7 +7,7 @@ export class CheckpointFile {
   private constructor(
     readonly path: string,
     readonly sizeBytes: number,
-    private readonly modified: bigint,
+    private readonly opened: BigIntStats,
     private readonly handle: FileHandle,
   ) {}
 
@@ -20,8 +21,8 @@ export class CheckpointFile {
       // Before opening: opening a named pipe would wait for a writer.
       if (!(await stat(path)).isFile()) throw new CheckpointError("it is not a regular file");
       handle = await open(path, "r");
-      const { size, mtimeNs } = await handle.stat({ bigint: true });
-      return new CheckpointFile(path, Number(size), mtimeNs, handle);
+      const opened = await handle.stat({ bigint: true });
+      return new CheckpointFile(path, Number(opened.size), opened, handle);
     } catch (error) {
       await handle?.close();
       throw asCheckpointError(error);
@@ -52,10 +53,10 @@ export class CheckpointFile {
     }
   }
 
-  /** Whether the path still names a file of this size that was last written when this one was. */
+  /** Whether the path still names the file that was opened, of its size, and last written when it was then. */
   async isUnchanged(): Promise<boolean> {
     const now = await stat(this.path, { bigint: true }).catch(() => undefined);
-    return now?.size === BigInt(this.sizeBytes) && now.mtimeNs === this.modified;
+    return (["dev", "ino", "size", "mtimeNs"] as const).every((field) => now?.[field] === this.opened[field]);
   }
 
   async close(): Promise<void> {
@@ -70,7 +71,7 @@ export class CheckpointFile {
 }
 
 /** File system errors become sentences; everything else passes unchanged. */
-function asCheckpointError(error: unknown): unknown {
+export function asCheckpointError(error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === "ENOENT" || code === "ENOTDIR") return new CheckpointError("it does not exist");
   if (code === "EACCES" || code === "EPERM") return new CheckpointError("permission is denied");

@@ -1,13 +1,10 @@
 import { Worker } from "node:worker_threads";
+import { builtFile } from "../../built-file.js";
 import { EngineFailure } from "./engine.js";
 import type { FromThread, ThreadData, ToThread } from "./protocol.js";
 import { RunGate } from "./run-gate.js";
 
-/** Worker threads can't load TypeScript: a handle that runs from its source uses the built thread. */
-const THREAD_FILE = new URL(
-  import.meta.url.endsWith(".ts") ? "../../../dist/model/engine/thread.js" : "./thread.js",
-  import.meta.url,
-);
+const THREAD_FILE = builtFile("thread.js", import.meta.url);
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;

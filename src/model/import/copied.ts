@@ -1,57 +1,74 @@
 import { chmod, constants, copyFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { hashFiles, NotFiniteError } from "../hash-files.js";
-import type { WeightFile } from "../manifest.js";
-import { notFinite } from "./finite.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { NotFiniteError } from "../hash-files.js";
+import type { FileDigest } from "../model-files.js";
+import { hashCheckpoint } from "./hash-checkpoint.js";
+import { notFinite } from "./not-finite.js";
 import type { ImportProgress, Progress } from "./progress.js";
 import { sync } from "./staging.js";
 import type { CopiedSource } from "./weights-plan.js";
 
 /**
  * Copies .safetensors files as they are, in the kernel: where the file system can, copy and original share their blocks.
- * Meanwhile another thread reads each original, to hash it and to check its float32 tensors. Gives the SHA-256 of each
- * when all are on the disk; when it settles, nothing is under way.
+ * Meanwhile another thread reads each original, to hash it and to check the tensors that are used. Gives the SHA-256 of
+ * each when all are on the disk. When it settles, nothing is under way: a copy can't be stopped, and is waited for.
  */
 export async function copyCheckpoints(
   sources: readonly CopiedSource[],
   folder: string,
   progress: Progress,
   step: ImportProgress["step"],
-): Promise<(readonly [WeightFile, string])[]> {
-  const parts: Promise<readonly [WeightFile, string]>[] = [];
-  let copied: Promise<unknown> = Promise.resolve();
-  for (const [i, { checkpoint, file }] of sources.entries()) {
-    const path = join(folder, file);
-    const before = copied;
-    copied = before.then(() => copyAsNew(checkpoint.path, path, progress));
-    // The first takes longest to hash: it has a core for itself, beside one copy at a time.
-    const hashed = (i === 0 ? before : copied).then(() => hashAndCheck(checkpoint, progress, step));
-    const synced = copied.then(() => sync(path));
-    parts.push(progress.untilOneFails([hashed, synced]).then(([sha256]) => [file, sha256]));
+): Promise<FileDigest[]> {
+  const digests: Promise<FileDigest>[] = [];
+  let copied: Promise<void> | undefined;
+  for (const source of sources) {
+    // The first takes longest to hash, and begins at once: beside one copy at a time it has a core for itself. Any other
+    // is hashed after its copy.
+    const isFirst = !copied;
+    const copying = (copied ?? Promise.resolve()).then(() => copyAsNew(source, folder, progress));
+    const hashing = isFirst
+      ? hashAndCheck(source, progress, step)
+      : copying.then(() => hashAndCheck(source, progress, step));
+    const synced = copying.then(() => syncCopy(source, folder, progress));
+    digests.push(progress.untilOneFails([hashing, synced]).then(([sha256]) => ({ file: source.file, sha256 })));
+    copied = copying;
   }
-  return progress.untilOneFails(parts);
+  return progress.untilOneFails(digests);
 }
 
 async function hashAndCheck(
-  { path, descriptor, tensors }: CopiedSource["checkpoint"],
+  { checkpoint, entries }: CopiedSource,
   progress: Progress,
   step: ImportProgress["step"],
 ): Promise<string> {
-  const checked = [...tensors.values()].filter(({ dtype }) => dtype === "F32").sort((a, b) => a.offset - b.offset);
+  const checked = [...entries].sort((a, b) => a.offset - b.offset);
   const floats = checked.map(({ offset, byteLength }) => [offset, offset + byteLength] as const);
-  const onBytes = (bytes: number) => progress.add(step, bytes);
   try {
-    const [sha256] = await hashFiles([[{ descriptor, floats }]], { onBytes, signal: progress.signal });
-    return sha256!;
+    return await hashCheckpoint(checkpoint, progress, step, floats);
   } catch (error) {
-    throw error instanceof NotFiniteError ? notFinite(checked[error.stretch]!.name, path) : error;
+    throw error instanceof NotFiniteError ? notFinite(checked[error.stretch]!.name, checkpoint.path) : error;
   }
 }
 
-async function copyAsNew(from: string, to: string, progress: Progress): Promise<void> {
+async function copyAsNew({ checkpoint, file }: CopiedSource, folder: string, progress: Progress): Promise<void> {
   progress.signal.throwIfAborted();
-  await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-  // The permissions of a new file beside it, not those of the original.
-  const { mode } = await stat(dirname(to));
-  await chmod(to, mode & 0o666);
+  const copy = join(folder, file);
+  await copyFile(checkpoint.path, copy, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE).catch((error) =>
+    blameSource(checkpoint, error),
+  );
+  // The permissions of any new file, not those of the original.
+  const usual = (await stat(dirname(copy))).mode & 0o666;
+  if (((await stat(copy)).mode & 0o777) !== usual) await chmod(copy, usual);
+}
+
+/** What went wrong may be that the original is not there any more. */
+async function blameSource(checkpoint: Checkpoint, error: unknown): Promise<never> {
+  await checkpoint.checkUnchanged();
+  throw error;
+}
+
+async function syncCopy({ file }: CopiedSource, folder: string, progress: Progress): Promise<void> {
+  progress.signal.throwIfAborted();
+  await sync(join(folder, file));
 }

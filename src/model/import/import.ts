@@ -49,9 +49,9 @@ export interface ImportedModel {
  * whatever the checkpoints' size. Throws `ImportError` or `CheckpointError`; then nothing was left behind.
  */
 export async function importModel(options: ImportOptions): Promise<ImportedModel> {
-  prepareToHash();
   checkName(options.name);
   await checkNameIsFree(options.modelsDir, options.name, options.replace ?? false);
+  prepareToHash();
   const generator = await openCheckpoint(options.generator);
   try {
     const tokenizer = await openCheckpoint(options.tokenizer);
@@ -79,8 +79,8 @@ async function importOpened(
   const plan = planWeights(sources, options.precision);
   const draft = await draftManifest(options, derived, plan);
   const float32 = options.verify && options.precision !== "fp32" ? planWeights(sources, "fp32") : undefined;
-  const hashed = options.hashSources ? plan.converted.map(({ checkpoint }) => checkpoint) : [];
-  const hashedBytes = hashed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const toHash = options.hashSources ? plan.converted.map(({ checkpoint }) => checkpoint) : [];
+  const hashedBytes = toHash.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const progress = new Progress(options, plan.sizeBytes + hashedBytes + (float32?.sizeBytes ?? 0));
   let manifest = draft;
   let deviations: readonly Deviation[] | undefined;
@@ -92,10 +92,10 @@ async function importOpened(
   };
   const folder = await stageModel(staged, async (staging) => {
     const files = { architecture: derived.architecture, weights: plan, expose: options.expose };
-    const written = await writeModelFolder(staging, [generator, tokenizer], hashed, files, progress);
-    for (const checkpoint of [generator, tokenizer]) await checkpoint.checkUnchanged();
+    const written = await writeModelFolder(staging, [generator, tokenizer], toHash, files, progress);
     manifest = { ...draft, ...written };
     if (options.verify) deviations = await verify({ folder: staging, manifest }, float32, progress);
+    for (const checkpoint of [generator, tokenizer]) await checkpoint.checkUnchanged();
     const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
     await writeWholeFile(join(staging, MODEL_FILES.manifest), text);
     progress.add("writing", 0);

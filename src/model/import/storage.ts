@@ -24,7 +24,7 @@ export interface Storage {
   readonly isCopy?: true;
   readonly parts: readonly StoredPart[];
   /**
-   * Converts the tensor's float32 values, which come in row-major chunks. Holds one quantised tensor at most. `check` is
+   * Converts the tensor's float32 values, which come in row-major chunks. `check` is
    * given values that are all finite where the tensor's are: those themselves, or an output's scale for all its weights.
    */
   convert(chunks: AsyncIterable<Float32Array>, check?: (values: Float32Array) => void): AsyncIterable<StoredBytes>;
@@ -112,9 +112,8 @@ function asInt8(name: string, [outputs, inputs]: readonly [number, number], quan
         for (const _ of rows.add(chunk)) {
           const column = output % width;
           if (column === 0) stored = matrix.begin();
-          const found = matrix.quantize(column);
-          scales.set(found, output);
-          output += found.length;
+          matrix.quantize(column, scales.subarray(output, output + matrix.atOnce));
+          output += matrix.atOnce;
           if (output % width === 0) yield { part: output / width - 1, bytes: bytesOf(stored) };
         }
       }

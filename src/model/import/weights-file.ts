@@ -1,7 +1,7 @@
-import type { TensorChunk } from "../checkpoint/checkpoint.js";
+import type { Dtype, TensorChunk } from "../checkpoint/checkpoint.js";
 import { elementBytes } from "../checkpoint/dtype.js";
 import { toFloat32 } from "../checkpoint/float32.js";
-import { checkFinite } from "./finite.js";
+import { checkFinite } from "./not-finite.js";
 import type { ConvertedSource } from "./weights-plan.js";
 import type { WrittenBehind } from "./written-behind.js";
 
@@ -33,7 +33,7 @@ async function* floats(chunks: AsyncIterator<TensorChunk>, path: string): AsyncG
 }
 
 /** Float32 values stay where they are, if they can. */
-function asFloats(chunk: Uint8Array, dtype: TensorChunk["entry"]["dtype"]): Float32Array {
+function asFloats(chunk: Uint8Array, dtype: Dtype): Float32Array {
   const length = chunk.byteLength / elementBytes(dtype);
   if (dtype === "F32" && chunk.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0) {
     return new Float32Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, length);

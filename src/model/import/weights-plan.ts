@@ -39,6 +39,8 @@ export interface ConvertedSource {
 export interface CopiedSource {
   readonly checkpoint: Checkpoint;
   readonly file: WeightFile;
+  /** The tensors that the graphs point at. */
+  readonly entries: readonly TensorEntry[];
 }
 
 export interface WeightsPlan {
@@ -69,7 +71,7 @@ export function planWeights(sources: readonly WeightSource[], precision: Precisi
     });
     const areThere = ({ entry, storage }: Weight) => storage.isCopy && canPointAt(checkpoint, entry);
     if (precision === "fp32" && weights.every(areThere)) {
-      copied.push({ checkpoint, file: copy });
+      copied.push({ checkpoint, file: copy, entries: weights.map(({ entry }) => entry) });
       for (const { entry, storage } of weights) index.set(storage.parts[0]!.name, pointAt(entry, copy));
       continue;
     }

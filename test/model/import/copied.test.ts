@@ -1,14 +1,22 @@
 import { spawnSync } from "node:child_process";
-import { appendFileSync } from "node:fs";
-import { chmod, copyFile, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { appendFileSync, closeSync, existsSync, openSync, renameSync, rmSync, watch, writeSync } from "node:fs";
+import { chmod, copyFile, mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
+import { CheckpointError } from "../../../src/model/checkpoint/error.js";
 import { importModel } from "../../../src/model/import/import.js";
-import { MODEL_FILES, PRECISIONS } from "../../../src/model/manifest.js";
+import { MODEL_FILES, PRECISIONS, type Precision } from "../../../src/model/manifest.js";
 import { readManifest } from "../../../src/model/registry.js";
 import { TINY } from "../../reference.js";
-import { type SmallImport, temporaryPath, useTemporaryFolder, writeSmallCheckpoints } from "./models.js";
+import {
+  loadTensors,
+  type SmallImport,
+  temporaryPath,
+  useTemporaryFolder,
+  writeSmallCheckpoints,
+  writeTensors,
+} from "./models.js";
 
 useTemporaryFolder();
 
@@ -69,16 +77,70 @@ test.each(["fp32", "int8"] as const)(
   },
 );
 
-test("an import fails when a checkpoint is written to meanwhile, and leaves nothing behind", async () => {
-  const generator = temporaryPath("growing.safetensors");
-  const modelsDir = temporaryPath("changed");
-  await mkdir(modelsDir);
-  for (const precision of PRECISIONS) {
-    await copyFile(small.generator, generator);
-    const onProgress = () => appendFileSync(generator, "more");
-    await expect(importModel({ ...small, generator, precision, name: "m", modelsDir, onProgress })).rejects.toThrow(
-      "growing.safetensors cannot be read: it changed while it was read.",
-    );
-    expect(await readdir(modelsDir)).toEqual([]);
+test("tensors that are not used may lie and hold what they like", async () => {
+  const tensors = await loadTensors(small.tokenizer);
+  const values = Buffer.alloc(4 * 200_000);
+  values.writeFloatLE(Number.NaN, 4 * 150_000);
+  const odd = { "loss.flag": { dtype: "U8", shape: [1], bytes: Buffer.alloc(1) } } as const;
+  const unused = { ...odd, "loss.w": { dtype: "F32", shape: [200_000], bytes: values } } as const;
+  for (const [name, all] of [
+    ["before", { ...unused, ...tensors }],
+    ["after", { ...tensors, ...unused }],
+  ] as const) {
+    const tokenizer = await writeTensors(`${name}.safetensors`, all);
+    const { manifest } = await importModel({ ...small, tokenizer, name, modelsDir: temporaryPath("unused") });
+    expect(manifest.weight_files.includes("tokenizer.safetensors")).toBe(name === "after");
   }
+});
+
+describe("an import fails and leaves nothing behind", () => {
+  const generator = () => temporaryPath("changing.safetensors");
+  async function failsWhile(change: () => void, precision: Precision): Promise<string> {
+    const modelsDir = temporaryPath("changed");
+    await mkdir(modelsDir, { recursive: true });
+    await copyFile(small.generator, generator());
+    await copyFile(small.generator, temporaryPath("other"));
+    for (const path of [generator(), temporaryPath("other")]) await utimes(path, 1e9, 1e9);
+    let isChanged = false;
+    const onProgress = () => {
+      if (!isChanged) change();
+      isChanged = true;
+    };
+    const options = { ...small, generator: generator(), precision, name: "m", modelsDir, onProgress };
+    const error = await importModel(options).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect(await readdir(modelsDir)).toEqual([]);
+    return (error as Error).message;
+  }
+  const overwrite = () => {
+    const file = openSync(generator(), "r+");
+    writeSync(file, "x", 10_000);
+    closeSync(file);
+  };
+
+  test.each([
+    ["is appended to", () => appendFileSync(generator(), "more")],
+    ["is written to", overwrite],
+    ["is replaced by one of the same size and time", () => renameSync(temporaryPath("other"), generator())],
+    ["is removed", () => rmSync(generator())],
+  ] as const)("when a checkpoint %s meanwhile", async (_, change) => {
+    for (const precision of PRECISIONS)
+      expect(await failsWhile(change, precision)).toBe(
+        "changing.safetensors cannot be read: it changed while it was read.",
+      );
+  });
+
+  test("when a checkpoint that is copied is gone before its turn", async () => {
+    const tokenizer = temporaryPath("gone.safetensors");
+    await copyFile(small.tokenizer, tokenizer);
+    const modelsDir = temporaryPath("gone");
+    const watcher = watch(temporaryPath(""), () => {
+      if (existsSync(modelsDir)) rmSync(tokenizer, { force: true });
+    });
+    const importing = importModel({ ...small, tokenizer, name: "m", modelsDir });
+    await expect(importing.finally(() => watcher.close())).rejects.toThrow(
+      "gone.safetensors cannot be read: it changed while it was read.",
+    );
+    expect(existsSync(modelsDir)).toBe(false);
+  });
 });

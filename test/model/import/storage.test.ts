@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { toFloat32 } from "../../../src/model/checkpoint/float32.js";
+import { makeFloatMemory } from "../../../src/model/floats.js";
 import { scalesOf } from "../../../src/model/graph/weights.js";
 import { toFloat16 } from "../../../src/model/import/float16.js";
 import { Quantizer } from "../../../src/model/import/quantize.js";
@@ -50,11 +51,11 @@ test("float16 rounds to nearest, halves to even, and is exact where it can be", 
   expect(half(Number.NaN)! & 0x7fff).toBeGreaterThan(0x7c00);
 });
 
-/** One output's weights by the formula, one after another: round(weight / scale), halves up. */
+/** One output's weights by the formula, one after another: round(weight / scale + 128) - 128, halves up. */
 function quantizedPlainly(row: Float32Array): { scale: number; values: number[] } {
   const scale = Math.fround(Math.max(...row.map(Math.abs)) / 127);
   if (scale < 2 ** -126) return { scale: 0, values: Array.from(row, () => 0) };
-  return { scale, values: Array.from(row, (weight) => Math.floor(weight * (1 / scale) + 0.5)) };
+  return { scale, values: Array.from(row, (weight) => Math.floor(weight * (1 / scale) + 128.5) - 128) };
 }
 
 const TIES = [127, -127, 0.5, -0.5, 1.5, -1.5, 63.5, -126.5, 126.5, -0, 0, 1]; // of the scale 1
@@ -73,6 +74,7 @@ test.each([160, 150].flatMap((outputs) => [1, 7, 12, 50, 5000].map((chunk) => [o
     row(7).set(TIES.map((tie) => -tie * 2 ** -126)); // the smallest scale
     row(9).set(TIES.map((tie) => tie * 2 ** -127)); // and none
     row(8).set(TIES.map((tie) => tie * 2 ** 120));
+    row(10).fill(0.024096854031085968).set([0.24482403695583344]); // 12.4999..., which is 140.5 with 128 more
     row(outputs - 1).set(TIES);
     const storage = storageOf(FC1, [outputs, inputs], "int8");
     expect(storage.parts.map(({ name, type, shape }) => [name, type, shape])).toEqual([
@@ -114,6 +116,10 @@ test.each([8, 32])("int8: what the graphs use in parts is stored in parts, %i wi
     expect(stored[part]).toEqual(alone);
     expect(scales[width * part]).toBe(Math.fround(Math.max(...own.slice(0, width).map(Math.abs)) / 127));
   }
+});
+
+test("WebAssembly's memory is had: what is quantised above is not quantised one by one", () => {
+  expect(makeFloatMemory(1)?.buffer.byteLength).toBe(65_536);
 });
 
 test("int8: storages that share a quantizer leave each other's matrices as they are until the next but one", async () => {
