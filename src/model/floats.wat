@@ -1,5 +1,4 @@
-;; What an import does to many weights, in SIMD instructions. Addresses and lengths are in bytes; where it says so, lengths
-;; are multiples of 16.
+;; What an import does to many weights, in SIMD instructions. Addresses and lengths are in bytes.
 (module
   (import "floats" "memory" (memory 0))
 
@@ -35,10 +34,11 @@
         (br $next)))
     (local.get $bits))
 
-  ;; floor(value * $perWeight + 128.5), which is 1 to 255, of each float32 from $value to $end (a multiple of 16), shifted left by $shift
-  ;; and or-ed into the words from $word on. In float64, as JavaScript does it; 2^52 more brings the integer into the
-  ;; low bits.
-  (func (export "quantizeRow") (param $value i32) (param $end i32) (param $word i32) (param $shift i32) (param $perWeight f64)
+  ;; Quantises one output's weights, the float32 values from $value to $end: floor(value * $perWeight + 128.5), which is
+  ;; 1 to 255, shifted left by $shift and or-ed into the words from $word on. The length is a multiple of 16. In float64,
+  ;; as quantize.ts does it for any size; 2^52 more brings the integer into the low bits.
+  (func (export "quantizeRow")
+    (param $value i32) (param $end i32) (param $word i32) (param $shift i32) (param $perWeight f64)
     (local $values v128) (local $scale v128) (local $half v128) (local $integer v128)
     (local.set $scale (f64x2.splat (local.get $perWeight)))
     (local.set $half (f64x2.splat (f64.const 128.5)))
@@ -72,8 +72,8 @@
       (local.set $word (i32.add (local.get $word) (i32.const 16)))
       (br_if $four (i32.lt_u (local.get $value) (local.get $end)))))
 
-  ;; Stores four rows of words, each $bytes long (a multiple of 16), as columns: sixteen bytes, less 128 each, every $stride bytes from
-  ;; $target on. Leaves zeros.
+  ;; Stores four rows of words, each $bytes long (a multiple of 16), as columns: sixteen bytes, less 128 each, every
+  ;; $stride bytes from $target on. Leaves zeros in the words.
   (func (export "storeColumns") (param $word i32) (param $bytes i32) (param $target i32) (param $stride i32)
     (local $end i32) (local $b i32) (local $c i32) (local $d i32)
     (local $ab01 v128) (local $cd01 v128) (local $ab23 v128) (local $cd23 v128) (local $signs v128)
@@ -84,28 +84,44 @@
       (local.set $c (i32.add (local.get $b) (local.get $bytes)))
       (local.set $d (i32.add (local.get $c) (local.get $bytes)))
       (local.set $ab01
-        (i8x16.shuffle 0 1 2 3 16 17 18 19 4 5 6 7 20 21 22 23 (v128.load (local.get $word)) (v128.load (local.get $b))))
+        (i8x16.shuffle 0 1 2 3 16 17 18 19 4 5 6 7 20 21 22 23
+          (v128.load (local.get $word))
+          (v128.load (local.get $b))))
       (local.set $cd01
-        (i8x16.shuffle 0 1 2 3 16 17 18 19 4 5 6 7 20 21 22 23 (v128.load (local.get $c)) (v128.load (local.get $d))))
+        (i8x16.shuffle 0 1 2 3 16 17 18 19 4 5 6 7 20 21 22 23
+          (v128.load (local.get $c))
+          (v128.load (local.get $d))))
       (local.set $ab23
-        (i8x16.shuffle 8 9 10 11 24 25 26 27 12 13 14 15 28 29 30 31 (v128.load (local.get $word)) (v128.load (local.get $b))))
+        (i8x16.shuffle 8 9 10 11 24 25 26 27 12 13 14 15 28 29 30 31
+          (v128.load (local.get $word))
+          (v128.load (local.get $b))))
       (local.set $cd23
-        (i8x16.shuffle 8 9 10 11 24 25 26 27 12 13 14 15 28 29 30 31 (v128.load (local.get $c)) (v128.load (local.get $d))))
+        (i8x16.shuffle 8 9 10 11 24 25 26 27 12 13 14 15 28 29 30 31
+          (v128.load (local.get $c))
+          (v128.load (local.get $d))))
       (v128.store (local.get $word) (v128.const i64x2 0 0))
       (v128.store (local.get $b) (v128.const i64x2 0 0))
       (v128.store (local.get $c) (v128.const i64x2 0 0))
       (v128.store (local.get $d) (v128.const i64x2 0 0))
       (v128.store (local.get $target)
-        (v128.xor (local.get $signs) (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 (local.get $ab01) (local.get $cd01))))
+        (v128.xor
+          (local.get $signs)
+          (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 (local.get $ab01) (local.get $cd01))))
       (local.set $target (i32.add (local.get $target) (local.get $stride)))
       (v128.store (local.get $target)
-        (v128.xor (local.get $signs) (i8x16.shuffle 8 9 10 11 12 13 14 15 24 25 26 27 28 29 30 31 (local.get $ab01) (local.get $cd01))))
+        (v128.xor
+          (local.get $signs)
+          (i8x16.shuffle 8 9 10 11 12 13 14 15 24 25 26 27 28 29 30 31 (local.get $ab01) (local.get $cd01))))
       (local.set $target (i32.add (local.get $target) (local.get $stride)))
       (v128.store (local.get $target)
-        (v128.xor (local.get $signs) (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 (local.get $ab23) (local.get $cd23))))
+        (v128.xor
+          (local.get $signs)
+          (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 (local.get $ab23) (local.get $cd23))))
       (local.set $target (i32.add (local.get $target) (local.get $stride)))
       (v128.store (local.get $target)
-        (v128.xor (local.get $signs) (i8x16.shuffle 8 9 10 11 12 13 14 15 24 25 26 27 28 29 30 31 (local.get $ab23) (local.get $cd23))))
+        (v128.xor
+          (local.get $signs)
+          (i8x16.shuffle 8 9 10 11 12 13 14 15 24 25 26 27 28 29 30 31 (local.get $ab23) (local.get $cd23))))
       (local.set $target (i32.add (local.get $target) (local.get $stride)))
       (local.set $word (i32.add (local.get $word) (i32.const 16)))
       (br_if $four (i32.lt_u (local.get $word) (local.get $end))))))
