@@ -8,7 +8,7 @@ import type { WrittenBehind } from "./written-behind.js";
 /** Writes the planned weights of weights.bin as they are to be stored, chunk by chunk. */
 export async function writeWeights(sources: readonly ConvertedSource[], output: WrittenBehind): Promise<void> {
   for (const { checkpoint, weights } of sources) {
-    const chunks = checkpoint.chunks(weights.map(({ entry }) => entry))[Symbol.asyncIterator]();
+    const chunks = afterWriting(checkpoint.chunks(weights.map(({ entry }) => entry)), output);
     try {
       for (const { entry, storage, targets } of weights) {
         const check = (values: Float32Array) => checkFinite(values, entry.name, checkpoint.path);
@@ -16,8 +16,24 @@ export async function writeWeights(sources: readonly ConvertedSource[], output: 
           await output.put(bytes, targets[part]!.offset);
       }
     } finally {
-      await chunks.return?.();
+      await chunks.return();
     }
+  }
+}
+
+/**
+ * A chunk may be handed over to be written as it is, and is overwritten when two more have been asked for: none is asked
+ * for before what was under way at the one before is written.
+ */
+async function* afterWriting(
+  chunks: AsyncIterable<TensorChunk>,
+  output: WrittenBehind,
+): AsyncGenerator<TensorChunk, void> {
+  let writing = output.underWay;
+  for await (const chunk of chunks) {
+    yield chunk;
+    await writing;
+    writing = output.underWay;
   }
 }
 

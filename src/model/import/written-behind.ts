@@ -64,6 +64,11 @@ export class WrittenBehind {
     private readonly onBytes: (bytes: number) => void,
   ) {}
 
+  /** Settles when what has been put by now is written. */
+  get underWay(): Promise<void> {
+    return this.writing;
+  }
+
   /** Bytes from `offset` on, zeros before them. They must stay untouched until the next call has settled. */
   async put(bytes: Uint8Array, offset = 0): Promise<void> {
     if (offset > this.endOffset) await this.append(new Uint8Array(offset - this.endOffset));
