@@ -43,10 +43,12 @@ async function bundleTypebox() {
   const typebox = join(dirname(entry("typebox")), "..");
   const { name, version, license } = JSON.parse(readFileSync(join(typebox, "package.json"), "utf8"));
   const exports = { ".": "./index.js", "./schema": "./schema.js" };
+  const files = Object.values(exports);
   const manifest = JSON.stringify({ name, version, license, type: "module", exports });
   const bundle = join(root, "dist", "node_modules", "typebox");
   const manifestFile = join(bundle, "package.json");
-  if (existsSync(manifestFile) && readFileSync(manifestFile, "utf8") === manifest) return;
+  const isWhole = [manifestFile, ...files.map((file) => join(bundle, file))].every((file) => existsSync(file));
+  if (isWhole && readFileSync(manifestFile, "utf8") === manifest) return;
   rmSync(bundle, { recursive: true, force: true });
   const { build } = await import("rolldown");
   const input = { index: entry("typebox"), schema: entry("typebox/schema") };

@@ -1,4 +1,3 @@
-import { Presets, SingleBar } from "cli-progress";
 import type { ImportProgress } from "../model/import/progress.js";
 
 export interface ImportWatch {
@@ -9,11 +8,12 @@ export interface ImportWatch {
 const MEGABYTE = 1e6;
 
 /** Shows an import's progress: a bar on a terminal, elsewhere one line for each tenth that is done. */
-export function watchImport(stream: NodeJS.WriteStream): ImportWatch {
+export async function watchImport(stream: NodeJS.WriteStream): Promise<ImportWatch> {
   return stream.isTTY ? watchWithBar(stream) : watchWithLines(stream);
 }
 
-function watchWithBar(stream: NodeJS.WriteStream): ImportWatch {
+async function watchWithBar(stream: NodeJS.WriteStream): Promise<ImportWatch> {
+  const { Presets, SingleBar } = await import("cli-progress");
   const bar = new SingleBar(
     {
       format: "{bar} {percentage} % | {value}/{total} MB | {step}",

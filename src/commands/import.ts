@@ -95,7 +95,7 @@ function readPrecision(text: string): Precision {
 }
 
 async function importAndTell(options: ImportOptions, signal: AbortSignal): Promise<void> {
-  const watch = watchImport(process.stderr);
+  const watch = await watchImport(process.stderr);
   const { manifest, folder, warnings, deviations } = await importModel({
     ...options,
     signal,

@@ -1,24 +1,19 @@
 import { Worker } from "node:worker_threads";
 import { builtFile } from "../built-file.js";
-import type { GrowingFile } from "./growing-file.js";
 
-/** What a `GrowingFile` is on its way to another thread. */
-export type GrowingFileParts = Pick<GrowingFile, "descriptor" | "shared">;
-
-/** A file that holds float32 values, each stretch from one byte to before another; they must all be finite. */
-export interface CheckedFile {
+/** A descriptor that stays open meanwhile, of a file that may be written meanwhile and is checked on the way. */
+export interface OpenFile {
   readonly descriptor: number;
-  /** In their order, at multiples of four. */
-  readonly floats: readonly (readonly [begin: number, end: number])[];
+  /** Of a `GrowingFile`: how far it is written. */
+  readonly shared?: SharedArrayBuffer;
+  /** Stretches of float32 values that must all be finite, in their order, at multiples of four. */
+  readonly floats?: readonly (readonly [begin: number, end: number])[];
 }
 
-/**
- * Files that are hashed as one, one after another: paths, or descriptors that stay open meanwhile, or files that are
- * written meanwhile, or files whose values are checked on the way.
- */
-export type HashJob = readonly (string | number | GrowingFileParts | CheckedFile)[];
+/** Files that are hashed as one, one after another; a string is a path. */
+export type HashJob = readonly (string | OpenFile)[];
 
-/** A stretch of a `CheckedFile` holds a value that is no finite float32. */
+/** A stretch of an `OpenFile` holds a value that is no finite float32. */
 export class NotFiniteError extends Error {
   constructor(
     /** The stretch's place in the list. */
@@ -43,19 +38,19 @@ export interface HashOptions {
 
 const THREAD_FILE = builtFile("hash-thread.js", import.meta.url);
 
-/** A thread that has been started and waits for its jobs. */
-let spare: Worker | undefined;
+/** Threads that have been started and wait for their jobs. */
+const spares: Worker[] = [];
 
-/** Starts the thread of the next `hashFiles` now, while there is nothing to hash yet: it takes some hundredths of a second. */
+/** Starts the thread of a later `hashFiles` now, while there is nothing to hash yet: it takes some hundredths of a second. */
 export function prepareToHash(): void {
-  if (spare) return;
   const thread = startThread();
   const forget = () => {
-    if (spare === thread) spare = undefined;
+    const index = spares.indexOf(thread);
+    if (index >= 0) spares.splice(index, 1);
   };
   thread.once("error", forget).once("exit", forget);
   thread.unref(); // it may never be needed
-  spare = thread;
+  spares.push(thread);
 }
 
 function startThread(): Worker {
@@ -70,8 +65,7 @@ function startThread(): Worker {
 export async function hashFiles(jobs: readonly HashJob[], options: HashOptions = {}): Promise<string[]> {
   options.signal?.throwIfAborted();
   if (jobs.length === 0) return [];
-  const worker = spare ?? startThread();
-  spare = undefined;
+  const worker = spares.shift() ?? startThread();
   worker.ref();
   try {
     worker.postMessage(jobs);

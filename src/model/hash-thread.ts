@@ -4,7 +4,7 @@ import { parentPort } from "node:worker_threads";
 import { areFinite } from "./finite.js";
 import { makeFloatMemory } from "./floats.js";
 import { GrowingFile } from "./growing-file.js";
-import { type CheckedFile, type FromHashThread, type HashJob, NotFiniteError } from "./hash-files.js";
+import { type FromHashThread, type HashJob, NotFiniteError, type OpenFile } from "./hash-files.js";
 
 /** Entry of a thread that hashes files: it reads and hashes for as long as there is something, and nothing else waits. */
 
@@ -54,7 +54,7 @@ function addFile(
 }
 
 /** `check` throws `NotFiniteError` at the first piece with a value that is no finite number. */
-function finiteCheck(floats: CheckedFile["floats"]): Required<Pick<Reading, "chunk" | "check">> {
+function finiteCheck(floats: NonNullable<OpenFile["floats"]>): Required<Pick<Reading, "chunk" | "check">> {
   const memory = makeFloatMemory(CHUNK_BYTES);
   const { buffer } = memory ?? plainChunk;
   const areNumbers = memory
@@ -73,12 +73,13 @@ function finiteCheck(floats: CheckedFile["floats"]): Required<Pick<Reading, "chu
   return { chunk: new Uint8Array(buffer, 0, CHUNK_BYTES), check };
 }
 
-function readingOf(file: Exclude<HashJob[number], string>): Reading {
-  if (typeof file === "number") return { descriptor: file };
-  const { descriptor } = file;
-  if ("floats" in file) return { descriptor, ...finiteCheck(file.floats) };
-  const growing = new GrowingFile(descriptor, file.shared);
-  return { descriptor, bytesBeyond: (position) => growing.waitBeyond(position) };
+function readingOf({ descriptor, shared, floats }: OpenFile): Reading {
+  const growing = shared && new GrowingFile(descriptor, shared);
+  return {
+    descriptor,
+    ...(growing && { bytesBeyond: (position: number) => growing.waitBeyond(position) }),
+    ...(floats && finiteCheck(floats)),
+  };
 }
 
 function addPath(hash: Hash, path: string): void {

@@ -25,7 +25,7 @@ test("hashes files by path and by descriptor, several as one, and counts every b
   const onBytes = (bytes: number) => {
     counted += bytes;
   };
-  const hashes = await hashFiles([[a], [openSync(b, "r")], [a, empty, b], [empty]], { onBytes });
+  const hashes = await hashFiles([[a], [{ descriptor: openSync(b, "r") }], [a, empty, b], [empty]], { onBytes });
   const [bytesA, bytesB] = [readFileSync(a), readFileSync(b)];
   expect(hashes).toEqual([bytesA, bytesB, Buffer.concat([bytesA, bytesB]), Buffer.alloc(0)].map(sha256));
   expect(counted).toBe(2 * (40_000_003 + 5));

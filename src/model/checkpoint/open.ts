@@ -1,7 +1,6 @@
 import type { Checkpoint } from "./checkpoint.js";
 import { CheckpointError, inFile } from "./error.js";
 import { CheckpointFile } from "./file.js";
-import { readPytorch } from "./pytorch.js";
 import { readSafetensors } from "./safetensors.js";
 import { OpenCheckpoint, type TensorDirectory } from "./tensors.js";
 
@@ -23,7 +22,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 async function readDirectory(file: CheckpointFile): Promise<TensorDirectory> {
   const start = await file.read(0, Math.min(16, file.sizeBytes));
   const text = start.toString("latin1");
-  if (text.startsWith("PK")) return readPytorch(file);
+  if (text.startsWith("PK")) return (await import("./pytorch.js")).readPytorch(file); // with a package to read zips
   // safetensors: eight bytes of header length, then a JSON object.
   if (text[8] === "{") return readSafetensors(file);
   if (start.byteLength === 0) throw new CheckpointError("it is empty");

@@ -1,18 +1,17 @@
-import { chmod, constants, copyFile, stat } from "node:fs/promises";
+import { chmod, constants, copyFile, open, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Checkpoint } from "../checkpoint/checkpoint.js";
-import { NotFiniteError } from "../hash-files.js";
+import type { Checkpoint, TensorEntry } from "../checkpoint/checkpoint.js";
+import { hashFiles, NotFiniteError, type OpenFile, prepareToHash } from "../hash-files.js";
 import type { FileDigest } from "../model-files.js";
-import { hashCheckpoint } from "./hash-checkpoint.js";
 import { notFinite } from "./not-finite.js";
 import type { ImportProgress, Progress } from "./progress.js";
-import { sync } from "./staging.js";
 import type { CopiedSource } from "./weights-plan.js";
+import { type WrittenBehind, writeFileBehind } from "./written-behind.js";
 
 /**
- * Copies .safetensors files as they are, in the kernel: where the file system can, copy and original share their blocks.
- * Meanwhile another thread reads each original, to hash it and to check the tensors that are used. Gives the SHA-256 of
- * each when all are on the disk. When it settles, nothing is under way: a copy can't be stopped, and is waited for.
+ * Copies .safetensors files as they are; where the file system can, copy and original share their blocks. Meanwhile another
+ * thread reads the copies, to hash them and to check the tensors that are used. Gives the SHA-256 of each when all are on
+ * the disk; when it settles, nothing is under way.
  */
 export async function copyCheckpoints(
   sources: readonly CopiedSource[],
@@ -20,55 +19,80 @@ export async function copyCheckpoints(
   progress: Progress,
   step: ImportProgress["step"],
 ): Promise<FileDigest[]> {
+  if (sources.length > 1) prepareToHash();
   const digests: Promise<FileDigest>[] = [];
-  let copied: Promise<void> | undefined;
+  let written: Promise<void> = Promise.resolve();
+  // A file's copy waits for the one before, not for its hash: hashing the first, which takes longest, has a core for itself.
   for (const source of sources) {
-    // The first takes longest to hash, and begins at once: beside one copy at a time it has a core for itself. Any other
-    // is hashed after its copy.
-    const isFirst = !copied;
-    const copying = (copied ?? Promise.resolve()).then(() => copyAsNew(source, folder, progress));
-    const hashing = isFirst
-      ? hashAndCheck(source, progress, step)
-      : copying.then(() => hashAndCheck(source, progress, step));
-    const synced = copying.then(() => syncCopy(source, folder, progress));
-    digests.push(progress.untilOneFails([hashing, synced]).then(([sha256]) => ({ file: source.file, sha256 })));
-    copied = copying;
+    const before = written;
+    const done = new Promise<void>((resolve) => {
+      const copying = before.then(() => copyCheckpoint(source, folder, progress, step, resolve));
+      digests.push(copying.finally(resolve));
+    });
+    written = done;
   }
   return progress.untilOneFails(digests);
 }
 
-async function hashAndCheck(
-  { checkpoint, entries }: CopiedSource,
+async function copyCheckpoint(
+  { checkpoint, file, entries }: CopiedSource,
+  folder: string,
   progress: Progress,
   step: ImportProgress["step"],
-): Promise<string> {
+  onWritten: () => void,
+): Promise<FileDigest> {
+  progress.signal.throwIfAborted();
+  const path = join(folder, file);
   const checked = [...entries].sort((a, b) => a.offset - b.offset);
   const floats = checked.map(({ offset, byteLength }) => [offset, offset + byteLength] as const);
+  const count = (bytes: number) => progress.add(step, bytes);
+  const write = async (output: WrittenBehind) => {
+    await writeWhole(checkpoint, output);
+    onWritten();
+  };
   try {
-    return await hashCheckpoint(checkpoint, progress, step, floats);
+    const isClone = await clone(checkpoint, path);
+    const sha256 = isClone
+      ? await hashClone(path, floats, count, progress.signal)
+      : await writeFileBehind(path, count, write, floats);
+    return { file, sha256 };
   } catch (error) {
     throw error instanceof NotFiniteError ? notFinite(checked[error.stretch]!.name, checkpoint.path) : error;
   }
 }
 
-async function copyAsNew({ checkpoint, file }: CopiedSource, folder: string, progress: Progress): Promise<void> {
-  progress.signal.throwIfAborted();
-  const copy = join(folder, file);
-  await copyFile(checkpoint.path, copy, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE).catch((error) =>
-    blameSource(checkpoint, error),
+/** Header and every tensor as they lie. */
+async function writeWhole(checkpoint: Checkpoint, output: WrittenBehind): Promise<void> {
+  const entries = [...checkpoint.tensors.values()].sort((a, b) => a.offset - b.offset);
+  const headerBytes = entries[0]?.offset ?? checkpoint.sizeBytes;
+  const header: TensorEntry = { name: "", dtype: "U8", shape: [headerBytes], offset: 0, byteLength: headerBytes };
+  for await (const { bytes } of checkpoint.chunks([header, ...entries])) await output.put(bytes);
+}
+
+/** On Linux, of the file that is open, whatever the path names by now. False where the file system can't. */
+async function clone({ descriptor }: Checkpoint, path: string): Promise<boolean> {
+  const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = constants;
+  const isClone = await copyFile(`/proc/self/fd/${descriptor}`, path, COPYFILE_EXCL | COPYFILE_FICLONE_FORCE).then(
+    () => true,
+    () => false,
   );
   // The permissions of any new file, not those of the original.
-  const usual = (await stat(dirname(copy))).mode & 0o666;
-  if (((await stat(copy)).mode & 0o777) !== usual) await chmod(copy, usual);
+  if (isClone) await chmod(path, (await stat(dirname(path))).mode & 0o666);
+  return isClone;
 }
 
-/** What went wrong may be that the original is not there any more. */
-async function blameSource(checkpoint: Checkpoint, error: unknown): Promise<never> {
-  await checkpoint.checkUnchanged();
-  throw error;
-}
-
-async function syncCopy({ file }: CopiedSource, folder: string, progress: Progress): Promise<void> {
-  progress.signal.throwIfAborted();
-  await sync(join(folder, file));
+async function hashClone(
+  path: string,
+  floats: OpenFile["floats"] & {},
+  onBytes: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<string> {
+  const file = await open(path, "r");
+  try {
+    const [sha256] = await hashFiles([[{ descriptor: file.fd, floats }]], { onBytes, signal });
+    await file.sync();
+    return sha256!;
+  } finally {
+    await file.close();
+  }
 }

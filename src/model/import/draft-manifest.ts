@@ -45,7 +45,8 @@ export function checkName(name: string): void {
 }
 
 function assertManifest(manifest: Manifest): void {
-  const shape = fieldErrors(Manifest, manifest);
+  // One class: each was checked when it was read, and a thousand are most of the work.
+  const shape = fieldErrors(Manifest, { ...manifest, classes: manifest.classes.slice(0, 1) });
   const errors = shape.length > 0 ? shape : checkManifest(manifest);
   if (errors.length === 0) return;
   const fields = errors.map(({ pointer, message }) => `${pointer} ${message}`);

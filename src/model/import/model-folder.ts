@@ -44,7 +44,7 @@ export async function writeModelFolder(
 /** One after another: together they would take the cores from those who write. */
 async function hashSources(checkpoints: readonly Checkpoint[], progress: Progress): Promise<Map<Checkpoint, string>> {
   const hashes = new Map<Checkpoint, string>();
-  for (const checkpoint of checkpoints) hashes.set(checkpoint, await hashCheckpoint(checkpoint, progress, "hashing"));
+  for (const checkpoint of checkpoints) hashes.set(checkpoint, await hashCheckpoint(checkpoint, progress));
   return hashes;
 }
 

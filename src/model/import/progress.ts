@@ -9,7 +9,7 @@ export interface ImportProgress {
 
 export interface ProgressOptions {
   readonly onProgress?: (progress: ImportProgress) => void;
-  /** Aborted: the import stops within a few megabytes of work, or with the copy that is under way, and leaves nothing behind. */
+  /** Aborted: the import stops within a few megabytes of work and leaves nothing behind. */
   readonly signal?: AbortSignal;
 }
 

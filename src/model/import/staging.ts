@@ -87,9 +87,9 @@ async function checkFreeSpace(folder: string, sizeBytes: number): Promise<void> 
   }
 }
 
-/** Makes a file's bytes durable, or a folder's names. */
-export async function sync(path: string): Promise<void> {
-  const handle = await open(path, "r");
+/** Makes a folder's names durable. */
+async function sync(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
   try {
     await handle.sync();
   } finally {

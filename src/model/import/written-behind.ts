@@ -1,28 +1,29 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { GrowingFile } from "../growing-file.js";
-import { hashFiles } from "../hash-files.js";
+import { hashFiles, type OpenFile } from "../hash-files.js";
 
 /** After so many bytes the disk is told to begin: at the end little is left to wait for. */
 const SYNC_BYTES = 128 * 1024 * 1024;
 
 /**
  * Makes a large file, written from its beginning to its end by `write`; resolves with its SHA-256 when everything is on the
- * disk. When it settles, nothing is under way.
+ * disk. Rejects with `NotFiniteError` where it has `floats` that are none. When it settles, nothing is under way.
  */
 export async function writeFileBehind(
   path: string,
   onBytes: (bytes: number) => void,
   write: (output: WrittenBehind) => Promise<void>,
+  floats?: OpenFile["floats"],
 ): Promise<string> {
   const file = await open(path, "wx+"); // another thread reads what is hashed
   const failed = new AbortController();
   try {
     const growing = new GrowingFile(file.fd);
     const { descriptor, shared } = growing;
-    const hash = hashFiles([[{ descriptor, shared }]], { signal: failed.signal });
-    hash.catch(() => {}); // it is awaited in the end
+    const hash = hashFiles([[{ descriptor, shared, ...(floats && { floats }) }]], { signal: failed.signal });
     const output = new WrittenBehind(file, growing, onBytes);
+    hash.catch((error: unknown) => output.refuse(error)); // it is awaited in the end
     try {
       await write(output);
       await output.end();
@@ -57,6 +58,7 @@ export class WrittenBehind {
   private unsynced = 0;
   private writing: Promise<void> = Promise.resolve();
   private syncing: Promise<void> | undefined;
+  private refusal: unknown;
 
   constructor(
     private readonly file: FileHandle,
@@ -75,6 +77,11 @@ export class WrittenBehind {
     await this.append(bytes);
   }
 
+  /** The next bytes are refused with this error. */
+  refuse(error: unknown): void {
+    this.refusal = error;
+  }
+
   /** Resolves when everything is on the disk. */
   async end(): Promise<void> {
     await this.writing;
@@ -90,6 +97,7 @@ export class WrittenBehind {
 
   private async append(bytes: Uint8Array): Promise<void> {
     await this.writing;
+    if (this.refusal) throw this.refusal;
     this.writing = this.write(bytes);
     this.writing.catch(() => {}); // the next call is told
     this.endOffset += bytes.byteLength;

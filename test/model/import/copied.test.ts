@@ -1,5 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { appendFileSync, closeSync, existsSync, openSync, renameSync, rmSync, watch, writeSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  openSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  watch,
+  writeSync,
+} from "node:fs";
 import { chmod, copyFile, mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -127,6 +137,13 @@ describe("an import fails and leaves nothing behind", () => {
     for (const precision of PRECISIONS)
       expect(await failsWhile(change, precision)).toBe(
         "changing.safetensors cannot be read: it changed while it was read.",
+      );
+  });
+
+  test("when a checkpoint is cut short meanwhile", async () => {
+    for (const precision of PRECISIONS)
+      expect(await failsWhile(() => truncateSync(generator(), 20_000), precision)).toMatch(
+        /^changing\.safetensors cannot be read: it (ended at byte \d+|changed) while it was read\.$/,
       );
   });
 
