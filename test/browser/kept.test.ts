@@ -60,7 +60,8 @@ describe("a server with keys", () => {
     await generateButton(second).waitFor();
     await page.getByRole("button", { name: "API key" }).click();
     await dialog(page).getByRole("button", { name: "Forget it" }).click();
-    expect(await storedIn(page, "localStorage")).not.toContain(holder.key);
+    // The browser tells of a closed dialog a little later.
+    await expect.poll(() => storedIn(page, "localStorage")).not.toContain(holder.key);
     await page.reload();
     await dialog(page).getByRole("textbox", { name: "Key" }).waitFor();
   });
