@@ -1,7 +1,7 @@
 // Compiles src/ to dist/, copies the files that tsc leaves behind (the pages the API serves, the queue's Lua scripts, the
 // names of classes), assembles the WebAssembly, and bundles typebox.
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -28,15 +28,17 @@ await assemble("model/floats");
 await bundleTypebox();
 
 async function assemble(module) {
+  const source = join(root, "src", `${module}.wat`);
+  const target = join(root, "dist", `${module}.wasm`);
+  if (statSync(target, { throwIfNoEntry: false })?.mtimeMs > statSync(source).mtimeMs) return;
   const { default: loadWabt } = await import("wabt");
   const wabt = await loadWabt();
-  const parsed = wabt.parseWat(`${module}.wat`, readFileSync(join(root, "src", `${module}.wat`)));
-  writeFileSync(join(root, "dist", `${module}.wasm`), parsed.toBinary({}).buffer);
+  writeFileSync(target, wabt.parseWat(`${module}.wat`, readFileSync(source)).toBinary({}).buffer);
 }
 
 /**
  * typebox is 537 small modules, which take longer to be found than to run. As three, which are found first from dist/,
- * every command starts 0.2 seconds sooner.
+ * every command starts 0.15 seconds sooner.
  */
 async function bundleTypebox() {
   const entry = (name) => fileURLToPath(import.meta.resolve(name));

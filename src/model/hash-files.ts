@@ -1,13 +1,15 @@
 import { Worker } from "node:worker_threads";
 import { builtFile } from "../built-file.js";
 
+/** Float32 values in a file, which must all be finite: in their order, at multiples of four. */
+export type Stretches = readonly (readonly [begin: number, end: number])[];
+
 /** A descriptor that stays open meanwhile, of a file that may be written meanwhile and is checked on the way. */
 export interface OpenFile {
   readonly descriptor: number;
   /** Of a `GrowingFile`: how far it is written. */
   readonly shared?: SharedArrayBuffer;
-  /** Stretches of float32 values that must all be finite, in their order, at multiples of four. */
-  readonly floats?: readonly (readonly [begin: number, end: number])[];
+  readonly floats?: Stretches;
 }
 
 /** Files that are hashed as one, one after another; a string is a path. */

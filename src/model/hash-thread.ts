@@ -4,7 +4,7 @@ import { parentPort } from "node:worker_threads";
 import { areFinite } from "./finite.js";
 import { makeFloatMemory } from "./floats.js";
 import { GrowingFile } from "./growing-file.js";
-import { type FromHashThread, type HashJob, NotFiniteError, type OpenFile } from "./hash-files.js";
+import { type FromHashThread, type HashJob, NotFiniteError, type OpenFile, type Stretches } from "./hash-files.js";
 
 /** Entry of a thread that hashes files: it reads and hashes for as long as there is something, and nothing else waits. */
 
@@ -42,10 +42,15 @@ function addFile(
   { descriptor, chunk = plainChunk, bytesBeyond = () => CHUNK_BYTES, check }: Reading,
 ): void {
   for (let position = 0; ; ) {
-    const read = readSync(descriptor, chunk, 0, Math.min(CHUNK_BYTES, bytesBeyond(position)), position);
-    if (read === 0) return;
-    // Whole values, should a read stop early; fewer bytes than one are the file's last.
-    const bytes = read < VALUE_BYTES ? read : read - (read % VALUE_BYTES);
+    let bytes = 0;
+    // Whole values, however a file grows or a read stops early; what remains at the end may be less than one.
+    do {
+      const most = Math.min(CHUNK_BYTES - bytes, bytesBeyond(position + bytes));
+      const read = readSync(descriptor, chunk, bytes, most, position + bytes);
+      if (read === 0) break;
+      bytes += read;
+    } while (bytes % VALUE_BYTES !== 0);
+    if (bytes === 0) return;
     check?.(position, bytes);
     hash.update(chunk.subarray(0, bytes));
     position += bytes;
@@ -54,7 +59,7 @@ function addFile(
 }
 
 /** `check` throws `NotFiniteError` at the first piece with a value that is no finite number. */
-function finiteCheck(floats: NonNullable<OpenFile["floats"]>): Required<Pick<Reading, "chunk" | "check">> {
+function finiteCheck(floats: Stretches): Required<Pick<Reading, "chunk" | "check">> {
   const memory = makeFloatMemory(CHUNK_BYTES);
   const { buffer } = memory ?? plainChunk;
   const areNumbers = memory

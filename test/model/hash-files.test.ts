@@ -102,6 +102,24 @@ test("checks on the way that stretches of a file hold finite numbers, wherever t
   }
 });
 
+test("checks a file that grows by any number of bytes", async () => {
+  const bytes = Buffer.alloc(700_000, 0xff);
+  for (let i = 8; i < bytes.byteLength; i += 4) bytes.writeFloatLE(i, i);
+  const descriptor = openSync(join(folder, "odd"), "w+");
+  const growing = new GrowingFile(descriptor);
+  const { shared } = growing;
+  const hashing = hashFiles([[{ descriptor, shared, floats: [[8, bytes.byteLength]] }]]);
+  const ends = [5, 6, 301, 400_002, 400_003, 700_000];
+  for (const [i, end] of ends.entries()) {
+    const start = ends[i - 1] ?? 0;
+    writeSync(descriptor, bytes, start, end - start);
+    growing.wrote(end - start);
+    await setTimeout(20); // the thread has read what it can and waits
+  }
+  growing.end();
+  expect(await hashing).toEqual([sha256(bytes)]);
+});
+
 test("a thread may be started before it is needed; unneeded, it keeps no process alive", async () => {
   const a = write("a", 5);
   prepareToHash();

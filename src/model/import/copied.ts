@@ -1,7 +1,7 @@
 import { chmod, constants, copyFile, open, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Checkpoint, TensorEntry } from "../checkpoint/checkpoint.js";
-import { hashFiles, NotFiniteError, type OpenFile, prepareToHash } from "../hash-files.js";
+import { hashFiles, NotFiniteError, prepareToHash, type Stretches } from "../hash-files.js";
 import type { FileDigest } from "../model-files.js";
 import { notFinite } from "./not-finite.js";
 import type { ImportProgress, Progress } from "./progress.js";
@@ -25,11 +25,10 @@ export async function copyCheckpoints(
   // A file's copy waits for the one before, not for its hash: hashing the first, which takes longest, has a core for itself.
   for (const source of sources) {
     const before = written;
-    const done = new Promise<void>((resolve) => {
+    written = new Promise((resolve) => {
       const copying = before.then(() => copyCheckpoint(source, folder, progress, step, resolve));
       digests.push(copying.finally(resolve));
     });
-    written = done;
   }
   return progress.untilOneFails(digests);
 }
@@ -83,7 +82,7 @@ async function clone({ descriptor }: Checkpoint, path: string): Promise<boolean>
 
 async function hashClone(
   path: string,
-  floats: OpenFile["floats"] & {},
+  floats: Stretches,
   onBytes: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<string> {

@@ -1,9 +1,11 @@
 import { basename, join } from "node:path";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { inFile } from "../checkpoint/error.js";
+import { asCheckpointError } from "../checkpoint/file.js";
+import { hashFiles } from "../hash-files.js";
 import { type Architecture, GRAPH_FILES, type Manifest, MODEL_FILES } from "../manifest.js";
 import { type FileDigest, modelHash } from "../model-files.js";
 import { copyCheckpoints } from "./copied.js";
-import { hashCheckpoint } from "./hash-checkpoint.js";
 import type { ImportProgress, Progress } from "./progress.js";
 import { writeWeights } from "./weights-file.js";
 import type { WeightsPlan } from "./weights-plan.js";
@@ -46,6 +48,17 @@ async function hashSources(checkpoints: readonly Checkpoint[], progress: Progres
   const hashes = new Map<Checkpoint, string>();
   for (const checkpoint of checkpoints) hashes.set(checkpoint, await hashCheckpoint(checkpoint, progress));
   return hashes;
+}
+
+/** SHA-256 of the whole file as it was opened, in hexadecimal. Rejects with `CheckpointError` where it can't be read. */
+async function hashCheckpoint({ path, descriptor }: Checkpoint, progress: Progress): Promise<string> {
+  const onBytes = (bytes: number) => progress.add("hashing", bytes);
+  try {
+    const [sha256] = await hashFiles([[{ descriptor }]], { signal: progress.signal, onBytes });
+    return sha256!;
+  } catch (error) {
+    throw inFile(path, asCheckpointError(error)); // what `onBytes` throws has no code and passes
+  }
 }
 
 /** Graphs and weights. Gives the SHA-256 of each file, in the order of the model's hash. */

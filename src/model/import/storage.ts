@@ -24,8 +24,8 @@ export interface Storage {
   readonly isCopy?: true;
   readonly parts: readonly StoredPart[];
   /**
-   * Converts the tensor's float32 values, which come in row-major chunks. `check` is
-   * given values that are all finite where the tensor's are: those themselves, or an output's scale for all its weights.
+   * Converts the tensor's float32 values, which come in row-major chunks. `check` is given values that are all finite where
+   * the tensor's are: those themselves, or an output's scale for all its weights.
    */
   convert(chunks: AsyncIterable<Float32Array>, check?: (values: Float32Array) => void): AsyncIterable<StoredBytes>;
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { GrowingFile } from "../growing-file.js";
-import { hashFiles, type OpenFile } from "../hash-files.js";
+import { hashFiles, type Stretches } from "../hash-files.js";
 
 /** After so many bytes the disk is told to begin: at the end little is left to wait for. */
 const SYNC_BYTES = 128 * 1024 * 1024;
@@ -14,7 +14,7 @@ export async function writeFileBehind(
   path: string,
   onBytes: (bytes: number) => void,
   write: (output: WrittenBehind) => Promise<void>,
-  floats?: OpenFile["floats"],
+  floats?: Stretches,
 ): Promise<string> {
   const file = await open(path, "wx+"); // another thread reads what is hashed
   const failed = new AbortController();

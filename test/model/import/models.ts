@@ -8,6 +8,7 @@ import { type GeneratorSizes, generatorTable } from "../../../src/model/import/g
 import type { ImportOptions } from "../../../src/model/import/import.js";
 import type { Tensors, TensorTable } from "../../../src/model/import/tensor-table.js";
 import { type TokenizerSizes, tokenizerTable } from "../../../src/model/import/tokenizer.js";
+import { TINY } from "../../reference.js";
 import { type SafetensorsTensor, safetensors } from "../checkpoint/writers.js";
 
 let folder = "";
@@ -105,6 +106,13 @@ export async function writeJson(name: string, value: unknown): Promise<string> {
   await writeFile(path, JSON.stringify(value));
   return path;
 }
+
+/** The reference's small model, as .safetensors. */
+export const TINY_CHECKPOINTS = {
+  generator: `${TINY}/mar.safetensors`,
+  tokenizer: `${TINY}/kl16.safetensors`,
+  arch: `${TINY}/config.json`,
+} as const;
 
 export type SmallImport = Omit<ImportOptions, "name" | "modelsDir">;
 
