@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
+import type { JobRecord } from "../../../src/job.js";
 import { type Delivery, JobFailure, MAX_DELIVERIES_OF_CALLER } from "../../../src/queue/queue.js";
-import { type Bench, type Open, SOON, USER_CANCELLED } from "./harness.js";
+import { type Bench, type Open, SOON, type TakenImage, USER_CANCELLED } from "./harness.js";
 
 const webhook_url = "https://example.com/hook";
 
@@ -29,6 +30,28 @@ export function tellingContract(open: Open): void {
       await bench.queue.cancel(jobs[2]!, USER_CANCELLED);
       expect((await take(bench)).record).toMatchObject({ spec: { id: jobs[2], webhook_url }, state: "cancelled" });
       await takesNone(bench);
+    });
+
+    it("is told with the progress that was shown of the job", async () => {
+      const bench = await open({}, 1);
+      const endWith = async (end: (image: TakenImage) => void): Promise<JobRecord> => {
+        const image = bench.taken.length;
+        const { id } = (await bench.accept({ webhook_url })).spec;
+        const { context } = (await bench.takes(image + 1))[image]!;
+        const isShown = bench.next(id, ({ progress }) => progress?.step === 3);
+        context.progress(3, 8);
+        await isShown;
+        end(bench.taken[image]!);
+        await bench.final(id);
+        const { record } = await take(bench);
+        expect(record).toEqual(await bench.record(id));
+        return record;
+      };
+      expect((await endWith((image) => image.complete())).progress).toEqual({ step: 8, of: 8 });
+      const failed = await endWith((image) =>
+        image.fail(new JobFailure({ code: "generation_failed", detail: "broken" })),
+      );
+      expect(failed.progress).toEqual({ step: 3, of: 8 });
     });
 
     it("is nobody's to tell where the job has none", async () => {

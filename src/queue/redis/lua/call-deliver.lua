@@ -7,7 +7,8 @@ for _, id in ipairs(redis.call("ZRANGEBYSCORE", DELIVERIES, "-inf", whole(now), 
   local key = deliveryKey(id)
   local attempt = redis.call("HINCRBY", key, "attempt", 1)
   redis.call("ZADD", DELIVERIES, whole(now + leaseMs), id)
-  local f = redis.call("HMGET", key, "spec", "state", "seq", "startedAt", "finishedAt", "expiresAt", "images:json", "error")
-  taken[#taken + 1] = { { f[1], f[2], f[3], false, false, f[4], f[5], f[6], f[7], f[8], false }, attempt }
+  local fields = redis.call("HMGET", key, unpack(RECORD_FIELDS))
+  fields[#RECORD_FIELDS + 1] = false
+  taken[#taken + 1] = { fields, attempt }
 end
 return taken

@@ -6,9 +6,8 @@ local function isBackedUp(caller)
 end
 
 local function addDelivery(job, now)
-  local names = { "spec", "state", "seq", "startedAt", "finishedAt", "expiresAt", "images:json", "error" }
-  local fields = redis.call("HMGET", jobKey(job.id), unpack(names))
-  for at, name in ipairs(names) do
+  local fields = redis.call("HMGET", jobKey(job.id), unpack(RECORD_FIELDS))
+  for at, name in ipairs(RECORD_FIELDS) do
     if fields[at] then redis.call("HSET", deliveryKey(job.id), name, fields[at]) end
   end
   redis.call("HSET", deliveryKey(job.id), "caller", job.caller)

@@ -29,6 +29,11 @@ local function servingKey(queue) return OWN .. "serving:" .. queue end -- zset: 
 local function workerKey(worker) return OWN .. "worker:" .. worker end -- hash: details, paused
 local function lanesKey(worker) return OWN .. "lanes:" .. worker end -- hash: "queue/lane" -> "id index"
 
+-- What a reader sees of a job, in the order of ViewReply in payload.ts, which ends with the position in the line.
+local RECORD_FIELDS = {
+  "spec", "state", "seq", "steps", "stepsOf", "startedAt", "finishedAt", "expiresAt", "images:json", "error",
+}
+
 -- What a queue counts for ever: each job and each image once.
 local TOTALS = { "total:accepted", "total:completed", "total:failed", "total:cancelled", "total:images" }
 local function countTotal(queue, what) redis.call("HINCRBY", lineKey(queue), "total:" .. what, 1) end
