@@ -7,6 +7,7 @@ export default defineConfig({
     globalSetup: ["test/setup.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
     // Two cores: more workers only slow the ONNX runs of their neighbours.
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },

@@ -7,9 +7,9 @@ import { basename, join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { markdownTable } from "../src/markdown-table.js";
 import { describeMachine } from "./machine.js";
 import { median, pairedRatio } from "./statistics.js";
-import { markdownTable } from "./table.js";
 
 const USAGE = `npm run bench:import: how fast checkpoints are imported, beside cp of the same files
 

@@ -1,9 +1,9 @@
+import { markdownTable } from "../src/markdown-table.js";
 import { closedLoop } from "./closed-loop.js";
 import type { HttpClient } from "./http-client.js";
 import type { Load, MeasuringProcess } from "./measuring-process.js";
 import type { MeasuredModel } from "./model-folder.js";
 import { median } from "./statistics.js";
-import { markdownTable } from "./table.js";
 import type { Throughput } from "./throughput.js";
 import { requestBody } from "./workload.js";
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { loadConfig } from "../src/config.js";
+import { markdownTable } from "../src/markdown-table.js";
 import { openEngine } from "../src/model/engine/client.js";
 import { importModel } from "../src/model/import/import.js";
 import { PRECISIONS, type Precision } from "../src/model/manifest.js";
@@ -14,7 +15,6 @@ import { openClassifier } from "./classifier.js";
 import { closedLoop } from "./closed-loop.js";
 import { type MeasuredModel, openModelFolder } from "./model-folder.js";
 import { wilsonInterval } from "./statistics.js";
-import { markdownTable } from "./table.js";
 
 const USAGE = `npm run recognition: generated pictures that a classifier recognises
 

@@ -1,9 +1,9 @@
+import { markdownTable } from "../src/markdown-table.js";
 import { closedLoop } from "./closed-loop.js";
 import type { Answer, HttpClient } from "./http-client.js";
 import type { Load, MeasuringProcess } from "./measuring-process.js";
 import type { MeasuredModel } from "./model-folder.js";
 import { median, pairedRatio } from "./statistics.js";
-import { markdownTable } from "./table.js";
 import { requestBody } from "./workload.js";
 
 /** The same pictures by three ways, from the inside out. */

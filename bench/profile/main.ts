@@ -3,13 +3,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { markdownTable } from "../../src/markdown-table.js";
 import { openRuntime } from "../../src/model/runtime/onnx.js";
 import type { Runtime } from "../../src/model/runtime/runtime.js";
 import { denoiseBatch, denoiseRow, predictBatch, predictRow } from "../../test/model/runtime/batches.js";
 import { describeMachine } from "../machine.js";
 import { openModelFolder } from "../model-folder.js";
 import { median } from "../statistics.js";
-import { markdownTable } from "../table.js";
 import { type NodeEvent, type OperatorTime, operatorTimes } from "./operators.js";
 import { measurePeaks, type Peaks } from "./peaks.js";
 

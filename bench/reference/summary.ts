@@ -1,5 +1,5 @@
+import { markdownTable } from "../../src/markdown-table.js";
 import { median, pairedRatio } from "../statistics.js";
-import { markdownTable } from "../table.js";
 import type { RunRecord } from "./records.js";
 import { SIDES, type Side } from "./sides.js";
 

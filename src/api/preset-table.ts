@@ -1,3 +1,4 @@
+import { markdownTable } from "../markdown-table.js";
 import type { Manifest } from "../model/manifest.js";
 
 /** What the presets of the models were measured at, as a Markdown table; undefined where none was. */
@@ -7,7 +8,8 @@ export function presetTable(models: readonly Manifest[]): string | undefined {
       if (!quality) return [];
       const { frechet_distance, frechet_interval, inception_score, precision, recall, speed } = quality;
       const interval = frechet_interval ? ` (${frechet_interval.join(" to ")})` : "";
-      return [[name, preset, `${frechet_distance}${interval}`, inception_score, precision, recall, speed]];
+      const figures = [inception_score, precision, recall, speed].map((figure) => figure?.toString() ?? "");
+      return [[name, preset, `${frechet_distance}${interval}`, ...figures]];
     }),
   );
   if (rows.length === 0) return undefined;
@@ -20,7 +22,5 @@ export function presetTable(models: readonly Manifest[]): string | undefined {
     "recall",
     "times as fast",
   ];
-  const line = (cells: readonly (string | number | undefined)[]) =>
-    `| ${cells.map((cell) => cell ?? "").join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+  return markdownTable(head, rows);
 }

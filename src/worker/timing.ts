@@ -3,17 +3,20 @@ import type { EngineTiming } from "../model/engine/engine.js";
 
 /**
  * One image's timing from its three neighbouring clocks: accepted, taken in by the engine, pixels ready, stored (epoch
- * milliseconds). The total is measured from end to end; the six spans lie side by side between the same readings.
+ * milliseconds). The six spans lie side by side between the same readings, and the total is their sum.
  */
 export function imageTiming(acceptedAt: number, engine: EngineTiming, storedAt: number): Timing {
-  return {
+  const spans = {
     queue_ms: span(acceptedAt, engine.submittedAt),
     batch_wait_ms: engine.batchWaitMs,
     transformer_ms: engine.transformerMs,
     diffusion_ms: engine.diffusionMs,
     decode_ms: engine.decodeMs,
     encode_ms: span(engine.finishedAt, storedAt),
-    total_ms: span(acceptedAt, storedAt),
+  };
+  return {
+    ...spans,
+    total_ms: Object.values(spans).reduce((sum, ms) => sum + ms),
     batch_size: engine.batchSize,
     ms_per_image: engine.msPerImage,
   };

@@ -1,5 +1,6 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { JobFailure } from "../../src/queue/queue.js";
+import { eventually } from "../eventually.js";
 import { type ExampleApiOptions, exampleApi, holdingHandler } from "./example-api.js";
 
 const opened: { close(): Promise<void> }[] = [];
@@ -180,7 +181,7 @@ describe("Idempotency-Key", () => {
     const { handler, held } = holdingHandler();
     const { post } = await open({ handler });
     const answers = [1, 2].map(() => post({ class: 0 }, { ...key, ...PNG }));
-    await vi.waitFor(() => expect(held).toHaveLength(1));
+    await eventually(() => expect(held).toHaveLength(1));
     held[0]!.complete();
     const [first, second] = await Promise.all(answers);
     const third = await post({ class: 0 }, { ...key, ...PNG });

@@ -1,8 +1,9 @@
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openBoard } from "../../src/commands/open-board.js";
 import { loadConfig } from "../../src/config.js";
 import { launchChromium } from "../browser/chromium.js";
+import { eventually } from "../eventually.js";
 import { type RedisServer, startRedis } from "../queue/redis-server.js";
 import { exampleKey, ringOf } from "./access/example-keys.js";
 import { exampleApi, exampleModels, holdingHandler } from "./example-api.js";
@@ -33,7 +34,7 @@ describe("GET /admin/queue", () => {
     const { held, handler } = holdingHandler();
     await open({ handler, maxImages: 1 });
     await api.post({ class: 0, num_images: 3 }, user.headers);
-    await vi.waitFor(() => expect(held).toHaveLength(1));
+    await eventually(() => expect(held).toHaveLength(1));
     const answer = await api.app.inject({ url: "/admin/queue", headers: operator.headers });
     expect(answer.json()).toMatchObject({
       max_queued_images: 512,
@@ -112,7 +113,7 @@ describe("BullMQ's board", () => {
       await page.goto(`${address}/admin/queues/`);
       await page.getByText("demo").first().waitFor();
       await page.goto(`${address}/admin/queues/queue/demo`);
-      await page.getByText("Tokens: one for each image that waits").first().waitFor({ timeout: 5000 });
+      await page.getByText("Tokens: one for each image that waits").first().waitFor();
       await page.getByText("7").first().waitFor();
       expect(elsewhere).toEqual([]);
       if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/board.png` });

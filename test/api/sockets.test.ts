@@ -1,6 +1,7 @@
 import { connect } from "node:net";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { PROBLEMS } from "../../src/errors.js";
+import { eventually } from "../eventually.js";
 import { type ExampleApiOptions, exampleApi, holdingHandler } from "./example-api.js";
 
 const opened: { close(): Promise<void> }[] = [];
@@ -57,9 +58,9 @@ describe("a client that hangs up", () => {
     const { handler, held } = holdingHandler();
     const { port, queue } = await open({ handler });
     const socket = connect(port, "127.0.0.1", () => socket.write(request('{"class":0}', ...headers)));
-    await vi.waitFor(() => expect(held).toHaveLength(1));
+    await eventually(() => expect(held).toHaveLength(1));
     socket.destroy();
-    await vi.waitFor(() => expect(held[0]!.context.signal.aborted).toBe(true));
+    await eventually(() => expect(held[0]!.context.signal.aborted).toBe(true));
     expect(await queue.get(held[0]!.spec.id)).toMatchObject({ record: { state: "cancelled" } });
   });
 
@@ -68,14 +69,14 @@ describe("a client that hangs up", () => {
     const { port, app, queue } = await open({ handler });
     const hangUp = async (count: number, ...headers: string[]) => {
       const socket = connect(port, "127.0.0.1", () => socket.write(request('{"class":0}', ...headers)));
-      await vi.waitFor(() => expect(held).toHaveLength(count));
+      await eventually(() => expect(held).toHaveLength(count));
       await new Promise((resolve) => setTimeout(resolve, 50));
       socket.destroy();
     };
     await hangUp(1);
     await hangUp(2, "Accept: image/png", "Idempotency-Key: k");
     // The server has seen both connections close once it counts none.
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const connections = await new Promise((resolve) => app.server.getConnections((_, count) => resolve(count)));
       expect(connections).toBe(0);
     });

@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { JobRecord } from "../../src/job.js";
 import { type JobQueue, QueueUnavailable } from "../../src/queue/queue.js";
+import { eventually } from "../eventually.js";
 import { exampleJob } from "../queue/example-job.js";
 import { type ExampleApiOptions, exampleApi, holdingHandler } from "./example-api.js";
 
@@ -84,14 +85,14 @@ describe("a queue that can't be reached", () => {
     const head =
       "POST /generate HTTP/1.1\r\nHost: localhost\r\nAccept: image/png\r\nContent-Type: application/json\r\n";
     const socket = connect(port, "127.0.0.1", () => socket.write(`${head}Content-Length: 11\r\n\r\n${body}`));
-    await vi.waitFor(() => expect(held).toHaveLength(1));
+    await eventually(() => expect(held).toHaveLength(1));
     socket.destroy();
-    await vi.waitFor(() => expect(queue.cancel).toHaveBeenCalled());
+    await eventually(() => expect(queue.cancel).toHaveBeenCalled());
     expect(held[0]!.context.signal.aborted).toBe(false);
     expect((await app.inject({ url: "/health/live" })).statusCode).toBe(200);
     held[0]!.complete();
     const { id } = held[0]!.spec;
-    await vi.waitFor(async () => expect((await app.inject({ url: `/jobs/${id}` })).json().state).toBe("completed"));
+    await eventually(async () => expect((await app.inject({ url: `/jobs/${id}` })).json().state).toBe("completed"));
   });
 
   it("makes the server unready, with the reason, until it is back", async () => {

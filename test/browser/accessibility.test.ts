@@ -11,6 +11,7 @@ import {
   fieldError,
   gallery,
   generateButton,
+  holdBack,
   openFineTuning,
   parameter,
   pictureOf,
@@ -52,9 +53,11 @@ describe("axe finds nothing serious", () => {
     await parameter(page, "Guidance").fill("3");
     await look("fine tuning");
     await seedBox(page).fill("7");
+    const events = await holdBack(page, "**/jobs/*/events?*");
     await generateButton(page).click();
     await page.getByRole("button", { name: "Cancel" }).waitFor();
     await look("generating");
+    await events.stop();
     await pictureOf(page, "moon", 7);
     await look("done");
     await gallery(page).getByRole("button", { name: "moon, seed 7", exact: true }).click();

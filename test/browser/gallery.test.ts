@@ -93,6 +93,43 @@ describe("the gallery", () => {
     expect(await gallery(page).isHidden()).toBe(true);
   });
 
+  it("says how many it keeps once all that was deleted is gone for good", async () => {
+    const { page } = await service.visit();
+    await makePicture(page, 1, 3);
+    // The second deletion's transaction stays open until it is let go.
+    await page.evaluate(`
+      const { transaction } = IDBDatabase.prototype;
+      let count = 0;
+      IDBDatabase.prototype.transaction = function (...args) {
+        const made = transaction.apply(this, args);
+        if (args[1] !== "readwrite" || ++count !== 2) return made;
+        const hold = () => {
+          if (!window.isLetGo) made.objectStore("pictures").count().onsuccess = hold;
+        };
+        hold();
+        return made;
+      };
+      window.firstIsGone = new Promise((resolve) => {
+        new BroadcastChannel("marimba.gallery").onmessage = resolve;
+      });
+      undefined;
+    `);
+    for (const index of [0, 1]) {
+      await kept(page, `star, seed 1, image ${index}`).focus();
+      await page.keyboard.press("Delete");
+    }
+    await page.evaluate("window.firstIsGone.then(() => {})");
+    expect(
+      await gallery(page)
+        .getByText(/of at most 300/)
+        .textContent(),
+    ).toMatch(/^3 of/);
+    await page.evaluate("window.isLetGo = true");
+    await gallery(page).getByText("1 of at most 300").waitFor();
+    await page.reload();
+    await gallery(page).getByText("1 of at most 300").waitFor();
+  });
+
   it("lets the oldest go above its cap", async () => {
     const { page } = await service.visit();
     await makePicture(page, 1);
@@ -195,8 +232,9 @@ describe("the details", () => {
       ["Python", runPython],
     ] as const) {
       await dialog(page).getByRole("tab", { name: tab }).click();
+      const isCopied = dialog(page).getByRole("button", { name: "Copied" }).waitFor();
       await dialog(page).getByRole("button", { name: "Copy", exact: true }).click();
-      await dialog(page).getByRole("button", { name: "Copied" }).waitFor();
+      await isCopied;
       await start(await page.evaluate<string>("navigator.clipboard.readText()"));
       const made = (await readdir(folder)).filter((file) => file.endsWith(".png"));
       expect(made, tab).toEqual([name]);

@@ -5,6 +5,7 @@ import {
   cancelButton,
   classBox,
   generateButton,
+  holdBack,
   imageCount,
   note,
   openFineTuning,
@@ -17,24 +18,6 @@ import {
 
 const service = usePlayground();
 const deletions = (requests: readonly string[]) => requests.filter((request) => request.startsWith("DELETE"));
-
-/** Holds back answers to requests until they are let go. */
-async function holdBack(page: Page, path: string) {
-  const held: Route[] = [];
-  let onHeld = () => {};
-  await page.route(`${service.address}${path}`, (route) => {
-    held.push(route);
-    onHeld();
-  });
-  return {
-    /** Resolves with the first one held. */
-    first: async () => {
-      while (held.length === 0) await new Promise<void>((resolve) => (onHeld = resolve));
-      return held[0]!;
-    },
-    stop: () => page.unroute(`${service.address}${path}`),
-  };
-}
 
 describe("the seed", () => {
   it("is drawn anew each time until it is locked, by its button or by typing one", async () => {
@@ -122,13 +105,13 @@ describe("previews", () => {
         for (const { target } of changes) if (target.tagName === "IMG") window.shown.push(target.src);
       }).observe(document.getElementById("tiles"), { subtree: true, attributes: true, attributeFilter: ["src"] });
     `);
-    await imageCount(page).fill("2");
+    await imageCount(page).fill("8");
     await page.getByRole("radio", { name: "exact" }).check();
     await seedBox(page).fill("3");
     await generateButton(page).click();
     await page.locator(".tile.waiting img[src^='data:image/png']").first().waitFor();
     expect(await widthOf(page.locator(".tile img:visible").first())).toBe(64);
-    await page.getByText(/of 128 steps over 2 images/).waitFor();
+    await page.getByText(/of 512 steps over 8 images/).waitFor();
     await pictureOf(page, "star", 3);
     const shown = await page.evaluate<string[]>("window.shown");
     const firstDone = shown.findIndex((src) => src.startsWith("blob:"));
@@ -146,7 +129,7 @@ describe("Cancel", () => {
     await generateButton(page).click();
     await pictureOf(page, "star", 13);
 
-    const held = await holdBack(page, "/generate");
+    const held = await holdBack(page, `${service.address}/generate`);
     await seedBox(page).fill("14");
     await generateButton(page).click();
     const dropped = page.waitForEvent("requestfailed", (request) => request.url() === `${service.address}/generate`);
@@ -160,6 +143,30 @@ describe("Cancel", () => {
     await held.stop();
     await generateButton(page).click();
     await pictureOf(page, "star", 14);
+  });
+
+  it("before the answer has come cancels the job that the server has made by then", async () => {
+    await service.occupyEngine();
+    const { page, requests } = await service.visit();
+    let answer = () => {};
+    const isHeld = new Promise<{ links: { self: string } }>((resolve, reject) => {
+      page
+        .route(`${service.address}/generate`, async (route) => {
+          const response = await route.fetch();
+          answer = () => void route.fulfill({ response });
+          resolve(await response.json());
+        })
+        .catch(reject);
+    });
+    await generateButton(page).click();
+    const { links } = await isHeld;
+    await cancelButton(page).click();
+    await page.getByRole("button", { name: "Cancelling …" }).waitFor();
+    answer();
+    await note(page).filter({ hasText: "Cancelled." }).waitFor();
+    expect(deletions(requests)).toEqual([`DELETE ${service.address}${links.self}`]);
+    const job = await (await fetch(service.address + links.self)).json();
+    expect(job).toMatchObject({ state: "cancelled" });
   });
 
   it("cancels the job that waits, and says its place in the line meanwhile", async () => {
@@ -205,6 +212,23 @@ describe("Cancel", () => {
   });
 });
 
+describe("Cancel, where the server hangs,", () => {
+  it("says that it is not cancelled yet, and cancels once it is told", async () => {
+    await service.occupyEngine();
+    const { page } = await service.visit();
+    const held = await holdBack(page, "**/jobs/*");
+    const accepted = page.waitForResponse(`${service.address}/generate`);
+    await generateButton(page).click();
+    await accepted;
+    await cancelButton(page).click();
+    await held.first();
+    await page.locator("#form-problem").filter({ hasText: "not cancelled yet" }).waitFor();
+    await held.stop();
+    await note(page).filter({ hasText: "Cancelled." }).waitFor();
+    expect(await problem(page).isHidden()).toBe(true);
+  });
+});
+
 describe("a change of the model", () => {
   const model = (page: Page) => page.getByLabel("Model", { exact: true });
 
@@ -220,7 +244,7 @@ describe("a change of the model", () => {
 
   it("keeps what is typed while they are on their way, and looks it up among the new ones", async () => {
     const { page } = await service.visit();
-    const held = await holdBack(page, `/models/${OTHER}/classes`);
+    const held = await holdBack(page, `${service.address}/models/${OTHER}/classes`);
     await model(page).selectOption(OTHER);
     const late = await held.first();
     await classBox(page).fill("moon");
@@ -241,7 +265,7 @@ describe("a change of the model", () => {
 
   it("is the last of two quick ones, whichever answer comes first", async () => {
     const { page } = await service.visit();
-    const held = await holdBack(page, `/models/${OTHER}/classes`);
+    const held = await holdBack(page, `${service.address}/models/${OTHER}/classes`);
     await model(page).selectOption(OTHER);
     const late = await held.first();
     const answered = page.waitForResponse(`${service.address}/models/demo/classes`);

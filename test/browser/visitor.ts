@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { Browser, BrowserContextOptions, Locator, Page, Response } from "playwright-core";
+import type { Browser, BrowserContextOptions, Locator, Page, Response, Route } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { launchChromium } from "./chromium.js";
 
@@ -124,4 +124,26 @@ export async function download(page: Page): Promise<{ name: string; bytes: Buffe
   await page.getByRole("link", { name: "Download" }).click();
   const file = await started;
   return { name: file.suggestedFilename(), bytes: await readFile(await file.path()) };
+}
+
+/** Holds back requests for what the pattern names until they are let go. */
+export async function holdBack(page: Page, url: string) {
+  const held: Route[] = [];
+  let onHeld = () => {};
+  await page.route(url, (route) => {
+    held.push(route);
+    onHeld();
+  });
+  return {
+    /** Resolves with the first one held. */
+    first: async () => {
+      while (held.length === 0) await new Promise<void>((resolve) => (onHeld = resolve));
+      return held[0]!;
+    },
+    /** Holds back no more, and lets go of what is held. */
+    stop: async () => {
+      await page.unroute(url);
+      for (const route of held) await route.continue().catch(() => {});
+    },
+  };
 }

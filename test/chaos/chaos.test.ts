@@ -40,12 +40,18 @@ describe("whatever is killed, what was accepted is made", { timeout: HANGING_MS 
     expect(await settle(at, orders)).toEqual(outcomes);
   }
 
+  /** What the queue has of its one model. */
+  async function queued(at = address): Promise<{ waiting: number; running: number; totals: { accepted: number } }> {
+    const { models } = (await (await fetch(`${at}/admin/queue`)).json()) as {
+      models: Awaited<ReturnType<typeof queued>>[];
+    };
+    return models[0]!;
+  }
+
   async function expectEmptyQueue(at = address): Promise<void> {
     for (let tries = 0; ; tries++) {
-      const { models } = (await (await fetch(`${at}/admin/queue`)).json()) as {
-        models: { waiting: number; running: number }[];
-      };
-      const left = models.reduce((sum, { waiting, running }) => sum + waiting + running, 0);
+      const { waiting, running } = await queued(at);
+      const left = waiting + running;
       if (left === 0) return;
       expect(tries, "Images are left in the queue").toBeLessThan(100);
       await sleep(100);
@@ -119,7 +125,7 @@ describe("whatever is killed, what was accepted is made", { timeout: HANGING_MS 
       await waiting;
       const single = { class: 1, seed: 4, steps: 40, diffusion_steps: 20 };
       const synchronous = generate(address, single);
-      await sleep(200);
+      while ((await queued()).totals.accepted < JOBS + 2) await sleep(20);
       await ground.redis.kill();
       await sleep(500);
       expect((await fetch(`${address}/health/live`)).status).toBe(200);

@@ -25,16 +25,23 @@ export function exampleBody(index: number): Record<string, unknown> {
     seed: 100 + index,
     steps: [16, 24, 32, 48][index % 4],
     guidance_scale: [1, 2, 3][index % 3],
-    diffusion_steps: 60,
+    diffusion_steps: 150,
     num_images: index % 6 === 5 ? 3 : 1,
   };
 }
 
-/** Posts a job and returns it once it is accepted; throws when it is not. */
+/**
+ * Posts a job and returns it once it is accepted; throws when it is not. Beside all that the test starts, a worker may
+ * look away for so long that it counts as none.
+ */
 export async function order(address: string, body: Readonly<Record<string, unknown>>): Promise<Order> {
-  const answer = await generate(address, body, { prefer: "respond-async" });
-  if (answer.status !== 202) throw new Error(`Not accepted: ${answer.status} ${await answer.text()}`);
-  return { body, id: ((await answer.json()) as { id: string }).id };
+  for (let tries = 0; ; tries++) {
+    const answer = await generate(address, body, { prefer: "respond-async" });
+    const { id, code } = (await answer.json()) as { id: string; code?: string };
+    if (answer.status === 202) return { body, id };
+    if (code !== "no_worker" || tries === 50) throw new Error(`Not accepted: ${answer.status} ${code}`);
+    await sleep(100);
+  }
 }
 
 /** Posts so many of the example requests at once. */

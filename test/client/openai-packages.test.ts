@@ -48,7 +48,7 @@ describe("OpenAI's package from npm", () => {
 
   it("streams partial images", async () => {
     // Seconds: previews come a quarter of a second apart at least, and take a tenth of the time at most.
-    const slow = { prompt: "boat", seed: 7, steps: 64, diffusion_steps: 500 };
+    const slow = { prompt: "boat", seed: 7, steps: 64, diffusion_steps: 1000 };
     const stream = await client().images.generate({ ...slow, stream: true, partial_images: 2 });
     const events = await collect(stream);
     expect(events.map(({ type }) => type)).toEqual([
@@ -60,7 +60,7 @@ describe("OpenAI's package from npm", () => {
     const pictures = events.map(({ b64_json }) => Buffer.from(b64_json, "base64"));
     expect(new Set(pictures.map((bytes) => bytes.toString("base64"))).size).toBe(3);
     for (const bytes of pictures) expect(bytes.subarray(1, 4).toString()).toBe("PNG");
-    expect(pictures[2]).toEqual(await service.picture({ class: "boat", seed: 7, steps: 64, diffusion_steps: 500 }));
+    expect(pictures[2]).toEqual(await service.picture({ class: "boat", seed: 7, steps: 64, diffusion_steps: 1000 }));
   });
 
   it("lists models", async () => {
@@ -109,7 +109,7 @@ describe("OpenAI's package from npm", () => {
 
   it("cancels the job when it is aborted", async () => {
     const aborting = new AbortController();
-    const slow = { prompt: "boat", steps: 64, diffusion_steps: 300 };
+    const slow = { prompt: "boat", steps: 64, diffusion_steps: 1000 };
     const call = client().images.generate({ ...slow, stream: true, partial_images: 3 }, { signal: aborting.signal });
     const { data: stream, response } = await call.withResponse();
     for await (const event of stream) {

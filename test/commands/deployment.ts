@@ -48,7 +48,6 @@ export function deployments() {
       REDIS_URL: redis.url,
       REDIS_PREFIX: `test${count++}`,
       MODELS_DIR: join(folder, "models"),
-      LOCK_MS: "3000",
       ...shared,
     };
     const start = (command: string, own: Record<string, string> = {}) => {

@@ -41,7 +41,7 @@ describe("an engine that can't be started again", { timeout: 300_000 }, () => {
     const { api, start, worker, sample } = deploy({ MODELS_DIR: models });
     const { address } = await api();
     const losing = await worker(CRASHING);
-    const url = await accepted(address, { class: "star", seed: 1, steps: 64, diffusion_steps: 250 });
+    const url = await accepted(address, { class: "star", seed: 1, steps: 64, diffusion_steps: 1000, num_images: 2 });
     await jobWhere(url, hasProgress);
     const mend = await spoil();
     losing.kill("SIGUSR2");
@@ -59,20 +59,20 @@ describe("an engine that can't be started again", { timeout: 300_000 }, () => {
     expect(await jobWhere(url, hasEnded)).toMatchObject({ state: "completed" });
     const image = await bytes(fetch(`${url}/images/0`));
     expect(
-      image.equals(await sample("--class", "star", "--seed", "1", "--steps", "64", "--diffusion-steps", "250")),
+      image.equals(await sample("--class", "star", "--seed", "1", "--steps", "64", "--diffusion-steps", "1000")),
     ).toBe(true);
   });
 
   it("makes its worker unready at once, while images of other models are finished", async () => {
     await copyModel("other");
     const { api, worker } = deploy({ MODELS_DIR: models, SHUTDOWN_GRACE_S: "60" });
-    const [{ address }, losing] = await Promise.all([api(), worker({ ...CRASHING, WORKER_PORT: "0" })]);
+    const [{ address }, losing] = await Promise.all([api(), worker({ ...CRASHING, MAX_BATCH: "4", WORKER_PORT: "0" })]);
     const monitored = await monitor(losing);
     await ready(monitored, 200);
     await spoil();
     losing.kill("SIGUSR2");
     // Only the engine of `other` comes back, and has something to do for longer than the tries of `demo` last.
-    const url = await accepted(address, { ...LONG, model: "other" });
+    const url = await accepted(address, { ...LONG, num_images: 4, model: "other" });
     expect(await ready(monitored, 503)).toMatchObject({
       reason: expect.stringContaining("The engine of demo can't be started again"),
     });

@@ -34,7 +34,7 @@ describe("marimba queue", () => {
   });
 
   it("keeps a worker paused that stood still for so long that it counted as dead", async () => {
-    const { api, worker, queue } = deploy({ WORKER_PORT: "0", LOCK_MS: "1000" });
+    const { api, worker, queue } = deploy({ WORKER_PORT: "0", LOCK_MS: "3000" });
     const [{ address }, idle] = await Promise.all([api(), worker()]);
     const workers = async () =>
       (JSON.parse((await queue("status", "--json")).stdout) as { workers: { id: string; paused: boolean }[] }[])[0]!

@@ -69,7 +69,7 @@ describe("rediss://", () => {
   });
 
   const says = async (redisUrl: string) => {
-    const refused = await checkRedis({ redisUrl, acceptDurable: false, connectMs: 1500 }).then(
+    const refused = await checkRedis({ redisUrl, acceptDurable: false, connectMs: 4000 }).then(
       () => "nothing",
       (error: Error) => error.message,
     );

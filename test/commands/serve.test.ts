@@ -44,8 +44,8 @@ async function serveReady(environment: Record<string, string> = {}) {
 /** A job that runs for long enough that whatever the test does happens meanwhile. */
 const SLOW = { class: "star", seed: 1, preset: "slow" };
 
-async function startSlowJob(address: string): Promise<void> {
-  const accepted = await generate(address, SLOW, { prefer: "respond-async" });
+async function startSlowJob(address: string, images = 1): Promise<void> {
+  const accepted = await generate(address, { ...SLOW, num_images: images }, { prefer: "respond-async" });
   expect(accepted.status).toBe(202);
   const job = `${address}${accepted.headers.get("location")}`;
   while (((await (await fetch(job)).json()) as { progress?: unknown }).progress === undefined) await sleep(50);
@@ -104,7 +104,7 @@ describe("marimba serve", () => {
   });
 
   it("listens while the models are loaded, and says that it isn't ready", async () => {
-    const marimba = serve({ MAX_BATCH: "16" });
+    const marimba = serve({ MAX_BATCH: "64" });
     const address = await marimba.address();
     expect((await fetch(`${address}/health/live`)).status).toBe(200);
     expect((await fetch(`${address}/health/ready`)).status).toBe(503);
@@ -151,9 +151,10 @@ describe("marimba serve, when it is told to stop,", () => {
 
   it("takes a signal that comes twice at once for one, and exits at once with a later second one", async () => {
     const { marimba, address } = await serveReady({ SHUTDOWN_GRACE_S: "600" });
-    await startSlowJob(address);
+    await startSlowJob(address, 4);
     marimba.kill("SIGINT");
     marimba.kill("SIGTERM");
+    while ((await fetch(`${address}/health/ready`)).status === 200) await sleep(10);
     await sleep(1000);
     expect((await fetch(`${address}/health/live`)).status).toBe(200);
     marimba.kill("SIGTERM");

@@ -25,12 +25,12 @@ describe("marimba api and marimba worker", () => {
   it("give the bytes of `marimba sample` with the embedded model, whichever worker makes them", async () => {
     const embedded = deploy({ MODELS_DIR: "", MODELS: "demo", MAX_BATCH: "1", WORKER_PORT: "0" });
     const [{ address }, ...workers] = await Promise.all([embedded.api(), embedded.worker(), embedded.worker()]);
-    const request = { class: "star", steps: 8 };
+    const request = { class: "star", steps: 32 };
     const pictures = await Promise.all(
       [1, 2, 3, 4, 5, 6].map((seed) => bytes(generate(address, { ...request, seed }))),
     );
     for (const seed of [1, 6]) {
-      const alone = await embedded.sample("--class", "star", "--steps", "8", "--seed", String(seed));
+      const alone = await embedded.sample("--class", "star", "--steps", "32", "--seed", String(seed));
       expect(pictures[seed - 1]!.equals(alone)).toBe(true);
     }
     for (const worker of workers) expect(await metric(worker, "marimba_images_made_total")).toBeGreaterThan(0);
@@ -40,7 +40,7 @@ describe("marimba api and marimba worker", () => {
     const { api, worker } = deploy({ MAX_BATCH: "1", WORKER_PORT: "0" });
     const [{ address }, ...workers] = await Promise.all([api(), worker(), worker()]);
     const job = await jobWhere(
-      await accepted(address, { class: "heart", seed: 3, num_images: 8, steps: 16 }),
+      await accepted(address, { class: "heart", seed: 3, num_images: 8, steps: 64, diffusion_steps: 100 }),
       hasEnded,
     );
     expect(job.state).toBe("completed");
@@ -139,7 +139,9 @@ describe("SIGTERM", () => {
     const [{ address }, working] = await Promise.all([api(), worker()]);
     const begun = await accepted(address, LONG);
     await jobWhere(begun, hasProgress);
-    const waiting = await Promise.all([1, 2].map((seed) => accepted(address, { class: "star", seed })));
+    // One after the other: the second is taken last.
+    const waiting = [await accepted(address, { class: "star", seed: 1 })];
+    waiting.push(await accepted(address, { class: "star", seed: 2 }));
     working.kill("SIGTERM");
     expect(await working.ended).toMatchObject({ code: 0, signal: null });
     expect(await jobNow(begun)).toMatchObject({ state: "completed" });
@@ -151,7 +153,7 @@ describe("SIGTERM", () => {
   it("makes a worker hand back what it can't finish in time: another one makes the same picture", async () => {
     const { api, worker, sample } = deploy({ SHUTDOWN_GRACE_S: "0" });
     const [{ address }, working] = await Promise.all([api(), worker()]);
-    const url = await accepted(address, { class: "star", seed: 1, steps: 64, diffusion_steps: 250, num_images: 4 });
+    const url = await accepted(address, { class: "star", seed: 1, steps: 64, diffusion_steps: 1000, num_images: 4 });
     await jobWhere(url, hasProgress);
     working.kill("SIGTERM");
     expect(await working.ended).toMatchObject({ code: 0, signal: null });
@@ -160,7 +162,7 @@ describe("SIGTERM", () => {
     expect(await jobWhere(url, hasEnded)).toMatchObject({ state: "completed" });
     expect(
       (await bytes(fetch(`${url}/images/0`))).equals(
-        await sample("--class", "star", "--seed", "1", "--steps", "64", "--diffusion-steps", "250"),
+        await sample("--class", "star", "--seed", "1", "--steps", "64", "--diffusion-steps", "1000"),
       ),
     ).toBe(true);
   });
@@ -168,7 +170,7 @@ describe("SIGTERM", () => {
   it("makes an API end its event streams, so that their clients go on elsewhere", async () => {
     const { api, worker } = deploy({ SHUTDOWN_GRACE_S: "600" });
     const [{ marimba, address }, other] = await Promise.all([api(), api(), worker()]);
-    const url = await accepted(address, { ...LONG, num_images: 2 });
+    const url = await accepted(address, { ...LONG, num_images: 4 });
     await jobWhere(url, hasProgress);
     const stream = await fetch(`${url}/events`);
     marimba.kill("SIGTERM");
@@ -183,7 +185,7 @@ describe("SIGTERM", () => {
   });
 
   it("makes an API refuse new jobs, and tell who waits too long where to look", async () => {
-    const { api, worker, queue } = deploy({ SHUTDOWN_GRACE_S: "1" });
+    const { api, worker, queue } = deploy({ SHUTDOWN_GRACE_S: "5" });
     const [{ marimba, address }] = await Promise.all([api(), worker()]);
     expect(await queue("pause")).toMatchObject({ code: 0 });
     const waiting = generate(address, { class: 0, seed: 2 });

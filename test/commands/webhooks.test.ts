@@ -20,7 +20,8 @@ const SETTINGS = {
   WEBHOOK_ALLOW_HOSTS: "127.0.0.1,localhost",
   WEBHOOK_RETRY_MS: "100",
 };
-const soon = { timeout: 30_000, interval: 50 };
+/** Longer than the lease of an attempt whose process was killed. */
+const soon = { timeout: 50_000, interval: 50 };
 
 const receivers: Receiver[] = [];
 afterEach(async () => {

@@ -27,7 +27,7 @@ describe("npm run load", { timeout: 240_000 }, () => {
     const { code, stdout, stderr } = await load("null", "--quick");
     expect(stderr).not.toMatch(/Error/);
     expect(code).toBe(0);
-    const row = /^\| Marimba 1 +\| +(\d+) \|.*\| +(\d+) \| +(\d+) \| +1\.0 \|/m.exec(stdout);
+    const row = /^\| Marimba 1 +\| +([\d.]+) \|.*\| +(\d+) \| +(\d+) \| +1\.0 \|/m.exec(stdout);
     expect(row?.slice(2), stdout).toEqual(["0", "0"]);
     expect(Number(row![1])).toBeGreaterThan(0);
     expect(stdout).toMatch(/^\| Skeleton 1 /m);

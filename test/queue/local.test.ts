@@ -1,10 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { FinishRate } from "../../src/queue/local/finish-rate.js";
 import { KeptResults } from "../../src/queue/local/kept-results.js";
 import { LocalQueue } from "../../src/queue/local/local-queue.js";
 import { WaitingLine } from "../../src/queue/local/waiting-line.js";
 import { WorkerUnfit } from "../../src/queue/queue.js";
 import { SignedIds } from "../../src/queue/signed-ids.js";
+import { eventually } from "../eventually.js";
 import { queueContract } from "./contract.js";
 import { exampleImageOf, exampleJob } from "./example-job.js";
 
@@ -17,6 +18,8 @@ describe("LocalQueue", () => {
   const options = { maxQueuedImages: 10, resultTtlMs: 60_000, maxResultBytes: 1e6 };
 
   it("runs what waits until the grace ends, since nobody else will, and cancels the rest", async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
     const queue = new LocalQueue(options);
     const specs = Array.from({ length: 6 }, () => exampleJob());
     await queue.start(["demo"], 1, async (task) => {
@@ -24,7 +27,9 @@ describe("LocalQueue", () => {
       return exampleImageOf(task);
     });
     for (const spec of specs) await queue.submit(spec);
-    await queue.stop(300);
+    const stopped = queue.stop(300);
+    await vi.advanceTimersByTimeAsync(300);
+    await stopped;
     const ends = await Promise.all(specs.map(({ id }) => queue.wait(id, 0)));
     expect(ends.map((record) => record?.state)).toEqual([
       "completed",
@@ -65,7 +70,7 @@ describe("LocalQueue", () => {
     });
     expect((await queue.wait(spec.id, 1000))?.state).toBe("completed");
     expect(String(await warned)).toMatch(/subscriber broke/);
-    await vi.waitFor(async () => expect((await queue.stats()).runningImages).toBe(0));
+    await eventually(async () => expect((await queue.stats()).runningImages).toBe(0));
     await queue.close();
   });
 
@@ -98,7 +103,7 @@ describe("LocalQueue", () => {
       if (next(4) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
     }
     for (const id of ids) expect((await queue.wait(id, 5000))?.finishedAt, id).toBeDefined();
-    await vi.waitFor(async () => expect((await queue.stats()).runningImages).toBe(0));
+    await eventually(async () => expect((await queue.stats()).runningImages).toBe(0));
     expect((await queue.stats()).waitingImages).toBe(0);
     await queue.close();
   });

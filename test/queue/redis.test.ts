@@ -16,7 +16,7 @@ afterAll(() => redis?.stop());
 queueContract("redis", async (limits) => {
   const common = { redisUrl: redis.url, redisPrefix: `contract${count++}`, ...limits };
   const queue = await openRedisQueue({ ...common, acceptDurable: false }, logger);
-  const source = await openRedisSource({ ...common, lockMs: 3000 }, logger);
+  const source = await openRedisSource({ ...common, lockMs: 30_000 }, logger);
   const close = async () => {
     await source.close();
     await queue.close();

@@ -8,7 +8,7 @@ import { REDIS_PROGRAM, type RedisServer, ServerProcess } from "./redis-server.j
 
 const MASTER = "mymaster";
 /** How long a server may be silent before it counts as down. */
-const DOWN_AFTER_MS = 1000;
+const DOWN_AFTER_MS = 4000;
 
 /** One of Redis's sentinels, alone in its judgement. */
 export class Sentinel {

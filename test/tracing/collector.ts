@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
-import { vi } from "vitest";
+import { eventually } from "../eventually.js";
 
 /** A span as OTLP/HTTP's JSON has it (opentelemetry-proto, trace.proto), with its attributes as an object. */
 export interface ReceivedSpan {
@@ -60,12 +60,9 @@ export async function startCollector() {
     /** Resolves with the spans of a trace once they are so many. */
     async trace(traceId: string, count: number): Promise<ReceivedSpan[]> {
       const found = () => spans.filter((span) => span.traceId === traceId);
-      await vi.waitFor(
-        () => {
-          if (found().length < count) throw new Error(`${found().length} of ${count} spans`);
-        },
-        { timeout: 20_000, interval: 50 },
-      );
+      await eventually(() => {
+        if (found().length < count) throw new Error(`${found().length} of ${count} spans`);
+      });
       return found();
     },
     async close(): Promise<void> {

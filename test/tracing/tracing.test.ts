@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readTraceparent } from "../../src/tracing/trace-context.js";
 import { accepted, deployments, hasEnded, jobWhere } from "../commands/deployment.js";
 import { generate, type Marimba } from "../commands/marimba.js";
+import { eventually } from "../eventually.js";
 import { startCollector } from "./collector.js";
 
 const { deploy } = deployments();
@@ -39,7 +40,8 @@ describe("a request's id and trace", () => {
     expect(answer.headers.get("traceresponse")).toBe(headers.traceparent);
     const job = answer.headers.get("marimba-job");
     const own = { request_id: "order-4711", trace_id: traceId };
-    await vi.waitFor(() => expect(lines(marimba, { ...own, msg: "request completed" })).toHaveLength(1));
+    await eventually(() => expect(lines(marimba, { ...own, msg: "request completed" })).toHaveLength(1));
+    await eventually(() => expect(lines(maker, own)).not.toHaveLength(0));
     expect(lines(marimba, own).map(({ msg }) => msg)).toEqual(["incoming request", "request completed"]);
     expect(lines(marimba, { ...own, job, msg: "request completed" })).toHaveLength(1);
     expect(lines(maker, { ...own, job, image: 0 }).map(({ msg }) => msg)).toEqual(["The image is made."]);
@@ -51,7 +53,7 @@ describe("a request's id and trace", () => {
     );
     expect(await refused.json()).toMatchObject({ instance: "urn:marimba:request:order-4712" });
     expect(refused.headers.has("traceresponse")).toBe(false);
-    await vi.waitFor(() => expect(lines(marimba, { request_id: "order-4712" })).toHaveLength(2));
+    await eventually(() => expect(lines(marimba, { request_id: "order-4712" })).toHaveLength(2));
     expect(lines(marimba, { request_id: "order-4712" }).some((line) => "trace_id" in line)).toBe(false);
   });
 
@@ -134,7 +136,7 @@ describe("a request's id and trace", () => {
     const address = await serve.address();
     await serve.prints(/^Ready/m);
     for (const seed of [1, 2, 3]) expect((await generate(address, { class: 0, seed })).status).toBe(200);
-    await vi.waitFor(() => expect(serve.stderr).toMatch(/Traces can't be sent/), { timeout: 30_000, interval: 100 });
+    await eventually(() => expect(serve.stderr).toMatch(/Traces can't be sent/));
     expect((await generate(address, { class: 0, seed: 4 })).status).toBe(200);
     serve.kill("SIGTERM");
     const { code, stderr } = await serve.ended;

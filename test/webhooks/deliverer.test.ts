@@ -187,16 +187,16 @@ describe("a webhook", () => {
   });
 
   it("holds up no job, and no other caller's webhook, when its receiver never answers", async () => {
+    let silentBefore: number | undefined;
     receiver.answer = (response, { path }) => {
-      if (path !== "/silent") response.writeHead(200).end();
+      if (path === "/silent") return;
+      silentBefore = receiver.received.filter((one) => one.path === "/silent").length;
+      response.writeHead(200).end();
     };
     deliver();
-    for (let i = 0; i < 30; i++) await told("/silent", "mallory");
-    const id = await told("/hook", "bob");
-    await expect
-      .poll(() => receiver.received.some(({ headers }) => headers["webhook-id"] === `msg_${id}`), soon)
-      .toBe(true);
-    expect(receiver.received.filter(({ path }) => path === "/silent").length).toBeLessThanOrEqual(4);
+    await Promise.all(Array.from({ length: 30 }, () => told("/silent", "mallory")));
+    await told("/hook", "bob");
+    await expect.poll(() => silentBefore, soon).toBeLessThanOrEqual(4);
     await receiver.close();
     receiver = await Receiver.listen();
   });

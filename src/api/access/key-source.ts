@@ -1,5 +1,6 @@
 import { unwatchFile, watchFile } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { type Config, ConfigError } from "../../config.js";
 import { isLoopback } from "../../listening.js";
@@ -8,6 +9,8 @@ import { KeyRing } from "./key-ring.js";
 
 /** How often the file is looked at. Its state is asked for, which works on every file system and through symlinks. */
 const LOOK_MS = 1000;
+/** How long a file that is empty may be one that is being written. */
+const WRITTEN_MS = 250;
 
 /** The keys that a server accepts; absent: it asks for none. */
 export interface KeySource {
@@ -42,7 +45,14 @@ export async function openKeys(config: Config, logger: Logger): Promise<KeySourc
 }
 
 async function followFile(file: string, logger: Logger): Promise<KeySource> {
-  const read = async () => readKeyEntries(await readFile(file, "utf8"), file);
+  const read = async () => {
+    let text = await readFile(file, "utf8");
+    if (text === "") {
+      await sleep(WRITTEN_MS);
+      text = await readFile(file, "utf8");
+    }
+    return readKeyEntries(text, file);
+  };
   const keys = new KeyRing(await read());
   if (await isOpenToOthers(file)) {
     logger.warn(

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { markdownTable } from "../../markdown-table.js";
 import type { Measures } from "../../model/evaluation/measure.js";
 import { figure } from "../evaluation/report.js";
 import type { SweepPoint } from "./points.js";
@@ -75,6 +76,5 @@ export function sweepTable(outcomes: readonly SweepOutcome[]): string {
     cell(speed),
     isOnFront ? "yes" : "",
   ]);
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map((_, i) => (i === 0 ? "---" : "---:"))), ...rows.map(line), ""].join("\n");
+  return `${markdownTable(head, rows)}\n`;
 }

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
-import { isFinal, type Preview } from "../../job.js";
+import { isFinal, type JobRecord, type Preview } from "../../job.js";
 import type { JobListener } from "../queue.js";
 import { readRecord, type ViewReply } from "./payload.js";
 import { WATCHED_MS } from "./preview-interest.js";
@@ -64,9 +64,13 @@ export class JobEvents {
     const watch = this.watches.open(id);
     let due = false;
     let ended = false;
+    let told: JobRecord | undefined;
     const deliver = () => {
       due = false;
       if (ended || !watch.record) return;
+      // It may only have been read again. A waiting job then has the same number but perhaps another position.
+      if (told?.seq === watch.record.seq && told.position === watch.record.position) return;
+      told = watch.record;
       try {
         listener.onChange(watch.record);
       } catch (error) {

@@ -119,7 +119,8 @@ export class Lanes {
     const { worker, resultTtlMs, maxResultBytes } = this.options;
     const goOn = this.#mayGoOn() ? 1 : 0;
     const described = JSON.stringify(description);
-    const result = [image.id, image.index, Buffer.from(bytes), contentType, described] as const;
+    const steps = image.step?.of ?? 0;
+    const result = [image.id, image.index, Buffer.from(bytes), contentType, described, steps] as const;
     return this.#call("finish", this.queue, worker, lane, ...result, goOn, resultTtlMs, maxResultBytes);
   }
 

@@ -140,7 +140,8 @@ class RedisSource implements JobSource {
       // Their message may have been lost.
       for (const id of ended) this.#running.abortJob(id);
     } catch (error) {
-      this.logger.debug({ err: error }, "Progress could not be told; the next one will be.");
+      this.#running.tellAgain();
+      this.logger.debug({ err: error }, "Progress could not be told; it will be again.");
     }
   }
 

@@ -56,7 +56,7 @@ export class RunningImages {
     for (const image of this.#images) image.abort.abort();
   }
 
-  /** Images whose progress was not told yet, as progress.lua takes them; told from now on. */
+  /** Images whose progress was not told yet, as call-progress.lua takes them; told from now on. */
   takeProgress(): (string | number)[] {
     const told: (string | number)[] = [];
     for (const image of this.#images) {
@@ -66,6 +66,11 @@ export class RunningImages {
       told.push(id, index, step.step, step.of);
     }
     return told;
+  }
+
+  /** What was taken of progress last may not have been told. */
+  tellAgain(): void {
+    for (const image of this.#images) image.toldStep = 0;
   }
 
   /** Resolves when none is left, or after `timeoutMs`. */

@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 
 type Argument = string | number | Uint8Array;
 
-const SHARED = ["keys", "line", "deliveries", "ending", "allowance", "lanes", "view"];
+const SHARED = ["keys", "line", "progress", "deliveries", "ending", "allowance", "lanes", "view"];
 const CALLS = [
   "submit",
   "take",

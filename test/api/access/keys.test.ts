@@ -1,8 +1,9 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { newApiKey, readApiKey, writeApiKey } from "../../../src/api/access/api-key.js";
 import { KeyFileError, readKeyEntries, writeKeyEntry } from "../../../src/api/access/key-entry.js";
 import { openKeys } from "../../../src/api/access/key-source.js";
@@ -123,6 +124,30 @@ describe("opening the keys", () => {
     }
     await chmod(file, 0o600);
     expect(await warnings({ API_KEYS_FILE: file })).toEqual([]);
+    await rm(folder, { recursive: true });
+  });
+
+  it("takes a file that is empty for a moment for one that is being written", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "marimba-keys-"));
+    const file = join(folder, "api-keys");
+    const [alice, bob] = [exampleKey("alice"), exampleKey("bob")];
+    await writeFile(file, alice.line);
+    const { keys, close } = await openKeys(loadConfig({ API_KEYS_FILE: file }), pino({ level: "silent" }));
+    onTestFinished(close);
+    const sizes = new Set<number>();
+    const isRead = (async () => {
+      for (; !keys!.principalOf(bob.key); await sleep(5)) sizes.add(keys!.size);
+    })();
+    await truncate(file);
+    process.emit("SIGHUP");
+    await sleep(50);
+    await writeFile(file, `${alice.line}\n${bob.line}`);
+    await isRead;
+    expect(sizes).toEqual(new Set([1]));
+    // One that stays empty takes all keys back.
+    await truncate(file);
+    process.emit("SIGHUP");
+    await expect.poll(() => keys!.size).toBe(0);
     await rm(folder, { recursive: true });
   });
 

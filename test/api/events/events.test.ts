@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { JobFailure } from "../../../src/queue/queue.js";
+import { eventually } from "../../eventually.js";
 import { completeAtOnce, type ExampleApiOptions, exampleApi, holdingHandler } from "../example-api.js";
 import { type EventClient, openEvents } from "./event-client.js";
 
@@ -19,7 +20,7 @@ async function open(options: ExampleApiOptions = {}) {
   const watch = (job: { links: { self: string } }, query = "", headers = {}): Promise<EventClient> =>
     openEvents(port, `${job.links.self}/events${query}`, headers);
   const taken = async (count: number) => {
-    await vi.waitFor(() => expect(held.length).toBeGreaterThanOrEqual(count));
+    await eventually(() => expect(held.length).toBeGreaterThanOrEqual(count));
     return held[count - 1]!;
   };
   const show = async (job: { links: { self: string } }) => (await api.app.inject({ url: job.links.self })).json();
@@ -157,7 +158,7 @@ describe("previews", () => {
     await plain.named("running");
     expect(context.wantsPreview()).toBe(false);
     const watching = await watch(job, "?previews=true");
-    await vi.waitFor(() => expect(context.wantsPreview()).toBe(true));
+    await eventually(() => expect(context.wantsPreview()).toBe(true));
     context.preview(preview(2));
     const data = { index: 0, step: 2, of: 8, content_type: "image/png", base64: "AQIC" };
     expect(await watching.named("preview")).toEqual({ name: "preview", data });
@@ -204,15 +205,12 @@ describe("previews", () => {
     await stalled.named("running");
     stalled.response.pause();
     const bytes = new Uint8Array(2 ** 20);
-    await vi.waitFor(
-      async () => {
-        context.preview(preview(1, bytes));
-        const connections = await new Promise((resolve) => app.server.getConnections((_, count) => resolve(count)));
-        expect(connections).toBe(1);
-      },
-      { timeout: 20_000, interval: 20 },
-    );
-    await vi.waitFor(() => expect(context.wantsPreview()).toBe(false));
+    await eventually(async () => {
+      context.preview(preview(1, bytes));
+      const connections = await new Promise((resolve) => app.server.getConnections((_, count) => resolve(count)));
+      expect(connections).toBe(1);
+    });
+    await eventually(() => expect(context.wantsPreview()).toBe(false));
     stalled.response.resume();
     expect(await stalled.ended).toBe(false);
     complete();

@@ -6,6 +6,7 @@ import { EventStreams } from "../../../src/api/events/event-streams.js";
 import { DEFAULT_LIMITS } from "../../../src/api/limits.js";
 import { loadConfig } from "../../../src/config.js";
 import type { JobQueue } from "../../../src/queue/queue.js";
+import { eventually } from "../../eventually.js";
 import { type ExampleApiOptions, exampleApi, exampleModels, holdingHandler } from "../example-api.js";
 import { openEvents } from "./event-client.js";
 
@@ -22,7 +23,7 @@ async function open(options: ExampleApiOptions = {}) {
   opened.push(api);
   const port = Number(new URL(await api.listen()).port);
   const job = (await api.post({ class: 0 })).json();
-  await vi.waitFor(() => expect(held).toHaveLength(1));
+  await eventually(() => expect(held).toHaveLength(1));
   const path = `${job.links.self}/events`;
   return {
     ...api,
@@ -55,7 +56,7 @@ describe("open streams", () => {
   it("say that they are still there when nothing happens", async () => {
     const { watch, held } = await open({ limits: { heartbeatMs: 50 } });
     const client = await watch();
-    await vi.waitFor(() => expect(client.comments.length).toBeGreaterThanOrEqual(3));
+    await eventually(() => expect(client.comments.length).toBeGreaterThanOrEqual(3));
     expect(client.names).toEqual(["running"]);
     held.complete();
     expect(await client.ended).toBe(true);
@@ -69,7 +70,7 @@ describe("open streams", () => {
     expect(refused.json().code).toBe("too_many_streams");
     expect(Number(refused.headers["retry-after"])).toBeGreaterThan(0);
     clients[0]!.close();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const next = await watch();
       clients.push(next);
       expect(next.status).toBe(200);
@@ -93,11 +94,11 @@ describe("open streams", () => {
       socket.destroy();
     }
     const last = await watch();
-    await vi.waitFor(() => expect(count.now).toBe(1));
+    await eventually(() => expect(count.now).toBe(1));
     expect(count.most).toBeGreaterThan(10);
     held.complete();
     expect(await last.ended).toBe(true);
-    await vi.waitFor(() => expect(count.now).toBe(0));
+    await eventually(() => expect(count.now).toBe(0));
   });
 
   it("are not begun for a client that left before its job was found", async () => {
@@ -113,9 +114,9 @@ describe("open streams", () => {
       return get(id);
     });
     const socket = connect(port, "127.0.0.1", () => socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`));
-    await vi.waitFor(() => expect(asked).toHaveBeenCalled());
+    await eventually(() => expect(asked).toHaveBeenCalled());
     socket.destroy();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const connections = await new Promise((resolve) => app.server.getConnections((_, open) => resolve(open)));
       expect(connections).toBe(0);
     });
@@ -134,12 +135,12 @@ describe("open streams", () => {
     for (const client of clients) await client.event(({ data }) => data.position === 1);
     const running = await watch();
     const get = vi.spyOn(queue, "get");
-    await vi.waitFor(() => expect(get.mock.calls.length).toBeGreaterThanOrEqual(5));
+    await eventually(() => expect(get.mock.calls.length).toBeGreaterThanOrEqual(5));
     expect(get.mock.calls.every(([id]) => id === waiting.id)).toBe(true);
     await app.inject({ method: "DELETE", url: ahead.links.self });
     for (const client of clients) await client.event(({ data }) => data.position === 0);
     for (const client of [...clients, running]) client.close();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       get.mockClear();
       await new Promise((resolve) => setTimeout(resolve, 60));
       expect(get).not.toHaveBeenCalled();
@@ -188,7 +189,7 @@ describe("when the queue falters, a stream", () => {
       return get(id);
     });
     vi.spyOn(queue, "subscribe").mockReturnValue(() => {});
-    await vi.waitFor(() => expect(asked.mock.calls.length).toBeGreaterThanOrEqual(2));
+    await eventually(() => expect(asked.mock.calls.length).toBeGreaterThanOrEqual(2));
     isAway = false;
     held.complete();
     expect(await client.ended).toBe(true);

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { openLogger } from "../../../src/logging.js";
 import { JobFailure, QueueUnavailable } from "../../../src/queue/queue.js";
+import { eventually } from "../../eventually.js";
 import { type Family, readExposition, sum } from "../../metrics/exposition.js";
 import { exampleImage } from "../../queue/example-job.js";
 import { exampleKey, ringOf } from "../access/example-keys.js";
@@ -111,10 +112,10 @@ describe("GET /metrics", () => {
     const head = `POST /generate HTTP/1.1\r\nHost: localhost\r\nAccept: image/png\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
     const impatient = connect(Number(port), "127.0.0.1");
     impatient.write(head + body);
-    await vi.waitFor(() => expect(held).toHaveLength(1));
+    await eventually(() => expect(held).toHaveLength(1));
     expect(sum(await scrape(), "marimba_http_requests_in_progress")).toBe(2);
     impatient.destroy();
-    await vi.waitFor(async () => expect(requests(await scrape(), { route: "/generate", status: "499" })).toBe(1));
+    await eventually(async () => expect(requests(await scrape(), { route: "/generate", status: "499" })).toBe(1));
 
     const broken = connect(Number(port), "127.0.0.1");
     broken.end("this is no HTTP\r\n\r\n");
@@ -134,10 +135,10 @@ describe("GET /metrics", () => {
     const { id } = (await api.post({ class: 0 })).json() as { id: string };
     const streams = await Promise.all([1, 2].map(() => fetch(`${address}/jobs/${id}/events`)));
     expect(sum(await scrape(), "marimba_event_streams")).toBe(2);
-    await vi.waitFor(() => expect(held).toHaveLength(1));
+    await eventually(() => expect(held).toHaveLength(1));
     held[0]!.complete();
     for (const stream of streams) await stream.text();
-    await vi.waitFor(async () => expect(sum(await scrape(), "marimba_event_streams")).toBe(0));
+    await eventually(async () => expect(sum(await scrape(), "marimba_event_streams")).toBe(0));
     const text = await scrape();
     expect(requests(text, { route: "/jobs/:id/events", status: "200" })).toBe(2);
     expect(sum(text, "marimba_http_request_duration_seconds_count", { route: "/jobs/:id/events" })).toBe(0);
@@ -148,7 +149,7 @@ describe("GET /metrics", () => {
     await open({ handler, maxImages: 2 });
     const { id } = (await api.post({ class: 0, num_images: 3 })).json() as { id: string };
     await api.post({ class: 0, model: "other" });
-    await vi.waitFor(() => expect(held).toHaveLength(3));
+    await eventually(() => expect(held).toHaveLength(3));
     const full = await scrape();
     expect(sum(full, "marimba_queue_images", { model: "demo", state: "waiting" })).toBe(1);
     expect(sum(full, "marimba_queue_images", { model: "demo", state: "running" })).toBe(2);

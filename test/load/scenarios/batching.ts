@@ -1,5 +1,5 @@
 import { pairedRatio, quantile } from "../../../bench/statistics.js";
-import { markdownTable } from "../../../bench/table.js";
+import { markdownTable } from "../../../src/markdown-table.js";
 import type { Batching } from "../../../src/model/engine/batching.js";
 import { startDistributed, type Topology } from "../../topology/topology.js";
 import { SUMMARY_HEAD, type Summary, summarise, summaryRow } from "../answers.js";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { median } from "../../../bench/statistics.js";
-import { markdownTable } from "../../../bench/table.js";
+import { markdownTable } from "../../../src/markdown-table.js";
 import { startDistributed } from "../../topology/topology.js";
 import { summarise } from "../answers.js";
 import { defaultBody } from "../bodies.js";

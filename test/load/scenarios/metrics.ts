@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { markdownTable } from "../../../bench/table.js";
+import { markdownTable } from "../../../src/markdown-table.js";
 import { sum } from "../../metrics/exposition.js";
 import { startDistributed, type Topology } from "../../topology/topology.js";
 import { baseEnvironment, type Scenario } from "../scenario.js";

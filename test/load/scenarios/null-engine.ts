@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { median, pairedRatio } from "../../../bench/statistics.js";
-import { markdownTable } from "../../../bench/table.js";
+import { markdownTable } from "../../../src/markdown-table.js";
 import { cpuSeconds, type Started, startProcess } from "../../topology/processes.js";
 import { asStarted, startDistributed, startDurableRedis } from "../../topology/topology.js";
 import { SUMMARY_HEAD, type Summary, summarise, summaryRow } from "../answers.js";

@@ -2,7 +2,7 @@ import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { probeLiveness } from "../../../bench/liveness.js";
 import { median, quantile } from "../../../bench/statistics.js";
-import { markdownTable } from "../../../bench/table.js";
+import { markdownTable } from "../../../src/markdown-table.js";
 import { startDistributed, type Topology } from "../../topology/topology.js";
 import { type Answer, SUMMARY_HEAD, summarise, summaryRow } from "../answers.js";
 import { mixedParameters } from "../bodies.js";

@@ -1,6 +1,6 @@
 import { MeasuringProcess } from "../../../bench/measuring-process.js";
 import { pairedRatio } from "../../../bench/statistics.js";
-import { markdownTable } from "../../../bench/table.js";
+import { markdownTable } from "../../../src/markdown-table.js";
 import { startDistributed } from "../../topology/topology.js";
 import { SUMMARY_HEAD, type Summary, summarise, summaryRow } from "../answers.js";
 import { defaultBody } from "../bodies.js";

@@ -1,4 +1,4 @@
-import { markdownTable } from "../../../bench/table.js";
+import { markdownTable } from "../../../src/markdown-table.js";
 import { startDistributed, startEmbedded } from "../../topology/topology.js";
 import { SUMMARY_HEAD, summarise, summaryRow } from "../answers.js";
 import { mixedParameters } from "../bodies.js";

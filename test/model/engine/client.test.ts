@@ -108,7 +108,7 @@ describe("an engine in its thread", () => {
     process.on("warning", onWarning);
     const controller = new AbortController();
     const images = Array.from({ length: 16 }, (_, index) =>
-      engine.generate(imageRequest({ steps: 64, diffusion_steps: 100 }, 9, index), { signal: controller.signal }),
+      engine.generate(imageRequest({ steps: 64, diffusion_steps: 1000 }, 9, index), { signal: controller.signal }),
     );
     const ended = Promise.allSettled(images);
     await new Promise((resolve) => setImmediate(resolve));
@@ -123,7 +123,7 @@ describe("an engine in its thread", () => {
     const expected = hash(await engine.generate(kept));
     const abort = new AbortController();
     const neighbour = engine.generate(kept);
-    const leaving = engine.generate(imageRequest({ steps: 64 }, 63), {
+    const leaving = engine.generate(imageRequest({ steps: 64, diffusion_steps: 1000 }, 63), {
       signal: abort.signal,
       onStep: (step) => step === 2 && abort.abort(),
     });
@@ -150,21 +150,23 @@ describe("an engine in its thread", () => {
 
 describe("when the thread dies", () => {
   it("makes the same pictures in the next one, waiting and in flight", async () => {
-    const requests = [1, 2, 3, 4, 5, 6].map((seed) => imageRequest({ steps: 5 }, 70 + seed));
+    const requests = [1, 2, 3, 4, 5, 6].map((seed) => imageRequest({ steps: 5, diffusion_steps: 100 }, 70 + seed));
     const expected = (await Promise.all(requests.map((request) => engine.generate(request)))).map(hash);
     let images: Promise<GeneratedImage[]> | undefined;
     await firstStep((onStep) => {
       images = Promise.all(requests.map((request) => engine.generate(request, { onStep })));
     });
     const dead = threadOf(engine);
+    const died = new Promise((resolve) => dead.once("exit", resolve));
     crash(engine);
     expect((await images)?.map(hash)).toEqual(expected);
+    await died;
     expect(threadOf(engine)).not.toBe(dead);
   });
 
   it("gives an image up that was in flight each of three times, and goes on", async () => {
     let deaths = 0;
-    const doomed = engine.generate(imageRequest({ steps: 64 }), {
+    const doomed = engine.generate(imageRequest({ steps: 64, diffusion_steps: 1000 }), {
       onStep: (step) => {
         if (step === 1 && ++deaths <= 3) crash(engine);
       },
@@ -233,7 +235,7 @@ describe("opening and closing", () => {
 
   it("cancels what the grace does not cover", async () => {
     const closing = await openEngine({ ...options, maxBatch: 1 });
-    const images = [1, 2].map((seed) => closing.generate(imageRequest({ steps: 64, diffusion_steps: 100 }, seed)));
+    const images = [1, 2].map((seed) => closing.generate(imageRequest({ steps: 64, diffusion_steps: 1000 }, seed)));
     const ends = Promise.allSettled(images);
     await closing.close(0);
     for (const end of await ends) expect(end).toMatchObject({ reason: expect.any(ImageCancelled) });

@@ -1,7 +1,8 @@
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import type { ModelStatus } from "../../../src/queue/queue.js";
 import { JobFailure } from "../../../src/queue/queue.js";
-import { type Bench, type Open, SOON, USER_CANCELLED } from "./harness.js";
+import { eventually } from "../../eventually.js";
+import { type Bench, type Open, USER_CANCELLED } from "./harness.js";
 
 /** What the queue counts of each model: every job and every image once, whatever happens to it. */
 export function countingContract(open: Open): void {
@@ -9,7 +10,7 @@ export function countingContract(open: Open): void {
     (await queue.status()).models.find((one) => one.model === model)!;
 
   async function expectTotals(bench: Bench, totals: Partial<ModelStatus["totals"]>): Promise<void> {
-    await vi.waitFor(async () => expect((await statusOf(bench, "demo")).totals).toMatchObject(totals), SOON);
+    await eventually(async () => expect((await statusOf(bench, "demo")).totals).toMatchObject(totals));
   }
 
   it("counts every job once by how it ended, and the images that were kept", async () => {
@@ -59,6 +60,6 @@ export function countingContract(open: Open): void {
     expect(demo.workers).toMatchObject([{ pid: process.pid, running: 2, paused: false }]);
     expect(await bench.queue.status()).toMatchObject({ maxQueuedImages: 100, keptBytes: 0 });
     await bench.drain(4);
-    await vi.waitFor(async () => expect((await bench.queue.status()).keptBytes).toBeGreaterThan(2 * 4096), SOON);
+    await eventually(async () => expect((await bench.queue.status()).keptBytes).toBeGreaterThan(2 * 4096));
   });
 }

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { JobFailure } from "../../../src/queue/queue.js";
+import { eventually } from "../../eventually.js";
 import { exampleImageOf } from "../example-job.js";
-import { aborted, LONG_MS, type Open, SOON, USER_CANCELLED } from "./harness.js";
+import { aborted, LONG_MS, type Open, USER_CANCELLED } from "./harness.js";
 
 /** Ends other than completion, what stays afterwards, and the worker's own end. */
 export function endingContract(open: Open): void {
@@ -35,7 +36,7 @@ export function endingContract(open: Open): void {
       await bench.drain(1, 2);
       await bench.final(next.spec.id);
       expect((await bench.record(running.spec.id)).error).toEqual(USER_CANCELLED);
-      await vi.waitFor(async () => expect((await bench.queue.stats()).runningImages).toBe(0), SOON);
+      await eventually(async () => expect((await bench.queue.stats()).runningImages).toBe(0));
     });
 
     it("leaves a job that has ended as it ended", async () => {
@@ -64,7 +65,7 @@ export function endingContract(open: Open): void {
 
     it("fail a job of which some images run and others wait", async () => {
       const bench = await open({}, 1);
-      const { spec } = await bench.accept({ num_images: 2, deadline_at: Date.now() + 1000 });
+      const { spec } = await bench.accept({ num_images: 2, deadline_at: Date.now() + 4000 });
       const [image] = await bench.takes(1);
       const record = await bench.final(spec.id);
       expect(record).toMatchObject({ state: "failed", error: { code: "deadline_exceeded" } });
@@ -83,12 +84,12 @@ export function endingContract(open: Open): void {
       const record = await bench.final(id);
       expect(record?.state).toBe("completed");
       await sleep(Math.max(0, record!.expiresAt! - Date.now()));
-      await vi.waitFor(async () => expect(await queue.get(id)).toEqual({ kind: "expired" }), SOON);
+      await eventually(async () => expect(await queue.get(id)).toEqual({ kind: "expired" }));
       expect(await queue.image(id, 0)).toBeUndefined();
       expect(await queue.cancel(id, USER_CANCELLED)).toEqual({ kind: "expired" });
       expect(await queue.wait(id, LONG_MS)).toBeUndefined();
       const again = () => bench.submit({}, { key: "k", bodyHash: "other" });
-      await vi.waitFor(async () => expect((await again()).kind).toBe("accepted"), SOON);
+      await eventually(async () => expect((await again()).kind).toBe("accepted"));
     });
 
     it("stay within their bytes: the oldest finished go first, the newest always stays", async () => {
@@ -116,7 +117,7 @@ export function endingContract(open: Open): void {
       const { id } = (await bench.accept()).spec;
       const [image] = await bench.takes(1);
       const stopped = bench.source.stop(LONG_MS);
-      await vi.waitFor(async () => expect(await bench.submit()).toEqual({ kind: "no_worker" }), SOON);
+      await eventually(async () => expect(await bench.submit()).toEqual({ kind: "no_worker" }));
       expect(image!.context.signal.aborted).toBe(false);
       image!.complete();
       await stopped;

@@ -27,8 +27,6 @@ export interface TakenImage extends ImageTask {
 export const USER_CANCELLED: JobError = { code: "job_cancelled", detail: "The client asked for it." };
 /** Longer than anything that the tests wait for. */
 export const LONG_MS = 20_000;
-/** For `vi.waitFor`: what happens, happens soon, but perhaps across a network. */
-export const SOON = { timeout: LONG_MS, interval: 10 };
 
 /** A queue with a worker whose images the test holds. */
 export class Bench {

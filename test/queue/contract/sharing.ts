@@ -1,5 +1,6 @@
-import { describe, expect, it, vi } from "vitest";
-import { accepted, type Bench, type Open, type QueueLimits, SOON, type TakenImage, USER_CANCELLED } from "./harness.js";
+import { describe, expect, it } from "vitest";
+import { eventually } from "../../eventually.js";
+import { accepted, type Bench, type Open, type QueueLimits, type TakenImage, USER_CANCELLED } from "./harness.js";
 
 /** How many may wait, and who is served first. */
 export function sharingContract(open: Open, make: (limits?: Partial<QueueLimits>) => Promise<Bench>): void {
@@ -14,7 +15,7 @@ export function sharingContract(open: Open, make: (limits?: Partial<QueueLimits>
       if (refused.kind === "full") expect(refused.retryAfterS).toBeGreaterThanOrEqual(1);
       const last = await bench.accept();
       const stats = { waitingImages: 4, runningImages: 1, maxQueuedImages: 4 };
-      await vi.waitFor(async () => expect(await bench.queue.stats()).toMatchObject(stats), SOON);
+      await eventually(async () => expect(await bench.queue.stats()).toMatchObject(stats));
       await bench.queue.cancel(last.spec.id, USER_CANCELLED);
       expect((await bench.submit()).kind).toBe("accepted");
     });

@@ -1,7 +1,8 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { JobRecord } from "../../../src/job.js";
 import { type Delivery, JobFailure, MAX_DELIVERIES_OF_CALLER } from "../../../src/queue/queue.js";
-import { type Bench, type Open, SOON, type TakenImage, USER_CANCELLED } from "./harness.js";
+import { eventually } from "../../eventually.js";
+import { type Bench, type Open, type TakenImage, USER_CANCELLED } from "./harness.js";
 
 const webhook_url = "https://example.com/hook";
 
@@ -9,11 +10,11 @@ const webhook_url = "https://example.com/hook";
 export function tellingContract(open: Open): void {
   const LEASE_MS = 60_000;
   const take = async (bench: Bench, leaseMs = LEASE_MS): Promise<Delivery> =>
-    vi.waitFor(async () => {
+    eventually(async () => {
       const [delivery] = await bench.queue.deliveries.take(1, leaseMs);
       expect(delivery).toBeDefined();
       return delivery!;
-    }, SOON);
+    });
   const takesNone = async (bench: Bench) => expect(await bench.queue.deliveries.take(10, LEASE_MS)).toEqual([]);
 
   describe("the end of a job with a webhook", () => {
@@ -66,7 +67,7 @@ export function tellingContract(open: Open): void {
       const bench = await open({ resultTtlMs: 50 });
       const { id } = (await bench.accept({ webhook_url })).spec;
       await bench.drain(1);
-      await vi.waitFor(async () => expect((await bench.queue.get(id)).kind).not.toBe("found"), SOON);
+      await eventually(async () => expect((await bench.queue.get(id)).kind).not.toBe("found"));
       expect((await take(bench)).record).toMatchObject({ spec: { id }, state: "completed", images: [{ width: 2 }] });
     });
 
@@ -99,11 +100,11 @@ export function tellingContract(open: Open): void {
       for (let i = 0; i < 20; i++) await bench.accept({ webhook_url });
       await bench.drain(20);
       const told: string[] = [];
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         const looks = Array.from({ length: 5 }, () => bench.queue.deliveries.take(3, LEASE_MS));
         for (const { record } of (await Promise.all(looks)).flat()) told.push(record.spec.id);
         expect(told).toHaveLength(20);
-      }, SOON);
+      });
       expect(new Set(told).size).toBe(20);
     });
   });

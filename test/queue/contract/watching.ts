@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { JobRecord, Preview } from "../../../src/job.js";
-import { LONG_MS, type Open, SOON, USER_CANCELLED } from "./harness.js";
+import { eventually } from "../../eventually.js";
+import { LONG_MS, type Open, USER_CANCELLED } from "./harness.js";
 
 /** Waiting for a job, and being told of it. */
 export function watchingContract(open: Open): void {
@@ -40,9 +41,9 @@ export function watchingContract(open: Open): void {
       const left: JobRecord[] = [];
       bench.queue.subscribe(id, { onChange: (record) => seen.push(record) });
       const leave = bench.queue.subscribe(id, { onChange: (record) => left.push(record) });
-      const sees = (text: string) => vi.waitFor(() => expect(seen.map(told)).toContain(text), SOON);
+      const sees = (text: string) => eventually(() => expect(seen.map(told)).toContain(text));
       await sees("queued");
-      await vi.waitFor(() => expect(left).not.toHaveLength(0), SOON);
+      await eventually(() => expect(left).not.toHaveLength(0));
       leave();
       await bench.drain(1);
       await sees("running");
@@ -52,6 +53,18 @@ export function watchingContract(open: Open): void {
       await sees("completed 2");
       expect([...new Set(seen.map(told))]).toEqual(["queued", "running", "running 1", "completed 2"]);
       expect([...new Set(left.map(told))]).toEqual(["queued"]);
+    });
+
+    it("are told of a record once, though others come to look", async () => {
+      const bench = await open();
+      const { id } = (await bench.accept()).spec;
+      await bench.takes(1);
+      await bench.next(id, ({ state }) => state === "running");
+      const seen: string[] = [];
+      bench.queue.subscribe(id, { onChange: (record) => seen.push(told(record)) });
+      await eventually(() => expect(seen).toEqual(["running"]));
+      for (let i = 0; i < 3; i++) await bench.next(id, ({ state }) => state === "running");
+      expect(seen).toEqual(["running"]);
     });
 
     it("see the sequence number rise with every change, and the final record last", async () => {
@@ -64,7 +77,7 @@ export function watchingContract(open: Open): void {
         image.complete();
       }
       const final = await bench.final(spec.id);
-      await vi.waitFor(() => expect(seen.at(-1)?.state).toBe("completed"), SOON);
+      await eventually(() => expect(seen.at(-1)?.state).toBe("completed"));
       const seqs = seen.map((record) => record.seq);
       expect(seqs[0]).toBeGreaterThanOrEqual(seq);
       expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
@@ -80,13 +93,13 @@ export function watchingContract(open: Open): void {
       await bench.next(id, ({ progress }) => progress?.step === 2);
       const running: string[] = [];
       bench.queue.subscribe(id, { onChange: (record) => running.push(told(record)) });
-      await vi.waitFor(() => expect(running).toEqual(["running 2"]), SOON);
+      await eventually(() => expect(running).toEqual(["running 2"]));
       image!.complete();
       await bench.final(id);
       const done: string[] = [];
       bench.queue.subscribe(id, { onChange: (record) => done.push(told(record)) });
-      await vi.waitFor(() => expect(done).not.toHaveLength(0), SOON);
-      await vi.waitFor(() => expect(running.at(-1)).toBe("completed 8"), SOON);
+      await eventually(() => expect(done).not.toHaveLength(0));
+      await eventually(() => expect(running.at(-1)).toBe("completed 8"));
       expect(done).toEqual(["completed 8"]);
       expect(running).toEqual(["running 2", "completed 8"]);
     });
@@ -101,23 +114,23 @@ export function watchingContract(open: Open): void {
       const bench = await open();
       const { id } = (await bench.accept({ num_images: 2 })).spec;
       const { context } = (await bench.takes(2))[1]!;
-      const wants = (wanted: boolean) => vi.waitFor(() => expect(context.wantsPreview()).toBe(wanted), SOON);
+      const wants = (wanted: boolean) => eventually(() => expect(context.wantsPreview()).toBe(wanted));
       expect(context.wantsPreview()).toBe(false);
       const records: JobRecord[] = [];
       bench.queue.subscribe(id, { onChange: (record) => records.push(record) });
-      await vi.waitFor(() => expect(records).not.toHaveLength(0), SOON);
+      await eventually(() => expect(records).not.toHaveLength(0));
       expect(context.wantsPreview()).toBe(false);
       const seen: Preview[] = [];
       const listener = { onChange() {}, onPreview: (one: Preview) => seen.push(one) };
       const leave = [bench.queue.subscribe(id, listener), bench.queue.subscribe(id, listener)];
       await wants(true);
       context.preview(preview(3));
-      await vi.waitFor(() => expect(seen.filter(({ step }) => step === 3)).toHaveLength(2), SOON);
+      await eventually(() => expect(seen.filter(({ step }) => step === 3)).toHaveLength(2));
       expect(seen[0]).toMatchObject({ imageIndex: 1, step: 3, of: 8, contentType: "image/png" });
       expect(Array.from(seen[0]!.bytes)).toEqual([0, 255, 3]);
       leave[0]!();
       context.preview(preview(4));
-      await vi.waitFor(() => expect(seen.filter(({ step }) => step === 4)).toHaveLength(1), SOON);
+      await eventually(() => expect(seen.filter(({ step }) => step === 4)).toHaveLength(1));
       leave[1]!();
       await wants(false);
       expect((await bench.record(id)).state).toBe("running");
@@ -132,12 +145,12 @@ export function watchingContract(open: Open): void {
         onChange: ({ state }) => events.push(state),
         onPreview: ({ step }) => events.push(`preview ${step}`),
       });
-      await vi.waitFor(() => expect(image!.context.wantsPreview()).toBe(true), SOON);
+      await eventually(() => expect(image!.context.wantsPreview()).toBe(true));
       image!.context.preview(preview(7));
       await bench.queue.cancel(id, USER_CANCELLED);
       image!.context.preview(preview(8));
-      await vi.waitFor(() => expect(events).toContain("cancelled"), SOON);
-      await vi.waitFor(() => expect(image!.context.wantsPreview()).toBe(false), SOON);
+      await eventually(() => expect(events).toContain("cancelled"));
+      await eventually(() => expect(image!.context.wantsPreview()).toBe(false));
       expect(events.at(-1)).toBe("cancelled");
       image!.complete();
     });

@@ -82,6 +82,20 @@ export function wayContract(open: Open): void {
       expect(await bench.record(spec.id)).toMatchObject({ state: "completed" });
     });
 
+    it("shows all steps of an image that is done, however soon", async () => {
+      const bench = await open();
+      const { spec } = await bench.accept({ num_images: 2 });
+      const isShown = bench.next(spec.id, ({ progress }) => progress?.step === 8);
+      for (const image of await bench.takes(2)) {
+        image.context.progress(8, 8);
+        image.complete();
+        if (image === bench.taken[0]) expect(await isShown).toMatchObject({ state: "running", progress: { of: 16 } });
+      }
+      const final = await bench.final(spec.id);
+      expect(final).toMatchObject({ state: "completed", progress: { step: 16, of: 16 } });
+      expect(await bench.record(spec.id)).toEqual(final);
+    });
+
     it("knows nothing of ids it never gave out", async () => {
       const { queue } = await open();
       for (const id of ["no-such-job", "job_000000000000000000000000", `${queue.newId().slice(0, -4)}zzzz`]) {

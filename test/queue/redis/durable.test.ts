@@ -1,18 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { pino } from "pino";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type JobQueue, QueueUnavailable } from "../../../src/queue/queue.js";
 import { openRedisQueue } from "../../../src/queue/redis/redis-queue.js";
 import { openRedisSource } from "../../../src/queue/redis/redis-source.js";
 import { QueueStartError } from "../../../src/queue/redis/start-check.js";
+import { eventually } from "../../eventually.js";
 import { freePort } from "../../free-port.js";
 import { testValkey } from "../../python/environment.js";
 import { exampleImageOf, exampleJob } from "../example-job.js";
 import { RedisServer } from "../redis-server.js";
 
-/** Longer than anything that the tests wait for. */
-const LONG_MS = 20_000;
 const logger = pino({ level: "silent" });
 
 describe("ACCEPT_DURABLE=1, on Valkey, which knows WAITAOF,", () => {
@@ -24,8 +23,7 @@ describe("ACCEPT_DURABLE=1, on Valkey, which knows WAITAOF,", () => {
   const open = () => openRedisQueue({ ...common(), maxQueuedImages: 10, acceptDurable: true }, logger);
   /** Whether the append-only file is written to disk now and then, or whenever the system likes. */
   const sync = (isOn: boolean) => client.config("SET", "appendfsync", isOn ? "everysec" : "no");
-  const isThere = (id: string) =>
-    vi.waitFor(async () => expect(await client.exists(`durable::job:${id}`)).toBe(1), { timeout: LONG_MS });
+  const isThere = (id: string) => eventually(async () => expect(await client.exists(`durable::job:${id}`)).toBe(1));
   const job = () => exampleJob({ id: queue.newId() });
 
   beforeAll(async () => {
@@ -33,7 +31,7 @@ describe("ACCEPT_DURABLE=1, on Valkey, which knows WAITAOF,", () => {
     await valkey.start();
     client = new Redis(valkey.url);
     queue = await open();
-    const source = await openRedisSource({ ...common(), lockMs: 3000 }, logger);
+    const source = await openRedisSource({ ...common(), lockMs: 30_000 }, logger);
     close.push(
       () => source.close(),
       () => queue.close(),
@@ -71,9 +69,8 @@ describe("ACCEPT_DURABLE=1, on Valkey, which knows WAITAOF,", () => {
       /: ACCEPT_DURABLE=1 needs appendfsync everysec or always\.$/,
     );
     await sync(true);
-    await vi.waitFor(
-      async () => expect(await queue.get(forgotten.id)).toMatchObject({ record: { state: "cancelled" } }),
-      { timeout: LONG_MS },
+    await eventually(async () =>
+      expect(await queue.get(forgotten.id)).toMatchObject({ record: { state: "cancelled" } }),
     );
     const again = await queue.submit(job(), idempotency);
     expect(again).toMatchObject({ kind: "existing", record: { spec: { id: keyed.id }, state: "queued" } });

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type JobQueue, QueueUnavailable } from "../../../src/queue/queue.js";
 import { openControl } from "../../../src/queue/redis/control.js";
 import { openRedisQueue } from "../../../src/queue/redis/redis-queue.js";
 import { openRedisSource } from "../../../src/queue/redis/redis-source.js";
 import { checkRedis, QueueStartError } from "../../../src/queue/redis/start-check.js";
+import { eventually } from "../../eventually.js";
 import { exampleImageOf, exampleJob } from "../example-job.js";
 import { type RedisServer, startRedis } from "../redis-server.js";
 
@@ -39,7 +40,7 @@ async function open(redisPrefix: string): Promise<{ queue: JobQueue; said: strin
   );
   const common = { redisUrl: server.url, redisPrefix, resultTtlMs: 60_000, maxResultBytes: 1e9 };
   const queue = await openRedisQueue({ ...common, maxQueuedImages: 10, acceptDurable: false }, logger);
-  const source = await openRedisSource({ ...common, lockMs: 3000 }, logger);
+  const source = await openRedisSource({ ...common, lockMs: 30_000 }, logger);
   close.push(
     () => source.close(),
     () => queue.close(),
@@ -75,12 +76,12 @@ describe("an open queue", () => {
     await evict("allkeys-lru");
     await client.call("CLIENT", "KILL", "TYPE", "normal").catch(() => {});
     const reason = expect.stringMatching(/^Redis has maxmemory-policy allkeys-lru, .* must be noeviction\.$/);
-    await vi.waitFor(() => expect(queue.health()).toEqual({ reachable: false, reason }), { timeout: LONG_MS });
+    await eventually(() => expect(queue.health()).toEqual({ reachable: false, reason }));
     await expect(queue.submit(exampleJob({ id: queue.newId() }))).rejects.toThrow(QueueUnavailable);
     expect(said.filter((message) => message.includes("allkeys-lru")).length).toBeGreaterThan(0);
 
     await evict("noeviction");
-    await vi.waitFor(() => expect(queue.health()).toEqual({ reachable: true }), { timeout: LONG_MS });
+    await eventually(() => expect(queue.health()).toEqual({ reachable: true }));
     const spec = exampleJob({ id: queue.newId() });
     expect((await queue.submit(spec)).kind).toBe("accepted");
     expect(await queue.wait(spec.id, LONG_MS)).toMatchObject({ state: "completed", progress: { step: 8, of: 8 } });

@@ -48,7 +48,7 @@ async function take(worker: string, lane: number): Promise<string | undefined> {
 async function finish(worker: string, lane: number, image: string, goOn = false): Promise<string | undefined> {
   const [id, index] = image.split("/");
   const bytes = Buffer.from([1, 2, 3]);
-  const own = ["demo", worker, `demo/${lane}`, id!, index!, bytes, "image/png", '{"width":1}'] as const;
+  const own = ["demo", worker, `demo/${lane}`, id!, index!, bytes, "image/png", '{"width":1}', 0] as const;
   return named(await call("finish", ...own, goOn ? 1 : 0, TTL_MS, MAX_BYTES));
 }
 
@@ -294,7 +294,7 @@ describe("memory", () => {
     for (let index = 0; index < 5; index++) {
       await submit(`job-${index}`);
       const bytes = Buffer.alloc(100_000);
-      const own = ["demo", "w", "demo/0", `job-${index}`, 0, bytes, "image/png", "{}", 0] as const;
+      const own = ["demo", "w", "demo/0", `job-${index}`, 0, bytes, "image/png", "{}", 0, 0] as const;
       await take("w", 0);
       await call("finish", ...own, TTL_MS, 250_000);
     }

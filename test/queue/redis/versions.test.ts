@@ -4,6 +4,7 @@ import type { JobSpec } from "../../../src/job.js";
 import type { ImageHandler, JobQueue, JobSource } from "../../../src/queue/queue.js";
 import { openRedisQueue } from "../../../src/queue/redis/redis-queue.js";
 import { openRedisSource } from "../../../src/queue/redis/redis-source.js";
+import { eventually } from "../../eventually.js";
 import { exampleImageOf, exampleJob } from "../example-job.js";
 import { type RedisServer, startRedis } from "../redis-server.js";
 
@@ -65,7 +66,7 @@ async function api(release: Release): Promise<JobQueue> {
 }
 
 async function worker(release: Release, handler = make): Promise<JobSource> {
-  const source = await release.openRedisSource({ ...common(), lockMs: 3000 }, logger);
+  const source = await release.openRedisSource({ ...common(), lockMs: 30_000 }, logger);
   opened.push(source);
   await source.start(["demo"], 4, handler);
   return source;
@@ -102,12 +103,12 @@ describe("processes of neighbouring releases, whose payloads have other numbers,
     const leaving = await worker(next, holdUntilTold);
     const spec = job(newer, NEXT_VERSION, { num_images: 2 });
     expect((await newer.submit(spec)).kind).toBe("accepted");
-    await vi.waitFor(async () => expect((await newer.stats()).runningImages).toBe(2), { timeout: LONG_MS });
+    await eventually(async () => expect((await newer.stats()).runningImages).toBe(2));
     await leaving.stop(0);
 
     await worker(THIS);
     const told = () => said.find(({ queue }) => queue === `demo@${NEXT_VERSION}`);
-    await vi.waitFor(() => expect(told()).toBeDefined(), { timeout: LONG_MS });
+    await eventually(() => expect(told()).toBeDefined());
     expect(told()).toMatchObject({ level: 40, waiting: 2, msg: expect.stringMatching(/newer release .*leaves them/) });
     expect(await ends(older, job(older, THIS_VERSION))).toBe("completed");
     expect(await older.stats()).toMatchObject({ waitingImages: 2, runningImages: 0 });

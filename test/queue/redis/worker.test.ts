@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { pino } from "pino";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MAX_TRIES, WorkerUnfit } from "../../../src/queue/queue.js";
 import { openRedisQueue } from "../../../src/queue/redis/redis-queue.js";
 import { openRedisSource } from "../../../src/queue/redis/redis-source.js";
+import { eventually } from "../../eventually.js";
 import { exampleImageOf, exampleJob } from "../example-job.js";
 import { type RedisServer, startRedis } from "../redis-server.js";
 
 const logger = pino({ level: "silent" });
-const LIMITS = { resultTtlMs: 60_000, maxResultBytes: 1e9, lockMs: 3000 };
+const LIMITS = { resultTtlMs: 60_000, maxResultBytes: 1e9, lockMs: 30_000 };
 
 let redis: RedisServer;
 beforeAll(async () => {
@@ -41,7 +42,7 @@ describe("while Redis is out of memory", () => {
       await queue.submit(spec);
       ids.push(spec.id);
     }
-    await vi.waitFor(async () => expect((await queue.stats()).runningImages).toBe(1), { timeout: 20_000 });
+    await eventually(async () => expect((await queue.stats()).runningImages).toBe(1));
     await redisClient.config("SET", "maxmemory", "1mb");
     await redisClient.config("RESETSTAT");
     await free.start(["demo"], 2, async (task) => exampleImageOf(task));
@@ -51,6 +52,30 @@ describe("while Redis is out of memory", () => {
     expect(refusals).toBeLessThan(100);
     await redisClient.config("SET", "maxmemory", "0");
     for (const id of ids.slice(1)) expect(await queue.wait(id, 20_000)).toMatchObject({ state: "completed" });
+    redisClient.disconnect();
+    await close();
+  });
+});
+
+describe("progress that Redis did not take", () => {
+  it("is told again, though no step follows", async () => {
+    const { queue, sources, close } = await open("untold", 1);
+    const redisClient = new Redis(redis.url);
+    const replicas = (count: number) => redisClient.config("SET", "min-replicas-to-write", count);
+    let finish = () => {};
+    await sources[0]!.start(["demo"], 1, async (task, { progress }) => {
+      await replicas(1);
+      progress(3, 8);
+      await sleep(600); // until it was refused
+      await replicas(0);
+      await new Promise<void>((resolve) => (finish = resolve));
+      return exampleImageOf(task);
+    });
+    const spec = exampleJob({ id: queue.newId() });
+    await queue.submit(spec);
+    const shown = { record: { state: "running", progress: { step: 3, of: 8 } } };
+    await eventually(async () => expect(await queue.get(spec.id)).toMatchObject(shown));
+    finish();
     redisClient.disconnect();
     await close();
   });

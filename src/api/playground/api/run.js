@@ -5,6 +5,8 @@ import { followJob } from "./follow-job.js";
 import { request, requestJson, ServerError, Unreachable } from "./request.js";
 
 const DEFAULT_RETRY_S = 5;
+/** How long cancelling waits for an answer: first for the one with the job's id, then to its own. */
+const ANSWER_MS = 5000;
 
 /** Why a run ended without pictures: cancelled, failed for a reason that the server told, or lost by the server. */
 export class Ended extends Error {
@@ -18,6 +20,10 @@ export class Run {
   #abort = new AbortController();
   #job;
   #wasServerGone = false;
+  #onAnswer = () => {};
+  #answered = new Promise((resolve) => {
+    this.#onAnswer = resolve;
+  });
 
   /**
    * `onEvent(name, data)` is told of the job's states, `progress` and `preview`. `job` is the one that was made for this
@@ -43,6 +49,7 @@ export class Run {
         body: JSON.stringify(this.body),
         signal,
       });
+      this.#onAnswer();
       onAccepted(this.#job);
       const job = await followJob(this.#job, { onEvent: this.onEvent, signal });
       if (job.state !== "completed") throw new Ended(job.error?.detail ?? `The job is ${job.state}.`, job.state);
@@ -51,25 +58,28 @@ export class Run {
       if (error instanceof Unreachable) markLost();
       throw this.#job && isGone(error) ? this.#lost() : error;
     } finally {
+      this.#onAnswer();
       connection.removeEventListener("lost", onLost);
     }
   }
 
   /**
-   * Until the job's id is known, drops the request: the server cancels the job of a client that hangs up. A server that is
-   * gone is told once it is back; `onUntold()` is called meanwhile. Throws what the server refuses.
+   * Where the answer with the job's id does not come, drops the request: the server cancels the job of a client that hangs
+   * up. A server that is gone is told once it is back; `onUntold()` is called meanwhile. Throws what the server refuses.
    */
   async cancel(onUntold) {
+    await Promise.race([this.#answered, delay(ANSWER_MS)]);
     if (!this.#job) return this.#abort.abort(new Ended("Cancelled.", "cancelled"));
     for (;;) {
       try {
-        return void (await request(this.#job.links.self, { method: "DELETE" }));
+        const signal = AbortSignal.timeout(ANSWER_MS);
+        return void (await request(this.#job.links.self, { method: "DELETE", signal }));
       } catch (error) {
         if (isGone(error)) return this.#abort.abort(this.#lost());
-        const isForNow = error instanceof Unreachable || (error instanceof ServerError && error.status === 503);
-        if (!isForNow) throw error;
+        const isAway = error instanceof Unreachable || error.name === "TimeoutError";
+        if (!isAway && !(error instanceof ServerError && error.status === 503)) throw error;
         onUntold();
-        if (error instanceof Unreachable) markLost();
+        if (isAway) markLost();
         else await delay((error.retryAfterS ?? DEFAULT_RETRY_S) * 1000);
         await whenBack();
       }

@@ -13,6 +13,7 @@ export class Gallery {
   #tabs = new BroadcastChannel("marimba.gallery");
   /** Counts this tab's own changes. */
   #changes = 0;
+  #removals = 0;
 
   /** `onOpen(picture)` is told which picture was chosen. */
   constructor(onOpen) {
@@ -66,8 +67,11 @@ export class Gallery {
   async #remove(pictures) {
     this.#changes++;
     this.#drop(pictures);
+    this.#removals++;
     await this.#store.remove(pictures.map(({ id }) => id));
-    this.#count(); // The number falls when they are gone for good: a reload before may bring them back.
+    this.#removals--;
+    // The number falls when all are gone for good: a reload before may bring them back.
+    if (this.#removals === 0) this.#count();
     this.#tabs.postMessage("changed");
   }
 

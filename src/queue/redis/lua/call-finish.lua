@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- An image is done: the first who brings it wins. With `goOn` the lane gets the next image, in place of one that waits.
+-- An image is done, in `steps` (0: not told): the first who brings it wins. With `goOn` the lane gets the next image, in place of one that waits.
 local queue, worker, lane, id, index = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local bytes, contentType, description, goOn = ARGV[6], ARGV[7], ARGV[8], ARGV[9] == "1"
-local ttlMs, maxBytes = tonumber(ARGV[10]), tonumber(ARGV[11])
+local bytes, contentType, description, steps = ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
+local goOn, ttlMs, maxBytes = ARGV[10] == "1", tonumber(ARGV[11]), tonumber(ARGV[12])
 
 local boundId, boundIndex = boundImage(worker, lane)
 if boundId == id and boundIndex == index then clearLane(worker, lane) end
@@ -22,7 +22,12 @@ if job and not isFinal(job) and redis.call("HEXISTS", key, "image:" .. index) ==
   countFinished(nowMs())
   countDone(job.caller, 1)
   countTotal(job.queue, "images")
-  if redis.call("HINCRBY", key, "left", -1) == 0 then endJob(job, "completed", nil, ttlMs, maxBytes) end
+  local isFurther = noteSteps(job, index, steps, steps)
+  if redis.call("HINCRBY", key, "left", -1) == 0 then
+    endJob(job, "completed", nil, ttlMs, maxBytes)
+  elseif isFurther then
+    tell(id, "{" .. progressChange(id) .. "}")
+  end
 end
 
 if not goOn then return false end

@@ -108,9 +108,10 @@ local function endJob(job, state, failure, ttlMs, maxBytes)
   if #images > TOLD_BYTES then
     tell(job.id, '{"state":"' .. state .. '"}')
   else
-    local tail = failure and (',"error":' .. failure) or ""
-    local changes = '{"state":"%s","finishedAt":%.0f,"expiresAt":%.0f,"images":%s%s}'
-    tell(job.id, string.format(changes, state, now, expiresAt, images, tail))
+    local changes = { '"state":"' .. state .. '"', '"images":' .. images, progressChange(job.id) }
+    changes[#changes + 1] = string.format('"finishedAt":%.0f,"expiresAt":%.0f', now, expiresAt)
+    if failure then changes[#changes + 1] = '"error":' .. failure end
+    tell(job.id, "{" .. table.concat(changes, ",") .. "}")
   end
   if redis.call("HEXISTS", key, "webhook") == 1 then addDelivery(job, now) end
   if state ~= "completed" then redis.call("PUBLISH", CONTROL, "ended " .. job.id) end
