@@ -22,5 +22,5 @@ export function presetTable(models: readonly Manifest[]): string | undefined {
     "recall",
     "times as fast",
   ];
-  return markdownTable(head, rows);
+  return markdownTable(head, rows, 2);
 }

@@ -169,6 +169,19 @@ describe("Cancel", () => {
     expect(job).toMatchObject({ state: "cancelled" });
   });
 
+  it("of a request that is refused meanwhile is over", async () => {
+    const { page } = await service.visit();
+    const held = await holdBack(page, `${service.address}/generate`);
+    await generateButton(page).click();
+    const request = await held.first();
+    await cancelButton(page).click();
+    const headers = { "Retry-After": "60", "Content-Type": "application/problem+json" };
+    await request.fulfill({ status: 429, headers, body: JSON.stringify({ status: 429, code: "queue_full" }) });
+    await note(page).filter({ hasText: "Cancelled." }).waitFor();
+    expect(await generateButton(page).isEnabled()).toBe(true);
+    expect(await page.locator("#form-problem").isHidden()).toBe(true);
+  });
+
   it("cancels the job that waits, and says its place in the line meanwhile", async () => {
     await service.occupyEngine();
     const { page, requests } = await service.visit();

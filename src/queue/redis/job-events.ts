@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isFinal, type JobRecord, type Preview } from "../../job.js";
@@ -68,8 +69,8 @@ export class JobEvents {
     const deliver = () => {
       due = false;
       if (ended || !watch.record) return;
-      // It may only have been read again. A waiting job then has the same number but perhaps another position.
-      if (told?.seq === watch.record.seq && told.position === watch.record.position) return;
+      // It may only have been read again.
+      if (told?.seq === watch.record.seq && isDeepStrictEqual(told, watch.record)) return;
       told = watch.record;
       try {
         listener.onChange(watch.record);

@@ -13,7 +13,7 @@ const UNFORESEEN: JobError = {
   detail: `The picture could not be made in ${MAX_TRIES} tries; the server's log says why.`,
 };
 
-/** What take.lua and finish.lua give a lane to do. */
+/** What call-take.lua and call-finish.lua give a lane to do. */
 type TaskReply = readonly [id: string, index: number, mustBeAlone: number, isWatched: number, spec: string] | null;
 
 export interface LanesOptions extends ResultBounds {

@@ -66,7 +66,8 @@ describe("progress that Redis did not take", () => {
     await sources[0]!.start(["demo"], 1, async (task, { progress }) => {
       await replicas(1);
       progress(3, 8);
-      await sleep(600); // until it was refused
+      const refusals = () => redisClient.info("errorstats");
+      await eventually(async () => expect(await refusals()).toMatch(/^errorstat_NOREPLICAS:/m));
       await replicas(0);
       await new Promise<void>((resolve) => (finish = resolve));
       return exampleImageOf(task);

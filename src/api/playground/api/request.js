@@ -34,11 +34,15 @@ export function onKeyWanted(ask) {
   askForKey = ask;
 }
 
-/** Resolves with a good answer; throws `ServerError`, `Unreachable`, or the signal's reason. */
+/**
+ * Resolves with a good answer; throws `ServerError`, `Unreachable`, or the signal's reason. Instead of a signal there may
+ * be `timeoutMs`, after which a server counts as unreachable.
+ */
 export async function request(path, options = {}) {
   const key = currentKey();
   const headers = { ...options.headers, ...(key && { Authorization: `Bearer ${key}` }) };
-  const response = await fetch(path, { ...options, headers }).catch(() => {
+  const signal = options.timeoutMs ? AbortSignal.timeout(options.timeoutMs) : options.signal;
+  const response = await fetch(path, { ...options, headers, signal }).catch(() => {
     options.signal?.throwIfAborted();
     throw new Unreachable();
   });

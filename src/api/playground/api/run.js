@@ -5,8 +5,9 @@ import { followJob } from "./follow-job.js";
 import { request, requestJson, ServerError, Unreachable } from "./request.js";
 
 const DEFAULT_RETRY_S = 5;
-/** How long cancelling waits for an answer: first for the one with the job's id, then to its own. */
+/** How long cancelling waits for the answer with the job's id, then for its own: the server itself waits 5 s for Redis. */
 const ANSWER_MS = 5000;
+const CANCEL_MS = 10_000;
 
 /** Why a run ended without pictures: cancelled, failed for a reason that the server told, or lost by the server. */
 export class Ended extends Error {
@@ -19,6 +20,7 @@ export class Ended extends Error {
 export class Run {
   #abort = new AbortController();
   #job;
+  #isCancelled = false;
   #wasServerGone = false;
   #onAnswer = () => {};
   #answered = new Promise((resolve) => {
@@ -56,6 +58,8 @@ export class Run {
       return await Promise.all(job.images.map((image) => this.#picture(job, image, signal)));
     } catch (error) {
       if (error instanceof Unreachable) markLost();
+      // A request that was refused made no job.
+      if (this.#isCancelled && !this.#job) throw new Ended("Cancelled.", "cancelled");
       throw this.#job && isGone(error) ? this.#lost() : error;
     } finally {
       this.#onAnswer();
@@ -68,18 +72,18 @@ export class Run {
    * up. A server that is gone is told once it is back; `onUntold()` is called meanwhile. Throws what the server refuses.
    */
   async cancel(onUntold) {
+    this.#isCancelled = true;
     await Promise.race([this.#answered, delay(ANSWER_MS)]);
     if (!this.#job) return this.#abort.abort(new Ended("Cancelled.", "cancelled"));
     for (;;) {
       try {
-        const signal = AbortSignal.timeout(ANSWER_MS);
-        return void (await request(this.#job.links.self, { method: "DELETE", signal }));
+        return void (await request(this.#job.links.self, { method: "DELETE", timeoutMs: CANCEL_MS }));
       } catch (error) {
         if (isGone(error)) return this.#abort.abort(this.#lost());
-        const isAway = error instanceof Unreachable || error.name === "TimeoutError";
-        if (!isAway && !(error instanceof ServerError && error.status === 503)) throw error;
+        const isForNow = error instanceof Unreachable || (error instanceof ServerError && error.status === 503);
+        if (!isForNow) throw error;
         onUntold();
-        if (isAway) markLost();
+        if (error instanceof Unreachable) markLost();
         else await delay((error.retryAfterS ?? DEFAULT_RETRY_S) * 1000);
         await whenBack();
       }
