@@ -31,7 +31,7 @@ describe("a server with keys", () => {
     await generateButton(page).click();
     await pictureOf(page, "star", 7);
     const withKey = () => sent.slice(sent.findIndex((header) => header !== "none"));
-    await eventually(() => withKey().length).toBeGreaterThan(4);
+    await expect.poll(() => withKey().length).toBeGreaterThan(4);
     expect(new Set(withKey())).toEqual(new Set([`Bearer ${holder.key}`]));
     expect(await storedIn(page, "sessionStorage")).toContain(holder.key);
     expect(await storedIn(page, "localStorage")).not.toContain(holder.key);
@@ -101,8 +101,6 @@ const stored = (page: Page, name: string) => page.evaluate<string | null>(`sessi
 const store = (page: Page, name: string, text: string) =>
   page.evaluate(`sessionStorage.setItem("marimba.${name}", ${JSON.stringify(text)})`);
 
-const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 30_000 });
-
 /** The page with the holder's key, and the requests for pictures that it sent. */
 async function visitWithKey() {
   const visit = await service.open();
@@ -119,7 +117,7 @@ async function beginAndHold(page: Page, seed: number): Promise<void> {
   await page.getByRole("radio", { name: "balanced" }).check();
   await seedBox(page).fill(String(seed));
   await generateButton(page).click();
-  await eventually(() => stored(page, "work")).toContain("/jobs/");
+  await expect.poll(() => stored(page, "work")).toContain("/jobs/");
 }
 
 async function reload(page: Page): Promise<void> {
@@ -134,10 +132,10 @@ describe("a page that is loaded again", () => {
     await reload(page);
     await pictureOf(page, "star", 31);
     expect(posts()).toHaveLength(1);
-    await eventually(() => gallery(page).getByRole("img").count()).toBe(2);
+    await expect.poll(() => gallery(page).getByRole("img").count()).toBe(2);
     expect(await stored(page, "work")).toBeNull();
     await page.reload();
-    await eventually(() => gallery(page).getByRole("img").count()).toBe(2);
+    await expect.poll(() => gallery(page).getByRole("img").count()).toBe(2);
   });
 
   it("takes up a comparison where it stood", async () => {
@@ -148,8 +146,8 @@ describe("a page that is loaded again", () => {
     let streams = 0;
     await page.route("**/jobs/*/events?*", (route) => (++streams === 1 ? route.continue() : undefined));
     await generateButton(page).click();
-    await eventually(() => posts().length).toBe(2);
-    await eventually(async () => JSON.parse((await stored(page, "work"))!).jobs.length).toBe(2);
+    await expect.poll(() => posts().length).toBe(2);
+    await expect.poll(async () => JSON.parse((await stored(page, "work"))!).jobs.length).toBe(2);
     await reload(page);
     await page.locator("#verdict").waitFor();
     expect(await page.getByRole("radio", { name: "Compare" }).isChecked()).toBe(true);
@@ -172,7 +170,7 @@ describe("a page that is loaded again", () => {
     await spoil(page);
     await reload(page);
     await generateButton(page).waitFor();
-    await eventually(() => stored(page, "work")).toBeNull();
+    await expect.poll(() => stored(page, "work")).toBeNull();
     expect([await problem(page).isHidden(), await dialog(page).count()]).toEqual([true, 0]);
     expect(await page.locator("#tiles").isHidden()).toBe(true);
   });

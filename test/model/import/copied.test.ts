@@ -2,28 +2,15 @@ import { spawnSync } from "node:child_process";
 import { chmod, copyFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { importModel } from "../../../src/model/import/import.js";
 import { MODEL_FILES } from "../../../src/model/manifest.js";
 import { readManifest } from "../../../src/model/registry.js";
-import {
-  loadTensors,
-  type SmallImport,
-  TINY_CHECKPOINTS,
-  temporaryPath,
-  useTemporaryFolder,
-  writeSmallCheckpoints,
-  writeTensors,
-} from "./models.js";
+import { loadTensors, small, TINY_CHECKPOINTS, temporaryPath, useSmallCheckpoints, writeTensors } from "./models.js";
 
-useTemporaryFolder();
+useSmallCheckpoints();
 
 const MAIN = fileURLToPath(new URL("../../../dist/main.js", import.meta.url));
-
-let small: SmallImport;
-beforeAll(async () => {
-  small = await writeSmallCheckpoints();
-});
 
 test("a copied checkpoint has the permissions of any new file, not its own", async () => {
   const folder = temporaryPath("readable");

@@ -10,31 +10,18 @@ import {
   writeSync,
 } from "node:fs";
 import { copyFile, mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises";
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { CheckpointError } from "../../../src/model/checkpoint/error.js";
 import { ImportError } from "../../../src/model/import/error.js";
 import { type ImportOptions, importModel } from "../../../src/model/import/import.js";
 import type { ImportProgress } from "../../../src/model/import/progress.js";
 import { PRECISIONS, type Precision } from "../../../src/model/manifest.js";
 import { TINY } from "../../reference.js";
-import {
-  loadTensors,
-  type SmallImport,
-  TINY_CHECKPOINTS,
-  temporaryPath,
-  useTemporaryFolder,
-  writeSmallCheckpoints,
-  writeTensors,
-} from "./models.js";
+import { loadTensors, small, TINY_CHECKPOINTS, temporaryPath, useSmallCheckpoints, writeTensors } from "./models.js";
 
-useTemporaryFolder();
+useSmallCheckpoints();
 
 const tiny = { ...TINY_CHECKPOINTS, precision: "fp32" } as const;
-
-let small: SmallImport;
-beforeAll(async () => {
-  small = await writeSmallCheckpoints();
-});
 
 describe("a failed import leaves nothing behind", () => {
   let count = 0;

@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { importModel } from "../../../src/model/import/import.js";
 import type { ImportProgress } from "../../../src/model/import/progress.js";
 import { MODEL_FILES, type Precision } from "../../../src/model/manifest.js";
@@ -11,24 +11,11 @@ import { TINY } from "../../reference.js";
 import type { SafetensorsTensor } from "../checkpoint/writers.js";
 import { hashOfFolder, sha256 } from "../hash-of-folder.js";
 import { readRecording, TINY_ARCHITECTURE } from "../tiny.js";
-import {
-  loadTensors,
-  type SmallImport,
-  TINY_CHECKPOINTS,
-  temporaryPath,
-  useTemporaryFolder,
-  writeSmallCheckpoints,
-  writeTensors,
-} from "./models.js";
+import { loadTensors, small, TINY_CHECKPOINTS, temporaryPath, useSmallCheckpoints, writeTensors } from "./models.js";
 
-useTemporaryFolder();
+useSmallCheckpoints();
 
 const tiny = { ...TINY_CHECKPOINTS, precision: "fp32" } as const;
-
-let small: SmallImport;
-beforeAll(async () => {
-  small = await writeSmallCheckpoints();
-});
 
 /** What each graph makes of the same inputs. */
 async function numbersOf(folder: string): Promise<unknown> {

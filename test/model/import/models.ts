@@ -114,14 +114,18 @@ export const TINY_CHECKPOINTS = {
   arch: `${TINY}/config.json`,
 } as const;
 
-export type SmallImport = Omit<ImportOptions, "name" | "modelsDir">;
-
 /** Both checkpoints of a small model of other sizes than the reference's, quick to import again and again. */
-export async function writeSmallCheckpoints(): Promise<SmallImport> {
-  return {
-    generator: await writeRamps("generator.safetensors", smallGenerator()),
-    tokenizer: await writeRamps("tokenizer.safetensors", smallTokenizer()),
-    arch: await writeJson("config.json", SMALL_CONFIG),
-    precision: "fp32",
-  };
+export let small: Omit<ImportOptions, "name" | "modelsDir">;
+
+/** Writes them into a temporary folder for the calling test file. Call it at the top level. */
+export function useSmallCheckpoints(): void {
+  useTemporaryFolder();
+  beforeAll(async () => {
+    small = {
+      generator: await writeRamps("generator.safetensors", smallGenerator()),
+      tokenizer: await writeRamps("tokenizer.safetensors", smallTokenizer()),
+      arch: await writeJson("config.json", SMALL_CONFIG),
+      precision: "fp32",
+    };
+  });
 }

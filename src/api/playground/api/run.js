@@ -22,10 +22,8 @@ export class Run {
   #job;
   #isCancelled = false;
   #wasServerGone = false;
-  #onAnswer = () => {};
-  #answered = new Promise((resolve) => {
-    this.#onAnswer = resolve;
-  });
+  /** The job, once the server has answered. */
+  #answer;
 
   /**
    * `onEvent(name, data)` is told of the job's states, `progress` and `preview`. `job` is the one that was made for this
@@ -45,13 +43,8 @@ export class Run {
     connection.addEventListener("lost", onLost);
     try {
       const { signal } = this.#abort;
-      this.#job ??= await requestJson("/generate", {
-        method: "POST",
-        headers: { "Content-Type": "application/json", Accept: "application/json", Prefer: "respond-async" },
-        body: JSON.stringify(this.body),
-        signal,
-      });
-      this.#onAnswer();
+      this.#answer = this.#job ? Promise.resolve(this.#job) : this.#ask(signal);
+      this.#job = await this.#answer;
       onAccepted(this.#job);
       const job = await followJob(this.#job, { onEvent: this.onEvent, signal });
       if (job.state !== "completed") throw new Ended(job.error?.detail ?? `The job is ${job.state}.`, job.state);
@@ -62,9 +55,17 @@ export class Run {
       if (this.#isCancelled && !this.#job) throw new Ended("Cancelled.", "cancelled");
       throw this.#job && isGone(error) ? this.#lost() : error;
     } finally {
-      this.#onAnswer();
       connection.removeEventListener("lost", onLost);
     }
+  }
+
+  #ask(signal) {
+    return requestJson("/generate", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Accept: "application/json", Prefer: "respond-async" },
+      body: JSON.stringify(this.body),
+      signal,
+    });
   }
 
   /**
@@ -73,7 +74,7 @@ export class Run {
    */
   async cancel(onUntold) {
     this.#isCancelled = true;
-    await Promise.race([this.#answered, delay(ANSWER_MS)]);
+    await Promise.race([this.#answer.catch(() => {}), delay(ANSWER_MS)]);
     if (!this.#job) return this.#abort.abort(new Ended("Cancelled.", "cancelled"));
     for (;;) {
       try {

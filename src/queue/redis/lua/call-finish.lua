@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- An image is done, in `steps` (0: not told): the first who brings it wins. With `goOn` the lane gets the next image, in place of one that waits.
+-- An image is done, in `steps` (0: not told): the first who brings it wins. With `goOn` the lane gets the next image, in
+-- place of one that waits.
 local queue, worker, lane, id, index = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local bytes, contentType, description, steps = ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
 local goOn, ttlMs, maxBytes = ARGV[10] == "1", tonumber(ARGV[11]), tonumber(ARGV[12])
