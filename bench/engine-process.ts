@@ -2,9 +2,9 @@
 import { randomUUID } from "node:crypto";
 import { pino } from "pino";
 import { loadConfig } from "../src/config.js";
-import { openEngine } from "../src/model/engine/client.js";
-import type { GeneratedImage } from "../src/model/engine/engine.js";
-import { openNullEngine } from "../src/model/engine/null.js";
+import type { GeneratedImage } from "../src/engine/engine.js";
+import { openNullEngine } from "../src/engine/null-engine.js";
+import { openEngine } from "../src/engine/threaded-engine.js";
 import { LocalQueue } from "../src/queue/local/local-queue.js";
 import { encodePicture } from "../src/worker/picture.js";
 import { startWorker } from "../src/worker/worker.js";

@@ -1,7 +1,7 @@
-import { ContinuousBatch } from "../src/model/engine/batch.js";
+import { ContinuousBatch } from "../src/engine/batch.js";
+import type { DenoiseBatch, PredictBatch, Runtime } from "../src/engine/runtime/runtime.js";
 import type { Architecture } from "../src/model/manifest.js";
 import type { ImageRequest } from "../src/model/parameters.js";
-import type { DenoiseBatch, PredictBatch, Runtime } from "../src/model/runtime/runtime.js";
 
 /** One ONNX run with inputs of its own: what the engine asked for, for the second time. */
 export type RecordedRun = (runtime: Runtime) => Promise<unknown>;

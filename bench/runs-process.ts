@@ -1,6 +1,6 @@
 // The bare ONNX runs, in a process of their own: `fork` it with the model's folder.
 import { loadConfig } from "../src/config.js";
-import { openRuntime } from "../src/model/runtime/onnx.js";
+import { openRuntime } from "../src/engine/runtime/onnx.js";
 import { type Load, serveMeasurements } from "./measuring-process.js";
 import { openModelFolder } from "./model-folder.js";
 import { type RecordedRun, recordRuns, replayRuns } from "./recorded-runs.js";

@@ -1,7 +1,7 @@
 import type { Manifest } from "../src/model/manifest.js";
 import type { ImageRequest } from "../src/model/parameters.js";
 import type { ModelRegistry } from "../src/model/registry.js";
-import { resolveRequest } from "../src/resolve.js";
+import { resolveRequest } from "../src/resolve-request.js";
 
 /** The pictures that are asked for, one for each index: classes in turn, the default preset, a seed of its own. */
 export function requestBody(index: number, manifest: Manifest): { class: number; seed: number } {

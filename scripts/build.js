@@ -16,7 +16,7 @@ const compiled = spawnSync(process.execPath, [tsc, "-p", join(root, "tsconfig.bu
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 // The compiler leaves it as it was where only times had changed.
 utimesSync(join(root, "dist", ".tsbuildinfo"), started, started);
-for (const folder of ["api/playground", "model/import/data", "queue/redis/lua"]) {
+for (const folder of ["api/playground", "importer/data", "queue/redis/lua"]) {
   rmSync(join(root, "dist", folder), { recursive: true, force: true });
   cpSync(join(root, "src", folder), join(root, "dist", folder), {
     recursive: true,
@@ -24,7 +24,7 @@ for (const folder of ["api/playground", "model/import/data", "queue/redis/lua"])
   });
 }
 
-await assemble("model/floats");
+await assemble("model/files/floats");
 await bundleTypebox();
 
 async function assemble(module) {

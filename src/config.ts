@@ -1,11 +1,11 @@
 import { join, resolve } from "node:path";
 import Type, { type Static, type TSchema } from "typebox";
 import { Check } from "typebox/schema";
-import { describeSchema } from "./field-errors.js";
-import { Batching } from "./model/engine/batching.js";
-import { Provider } from "./model/runtime/provider.js";
-import { PACKAGE_ROOT } from "./package.js";
+import { Batching } from "./engine/batching.js";
+import { Provider } from "./engine/runtime/provider.js";
+import { PACKAGE_ROOT } from "./files/package.js";
 import { isProxyRange } from "./proxy-range.js";
+import { describeSchema } from "./validation/field-errors.js";
 
 /** A secret of Standard Webhooks. */
 export const WEBHOOK_SECRET_PATTERN = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}$";

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import { leaveWhenInterrupted } from "./commands/interruption.js";
-import { listenForShutdown } from "./commands/shutdown.js";
-import { nearMisses } from "./near-misses.js";
-import { VERSION } from "./package.js";
+import { leaveWhenInterrupted } from "./commands/services/interruption.js";
+import { listenForShutdown } from "./commands/services/signals.js";
+import { VERSION } from "./files/package.js";
+import { nearMisses } from "./validation/near-misses.js";
 
 type Command = (argv: string[]) => Promise<number>;
 
@@ -46,12 +46,12 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   evaluate: {
     summary: "measure a model's pictures: Fréchet distance, Inception Score, precision, recall",
     handleSignals: leaveWhenInterrupted,
-    load: async () => (await import("./commands/evaluate.js")).runEvaluate,
+    load: async () => (await import("./commands/evaluation/evaluate.js")).runEvaluate,
   },
   sweep: {
     summary: "quality and time of a model over its sampling parameters, as a table and charts",
     handleSignals: leaveWhenInterrupted,
-    load: async () => (await import("./commands/sweep.js")).runSweep,
+    load: async () => (await import("./commands/sweep/sweep.js")).runSweep,
   },
   import: {
     summary: "turn a MAR checkpoint and its tokenizer into a model",
@@ -90,7 +90,7 @@ async function run(name: string, argv: string[]): Promise<number> {
   try {
     return await command(argv);
   } catch (error) {
-    const { reportError } = await import("./commands/user-error.js");
+    const { reportError } = await import("./commands/command-line.js");
     return reportError(error, name);
   }
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ConfigError, describeConfig, loadConfig } from "../src/config.js";
-import { PACKAGE_ROOT } from "../src/package.js";
+import { PACKAGE_ROOT } from "../src/files/package.js";
 
 function problemsOf(environment: Record<string, string>): readonly string[] {
   try {

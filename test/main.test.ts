@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { describe, expect, it } from "vitest";
-import { VERSION } from "../src/package.js";
+import { VERSION } from "../src/files/package.js";
 import { Marimba } from "./commands/marimba.js";
 
 const COMMANDS = ["serve", "api", "worker", "queue", "sample", "import", "parity", "evaluate", "sweep"];

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ImportOptions } from "../../src/model/import/import.js";
+import type { ImportOptions } from "../../src/importer/options.js";
 import { GRAPH_FILES, type Manifest, MODEL_FILES } from "../../src/model/manifest.js";
-import { type SafetensorsTensor, safetensors } from "../../test/model/checkpoint/writers.js";
+import { type SafetensorsTensor, safetensors } from "../../test/importer/checkpoint/writers.js";
 import { type ReadTensor, readModel } from "../../test/model/graph/read-onnx.js";
 
 /** What `importModel` takes to make the same model anew, in whatever precision. */

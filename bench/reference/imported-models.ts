@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { importModel } from "../../src/model/import/import.js";
+import { importModel } from "../../src/importer/import.js";
 import type { Manifest } from "../../src/model/manifest.js";
 import { readManifest } from "../../src/model/registry.js";
-import type { ReferenceOptions } from "./options.js";
-import { precisionOf, type Side } from "./sides.js";
+import type { ReferenceOptions, Side } from "./options.js";
+import { precisionOf } from "./sides.js";
 
-const CODE = new URL("../../dist/model/", import.meta.url);
+const CODE = new URL("../../dist/", import.meta.url);
 
 export interface ImportedSide {
   readonly folder: string;
@@ -38,7 +38,7 @@ async function fingerprint({ generator, tokenizer }: ReferenceOptions): Promise<
     const { size, mtimeMs } = await stat(path);
     hash.update(`${path} ${size} ${mtimeMs}\n`);
   }
-  for (const room of ["graph", "import"]) {
+  for (const room of ["model/graph", "importer"]) {
     const folder = fileURLToPath(new URL(`${room}/`, CODE));
     const files = await readdir(folder, { recursive: true });
     for (const file of files.filter((name) => name.endsWith(".js")).sort())

@@ -4,9 +4,9 @@ import { loadavg } from "node:os";
 import { basename, join } from "node:path";
 import { describeMachine } from "../machine.js";
 import { type ImportedSide, importSide } from "./imported-models.js";
-import { type ReferenceOptions, readReferenceOptions } from "./options.js";
+import { type ReferenceOptions, readReferenceOptions, type Side } from "./options.js";
 import { Records, type RunKey, type RunRecord } from "./records.js";
-import { isMarimba, presetOf, runSide, type Side } from "./sides.js";
+import { isMarimba, presetOf, runSide } from "./sides.js";
 import { summaryTable } from "./summary.js";
 
 const progress = (line: string) => process.stderr.write(`${line}\n`);

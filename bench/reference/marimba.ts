@@ -1,10 +1,10 @@
 // One run of Marimba's engine, timed by part like official.py: prints one JSON object; times are milliseconds.
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
-import { ContinuousBatch } from "../../src/model/engine/batch.js";
+import { ContinuousBatch } from "../../src/engine/batch.js";
+import { openRuntime } from "../../src/engine/runtime/onnx.js";
+import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import type { Architecture } from "../../src/model/manifest.js";
-import { openRuntime } from "../../src/model/runtime/onnx.js";
-import type { Runtime } from "../../src/model/runtime/runtime.js";
 import { openModelFolder } from "../model-folder.js";
 import { PartialRuntime } from "./partial-runtime.js";
 import type { RunResult } from "./records.js";

@@ -1,6 +1,16 @@
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { SIDES, type Side } from "./sides.js";
+
+/** In the order in which they take turns. */
+export const SIDES = [
+  "pytorch-fp32",
+  "marimba-fp32",
+  "pytorch-bf16",
+  "marimba-int8",
+  "marimba-int8-balanced",
+  "marimba-int8-fast",
+] as const;
+export type Side = (typeof SIDES)[number];
 
 const USAGE = `npm run bench:reference: Marimba beside the authors' PyTorch code, on the same checkpoint and machine
 

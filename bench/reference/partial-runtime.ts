@@ -1,4 +1,4 @@
-import type { Runtime } from "../../src/model/runtime/runtime.js";
+import type { Runtime } from "../../src/engine/runtime/runtime.js";
 
 /** Milliseconds of one autoregressive step, the JavaScript around its ONNX runs included. */
 export interface StepTime {

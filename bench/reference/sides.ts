@@ -2,19 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import type { ReferenceOptions } from "./options.js";
+import type { ReferenceOptions, Side } from "./options.js";
 import type { RunKey, RunResult } from "./records.js";
-
-/** In the order in which they take turns. */
-export const SIDES = [
-  "pytorch-fp32",
-  "marimba-fp32",
-  "pytorch-bf16",
-  "marimba-int8",
-  "marimba-int8-balanced",
-  "marimba-int8-fast",
-] as const;
-export type Side = (typeof SIDES)[number];
 
 export const isMarimba = (side: Side): boolean => side.startsWith("marimba");
 /** What a side's model is imported as. */

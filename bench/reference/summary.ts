@@ -1,7 +1,7 @@
 import { markdownTable } from "../../src/markdown-table.js";
 import { median, pairedRatio } from "../statistics.js";
+import { SIDES, type Side } from "./options.js";
 import type { RunRecord } from "./records.js";
-import { SIDES, type Side } from "./sides.js";
 
 const PARTS = ["encoder and decoder", "diffusion head", "VAE", "other", "whole"] as const;
 type Part = (typeof PARTS)[number];

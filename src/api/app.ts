@@ -1,26 +1,22 @@
-import type { BaseAdapter } from "@bull-board/api/baseAdapter";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from "fastify";
-import type { Registry } from "prom-client";
-import type { Config } from "../config.js";
+import fastify, { type FastifyRequest } from "fastify";
 import { Problem } from "../errors.js";
-import type { ModelRegistry } from "../model/registry.js";
-import type { JobQueue } from "../queue/queue.js";
-import type { Tracing } from "../tracing/tracing.js";
 import { authenticate } from "./access/authentication.js";
-import type { KeyRing } from "./access/key-ring.js";
-import type { Principal } from "./access/principal.js";
-import { answerBrokenRequest, ignoreExpectations } from "./broken-connections.js";
-import { protectBrowsers } from "./browsers.js";
-import { parseJsonBody } from "./json-body.js";
-import { trackPaths } from "./known-paths.js";
-import { DEFAULT_LIMITS, type HttpLimits } from "./limits.js";
+import type { Api, ApiDeps } from "./deps.js";
+import { answerBrokenRequest, ignoreExpectations } from "./http/broken-connections.js";
+import { protectBrowsers } from "./http/browsers.js";
+import { parseJsonBody } from "./http/json-body.js";
+import { trackPaths } from "./http/known-paths.js";
+import { DEFAULT_LIMITS, type HttpLimits } from "./http/limits.js";
+import { sendProblem } from "./http/problem-document.js";
+import { requestId } from "./http/request-id.js";
+import { requestLogger, traceRequests } from "./http/request-log.js";
+import { setSecurityHeaders } from "./http/security-headers.js";
+import { validatorCompiler } from "./http/validation.js";
 import { HttpMetrics } from "./metrics/http-metrics.js";
 import { openAiImagesRoute } from "./openai/images.js";
 import { openAiModelRoutes } from "./openai/models.js";
-import { describeApi } from "./openapi.js";
-import { sendProblem } from "./problem-document.js";
-import { requestId } from "./request-id.js";
+import { describeApi } from "./openapi/document.js";
 import { docsRoutes } from "./routes/docs.js";
 import { eventsRoute } from "./routes/events.js";
 import { generateRoute } from "./routes/generate.js";
@@ -31,44 +27,6 @@ import { metricsRoute } from "./routes/metrics.js";
 import { modelRoutes } from "./routes/models.js";
 import { operatorRoutes } from "./routes/operator.js";
 import { playgroundRoutes } from "./routes/playground.js";
-import { setSecurityHeaders } from "./security-headers.js";
-import { requestLogger, traceRequests } from "./trace-requests.js";
-import { validatorCompiler } from "./validation.js";
-
-export interface Readiness {
-  readonly ready: boolean;
-  /** Why not, in a sentence for people. */
-  readonly reason?: string;
-  readonly shuttingDown?: boolean;
-}
-
-/** All that the HTTP side needs of the rest. */
-export interface ApiDeps {
-  readonly config: Config;
-  readonly queue: JobQueue;
-  readonly models: ModelRegistry;
-  readonly readiness: () => Readiness;
-  readonly logger: FastifyBaseLogger;
-  /** Says why an address can't be a caller's webhook; absent: the server sends none. */
-  readonly webhooks?: { refusal(url: string, principal: Principal): string | undefined };
-  /** Where the process's metrics are; `/metrics` tells all of them. */
-  readonly registry: Registry;
-  /** What BullMQ's board shows, over Redis. */
-  readonly boardQueues?: readonly BaseAdapter[] | undefined;
-  /** Where spans go; absent: none are made. */
-  readonly tracing?: Tracing | undefined;
-  /** The API keys that are accepted; absent: none is asked for. */
-  readonly keys?: KeyRing | undefined;
-}
-
-/** A server whose routes take their types from their schemas. */
-export type Api = FastifyInstance<
-  import("node:http").Server,
-  import("node:http").IncomingMessage,
-  import("node:http").ServerResponse,
-  FastifyBaseLogger,
-  TypeBoxTypeProvider
->;
 
 /** Builds the server with every route; it listens nowhere yet. */
 export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMITS): Promise<Api> {

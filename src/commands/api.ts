@@ -1,12 +1,12 @@
 import { openKeys } from "../api/access/key-source.js";
-import { describeAddress } from "../listening.js";
-import { openRegistry } from "../metrics/process-metrics.js";
-import { ApiService } from "./api-service.js";
-import { openBoard } from "./open-board.js";
-import { openRedisQueue } from "./open-queue.js";
-import { openTracing } from "./open-tracing.js";
-import { runServices } from "./run-services.js";
-import { beginService } from "./service-command.js";
+import { describeAddress } from "../telemetry/listening.js";
+import { openRegistry } from "../telemetry/process-metrics.js";
+import { ApiService } from "./services/api-service.js";
+import { openBoard } from "./services/open-board.js";
+import { openRedisQueue } from "./services/open-parts.js";
+import { openTracing } from "./services/open-tracing.js";
+import { runServices } from "./services/run-services.js";
+import { beginService } from "./services/service-command.js";
 
 const USAGE = `marimba api: answers HTTP requests; workers make the pictures
 

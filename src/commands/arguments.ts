@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
-import { UsageError } from "./user-error.js";
+import { UsageError } from "./command-line.js";
 
 /**
  * `parseArgs`, but an option that is given twice is refused (the first would be dropped silently), and a negative number

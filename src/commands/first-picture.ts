@@ -1,4 +1,4 @@
-import { findClass } from "../model/classes.js";
+import { findClass } from "../model/find-class.js";
 import type { Manifest } from "../model/manifest.js";
 
 /** A command for any shell that saves a picture of the model's first class, and no error in its place; the key from a variable. */

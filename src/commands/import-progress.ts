@@ -1,4 +1,4 @@
-import type { ImportProgress } from "../model/import/progress.js";
+import type { ImportProgress } from "../importer/progress.js";
 
 export interface ImportWatch {
   readonly update: (progress: ImportProgress) => void;

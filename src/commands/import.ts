@@ -1,12 +1,13 @@
 import { loadConfig } from "../config.js";
-import { ALLOWED_DEVIATION, type Deviation } from "../model/import/deviation.js";
-import { type ImportOptions, importModel } from "../model/import/import.js";
-import { readClasses, readSettings } from "../model/import/settings.js";
+import { ALLOWED_DEVIATION, type Deviation } from "../importer/deviation.js";
+import { importModel } from "../importer/import.js";
+import { readClasses, readSettings } from "../importer/model-settings.js";
+import type { ImportOptions } from "../importer/options.js";
 import { PRECISIONS, type Precision } from "../model/manifest.js";
 import { readArguments } from "./arguments.js";
+import { reportError, UsageError } from "./command-line.js";
 import { watchImport } from "./import-progress.js";
-import { INTERRUPTED, interruptible } from "./interruption.js";
-import { reportError, UsageError } from "./user-error.js";
+import { INTERRUPTED, interruptible } from "./services/interruption.js";
 
 const USAGE = `marimba import: turns a MAR checkpoint and its tokenizer into a model that marimba serves
 

@@ -1,6 +1,6 @@
 import { KEY_NAME } from "../api/access/key-entry.js";
 import { readArguments } from "./arguments.js";
-import { UsageError } from "./user-error.js";
+import { UsageError } from "./command-line.js";
 
 export interface KeyOptions {
   readonly name: string;

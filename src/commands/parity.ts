@@ -1,12 +1,12 @@
 import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { CheckpointError } from "../model/checkpoint/error.js";
-import { ImportError } from "../model/import/error.js";
-import { ParityError } from "../model/parity/error.js";
-import { compareFolder, compareScheduleFile, type Parity, uncompared } from "../model/parity/parity.js";
-import { formatReport } from "../model/parity/table.js";
+import { ParityError } from "../evaluation/parity/error.js";
+import { compareFolder, compareScheduleFile, type Parity, uncompared } from "../evaluation/parity/parity.js";
+import { formatReport } from "../evaluation/parity/table.js";
+import { CheckpointError } from "../importer/checkpoint/error.js";
+import { ImportError } from "../importer/error.js";
 import { readArguments } from "./arguments.js";
-import { UsageError } from "./user-error.js";
+import { UsageError } from "./command-line.js";
 
 const FOR_USERS = [ParityError, CheckpointError, ImportError];
 

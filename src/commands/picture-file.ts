@@ -1,7 +1,7 @@
 import { fstatSync } from "node:fs";
 import { access, constants, readlink, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { fileErrorReason } from "../file-errors.js";
+import { fileErrorReason } from "../files/file-errors.js";
 
 /** A picture can't be written where it should: a sentence. */
 export class PictureFileError extends Error {

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import { nearMisses } from "../near-misses.js";
-import { UsageError } from "./user-error.js";
+import { nearMisses } from "../validation/near-misses.js";
+import { UsageError } from "./command-line.js";
 
 const ACTIONS = ["status", "pause", "resume", "drain", "undrain"] as const;
 export type QueueAction = (typeof ACTIONS)[number];

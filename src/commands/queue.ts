@@ -1,12 +1,12 @@
 import { loadConfig } from "../config.js";
-import { openLogger } from "../logging.js";
-import { nearMisses } from "../near-misses.js";
 import type { ModelStatus } from "../queue/queue.js";
 import type { QueueControl } from "../queue/redis/control.js";
-import { redisUrl } from "./open-queue.js";
+import { openLogger } from "../telemetry/logging.js";
+import { nearMisses } from "../validation/near-misses.js";
+import { UsageError } from "./command-line.js";
 import { type QueueAction, readQueueOptions } from "./queue-options.js";
 import { queueTable } from "./queue-table.js";
-import { UsageError } from "./user-error.js";
+import { redisUrl } from "./services/open-parts.js";
 
 const USAGE = `marimba queue: what an operator sees of the queue in Redis (REDIS_URL), and does to it
 

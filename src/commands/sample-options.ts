@@ -1,9 +1,15 @@
 import type { ParseArgsConfig } from "node:util";
-import { fieldErrors, showValue } from "../field-errors.js";
 import { GenerateRequest } from "../job.js";
+import { fieldErrors, showValue } from "../validation/field-errors.js";
 import { readArguments } from "./arguments.js";
-import { optionName, readNumber, readSampling, SAMPLING_OPTIONS, SAMPLING_USAGE } from "./sampling-options.js";
-import { UsageError } from "./user-error.js";
+import { UsageError } from "./command-line.js";
+import {
+  optionName,
+  readNumber,
+  readSampling,
+  SAMPLING_OPTIONS,
+  SAMPLING_USAGE,
+} from "./evaluation/sampling-options.js";
 
 /** What `marimba sample` was asked for. */
 export interface SampleOptions {

@@ -1,17 +1,17 @@
 import { basename, dirname, extname, join } from "node:path";
 import { loadConfig } from "../config.js";
-import type { Engine, GeneratedImage } from "../model/engine/engine.js";
+import type { Engine, GeneratedImage } from "../engine/engine.js";
 import type { Manifest } from "../model/manifest.js";
 import { loadRegistry } from "../model/registry.js";
-import { type ResolvedRequest, resolveRequest } from "../resolve.js";
+import { type ResolvedRequest, resolveRequest } from "../resolve-request.js";
 import { encodePicture, encodePng, pictureText } from "../worker/picture.js";
 import { insertPngText } from "../worker/png-text.js";
 import { composeSheet } from "../worker/sheet.js";
-import { interruptible } from "./interruption.js";
-import { openConfiguredEngine } from "./open-engine.js";
 import { findPictureFile, type PictureFile, PictureFileError } from "./picture-file.js";
 import { type Grid, readSampleOptions, SAMPLE_USAGE, type SampleOptions } from "./sample-options.js";
 import { showSampleProgress } from "./sample-progress.js";
+import { interruptible } from "./services/interruption.js";
+import { openConfiguredEngine } from "./services/open-engine.js";
 
 /** A sheet of 32 x 32; the pixels of all images are held until they are written. */
 const MAX_IMAGES = 1024;

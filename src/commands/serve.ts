@@ -1,18 +1,18 @@
 import type { Logger } from "pino";
 import { openKeys } from "../api/access/key-source.js";
 import type { Config } from "../config.js";
-import { describeAddress } from "../listening.js";
-import { openRegistry } from "../metrics/process-metrics.js";
 import { LocalQueue } from "../queue/local/local-queue.js";
 import type { JobQueue, JobSource } from "../queue/queue.js";
-import { ApiService } from "./api-service.js";
+import { describeAddress } from "../telemetry/listening.js";
+import { openRegistry } from "../telemetry/process-metrics.js";
 import { curlLine } from "./first-picture.js";
-import { openBoard } from "./open-board.js";
-import { openRedisQueue, openRedisSource } from "./open-queue.js";
-import { openTracing } from "./open-tracing.js";
-import { runServices } from "./run-services.js";
-import { beginService } from "./service-command.js";
-import { WorkerService } from "./worker-service.js";
+import { ApiService } from "./services/api-service.js";
+import { openBoard } from "./services/open-board.js";
+import { openRedisQueue, openRedisSource } from "./services/open-parts.js";
+import { openTracing } from "./services/open-tracing.js";
+import { runServices } from "./services/run-services.js";
+import { beginService } from "./services/service-command.js";
+import { WorkerService } from "./services/worker-service.js";
 
 const USAGE = `marimba serve: API and worker in one process
 

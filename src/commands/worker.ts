@@ -1,9 +1,9 @@
-import { openRedisSource } from "./open-queue.js";
-import { openRegistry } from "./open-registry.js";
-import { openTracing } from "./open-tracing.js";
-import { runServices } from "./run-services.js";
-import { beginService } from "./service-command.js";
-import { WorkerService } from "./worker-service.js";
+import { openRedisSource } from "./services/open-parts.js";
+import { openRegistry } from "./services/open-registry.js";
+import { openTracing } from "./services/open-tracing.js";
+import { runServices } from "./services/run-services.js";
+import { beginService } from "./services/service-command.js";
+import { WorkerService } from "./services/worker-service.js";
 
 const USAGE = `marimba worker: makes the pictures that API processes queue in Redis
 

@@ -1,8 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { Engine, EngineStats, StepWork } from "../engine/engine.js";
 import type { StoredImage } from "../job.js";
-import { IMAGES, LONG_SECONDS, SHORT_SECONDS, TENTHS } from "../metrics/buckets.js";
-import type { Engine, EngineStats, StepWork } from "../model/engine/engine.js";
 import type { Manifest } from "../model/manifest.js";
+import { IMAGES, LONG_SECONDS, SHORT_SECONDS, TENTHS } from "../telemetry/buckets.js";
 
 /** Told how every image ended that the worker took. */
 export interface ImageObserver {

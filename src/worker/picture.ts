@@ -1,5 +1,5 @@
 import sharp from "sharp";
-import type { GeneratedImage } from "../model/engine/engine.js";
+import type { GeneratedImage } from "../engine/engine.js";
 import type { Manifest } from "../model/manifest.js";
 import { type ImageRequest, SamplingParameters } from "../model/parameters.js";
 import { insertPngText, type PngText } from "./png-text.js";

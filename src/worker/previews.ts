@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { GenerateOptions } from "../model/engine/engine.js";
+import type { GenerateOptions } from "../engine/engine.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ImageContext } from "../queue/queue.js";
 import { encodePng } from "./picture.js";

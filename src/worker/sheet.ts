@@ -1,4 +1,4 @@
-import type { GeneratedImage } from "../model/engine/engine.js";
+import type { GeneratedImage } from "../engine/engine.js";
 
 type Pixels = Pick<GeneratedImage, "pixels" | "width" | "height">;
 

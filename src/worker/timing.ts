@@ -1,5 +1,5 @@
+import type { EngineTiming } from "../engine/engine.js";
 import type { Timing } from "../job.js";
-import type { EngineTiming } from "../model/engine/engine.js";
 
 /**
  * One image's timing from its three neighbouring clocks: accepted, taken in by the engine, pixels ready, stored (epoch

@@ -1,12 +1,12 @@
 import type { Logger } from "pino";
+import { epochMs } from "../engine/clock.js";
+import { type Engine, EngineFailure, EngineLost, ImageExpired } from "../engine/engine.js";
 import type { StoredImage } from "../job.js";
-import { epochMs } from "../model/engine/clock.js";
-import { type Engine, EngineFailure, EngineLost, ImageExpired } from "../model/engine/engine.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ModelRegistry } from "../model/registry.js";
 import { type ImageContext, type ImageTask, JobFailure, type JobSource, WorkerUnfit } from "../queue/queue.js";
-import { readTraceparent } from "../tracing/trace-context.js";
-import type { Tracing } from "../tracing/tracing.js";
+import { readTraceparent } from "../telemetry/trace-context.js";
+import type { Tracing } from "../telemetry/tracing.js";
 import type { ImageObserver } from "./metrics.js";
 import { encodePicture } from "./picture.js";
 import { previewOptions } from "./previews.js";

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { principalOf } from "../../src/api/access/principal.js";
-import { readCancelAfter } from "../../src/api/cancel-after.js";
+import { readCancelAfter } from "../../src/api/http/cancel-after.js";
 import { exampleApi, holdingHandler } from "./example-api.js";
 
 const opened: { close(): Promise<void> }[] = [];

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { checkRedis } from "../../src/queue/redis/start-check.js";
+import { checkRedis } from "../../src/queue/redis-connection/start-check.js";
 import { deployments, ready } from "../commands/deployment.js";
 import { generate } from "../commands/marimba.js";
 import { type RedisServer, startRedis } from "../queue/redis-server.js";

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Manifest, MODEL_FILES } from "../../src/model/manifest.js";
 import { importTinyModel } from "../commands/marimba.js";
-import { hashOfFolder } from "../model/hash-of-folder.js";
+import { hashOfFolder } from "../importer/hash-of-folder.js";
 import { TINY } from "../reference.js";
 
 /** The class whose images never come out. */

@@ -11,7 +11,7 @@ import {
   useTemporaryFolder,
   writeJson,
   writeRamps,
-} from "../model/import/models.js";
+} from "../importer/models.js";
 
 useTemporaryFolder();
 

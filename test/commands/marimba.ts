@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { importModel } from "../../src/model/import/import.js";
+import { importModel } from "../../src/importer/import.js";
 import { TINY } from "../reference.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));

@@ -5,7 +5,7 @@ import { QueueKeys } from "bullmq";
 import { describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { describeConfig, loadConfig } from "../../src/config.js";
-import { queueName } from "../../src/queue/redis/payload.js";
+import { queueName } from "../../src/queue/redis/replies.js";
 import { readCompose } from "./compose-file.js";
 import { manifestFaults } from "./schema.js";
 

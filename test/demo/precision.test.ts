@@ -6,18 +6,18 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkpointOfModel } from "../../bench/checkpoint/of-model.js";
 import { openClassifier } from "../../bench/classifier.js";
-import { ALLOWED_DEVIATION, type Deviation } from "../../src/model/import/deviation.js";
-import { importModel } from "../../src/model/import/import.js";
+import { openRuntime } from "../../src/engine/runtime/onnx.js";
+import type { Runtime } from "../../src/engine/runtime/runtime.js";
+import { ALLOWED_DEVIATION, type Deviation } from "../../src/importer/deviation.js";
+import { importModel } from "../../src/importer/import.js";
 import type { Manifest, Precision } from "../../src/model/manifest.js";
 import { readManifest } from "../../src/model/registry.js";
-import { openRuntime } from "../../src/model/runtime/onnx.js";
-import type { Runtime } from "../../src/model/runtime/runtime.js";
 import { ImageNoise } from "../../src/model/sampler/noise.js";
 import { generate, Marimba } from "../commands/marimba.js";
-import { samplePlainly } from "../model/engine/plain-sampler.js";
-import { imageRequest, WatchedBatch } from "../model/engine/tiny-engine.js";
+import { samplePlainly } from "../engine/plain-sampler.js";
+import { type PredictRow, predictBatch, predictRow } from "../engine/runtime/batches.js";
+import { imageRequest, WatchedBatch } from "../engine/tiny-engine.js";
 import { relativeRms } from "../model/relative-rms.js";
-import { type PredictRow, predictBatch, predictRow } from "../model/runtime/batches.js";
 import { readPngText } from "../worker/png-chunks.js";
 
 /** The embedded model, which was trained, in the precisions that its weights can be stored in. */

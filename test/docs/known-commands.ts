@@ -33,7 +33,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^(npm ci && )?npm test$/, elsewhere: "this test is a part of it" },
   { pattern: /^npm run (lint|format)$/, elsewhere: "npm test checks the same before any test" },
   { pattern: /^([A-Z_]+=\S+ )?npx vitest run test\/\w+$/, elsewhere: "npm test runs all of them" },
-  { pattern: /^npm run openapi$/, elsewhere: "test/api/openapi.test.ts fails where it would change a file" },
+  { pattern: /^npm run openapi$/, elsewhere: "test/api/openapi/document.test.ts fails where it would change a file" },
   { pattern: /^npm run mistakes( -- gelu-tanh)?$/, elsewhere: "test/mistakes/mistakes.test.ts is its short form" },
   { pattern: /^npm run test:chaos -- 3$/, elsewhere: "test/chaos is its short form" },
   { pattern: /^npm run load( -- \w+)?$/, elsewhere: "measures for minutes; test/load/load.test.ts runs short forms" },

@@ -3,7 +3,7 @@ import { Worker } from "bullmq";
 import { Redis } from "ioredis";
 import { openModelFolder } from "../../bench/model-folder.js";
 import { imageRequest } from "../../bench/workload.js";
-import { openNullEngine } from "../../src/model/engine/null.js";
+import { openNullEngine } from "../../src/engine/null-engine.js";
 import { encodePicture } from "../../src/worker/picture.js";
 
 const port = Number(process.argv[2]);

@@ -1,4 +1,3 @@
-import { join, resolve } from "node:path";
 import { compilerErrors } from "./compile.js";
 import { type Catch, failedTest, judgeByParity, judgeByTests } from "./judge.js";
 import type { Mistake } from "./mistake.js";
@@ -24,8 +23,7 @@ async function main(root: string, names: readonly string[]): Promise<number> {
   const chosen = names.length === 0 ? MISTAKES : MISTAKES.filter(({ name }) => names.includes(name));
   const errors = names.length === 0 ? compilerErrors(root, chosen) : [];
   if (errors.length > 0) throw new Error(`A mistake must compile:\n${errors.join("\n")}`);
-  const reference = resolve(process.env.MARIMBA_REFERENCE ?? join(root, "../shared/reference"));
-  const space = new Workspace(root, reference);
+  const space = new Workspace(root);
   const stop = () => {
     space.remove();
     process.exit(130);

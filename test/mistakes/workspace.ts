@@ -21,35 +21,28 @@ const MODEL = ["config.json", "mar.safetensors", "kl16.safetensors"];
 
 const VITEST_CONFIG = `export default {
   cacheDir: "./.vite",
-  test: { include: ["test/model/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 1 },
+  test: { include: ["test/{engine,model,importer,evaluation}/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 1 },
 };
 `;
 
-/**
- * A copy of the project's source, tests and compiled code in which one file at a time is made wrong. It lies in a
- * temporary folder as the project does in its own: the recordings are found beside it.
- */
+/** A copy of the project's source, tests and compiled code, in a temporary folder, in which one file at a time is made wrong. */
 export class Workspace {
   readonly folder: string;
   /** The tiny model with its stages, and with its sampling runs. */
   readonly recordings: { readonly stages: string; readonly runs: string };
   private readonly base: string;
 
-  constructor(
-    private readonly root: string,
-    reference: string,
-  ) {
+  constructor(private readonly root: string) {
+    const reference = join(root, "test/reference");
     this.base = realpathSync(mkdtempSync(join(tmpdir(), "marimba-mistakes-")));
     this.folder = join(this.base, "project");
-    mkdirSync(join(this.base, "shared"));
-    symlinkSync(reference, join(this.base, "shared/reference"));
     for (const part of ["src", "test", "package.json"])
       cpSync(join(root, part), join(this.folder, part), { recursive: true });
     symlinkSync(join(root, "node_modules"), join(this.folder, "node_modules"));
     writeFileSync(join(this.folder, "vitest.config.mjs"), VITEST_CONFIG);
     for (const file of readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }))
       if (file.endsWith(".ts")) this.write(file, this.original(file));
-    const assembled = "dist/model/floats.wasm";
+    const assembled = "dist/model/files/floats.wasm";
     cpSync(join(root, assembled), join(this.folder, assembled));
     const recordings = (name: string, files: readonly string[]) => {
       const folder = join(this.base, "recordings", name);

@@ -1,9 +1,9 @@
 import { closeSync, mkdtempSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildGraphs } from "../../src/model/graph/index.js";
+import { storageOf } from "../../src/importer/weights/weight-encoding.js";
+import { buildGraphs } from "../../src/model/graph/build-graphs.js";
 import type { GraphOptions, WeightLocation } from "../../src/model/graph/weights.js";
-import { storageOf } from "../../src/model/import/storage.js";
 import { type Architecture, MODEL_FILES, type Precision } from "../../src/model/manifest.js";
 
 /** A generator of uniform numbers in [0, 1) that gives the same ones for the same seed (mulberry32). */

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { beforeAll, describe, expect, it } from "vitest";
 import { deployments } from "../commands/deployment.js";
 import { generate } from "../commands/marimba.js";
-import { type Family, readExposition } from "../metrics/exposition.js";
+import { type Family, readExposition } from "../telemetry/exposition.js";
 import { labelNames, metricNames, path, RULES, readDashboard, readRules, readText, withVariables } from "./files.js";
 import { startPrometheus } from "./prometheus.js";
 

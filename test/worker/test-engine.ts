@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { epochMs } from "../../src/model/engine/clock.js";
+import { epochMs } from "../../src/engine/clock.js";
 import {
   type Engine,
   EngineFailure,
@@ -8,7 +8,7 @@ import {
   type GenerateOptions,
   ImageCancelled,
   ImageExpired,
-} from "../../src/model/engine/engine.js";
+} from "../../src/engine/engine.js";
 import type { ImageRequest } from "../../src/model/parameters.js";
 
 /** An engine whose pictures are a plain function of the request, one timer tick for each step. */

@@ -1,9 +1,9 @@
 import rateLimit from "@fastify/rate-limit";
 import type { FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import { Problem } from "../../errors.js";
-import { isLoopback } from "../../listening.js";
-import type { Api, ApiDeps } from "../app.js";
-import type { HttpLimits } from "../limits.js";
+import { isLoopback } from "../../telemetry/listening.js";
+import type { Api, ApiDeps } from "../deps.js";
+import type { HttpLimits } from "../http/limits.js";
 import { type Credentials, readCredentials } from "./credentials.js";
 import type { Principal } from "./principal.js";
 import { asksForThisMachine, isFromThisMachine } from "./this-machine.js";

@@ -1,7 +1,7 @@
 import Type, { type TSchema } from "typebox";
 import { Check } from "typebox/schema";
 import { WEBHOOK_SECRET_PATTERN } from "../../config.js";
-import { describeSchema } from "../../field-errors.js";
+import { describeSchema } from "../../validation/field-errors.js";
 
 /** One line of the key file: `NAME ID sha256:HASH`, then settings such as `role=admin images_per_minute=600`. */
 

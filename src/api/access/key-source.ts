@@ -3,7 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { type Config, ConfigError } from "../../config.js";
-import { isLoopback } from "../../listening.js";
+import { isLoopback } from "../../telemetry/listening.js";
 import { readKeyEntries } from "./key-entry.js";
 import { KeyRing } from "./key-ring.js";
 

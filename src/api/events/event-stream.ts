@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { isFinal, type JobRecord, type Preview } from "../../job.js";
 import type { ModelRegistry } from "../../model/registry.js";
-import type { HttpLimits } from "../limits.js";
+import type { HttpLimits } from "../http/limits.js";
 import type { EventCursor } from "./event-cursor.js";
 import { eventText, GOODBYE, HEARTBEAT, previewText, STREAM_START } from "./event-text.js";
 

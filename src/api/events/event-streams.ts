@@ -2,8 +2,8 @@ import type { ServerResponse } from "node:http";
 import { Problem } from "../../errors.js";
 import type { JobRecord } from "../../job.js";
 import type { GetResult } from "../../queue/queue.js";
-import type { ApiDeps } from "../app.js";
-import type { HttpLimits } from "../limits.js";
+import type { ApiDeps } from "../deps.js";
+import type { HttpLimits } from "../http/limits.js";
 import type { EventCursor } from "./event-cursor.js";
 import { EventStream } from "./event-stream.js";
 

@@ -1,7 +1,7 @@
 import Type, { type Static, type TSchema } from "typebox";
 import type { Preview } from "../../job.js";
 import type { ModelRegistry } from "../../model/registry.js";
-import { jobResource } from "../job-resource.js";
+import { jobResource } from "../resources/job-resource.js";
 import type { JobEvent } from "./event-cursor.js";
 
 /** Events on the wire: `text/event-stream`, as the HTML standard has it. */

@@ -1,10 +1,10 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { ProblemCode } from "../../errors.js";
-import { LONG_SECONDS } from "../../metrics/buckets.js";
+import { LONG_SECONDS } from "../../telemetry/buckets.js";
 import { EVENT_STREAM_TYPE } from "../events/event-text.js";
-import { onEnd } from "../on-end.js";
-import { routeOf, UNMATCHED } from "../route-of.js";
+import { onEnd } from "../http/on-end.js";
+import { routeOf, UNMATCHED } from "../http/route-of.js";
 
 declare module "fastify" {
   interface FastifyRequest {

@@ -3,7 +3,7 @@ import type { JobRecord } from "../../job.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { JobQueue } from "../../queue/queue.js";
 import { sizeOf } from "./image-request.js";
-import type { OpenAiCompletedImage, OpenAiPartialImage } from "./images-schema.js";
+import type { OpenAiCompletedImage, OpenAiPartialImage } from "./schemas.js";
 
 /** What OpenAI's API tells of any image of a job, finished or not. */
 export function imageLooks(

@@ -1,11 +1,11 @@
 import { type FieldError, Problem } from "../../errors.js";
-import { showValue } from "../../field-errors.js";
 import type { GenerateRequest } from "../../job.js";
 import type { Manifest } from "../../model/manifest.js";
-import { resolveModel } from "../../resolve.js";
-import type { ApiDeps } from "../app.js";
-import { type OpenAiImageRequest, OwnParameters } from "./images-schema.js";
+import { resolveModel } from "../../resolve-request.js";
+import { showValue } from "../../validation/field-errors.js";
+import type { ApiDeps } from "../deps.js";
 import { classOfPrompt } from "./prompt.js";
+import { type OpenAiImageRequest, OwnParameters } from "./schemas.js";
 
 /** Says in Marimba's words what was asked in OpenAI's. Throws `Problem` that names the fields as they were sent. */
 export function toGenerateRequest(body: OpenAiImageRequest, { models, config }: ApiDeps): GenerateRequest {

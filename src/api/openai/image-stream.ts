@@ -3,15 +3,15 @@ import type { FastifyReply } from "fastify";
 import { Problem } from "../../errors.js";
 import { isFinal, type JobRecord, type Preview } from "../../job.js";
 import { type JobQueue, QueueUnavailable } from "../../queue/queue.js";
-import { HUNG_UP } from "../acceptance.js";
-import type { ApiDeps } from "../app.js";
+import type { ApiDeps } from "../deps.js";
 import { EVENT_STREAM_TYPE, HEARTBEAT } from "../events/event-text.js";
-import { jobProblem } from "../job-resource.js";
-import type { HttpLimits } from "../limits.js";
-import { problemOf } from "../problem-document.js";
+import type { HttpLimits } from "../http/limits.js";
+import { problemOf } from "../http/problem-document.js";
+import { jobProblem } from "../resources/job-resource.js";
+import { HUNG_UP } from "../resources/submit-job.js";
 import { openAiError } from "./error.js";
 import { base64, imageBase64, imageFacts, imageLooks, unixTime } from "./image-facts.js";
-import type { OpenAiCompletedImage, OpenAiPartialImage } from "./images-schema.js";
+import type { OpenAiCompletedImage, OpenAiPartialImage } from "./schemas.js";
 
 export interface StreamTerms {
   readonly leaving: AbortSignal;

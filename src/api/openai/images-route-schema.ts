@@ -1,7 +1,7 @@
 import Type from "typebox";
-import { ACCEPTANCE_PROBLEMS, IdempotencyKeyHeader } from "../acceptance-schema.js";
-import { component, openAiResponses } from "../components.js";
 import { eventStreamContent } from "../events/event-text.js";
+import { ACCEPTANCE_PROBLEMS, IdempotencyKeyHeader } from "../openapi/acceptance-schema.js";
+import { component, openAiResponses } from "../openapi/components.js";
 
 const header = (description: string) => ({ type: "string", description });
 

@@ -1,19 +1,19 @@
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from "fastify";
 import { Problem } from "../../errors.js";
 import { isFinal, type JobRecord, jobTiming } from "../../job.js";
-import { acceptJob, cancelAbandoned, HUNG_UP, stopWaitingOn, waitUntilFinal } from "../acceptance.js";
 import { principalOf } from "../access/principal.js";
-import type { Api, ApiDeps } from "../app.js";
-import { readIdempotency } from "../idempotency.js";
-import { className, imagePath, jobProblem } from "../job-resource.js";
-import type { HttpLimits } from "../limits.js";
-import { timingHeaders } from "../server-timing.js";
-import { logWithJob } from "../trace-requests.js";
+import type { Api, ApiDeps } from "../deps.js";
+import { readIdempotency } from "../http/idempotency.js";
+import type { HttpLimits } from "../http/limits.js";
+import { logWithJob } from "../http/request-log.js";
+import { timingHeaders } from "../http/response-headers.js";
+import { className, imagePath, jobProblem } from "../resources/job-resource.js";
+import { acceptJob, cancelAbandoned, HUNG_UP, stopWaitingOn, waitUntilFinal } from "../resources/submit-job.js";
 import { imageBase64, imageFacts, unixTime } from "./image-facts.js";
 import { toGenerateRequest } from "./image-request.js";
 import { streamImage } from "./image-stream.js";
 import { openAiImagesSchema } from "./images-route-schema.js";
-import type { OpenAiImages } from "./images-schema.js";
+import type { OpenAiImages } from "./schemas.js";
 
 /** `POST /v1/images/generations`: OpenAI's `images.generate` over the same jobs as `POST /generate`. */
 export function openAiImagesRoute(app: Api, deps: ApiDeps, limits: HttpLimits): void {

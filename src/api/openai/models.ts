@@ -1,8 +1,8 @@
 import Type from "typebox";
 import type { Manifest } from "../../model/manifest.js";
-import type { Api, ApiDeps } from "../app.js";
-import { component, openAiResponses } from "../components.js";
-import { foundModel } from "../model-lookup.js";
+import type { Api, ApiDeps } from "../deps.js";
+import { component, openAiResponses } from "../openapi/components.js";
+import { foundModel } from "../resources/model-lookup.js";
 import type { OpenAiModel } from "./models-schema.js";
 
 /** `GET /v1/models` and `GET /v1/models/{id}`. */

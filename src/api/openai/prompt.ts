@@ -1,8 +1,8 @@
 import { Problem } from "../../errors.js";
-import { showValue } from "../../field-errors.js";
-import { findClass } from "../../model/classes.js";
+import { findClass } from "../../model/find-class.js";
 import type { Manifest, ModelClass } from "../../model/manifest.js";
-import { nearMisses } from "../../near-misses.js";
+import { showValue } from "../../validation/field-errors.js";
+import { nearMisses } from "../../validation/near-misses.js";
 
 /**
  * The class that a prompt asks for. A model of classes reads no sentences, so the prompt is, in this order:

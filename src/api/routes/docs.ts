@@ -2,11 +2,11 @@ import { readFile } from "node:fs/promises";
 import swaggerUi from "@fastify/swagger-ui";
 import Type from "typebox";
 import { OPEN, withAccess } from "../access/authentication.js";
-import type { Api, ApiDeps } from "../app.js";
-import { openProblemResponses } from "../components.js";
-import { presetTable } from "../preset-table.js";
-import { inFolder } from "../route-of.js";
-import { PAGE_CSP } from "../security-headers.js";
+import type { Api, ApiDeps } from "../deps.js";
+import { inFolder } from "../http/route-of.js";
+import { PAGE_CSP } from "../http/security-headers.js";
+import { openProblemResponses } from "../openapi/components.js";
+import { presetTable } from "../openapi/preset-table.js";
 
 interface OpenApiTags {
   readonly tags: readonly { readonly name: string; readonly description: string }[];

@@ -1,7 +1,7 @@
 import Type from "typebox";
 import { JobState } from "../../job.js";
-import { component, problemResponses } from "../components.js";
 import { eventStreamContent } from "../events/event-text.js";
+import { component, problemResponses } from "../openapi/components.js";
 
 const EVENT_NAMES = [...JobState.anyOf.map((state) => state.const), "progress", "preview"];
 

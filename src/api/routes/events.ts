@@ -1,13 +1,13 @@
 import type { FastifyReply } from "fastify";
 import { Problem } from "../../errors.js";
 import { principalOf } from "../access/principal.js";
-import type { Api, ApiDeps } from "../app.js";
+import type { Api, ApiDeps } from "../deps.js";
 import { EventCursor } from "../events/event-cursor.js";
 import { EventStreams } from "../events/event-streams.js";
 import { EVENT_STREAM_TYPE } from "../events/event-text.js";
-import { findJob } from "../job-lookup.js";
-import type { HttpLimits } from "../limits.js";
+import type { HttpLimits } from "../http/limits.js";
 import { addStreamMetrics } from "../metrics/stream-metrics.js";
+import { findJob } from "../resources/job-lookup.js";
 import { eventsSchema } from "./events-schema.js";
 
 /** `GET /jobs/{id}/events`: the job's changes as server-sent events, until it ends. */

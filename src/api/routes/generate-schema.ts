@@ -1,6 +1,6 @@
 import Type from "typebox";
-import { ACCEPTANCE_PROBLEMS, IdempotencyKeyHeader } from "../acceptance-schema.js";
-import { component, problemResponses } from "../components.js";
+import { ACCEPTANCE_PROBLEMS, IdempotencyKeyHeader } from "../openapi/acceptance-schema.js";
+import { component, problemResponses } from "../openapi/components.js";
 
 /** How the OpenAPI document describes `POST /generate`. */
 

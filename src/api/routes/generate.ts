@@ -1,17 +1,17 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Problem } from "../../errors.js";
 import { type GenerateRequest, isFinal, type JobRecord } from "../../job.js";
-import { chooseRepresentation } from "../accept.js";
-import { acceptJob, cancelAbandoned, HUNG_UP, stopWaitingOn, waitUntilFinal } from "../acceptance.js";
 import { principalOf } from "../access/principal.js";
-import type { Api, ApiDeps } from "../app.js";
-import { readCancelAfter } from "../cancel-after.js";
-import { readIdempotency } from "../idempotency.js";
-import { imageHeaders } from "../image-headers.js";
-import { embedImages, imagePath, jobPath, jobProblem, jobResource } from "../job-resource.js";
-import { readPrefer } from "../prefer.js";
-import { timingHeaders } from "../server-timing.js";
-import { logWithJob } from "../trace-requests.js";
+import type { Api, ApiDeps } from "../deps.js";
+import { readCancelAfter } from "../http/cancel-after.js";
+import { readIdempotency } from "../http/idempotency.js";
+import { imageHeaders } from "../http/image-headers.js";
+import { readPrefer } from "../http/prefer.js";
+import { chooseRepresentation } from "../http/request-headers.js";
+import { logWithJob } from "../http/request-log.js";
+import { timingHeaders } from "../http/response-headers.js";
+import { embedImages, imagePath, jobPath, jobProblem, jobResource } from "../resources/job-resource.js";
+import { acceptJob, cancelAbandoned, HUNG_UP, stopWaitingOn, waitUntilFinal } from "../resources/submit-job.js";
 import { generateSchema } from "./generate-schema.js";
 
 /** `POST /generate`: accepts a job and answers with its picture, with the job once it is done, or with where it will be. */

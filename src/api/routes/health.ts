@@ -1,8 +1,8 @@
 import Type from "typebox";
 import { Problem } from "../../errors.js";
 import { OPEN } from "../access/authentication.js";
-import type { Api, ApiDeps } from "../app.js";
-import { openProblemResponses } from "../components.js";
+import type { Api, ApiDeps } from "../deps.js";
+import { openProblemResponses } from "../openapi/components.js";
 
 /** `GET /health/live` and `GET /health/ready`. Probes come often: only their failures are logged. */
 export function healthRoutes(app: Api, deps: ApiDeps): void {

@@ -2,10 +2,10 @@ import Type from "typebox";
 import { Problem } from "../../errors.js";
 import type { JobRecord } from "../../job.js";
 import { principalOf } from "../access/principal.js";
-import type { Api, ApiDeps } from "../app.js";
-import { problemResponses } from "../components.js";
-import { imageHeaders } from "../image-headers.js";
-import { findJob } from "../job-lookup.js";
+import type { Api, ApiDeps } from "../deps.js";
+import { imageHeaders } from "../http/image-headers.js";
+import { problemResponses } from "../openapi/components.js";
+import { findJob } from "../resources/job-lookup.js";
 
 /** `GET /jobs/{id}/images/{n}`: the bytes of one image. */
 export function imageRoute(app: Api, { queue }: ApiDeps): void {

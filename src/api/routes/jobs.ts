@@ -1,10 +1,10 @@
 import Type from "typebox";
 import { GenerateRequest } from "../../job.js";
 import { principalOf } from "../access/principal.js";
-import type { Api, ApiDeps } from "../app.js";
-import { component, problemResponses } from "../components.js";
-import { findJob, foundRecord } from "../job-lookup.js";
-import { embedImages, jobResource } from "../job-resource.js";
+import type { Api, ApiDeps } from "../deps.js";
+import { component, problemResponses } from "../openapi/components.js";
+import { findJob, foundRecord } from "../resources/job-lookup.js";
+import { embedImages, jobResource } from "../resources/job-resource.js";
 
 const params = Type.Object({ id: Type.String({ description: "The job's id." }) });
 

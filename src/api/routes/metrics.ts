@@ -1,9 +1,9 @@
 import Type from "typebox";
 import { ADMIN } from "../access/authentication.js";
-import type { Api, ApiDeps } from "../app.js";
-import { problemResponses } from "../components.js";
+import type { Api, ApiDeps } from "../deps.js";
 import { addConfigMetrics } from "../metrics/config-metrics.js";
 import { addQueueMetrics } from "../metrics/queue-metrics.js";
+import { problemResponses } from "../openapi/components.js";
 
 /** `GET /metrics`: what Prometheus scrapes, unless it has a port of its own. Only failures are logged. */
 export function metricsRoute(app: Api, { registry, queue, models, config }: ApiDeps): void {

@@ -1,8 +1,8 @@
 import Type from "typebox";
-import type { Api, ApiDeps } from "../app.js";
-import { component, problemResponses } from "../components.js";
-import { foundModel } from "../model-lookup.js";
-import { ClassList, ModelList, modelResource, searchClasses } from "../model-resource.js";
+import type { Api, ApiDeps } from "../deps.js";
+import { component, problemResponses } from "../openapi/components.js";
+import { foundModel } from "../resources/model-lookup.js";
+import { ClassList, ModelList, modelResource, searchClasses } from "../resources/model-resource.js";
 
 const params = Type.Object({ id: Type.String({ description: "The model's id." }) });
 const MAX_CLASSES = 1000;

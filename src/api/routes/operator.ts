@@ -2,9 +2,9 @@ import type { BaseAdapter } from "@bull-board/api/baseAdapter";
 import Type from "typebox";
 import { Problem } from "../../errors.js";
 import { ADMIN, withAccess } from "../access/authentication.js";
-import type { Api, ApiDeps } from "../app.js";
-import { problemResponses } from "../components.js";
-import { PAGE_CSP } from "../security-headers.js";
+import type { Api, ApiDeps } from "../deps.js";
+import { PAGE_CSP } from "../http/security-headers.js";
+import { problemResponses } from "../openapi/components.js";
 
 const BOARD = "/admin/queues";
 

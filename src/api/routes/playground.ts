@@ -5,10 +5,10 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { type Access, OPEN } from "../access/authentication.js";
-import type { Api, ApiDeps } from "../app.js";
-import { formDescription } from "../form-description.js";
-import { readSampleSheets, SAMPLE_SHEET_TYPE } from "../sample-sheets.js";
-import { PAGE_CSP } from "../security-headers.js";
+import type { Api, ApiDeps } from "../deps.js";
+import { PAGE_CSP } from "../http/security-headers.js";
+import { formDescription } from "./form-description.js";
+import { readSampleSheets, SAMPLE_SHEET_TYPE } from "./sample-sheets.js";
 
 const FOLDER = fileURLToPath(new URL("../playground", import.meta.url));
 /** Under this their addresses are, and in metrics they are one. */

@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { EvaluationError } from "../../model/evaluation/error.js";
-import { featuresShape } from "../../model/evaluation/reference.js";
+import { EvaluationError } from "../../evaluation/error.js";
+import { featuresShape } from "../../evaluation/reference.js";
 import type { EvaluateOptions } from "./options.js";
 
 /** Whether `count` pictures can be compared and written as asked, known before they are made. Throws `EvaluationError` or the file system's. */

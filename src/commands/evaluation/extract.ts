@@ -1,6 +1,6 @@
-import { EvaluationError } from "../../model/evaluation/error.js";
-import type { Features } from "../../model/evaluation/features.js";
-import type { FeatureNetwork } from "../../model/runtime/feature-network.js";
+import { EvaluationError } from "../../evaluation/error.js";
+import type { FeatureNetwork } from "../../evaluation/feature-network.js";
+import type { Features } from "../../evaluation/features.js";
 import type { PictureSet } from "./picture-set.js";
 import { showProgress } from "./progress.js";
 

@@ -1,9 +1,9 @@
 import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { makeFolder } from "../../make-folder.js";
-import type { Engine } from "../../model/engine/engine.js";
-import { EvaluationError } from "../../model/evaluation/error.js";
+import type { Engine } from "../../engine/engine.js";
+import { EvaluationError } from "../../evaluation/error.js";
+import { makeFolder } from "../../files/make-folder.js";
 import type { Manifest } from "../../model/manifest.js";
 import type { ImageRequest, SamplingParameters } from "../../model/parameters.js";
 import { encodePicture } from "../../worker/picture.js";

@@ -1,8 +1,8 @@
-import { fieldErrors } from "../../field-errors.js";
 import { GenerateRequest } from "../../job.js";
+import { fieldErrors } from "../../validation/field-errors.js";
 import { readArguments } from "../arguments.js";
-import { optionName, readSampling, SAMPLING_OPTIONS, SAMPLING_USAGE, wholeNumbers } from "../sampling-options.js";
-import { UsageError } from "../user-error.js";
+import { UsageError } from "../command-line.js";
+import { optionName, readSampling, SAMPLING_OPTIONS, SAMPLING_USAGE, wholeNumbers } from "./sampling-options.js";
 
 /** What `marimba evaluate` was asked for. */
 export interface EvaluateOptions {

@@ -1,9 +1,9 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
-import { EvaluationError } from "../../model/evaluation/error.js";
-import { NpzFile } from "../../model/evaluation/npz.js";
-import type { PictureBatch } from "../../model/runtime/feature-network.js";
+import { EvaluationError } from "../../evaluation/error.js";
+import type { PictureBatch } from "../../evaluation/feature-network.js";
+import { NpzFile } from "../../evaluation/npz.js";
 
 /** Pictures of one size, in an order that does not change. */
 export interface PictureSet {

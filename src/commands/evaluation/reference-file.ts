@@ -1,6 +1,6 @@
-import { momentsOf } from "../../model/evaluation/moments.js";
-import { type Reference, readStatistics } from "../../model/evaluation/reference.js";
-import type { FeatureNetwork } from "../../model/runtime/feature-network.js";
+import type { FeatureNetwork } from "../../evaluation/feature-network.js";
+import { momentsOf } from "../../evaluation/moments.js";
+import { type Reference, readStatistics } from "../../evaluation/reference.js";
 import { extractFeatures } from "./extract.js";
 import { openPictureSet } from "./picture-set.js";
 

@@ -1,5 +1,5 @@
-import type { Interval } from "../../model/evaluation/bootstrap.js";
-import type { Measures } from "../../model/evaluation/measure.js";
+import type { Interval } from "../../evaluation/bootstrap.js";
+import type { Measures } from "../../evaluation/measure.js";
 
 /** Figures as they are printed: four digits that count. */
 export const figure = (value: number): string => Number(value.toPrecision(4)).toString();

@@ -1,7 +1,7 @@
-import { EvaluationError } from "../../model/evaluation/error.js";
-import type { Reference } from "../../model/evaluation/reference.js";
+import { EvaluationError } from "../../evaluation/error.js";
+import type { FeatureNetwork } from "../../evaluation/feature-network.js";
+import type { Reference } from "../../evaluation/reference.js";
 import type { Manifest } from "../../model/manifest.js";
-import type { FeatureNetwork } from "../../model/runtime/feature-network.js";
 import { extractFeatures } from "./extract.js";
 
 /** Whether the network takes the model's pictures and fits the reference, known from a black one before any is made. Throws `EvaluationError`. */

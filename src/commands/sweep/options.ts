@@ -1,8 +1,8 @@
-import { fieldErrors, showValue } from "../../field-errors.js";
 import { GenerateRequest } from "../../job.js";
+import { fieldErrors, showValue } from "../../validation/field-errors.js";
 import { readArguments } from "../arguments.js";
-import { optionName, readNumber, wholeNumbers } from "../sampling-options.js";
-import { UsageError } from "../user-error.js";
+import { UsageError } from "../command-line.js";
+import { optionName, readNumber, wholeNumbers } from "../evaluation/sampling-options.js";
 
 /** A parameter that a sweep varies, and the values it takes. */
 export interface Variation {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
+import type { Measures } from "../../evaluation/measure.js";
 import { markdownTable } from "../../markdown-table.js";
-import type { Measures } from "../../model/evaluation/measure.js";
 import { figure } from "../evaluation/report.js";
 import type { SweepPoint } from "./points.js";
 import type { SweepResults } from "./results.js";

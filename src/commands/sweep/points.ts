@@ -1,6 +1,6 @@
 import type { SamplingParameters } from "../../model/parameters.js";
 import type { ModelRegistry } from "../../model/registry.js";
-import { resolveRequest } from "../../resolve.js";
+import { resolveRequest } from "../../resolve-request.js";
 import type { SweepOptions, VariedField } from "./options.js";
 
 /** One setting that is measured. */

@@ -2,8 +2,8 @@ import { appendFile, readFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import Type, { type Static } from "typebox";
 import { Check } from "typebox/schema";
-import { EvaluationError } from "../../model/evaluation/error.js";
-import { Measures } from "../../model/evaluation/measure.js";
+import { EvaluationError } from "../../evaluation/error.js";
+import { Measures } from "../../evaluation/measure.js";
 import { DefaultParameters } from "../../model/parameters.js";
 import type { SweepPoint } from "./points.js";
 

@@ -1,6 +1,6 @@
 import type { GeneratorArchitecture } from "../manifest.js";
 import type { GraphBuilder, Value } from "./builder.js";
-import { affineLayerNorm, layerNorm, linear, products, reshape, silu, toFloat32, toWeightType } from "./layers.js";
+import { affineLayerNorm, layerNorm, linear, products, reshape, silu, toFloat32, toWeightType } from "./linear.js";
 import { Rows } from "./rows.js";
 
 /** The diffusion head's network, SimpleMLPAdaLN of the reference (models/diffloss.py). */

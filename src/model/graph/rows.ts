@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from "./builder.js";
-import { concat, sizes } from "./layers.js";
+import { concat, sizes } from "./linear.js";
 
 /** What zero stands for in activations that are quantised to uint8. */
 export const ZERO_POINT = 128;

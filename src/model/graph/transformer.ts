@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from "./builder.js";
-import { affineLayerNorm, concat, gather, isQuantized, linear, products, reshape } from "./layers.js";
+import { affineLayerNorm, concat, gather, isQuantized, linear, products, reshape } from "./linear.js";
 import { CONTRIB_DOMAIN } from "./onnx.js";
 import type { Rows } from "./rows.js";
 

@@ -1,4 +1,4 @@
-import { type DiffusionSchedule, diffusionSchedule } from "./diffusion.js";
+import { type DiffusionSchedule, diffusionSchedule } from "./diffusion-schedule.js";
 import { timestepFrequencies } from "./frequencies.js";
 
 /** A diffusion schedule with the timestep sinusoids of one model. */

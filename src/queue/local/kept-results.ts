@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from "../waiting.js";
+import { MAX_TIMER_MS } from "../wait-until.js";
 
 /** What a finished job costs beside its images: its record, maps and strings, roughly and rather too much. */
 const RECORD_BYTES = 4096;

@@ -1,7 +1,7 @@
 import { isFinal, type JobError, type JobRecord, type JobSpec, type StoredImage } from "../../job.js";
 import { shownProgress } from "../progress.js";
 import { type ImageContext, type JobListener, MAX_TRIES } from "../queue.js";
-import { MAX_TIMER_MS, unlessOver } from "../waiting.js";
+import { MAX_TIMER_MS, unlessOver } from "../wait-until.js";
 import { Subscription } from "./subscription.js";
 
 /** How a job ended. */

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import type { JobError, JobRecord, JobSpec, StoredImage } from "../../job.js";
+import { SignedIds } from "../job-ids.js";
 import {
   type Allowance,
   type GetResult,
@@ -18,13 +19,12 @@ import {
   type SubmitResult,
   WorkerUnfit,
 } from "../queue.js";
-import { SignedIds } from "../signed-ids.js";
-import { Allowances } from "./allowances.js";
-import { Deliveries } from "./deliveries.js";
+import { Allowances } from "./caller-limits.js";
 import { FinishRate } from "./finish-rate.js";
 import { KeptResults } from "./kept-results.js";
 import { type JobEnd, LocalJob } from "./local-job.js";
 import { WaitingLine } from "./waiting-line.js";
+import { Deliveries } from "./webhook-outbox.js";
 
 export interface LocalQueueOptions {
   /** Images that may wait, over all models. */

@@ -1,12 +1,12 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { type ModelStatus, QueueUnavailable } from "../queue.js";
-import { connect } from "./connection.js";
-import { modelOf } from "./payload.js";
+import { connect } from "../redis-connection/connection.js";
+import { checkRedis } from "../redis-connection/start-check.js";
+import { Tokens } from "./leases.js";
+import { modelOf } from "./replies.js";
 import { Scripts } from "./scripts.js";
-import { checkRedis } from "./start-check.js";
 import { readStatus, type StatusReply } from "./status.js";
-import { Tokens } from "./tokens.js";
 
 /** What an operator sees of the queue, and does to it. Nothing that was accepted is lost by any of it. */
 export interface QueueControl {

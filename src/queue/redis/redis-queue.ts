@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isFinal, type JobError, type JobRecord, type JobSpec, type StoredImage } from "../../job.js";
+import { SignedIds } from "../job-ids.js";
 import {
   type Allowance,
   type DeliveryQueue,
@@ -16,21 +17,20 @@ import {
   type SubmitResult,
   type Usage,
 } from "../queue.js";
-import { SignedIds } from "../signed-ids.js";
-import { unlessOver } from "../waiting.js";
-import { connect } from "./connection.js";
-import { Deliveries } from "./deliveries.js";
-import { DurableFence } from "./durable-fence.js";
-import { JobEvents } from "./job-events.js";
-import { Orphans } from "./orphans.js";
-import { modelOf, queueName, readRecord, type ViewReply } from "./payload.js";
-import { Reachability } from "./reachability.js";
+import { connect } from "../redis-connection/connection.js";
+import { DurableFence } from "../redis-connection/durable-fence.js";
+import { Reachability } from "../redis-connection/redis-health.js";
+import { checkRedis } from "../redis-connection/start-check.js";
+import { unlessOver } from "../wait-until.js";
+import { JobEvents } from "./job-watch.js";
+import { Tokens } from "./leases.js";
+import { modelOf, queueName, readRecord, type ViewReply } from "./replies.js";
 import { Scripts } from "./scripts.js";
-import { checkRedis } from "./start-check.js";
 import { readStatus, type StatusReply } from "./status.js";
-import { sweepOften } from "./sweeping.js";
-import { Tokens } from "./tokens.js";
+import { sweepOften } from "./sweeper.js";
+import { Orphans } from "./unconfirmed-submits.js";
 import type { Watch } from "./watches.js";
+import { Deliveries } from "./webhook-outbox.js";
 
 const COMMAND_TIMEOUT_MS = 5000;
 

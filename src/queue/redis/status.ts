@@ -1,5 +1,5 @@
 import type { ModelStatus, QueueStatus, WorkerStatus } from "../queue.js";
-import { modelOf } from "./payload.js";
+import { modelOf } from "./replies.js";
 
 type QueueReply = readonly [
   name: string,

@@ -1,8 +1,8 @@
 import type { Queue } from "bullmq";
 import type { Logger } from "pino";
-import { connect } from "./connection.js";
-import { queueName } from "./payload.js";
-import { Tokens } from "./tokens.js";
+import { connect } from "../redis-connection/connection.js";
+import { Tokens } from "./leases.js";
+import { queueName } from "./replies.js";
 
 /** BullMQ's queues of tokens, for those who want to look at them. */
 export interface TokenQueues {

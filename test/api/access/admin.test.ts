@@ -2,9 +2,9 @@ import fastify from "fastify";
 import { describe, expect, it } from "vitest";
 import { ADMIN, authenticate } from "../../../src/api/access/authentication.js";
 import type { KeyRing } from "../../../src/api/access/key-ring.js";
-import type { Api } from "../../../src/api/app.js";
-import { DEFAULT_LIMITS } from "../../../src/api/limits.js";
-import { sendProblem } from "../../../src/api/problem-document.js";
+import type { Api } from "../../../src/api/deps.js";
+import { DEFAULT_LIMITS } from "../../../src/api/http/limits.js";
+import { sendProblem } from "../../../src/api/http/problem-document.js";
 import { loadConfig } from "../../../src/config.js";
 import { exampleKey, ringOf } from "./example-keys.js";
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { openLogger } from "../../../src/logging.js";
+import { openLogger } from "../../../src/telemetry/logging.js";
 import { type ExampleApiOptions, exampleApi } from "../example-api.js";
 import { exampleKey, ringOf } from "./example-keys.js";
 

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import pino from "pino";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { EventStreams } from "../../../src/api/events/event-streams.js";
-import { DEFAULT_LIMITS } from "../../../src/api/limits.js";
+import { DEFAULT_LIMITS } from "../../../src/api/http/limits.js";
 import { loadConfig } from "../../../src/config.js";
 import type { JobQueue } from "../../../src/queue/queue.js";
 import { eventually } from "../../eventually.js";

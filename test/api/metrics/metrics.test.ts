@@ -2,11 +2,11 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { openLogger } from "../../../src/logging.js";
 import { JobFailure, QueueUnavailable } from "../../../src/queue/queue.js";
+import { openLogger } from "../../../src/telemetry/logging.js";
 import { eventually } from "../../eventually.js";
-import { type Family, readExposition, sum } from "../../metrics/exposition.js";
 import { exampleImage } from "../../queue/example-job.js";
+import { type Family, readExposition, sum } from "../../telemetry/exposition.js";
 import { exampleKey, ringOf } from "../access/example-keys.js";
 import { type ExampleApiOptions, exampleApi, holdingHandler } from "../example-api.js";
 

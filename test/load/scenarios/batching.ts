@@ -1,6 +1,6 @@
 import { pairedRatio, quantile } from "../../../bench/statistics.js";
+import type { Batching } from "../../../src/engine/batching.js";
 import { markdownTable } from "../../../src/markdown-table.js";
-import type { Batching } from "../../../src/model/engine/batching.js";
 import { startDistributed, type Topology } from "../../topology/topology.js";
 import { SUMMARY_HEAD, type Summary, summarise, summaryRow } from "../answers.js";
 import { mixedSteps } from "../bodies.js";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { markdownTable } from "../../../src/markdown-table.js";
-import { sum } from "../../metrics/exposition.js";
+import { sum } from "../../telemetry/exposition.js";
 import { startDistributed, type Topology } from "../../topology/topology.js";
 import { baseEnvironment, type Scenario } from "../scenario.js";
 import { sumOf, Tally } from "../tally.js";

@@ -1,8 +1,8 @@
 import type { Mistake } from "../mistake.js";
 
-const FLOAT32 = "model/checkpoint/float32.ts";
-const PYTORCH = "model/checkpoint/pytorch.ts";
-const STATED = "model/import/stated.ts";
+const FLOAT32 = "importer/checkpoint/float32.ts";
+const PYTORCH = "importer/checkpoint/pytorch.ts";
+const STATED = "importer/architecture/stated-architecture.ts";
 
 /** What is read from checkpoints, and what no tensor says. */
 export const CHECKPOINT_MISTAKES: readonly Mistake[] = [

@@ -1,9 +1,9 @@
 import type { Mistake } from "../mistake.js";
 
-const IMAGE = "model/engine/image.ts";
-const PREDICT = "model/engine/predict.ts";
-const DENOISE = "model/engine/denoise.ts";
-const DECODE = "model/engine/decode.ts";
+const IMAGE = "engine/image-in-flight.ts";
+const PREDICT = "engine/predictor.ts";
+const DENOISE = "engine/denoiser.ts";
+const DECODE = "engine/decoder.ts";
 
 /** How the engine puts images together for the graphs and takes them apart again. */
 export const ENGINE_MISTAKES: readonly Mistake[] = [

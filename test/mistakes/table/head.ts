@@ -1,8 +1,8 @@
 import type { Mistake } from "../mistake.js";
 
-const DENOISE = "model/graph/denoise.ts";
+const DENOISE = "model/graph/denoise-graph.ts";
 const HEAD = "model/graph/head.ts";
-const DIFFUSION = "model/sampler/diffusion.ts";
+const DIFFUSION = "model/sampler/diffusion-schedule.ts";
 const FREQUENCIES = "model/sampler/frequencies.ts";
 
 const SLOPE = 'const slope = op("Mul", op("Sub", k("maxLogVariance"), k("minLogVariance")), g.float(0.25));';

@@ -1,6 +1,6 @@
 import type { Mistake } from "../mistake.js";
 
-const DECODE = "model/graph/decode.ts";
+const DECODE = "model/graph/decode-graph.ts";
 const NEAREST = 'mode: { string: "nearest" },';
 const PIXELS = 'const rounded = g.node("Round", [g.node("Clip", [scaled, g.float(0), g.float(255)])]);';
 
@@ -65,14 +65,14 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "tokenizer-epsilon-imported",
-    file: "model/import/tokenizer.ts",
+    file: "importer/architecture/tokenizer-tensors.ts",
     find: "TOKENIZER_NORM_EPS = 1e-6",
     replace: "TOKENIZER_NORM_EPS = 1e-5",
     why: "no tensor tells the tokenizer's epsilon",
   },
   {
     name: "half-as-many-groups",
-    file: "model/import/tokenizer.ts",
+    file: "importer/architecture/tokenizer-tensors.ts",
     find: "NORM_GROUPS = 32",
     replace: "NORM_GROUPS = 16",
     why: "no tensor tells the number of groups",

@@ -1,7 +1,7 @@
 import type { Mistake } from "../mistake.js";
 
 const BLOCKS = "model/graph/transformer.ts";
-const PREDICT = "model/graph/predict.ts";
+const PREDICT = "model/graph/predict-graph.ts";
 
 /** Encoder and decoder: what `predict` computes. */
 export const TRANSFORMER_MISTAKES: readonly Mistake[] = [

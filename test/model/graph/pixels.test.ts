@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { openRuntime } from "../../../src/model/runtime/onnx.js";
+import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import { TINY_ARCHITECTURE, tinyWeights, writeTinyModel } from "../tiny.js";
 
 let folder: string;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { buildGraphs } from "../../../src/model/graph/index.js";
+import { buildGraphs } from "../../../src/model/graph/build-graphs.js";
 import type { Architecture } from "../../../src/model/manifest.js";
 import { architectureOf, ODD_SIZES } from "../shapes.js";
 import { constant, maker, nodesOf, type ReadGraph, type ReadNode, readModel } from "./read-onnx.js";

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import type { JobSpec } from "../../../src/job.js";
 import type { ImageHandler, JobQueue, JobSource } from "../../../src/queue/queue.js";
 import { openRedisQueue } from "../../../src/queue/redis/redis-queue.js";
-import { openRedisSource } from "../../../src/queue/redis/redis-source.js";
+import { openRedisSource } from "../../../src/queue/redis-worker/redis-source.js";
 import { eventually } from "../../eventually.js";
 import { exampleImageOf, exampleJob } from "../example-job.js";
 import { type RedisServer, startRedis } from "../redis-server.js";
@@ -29,7 +29,7 @@ async function loadNextRelease(): Promise<Release> {
   });
   try {
     const { openRedisQueue } = await import("../../../src/queue/redis/redis-queue.js");
-    const { openRedisSource } = await import("../../../src/queue/redis/redis-source.js");
+    const { openRedisSource } = await import("../../../src/queue/redis-worker/redis-source.js");
     return { openRedisQueue, openRedisSource };
   } finally {
     vi.doUnmock("../../../src/job.js");

@@ -1,0 +1,67 @@
+import type { ParseArgsConfig } from "node:util";
+import { exactNumber } from "../../validation/exact-number.js";
+import { showValue } from "../../validation/field-errors.js";
+
+/** The options of `marimba sample` and `marimba evaluate` that say how pictures are sampled: a request's fields, with dashes. */
+
+export const SAMPLING_USAGE = `\
+  --model NAME               the default model when absent
+  --preset NAME              one of the model's presets; what follows overrides it
+  --steps N                  autoregressive steps, 1 to the number of tokens
+  --guidance-scale X         1 (none) to 20
+  --guidance-schedule KIND   linear or constant
+  --temperature X            0 to 2
+  --diffusion-steps N        2 to 1000
+  --diffusion-steps-final N  2 to 1000: what they fall to in the last autoregressive step
+  --max-timestep N           1 to 999
+  --order KIND               random, raster or checkerboard
+  --reconstruction-steps N   autoregressive steps for the second half of the tokens; 0 for the cosine schedule
+`;
+
+const WORDS = ["model", "preset", "guidance_schedule", "order"] as const;
+const NUMBERS = [
+  "steps",
+  "guidance_scale",
+  "temperature",
+  "diffusion_steps",
+  "diffusion_steps_final",
+  "max_timestep",
+  "reconstruction_steps",
+] as const;
+
+export const SAMPLING_OPTIONS: NonNullable<ParseArgsConfig["options"]> = Object.fromEntries(
+  [...WORDS, ...NUMBERS].map((field) => [optionName(field), { type: "string" }]),
+);
+
+/** The fields that were given, to be checked by the request's schema. */
+export function readSampling(values: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
+  const request: Record<string, unknown> = {};
+  for (const field of WORDS) {
+    const word = values[optionName(field)];
+    if (word !== undefined) request[field] = word;
+  }
+  for (const field of NUMBERS) {
+    const number = values[optionName(field)];
+    if (number !== undefined) request[field] = readNumber(number);
+  }
+  return request;
+}
+
+/** What is no plain decimal number, or would be rounded to an integer, stays text, and fails its check by what was typed. */
+export function readNumber(number: string): number | string {
+  return /^-?\d+(\.\d+)?$/.test(number) ? (exactNumber(number) ?? number) : number;
+}
+
+export function optionName(field: string): string {
+  return field.replaceAll("_", "-");
+}
+
+/** Reads options that are whole numbers; what one must be, where it is not, goes into `problems`. */
+export function wholeNumbers(values: Readonly<Record<string, string | undefined>>, problems: string[]) {
+  return (name: string, fallback: number, least: number, most: number): number => {
+    const value = values[name] === undefined ? fallback : readNumber(values[name]);
+    if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
+    problems.push(`--${name} must be a whole number from ${least} to ${most}, not ${showValue(values[name])}`);
+    return fallback;
+  };
+}

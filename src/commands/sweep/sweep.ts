@@ -1,0 +1,159 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { loadConfig } from "../../config.js";
+import type { Engine } from "../../engine/engine.js";
+import { type FeatureNetwork, openFeatureNetwork } from "../../evaluation/feature-network.js";
+import { type Measures, measure } from "../../evaluation/measure.js";
+import type { Reference } from "../../evaluation/reference.js";
+import { makeFolder } from "../../files/make-folder.js";
+import { hashFiles } from "../../model/files/hash-files.js";
+import type { Manifest } from "../../model/manifest.js";
+import { loadRegistry } from "../../model/registry.js";
+import { extractFeatures } from "../evaluation/extract.js";
+import {
+  claimFolder,
+  makePictures,
+  missingPictures,
+  pictureFolder,
+  pictureRequest,
+  replaceFile,
+} from "../evaluation/make-pictures.js";
+import { openPictureSet } from "../evaluation/picture-set.js";
+import { showProgress } from "../evaluation/progress.js";
+import { openReference } from "../evaluation/reference-file.js";
+import { tryNetwork } from "../evaluation/try-network.js";
+import { interruptible } from "../services/interruption.js";
+import { openConfiguredEngine } from "../services/open-engine.js";
+import { sweepsSvg, tradeoffSvg } from "./figures.js";
+import { readSweepOptions, SWEEP_USAGE, type SweepOptions } from "./options.js";
+import { type SweepOutcome, sweepOutcomes, sweepTable } from "./outcome.js";
+import { type SweepPoint, sweepPoints } from "./points.js";
+import { SweepResults } from "./results.js";
+
+/** Runs `marimba sweep`; returns the exit code: 0, or 130 when interrupted. */
+export async function runSweep(argv: string[]): Promise<number> {
+  return interruptible(async (signal) => {
+    const options = readSweepOptions(argv);
+    if (options) await sweep(options, signal);
+    else process.stdout.write(SWEEP_USAGE);
+    return 0;
+  });
+}
+
+/** All that measuring a point takes. */
+interface Bench {
+  readonly options: SweepOptions;
+  readonly manifest: Manifest;
+  readonly engine: Engine;
+  readonly maxBatch: number;
+  readonly network: FeatureNetwork;
+  readonly reference: Reference;
+  readonly signal: AbortSignal;
+}
+
+async function sweep(options: SweepOptions, signal: AbortSignal): Promise<void> {
+  const config = loadConfig();
+  const models = await loadRegistry(config.modelsDir, options.model === undefined ? config.models : [options.model]);
+  const points = sweepPoints(options, models);
+  const manifest = models.get(options.model ?? models.default)!;
+  const folder = join(config.modelsDir, manifest.name);
+  const networkPath = options.features ?? join(folder, "classifier.onnx");
+  const network = await openFeatureNetwork(networkPath, config.threads);
+  try {
+    const referencePath = options.reference ?? join(folder, "reference.npz");
+    const reference = await openReference(referencePath, network, signal);
+    await tryNetwork(network, manifest, reference, referencePath, signal);
+    await makeFolder(options.out);
+    const results = await SweepResults.open(join(options.out, "results.jsonl"), {
+      model: manifest.name,
+      model_hash: manifest.hash,
+      seed: options.seed,
+      pictures: options.num,
+      feature_network_sha256: (await hashFiles([[networkPath]]))[0]!,
+    });
+    const { maxBatch } = config;
+    const engine = await openConfiguredEngine(config, manifest, { maxBatch, maxWaiting: maxBatch });
+    try {
+      const bench = { options, manifest, engine, maxBatch, network, reference, signal };
+      await measurePoints(points, results, bench);
+      await timePoints(points, results, bench);
+    } finally {
+      await engine.close(0);
+    }
+    await report(options, manifest, sweepOutcomes(points, results));
+  } finally {
+    await network.close();
+  }
+}
+
+async function measurePoints(points: readonly SweepPoint[], results: SweepResults, bench: Bench): Promise<void> {
+  for (const [index, point] of points.entries()) {
+    if (results.measuresOf(point)) continue;
+    process.stderr.write(`${point.name} (${index + 1} of ${points.length})\n`);
+    await results.addMeasures(point, await measurePoint(point, bench));
+  }
+}
+
+async function measurePoint({ name, parameters }: SweepPoint, bench: Bench): Promise<Measures> {
+  const { options, manifest, engine, maxBatch, signal } = bench;
+  const out = join(options.out, "points", name.replaceAll(/[^a-z0-9.]+/gi, "-"));
+  const settings = settingsOf(bench, parameters);
+  await claimFolder(out, settings);
+  const indices = await missingPictures(out, options.num);
+  const progress = showProgress("pictures", indices.length, process.stderr);
+  try {
+    const making = { engine, manifest, settings, out, indices, atOnce: 2 * maxBatch, signal };
+    await makePictures({ ...making, onPicture: () => progress.step() });
+  } finally {
+    progress.stop();
+  }
+  const features = await extractFeatures(await openPictureSet(pictureFolder(out), options.num), bench.network, signal);
+  const { resamples } = options;
+  const measures = measure(features, bench.reference, {
+    resamples,
+    classes: manifest.classes.length,
+    neighbours: 3,
+    manifoldPictures: 10_000,
+  });
+  await rm(out, { recursive: true });
+  return measures;
+}
+
+/** Every point in turn, one full batch each, as often as there are rounds: processor time, which others' work hardly changes. */
+async function timePoints(points: readonly SweepPoint[], results: SweepResults, bench: Bench): Promise<void> {
+  const { options, manifest, engine, maxBatch, signal } = bench;
+  const left = options.rounds - results.roundsOf(points).length;
+  const progress = showProgress("rounds", Math.max(0, left), process.stderr);
+  for (let round = 0; round < left; round++) {
+    const ms: Record<string, number> = {};
+    for (const { name, parameters } of points) {
+      signal.throwIfAborted();
+      const settings = settingsOf(bench, parameters);
+      const before = process.cpuUsage();
+      await Promise.all(
+        Array.from({ length: maxBatch }, (_, index) =>
+          engine.generate(pictureRequest(settings, manifest.classes.length, index), { signal }),
+        ),
+      );
+      const { user, system } = process.cpuUsage(before);
+      ms[name] = (user + system) / 1000 / maxBatch;
+    }
+    await results.addRound(maxBatch, ms);
+    progress.step();
+  }
+  progress.stop();
+}
+
+function settingsOf({ options, manifest }: Bench, parameters: SweepPoint["parameters"]) {
+  return { model: manifest.name, model_hash: manifest.hash, parameters, seed: options.seed };
+}
+
+async function report({ out }: SweepOptions, manifest: Manifest, outcomes: readonly SweepOutcome[]): Promise<void> {
+  const table = sweepTable(outcomes);
+  process.stdout.write(table);
+  await replaceFile(join(out, "table.md"), table);
+  const tradeoff = tradeoffSvg(outcomes, `${manifest.name}: time against quality`);
+  if (tradeoff) await replaceFile(join(out, "tradeoff.svg"), tradeoff);
+  const sweeps = sweepsSvg(outcomes);
+  if (sweeps) await replaceFile(join(out, "sweeps.svg"), sweeps);
+}

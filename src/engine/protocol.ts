@@ -1,0 +1,50 @@
+import type { ModelFiles } from "../model/files/model-files.js";
+import type { Architecture } from "../model/manifest.js";
+import type { BatchLimits, LeaveReason } from "./batch.js";
+import type { StepWork } from "./engine.js";
+import type { MeasuredSpans } from "./image-clock.js";
+import type { Ticket } from "./image-in-flight.js";
+import type { RuntimeOptions } from "./runtime/runtime.js";
+
+/** What an engine's thread is started with. */
+export interface ThreadData extends BatchLimits {
+  /** The model's folder. */
+  readonly folder: string;
+  /** What the manifest states: checked at every start, for files may be replaced under a running server. */
+  readonly files: ModelFiles;
+  readonly architecture: Architecture;
+  readonly runtime: RuntimeOptions;
+  /** What its `RunGate` shares with the handle. */
+  readonly gate: SharedArrayBuffer;
+}
+
+/** From the handle to the thread. */
+export type ToThread =
+  | { readonly kind: "generate"; readonly ticket: Ticket }
+  | { readonly kind: "cancel"; readonly id: number }
+  /** Asks for the image as it stands. */
+  | { readonly kind: "preview"; readonly id: number }
+  /** Ends the thread after the run under way; images that are still there are dropped. */
+  | { readonly kind: "close" };
+
+/** From the thread to the handle. */
+export type FromThread =
+  /** The runtime is open and warm, and memory holds so many images at once. */
+  | { readonly kind: "ready"; readonly maxBatch: number }
+  /** The runtime can't be opened or a warm-up run failed: a sentence. The thread ends. */
+  | { readonly kind: "unusable"; readonly message: string }
+  | { readonly kind: "started"; readonly ids: readonly number[] }
+  | { readonly kind: "worked"; readonly work: StepWork }
+  | {
+      readonly kind: "stepped";
+      readonly steps: readonly { readonly id: number; readonly step: number; readonly of: number }[];
+    }
+  | {
+      readonly kind: "previewed";
+      readonly id: number;
+      readonly pixels: Uint8Array;
+      readonly step: number;
+      readonly of: number;
+    }
+  | { readonly kind: "finished"; readonly id: number; readonly pixels: Uint8Array; readonly spans: MeasuredSpans }
+  | { readonly kind: "left"; readonly id: number; readonly reason: LeaveReason; readonly message: string };

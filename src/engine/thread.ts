@@ -1,0 +1,97 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { parentPort, workerData } from "node:worker_threads";
+import { checkModelFiles } from "../model/files/model-files.js";
+import { ContinuousBatch } from "./batch.js";
+import type { FromThread, ThreadData, ToThread } from "./protocol.js";
+import { gated, RunGate } from "./run-gate.js";
+import { openRuntime } from "./runtime/onnx.js";
+import type { Runtime } from "./runtime/runtime.js";
+import { warmUp } from "./warm-up.js";
+
+/** Entry of an engine's thread: opens one model, then steps its batch for as long as there are images. */
+
+const port = parentPort!;
+const post = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+
+async function main(data: ThreadData): Promise<void> {
+  let opened: Opened;
+  try {
+    opened = await openChecked(data);
+  } catch (error) {
+    post({ kind: "unusable", message: error instanceof Error ? error.message : String(error) });
+    port.close();
+    return;
+  }
+  const { runtime, maxBatch } = opened;
+  const limits = { ...data, maxBatch };
+  const batch = new ContinuousBatch(runtime, data.architecture, limits, events, () => nextTurn(undefined));
+  const inbox = listen(batch);
+  post({ kind: "ready", maxBatch });
+  while (!inbox.closed) {
+    const idleMs = batch.idleMs();
+    if (idleMs > 0) await inbox.message(idleMs);
+    else {
+      await batch.step();
+      await nextTurn();
+    }
+  }
+  port.close();
+  await runtime.close();
+}
+
+interface Opened {
+  readonly runtime: Runtime;
+  readonly maxBatch: number;
+}
+
+/** Opens and warms the model while another thread hashes its files; nothing is made with it before they are known. */
+async function openChecked(data: ThreadData): Promise<Opened> {
+  const gate = new RunGate(data.gate);
+  const open = async () => {
+    const runtime = gated(await gate.pass(() => openRuntime(data.folder, data.runtime)), gate);
+    return { runtime, maxBatch: await warmUp(runtime, data.architecture, data.maxBatch) };
+  };
+  const [checked, opened] = await Promise.allSettled([checkModelFiles(data.folder, data.files), open()]);
+  // Wrong files are the reason for whatever else went wrong.
+  if (checked.status === "rejected") throw checked.reason;
+  if (opened.status === "rejected") throw opened.reason;
+  return opened.value;
+}
+
+const events = {
+  started: (ids: readonly number[]) => post({ kind: "started", ids }),
+  worked: (work: Extract<FromThread, { kind: "worked" }>["work"]) => post({ kind: "worked", work }),
+  stepped: (steps: Extract<FromThread, { kind: "stepped" }>["steps"]) => post({ kind: "stepped", steps }),
+  previewed: (id: number, pixels: Uint8Array, step: number, of: number) =>
+    post({ kind: "previewed", id, pixels, step, of }, [pixels.buffer as ArrayBuffer]),
+  finished: (id: number, pixels: Uint8Array, spans: Extract<FromThread, { kind: "finished" }>["spans"]) =>
+    post({ kind: "finished", id, pixels, spans }, [pixels.buffer as ArrayBuffer]),
+  left: (id: number, reason: Extract<FromThread, { kind: "left" }>["reason"], message: string) =>
+    post({ kind: "left", id, reason, message }),
+};
+
+/** Applies messages as they come, which is only between runs; `message` waits for the next one while idle. */
+function listen(batch: ContinuousBatch) {
+  let wake = () => {};
+  const inbox = {
+    closed: false,
+    message: (atMostMs: number): Promise<void> =>
+      new Promise((resolve) => {
+        const timer = Number.isFinite(atMostMs) ? setTimeout(resolve, atMostMs) : undefined;
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      }),
+  };
+  port.on("message", (message: ToThread) => {
+    if (message.kind === "generate") batch.submit(message.ticket);
+    else if (message.kind === "cancel") batch.cancel(message.id);
+    else if (message.kind === "preview") batch.preview(message.id);
+    else inbox.closed = true;
+    wake();
+  });
+  return inbox;
+}
+
+await main(workerData as ThreadData);

@@ -1,0 +1,71 @@
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { EvaluationError } from "./error.js";
+
+/** Pictures of one size, one after another. */
+export interface PictureBatch {
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+  readonly pixels: Uint8Array; // [count, height, width, 3]
+}
+
+/** A network that turns pictures into features, by which sets of them are compared. */
+export interface FeatureNetwork {
+  /** Whether it gives classes' scores as well. */
+  readonly hasLogits: boolean;
+  run(batch: PictureBatch): Promise<{ features: Float32Array; logits?: Float32Array }>; // [count, width] each
+  close(): Promise<void>;
+}
+
+const FEATURES = "features";
+const LOGITS = "logits";
+
+/**
+ * Opens an ONNX file with one input [N, 3, H, W] (float32 in [-1, 1], or uint8) and an output `features` [N, D]; an
+ * output `logits` [N, K] is used where there is one. Rejects with one sentence when it can't be used.
+ */
+export async function openFeatureNetwork(path: string, threads: number): Promise<FeatureNetwork> {
+  const session = await InferenceSession.create(path, {
+    logSeverityLevel: 4,
+    ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
+  }).catch((error: unknown) => {
+    throw new EvaluationError(
+      `ONNX Runtime cannot use ${path}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  });
+  const [input] = session.inputMetadata;
+  const type = input?.isTensor ? input.type : undefined;
+  const takes = type === "float32" || type === "uint8";
+  if (session.inputNames.length !== 1 || !takes || !session.outputNames.includes(FEATURES)) {
+    await session.release();
+    throw new EvaluationError(
+      `${path} is no feature network: it must have one input [N, 3, H, W] of float32 or uint8 and an output named ${FEATURES}.`,
+    );
+  }
+  const hasLogits = session.outputNames.includes(LOGITS);
+  const outputs = hasLogits ? [FEATURES, LOGITS] : [FEATURES];
+  return {
+    hasLogits,
+    async run({ count, height, width, pixels }) {
+      const shape = [count, 3, height, width];
+      const planes = type === "uint8" ? new Uint8Array(pixels.length) : new Float32Array(pixels.length);
+      toPlanes(pixels, height * width, planes, type === "uint8");
+      const result = await session.run({ [input!.name]: new Tensor(type, planes, shape) }, outputs);
+      return {
+        features: result[FEATURES]!.data as Float32Array,
+        ...(hasLogits && { logits: result[LOGITS]!.data as Float32Array }),
+      };
+    },
+    close: () => session.release(),
+  };
+}
+
+/** [N, H, W, 3] bytes -> [N, 3, H, W], as they are or in [-1, 1]. */
+function toPlanes(pixels: Uint8Array, area: number, planes: Uint8Array | Float32Array, asBytes: boolean): void {
+  for (let picture = 0; picture < pixels.length; picture += 3 * area)
+    for (let channel = 0; channel < 3; channel++)
+      for (let p = 0; p < area; p++) {
+        const value = pixels[picture + 3 * p + channel]!;
+        planes[picture + channel * area + p] = asBytes ? value : value / 127.5 - 1;
+      }
+}

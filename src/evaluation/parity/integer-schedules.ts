@@ -1,0 +1,41 @@
+import { createHash } from "node:crypto";
+import { respacedTimesteps } from "../../model/sampler/diffusion-schedule.js";
+import { maskSchedule } from "../../model/sampler/mask-schedule.js";
+import type { Report } from "./report.js";
+
+/** `schedules.json` of the reference: every case of the two integer schedules. */
+export interface RecordedSchedules {
+  /** mask[L][n]: tokens sampled in each of n autoregressive steps. */
+  readonly mask: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>;
+  /** respaced[S]: which of the 1000 timesteps S diffusion steps keep, ascending. */
+  readonly respaced: Readonly<Record<string, readonly number[]>>;
+  /** The same as SHA-256 of the list joined by commas. */
+  readonly respaced_sha256: Readonly<Record<string, string>>;
+}
+
+export function compareSchedules(recorded: RecordedSchedules, report: Report): void {
+  const name = "schedules.json";
+  for (const [tokens, bySteps] of Object.entries(recorded.mask)) {
+    for (const [steps, sampled] of Object.entries(bySteps)) {
+      const ours = maskSchedule(Number(tokens), Number(steps)).map((step) => step.sampled);
+      const at = `${tokens} tokens, ${steps} steps`;
+      report.holds(name, "mask schedule", at, `${ours}` === `${sampled}`, `ours ${ours}, recorded ${sampled}`);
+    }
+  }
+  for (const [steps, kept] of Object.entries(recorded.respaced)) {
+    const ours = respacedTimesteps(Number(steps));
+    report.holds(
+      name,
+      "respaced timesteps",
+      `${steps} steps`,
+      `${ours}` === `${kept}`,
+      `ours ${ours}, recorded ${kept}`,
+    );
+  }
+  for (const [steps, hash] of Object.entries(recorded.respaced_sha256)) {
+    const ours = createHash("sha256")
+      .update(respacedTimesteps(Number(steps)).join(","))
+      .digest("hex");
+    report.holds(name, "respaced timesteps", `${steps} steps`, ours === hash, `ours have SHA-256 ${ours}, not ${hash}`);
+  }
+}

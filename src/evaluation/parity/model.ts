@@ -1,0 +1,66 @@
+import { COEFFICIENTS, type DenoiseBatch, type DenoiseResult, type Runtime } from "../../engine/runtime/runtime.js";
+import type { GeneratorArchitecture, Manifest } from "../../model/manifest.js";
+import { DiffusionSchedules, type ModelDiffusionSchedule } from "../../model/sampler/schedules.js";
+
+/** The highest timestep of the published sampler. */
+const MAX_TIMESTEP = 999;
+
+/** An imported model whose graphs expose what lies between. */
+export class ParityModel {
+  readonly generator: GeneratorArchitecture;
+  private readonly schedules: DiffusionSchedules;
+
+  constructor(
+    readonly manifest: Manifest,
+    readonly runtime: Runtime,
+  ) {
+    this.generator = manifest.architecture.generator;
+    this.schedules = new DiffusionSchedules(this.generator.head.frequency_channels);
+  }
+
+  schedule(diffusionSteps: number): ModelDiffusionSchedule {
+    return this.schedules.get(diffusionSteps, MAX_TIMESTEP);
+  }
+
+  /** Steps [from, from + steps) of a schedule. */
+  denoise(
+    schedule: ModelDiffusionSchedule,
+    from: number,
+    batch: Omit<DenoiseBatch, "frequencies" | "coefficients">,
+  ): Promise<DenoiseResult> {
+    const columns = (table: Float32Array, width: number) => table.slice(from * width, (from + batch.steps) * width);
+    return this.runtime.denoise({
+      ...batch,
+      frequencies: columns(schedule.frequencies, this.generator.head.frequency_channels),
+      coefficients: columns(schedule.coefficients, COEFFICIENTS.length),
+    });
+  }
+}
+
+/** The head's condition as recorded: N conditional rows, then none or N unconditional ones. */
+export interface Condition {
+  readonly rows: number;
+  readonly guidedRows: number;
+  readonly z: Float32Array; // [N, D]
+  readonly zUnconditional: Float32Array; // [M, D]
+  readonly guidance: Float32Array; // [M]
+  readonly temperature: Float32Array; // [N]
+}
+
+export function condition(
+  z: Float32Array,
+  rows: number,
+  width: number,
+  guidance: number,
+  temperature: number,
+): Condition {
+  const guidedRows = z.length / width - rows;
+  return {
+    rows,
+    guidedRows,
+    z: z.slice(0, rows * width),
+    zUnconditional: z.slice(rows * width),
+    guidance: new Float32Array(guidedRows).fill(guidance),
+    temperature: new Float32Array(rows).fill(temperature),
+  };
+}

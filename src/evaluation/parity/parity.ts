@@ -1,0 +1,97 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { openRuntime } from "../../engine/runtime/onnx.js";
+import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
+import { importModel } from "../../importer/import.js";
+import type { ImportedModel } from "../../importer/options.js";
+import { ParityError } from "./error.js";
+import { type ModelFiles, modelPairs, openReferenceFolder, type ReferenceFolder } from "./folder.js";
+import { compareSchedules, type RecordedSchedules } from "./integer-schedules.js";
+import { ParityModel } from "./model.js";
+import { Recording } from "./recording.js";
+import { Report } from "./report.js";
+import { compareRun } from "./sampling.js";
+import { compareStages } from "./stages.js";
+
+/** Everything that was compared for one pair of checkpoint files. */
+export interface Parity {
+  readonly title: string;
+  readonly report: Report;
+}
+
+/**
+ * Imports the checkpoint in a directory of recordings, every file of it, and compares what the model computes with all
+ * recordings, each stage on recorded inputs. Throws when there is nothing to compare; a recording that cannot be
+ * compared is a failed line of the report.
+ */
+export async function* compareFolder(folder: string): AsyncGenerator<Parity> {
+  const reference = await openReferenceFolder(folder);
+  try {
+    checkComplete(folder, reference);
+    for (const files of modelPairs(reference)) {
+      const title = `${basename(files.generator)} and ${basename(files.tokenizer)}`;
+      yield { title, report: await compareModel(files, reference) };
+    }
+  } finally {
+    await reference.close();
+  }
+}
+
+/** Names of recordings in the directory that no graph computes yet. */
+export async function uncompared(folder: string): Promise<string[]> {
+  const reference = await openReferenceFolder(folder);
+  await reference.close();
+  return reference.encodes.map((path) => basename(path));
+}
+
+/** Compares the two integer schedules with every recorded case. */
+export async function compareScheduleFile(path: string): Promise<Parity> {
+  const report = new Report();
+  compareSchedules(JSON.parse(await readFile(path, "utf8")) as RecordedSchedules, report);
+  return { title: path, report };
+}
+
+function checkComplete(folder: string, reference: ReferenceFolder): void {
+  const missing = [];
+  if (reference.generators.length === 0) missing.push("no generator checkpoint (one with model_ema or mask_token)");
+  if (reference.tokenizers.length === 0) missing.push("no tokenizer (one with decoder.conv_in.weight)");
+  if (reference.stages.length + reference.runs.length === 0) missing.push("no recording (stages or a sampling run)");
+  if (missing.length > 0) throw new ParityError(`${folder} has ${missing.join(", ")}.`);
+}
+
+async function compareModel(files: ModelFiles, reference: ReferenceFolder): Promise<Report> {
+  const models = await mkdtemp(join(tmpdir(), "marimba-parity-"));
+  const report = new Report();
+  try {
+    const { folder, manifest } = await importInto(models, files, reference.config);
+    const runtime = await openRuntime(folder, { threads: 0 });
+    const model = new ParityModel(manifest, runtime);
+    for (const file of reference.stages) await compareRecording(file, report, (r) => compareStages(model, r, report));
+    for (const file of reference.runs) await compareRecording(file, report, (r) => compareRun(model, r, report));
+    await runtime.close();
+  } finally {
+    await rm(models, { recursive: true, force: true });
+  }
+  return report;
+}
+
+function importInto(models: string, files: ModelFiles, config: string | undefined): Promise<ImportedModel> {
+  return importModel({ name: "parity", ...files, arch: config, precision: "fp32", modelsDir: models, expose: true });
+}
+
+/** Runs one comparison; whatever stops it, and whatever it leaves unread, fails. */
+export async function compareRecording(
+  file: Checkpoint,
+  report: Report,
+  compare: (recording: Recording) => Promise<void>,
+): Promise<void> {
+  const recording = new Recording(file);
+  try {
+    await compare(recording);
+    const unread = recording.unread();
+    if (unread.length > 0) throw new Error(`nothing compares ${unread.join(", ")}`);
+  } catch (error) {
+    report.holds(recording.name, "comparison", "file", false, error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,190 @@
+import { basename } from "node:path";
+import Type from "typebox";
+import type { Architecture } from "../../model/manifest.js";
+import { ImportError } from "../error.js";
+import { readJsonFile } from "../json-file.js";
+
+/** What no tensor says and somebody must state, and what they stated beside it, to be checked against the tensors. */
+export interface StatedArchitecture {
+  /** `mar-b`, or the file's name. */
+  readonly label: string;
+  /** The published model whose sizes these are. */
+  readonly preset?: PresetName;
+  readonly encoderHeads: number;
+  readonly decoderHeads: number;
+  readonly normEps: number;
+  /** image = decode(latent / scale). */
+  readonly scale: number;
+  readonly claims: readonly Claim[];
+}
+
+/** A stated number and where the architecture has it. */
+interface Claim {
+  readonly field: string;
+  readonly stated: number;
+  readonly found: (architecture: Architecture) => number;
+}
+
+/** The published sizes (models/mar.py of the reference); all go with the KL-16 tokenizer and its scale. */
+export const PRESETS = {
+  "mar-b": { width: 768, depth: 12, heads: 12 },
+  "mar-l": { width: 1024, depth: 16, heads: 16 },
+  "mar-h": { width: 1280, depth: 20, heads: 16 },
+} as const;
+export type PresetName = keyof typeof PRESETS;
+const KL16 = { scale: 0.2325, channels: 16, stride: 16 } as const;
+const DEFAULT_NORM_EPS = 1e-6;
+
+const count = () => Type.Integer({ minimum: 1, maximum: 1_048_576 });
+const optionalCount = () => Type.Optional(count());
+/** The constructor arguments of both networks; those that only training needs are let be. */
+const Config = Type.Object({
+  mar: Type.Object({
+    encoder_num_heads: count(),
+    decoder_num_heads: count(),
+    norm_eps: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1 })),
+    img_size: optionalCount(),
+    vae_stride: optionalCount(),
+    patch_size: optionalCount(),
+    encoder_embed_dim: optionalCount(),
+    encoder_depth: optionalCount(),
+    decoder_embed_dim: optionalCount(),
+    decoder_depth: optionalCount(),
+    mlp_ratio: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1024 })),
+    vae_embed_dim: optionalCount(),
+    class_num: optionalCount(),
+    buffer_size: optionalCount(),
+    diffloss_d: optionalCount(),
+    diffloss_w: optionalCount(),
+  }),
+  vae: Type.Object({
+    scale: Type.Number({ exclusiveMinimum: 0 }),
+    ch: optionalCount(),
+    ch_mult: Type.Optional(Type.Array(count(), { minItems: 1 })),
+    num_res_blocks: optionalCount(),
+    embed_dim: optionalCount(),
+  }),
+});
+type Config = Type.Static<typeof Config>;
+
+/** `--arch`: a preset's name or a config.json; without it the preset whose width both stacks have. */
+export async function readStated(arch: string | undefined, widths: readonly number[]): Promise<StatedArchitecture> {
+  if (arch === undefined) return inferPreset(widths);
+  if (Object.hasOwn(PRESETS, arch)) return presetArchitecture(arch as PresetName);
+  if (!arch.endsWith(".json")) {
+    throw new ImportError(
+      `--arch ${JSON.stringify(arch)} is neither ${Object.keys(PRESETS).join(", ")} nor the path of a config.json.`,
+    );
+  }
+  return configArchitecture(basename(arch), await readJsonFile(arch, Config));
+}
+
+/** Throws at the first statement that the tensors contradict, naming both values. */
+export function checkClaims(stated: StatedArchitecture, architecture: Architecture): void {
+  for (const claim of stated.claims) {
+    const found = claim.found(architecture);
+    if (found !== claim.stated) {
+      throw new ImportError(`${stated.label} says ${claim.field} is ${claim.stated}, but the tensors say ${found}.`);
+    }
+  }
+}
+
+/** The preset of a generator's width, for what else was published by size. */
+export function presetOfWidth(width: number): PresetName | undefined {
+  return (Object.keys(PRESETS) as PresetName[]).find((name) => PRESETS[name].width === width);
+}
+
+function inferPreset(widths: readonly number[]): StatedArchitecture {
+  const name = presetOfWidth(widths[0]!);
+  if (name === undefined || widths.some((width) => width !== PRESETS[name].width)) {
+    throw new ImportError(
+      `A generator ${widths.join(" and ")} wide is none of the published ones, and no tensor says its number of heads or the latent scale: state them with --arch config.json.`,
+    );
+  }
+  return presetArchitecture(name);
+}
+
+function presetArchitecture(name: PresetName): StatedArchitecture {
+  const { width, depth, heads } = PRESETS[name];
+  const claims: Claim[] = [
+    { field: "the encoder's width", stated: width, found: (a) => a.generator.encoder.width },
+    { field: "the decoder's width", stated: width, found: (a) => a.generator.decoder.width },
+    { field: "the encoder's depth", stated: depth, found: (a) => a.generator.encoder.depth },
+    { field: "the decoder's depth", stated: depth, found: (a) => a.generator.decoder.depth },
+    { field: "the tokenizer's latent channels", stated: KL16.channels, found: (a) => a.tokenizer.latent_channels },
+    { field: "the tokenizer's stride", stated: KL16.stride, found: stride },
+  ];
+  return {
+    label: name,
+    preset: name,
+    encoderHeads: heads,
+    decoderHeads: heads,
+    normEps: DEFAULT_NORM_EPS,
+    scale: KL16.scale,
+    claims,
+  };
+}
+
+function configArchitecture(label: string, { mar, vae }: Config): StatedArchitecture {
+  return {
+    label,
+    encoderHeads: mar.encoder_num_heads,
+    decoderHeads: mar.decoder_num_heads,
+    normEps: mar.norm_eps ?? DEFAULT_NORM_EPS,
+    scale: vae.scale,
+    claims: [...generatorClaims(mar), ...tokenizerClaims(vae)],
+  };
+}
+
+function generatorClaims(mar: Config["mar"]): Claim[] {
+  const found: Partial<Record<keyof Config["mar"], Claim["found"]>> = {
+    patch_size: (a) => a.generator.patch_size,
+    encoder_embed_dim: (a) => a.generator.encoder.width,
+    encoder_depth: (a) => a.generator.encoder.depth,
+    decoder_embed_dim: (a) => a.generator.decoder.width,
+    decoder_depth: (a) => a.generator.decoder.depth,
+    vae_embed_dim: (a) => a.tokenizer.latent_channels,
+    class_num: (a) => a.generator.class_count,
+    buffer_size: (a) => a.generator.buffer_size,
+    diffloss_d: (a) => a.generator.head.depth,
+    diffloss_w: (a) => a.generator.head.width,
+    vae_stride: stride,
+    img_size: (a) => a.tokenizer.image_height,
+  };
+  const claims: Claim[] = [];
+  for (const [field, where] of Object.entries(found)) {
+    const stated = mar[field as keyof typeof found];
+    if (stated !== undefined) claims.push({ field: `mar.${field}`, stated, found: where });
+  }
+  const { mlp_ratio: ratio } = mar;
+  if (ratio === undefined) return claims;
+  for (const stack of ["encoder", "decoder"] as const) {
+    const expected = (a: Architecture) => Math.floor(a.generator[stack].width * ratio);
+    // The layer's width is the whole part of the product: state the ratio that the tensors have where that differs.
+    const found = (a: Architecture) => {
+      const { width, mlp_width } = a.generator[stack];
+      return mlp_width === expected(a) ? ratio : mlp_width / width;
+    };
+    claims.push({ field: `mar.mlp_ratio (of the ${stack})`, stated: ratio, found });
+  }
+  return claims;
+}
+
+function tokenizerClaims(vae: Config["vae"]): Claim[] {
+  const claims: Claim[] = [];
+  const claim = (field: string, stated: number | undefined, found: Claim["found"]) => {
+    if (stated !== undefined) claims.push({ field: `vae.${field}`, stated, found });
+  };
+  claim("embed_dim", vae.embed_dim, (a) => a.tokenizer.latent_channels);
+  claim("ch_mult's length", vae.ch_mult?.length, (a) => a.tokenizer.levels.length);
+  for (const [index, factor] of (vae.ch_mult ?? []).entries()) {
+    const level = (a: Architecture) => a.tokenizer.levels.find((each) => each.index === index)!;
+    if (vae.ch !== undefined) claim(`ch times ch_mult[${index}]`, vae.ch * factor, (a) => level(a).channels);
+  }
+  claim("num_res_blocks", vae.num_res_blocks, (a) => Math.max(...a.tokenizer.levels.map((level) => level.blocks)) - 1);
+  return claims;
+}
+
+function stride({ tokenizer }: Architecture): number {
+  return tokenizer.image_height / tokenizer.latent_height;
+}

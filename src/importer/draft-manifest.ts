@@ -1,0 +1,54 @@
+import { Manifest } from "../model/manifest.js";
+import { checkManifest } from "../model/registry.js";
+import { fieldErrors } from "../validation/field-errors.js";
+import type { DerivedArchitecture } from "./architecture/derive-architecture.js";
+import { listed } from "./architecture/tensor-table.js";
+import { ImportError } from "./error.js";
+import { nameClasses, publishedDefaults, publishedPresets } from "./model-settings.js";
+import type { ImportOptions } from "./options.js";
+import type { WeightsPlan } from "./weights/weights-plan.js";
+
+/** Everything of the manifest that is known before the weights are read, and checked before anything is written. */
+export async function draftManifest(
+  options: ImportOptions,
+  { architecture, preset }: DerivedArchitecture,
+  plan: WeightsPlan,
+): Promise<Manifest> {
+  const { generator } = architecture;
+  const settings = options.settings ?? {};
+  const published = publishedDefaults(generator.encoder.width, generator.token_count);
+  const unread = { file: "", bytes: 0 };
+  const manifest: Manifest = {
+    format: 1,
+    name: options.name,
+    ...(settings.description === undefined ? {} : { description: settings.description }),
+    architecture,
+    classes: await nameClasses(options.classes, preset, generator.class_count),
+    precision: options.precision,
+    weight_files: [...plan.files],
+    hash: "0".repeat(64),
+    source: { generator: unread, tokenizer: unread },
+    defaults: { ...published, ...settings.defaults },
+    presets: settings.presets ?? publishedPresets(published),
+    ...(settings.default_preset === undefined ? {} : { default_preset: settings.default_preset }),
+  };
+  assertManifest(manifest);
+  return manifest;
+}
+
+export function checkName(name: string): void {
+  if (fieldErrors(Manifest.properties.name, name).length > 0) {
+    throw new ImportError(
+      `${JSON.stringify(name)} is no name for a model: lower-case letters, digits, dots, dashes and underscores, a letter or digit first, at most 64.`,
+    );
+  }
+}
+
+function assertManifest(manifest: Manifest): void {
+  // One class: each was checked when it was read, and a thousand are most of the work.
+  const shape = fieldErrors(Manifest, { ...manifest, classes: manifest.classes.slice(0, 1) });
+  const errors = shape.length > 0 ? shape : checkManifest(manifest);
+  if (errors.length === 0) return;
+  const fields = errors.map(({ pointer, message }) => `${pointer} ${message}`);
+  throw new ImportError(`The model's manifest would not be valid: ${listed(fields)}.`);
+}

@@ -1,0 +1,106 @@
+import { basename, join } from "node:path";
+import { hashFiles } from "../model/files/hash-files.js";
+import { type FileDigest, modelHash } from "../model/files/model-files.js";
+import { type Architecture, GRAPH_FILES, type Manifest, MODEL_FILES } from "../model/manifest.js";
+import type { Checkpoint } from "./checkpoint/checkpoint.js";
+import { inFile } from "./checkpoint/error.js";
+import { asCheckpointError } from "./checkpoint/file.js";
+import type { ImportProgress, Progress } from "./progress.js";
+import { copyCheckpoints } from "./weights/copy-checkpoints.js";
+import { writeFileBehind, writeWholeFile } from "./weights/hashed-writer.js";
+import { writeWeights } from "./weights/weights-file.js";
+import type { WeightsPlan } from "./weights/weights-plan.js";
+
+/** What is known of a model once its files are written. */
+export type WrittenModel = Pick<Manifest, "hash" | "source">;
+
+/** What a model's files are made of. */
+export interface FilesPlan {
+  readonly architecture: Architecture;
+  readonly weights: WeightsPlan;
+  /** See `ImportOptions`. */
+  readonly expose?: boolean | undefined;
+}
+
+/** Writes graphs and weights, while another thread hashes `toHash`, checkpoints that are not copied. */
+export async function writeModelFolder(
+  folder: string,
+  [generator, tokenizer]: readonly [Checkpoint, Checkpoint],
+  toHash: readonly Checkpoint[],
+  plan: FilesPlan,
+  progress: Progress,
+): Promise<WrittenModel> {
+  const [sources, digests] = await progress.untilOneFails([
+    hashSources(toHash, progress),
+    writeFiles(folder, plan, progress, "writing"),
+  ]);
+  for (const { checkpoint, file } of plan.weights.copied)
+    sources.set(checkpoint, digests.find((digest) => digest.file === file)!.sha256);
+  const describe = (checkpoint: Checkpoint) => {
+    const sha256 = sources.get(checkpoint);
+    return { file: basename(checkpoint.path), bytes: checkpoint.sizeBytes, ...(sha256 && { sha256 }) };
+  };
+  return { hash: modelHash(digests), source: { generator: describe(generator), tokenizer: describe(tokenizer) } };
+}
+
+/** One after another: together they would take the cores from those who write. */
+async function hashSources(checkpoints: readonly Checkpoint[], progress: Progress): Promise<Map<Checkpoint, string>> {
+  const hashes = new Map<Checkpoint, string>();
+  for (const checkpoint of checkpoints) hashes.set(checkpoint, await hashCheckpoint(checkpoint, progress));
+  return hashes;
+}
+
+/** SHA-256 of the whole file as it was opened, in hexadecimal. Rejects with `CheckpointError` where it can't be read. */
+async function hashCheckpoint({ path, descriptor }: Checkpoint, progress: Progress): Promise<string> {
+  const onBytes = (bytes: number) => progress.add("hashing", bytes);
+  try {
+    const [sha256] = await hashFiles([[{ descriptor }]], { signal: progress.signal, onBytes });
+    return sha256!;
+  } catch (error) {
+    throw inFile(path, asCheckpointError(error)); // what `onBytes` throws has no code and passes
+  }
+}
+
+/** Graphs and weights. Gives the SHA-256 of each file, in the order of the model's hash. */
+export async function writeFiles(
+  folder: string,
+  plan: FilesPlan,
+  progress: Progress,
+  step: ImportProgress["step"],
+): Promise<FileDigest[]> {
+  const { copied, converted } = plan.weights;
+  const [copies, weights, graphs] = await progress.untilOneFails([
+    copyCheckpoints(copied, folder, progress, step),
+    writeWeightsFile(folder, converted, progress, step),
+    writeGraphs(folder, plan),
+  ]);
+  return [...graphs, ...copies, ...weights];
+}
+
+async function writeGraphs(
+  folder: string,
+  { architecture, weights, expose = false }: FilesPlan,
+): Promise<FileDigest[]> {
+  // Loaded and built while other threads read and write weights.
+  const { buildGraphs } = await import("../model/graph/build-graphs.js");
+  const graphs = buildGraphs(architecture, weights.index, { expose });
+  const digests: FileDigest[] = [];
+  for (const graph of GRAPH_FILES) {
+    const file = MODEL_FILES[graph];
+    digests.push({ file, sha256: await writeWholeFile(join(folder, file), graphs[graph]) });
+  }
+  return digests;
+}
+
+async function writeWeightsFile(
+  folder: string,
+  converted: WeightsPlan["converted"],
+  progress: Progress,
+  step: ImportProgress["step"],
+): Promise<FileDigest[]> {
+  if (converted.length === 0) return [];
+  const file = MODEL_FILES.weights;
+  const count = (bytes: number) => progress.add(step, bytes);
+  const sha256 = await writeFileBehind(join(folder, file), count, (output) => writeWeights(converted, output));
+  return [{ file, sha256 }];
+}

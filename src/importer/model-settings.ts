@@ -1,0 +1,104 @@
+import Type, { type Static } from "typebox";
+import { type Manifest, type ModelClass, Preset } from "../model/manifest.js";
+import { type DefaultParameters, PresetParameters } from "../model/parameters.js";
+import { type PresetName, presetOfWidth } from "./architecture/stated-architecture.js";
+import { ImportError } from "./error.js";
+import { IMAGENET_CLASSES, readImagenetClasses } from "./imagenet.js";
+import { readJsonFile } from "./json-file.js";
+
+/** What a model ships beside its weights: a JSON file for `--defaults`. Defaults left out are the published ones. */
+export const ModelSettings = Type.Object(
+  {
+    description: Type.Optional(Type.String({ maxLength: 400 })),
+    defaults: Type.Optional(PresetParameters),
+    presets: Type.Optional(Type.Record(Type.String({ pattern: "^[a-z0-9][a-z0-9_-]{0,31}$" }), Preset)),
+    default_preset: Type.Optional(Type.String()),
+  },
+  { additionalProperties: false },
+);
+export type ModelSettings = Static<typeof ModelSettings>;
+
+const ClassEntry = Type.Union([
+  Type.String({ minLength: 1, maxLength: 200 }),
+  Type.Object(
+    { name: Type.String({ minLength: 1, maxLength: 200 }), id: Type.Optional(Type.String({ maxLength: 40 })) },
+    { additionalProperties: false },
+  ),
+]);
+const ClassFile = Type.Array(ClassEntry);
+export type ClassEntry = Static<typeof ClassEntry>;
+
+/** Guidance of the best published results (arXiv 2406.11838, 256 steps); L's for a model that was never published. */
+const PUBLISHED_GUIDANCE: Readonly<Record<PresetName, number>> = { "mar-b": 2.9, "mar-l": 3.0, "mar-h": 3.2 };
+const OTHER_GUIDANCE = PUBLISHED_GUIDANCE["mar-l"];
+const PUBLISHED_STEPS = 64;
+
+export function readSettings(path: string): Promise<ModelSettings> {
+  return readJsonFile(path, ModelSettings);
+}
+
+/** `--classes`: a JSON array of names, or of `{name, id}`, in the order of the class embedding. */
+export function readClasses(path: string): Promise<ClassEntry[]> {
+  return readJsonFile(path, ClassFile);
+}
+
+/** Names for every class: those given, ImageNet's for a published model, else "class 0", "class 1" ... */
+export async function nameClasses(
+  given: readonly ClassEntry[] | undefined,
+  preset: PresetName | undefined,
+  classCount: number,
+): Promise<ModelClass[]> {
+  const entries = given ?? (preset && classCount === IMAGENET_CLASSES ? await readImagenetClasses() : undefined);
+  if (!entries) return Array.from({ length: classCount }, (_, index) => ({ index, name: `class ${index}` }));
+  if (entries.length !== classCount) {
+    throw new ImportError(`${entries.length} classes are named, but the generator has ${classCount}.`);
+  }
+  return entries.map((entry, index) => ({ index, ...(typeof entry === "string" ? { name: entry } : entry) }));
+}
+
+/** The published sampler for a model of these sizes: 64 steps, linear guidance, 100 diffusion steps from t = 999. */
+export function publishedDefaults(encoderWidth: number, tokenCount: number): DefaultParameters {
+  const preset = presetOfWidth(encoderWidth);
+  return {
+    steps: Math.min(PUBLISHED_STEPS, tokenCount),
+    guidance_scale: preset ? PUBLISHED_GUIDANCE[preset] : OTHER_GUIDANCE,
+    guidance_schedule: "linear",
+    temperature: 1,
+    diffusion_steps: 100,
+    max_timestep: 999,
+    order: "random",
+  };
+}
+
+/** Where few diffusion steps begin (DiSA): at t = 999 an error is multiplied by 20,291, at 950 by 13. */
+const ANNEALED_FROM = 950;
+
+/**
+ * The presets of a model that brings none: `exact`, the published sampler, whatever the model's defaults are, and two
+ * that skip some of it. `balanced` is GtR as published (FID 1.59 for H, as `exact`; arXiv 2510.17171); `fast` goes further than
+ * anything published.
+ */
+export function publishedPresets(published: DefaultParameters): Manifest["presets"] {
+  const quick = (steps: number, reconstruction_steps: number, diffusion_steps_final: number) => ({
+    steps: Math.min(steps, published.steps),
+    diffusion_steps: 50,
+    diffusion_steps_final,
+    max_timestep: ANNEALED_FROM,
+    order: "checkerboard" as const,
+    reconstruction_steps,
+  });
+  return {
+    exact: {
+      description: "The published sampler, nothing skipped.",
+      parameters: published,
+    },
+    balanced: {
+      description: "Every other token with care, the rest quickly (GtR); not measured on this model.",
+      parameters: quick(32, 2, 20),
+    },
+    fast: {
+      description: "The same in half as many steps; not measured on this model.",
+      parameters: quick(16, 1, 10),
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import type { Manifest } from "../model/manifest.js";
+import type { Deviation } from "./deviation.js";
+import type { ClassEntry, ModelSettings } from "./model-settings.js";
+import type { ProgressOptions } from "./progress.js";
+
+export interface ImportOptions extends ProgressOptions {
+  readonly name: string;
+  /** Checkpoint of the MAR model and of the tokenizer: .safetensors, or PyTorch's .pth, .ckpt, .pt. */
+  readonly generator: string;
+  readonly tokenizer: string;
+  /** `mar-b`, `mar-l`, `mar-h` or the path of a config.json; inferred for the published widths. */
+  readonly arch?: string | undefined;
+  readonly precision: Manifest["precision"];
+  readonly modelsDir: string;
+  /** One for each class of the generator, in order; left out, ImageNet's for the published models. */
+  readonly classes?: readonly ClassEntry[] | undefined;
+  readonly settings?: ModelSettings | undefined;
+  /** Replace a model of the same name. */
+  readonly replace?: boolean;
+  /** Compare the imported model with a float32 one of the same files, which lies beside it meanwhile. */
+  readonly verify?: boolean;
+  /** State the SHA-256 of both checkpoints, for which each is read whole once more unless it is copied. */
+  readonly hashSources?: boolean;
+  /** Graphs that also output what lies between, for the parity check. */
+  readonly expose?: boolean;
+}
+
+export interface ImportedModel {
+  readonly manifest: Manifest;
+  readonly folder: string;
+  readonly warnings: readonly string[];
+  /** Where asked for; empty for a float32 model, whose numbers are the checkpoint's own. */
+  readonly deviations?: readonly Deviation[];
+}

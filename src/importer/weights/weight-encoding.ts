@@ -1,0 +1,150 @@
+import { partOf, scalesOf, type WeightType } from "../../model/graph/weights.js";
+import type { Precision } from "../../model/manifest.js";
+import { toFloat16 } from "./float16.js";
+import { Quantizer } from "./quantize.js";
+
+/** One tensor of the weights' file that a checkpoint's tensor becomes. */
+export interface StoredPart {
+  /** By which the graphs know it. */
+  readonly name: string;
+  readonly type: WeightType;
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+}
+
+/** A stretch of a part; parts come one after another, each from its beginning. */
+export interface StoredBytes {
+  readonly part: number;
+  readonly bytes: Uint8Array;
+}
+
+/** How one tensor of a checkpoint is stored in a model of some precision. */
+export interface Storage {
+  /** Whether float32 tensors are stored as they are. */
+  readonly isCopy?: true;
+  readonly parts: readonly StoredPart[];
+  /**
+   * Converts the tensor's float32 values, which come in row-major chunks. `check` is given values that are all finite where
+   * the tensor's are: those themselves, or an output's scale for all its weights.
+   */
+  convert(chunks: AsyncIterable<Float32Array>, check?: (values: Float32Array) => void): AsyncIterable<StoredBytes>;
+}
+
+const TYPE_BYTES: Readonly<Record<WeightType, number>> = { float32: 4, float16: 2, int8: 1 };
+
+/**
+ * `name` is the graphs' name of the tensor (`tokenizer.` in front of the tokenizer's), `shape` the checkpoint's. Storages
+ * that are converted one after another may share a quantizer.
+ */
+export function storageOf(
+  name: string,
+  shape: readonly number[],
+  precision: Precision,
+  quantizer = new Quantizer(),
+): Storage {
+  if (precision === "int8" && isQuantized(name)) return asInt8(name, shape as [number, number], quantizer);
+  if (precision === "fp16" && isHalf(name)) return asFloat16(name, shape);
+  return asFloat32(name, shape);
+}
+
+/** The large products of the two stacks and of the head. */
+const QUANTIZED = [
+  /^(en|de)coder_blocks\.\d+\.(attn\.(qkv|proj)|mlp\.fc[12])\.weight$/,
+  /^diffloss\.net\.res_blocks\.\d+\.(mlp\.[02]|adaLN_modulation\.1)\.weight$/,
+  /^diffloss\.net\.final_layer\.adaLN_modulation\.1\.weight$/,
+];
+
+/** Queries, keys and values, and shift, scale and gate, are products of their own, each as wide as its input. */
+const IN_PARTS = /\.(attn\.qkv|adaLN_modulation\.1)\.weight$/;
+
+function isQuantized(name: string): boolean {
+  return QUANTIZED.some((pattern) => pattern.test(name));
+}
+
+/** The whole generator but the last layer of its head, whose output is multiplied by up to 20,000 (1 / sqrt(alpha-bar)). */
+function isHalf(name: string): boolean {
+  return !/^(tokenizer\.|diffloss\.net\.final_layer\.linear\.)/.test(name);
+}
+
+function asFloat32(name: string, shape: readonly number[]): Storage {
+  return {
+    isCopy: true,
+    parts: [part(name, "float32", shape)],
+    async *convert(chunks, check) {
+      for await (const chunk of chunks) {
+        check?.(chunk);
+        yield { part: 0, bytes: bytesOf(chunk) };
+      }
+    },
+  };
+}
+
+function asFloat16(name: string, shape: readonly number[]): Storage {
+  return {
+    parts: [part(name, "float16", shape)],
+    async *convert(chunks, check) {
+      for await (const chunk of chunks) {
+        check?.(chunk);
+        yield { part: 0, bytes: bytesOf(toFloat16(chunk)) };
+      }
+    },
+  };
+}
+
+/**
+ * A scale for each output: w = scale * stored. Stored as [in, out], or as several of these, one after another, where the
+ * graphs use the outputs in parts.
+ */
+function asInt8(name: string, [outputs, inputs]: readonly [number, number], quantizer: Quantizer): Storage {
+  const width = IN_PARTS.test(name) ? inputs : outputs;
+  const count = outputs / width;
+  const partName = (i: number) => (count === 1 ? name : partOf(name, { start: i * width, count: width }));
+  const matrices = Array.from({ length: count }, (_, i) => part(partName(i), "int8", [inputs, width]));
+  return {
+    parts: [...matrices, part(scalesOf(name), "float32", [outputs])],
+    async *convert(chunks, check) {
+      const matrix = quantizer.forMatrices(inputs, width);
+      const rows = new Rows(matrix.weights);
+      const scales = new Float32Array(outputs);
+      let stored: Int8Array = new Int8Array(0);
+      let output = 0;
+      for await (const chunk of chunks) {
+        for (const _ of rows.add(chunk)) {
+          const column = output % width;
+          if (column === 0) stored = matrix.begin();
+          matrix.quantize(column, scales.subarray(output, output + matrix.atOnce));
+          output += matrix.atOnce;
+          if (output % width === 0) yield { part: output / width - 1, bytes: bytesOf(stored) };
+        }
+      }
+      check?.(scales);
+      yield { part: count, bytes: bytesOf(scales) };
+    },
+  };
+}
+
+/** Chunks of any size as rows of one length. */
+class Rows {
+  private filled = 0;
+
+  constructor(private readonly row: Float32Array) {}
+
+  /** Fills the row, again and again; yields whenever it is full. */
+  *add(chunk: Float32Array): Generator<void> {
+    for (let start = 0; start < chunk.length; ) {
+      const count = Math.min(this.row.length - this.filled, chunk.length - start);
+      this.row.set(chunk.subarray(start, start + count), this.filled);
+      start += count;
+      this.filled = (this.filled + count) % this.row.length;
+      if (this.filled === 0) yield;
+    }
+  }
+}
+
+function part(name: string, type: WeightType, shape: readonly number[]): StoredPart {
+  return { name, type, shape, byteLength: TYPE_BYTES[type] * shape.reduce((product, side) => product * side, 1) };
+}
+
+function bytesOf(array: ArrayBufferView): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}

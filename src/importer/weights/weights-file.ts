@@ -1,0 +1,60 @@
+import type { Dtype, TensorChunk } from "../checkpoint/checkpoint.js";
+import { elementBytes } from "../checkpoint/dtype.js";
+import { toFloat32 } from "../checkpoint/float32.js";
+import type { WrittenBehind } from "./hashed-writer.js";
+import { checkFinite } from "./not-finite.js";
+import type { ConvertedSource } from "./weights-plan.js";
+
+/** Writes the planned weights of weights.bin as they are to be stored, chunk by chunk. */
+export async function writeWeights(sources: readonly ConvertedSource[], output: WrittenBehind): Promise<void> {
+  for (const { checkpoint, weights } of sources) {
+    const chunks = afterWriting(checkpoint.chunks(weights.map(({ entry }) => entry)), output);
+    try {
+      for (const { entry, storage, targets } of weights) {
+        const check = (values: Float32Array) => checkFinite(values, entry.name, checkpoint.path);
+        for await (const { part, bytes } of storage.convert(floats(chunks, checkpoint.path), check))
+          await output.put(bytes, targets[part]!.offset);
+      }
+    } finally {
+      await chunks.return();
+    }
+  }
+}
+
+/**
+ * A chunk may be handed over to be written as it is, and is overwritten when two more have been asked for: none is asked
+ * for before what was under way at the one before is written.
+ */
+async function* afterWriting(
+  chunks: AsyncIterable<TensorChunk>,
+  output: WrittenBehind,
+): AsyncGenerator<TensorChunk, void> {
+  let writing = output.underWay;
+  for await (const chunk of chunks) {
+    yield chunk;
+    await writing;
+    writing = output.underWay;
+  }
+}
+
+/** The values of the next tensor of `chunks` as float32. */
+async function* floats(chunks: AsyncIterator<TensorChunk>, path: string): AsyncGenerator<Float32Array> {
+  for (let isLast = false; !isLast; ) {
+    const { value, done } = await chunks.next();
+    if (done) throw new Error(`The tensors of ${path} ended too early.`);
+    const values = asFloats(value.bytes, value.entry.dtype);
+    isLast = value.last;
+    yield values;
+  }
+}
+
+/** Float32 values stay where they are, if they can. */
+function asFloats(chunk: Uint8Array, dtype: Dtype): Float32Array {
+  const length = chunk.byteLength / elementBytes(dtype);
+  if (dtype === "F32" && chunk.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0) {
+    return new Float32Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, length);
+  }
+  const values = new Float32Array(length);
+  toFloat32(dtype, chunk, values);
+  return values;
+}

@@ -1,0 +1,85 @@
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import type { QueueHealth } from "../queue.js";
+import { refusalOf } from "./redis-errors.js";
+import { lookWhetherFit } from "./start-check.js";
+
+/** How often a Redis that came back unfit is looked at again. */
+const LOOK_AGAIN_MS = 5000;
+
+/** Whether Redis answers now, and is still fit for a queue, from what its connections tell; says so in the log when that changes. */
+export class Reachability {
+  #health: QueueHealth = { reachable: true };
+  /** Of a Redis that answers, why it must hold no queue. */
+  #unfitness: string | undefined;
+  #ended = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly logger: Logger,
+    private readonly acceptDurable = false,
+  ) {}
+
+  get health(): QueueHealth {
+    const { unfitness } = this;
+    return this.#health.reachable && unfitness ? { reachable: false, reason: unfitness } : this.#health;
+  }
+
+  /** Why nothing may be put into this Redis, though it answers. */
+  get unfitness(): string | undefined {
+    return this.#unfitness && `Redis ${this.#unfitness}`;
+  }
+
+  /** Follows a client that was not connected before; the Redis that it then finds was checked already. */
+  follow(client: Redis): void {
+    let connections = 0;
+    client.on("ready", () => {
+      this.#set({ reachable: true });
+      // It may be another one, or have other settings than at the start.
+      if (connections++ > 0) void this.#look(client);
+    });
+    client.on("close", () => this.failed("The connection to Redis is lost."));
+    client.on("error", (error: Error) => {
+      const refusal = refusalOf(error);
+      if (refusal) this.failed(`Redis ${refusal}`);
+      // Without a listener ioredis writes errors to the console; what others lead to is told by "close".
+      this.logger.debug({ err: error }, "The connection to Redis has an error.");
+    });
+  }
+
+  answered(): void {
+    if (!this.#health.reachable) this.#set({ reachable: true });
+  }
+
+  failed(reason: string): void {
+    this.#set({ reachable: false, reason });
+  }
+
+  /** What follows is of our own doing. */
+  end(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #look(client: Redis): Promise<void> {
+    clearTimeout(this.#timer);
+    const wasFit = this.#unfitness === undefined;
+    try {
+      this.#unfitness = await lookWhetherFit(client, this.acceptDurable, wasFit ? this.logger : undefined);
+    } catch (error) {
+      this.logger.debug({ err: error }, "Whether Redis is fit could not be seen.");
+    }
+    if (this.#ended) return;
+    if (wasFit && this.#unfitness) this.logger.error(`Redis ${this.#unfitness} No job is taken until that is mended.`);
+    if (!wasFit && !this.#unfitness) this.logger.info("Redis is fit for a queue again.");
+    if (this.#unfitness) this.#timer = setTimeout(() => void this.#look(client), LOOK_AGAIN_MS).unref();
+  }
+
+  #set(health: QueueHealth): void {
+    const before = this.#health;
+    this.#health = health;
+    if (this.#ended || health.reachable === before.reachable) return;
+    if (health.reachable) this.logger.info("Redis answers again.");
+    else this.logger.warn(health.reason);
+  }
+}

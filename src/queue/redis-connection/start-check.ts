@@ -1,0 +1,132 @@
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import { connect, publicAddress, redisOptions } from "./connection.js";
+import { type Attempts, likelyReason, refusalOf } from "./redis-errors.js";
+
+const CONNECT_MS = 5000;
+const OLDEST_VERSION = [7, 0] as const;
+/** The first that can say that a write is on disk (WAITAOF). */
+const DURABLE_VERSION = [7, 2] as const;
+
+/** Redis is not there or not fit for a queue: one sentence that says what would be right. Never holds the password. */
+export class QueueStartError extends Error {
+  override readonly name = "QueueStartError";
+}
+
+export interface StartNeeds {
+  readonly redisUrl: string;
+  readonly acceptDurable: boolean;
+  /** How long connecting is tried; 5 seconds where it is not said. */
+  readonly connectMs?: number;
+}
+
+/** Connects once and looks whether Redis is fit for a queue; rejects with `QueueStartError`, warns of the doubtful. */
+export async function checkRedis(needs: StartNeeds, logger?: Logger): Promise<void> {
+  const { redisUrl, acceptDurable, connectMs = CONNECT_MS } = needs;
+  const client = connect(redisUrl, { lazyConnect: true, maxRetriesPerRequest: null });
+  const address = publicAddress(redisUrl);
+  try {
+    await reach(client, redisUrl, address, connectMs);
+    const unfitness =
+      (await lookForDatabase(client, redisOptions(redisUrl).db ?? 0)) ??
+      (await lookWhetherFit(client, acceptDurable, logger));
+    if (unfitness) throw new QueueStartError(`Redis at ${address} ${unfitness}`);
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** Like `lookWhetherFit`; ioredis goes on in database 0 where it is refused another. */
+async function lookForDatabase(client: Redis, database: number): Promise<string | undefined> {
+  try {
+    await client.select(database);
+    return undefined;
+  } catch (error) {
+    const { message } = error as Error;
+    const reason = /out of range/.test(message) ? "" : ` (${message})`;
+    return `has no database ${database}${reason}; REDIS_URL's path must be one that it has.`;
+  }
+}
+
+/** What makes a Redis that answers unfit for a queue, as the end of a sentence that begins with its name; warns of the doubtful. */
+export async function lookWhetherFit(
+  client: Redis,
+  acceptDurable: boolean,
+  logger?: Logger,
+): Promise<string | undefined> {
+  const info = readInfo(await client.info());
+  const unfitness = refuse(info, acceptDurable);
+  if (unfitness) return unfitness;
+  if (info.get("aof_enabled") === "0") {
+    logger?.warn(
+      "Redis keeps no append-only file: when it restarts, jobs that were accepted are lost. Set appendonly yes.",
+    );
+  } else if (await neverSyncs(client)) {
+    logger?.warn(
+      "Redis never syncs its append-only file: when its machine stops, jobs that were accepted are lost. Set appendfsync everysec.",
+    );
+  }
+  return undefined;
+}
+
+/** False, too, where the user may not know. */
+async function neverSyncs(client: Redis): Promise<boolean> {
+  const reply = await client.config("GET", "appendfsync").catch(() => undefined);
+  return Array.isArray(reply) && reply[1] === "no";
+}
+
+function refuse(info: ReadonlyMap<string, string>, acceptDurable: boolean): string | undefined {
+  // Valkey states a redis_version that it is compatible with; its own, 7.2 at least, can do all that is needed.
+  const version = info.get("valkey_version") ?? info.get("redis_version") ?? "unknown";
+  if (!isAtLeast(version, OLDEST_VERSION)) return `is version ${version}; Marimba needs 7.0 or newer.`;
+  const policy = info.get("maxmemory_policy");
+  if (policy !== undefined && policy !== "noeviction") {
+    return `has maxmemory-policy ${policy}, which may drop jobs; it must be noeviction.`;
+  }
+  if (info.get("aof_last_write_status") === "err") {
+    return "can't write its append-only file, so it takes no job; its disk may be full: its log says more.";
+  }
+  if (!acceptDurable) return undefined;
+  if (!isAtLeast(version, DURABLE_VERSION)) {
+    return `is version ${version}, which can't tell when a job is on disk: ACCEPT_DURABLE=1 needs 7.2 or newer.`;
+  }
+  if (info.get("aof_enabled") !== "1") return "keeps no append-only file: ACCEPT_DURABLE=1 needs appendonly yes.";
+  return undefined;
+}
+
+function isAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {
+  const [ownMajor = 0, ownMinor = 0] = version.split(".").map(Number);
+  return ownMajor > major || (ownMajor === major && ownMinor >= minor);
+}
+
+function readInfo(text: string): ReadonlyMap<string, string> {
+  return new Map([...text.matchAll(/^([^#:\r\n]+):(.*?)\r?$/gm)].map(([, key, value]) => [key!, value!]));
+}
+
+/** Resolves once the client is ready; a refusal that waiting won't mend ends it at once. */
+async function reach(client: Redis, redisUrl: string, address: string, connectMs: number): Promise<void> {
+  const attempts: Attempts = { connections: 0, isMasterUnknown: false };
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const reason = likelyReason(redisUrl, attempts);
+      const shown = reason ? ` (${reason})` : "";
+      reject(new QueueStartError(`Redis at ${address} can't be reached${shown}; REDIS_URL must be its address.`));
+    }, connectMs);
+    client.on("connect", () => attempts.connections++);
+    client.once("ready", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    client.on("sentinelError", ({ message }: Error) => {
+      attempts.isMasterUnknown ||= /No such master|invalid reply/.test(message);
+    });
+    client.on("error", (error: Error) => {
+      attempts.lastError = error;
+      const refusal = refusalOf(error);
+      if (!refusal) return;
+      clearTimeout(timer);
+      reject(new QueueStartError(`Redis at ${address} ${refusal}`));
+    });
+    client.connect().catch(() => {});
+  });
+}

@@ -1,0 +1,176 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import { isFinal, type JobRecord, type Preview } from "../../job.js";
+import type { JobListener } from "../queue.js";
+import { WATCHED_MS } from "../redis-worker/preview-interest.js";
+import { readRecord, type ViewReply } from "./replies.js";
+import type { Scripts } from "./scripts.js";
+import { type Watch, Watches } from "./watches.js";
+
+/** How often all watched jobs are read again, in case a message was lost. */
+const READ_AGAIN_MS = 10_000;
+
+/** What is told when a job's newest preview is there: "id 0 preview". */
+const PREVIEW = "0 preview";
+
+/** One subscription for the whole process: what is told of jobs reaches those who watch them here. */
+export class JobEvents {
+  readonly watches = new Watches();
+  readonly #timer: NodeJS.Timeout;
+  /** Who watches a job's previews, by its id, and what says so to the workers again and again. */
+  readonly #previewWatchers = new Map<string, { listeners: Set<(preview: Preview) => void>; timer: NodeJS.Timeout }>();
+
+  private constructor(
+    private readonly client: Redis,
+    private readonly subscriber: Redis,
+    private readonly scripts: Scripts,
+    private readonly redisPrefix: string,
+    private readonly logger: Logger,
+  ) {
+    this.#timer = setInterval(() => void this.#readAll(), READ_AGAIN_MS).unref();
+  }
+
+  static async open(client: Redis, scripts: Scripts, redisPrefix: string, logger: Logger): Promise<JobEvents> {
+    const subscriber = client.duplicate({
+      enableOfflineQueue: true,
+      maxRetriesPerRequest: null,
+      autoResubscribe: false,
+    });
+    subscriber.options.commandTimeout = undefined;
+    const events = new JobEvents(client, subscriber, scripts, redisPrefix, logger);
+    const channel = `${redisPrefix}::events`;
+    subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis has an error."));
+    subscriber.on("message", (_, message) => events.#hear(message));
+    await subscriber.subscribe(channel);
+    // After a break: listen first, then read what was missed.
+    subscriber.on("ready", () => {
+      subscriber.subscribe(channel).then(
+        () => events.#readAll(),
+        (error) => logger.debug({ err: error }, "The subscription to Redis could not be renewed."),
+      );
+    });
+    return events;
+  }
+
+  /** Reads the job into its watch; false if it is not here. */
+  async read(watch: Watch): Promise<boolean> {
+    const reply = await this.scripts.call("view", watch.id);
+    if (!reply) return false;
+    watch.set(readRecord(reply as ViewReply));
+    return true;
+  }
+
+  subscribe(id: string, listener: JobListener): () => void {
+    const watch = this.watches.open(id);
+    let due = false;
+    let ended = false;
+    let told: JobRecord | undefined;
+    const deliver = () => {
+      due = false;
+      if (ended || !watch.record) return;
+      // It may only have been read again.
+      if (told?.seq === watch.record.seq && isDeepStrictEqual(told, watch.record)) return;
+      told = watch.record;
+      try {
+        listener.onChange(watch.record);
+      } catch (error) {
+        this.logger.warn({ err: error }, "A subscriber to a job threw.");
+      }
+      if (isFinal(watch.record.state)) leave();
+    };
+    // Changes that come together are told as one.
+    const stopListening = watch.listen(() => {
+      if (due) return;
+      due = true;
+      queueMicrotask(deliver);
+    });
+    const stopPreviews = listener.onPreview
+      ? this.#watchPreviews(id, (preview) => listener.onPreview?.(preview))
+      : () => {};
+    const leave = () => {
+      ended = true;
+      stopListening();
+      stopPreviews();
+      this.watches.release(watch);
+    };
+    this.read(watch).then(
+      () => watch.record ?? leave(),
+      (error) => this.logger.debug({ err: error }, "A watched job could not be read; it will be again."),
+    );
+    return leave;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.watches.close();
+    this.subscriber.disconnect();
+  }
+
+  /** Messages are "id seq changes". */
+  #hear(message: string): void {
+    const space = message.indexOf(" ");
+    const watch = this.watches.get(message.slice(0, space));
+    if (!watch) return;
+    const told = message.slice(space + 1);
+    if (told === PREVIEW) void this.#readPreview(watch.id);
+    else if (!watch.apply(told)) void this.#readQuietly(watch);
+  }
+
+  /** However many watch a job here, the workers are told once at a time; returns how to stop. */
+  #watchPreviews(id: string, listener: (preview: Preview) => void): () => void {
+    let watcher = this.#previewWatchers.get(id);
+    if (!watcher) {
+      watcher = { listeners: new Set(), timer: setInterval(() => this.#sayWatched(id), WATCHED_MS / 3) };
+      this.#previewWatchers.set(id, watcher);
+      this.#sayWatched(id);
+    }
+    const { listeners, timer } = watcher;
+    listeners.add(listener);
+    return () => {
+      if (!listeners.delete(listener) || listeners.size > 0) return;
+      clearInterval(timer);
+      this.#previewWatchers.delete(id);
+    };
+  }
+
+  #sayWatched(id: string): void {
+    const said = this.client
+      .pipeline()
+      .set(`${this.redisPrefix}::watched:${id}`, 1, "PX", WATCHED_MS)
+      .publish(`${this.redisPrefix}::control`, `watched ${id}`)
+      .exec();
+    said.catch((error) => this.logger.debug({ err: error }, "Interest in previews could not be told."));
+  }
+
+  async #readPreview(id: string): Promise<void> {
+    if (!this.#previewWatchers.has(id)) return;
+    try {
+      const key = `${this.redisPrefix}::preview:${id}`;
+      const [index, step, of, type, bytes] = await this.client.hmgetBuffer(key, "index", "step", "of", "type", "bytes");
+      if (!bytes) return;
+      const preview = {
+        imageIndex: Number(index),
+        step: Number(step),
+        of: Number(of),
+        contentType: String(type),
+        bytes,
+      };
+      for (const listener of this.#previewWatchers.get(id)?.listeners ?? []) listener(preview);
+    } catch (error) {
+      this.logger.debug({ err: error }, "A preview could not be read; the next one will be.");
+    }
+  }
+
+  async #readAll(): Promise<void> {
+    await Promise.all(this.watches.unfinished().map((watch) => this.#readQuietly(watch)));
+  }
+
+  async #readQuietly(watch: Watch): Promise<void> {
+    try {
+      await this.read(watch);
+    } catch (error) {
+      this.logger.debug({ err: error }, "A watched job could not be read; it will be again.");
+    }
+  }
+}

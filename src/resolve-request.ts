@@ -1,0 +1,111 @@
+import { randomBytes } from "node:crypto";
+import { type FieldError, Problem } from "./errors.js";
+import type { GenerateRequest, JobSpec } from "./job.js";
+import { findClass } from "./model/find-class.js";
+import type { Manifest, ModelClass } from "./model/manifest.js";
+import { DefaultParameters, type SamplingParameters } from "./model/parameters.js";
+import type { ModelRegistry } from "./model/registry.js";
+import { checkParameters } from "./model/sampler/check-parameters.js";
+import { showValue } from "./validation/field-errors.js";
+
+/** The part of a job that follows from the request and the model. */
+export type ResolvedRequest = Pick<
+  JobSpec,
+  "model" | "parameters" | "seed" | "num_images" | "output_format" | "priority"
+>;
+
+/**
+ * Fills in what a valid request leaves open: the request's own fields go before the preset's, those before the model's
+ * defaults; a missing seed is drawn. Throws `Problem` naming the fields that don't fit the model.
+ */
+export function resolveRequest(
+  request: GenerateRequest,
+  models: ModelRegistry,
+  maxImagesPerJob: number,
+): ResolvedRequest {
+  const manifest = resolveModel(request.model, models);
+  const presetParameters = resolvePreset(request.preset, manifest);
+  const classIndex = resolveClass(request.class, manifest);
+  const asked = Object.entries(request).filter(([name]) => Object.hasOwn(DefaultParameters.properties, name));
+  const parameters: SamplingParameters = {
+    ...manifest.defaults,
+    ...presetParameters,
+    ...Object.fromEntries(asked),
+    class: classIndex,
+  };
+  const numImages = request.num_images ?? 1;
+  const faults = checkParameters(parameters, manifest.architecture.generator);
+  const errors: FieldError[] = faults.map(({ field, message }) => ({ pointer: `/${field}`, message }));
+  errors.push(...checkNumImages(numImages, maxImagesPerJob));
+  if (errors.length > 0) throw invalid("invalid_request", errors);
+  return {
+    model: manifest.name,
+    parameters,
+    seed: request.seed ?? drawSeed(),
+    num_images: numImages,
+    output_format: request.output_format ?? "png",
+    priority: request.priority ?? "normal",
+  };
+}
+
+/** A random seed from 0 to 2^53 - 1. */
+export function drawSeed(): number {
+  return Number(randomBytes(8).readBigUInt64BE() >> 11n);
+}
+
+/** The model of that name, or the default one. Throws `unknown_model`. */
+export function resolveModel(name: string | undefined, models: ModelRegistry): Manifest {
+  const manifest = models.get(name ?? models.default);
+  if (manifest) return manifest;
+  const known = models.list().map((model) => model.name);
+  throw invalid("unknown_model", [
+    {
+      pointer: "/model",
+      message: `must be ${known.map((model) => `"${model}"`).join(" or ")}, not ${showValue(name)}`,
+    },
+  ]);
+}
+
+function resolvePreset(name: string | undefined, { presets, default_preset }: Manifest): Partial<SamplingParameters> {
+  const asked = name ?? default_preset;
+  if (asked === undefined) return {};
+  if (Object.hasOwn(presets, asked)) return presets[asked]!.parameters;
+  const known = Object.keys(presets);
+  const wanted = known.length > 0 ? `must be ${known.map((preset) => `"${preset}"`).join(" or ")}` : "must be absent";
+  throw invalid("unknown_preset", [
+    { pointer: "/preset", message: `${wanted} for this model, not ${showValue(name)}` },
+  ]);
+}
+
+function resolveClass(asked: number | string | null, manifest: Manifest): number | null {
+  if (asked === null) return null;
+  const search = findClass(manifest, asked);
+  if (search.kind === "found") return search.class.index;
+  const message =
+    search.kind === "ambiguous"
+      ? `${showValue(asked)} names ${search.classes.length} classes: ask for ${listClasses(search.classes)}`
+      : unknownClass(asked, manifest, search.suggestions);
+  throw invalid("unknown_class", [{ pointer: "/class", message }]);
+}
+
+function unknownClass(asked: number | string, manifest: Manifest, suggestions: readonly string[]): string {
+  const range = `an index from 0 to ${manifest.classes.length - 1}, a class name of ${manifest.name}, or null`;
+  const sentence = `must be ${range}, not ${showValue(asked)}`;
+  if (suggestions.length > 0) return `${sentence}; did you mean ${suggestions.map(showValue).join(" or ")}?`;
+  const isQuotedIndex = typeof asked === "string" && manifest.classes[Number(asked)] !== undefined;
+  return isQuotedIndex ? `${sentence}; an index is written without quotes` : sentence;
+}
+
+function listClasses(classes: readonly ModelClass[]): string {
+  return classes.map(({ index, id, name }) => `${index} (${id ? `${id}, ` : ""}${name})`).join(" or ");
+}
+
+function checkNumImages(numImages: number, maxImagesPerJob: number): FieldError[] {
+  if (numImages <= maxImagesPerJob) return [];
+  return [{ pointer: "/num_images", message: `must be an integer from 1 to ${maxImagesPerJob}, not ${numImages}` }];
+}
+
+function invalid(code: "invalid_request" | "unknown_class" | "unknown_model" | "unknown_preset", errors: FieldError[]) {
+  const detail = errors.map(({ pointer, message }) => `${pointer.slice(1)} ${message}.`).join(" ");
+  return new Problem(code, detail.replaceAll("?.", "?"), { errors });
+}

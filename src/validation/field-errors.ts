@@ -1,0 +1,115 @@
+import type { TSchema } from "typebox";
+import { Check, Errors } from "typebox/schema";
+import type { FieldError } from "../errors.js";
+import { nearMisses } from "./near-misses.js";
+
+/** The part of JSON Schema that our schemas use. */
+interface JsonSchema {
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly patternProperties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minItems?: number;
+  readonly pattern?: string;
+}
+
+const MAX_ERRORS = 20;
+
+/** What is wrong with `value`, one sentence for each field at fault, saying what would be right; empty when nothing is. */
+export function fieldErrors(schema: TSchema, value: unknown): FieldError[] {
+  if (Check(schema, value)) return []; // typebox/value has the same check, and 142 more modules
+  const [, errors] = Errors(schema, value);
+  const found = new Map<string, string>();
+  for (const error of errors) {
+    if (found.size >= MAX_ERRORS) break;
+    const at = error.instancePath;
+    const part = schemaAt(schema as JsonSchema, at);
+    if (error.keyword === "required") {
+      for (const name of error.params.requiredProperties) {
+        const field = part?.properties?.[name];
+        found.set(`${at}/${escapePointer(name)}`, field ? `is required: ${describeSchema(field)}` : "is required");
+      }
+    } else if (error.keyword === "additionalProperties") {
+      for (const name of error.params.additionalProperties) {
+        found.set(`${at}/${escapePointer(name)}`, unknownField(name, Object.keys(part?.properties ?? {})));
+      }
+    } else if (error.keyword !== "boolean" && part && !found.has(at)) {
+      found.set(at, `must be ${describeSchema(part)}, not ${showValue(valueAt(value, at))}`);
+    }
+  }
+  return Array.from(found, ([pointer, message]) => ({ pointer, message }));
+}
+
+/** The sentence about a field that the schema doesn't know. */
+export function unknownField(name: string, known: readonly string[]): string {
+  const meant = nearMisses(name, known);
+  return meant.length > 0
+    ? `is not a known field; did you mean ${meant.join(" or ")}?`
+    : `is not a known field; known are ${known.join(", ")}`;
+}
+
+/** What a schema accepts, as words: `an integer from 1 to 64`, `"linear" or "constant"`. */
+export function describeSchema(schema: TSchema | JsonSchema): string {
+  const part = schema as JsonSchema;
+  if (part.const !== undefined) return JSON.stringify(part.const);
+  if (part.anyOf) return part.anyOf.map(describeSchema).join(" or ");
+  if (part.type === "integer") return `an integer${describeRange(part)}`;
+  if (part.type === "number") return `a number${describeRange(part)}`;
+  if (part.type === "string") return `a string${describeLength(part)}`;
+  if (part.type === "array") return part.minItems ? `a list of at least ${part.minItems}` : "a list";
+  if (part.type === "object") return "an object";
+  if (part.type === "boolean") return "true or false";
+  return part.type ?? "another value";
+}
+
+/** A value as it is shown in a message: JSON, cut where it is long. */
+export function showValue(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+function describeRange({ minimum, maximum, exclusiveMinimum }: JsonSchema): string {
+  if (minimum !== undefined && maximum !== undefined) return ` from ${minimum} to ${maximum}`;
+  if (minimum !== undefined) return ` of at least ${minimum}`;
+  if (maximum !== undefined) return ` of at most ${maximum}`;
+  return exclusiveMinimum === undefined ? "" : ` above ${exclusiveMinimum}`;
+}
+
+function describeLength({ minLength, maxLength, pattern }: JsonSchema): string {
+  if (pattern !== undefined) return ` that matches ${pattern}`;
+  if (minLength !== undefined && maxLength !== undefined) return ` of ${minLength} to ${maxLength} characters`;
+  if (maxLength !== undefined) return ` of at most ${maxLength} characters`;
+  return minLength === undefined ? "" : ` of at least ${minLength} characters`;
+}
+
+function schemaAt(schema: JsonSchema, pointer: string): JsonSchema | undefined {
+  let part: JsonSchema | undefined = schema;
+  for (const name of pointerParts(pointer)) {
+    part = part?.properties?.[name] ?? part?.items ?? Object.values(part?.patternProperties ?? {})[0];
+  }
+  return part;
+}
+
+function valueAt(value: unknown, pointer: string): unknown {
+  let part = value;
+  for (const name of pointerParts(pointer)) part = (part as Record<string, unknown> | undefined)?.[name];
+  return part;
+}
+
+function pointerParts(pointer: string): string[] {
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+function escapePointer(name: string): string {
+  return name.replaceAll("~", "~0").replaceAll("/", "~1");
+}

@@ -1,0 +1,137 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+import { type BatchEvents, type BatchLimits, ContinuousBatch, type LeaveReason } from "../../src/engine/batch.js";
+import { monotonicMs } from "../../src/engine/clock.js";
+import type { MeasuredSpans } from "../../src/engine/image-clock.js";
+import type { DenoiseBatch, PredictBatch, Runtime } from "../../src/engine/runtime/runtime.js";
+import { importModel } from "../../src/importer/import.js";
+import type { Manifest } from "../../src/model/manifest.js";
+import type { ImageRequest, SamplingParameters } from "../../src/model/parameters.js";
+import { TINY } from "../reference.js";
+
+/** The reference's tiny model, imported into a folder that lives as long as the test file. */
+export async function importTiny(): Promise<{ folder: string; manifest: Manifest }> {
+  const modelsDir = await mkdtemp(join(tmpdir(), "marimba-engine-"));
+  afterAll(() => rm(modelsDir, { recursive: true, force: true }));
+  const { folder, manifest } = await importModel({
+    name: "tiny",
+    generator: join(TINY, "mar.safetensors"),
+    tokenizer: join(TINY, "kl16.safetensors"),
+    arch: join(TINY, "config.json"),
+    precision: "fp32",
+    modelsDir,
+  });
+  return { folder, manifest };
+}
+
+const PLAIN: SamplingParameters = {
+  class: 3,
+  steps: 3,
+  guidance_scale: 2,
+  guidance_schedule: "linear",
+  temperature: 1,
+  diffusion_steps: 4,
+  max_timestep: 500,
+  order: "random",
+};
+
+export function imageRequest(change: Partial<SamplingParameters> = {}, seed = 1, imageIndex = 0): ImageRequest {
+  return { parameters: { ...PLAIN, ...change }, seed, imageIndex };
+}
+
+/** Equal for equal bytes, and much quicker to compare than arrays in a failing assertion. */
+export const fingerprint = (pixels: Uint8Array): string => createHash("sha256").update(pixels).digest("hex");
+
+export interface Ended {
+  readonly pixels?: Uint8Array;
+  readonly spans?: MeasuredSpans;
+  readonly reason?: LeaveReason;
+  readonly message?: string;
+}
+
+/** A batch in the test's own thread, with everything it told. */
+export class WatchedBatch {
+  readonly ended = new Map<number, Ended>();
+  readonly started: number[][] = [];
+  readonly steps: string[] = [];
+  readonly previews: { id: number; pixels: Uint8Array; step: number; of: number }[] = [];
+  readonly batch: ContinuousBatch;
+  /** Called between runs. */
+  onPause = () => {};
+
+  constructor(runtime: Runtime, manifest: Manifest, limits: Partial<BatchLimits> = {}) {
+    const events: BatchEvents = {
+      started: (ids) => this.started.push([...ids]),
+      stepped: (steps) => this.steps.push(steps.map(({ id, step, of }) => `${id}:${step}/${of}`).join(" ")),
+      previewed: (id, pixels, step, of) => this.previews.push({ id, pixels, step, of }),
+      finished: (id, pixels, spans) => this.end(id, { pixels, spans }),
+      left: (id, reason, message) => this.end(id, { reason, message }),
+    };
+    const all = { maxBatch: 16, maxBatchDelayMs: 0, ...limits };
+    this.batch = new ContinuousBatch(runtime, manifest.architecture, all, events, async () => this.onPause());
+  }
+
+  submit(id: number, request: ImageRequest, deadlineAt?: number): void {
+    const ticket = { id, request, submittedMs: monotonicMs() };
+    this.batch.submit(deadlineAt === undefined ? ticket : { ...ticket, deadlineAt });
+  }
+
+  /** Steps until nothing is left to do; `before` is called ahead of each step with its number. */
+  async run(before: (step: number) => void = () => {}): Promise<void> {
+    for (let step = 0; ; step++) {
+      before(step);
+      if (this.batch.idleMs() > 0) return;
+      await this.batch.step();
+    }
+  }
+
+  /** The image's fingerprint; throws where it has none. */
+  picture(id: number): string {
+    const { pixels, message } = this.ended.get(id) ?? { message: "It has not ended." };
+    if (!pixels) throw new Error(`Image ${id} has no pixels: ${message}`);
+    return fingerprint(pixels);
+  }
+
+  private end(id: number, ended: Ended): void {
+    if (this.ended.has(id)) throw new Error(`Image ${id} ended twice.`);
+    this.ended.set(id, ended);
+  }
+}
+
+/** The real runtime, seen (or disturbed) before and after its runs. */
+export function watched(
+  runtime: Runtime,
+  change: {
+    predict?: (batch: PredictBatch, run: Runtime["predict"]) => ReturnType<Runtime["predict"]>;
+    denoise?: (batch: DenoiseBatch, run: Runtime["denoise"]) => ReturnType<Runtime["denoise"]>;
+    decode?: (latents: Float32Array, images: number, run: Runtime["decode"]) => ReturnType<Runtime["decode"]>;
+  },
+): Runtime {
+  return {
+    predict: (batch) => (change.predict ?? ((b, run) => run(b)))(batch, (b) => runtime.predict(b)),
+    denoise: (batch) => (change.denoise ?? ((b, run) => run(b)))(batch, (b) => runtime.denoise(b)),
+    decode: (latents, images) =>
+      (change.decode ?? ((l, n, run) => run(l, n)))(latents, images, (l, n) => runtime.decode(l, n)),
+    close: () => runtime.close(),
+  };
+}
+
+const made = new Map<string, string>();
+
+/** The picture that a request gives in a batch of its own; each is made once. */
+export async function pictureAlone(runtime: Runtime, manifest: Manifest, request: ImageRequest): Promise<string> {
+  const key = JSON.stringify(request);
+  const picture = made.get(key) ?? (await freshPictureAlone(runtime, manifest, request));
+  made.set(key, picture);
+  return picture;
+}
+
+export async function freshPictureAlone(runtime: Runtime, manifest: Manifest, request: ImageRequest): Promise<string> {
+  const one = new WatchedBatch(runtime, manifest);
+  one.submit(0, request);
+  await one.run();
+  return one.picture(0);
+}

@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openRuntime } from "../../src/engine/runtime/onnx.js";
+import type { Runtime } from "../../src/engine/runtime/runtime.js";
+import { warmUp } from "../../src/engine/warm-up.js";
+import type { Manifest } from "../../src/model/manifest.js";
+import { importTiny } from "./tiny-engine.js";
+
+let runtime: Runtime;
+let manifest: Manifest;
+beforeAll(async () => {
+  const tiny = await importTiny();
+  manifest = tiny.manifest;
+  runtime = await openRuntime(tiny.folder, { threads: 1 });
+});
+afterAll(() => runtime?.close());
+
+/** The real runtime, but for runs above a size: ONNX Runtime's own words, as there is no GPU whose memory could be filled. */
+const OUT_OF_MEMORY = "Failed to allocate memory for requested buffer of size 1879048192";
+function limited({ rows = Number.POSITIVE_INFINITY, images = Number.POSITIVE_INFINITY }): Runtime {
+  const run = <Result>(fits: boolean, make: () => Promise<Result>) =>
+    fits ? make() : Promise.reject(new Error(OUT_OF_MEMORY));
+  return {
+    predict: (batch) => run(batch.rows <= rows, () => runtime.predict(batch)),
+    denoise: (batch) => runtime.denoise(batch),
+    decode: (latents, count) => run(count <= images, () => runtime.decode(latents, count)),
+    close: () => runtime.close(),
+  };
+}
+
+describe("the warm-up", () => {
+  test("takes the batch that it is asked for where memory holds it", async () => {
+    expect(await warmUp(runtime, manifest.architecture, 3)).toBe(3);
+    expect(await warmUp(runtime, manifest.architecture, 1)).toBe(1);
+  });
+
+  test("halves a batch that memory does not hold, whichever run is too large", async () => {
+    // An image has two rows, one of them without its class.
+    expect(await warmUp(limited({ rows: 5 }), manifest.architecture, 9)).toBe(2);
+    expect(await warmUp(limited({ images: 2 }), manifest.architecture, 4)).toBe(2);
+    expect(await warmUp(limited({ rows: 2 }), manifest.architecture, 3)).toBe(1);
+  });
+
+  test("fails where not even one image fits, and at any other error", async () => {
+    const one = warmUp(limited({ rows: 1 }), manifest.architecture, 4);
+    await expect(one).rejects.toThrow(`The warm-up with one image failed: ${OUT_OF_MEMORY}`);
+    let decodes = 0;
+    const lost = limited({});
+    const decode: Runtime["decode"] = (latents, images) =>
+      ++decodes > 1 ? Promise.reject(new Error("The device was lost.")) : runtime.decode(latents, images);
+    const other = warmUp({ ...lost, decode }, manifest.architecture, 4);
+    await expect(other).rejects.toThrow("The warm-up with 4 images failed: The device was lost.");
+  });
+});

@@ -1,0 +1,50 @@
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { Scripts } from "../../../src/queue/redis/scripts.js";
+import { isPassing, patiently } from "../../../src/queue/redis-connection/retry.js";
+import { failAppendOnlyFile, mendAppendOnlyFile } from "../../chaos/starve.js";
+import { type RedisServer, startRedis } from "../redis-server.js";
+
+let server: RedisServer;
+let client: Redis;
+beforeAll(async () => {
+  server = await startRedis("--appendonly", "yes");
+  client = new Redis(server.url);
+});
+afterAll(async () => {
+  client?.disconnect();
+  await server?.stop();
+});
+
+it("takes whatever calls at once are answered by a Redis that can't write for something that passes", async () => {
+  await failAppendOnlyFile(server);
+  // Never called before: Redis does not hold the script, and keeps none that it refuses.
+  const scripts = new Scripts(client, "patience");
+  const call = () => scripts.call("beat", "worker", "{}", 1000, 2000, 0, "demo");
+  const errors: unknown[] = [];
+  for (let round = 0; round < 50; round++) {
+    const calls = Array.from({ length: 4 }, async (_, i) => {
+      await new Promise((resolve) => setTimeout(resolve, i * (round % 3)));
+      return call();
+    });
+    for (const result of await Promise.allSettled(calls)) if (result.status === "rejected") errors.push(result.reason);
+  }
+  mendAppendOnlyFile(server);
+  expect(errors).toHaveLength(200);
+  // Seldom among them, but then it left an image to nobody.
+  expect(isPassing(new Error("NOSCRIPT No matching script. Please use EVAL."))).toBe(true);
+  expect(errors.filter((error) => !isPassing(error)).map(String)).toEqual([]);
+});
+
+it("goes on after what nobody foresaw, and tells it", async () => {
+  const unforeseen = [new Error("ERR no idea"), new Error("MISCONF for now")];
+  const left = [...unforeseen];
+  const told: unknown[] = [];
+  const call = async () => {
+    const error = left.shift();
+    if (error) throw error;
+    return "done";
+  };
+  expect(await patiently(call, new AbortController().signal, (error) => told.push(error))).toBe("done");
+  expect(told).toEqual([unforeseen[0]]);
+});

@@ -1,0 +1,103 @@
+import { describe, expect, it } from "vitest";
+import { Problem } from "../src/errors.js";
+import type { GenerateRequest } from "../src/job.js";
+import type { ModelRegistry } from "../src/model/registry.js";
+import { drawSeed, resolveRequest } from "../src/resolve-request.js";
+import { exampleManifest } from "./model/example-manifest.js";
+
+const manifests = [exampleManifest(), { ...exampleManifest("other"), default_preset: "fast" }];
+const models: ModelRegistry = {
+  default: "demo",
+  list: () => manifests,
+  get: (name) => manifests.find((manifest) => manifest.name === name),
+};
+const resolve = (request: GenerateRequest) => resolveRequest(request, models, 8);
+
+function problemOf(request: GenerateRequest): Problem {
+  try {
+    resolve(request);
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
+  throw new Error("The request was accepted.");
+}
+
+describe("resolveRequest", () => {
+  it("fills in the model's defaults", () => {
+    const { parameters, ...rest } = resolve({ class: "star", seed: 7 });
+    expect(parameters).toEqual({ class: 0, ...exampleManifest().defaults });
+    expect(rest).toEqual({ model: "demo", seed: 7, num_images: 1, output_format: "png", priority: "normal" });
+  });
+
+  it("puts the request's fields before the preset's, and those before the defaults", () => {
+    const { parameters } = resolve({ class: null, preset: "fast", diffusion_steps: 50, temperature: 0 });
+    expect(parameters).toMatchObject({ class: null, steps: 4, diffusion_steps: 50, temperature: 0, max_timestep: 950 });
+  });
+
+  it("takes parameters that the defaults don't have, from a preset and from the request", () => {
+    const annealed = { ...exampleManifest(), default_preset: "annealed" };
+    annealed.presets = {
+      annealed: { description: "", parameters: { diffusion_steps_final: 5, reconstruction_steps: 2 } },
+    };
+    const one = { default: "demo", list: () => [annealed], get: () => annealed };
+    const { parameters } = resolveRequest({ class: 0, reconstruction_steps: 0 }, one, 8);
+    expect(parameters).toMatchObject({ diffusion_steps: 25, diffusion_steps_final: 5, reconstruction_steps: 0 });
+  });
+
+  it("applies the model's default preset when none is asked for", () => {
+    expect(resolve({ class: 0, model: "other" }).parameters.steps).toBe(4);
+    expect(resolve({ class: 0, model: "other", preset: "best" }).parameters.steps).toBe(16);
+  });
+
+  it.each([
+    [3, 3],
+    ["STAR", 0],
+    [" heart ", 1],
+    ["N00000001", 0],
+    ["crane, hoist", 3],
+    ["heron", 2],
+    [null, null],
+  ])("finds class %j", (asked, index) => {
+    expect(resolve({ class: asked }).parameters.class).toBe(index);
+  });
+
+  it("suggests what may have been meant", () => {
+    const problem = problemOf({ class: "stra" });
+    expect(problem.code).toBe("unknown_class");
+    expect(problem.options.errors).toEqual([
+      { pointer: "/class", message: expect.stringMatching(/not "stra"; did you mean "star"\?$/) },
+    ]);
+  });
+
+  it("refuses indices outside, quoted indices and names of several classes, and says what would do", () => {
+    expect(problemOf({ class: 4 }).message).toBe(
+      "class must be an index from 0 to 3, a class name of demo, or null, not 4.",
+    );
+    expect(problemOf({ class: "2" }).message).toMatch(/an index is written without quotes\.$/);
+    expect(problemOf({ class: "crane" }).message).toMatch(/names 2 classes: ask for 2 \(crane, heron\) or 3 /);
+    expect(problemOf({ class: "zebra" }).message).not.toMatch(/did you mean/);
+  });
+
+  it.each([
+    [{ class: 0, model: "demo2" }, "unknown_model", "/model"],
+    [{ class: 0, preset: "toString" }, "unknown_preset", "/preset"],
+    [{ class: 0, steps: 17 }, "invalid_request", "/steps"],
+    [{ class: 0, num_images: 9 }, "invalid_request", "/num_images"],
+  ] as const)("refuses %j as %s at %s", (request, code, pointer) => {
+    const problem = problemOf(request);
+    expect(problem.code).toBe(code);
+    expect(problem.options.errors?.map((error) => error.pointer)).toEqual([pointer]);
+  });
+
+  it("draws a seed when there is none", () => {
+    const seeds = Array.from({ length: 50 }, () => resolve({ class: 0 }).seed);
+    expect(new Set(seeds).size).toBe(50);
+    for (const seed of [...seeds, drawSeed()]) expect(Number.isSafeInteger(seed) && seed >= 0).toBe(true);
+    expect(Math.max(...seeds)).toBeGreaterThan(2 ** 48);
+  });
+
+  it("keeps seed 0", () => {
+    expect(resolve({ class: 0, seed: 0 }).seed).toBe(0);
+  });
+});

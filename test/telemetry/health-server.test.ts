@@ -1,0 +1,60 @@
+import { createServer } from "node:net";
+import { Counter, Registry } from "prom-client";
+import { afterEach, describe, expect, it } from "vitest";
+import { type Monitor, openMonitor } from "../../src/telemetry/health-server.js";
+
+let reason: string | undefined;
+let monitor: Monitor | undefined;
+afterEach(async () => {
+  reason = undefined;
+  await monitor?.close();
+  monitor = undefined;
+});
+
+async function open(registry = new Registry()): Promise<Monitor> {
+  const options = { host: "127.0.0.1", port: 0, variable: "WORKER_PORT", registry, notReady: () => reason } as const;
+  monitor = await openMonitor(options);
+  return monitor;
+}
+
+describe("a process's monitor", () => {
+  it("is live at once, and ready when the process is", async () => {
+    const { address } = await open();
+    reason = "The models are being loaded.";
+    expect((await fetch(`${address}/health/live`)).status).toBe(200);
+    const notReady = await fetch(`${address}/health/ready`);
+    expect(notReady.status).toBe(503);
+    expect(await notReady.json()).toEqual({ status: "not ready", reason });
+    reason = undefined;
+    expect(await (await fetch(`${address}/health/ready?verbose`)).json()).toEqual({ status: "ready" });
+  });
+
+  it("tells the metrics of its registry", async () => {
+    const registry = new Registry();
+    new Counter({ name: "things_total", help: "Things.", registers: [registry] }).inc(3);
+    const answer = await fetch(`${(await open(registry)).address}/metrics`);
+    expect(answer.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(await answer.text()).toMatch(/^things_total 3$/m);
+  });
+
+  it("answers GET and HEAD on three paths, and nothing else", async () => {
+    const { address } = await open();
+    const head = await fetch(`${address}/metrics`, { method: "HEAD" });
+    expect([head.status, await head.text()]).toEqual([200, ""]);
+    expect((await fetch(`${address}/generate`)).status).toBe(404);
+    expect((await fetch(`${address}/__proto__`)).status).toBe(404);
+    const posted = await fetch(`${address}/metrics`, { method: "POST", body: "x" });
+    expect([posted.status, posted.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+  });
+
+  it("says that its port is taken", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => other.once("listening", resolve));
+    const { port } = other.address() as { port: number };
+    const options = { host: "127.0.0.1", port, registry: new Registry(), notReady: () => undefined };
+    await expect(openMonitor({ ...options, variable: "METRICS_PORT" })).rejects.toThrow(
+      /another process does already; set METRICS_PORT to a free one/,
+    );
+    other.close();
+  });
+});
