@@ -1,7 +1,7 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { runImport } from "../../src/commands/import.js";
+import { run as runImport, usage } from "../../src/commands/import.js";
 import { readManifest } from "../../src/model/registry.js";
 import {
   SMALL_CONFIG,
@@ -74,8 +74,7 @@ test("--force replaces a model, and nothing else", async () => {
   expect(await readdir(join(modelsDir, "photos"))).toEqual(["cat.jpg"]);
 });
 
-test("--help", async () => {
-  expect(await runImport(["--help"])).toBe(0);
+test("its usage names every option", () => {
   for (const flag of [
     "--name",
     "--generator",
@@ -86,7 +85,7 @@ test("--help", async () => {
     "--defaults",
     "--force",
   ]) {
-    expect(out).toContain(flag);
+    expect(usage).toContain(flag);
   }
 });
 

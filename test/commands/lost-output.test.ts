@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { freePort } from "../free-port.js";
 import { generate, Marimba } from "./marimba.js";
 
-/** Every request is logged, and pictures cost nothing. */
+/** Every request is logged, and images cost nothing. */
 const ENVIRONMENT = { ENGINE: "null", LOG_LEVEL: "trace" };
 
 const started: Marimba[] = [];
@@ -26,7 +26,7 @@ async function untilReady(address: string): Promise<void> {
   while (!(await isReady())) await sleep(50);
 }
 
-async function makesPictures(address: string): Promise<void> {
+async function makesImages(address: string): Promise<void> {
   for (let i = 0; i < 3; i++) expect((await generate(address, { class: 0 })).status).toBe(200);
 }
 
@@ -35,7 +35,7 @@ describe("marimba serve goes on where nobody takes what it writes:", () => {
     const marimba = serve({}, "2>/dev/full");
     const address = await marimba.address();
     await untilReady(address);
-    await makesPictures(address);
+    await makesImages(address);
     marimba.kill("SIGTERM");
     expect(await marimba.ended).toMatchObject({ code: 0, signal: null });
   });
@@ -45,7 +45,7 @@ describe("marimba serve goes on where nobody takes what it writes:", () => {
     const address = await marimba.address();
     await untilReady(address);
     marimba.process.stderr!.destroy();
-    await makesPictures(address);
+    await makesImages(address);
     marimba.kill("SIGTERM");
     expect((await once(marimba.process, "exit")).slice(0, 2)).toEqual([0, null]);
   });
@@ -54,7 +54,7 @@ describe("marimba serve goes on where nobody takes what it writes:", () => {
     const port = String(await freePort());
     const marimba = serve({ PORT: port }, ">/dev/full");
     await untilReady(`http://127.0.0.1:${port}`);
-    await makesPictures(`http://127.0.0.1:${port}`);
+    await makesImages(`http://127.0.0.1:${port}`);
     marimba.kill("SIGTERM");
     expect(await marimba.ended).toMatchObject({ code: 0, signal: null });
   });
@@ -64,7 +64,7 @@ describe("marimba serve goes on where nobody takes what it writes:", () => {
     const address = await marimba.address();
     marimba.process.stdout!.destroy();
     await untilReady(address);
-    await makesPictures(address);
+    await makesImages(address);
     marimba.kill("SIGTERM");
     expect((await once(marimba.process, "exit")).slice(0, 2)).toEqual([0, null]);
   });

@@ -9,7 +9,7 @@ const png = await sharp(pixels, { raw: { width: 2, height: 2, channels: 3 } })
   .toBuffer();
 
 describe("insertPngText", () => {
-  it("puts the text between header and pixels, in order, and leaves the picture as it was", async () => {
+  it("puts the text between header and pixels, in order, and leaves the image as it was", async () => {
     const withText = insertPngText(png, [
       ["Software", "Marimba"],
       ["seed", "7"],

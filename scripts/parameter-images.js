@@ -1,5 +1,5 @@
-// Makes the pictures of docs/parameters.md: for each parameter one sheet, a column for each value and a row for each class,
-// all from one seed. Asks a running service: `npm run parameter-pictures -- http://127.0.0.1:8080 docs/parameters`; names
+// Makes the images of docs/parameters.md: for each parameter one sheet, a column for each value and a row for each class,
+// all from one seed. Asks a running service: `npm run parameter-images -- http://127.0.0.1:8080 docs/parameters`; names
 // after that choose sheets.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -28,15 +28,13 @@ const [address, folder, ...chosen] = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(SHEETS, name));
 if (!folder || unknown.length > 0) {
   const names = Object.keys(SHEETS).join(", ");
-  console.error(
-    `npm run parameter-pictures -- ADDRESS FOLDER [SHEET...], such as http://127.0.0.1:8080 docs/parameters`,
-  );
+  console.error(`npm run parameter-images -- ADDRESS FOLDER [SHEET...], such as http://127.0.0.1:8080 docs/parameters`);
   console.error(unknown.length > 0 ? `There is no sheet ${unknown.join(", ")}: ${names}.` : `Sheets: ${names}.`);
   process.exit(2);
 }
 const key = process.env.MARIMBA_API_KEY;
 
-async function picture(body) {
+async function image(body) {
   const response = await fetch(new URL("/generate", address), {
     method: "POST",
     headers: {
@@ -68,7 +66,7 @@ async function sheet(name) {
   const parts = values.flatMap((value, column) => [
     { input: label(String(value)), left: place(column), top: 0 },
     ...CLASSES.map((className, row) => ({
-      input: picture({ class: className, seed: SEED, ...fixed, [name]: value }),
+      input: image({ class: className, seed: SEED, ...fixed, [name]: value }),
       left: place(column),
       top: LABEL_PIXELS + place(row),
     })),
