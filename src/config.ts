@@ -67,7 +67,7 @@ export const Config = Type.Object(
     modelsDir: Type.String({
       default: DEFAULT_MODELS_DIR,
       description:
-        "Folder that holds one folder for each model. The default also has the demo model inside the package.",
+        "Folder that holds one folder for each model; with the default, the demo model inside the package is there too.",
     }),
     models: Type.Optional(
       Type.Array(Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" }), {

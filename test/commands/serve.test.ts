@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { curlLine } from "../../src/commands/serve.js";
+import { PACKAGE_ROOT } from "../../src/files/package.js";
 import { exampleManifest } from "../model/example-manifest.js";
 import { readPngText } from "../worker/png-chunks.js";
 import { generate, importTinyModel, Marimba } from "./marimba.js";
@@ -198,7 +199,10 @@ describe("marimba serve, where it can't start,", () => {
 
   it("says what is wrong with a model: no folder, a broken manifest, graphs that can't be loaded", async () => {
     const none = await serve({ MODELS: "other" }).ended;
-    expect(none).toMatchObject({ code: 1, stderr: `There is no model "other" in ${modelsDir}; there is demo.\n` });
+    expect(none).toMatchObject({
+      code: 1,
+      stderr: `There is no model "other" in ${modelsDir} or ${join(PACKAGE_ROOT, "models")}; there is demo.\n`,
+    });
 
     const broken = join(folder, "broken");
     await mkdir(join(broken, "demo"), { recursive: true });

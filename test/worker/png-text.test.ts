@@ -48,7 +48,7 @@ describe("insertPngText", () => {
   });
 
   it("refuses values without measure and bytes that are no PNG", () => {
-    expect(() => insertPngText(png, [["k", "v".repeat(4097)]])).toThrow(/4097 characters; 4096 are allowed/);
+    expect(() => insertPngText(png, [["k", "v".repeat(4097)]])).toThrow(/4097 characters; at most 4096 are allowed/);
     expect(() => insertPngText(png.subarray(1), [])).toThrow(/not a PNG/);
     expect(() => insertPngText(png.subarray(0, 20), [])).toThrow(/not a PNG/);
   });
