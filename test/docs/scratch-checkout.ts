@@ -1,9 +1,9 @@
-import { cp, mkdir, mkdtemp, realpath, rm, symlink } from "node:fs/promises";
+import { cp, mkdtemp, realpath, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { importTinyModel } from "../commands/marimba.js";
-import { REFERENCE, TINY } from "../reference.js";
+import { TINY } from "../reference.js";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 /** Entries that need no copy. */
@@ -25,8 +25,6 @@ export async function scratchCheckout(): Promise<ScratchCheckout> {
   const folder = join(outside, "marimba");
   await cp(PROJECT, folder, { recursive: true, dereference: true, filter: (path) => !LEFT_OUT.has(basename(path)) });
   await symlink(join(PROJECT, "node_modules"), join(folder, "node_modules"));
-  await mkdir(join(outside, "shared"));
-  await symlink(REFERENCE, join(outside, "shared", "reference"));
   for (const file of OWN_FILES) await symlink(join(TINY, file), join(folder, file));
   await importTinyModel(join(folder, "quick"));
   return { folder, remove: () => rm(outside, { recursive: true }) };
