@@ -28,9 +28,7 @@ const [address, folder, ...chosen] = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(SHEETS, name));
 if (!folder || unknown.length > 0) {
   const names = Object.keys(SHEETS).join(", ");
-  console.error(
-    `npm run parameter-sheets -- ADDRESS FOLDER [SHEET...], such as http://127.0.0.1:8080 docs/parameters`,
-  );
+  console.error(`npm run parameter-sheets -- ADDRESS FOLDER [SHEET...], such as http://127.0.0.1:8080 docs/parameters`);
   console.error(unknown.length > 0 ? `Unknown sheet ${unknown.join(", ")}: ${names}.` : `Sheets: ${names}.`);
   process.exit(2);
 }
