@@ -1,5 +1,4 @@
-import type { Manifest } from "../model/manifest.js";
-import type { Deviation } from "./deviation.js";
+import type { Manifest, Precision } from "../model/manifest.js";
 import type { ClassEntry, ModelSettings } from "./model-settings.js";
 import type { ProgressOptions } from "./progress.js";
 
@@ -31,4 +30,13 @@ export interface ImportedModel {
   readonly warnings: readonly string[];
   /** Where asked for; empty for a float32 model, whose numbers are the checkpoint's own. */
   readonly deviations?: readonly Deviation[];
+}
+
+/** How far a precision may be from float32: what a model of the family should keep (measured: docs/importing.md). */
+export const ALLOWED_DEVIATION: Readonly<Record<Precision, number>> = { fp32: 0, int8: 0.05, fp16: 0.005 };
+
+/** Root mean square of the difference from what float32 makes of the same inputs, relative to that of float32's. */
+export interface Deviation {
+  readonly of: "z" | "sampled tokens" | "pixels";
+  readonly relativeRms: number;
 }

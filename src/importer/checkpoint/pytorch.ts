@@ -1,8 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { TensorEntry } from "./checkpoint.js";
-import { checkCrc32 } from "./checksum.js";
 import { elementBytes, elementCount, MAX_TENSORS } from "./dtype.js";
-import { CheckpointError, quote } from "./error.js";
+import { CheckpointError, checkCrc32, quote } from "./error.js";
 import type { CheckpointFile } from "./file.js";
 import { MAX_PICKLE_BYTES, unpickle } from "./pickle.js";
 import { Dict, type PickleValue, TensorReference } from "./pickle-values.js";

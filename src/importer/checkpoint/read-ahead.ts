@@ -1,7 +1,6 @@
 import { crc32 } from "node:zlib";
 import type { TensorChunk, TensorEntry } from "./checkpoint.js";
-import { checkCrc32 } from "./checksum.js";
-import { quote } from "./error.js";
+import { checkCrc32, quote } from "./error.js";
 import type { CheckpointFile } from "./file.js";
 
 /** A multiple of every element's size; small enough that what one pass reads is still in the cache for the next. */

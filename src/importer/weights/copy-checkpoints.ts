@@ -5,7 +5,7 @@ import type { FileDigest } from "../../model/files/model-files.js";
 import type { Checkpoint, TensorEntry } from "../checkpoint/checkpoint.js";
 import type { ImportProgress, Progress } from "../progress.js";
 import { type WrittenBehind, writeFileBehind } from "./hashed-writer.js";
-import { notFinite } from "./not-finite.js";
+import { notFinite } from "./weights-file.js";
 import type { CopiedSource } from "./weights-plan.js";
 
 /**
