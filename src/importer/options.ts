@@ -1,12 +1,16 @@
 import type { Manifest, Precision } from "../model/manifest.js";
 import type { ClassEntry, ModelSettings } from "./model-settings.js";
 import type { ProgressOptions } from "./progress.js";
+import type { Network, NetworkWeights, WeightsChoice } from "./weights/choose-weights.js";
 
 export interface ImportOptions extends ProgressOptions {
   readonly name: string;
   /** Checkpoint of the MAR model and of the tokenizer: .safetensors, or PyTorch's .pth, .ckpt, .pt. */
   readonly generator: string;
   readonly tokenizer: string;
+  /** Which weights of each file; see `chooseWeights`. */
+  readonly weights?: WeightsChoice | undefined;
+  readonly tokenizerWeights?: WeightsChoice | undefined;
   /** `mar-b`, `mar-l`, `mar-h` or the path of a config.json; inferred for the published widths. */
   readonly arch?: string | undefined;
   readonly precision: Manifest["precision"];
@@ -27,6 +31,7 @@ export interface ImportOptions extends ProgressOptions {
 export interface ImportedModel {
   readonly manifest: Manifest;
   readonly folder: string;
+  readonly weights: Readonly<Record<Network, NetworkWeights>>;
   readonly warnings: readonly string[];
   /** Where asked for; empty for a float32 model, whose numbers are the checkpoint's own. */
   readonly deviations?: readonly Deviation[];

@@ -69,7 +69,7 @@ async function writeWhole(checkpoint: Checkpoint, output: WrittenBehind): Promis
 }
 
 /** On Linux, of the file that is open, whatever the path names by now. False where the file system can't. */
-async function clone({ descriptor }: Checkpoint, path: string): Promise<boolean> {
+async function clone({ descriptors: [descriptor] }: Checkpoint, path: string): Promise<boolean> {
   const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = constants;
   const isClone = await copyFile(`/proc/self/fd/${descriptor}`, path, COPYFILE_EXCL | COPYFILE_FICLONE_FORCE).then(
     () => true,
