@@ -36,7 +36,11 @@ async function stop(): Promise<void> {
 async function serve(cwd: string): Promise<string> {
   // npx passes no signal on to the command below it, so the test starts the same file itself.
   const bin = join(folder, "app", "node_modules", ".bin", "marimba");
-  server = spawn(bin, ["serve"], { cwd, env: { ...env, PORT: "0", LOG_LEVEL: "warn" }, stdio: ["ignore", "pipe", "inherit"] });
+  server = spawn(bin, ["serve"], {
+    cwd,
+    env: { ...env, PORT: "0", LOG_LEVEL: "warn" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let text = "";
   for await (const chunk of server.stdout!) {
     text += chunk;

@@ -1,8 +1,8 @@
 import { loadConfig } from "../config.js";
-import { ALLOWED_DEVIATION, type Deviation } from "../importer/deviation.js";
 import { importModel } from "../importer/import.js";
 import { readClasses, readSettings } from "../importer/model-settings.js";
 import type { ImportOptions } from "../importer/options.js";
+import { ALLOWED_DEVIATION, type Deviation } from "../importer/options.js";
 import { PRECISIONS, type Precision } from "../model/manifest.js";
 import { readArguments, reportError, UsageError } from "./command-line.js";
 import { watchImport } from "./import-progress.js";
