@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { hashSecret, newApiKey, writeApiKey } from "../api/access/api-key.js";
 import { type KeyEntry, readKeyEntries, writeKeyEntry } from "../api/access/key-entry.js";
+import { hashSecret, newApiKey, writeApiKey } from "../api/access/key-ring.js";
 import { type KeyOptions, readKeyOptions } from "./key-options.js";
 
 const USAGE = `marimba key: makes an API key

@@ -3,8 +3,8 @@ import { createHmac } from "node:crypto";
 const PREFIX = "whsec_";
 
 /**
- * The headers of a webhook by Standard Webhooks 1.0 (standardwebhooks.com): its id, the same at every attempt; the
- * attempt's time in seconds; and the HMAC-SHA256 of both with the body.
+ * A webhook's headers after Standard Webhooks 1.0 (standardwebhooks.com): its id, the same for every attempt; the
+ * attempt's time in seconds; and the HMAC-SHA256 of id, time and body.
  */
 export function signatureHeaders(secret: string, id: string, body: string, nowMs = Date.now()): Record<string, string> {
   const timestamp = String(Math.floor(nowMs / 1000));

@@ -1,13 +1,12 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { KeySource } from "../../api/access/key-source.js";
-import { buildApp } from "../../api/app.js";
+import { buildApp, listen } from "../../api/app.js";
 import type { Api, Readiness } from "../../api/deps.js";
-import { listen } from "../../api/server.js";
 import type { Config } from "../../config.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { JobQueue } from "../../queue/queue.js";
-import { type Monitor, openMonitor } from "../../telemetry/health-server.js";
+import { type HealthServer, openHealthServer } from "../../telemetry/health-server.js";
 import type { Tracing } from "../../telemetry/tracing.js";
 import type { Deliverer } from "../../webhooks/deliverer.js";
 import type { QueueBoard } from "./open-board.js";
@@ -27,7 +26,7 @@ export interface ApiServiceOptions {
   /** Closed with the service. */
   readonly keySource: KeySource;
   /** Why requests can't be served now, where that hangs on another part of the process. */
-  readonly notReady?: () => string | undefined;
+  readonly notReadyReason?: () => string | undefined;
 }
 
 /** What connections get to send their last answers. */
@@ -38,7 +37,7 @@ export class ApiService implements Service {
   readonly #options: ApiServiceOptions;
   #app: Api | undefined;
   #deliverer: Deliverer | undefined;
-  #monitor: Monitor | undefined;
+  #healthServer: HealthServer | undefined;
   #isShuttingDown = false;
   #openRequests = 0;
   #onAnswered = () => {};
@@ -53,7 +52,7 @@ export class ApiService implements Service {
     const readiness = () => this.#readiness();
     const { keys } = keySource;
     const webhooks = openWebhooks({ config, queue: queue.deliveries, models, keys, logger });
-    await this.#openMonitor(config.host, config.metricsPort);
+    await this.#openHealthServer(config.host, config.metricsPort);
     const app = await buildApp({
       config,
       queue,
@@ -79,12 +78,12 @@ export class ApiService implements Service {
   }
 
   /** `/metrics` where the public does not come by. */
-  async #openMonitor(host: string, port: number | undefined): Promise<void> {
+  async #openHealthServer(host: string, port: number | undefined): Promise<void> {
     if (port === undefined) return;
     const { registry } = this.#options;
-    const notReady = () => this.#readiness().reason;
-    this.#monitor = await openMonitor({ host, port, variable: "METRICS_PORT", registry, notReady });
-    process.stdout.write(`This API's health and metrics are on ${this.#monitor.address}.\n`);
+    const notReadyReason = () => this.#readiness().reason;
+    this.#healthServer = await openHealthServer({ host, port, variable: "METRICS_PORT", registry, notReadyReason });
+    process.stdout.write(`This API's health and metrics are on ${this.#healthServer.address}.\n`);
   }
 
   /** New jobs are refused; those who wait for one may do so until the grace ends. States can still be asked for. */
@@ -113,12 +112,12 @@ export class ApiService implements Service {
     this.#options.keySource.close();
     await this.#options.board?.close();
     await this.#options.queue.close();
-    await this.#monitor?.close();
+    await this.#healthServer?.close();
   }
 
   #readiness(): Readiness {
     if (this.#isShuttingDown) return { ready: false, shuttingDown: true, reason: "The server is shutting down." };
-    const reason = this.#options.notReady?.();
+    const reason = this.#options.notReadyReason?.();
     return reason === undefined ? { ready: true } : { ready: false, reason };
   }
 }

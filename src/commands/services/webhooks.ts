@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
+import type { Caller } from "../../api/access/caller.js";
 import type { KeyRing } from "../../api/access/key-ring.js";
-import type { Principal } from "../../api/access/principal.js";
 import type { ApiDeps } from "../../api/deps.js";
 import { jobResource } from "../../api/resources/job-resource.js";
 import type { Config } from "../../config.js";
@@ -25,7 +25,7 @@ export interface Webhooks {
 }
 
 export function openWebhooks({ config, queue, models, keys, logger }: WebhookParts): Webhooks {
-  const policy = { allowPrivate: config.webhookAllowPrivate === 1, allowHosts: config.webhookAllowHosts };
+  const policy = { allowPrivate: config.webhookAllowPrivate, allowHosts: config.webhookAllowHosts };
   // Without keys all callers are one; with them, a key that is withdrawn takes its secret along.
   const secretOf = (caller: string) => (keys ? keys.webhookSecretOf(caller) : config.webhookSecret);
   const deliverer = new Deliverer({
@@ -38,7 +38,7 @@ export function openWebhooks({ config, queue, models, keys, logger }: WebhookPar
     userAgent: `Marimba/${VERSION}`,
     logger,
   });
-  const refusal = (url: string, { id }: Principal) =>
+  const refusal = (url: string, { id }: Caller) =>
     secretOf(id) === undefined
       ? `needs a secret to sign with: ${WHERE[keys ? "keys" : "none"]}`
       : targetRefusal(url, policy);

@@ -23,7 +23,7 @@ async function open(keys: KeyRing | undefined, environment: Record<string, strin
   app.setErrorHandler(sendProblem);
   await authenticate(app, { keys, config }, DEFAULT_LIMITS);
   for (const method of ["GET", "POST"] as const)
-    app.route({ method, url: "/queues", config: ADMIN, handler: (request) => request.principal?.name ?? "anybody" });
+    app.route({ method, url: "/queues", config: ADMIN, handler: (request) => request.caller?.name ?? "anybody" });
   return (headers: Record<string, string> = {}, method: "GET" | "POST" = "GET", remoteAddress = "127.0.0.1") =>
     app.inject({ method, url: "/queues", headers, remoteAddress });
 }

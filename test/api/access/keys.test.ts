@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { newApiKey, readApiKey, writeApiKey } from "../../../src/api/access/api-key.js";
 import { KeyFileError, readKeyEntries, writeKeyEntry } from "../../../src/api/access/key-entry.js";
+import { newApiKey, readApiKey, writeApiKey } from "../../../src/api/access/key-ring.js";
 import { openKeys } from "../../../src/api/access/key-source.js";
 import { loadConfig } from "../../../src/config.js";
 import { exampleKey, ringOf } from "./example-keys.js";
@@ -33,14 +33,14 @@ describe("the keys that are accepted", () => {
 
   it("tell who holds one", () => {
     const ring = ringOf(alice, bob);
-    expect(ring.principalOf(alice.key)).toEqual({
+    expect(ring.callerOf(alice.key)).toEqual({
       id: `key-${alice.entry.id}`,
       name: "alice",
       isAdmin: true,
       isKnown: true,
       limits: { imagesPerMinute: 60, concurrentImages: 4 },
     });
-    expect(ring.principalOf(bob.key)).toMatchObject({ name: "bob", isAdmin: false, limits: {} });
+    expect(ring.callerOf(bob.key)).toMatchObject({ name: "bob", isAdmin: false, limits: {} });
   });
 
   it("know no other secret, id or mixture", () => {
@@ -48,7 +48,7 @@ describe("the keys that are accepted", () => {
     const [, id] = alice.key.split("_");
     const [, , otherSecret] = bob.key.split("_");
     for (const wrong of [exampleKey("eve").key, `mrb_${id}_${otherSecret}`, `mrb_${id}_${"0".repeat(48)}`, ""])
-      expect(ring.principalOf(wrong), wrong).toBeUndefined();
+      expect(ring.callerOf(wrong), wrong).toBeUndefined();
   });
 
   it("hold no secret", () => {
@@ -62,8 +62,8 @@ describe("the keys that are accepted", () => {
   it("change as a whole: one that was withdrawn is refused", () => {
     const ring = ringOf(alice, bob);
     ring.replace([bob.entry]);
-    expect(ring.principalOf(alice.key)).toBeUndefined();
-    expect(ring.principalOf(bob.key)).toBeDefined();
+    expect(ring.callerOf(alice.key)).toBeUndefined();
+    expect(ring.callerOf(bob.key)).toBeDefined();
   });
 });
 
@@ -137,7 +137,7 @@ describe("opening the keys", () => {
     onTestFinished(close);
     const sizes = new Set<number>();
     const isRead = (async () => {
-      for (let i = 0; i < 2000 && !keys!.principalOf(bob.key); i++, await sleep(5)) sizes.add(keys!.size);
+      for (let i = 0; i < 2000 && !keys!.callerOf(bob.key); i++, await sleep(5)) sizes.add(keys!.size);
     })();
     await truncate(file);
     process.emit("SIGHUP");
