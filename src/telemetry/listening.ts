@@ -24,7 +24,7 @@ export function browsableAddress(host: string, port: number): string {
 
 /** The address to print at start; it mentions if the server listens on all addresses. */
 export function describeAddress(address: string, host: string): string {
-  return isEveryAddress(host) ? `${address} (and all other addresses of this machine)` : address;
+  return isEveryAddress(host) ? `${address} (and on all other addresses of this machine)` : address;
 }
 
 /** 0.0.0.0 and ::, however they are written. */

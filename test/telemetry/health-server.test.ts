@@ -59,7 +59,7 @@ describe("a process's healthServer", () => {
     const { port } = other.address() as { port: number };
     const options = { host: "127.0.0.1", port, registry: new Registry(), notReadyReason: () => undefined };
     await expect(openHealthServer({ ...options, variable: "METRICS_PORT" })).rejects.toThrow(
-      /another process does already; set METRICS_PORT to a free one/,
+      /another process already does; set METRICS_PORT to a free port/,
     );
     other.close();
   });

@@ -62,7 +62,7 @@ describe("an operator's route", () => {
   });
 
   const TRUSTING = { TRUST_PROXY: "loopback" };
-  const ANYBODY = { ALLOW_ANONYMOUS: "1" };
+  const ANYBODY = { ALLOW_ANONYMOUS: "true" };
   it.each([
     ["a trusted proxy's client", TRUSTING, { "x-forwarded-for": "8.8.8.8" }],
     ["such a client that claims to be here", TRUSTING, { "x-forwarded-for": "127.0.0.1, 8.8.8.8" }],

@@ -85,7 +85,7 @@ describe("a key file", () => {
     [`${two.line} images_per_minute=0`, "images_per_minute must be an integer from 1 to 1000000000"],
     [`${two.line} images_per_minute=1e3`, "images_per_minute must be an integer from 1 to 1000000000"],
     [`${one.line} webhook_secret=`, "webhook_secret must be whsec_ and base64 of 24 to 64 bytes"],
-    [`${two.line} role=admin`, "role stands there twice"],
+    [`${two.line} role=admin`, "role appears twice"],
     [two.line.replace("role=admin", "role=root"), "role must be user or admin"],
   ])("with %j is refused", (line, fault) => {
     expect(() => readKeyEntries(`# a\n${line}`, "keys")).toThrow(new KeyFileError(`keys, line 2: ${fault}.`));
@@ -93,7 +93,7 @@ describe("a key file", () => {
 
   it("names every line at fault, and holds no id twice", () => {
     expect(() => readKeyEntries(`x\n${one.line}\n${one.line}`, "keys")).toThrow(
-      "keys, line 1: after the name must follow the id and sha256:HASH of a key.\nkeys, line 3: its id stands there twice.",
+      "keys, line 1: the name must be followed by a key's id and sha256:HASH.\nkeys, line 3: its id appears twice.",
     );
   });
 
@@ -120,7 +120,7 @@ describe("opening the keys", () => {
     for (const mode of [0o644, 0o640, 0o602]) {
       await chmod(file, mode);
       expect(await warnings({ API_KEYS_FILE: file })).toEqual([
-        expect.stringMatching(/^Others can read the key file, or change it/),
+        expect.stringMatching(/^Other users can read or change the key file/),
       ]);
     }
     await chmod(file, 0o600);
@@ -155,10 +155,11 @@ describe("opening the keys", () => {
   });
 
   it("warns where whoever can connect may do without one", async () => {
-    const sentence = expect.stringMatching(/^No key is asked for \(ALLOW_ANONYMOUS=1\)/);
+    const sentence = expect.stringMatching(/^No API key is required \(ALLOW_ANONYMOUS=true\)/);
     for (const HOST of ["0.0.0.0", "::", "192.0.2.1"])
-      expect(await warnings({ HOST, ALLOW_ANONYMOUS: "1" })).toEqual([sentence]);
-    for (const HOST of ["127.0.0.1", "localhost"]) expect(await warnings({ HOST, ALLOW_ANONYMOUS: "1" })).toEqual([]);
+      expect(await warnings({ HOST, ALLOW_ANONYMOUS: "true" })).toEqual([sentence]);
+    for (const HOST of ["127.0.0.1", "localhost"])
+      expect(await warnings({ HOST, ALLOW_ANONYMOUS: "true" })).toEqual([]);
     expect(await warnings({ HOST: "0.0.0.0", API_KEYS: exampleKey("alice").line })).toEqual([]);
   });
 });
