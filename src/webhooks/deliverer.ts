@@ -1,9 +1,8 @@
+import { createHmac } from "node:crypto";
 import type { Logger } from "pino";
 import type { JobRecord } from "../job.js";
 import type { Delivery, DeliveryQueue } from "../queue/queue.js";
-import { describeAttemptFailure } from "./attempt-failure.js";
-import { ATTEMPT_MS, post } from "./post.js";
-import { signatureHeaders } from "./signature.js";
+import { ATTEMPT_MS, describeAttemptFailure, post } from "./post.js";
 import { type Resolve, readTarget, type TargetPolicy, TargetRefused } from "./target.js";
 
 export interface DelivererOptions {
@@ -139,4 +138,17 @@ export class Deliverer {
 /** The body of a webhook, in the shape that Standard Webhooks recommends. */
 export function webhookEvent(record: JobRecord, data: unknown) {
   return { type: `job.${record.state}`, timestamp: new Date(record.finishedAt ?? 0).toISOString(), data };
+}
+
+const SECRET_PREFIX = "whsec_";
+
+/**
+ * A webhook's headers after Standard Webhooks 1.0 (standardwebhooks.com): its id, the same for every attempt; the
+ * attempt's time in seconds; and the HMAC-SHA256 of id, time and body.
+ */
+function signatureHeaders(secret: string, id: string, body: string): Record<string, string> {
+  const timestamp = String(Math.floor(Date.now() / 1000));
+  const key = Buffer.from(secret.slice(SECRET_PREFIX.length), "base64");
+  const signature = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
+  return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` };
 }

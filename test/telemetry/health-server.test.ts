@@ -23,7 +23,7 @@ async function open(registry = new Registry()): Promise<HealthServer> {
   return healthServer;
 }
 
-describe("a process's healthServer", () => {
+describe("a process's health server", () => {
   it("is live at once, and ready when the process is", async () => {
     const { address } = await open();
     reason = "The models are being loaded.";

@@ -1,8 +1,8 @@
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LocalQueue } from "../../src/queue/local/local-queue.js";
-import { describeAttemptFailure } from "../../src/webhooks/attempt-failure.js";
 import { Deliverer, type DelivererOptions } from "../../src/webhooks/deliverer.js";
+import { describeAttemptFailure } from "../../src/webhooks/post.js";
 import { exampleImageOf, exampleJob } from "../queue/example-job.js";
 import { Receiver, verified } from "./receiver.js";
 
@@ -143,7 +143,7 @@ describe("a webhook", () => {
     deliver({ secretOf: (caller) => (caller === "alice" ? SECRET : undefined) });
     await told();
     await told("/other", "eve");
-    await expect.poll(() => lines.filter((line) => line.includes("given up")).length, soon).toBe(2);
+    await expect.poll(() => lines.filter((line) => line.includes("gave up")).length, soon).toBe(2);
     expect(receiver.received.map(({ path }) => path)).toEqual(["/hook"]);
   });
 

@@ -80,7 +80,7 @@ describe("a key file", () => {
 
   it.each([
     ["é 0123456789ab sha256:00", "it must begin with a name (letters, digits, . _ -)"],
-    ["alice 0123456789ab", "after the name must follow the id and sha256:HASH of a key"],
+    ["alice 0123456789ab", "the name must be followed by a key's id and sha256:HASH"],
     [`${two.line} rights=all`, "a setting must be one of role, images_per_minute, concurrent_images, webhook_secret"],
     [`${two.line} images_per_minute=0`, "images_per_minute must be an integer from 1 to 1000000000"],
     [`${two.line} images_per_minute=1e3`, "images_per_minute must be an integer from 1 to 1000000000"],
