@@ -1,7 +1,6 @@
 import { join, resolve } from "node:path";
 import Type, { type Static, type TSchema } from "typebox";
 import { Check } from "typebox/schema";
-import { Batching } from "./engine/batching.js";
 import { Provider } from "./engine/runtime/provider.js";
 import { PACKAGE_ROOT } from "./files/package.js";
 import { isProxyRange } from "./proxy-range.js";
@@ -95,7 +94,6 @@ export const Config = Type.Object(
     acceptDurable: count(0, 0, 1, "With 1 a job is accepted only once Redis has it on disk (WAITAOF)."),
     maxBatch: count(16, 1, 4096, "Images in flight at once in one model's batch, if memory holds so many."),
     maxBatchDelayMs: count(2, 0, 10_000, "How long an idle engine waits for more images before its first step."),
-    batching: Batching,
     maxQueuedImages: count(512, 1, 10_000_000, "Images that may wait; above, requests are answered with 429."),
     maxImagesPerJob: count(64, 1, 10_000, "Largest num_images of one request; MAX_QUEUED_IMAGES at most."),
     resultTtlS: count(900, 1, 31_536_000, "How long a finished job and its images are kept."),

@@ -10,7 +10,7 @@ type Handling = Pick<EngineOptions, "maxBatch" | "maxWaiting" | "onTrouble" | "o
 /** Opens the engine that the configuration asks for. Rejects with `EngineFailure`. */
 export async function openConfiguredEngine(config: Config, manifest: Manifest, handling: Handling): Promise<Engine> {
   if (config.engine === "null") return openNullEngine(manifest, handling.maxBatch);
-  const { maxBatchDelayMs, batching, threads, provider, cudaDevice } = config;
+  const { maxBatchDelayMs, threads, provider, cudaDevice } = config;
   const folder = join(config.modelsDir, manifest.name);
-  return openEngine({ ...handling, folder, manifest, maxBatchDelayMs, batching, threads, provider, cudaDevice });
+  return openEngine({ ...handling, folder, manifest, maxBatchDelayMs, threads, provider, cudaDevice });
 }

@@ -1,10 +1,10 @@
-import { COEFFICIENTS } from "../../engine/runtime/runtime.js";
-import type { GeneratorArchitecture } from "../manifest.js";
-import { GraphBuilder, type Value } from "./builder.js";
-import { conditioning, headNetwork, modulations } from "./head.js";
-import { concat, gather, sizes } from "./linear.js";
-import { Rows } from "./rows.js";
-import type { GraphOptions, WeightIndex } from "./weights.js";
+import { GraphBuilder, type Value } from "../../model/graph/builder.js";
+import { RowZeroPoints } from "../../model/graph/linear.js";
+import { concat, gather, sizes } from "../../model/graph/ops.js";
+import type { GraphOptions, WeightIndex } from "../../model/graph/weights.js";
+import type { GeneratorArchitecture } from "../../model/manifest.js";
+import { COEFFICIENTS, type Coefficient } from "../../model/sampler/diffusion-schedule.js";
+import { conditioning, headNetwork, modulations } from "./diffusion-head.js";
 
 /** Index vectors over rows: N conditional rows come first, then the unconditional rows of the first M. */
 interface RowIndices {
@@ -39,13 +39,13 @@ export function buildDenoise(a: GeneratorArchitecture, weights: WeightIndex, opt
 
   const rows = rowIndices(g, z, zUnconditional, guidance);
   const conditions = concat(g, [z, zUnconditional], 0);
-  const networkRows = new Rows(g, conditions);
+  const zeroPoints = new RowZeroPoints(g, conditions);
   const condition = conditioning(g, frequencies, conditions);
   const perStep: PerStep = {
     ...modulations(g, a, condition),
     ...stepCoefficients(g, coefficients, noise, temperature),
   };
-  const body = loopBody(g, a, { indices: rows, networkRows }, perStep, options);
+  const body = loopBody(g, a, { indices: rows, zeroPoints }, perStep, options);
   const outputs = g.split("Scan", [x, ...Object.values(perStep)], options.expose ? 2 : 1, {
     attributes: { body: { graph: body }, num_scan_inputs: { int: Object.keys(perStep).length } },
   });
@@ -81,7 +81,7 @@ function stepCoefficients(g: GraphBuilder, coefficients: Value, noise: Value, te
   const columns = g.split("Split", [coefficients], COEFFICIENTS.length, {
     attributes: { axis: { int: 1 }, num_outputs: { int: COEFFICIENTS.length } },
   });
-  const k = (name: (typeof COEFFICIENTS)[number]) => columns[COEFFICIENTS.indexOf(name)] as Value;
+  const k = (name: Coefficient) => columns[COEFFICIENTS.indexOf(name)] as Value;
   const op = (name: "Add" | "Sub" | "Mul", l: Value, r: Value) => g.node(name, [l, r]);
   // log sigma = (f max + (1 - f) min) / 2 with f = (v + 1) / 2
   const slope = op("Mul", op("Sub", k("maxLogVariance"), k("minLogVariance")), g.float(0.25));
@@ -100,7 +100,7 @@ function stepCoefficients(g: GraphBuilder, coefficients: Value, noise: Value, te
 function loopBody(
   g: GraphBuilder,
   a: GeneratorArchitecture,
-  { indices, networkRows }: { readonly indices: RowIndices; readonly networkRows: Rows },
+  { indices, zeroPoints }: { readonly indices: RowIndices; readonly zeroPoints: RowZeroPoints },
   perStep: PerStep,
   options: GraphOptions,
 ) {
@@ -113,7 +113,7 @@ function loopBody(
     const shape = name === "noise" ? ["rows", C] : isModulation ? ["network_rows", a.head.width] : [1];
     at[name] = b.input(`${name}_t`, isModulation ? b.floatType : "float32", shape);
   }
-  const out = headNetwork(b, a, gather(b, x, indices.token), at, networkRows); // eps, then the variance's interpolation
+  const out = headNetwork(b, a, gather(b, x, indices.token), at, zeroPoints); // eps, then the variance's interpolation
   b.output("x_next", ancestralStep(b, x, guided(b, out, indices), at), "float32", ["rows", C]);
   if (options.expose) b.output("network_t", out, "float32", ["network_rows", 2 * C]);
   return b.graph();

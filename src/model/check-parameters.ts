@@ -1,12 +1,6 @@
-import type { GeneratorArchitecture } from "../manifest.js";
-import { type ImageRequest, MAX_SEED, type SamplingParameters } from "../parameters.js";
-import { DRAW_BOUNDS } from "./philox.js";
-
-/** One field that a model cannot be sampled with: what was wrong and what would be right. */
-export interface ParameterFault {
-  readonly field: keyof SamplingParameters | "seed" | "image_index";
-  readonly message: string;
-}
+import type { GeneratorArchitecture } from "./manifest.js";
+import { type ImageRequest, MAX_SEED, type ParameterFault, type SamplingParameters } from "./parameters.js";
+import { DRAW_BOUNDS } from "./sampler/philox.js";
 
 type Limits = Pick<GeneratorArchitecture, "token_count" | "class_count">;
 

@@ -1,6 +1,6 @@
-import type { GeneratorArchitecture } from "../manifest.js";
-import type { SamplingParameters } from "../parameters.js";
-import { packLastWord, philox4x32, seedHigh, seedLow } from "./philox.js";
+import type { GeneratorArchitecture } from "../../model/manifest.js";
+import type { SamplingParameters } from "../../model/parameters.js";
+import { packLastWord, philox4x32, seedHigh, seedLow } from "../../model/sampler/philox.js";
 
 /**
  * The order of an image's tokens: a permutation of 0..L-1 that is consumed from its end, so `order[0 .. masked)` are

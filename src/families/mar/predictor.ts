@@ -1,7 +1,8 @@
-import type { GeneratorArchitecture } from "../model/manifest.js";
-import type { ImageInFlight } from "./image-in-flight.js";
-import { chunksBySize, type Fail, runIsolated } from "./isolation.js";
-import type { Runtime } from "./runtime/runtime.js";
+import type { Stage } from "../../engine/family.js";
+import { chunksBySize, groupBy, type StepRuns } from "../../engine/step-runs.js";
+import type { GeneratorArchitecture } from "../../model/manifest.js";
+import type { MarImage } from "./image.js";
+import type { MarGraphs, PredictBatch } from "./run-graphs.js";
 
 /** Memory that one predict run's activations may take: bounds how long a run lasts, too. */
 const PREDICT_BYTES = 64 * 1024 * 1024;
@@ -26,99 +27,84 @@ export function paddedShape(knownCount: number, targetCount: number, tokenCount:
 
 /**
  * The transformer part of a step: z at every image's targets. Rows are grouped by their padded shape, because the number
- * of keys and of queries may change the rounding of attention, and neighbours must not.
+ * of keys and of queries may change the rounding of attention, and a row must not depend on its neighbours.
  */
-export class Predictor {
+export class Predictor implements Stage<MarImage> {
+  readonly span = "transformerMs";
   readonly #rowLimit: number;
   /** 0 .. L as 64-bit integers, so that filling index tensors makes none. */
   readonly #integers: readonly bigint[];
 
   constructor(
-    private readonly runtime: Runtime,
+    private readonly graphs: MarGraphs,
     private readonly model: GeneratorArchitecture,
   ) {
     this.#rowLimit = Math.max(1, Math.floor(PREDICT_BYTES / activationBytes(model)));
     this.#integers = Array.from({ length: Math.max(model.token_count, model.class_count) + 1 }, (_, i) => BigInt(i));
   }
 
-  /** Runs every image's rows; `pause` is called between runs. */
-  async run(images: readonly ImageInFlight[], pause: () => Promise<void>, fail: Fail<ImageInFlight>): Promise<void> {
-    for (const { shape, group } of this.#groups(images))
-      for (const chunk of chunksBySize(group, this.#rowLimit, (image) => image.rows)) {
-        const live = chunk.filter((image) => !image.gone);
-        if (live.length === 0) continue;
-        await runIsolated(live, (some) => this.#predict(some, shape), fail);
-        await pause();
-      }
-  }
-
-  #groups(images: readonly ImageInFlight[]) {
-    const groups = new Map<string, { readonly shape: PaddedShape; readonly group: ImageInFlight[] }>();
-    for (const image of images) {
-      const shape = paddedShape(image.knownCount, image.targets.length, this.model.token_count);
-      const key = `${shape.known} ${shape.targets}`;
-      const found = groups.get(key);
-      if (found) found.group.push(image);
-      else groups.set(key, { shape, group: [image] });
+  async run(images: readonly MarImage[], runs: StepRuns<MarImage>): Promise<void> {
+    const shapeOf = (image: MarImage) => paddedShape(image.knownCount, image.targets.length, this.model.token_count);
+    for (const group of groupBy(images, (image) => Object.values(shapeOf(image)).join())) {
+      const shape = shapeOf(group[0]!);
+      for (const chunk of chunksBySize(group, this.#rowLimit, (image) => image.rows))
+        await runs.run(chunk, (some) => this.#predict(some, shape));
     }
-    return groups.values();
   }
 
-  async #predict(
-    images: readonly ImageInFlight[],
-    { known: padded, targets: targetCount }: PaddedShape,
-  ): Promise<void> {
+  async #predict(images: readonly MarImage[], shape: PaddedShape): Promise<void> {
+    const { z } = await this.graphs.predict(this.#pack(images, shape));
+    this.#unpack(images, z, shape.targets);
+  }
+
+  /** Each image's conditional row and, where it is guided, its unconditional row after it. */
+  #pack(images: readonly MarImage[], { known, targets: targetCount }: PaddedShape): PredictBatch {
     const { token_count: L, token_channels: C, class_count: noClass } = this.model;
     const rows = images.reduce((sum, image) => sum + image.rows, 0);
-    const batch = {
+    const batch: PredictBatch = {
       rows,
-      known: padded,
+      known,
       targetCount,
-      tokens: new Float32Array(rows * padded * C),
-      positions: new BigInt64Array(rows * padded),
+      tokens: new Float32Array(rows * known * C),
+      positions: new BigInt64Array(rows * known),
       knownCounts: new BigInt64Array(rows),
       classes: new BigInt64Array(rows),
-      placement: new BigInt64Array(rows * L).fill(this.#integers[padded]!),
+      placement: new BigInt64Array(rows * L).fill(this.#integers[known]!),
       targets: new BigInt64Array(rows * targetCount),
     };
     let row = 0;
     for (const image of images)
-      for (let half = 0; half < image.rows; half++) {
-        const label = half === 0 ? (image.parameters.class ?? noClass) : noClass;
+      for (const isUnconditional of image.guided ? [false, true] : [false]) {
+        const label = isUnconditional ? noClass : (image.parameters.class ?? noClass);
         batch.classes[row] = this.#integers[label]!;
-        batch.knownCounts[row] = this.#integers[image.knownCount]!;
-        this.#placeKnown(image, row, padded, batch);
-        image.targets.forEach((position, i) => {
-          batch.targets[row * targetCount + i] = this.#integers[position]!;
-        });
-        row++;
+        this.#packRow(batch, row++, image);
       }
-    const { z } = await this.runtime.predict(batch);
-    this.#handOut(images, z, targetCount);
+    return batch;
   }
 
-  /** The known tokens of one row, in the order of their positions. */
-  #placeKnown(
-    image: ImageInFlight,
-    row: number,
-    padded: number,
-    batch: { tokens: Float32Array; positions: BigInt64Array; placement: BigInt64Array },
-  ): void {
+  /** The known tokens of one row, in the order of their positions, and its targets. */
+  #packRow(batch: PredictBatch, row: number, image: MarImage): void {
     const { token_count: L, token_channels: C } = this.model;
+    batch.knownCounts[row] = this.#integers[image.knownCount]!;
     for (let i = 0; i < image.knownCount; i++) {
       const position = image.knownPositions[i]!;
-      const slot = row * padded + i;
+      const slot = row * batch.known + i;
       for (let c = 0; c < C; c++) batch.tokens[slot * C + c] = image.tokens[position * C + c]!;
       batch.positions[slot] = this.#integers[position]!;
       batch.placement[row * L + position] = this.#integers[i]!;
     }
+    image.targets.forEach((position, i) => {
+      batch.targets[row * batch.targetCount + i] = this.#integers[position]!;
+    });
   }
 
-  #handOut(images: readonly ImageInFlight[], z: Float32Array, targetCount: number): void {
-    const rowSize = targetCount * this.model.decoder.width;
+  /** Gives each image its rows of z without their padding. */
+  #unpack(images: readonly MarImage[], z: Float32Array, targetCount: number): void {
+    const { width } = this.model.decoder;
+    const rowSize = targetCount * width;
     let start = 0;
     for (const image of images) {
-      const size = image.targets.length * this.model.decoder.width;
+      const size = image.targets.length * width;
       image.z = z.subarray(start, start + size);
       if (image.guided) image.zUnconditional = z.subarray(start + rowSize, start + rowSize + size);
       start += rowSize * image.rows;

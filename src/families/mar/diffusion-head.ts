@@ -1,7 +1,7 @@
-import type { GeneratorArchitecture } from "../manifest.js";
-import type { GraphBuilder, Value } from "./builder.js";
-import { affineLayerNorm, layerNorm, linear, products, reshape, silu, toFloat32, toWeightType } from "./linear.js";
-import { Rows } from "./rows.js";
+import type { GraphBuilder, Value } from "../../model/graph/builder.js";
+import { LinearInput, linear, RowZeroPoints } from "../../model/graph/linear.js";
+import { affineLayerNorm, layerNorm, reshape, silu, toFloat32, toWeightType } from "../../model/graph/ops.js";
+import type { GeneratorArchitecture } from "../../model/manifest.js";
 
 /** The diffusion head's network, SimpleMLPAdaLN of the reference (models/diffloss.py). */
 
@@ -14,11 +14,11 @@ export type Modulations = Readonly<Record<string, Value>>;
 
 /** silu(timestep embedding + condition embedding), the input of every adaLN projection. -> [S, N + M, width] */
 export function conditioning(g: GraphBuilder, frequencies: Value, z: Value): Value {
-  const steps = new Rows(g, frequencies);
+  const steps = new RowZeroPoints(g, frequencies);
   const sinusoids = toWeightType(g, frequencies);
   const hidden = silu(g, linear(g, sinusoids, `${NET}.time_embed.mlp.0`, steps));
   const time = linear(g, hidden, `${NET}.time_embed.mlp.2`, steps); // [S, width]
-  const embedded = linear(g, toWeightType(g, z), `${NET}.cond_embed`, new Rows(g, z)); // [N + M, width]
+  const embedded = linear(g, toWeightType(g, z), `${NET}.cond_embed`, new RowZeroPoints(g, z)); // [N + M, width]
   return silu(g, g.node("Add", [g.node("Unsqueeze", [time, g.ints([1])]), embedded]));
 }
 
@@ -42,27 +42,33 @@ function projection(g: GraphBuilder, condition: Value, width: number) {
   const flat = reshape(g, condition, g.ints([-1, width]));
   const shape = g.node("Shape", [condition]); // S, N + M, width
   const one = toWeightType(g, g.float(1));
-  const product = products(g, flat, new Rows(g, flat));
+  const input = new LinearInput(g, flat, new RowZeroPoints(g, flat));
   return (layer: string, part: number, onePlus: boolean): Value => {
     const outputs = { start: part * width, count: width };
     const name = `${NET}.${layer}.adaLN_modulation.1`;
     const bias = g.weight(`${name}.bias`, outputs);
-    return reshape(g, product(name, { outputs, bias: onePlus ? g.node("Add", [bias, one]) : bias }), shape);
+    return reshape(g, input.project(name, { outputs, bias: onePlus ? g.node("Add", [bias, one]) : bias }), shape);
   };
 }
 
 /** From the input projection to the output, of one diffusion step; x and the result are float32. [N + M, C] -> [N + M, 2C] */
-export function headNetwork(b: GraphBuilder, a: GeneratorArchitecture, x: Value, at: Modulations, rows: Rows): Value {
+export function headNetwork(
+  b: GraphBuilder,
+  a: GeneratorArchitecture,
+  x: Value,
+  at: Modulations,
+  zeroPoints: RowZeroPoints,
+): Value {
   const modulate = (normed: Value, part: string | number) =>
     b.node("Add", [b.node("Mul", [normed, at[`scale.${part}`] as Value]), at[`shift.${part}`] as Value]);
-  let h = linear(b, toWeightType(b, x), `${NET}.input_proj`, rows);
+  let h = linear(b, toWeightType(b, x), `${NET}.input_proj`, zeroPoints);
   for (let i = 0; i < a.head.depth; i++) {
     const name = `${NET}.res_blocks.${i}`;
     const modulated = modulate(affineLayerNorm(b, h, `${name}.in_ln`, HEAD_NORM_EPS), i);
-    const hidden = linear(b, silu(b, linear(b, modulated, `${name}.mlp.0`, rows)), `${name}.mlp.2`, rows);
+    const hidden = linear(b, silu(b, linear(b, modulated, `${name}.mlp.0`, zeroPoints)), `${name}.mlp.2`, zeroPoints);
     h = b.node("Add", [h, b.node("Mul", [at[`gate.${i}`] as Value, hidden])]);
   }
   const ones = toWeightType(b, b.floats(`ones ${a.head.width}`, new Float32Array(a.head.width).fill(1)));
   const normed = layerNorm(b, h, [ones], HEAD_NORM_EPS); // norm_final has no scale and no bias
-  return linear(b, toFloat32(b, modulate(normed, "final")), `${NET}.final_layer.linear`, rows);
+  return linear(b, toFloat32(b, modulate(normed, "final")), `${NET}.final_layer.linear`, zeroPoints);
 }

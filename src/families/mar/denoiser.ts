@@ -1,8 +1,9 @@
-import type { GeneratorArchitecture } from "../model/manifest.js";
-import type { ModelDiffusionSchedule } from "../model/sampler/schedules.js";
-import type { ImageInFlight } from "./image-in-flight.js";
-import { type Fail, runIsolated } from "./isolation.js";
-import { COEFFICIENTS, type Runtime } from "./runtime/runtime.js";
+import type { Stage } from "../../engine/family.js";
+import { groupBy, type StepRuns } from "../../engine/step-runs.js";
+import type { GeneratorArchitecture } from "../../model/manifest.js";
+import { COEFFICIENTS, type ModelDiffusionSchedule } from "../../model/sampler/diffusion-schedule.js";
+import type { MarImage } from "./image.js";
+import type { MarGraphs } from "./run-graphs.js";
 
 /** What one run's adaLN products (rows x steps x their width) should take: more falls out of a last-level cache of 32 MiB. */
 const SLICE_BYTES = 24 * 1024 * 1024;
@@ -11,12 +12,9 @@ const FEWEST_STEPS = 4;
 /** What even those steps may not exceed, because it bounds how long a run lasts, too: the rows are divided instead. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
-/** What helps a sound model whose parameters ask too much of it. */
-export const NOT_FINITE_ADVICE = "; a lower max_timestep or guidance_scale, or more diffusion_steps, usually helps.";
-
 /** One token being sampled. */
 interface TokenRow {
-  readonly image: ImageInFlight;
+  readonly image: MarImage;
   readonly position: number;
   /** Index among its image's targets: its row in the image's z. */
   readonly index: number;
@@ -26,39 +24,32 @@ interface TokenRow {
  * The diffusion part of a step: from z and noise to sampled tokens. Rows that share a diffusion schedule run together,
  * guided rows first; the loop is cut into slices of steps (x in, x out), each one run.
  */
-export class Denoiser {
+export class Denoiser implements Stage<MarImage> {
+  readonly span = "diffusionMs";
   readonly #bytesPerRowStep: number;
   readonly #scratch = new Scratch();
 
   constructor(
-    private readonly runtime: Runtime,
+    private readonly graphs: MarGraphs,
     private readonly model: GeneratorArchitecture,
   ) {
     const { depth, width } = model.head;
     this.#bytesPerRowStep = 4 * (3 * depth + 2) * width;
   }
 
-  /** Samples every image's targets; `pause` is called between runs. */
-  async run(images: readonly ImageInFlight[], pause: () => Promise<void>, fail: Fail<ImageInFlight>): Promise<void> {
-    const groups = new Map<string, ImageInFlight[]>();
-    for (const image of images) {
-      const group = groups.get(image.diffusionKey);
-      if (group) group.push(image);
-      else groups.set(image.diffusionKey, [image]);
-    }
-    for (const group of groups.values()) {
-      const live = group.filter((image) => !image.gone);
-      if (live.length > 0) await runIsolated(live, (some) => this.#sample(some, pause), fail);
-    }
+  async run(images: readonly MarImage[], runs: StepRuns<MarImage>): Promise<void> {
+    for (const group of groupBy(images, (image) => image.diffusionKey))
+      await runs.run(group, (some) => this.#sample(some, runs));
     for (const image of images)
-      if (!image.gone && !image.sampledFinite())
-        fail(
+      if (runs.isInFlight(image) && !image.sampledFinite())
+        runs.fail(
           image,
-          `The latents stopped being finite numbers in step ${image.step + 1} of ${image.parameters.steps}${NOT_FINITE_ADVICE}`,
+          "not_finite",
+          `The latents stopped being finite numbers in step ${image.step + 1} of ${image.steps}; a lower max_timestep or guidance_scale, or more diffusion_steps, usually helps.`,
         );
   }
 
-  async #sample(images: readonly ImageInFlight[], pause: () => Promise<void>): Promise<void> {
+  async #sample(images: readonly MarImage[], runs: StepRuns<MarImage>): Promise<void> {
     const guidedFirst = [...images].sort((a, b) => Number(b.guided) - Number(a.guided));
     const rows: TokenRow[] = [];
     for (const image of guidedFirst)
@@ -72,11 +63,11 @@ export class Denoiser {
     const parts = Math.ceil(rows.length / rowLimit);
     const size = Math.ceil(rows.length / parts);
     for (let start = 0; start < rows.length; start += size)
-      await this.#denoise(rows.slice(start, start + size), schedule, pause);
+      await this.#denoise(rows.slice(start, start + size), schedule, runs);
   }
 
   /** The whole diffusion loop of some rows, slice by slice. */
-  async #denoise(rows: readonly TokenRow[], schedule: ModelDiffusionSchedule, pause: () => Promise<void>) {
+  async #denoise(rows: readonly TokenRow[], schedule: ModelDiffusionSchedule, runs: StepRuns<MarImage>) {
     const C = this.model.token_channels;
     const F = this.model.head.frequency_channels;
     const guidedRows = rows.filter((row) => row.image.guided).length;
@@ -89,9 +80,9 @@ export class Denoiser {
     const cached = Math.max(FEWEST_STEPS, Math.floor(SLICE_BYTES / bytesPerStep));
     const size = Math.ceil(schedule.steps / Math.ceil(schedule.steps / cached)); // as equal as they can be
     for (let start = 0; start < schedule.steps; start += size) {
-      if (rows.every((row) => row.image.gone)) return;
+      if (!rows.some((row) => runs.isInFlight(row.image))) return;
       const end = Math.min(start + size, schedule.steps);
-      const result = await this.runtime.denoise({
+      const result = await this.graphs.denoise({
         ...condition,
         rows: rows.length,
         guidedRows,
@@ -102,7 +93,7 @@ export class Denoiser {
         coefficients: schedule.coefficients.subarray(start * COEFFICIENTS.length, end * COEFFICIENTS.length),
       });
       x = result.x;
-      await pause();
+      await runs.pause();
     }
     rows.forEach((row, i) => {
       row.image.setToken(row.position, x, i * C);

@@ -1,10 +1,10 @@
-import type { GeneratorArchitecture } from "../manifest.js";
-import { GraphBuilder, type Value } from "./builder.js";
-import { affineLayerNorm, concat, gather, linear, reshape, sizes, toFloat32, toWeightType } from "./linear.js";
-import { ELEMENT_TYPES } from "./onnx.js";
-import { Rows } from "./rows.js";
+import { GraphBuilder, type Value } from "../../model/graph/builder.js";
+import { linear, RowZeroPoints } from "../../model/graph/linear.js";
+import { ELEMENT_TYPES } from "../../model/graph/onnx.js";
+import { affineLayerNorm, concat, gather, reshape, sizes, toFloat32, toWeightType } from "../../model/graph/ops.js";
+import type { GraphOptions, WeightIndex } from "../../model/graph/weights.js";
+import type { GeneratorArchitecture } from "../../model/manifest.js";
 import { afterAttention, attention, blocks, type Queries, type Stack } from "./transformer.js";
-import type { GraphOptions, WeightIndex } from "./weights.js";
 
 /** Epsilon of `z_proj_ln`, which the reference states apart from the blocks' own. */
 const INPUT_NORM_EPS = 1e-6;
@@ -40,10 +40,10 @@ export function buildPredict(a: GeneratorArchitecture, weights: WeightIndex, opt
   const stack = decoderStack(g, a, known, placed);
   const last = stack.depth - 1;
   const before = blocks(g, placed, stack, last);
-  // Nobody looks at what the last block makes of other rows than the targets'.
+  // Of the last block, only the rows of the targets are needed.
   const queries = targetQueries(g, a, known, inputs);
   const mixed = attention(g, before, stack, last, queries);
-  const hidden = afterAttention(g, gather(g, before, queries.index), mixed, stack, last, queries.rows);
+  const hidden = afterAttention(g, gather(g, before, queries.index), mixed, stack, last, queries.zeroPoints);
   const position = reshape(g, inputs.targets, g.ints([-1]));
   const z = finish(g, a, hidden, gather(g, tokenPositions(g, a), position));
   const shape = concat(g, [queries.layout, g.ints([a.decoder.width])], 0);
@@ -81,7 +81,7 @@ function embed(g: GraphBuilder, a: GeneratorArchitecture, { tokens, positions, c
   const { width } = a.encoder;
   const flat = g.node("Flatten", [toWeightType(g, tokens)], { attributes: { axis: { int: 2 } } }); // [rows * known, C]
   const knownShape = concat(g, [g.node("Shape", [positions]), g.ints([width])], 0);
-  const projected = reshape(g, linear(g, flat, "z_proj", new Rows(g, flat)), knownShape); // [rows, known, width]
+  const projected = reshape(g, linear(g, flat, "z_proj", new RowZeroPoints(g, flat)), knownShape); // [rows, known, width]
 
   const table = reshape(g, g.weight("encoder_pos_embed_learned"), g.ints([a.buffer_size + a.token_count, width]));
   const [bufferPositions, tokenPositions] = g.split("Split", [table, g.ints([a.buffer_size, a.token_count])], 2, {
@@ -107,7 +107,7 @@ function encode(g: GraphBuilder, a: GeneratorArchitecture, known: Known, x: Valu
     ...a.encoder,
     normEps: a.norm_eps,
     layout,
-    rows: new Rows(g, x),
+    zeroPoints: new RowZeroPoints(g, x),
     keyCounts,
   } as const;
   return affineLayerNorm(g, blocks(g, x, stack, stack.depth), "encoder_norm", a.norm_eps);
@@ -120,7 +120,7 @@ function encode(g: GraphBuilder, a: GeneratorArchitecture, known: Known, x: Valu
 function place(g: GraphBuilder, a: GeneratorArchitecture, known: Known, encoded: Value, { placement }: Inputs): Value {
   const { width } = a.decoder;
   const maskToken = reshape(g, g.weight("mask_token"), g.ints([1, width]));
-  const source = concat(g, [linear(g, encoded, "decoder_embed", new Rows(g, encoded)), maskToken], 0); // [rows * tokens + 1, width]
+  const source = concat(g, [linear(g, encoded, "decoder_embed", new RowZeroPoints(g, encoded)), maskToken], 0); // [rows * tokens + 1, width]
 
   const bufferIndex = g.ints(Array.from({ length: a.buffer_size }, (_, i) => i));
   const bufferRows = g.node("Expand", [bufferIndex, concat(g, [known.sequences, g.ints([a.buffer_size])], 0)]);
@@ -137,7 +137,7 @@ function place(g: GraphBuilder, a: GeneratorArchitecture, known: Known, encoded:
 /** `x` is the decoder's input. */
 function decoderStack(g: GraphBuilder, a: GeneratorArchitecture, known: Known, x: Value): Stack {
   const layout = concat(g, [known.sequences, g.ints([a.buffer_size + a.token_count])], 0);
-  return { prefix: "decoder", ...a.decoder, normEps: a.norm_eps, layout, rows: new Rows(g, x) };
+  return { prefix: "decoder", ...a.decoder, normEps: a.norm_eps, layout, zeroPoints: new RowZeroPoints(g, x) };
 }
 
 /** The targets as rows of the decoder's flat sequences: row * (buffer + L) + buffer + position. */
@@ -147,7 +147,7 @@ function targetQueries(g: GraphBuilder, a: GeneratorArchitecture, known: Known, 
   const starts = g.node("Range", [g.int(a.buffer_size), g.node("Add", [rowCount, g.int(a.buffer_size)]), length]);
   const index = g.node("Add", [targets, g.node("Unsqueeze", [starts, g.ints([1])])]);
   const flat = reshape(g, index, g.ints([-1]));
-  return { index: flat, layout: g.node("Shape", [targets]), rows: new Rows(g, flat) };
+  return { index: flat, layout: g.node("Shape", [targets]), zeroPoints: new RowZeroPoints(g, flat) };
 }
 
 /** [L, D] */

@@ -1,4 +1,4 @@
-import type { SamplingParameters } from "../parameters.js";
+import type { SamplingParameters } from "../../model/parameters.js";
 
 export interface MaskStep {
   /** Unknown tokens when the step starts. */
@@ -86,4 +86,21 @@ export function guidanceInStep(
   if (schedule === "constant") return Math.fround(scale);
   const weighted = Math.fround(Math.fround(scale - 1) * (tokenCount - maskedAfter));
   return Math.fround(1 + Math.fround(weighted / tokenCount));
+}
+
+/**
+ * Diffusion steps per token in one autoregressive step, from 0: linear from `diffusion_steps` in the first step to
+ * `diffusion_steps_final` in the last, rounded towards the latter. Zhao et al., "DiSA: Diffusion Step Annealing in
+ * Autoregressive Image Generation", arXiv 2505.20297; computed in the order of operations of the authors' code.
+ */
+export function diffusionStepsInStep(
+  {
+    steps,
+    diffusion_steps: first,
+    diffusion_steps_final: last = first,
+  }: Pick<SamplingParameters, "steps" | "diffusion_steps" | "diffusion_steps_final">,
+  step: number,
+): number {
+  if (steps === 1) return first;
+  return last + Math.trunc(((steps - 1 - step) / (steps - 1)) * (first - last));
 }

@@ -1,28 +1,17 @@
-import type { GeneratorArchitecture } from "../model/manifest.js";
-import type { ImageRequest, SamplingParameters } from "../model/parameters.js";
-import { diffusionStepsInStep } from "../model/sampler/annealing.js";
-import { guidanceInStep, type MaskStep, maskSchedule } from "../model/sampler/mask-schedule.js";
-import { ImageNoise } from "../model/sampler/noise.js";
-import type { DiffusionSchedules, ModelDiffusionSchedule } from "../model/sampler/schedules.js";
-import { tokenOrder } from "../model/sampler/token-order.js";
-import { ImageClock } from "./image-clock.js";
+import type { ImageState } from "../../engine/family.js";
+import type { GeneratorArchitecture } from "../../model/manifest.js";
+import type { ImageRequest, SamplingParameters } from "../../model/parameters.js";
+import type { DiffusionSchedules, ModelDiffusionSchedule } from "../../model/sampler/diffusion-schedule.js";
+import { ImageNoise } from "../../model/sampler/noise.js";
+import { diffusionStepsInStep, guidanceInStep, type MaskStep, maskSchedule } from "./mask-schedule.js";
+import { tokenOrder } from "./token-order.js";
 
-/** An image as it was handed to the engine. */
-export interface Ticket {
-  /** Unique for the engine's life. */
-  readonly id: number;
-  readonly request: ImageRequest;
-  /** Monotonic milliseconds (clock.ts) when the engine took it in. */
-  readonly submittedMs: number;
-  /** Epoch milliseconds. */
-  readonly deadlineAt?: number;
-}
+const EMPTY = new Float32Array(0);
 
-/** An image on its way through the autoregressive loop: its whole state between steps. */
-export class ImageInFlight {
+/** An image in flight: all that the autoregressive loop keeps of it between steps. */
+export class MarImage implements ImageState {
   readonly parameters: SamplingParameters;
   readonly noise: ImageNoise;
-  readonly clock: ImageClock;
   /**
    * Whether it has an unconditional row. Without a class both halves would be the same row, so guidance changes
    * nothing: eps_u + g (eps_c - eps_u) = eps_c.
@@ -34,11 +23,9 @@ export class ImageInFlight {
   knownCount = 0;
   /** Autoregressive steps done. */
   step = 0;
-  /** Left the batch: failed, cancelled or expired. Its rows are not computed any more where that is cheap. */
-  gone = false;
   /** The transformer's output at this step's targets. */
-  z: Float32Array = NOTHING; // [targets, D]
-  zUnconditional: Float32Array = NOTHING; // [targets, D], empty unless guided
+  z: Float32Array = EMPTY; // [targets, D]
+  zUnconditional: Float32Array = EMPTY; // [targets, D], empty unless guided
 
   readonly #schedule: readonly MaskStep[];
   readonly #order: Int32Array;
@@ -46,15 +33,14 @@ export class ImageInFlight {
   readonly #channels: number;
 
   constructor(
-    readonly ticket: Ticket,
+    request: ImageRequest,
     model: GeneratorArchitecture,
     private readonly schedules: DiffusionSchedules,
   ) {
-    const { parameters, seed, imageIndex } = ticket.request;
+    const { parameters, seed, imageIndex } = request;
     const tokenCount = model.token_count;
     this.parameters = parameters;
     this.noise = new ImageNoise(seed, imageIndex);
-    this.clock = new ImageClock(ticket.submittedMs);
     this.guided = parameters.guidance_scale !== 1 && parameters.class !== null;
     this.tokens = new Float32Array(tokenCount * model.token_channels);
     this.knownPositions = new Int32Array(tokenCount);
@@ -70,9 +56,12 @@ export class ImageInFlight {
     return this.guided ? 2 : 1;
   }
 
-  /** Positions of the tokens that the present step samples, rising; of a finished image one that nothing comes of. */
+  get steps(): number {
+    return this.#schedule.length;
+  }
+
+  /** Positions of the tokens that the present step samples, rising. */
   get targets(): Int32Array {
-    if (this.finished) return this.#order.subarray(0, 1);
     const { masked, sampled } = this.#present;
     return this.#order.subarray(masked - sampled, masked);
   }
@@ -91,10 +80,6 @@ export class ImageInFlight {
   /** Images with one key may share the present step's denoise runs. */
   get diffusionKey(): string {
     return `${this.#diffusionSteps}/${this.parameters.max_timestep}`;
-  }
-
-  get finished(): boolean {
-    return this.step === this.#schedule.length;
   }
 
   /** Writes a sampled token; it counts as known from the next step on. */
@@ -118,8 +103,8 @@ export class ImageInFlight {
     for (let position = 0; position < this.#known.length; position++)
       if (this.#known[position]) this.knownPositions[this.knownCount++] = position;
     this.step++;
-    this.z = NOTHING;
-    this.zUnconditional = NOTHING;
+    this.z = EMPTY;
+    this.zUnconditional = EMPTY;
   }
 
   get #diffusionSteps(): number {
@@ -130,5 +115,3 @@ export class ImageInFlight {
     return this.#schedule[this.step]!;
   }
 }
-
-const NOTHING = new Float32Array(0);
