@@ -1,7 +1,5 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openRuntime } from "../../../src/engine/runtime/onnx.js";
-import type { Runtime } from "../../../src/engine/runtime/runtime.js";
 import { normals, writeRandomModel } from "../../model/random.js";
 import { architectureOf, ODD_SIZES, TINY_SIZES } from "../../model/shapes.js";
 import {
@@ -13,8 +11,9 @@ import {
   predictRow,
   zOfRows,
 } from "./batches.js";
+import { openTyped, type TypedRuntime } from "./typed-runtime.js";
 
-/** A picture is a function of its request alone: every row's bits are the same whoever shares the call, and however many. */
+/** An image is a function of its request alone: a row's bits are the same whatever other rows share the run. */
 describe.each([
   ["odd sizes", ODD_SIZES, "fp32", 1],
   ["odd sizes", ODD_SIZES, "fp32", 2],
@@ -26,12 +25,12 @@ describe.each([
   const architecture = architectureOf(sizes);
   const { generator: a, tokenizer: t } = architecture;
   let folder: string;
-  let runtime: Runtime;
-  let single: Runtime;
+  let runtime: TypedRuntime;
+  let single: TypedRuntime;
   beforeAll(async () => {
     folder = await writeRandomModel(architecture, 5, { precision });
-    runtime = await openRuntime(folder, { threads });
-    single = await openRuntime(folder, { threads: 1 });
+    runtime = await openTyped(folder, architecture, { threads });
+    single = await openTyped(folder, architecture);
   });
   afterAll(async () => {
     await runtime?.close();
@@ -43,7 +42,7 @@ describe.each([
   const rows = Array.from({ length: 40 }, (_, i) => predictRow(a, (i * 7) % (padded + 1), 1 + (i % 6), 100 + 10 * i));
 
   const targetCount = 8;
-  const predict = async (r: Runtime, some: readonly PredictRow[], known: number, filler = 0) => {
+  const predict = async (r: TypedRuntime, some: readonly PredictRow[], known: number, filler = 0) => {
     const { z } = await r.predict(predictBatch(a, some, known, { filler, targetCount }));
     return zOfRows(some, z, targetCount);
   };
@@ -117,11 +116,11 @@ describe.each([
     const latents = normals(size * 5, 77).map((value) => value * t.scale);
     const alone = [];
     for (let i = 0; i < 5; i++) {
-      alone.push((await single.decode(latents.slice(i * size, (i + 1) * size), 1)).pixels);
+      alone.push((await single.decode(latents.slice(i * size, (i + 1) * size))).pixels);
     }
     expect(new Set(alone[0]).size).toBeGreaterThan(50);
     for (const count of [2, 3, 5]) {
-      const { pixels } = await runtime.decode(latents.slice(0, count * size), count);
+      const { pixels } = await runtime.decode(latents.slice(0, count * size));
       expect(Buffer.from(pixels).equals(Buffer.concat(alone.slice(0, count)))).toBe(true);
     }
   });

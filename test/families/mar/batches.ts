@@ -1,6 +1,6 @@
-import { COEFFICIENTS, type DenoiseBatch, type PredictBatch } from "../../../src/engine/runtime/runtime.js";
+import type { DenoiseBatch, PredictBatch } from "../../../src/families/mar/run-graphs.js";
 import type { Architecture } from "../../../src/model/manifest.js";
-import { DiffusionSchedules } from "../../../src/model/sampler/schedules.js";
+import { COEFFICIENTS, DiffusionSchedules } from "../../../src/model/sampler/diffusion-schedule.js";
 import { normals, uniform } from "../../model/random.js";
 
 /** One transformer row with what it asks for. */

@@ -1,25 +1,24 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openRuntime } from "../../../src/engine/runtime/onnx.js";
-import type { Runtime } from "../../../src/engine/runtime/runtime.js";
 import type { Precision } from "../../../src/model/manifest.js";
 import { normals, writeRandomModel } from "../../model/random.js";
 import { relativeRms } from "../../model/relative-rms.js";
 import { architectureOf, DEMO_SIZES } from "../../model/shapes.js";
 import { denoiseBatch, denoiseRow, predictBatch, predictRow } from "./batches.js";
+import { openTyped, type TypedRuntime } from "./typed-runtime.js";
 
 /** Other precisions of one model differ from float32 by rounding, and by no more. */
 const architecture = architectureOf(DEMO_SIZES);
 const { generator: a, tokenizer: t } = architecture;
 
-async function open(precision: Precision): Promise<Runtime> {
+async function open(precision: Precision): Promise<TypedRuntime> {
   const folder = await writeRandomModel(architecture, 11, { precision });
-  const runtime = await openRuntime(folder, { threads: 1 });
+  const runtime = await openTyped(folder, architecture);
   rmSync(folder, { recursive: true, force: true });
   return runtime;
 }
 
-let exact: Runtime;
+let exact: TypedRuntime;
 beforeAll(async () => {
   exact = await open("fp32");
 });
@@ -29,7 +28,7 @@ describe.each([
   ["fp16", 0.005],
   ["int8", 0.05],
 ] as const)("%s", (precision, bound) => {
-  let runtime: Runtime;
+  let runtime: TypedRuntime;
   beforeAll(async () => {
     runtime = await open(precision);
   });
@@ -57,7 +56,7 @@ describe.each([
     const latents = normals(2 * t.latent_channels * t.latent_height * t.latent_width, 5).map(
       (value) => value * t.scale,
     );
-    const [pixels, expected] = [await runtime.decode(latents, 2), await exact.decode(latents, 2)];
+    const [pixels, expected] = [await runtime.decode(latents), await exact.decode(latents)];
     expect(relativeRms(pixels.pixels, expected.pixels)).toBeLessThan(bound);
   });
 });

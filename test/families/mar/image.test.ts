@@ -1,21 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { ImageInFlight } from "../../src/engine/image-in-flight.js";
-import type { SamplingParameters } from "../../src/model/parameters.js";
-import { maskSchedule } from "../../src/model/sampler/mask-schedule.js";
-import { DiffusionSchedules } from "../../src/model/sampler/schedules.js";
-import { tokenOrder } from "../../src/model/sampler/token-order.js";
-import { exampleManifest } from "../model/example-manifest.js";
-import { imageRequest } from "./tiny-engine.js";
+import { MarImage } from "../../../src/families/mar/image.js";
+import { maskSchedule } from "../../../src/families/mar/mask-schedule.js";
+import { tokenOrder } from "../../../src/families/mar/token-order.js";
+import type { SamplingParameters } from "../../../src/model/parameters.js";
+import { DiffusionSchedules } from "../../../src/model/sampler/diffusion-schedule.js";
+import { imageRequest } from "../../engine/tiny-engine.js";
+import { exampleManifest } from "../../model/example-manifest.js";
 
 const MODEL = exampleManifest().architecture.generator;
 const TOKENS = MODEL.token_count;
 
-function image(change: Partial<SamplingParameters>, seed = 5): ImageInFlight {
-  const request = imageRequest({ class: 1, ...change }, seed);
-  return new ImageInFlight({ id: 0, request, submittedMs: 0 }, MODEL, new DiffusionSchedules(16));
+function image(change: Partial<SamplingParameters>, seed = 5): MarImage {
+  return new MarImage(imageRequest({ class: 1, ...change }, seed), MODEL, new DiffusionSchedules(16));
 }
 
-describe("ImageInFlight", () => {
+describe("MarImage", () => {
   it("samples the end of its order first, and each token once", () => {
     const steps = 5;
     const order = [...tokenOrder("random", { token_count: TOKENS, grid_width: 8 }, 5, 0)];
@@ -26,7 +25,7 @@ describe("ImageInFlight", () => {
       expect([...one.knownPositions.subarray(0, one.knownCount)]).toEqual(order.slice(masked).sort((a, b) => a - b));
       one.advance();
     }
-    expect(one.finished).toBe(true);
+    expect(one.step).toBe(one.steps);
     expect(one.knownCount).toBe(TOKENS);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chunksBySize, runIsolated } from "../../src/engine/isolation.js";
+import { chunksBySize, runIsolated } from "../../src/engine/step-runs.js";
 
 describe("runIsolated", () => {
   it.each([{ bad: [] }, { bad: [0] }, { bad: [4] }, { bad: [1, 2] }, { bad: [0, 1, 2, 3, 4] }])(

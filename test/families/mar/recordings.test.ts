@@ -1,17 +1,17 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { ContinuousBatch } from "../../src/engine/batch.js";
-import { monotonicMs } from "../../src/engine/clock.js";
-import { openRuntime } from "../../src/engine/runtime/onnx.js";
-import type { DenoiseBatch, DenoiseResult, Runtime } from "../../src/engine/runtime/runtime.js";
-import type { SamplingParameters } from "../../src/model/parameters.js";
+import { ContinuousBatch } from "../../../src/engine/batch.js";
+import { monotonicMs } from "../../../src/engine/clock.js";
+import { openRuntime } from "../../../src/engine/runtime/onnx.js";
+import { floats, type Runtime, type Tensors } from "../../../src/engine/runtime/runtime.js";
+import type { SamplingParameters } from "../../../src/model/parameters.js";
 import {
   type RecordedTensor,
   readRecording,
   readRecordingMetadata,
   TINY_ARCHITECTURE,
   writeTinyModel,
-} from "../model/tiny.js";
+} from "../../model/tiny.js";
 
 /**
  * The engine's own steps against the official sampler's: order and noise are the recorded ones (the two draw theirs from
@@ -57,10 +57,10 @@ class Playback {
   }
 }
 
-vi.mock("../../src/model/sampler/token-order.js", () => ({
+vi.mock("../../../src/families/mar/token-order.js", () => ({
   tokenOrder: (_kind: string, _tokens: number, _seed: number, image: number) => playing.order(image),
 }));
-vi.mock("../../src/model/sampler/noise.js", () => ({
+vi.mock("../../../src/model/sampler/noise.js", () => ({
   ImageNoise: class {
     constructor(
       _seed: number,
@@ -100,20 +100,15 @@ function worstError(actual: Float32Array, expected: Float32Array): number {
 /** Compares every step's samples and goes on with the recorded ones. */
 class CheckedRuntime implements Runtime {
   readonly errors: number[] = [];
-
-  predict = (batch: Parameters<Runtime["predict"]>[0]) => runtime.predict(batch);
-
-  async denoise(batch: DenoiseBatch): Promise<DenoiseResult> {
-    const { x } = await runtime.denoise(batch);
-    const recorded = playing.tensor(`sampled.${this.errors.length}`).data;
-    this.errors.push(worstError(x, recorded));
-    return { x: recorded };
-  }
-
   readonly latents: Float32Array[] = [];
-  decode(latents: Float32Array, images: number) {
-    this.latents.push(latents.slice());
-    return runtime.decode(latents, images);
+
+  async run(graph: string, inputs: Tensors): Promise<Tensors> {
+    const outputs = await runtime.run(graph, inputs);
+    if (graph === "decode") this.latents.push((inputs.latents!.data as Float32Array).slice());
+    if (graph !== "denoise") return outputs;
+    const { data, shape } = playing.tensor(`sampled.${this.errors.length}`);
+    this.errors.push(worstError(floats(outputs, "x_out"), data));
+    return { x_out: { data, shape } };
   }
 
   async close() {}

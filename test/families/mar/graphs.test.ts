@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { buildGraphs } from "../../../src/model/graph/build-graphs.js";
+import { buildGraphs } from "../../../src/families/families.js";
 import type { Architecture } from "../../../src/model/manifest.js";
-import { architectureOf, ODD_SIZES } from "../shapes.js";
-import { constant, maker, nodesOf, type ReadGraph, type ReadNode, readModel } from "./read-onnx.js";
-import { weightsOf } from "./weights.js";
+import { constant, maker, nodesOf, type ReadGraph, type ReadNode, readModel } from "../../model/graph/read-onnx.js";
+import { weightsOf } from "../../model/graph/weights.js";
+import { architectureOf, ODD_SIZES } from "../../model/shapes.js";
 
 /**
  * What recordings alone do not show: an epsilon of 1e-5 for 1e-6 changes less than rounding does. Each number below is

@@ -1,18 +1,18 @@
-import { paddedShape } from "../../src/engine/predictor.js";
-import type { Runtime } from "../../src/engine/runtime/runtime.js";
-import type { Architecture } from "../../src/model/manifest.js";
-import type { ImageRequest } from "../../src/model/parameters.js";
-import { diffusionStepsInStep } from "../../src/model/sampler/annealing.js";
-import { diffusionSchedule } from "../../src/model/sampler/diffusion-schedule.js";
-import { timestepFrequencies } from "../../src/model/sampler/frequencies.js";
-import { guidanceInStep, maskSchedule } from "../../src/model/sampler/mask-schedule.js";
-import { ImageNoise } from "../../src/model/sampler/noise.js";
-import { unpatchify } from "../../src/model/sampler/patches.js";
-import { tokenOrder } from "../../src/model/sampler/token-order.js";
+import { Decoder } from "../../../src/engine/decoder.js";
+import type { Runtime } from "../../../src/engine/runtime/runtime.js";
+import { diffusionStepsInStep, guidanceInStep, maskSchedule } from "../../../src/families/mar/mask-schedule.js";
+import { paddedShape } from "../../../src/families/mar/predictor.js";
+import { MarGraphs } from "../../../src/families/mar/run-graphs.js";
+import { tokenOrder } from "../../../src/families/mar/token-order.js";
+import type { Architecture } from "../../../src/model/manifest.js";
+import type { ImageRequest } from "../../../src/model/parameters.js";
+import { diffusionSchedule, timestepFrequencies } from "../../../src/model/sampler/diffusion-schedule.js";
+import { ImageNoise } from "../../../src/model/sampler/noise.js";
+import { unpatchify } from "../../../src/model/sampler/patches.js";
 
 /**
  * The official sampling loop for one image, written as plainly as it can be: no batch, no padding, no slices, a mask
- * of booleans. What the engine computes must be this. With fewer steps than the request's: the picture as it stands then.
+ * of booleans. What the engine computes must be this. With fewer steps than the request's: the image as it stands then.
  */
 export async function samplePlainly(
   runtime: Runtime,
@@ -21,6 +21,7 @@ export async function samplePlainly(
   stepsDone = p.steps,
 ): Promise<Uint8Array> {
   const { token_count: L, token_channels: C } = generator;
+  const graphs = new MarGraphs(runtime, generator);
   const order = tokenOrder(p.order, generator, seed, imageIndex);
   const noise = new ImageNoise(seed, imageIndex);
   const tokens = new Float32Array(L * C);
@@ -33,7 +34,7 @@ export async function samplePlainly(
     // As many queries as the engine asks: their number may change the rounding of attention.
     const { targets: targetCount } = paddedShape(known.length, targets.length, L);
     const half = async (label: number) => {
-      const { z } = await runtime.predict({
+      const { z } = await graphs.predict({
         rows: 1,
         known: known.length,
         tokens: Float32Array.from(known.flatMap((position) => [...tokens.subarray(position * C, (position + 1) * C)])),
@@ -58,7 +59,7 @@ export async function samplePlainly(
       return values;
     };
     const { steps, timesteps, coefficients } = diffusionSchedule(diffusionStepsInStep(p, step), p.max_timestep);
-    const { x } = await runtime.denoise({
+    const { x } = await graphs.denoise({
       rows: targets.length,
       guidedRows: guided ? targets.length : 0,
       steps,
@@ -81,5 +82,5 @@ export async function samplePlainly(
   }
   const latents = new Float32Array(tokenizer.latent_channels * tokenizer.latent_height * tokenizer.latent_width);
   unpatchify(tokens, generator, latents);
-  return (await runtime.decode(latents, 1)).pixels;
+  return (await new Decoder(runtime, tokenizer).decode(latents)).pixels;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { SamplingParameters } from "../../../src/model/parameters.js";
-import { checkImageRequest, checkParameters } from "../../../src/model/sampler/check-parameters.js";
+import { checkImageRequest, checkParameters } from "../../src/model/check-parameters.js";
+import type { SamplingParameters } from "../../src/model/parameters.js";
 
 const MODEL = { token_count: 64, class_count: 12 };
 const GOOD: SamplingParameters = {

@@ -1,15 +1,14 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openRuntime } from "../../../src/engine/runtime/onnx.js";
-import { COEFFICIENTS, type Runtime } from "../../../src/engine/runtime/runtime.js";
-import { DiffusionSchedules } from "../../../src/model/sampler/schedules.js";
-import { readRecording, writeTinyModel } from "../../model/tiny.js";
+import { COEFFICIENTS, DiffusionSchedules } from "../../../src/model/sampler/diffusion-schedule.js";
+import { readRecording, TINY_ARCHITECTURE, writeTinyModel } from "../../model/tiny.js";
+import { openTyped, type TypedRuntime } from "./typed-runtime.js";
 
 let folder: string;
-let runtime: Runtime;
+let runtime: TypedRuntime;
 beforeAll(async () => {
   folder = writeTinyModel({ expose: true });
-  runtime = await openRuntime(folder, { threads: 1 });
+  runtime = await openTyped(folder, TINY_ARCHITECTURE);
 });
 afterAll(async () => {
   await runtime?.close();
@@ -68,7 +67,7 @@ test.each([0, 1, 2, 3])("predict %i equals the recording", async (j) => {
 });
 
 test("decode equals the recording", async () => {
-  const out = await runtime.decode(tensor("decode.latents").data, 2);
+  const out = await runtime.decode(tensor("decode.latents").data);
   const error = relativeError(out.image!, tensor("decode.image").data);
   expect(error).toBeLessThan(2e-4);
 });
