@@ -11,8 +11,8 @@ import { Predictor } from "../families/mar/predictor.js";
 import { MarGraphs } from "../families/mar/run-graphs.js";
 import type { Architecture, Manifest } from "../model/manifest.js";
 import { DiffusionSchedules } from "../model/sampler/diffusion-schedule.js";
-import type { Deviation } from "./deviation.js";
 import { ImportError } from "./error.js";
+import type { Deviation } from "./options.js";
 import type { Progress } from "./progress.js";
 
 /** Autoregressive steps of the published sampler; the check looks at some of them, from the first to the last. */
