@@ -2,7 +2,6 @@ import { isIP } from "node:net";
 import { resolve } from "node:path";
 import Type, { type Static, type TSchema } from "typebox";
 import { Check } from "typebox/schema";
-import { Batching } from "./engine/batching.js";
 import { Provider } from "./engine/runtime/provider.js";
 import { describeSchema } from "./validation/field-errors.js";
 
@@ -93,7 +92,6 @@ export const Config = Type.Object(
     acceptDurable: off("Accept a job only once Redis has written it to disk (WAITAOF)."),
     maxBatch: count(16, 1, 4096, "Most images in one model's batch, memory permitting."),
     maxBatchDelayMs: count(2, 0, 10_000, "How long an idle engine waits for more images before its first step."),
-    batching: Batching,
     maxQueuedImages: count(512, 1, 10_000_000, "Images that may wait; beyond that, requests get a 429."),
     maxImagesPerJob: count(64, 1, 10_000, "Largest num_images of a request, at most MAX_QUEUED_IMAGES."),
     resultTtlS: count(900, 1, 31_536_000, "How long finished jobs and their images are kept."),

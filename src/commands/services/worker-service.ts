@@ -1,7 +1,6 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Config } from "../../config.js";
-import { staysWhole } from "../../engine/batching.js";
 import type { Engine, EngineLost, StepWork } from "../../engine/engine.js";
 import type { Manifest } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
@@ -26,8 +25,6 @@ export interface WorkerServiceOptions {
 
 /** The engine holds half a batch more than its batch, so that an image that leaves is replaced at the next step. */
 const TAKEN_PER_BATCH = 1.5;
-/** Where a batch leaves as a whole, the next one waits. */
-const TAKEN_PER_WHOLE_BATCH = 2;
 
 /** The working half: opens the models' engines, then takes images. */
 export class WorkerService implements Service {
@@ -84,13 +81,12 @@ export class WorkerService implements Service {
     const { config, source, models, logger, registry, tracing } = this.#options;
     if (registry) await this.#openMetrics(registry);
     if (config.engine === "null") logger.warn("ENGINE is null: every image is plain grey.");
-    const takenPerBatch = staysWhole(config.batching) ? TAKEN_PER_WHOLE_BATCH : TAKEN_PER_BATCH;
     for (const manifest of models.list()) {
-      await this.#openEngine(manifest, Math.ceil(config.maxBatch * takenPerBatch));
+      await this.#openEngine(manifest, Math.ceil(config.maxBatch * TAKEN_PER_BATCH));
       if (this.#isStopping()) return false;
     }
     const maxBatch = Math.max(...[...this.#engines.values()].map((engine) => engine.stats().maxBatch));
-    const maxImages = Math.ceil(maxBatch * takenPerBatch);
+    const maxImages = Math.ceil(maxBatch * TAKEN_PER_BATCH);
     const observer = this.#metrics;
     await startWorker({
       source,
