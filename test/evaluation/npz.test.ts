@@ -49,7 +49,7 @@ describe(".npz files", () => {
   it("that are none are refused with a sentence", async () => {
     const path = join(folder, "text.npz");
     await writeFile(path, "no zip");
-    await expect(NpzFile.open(path)).rejects.toThrow(/text\.npz is no \.npz file: /);
+    await expect(NpzFile.open(path)).rejects.toThrow(/text\.npz is not an \.npz file: /);
   });
 });
 

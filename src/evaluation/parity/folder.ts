@@ -2,11 +2,15 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../importer/checkpoint/open.js";
-import { ParityError } from "./error.js";
+
+/** The folder can't be compared at all; the message is a sentence. */
+export class ParityError extends Error {
+  override readonly name = "ParityError";
+}
 
 const CONFIG = "config.json";
 
-/** What a directory of recordings holds, each file told by its content (the layout's names may differ). */
+/** The files of a folder of recordings, recognised by their content (their names may differ). */
 export interface ReferenceFolder {
   readonly config: string | undefined;
   /** Checkpoint files, PyTorch's before safetensors. */
@@ -14,7 +18,7 @@ export interface ReferenceFolder {
   readonly tokenizers: readonly string[];
   readonly stages: readonly Checkpoint[];
   readonly runs: readonly Checkpoint[];
-  /** Recordings that no graph of ours computes yet. */
+  /** Recordings that none of our graphs computes yet. */
   readonly encodes: readonly string[];
   close(): Promise<void>;
 }
@@ -27,7 +31,7 @@ export interface ModelFiles {
 
 type Kind = "generator" | "tokenizer" | "stages" | "run" | "encode";
 
-/** Opens every file of the directory. Throws for one that is neither a checkpoint nor a recording. */
+/** Opens every file in the folder. Throws if one is neither a checkpoint nor a recording. */
 export async function openReferenceFolder(folder: string): Promise<ReferenceFolder> {
   const names = (await readdir(folder)).sort();
   const opened: Checkpoint[] = [];
@@ -84,7 +88,7 @@ function kindOf(file: Checkpoint): Kind {
   );
 }
 
-/** Pairs that name every checkpoint file at least once, container with like container where both are there. */
+/** Pairs that use every checkpoint file at least once, each with one in the same container if there is one. */
 export function modelPairs(folder: ReferenceFolder): ModelFiles[] {
   const { generators, tokenizers } = folder;
   const count = Math.max(generators.length, tokenizers.length);

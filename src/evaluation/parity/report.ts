@@ -18,7 +18,7 @@ export interface Line {
   worst: number;
   worstAt: string;
   failed: number;
-  /** What was wrong with the first that failed other than by its error. */
+  /** Why the first failed, if not by its error. */
   note?: string;
 }
 
@@ -43,7 +43,7 @@ export class Report {
     return this.lines().reduce((sum, line) => sum + line.compared, 0);
   }
 
-  /** Compares numbers; another shape, and anything that is not a finite number, counts as an infinite error. */
+  /** Compares numbers; a different shape or a number that is not finite is an infinite error. */
   numbers(recording: string, stage: string, at: string, allowed: number, actual: Numbers, expected: Numbers): void {
     const sameShape = `${actual.shape}` === `${expected.shape}` && actual.data.length === expected.data.length;
     const error = sameShape ? relativeError(actual.data, expected.data) : Number.POSITIVE_INFINITY;
@@ -77,7 +77,7 @@ export class Report {
   }
 }
 
-/** Largest absolute difference over the root mean square of what was recorded. */
+/** The largest absolute difference over the root mean square of the recorded numbers. */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   let squares = 0;
   let worst = 0;
@@ -89,4 +89,36 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
     squares += want * want;
   }
   return worst === 0 ? 0 : worst / Math.sqrt(squares / expected.length);
+}
+
+const HEADINGS = ["recording", "stage", "compared", "worst error", "allowed", ""] as const;
+
+/** The report as a table: one line per recording and stage, errors relative to the recorded tensor's RMS. */
+export function formatReport(report: Report): string {
+  const rows = report.lines().map(formatLine);
+  const widths = HEADINGS.map((heading, i) =>
+    Math.max(heading.length, ...rows.map((row) => (row[i] as string).length)),
+  );
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => (i === 2 || i === 3 || i === 4 ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+      .join("  ")
+      .trimEnd();
+  const notes = report.lines().flatMap((l) => (l.note ? [`  ${l.recording}, ${l.stage}: ${shorten(l.note)}`] : []));
+  return [line(HEADINGS), ...rows.map(line), ...notes].join("\n");
+}
+
+function formatLine(line: Line): string[] {
+  const verdict = line.failed === 0 ? "ok" : `FAILED ${line.failed}, worst at ${line.worstAt}`;
+  const allowed = line.allowed === 0 ? "exact" : line.allowed.toExponential(0);
+  return [line.recording, line.stage, `${line.compared}`, formatError(line.worst), allowed, verdict];
+}
+
+function formatError(error: number): string {
+  if (error === 0) return "0";
+  return Number.isFinite(error) ? error.toExponential(1) : "infinite";
+}
+
+function shorten(text: string): string {
+  return text.length > 300 ? `${text.slice(0, 297)}...` : text;
 }

@@ -13,7 +13,7 @@ const MAX_ROW_STEPS = 4096;
 interface Run {
   readonly recording: Recording;
   readonly images: number;
-  /** Of the conditional rows, then of the unconditional ones. */
+  /** Of the conditional rows, followed by the unconditional rows. */
   readonly classes: readonly number[];
   readonly guidance: number;
   readonly guidanceSchedule: "linear" | "constant";
@@ -88,7 +88,7 @@ async function compareStep(model: ParityModel, run: Run, report: Report, i: numb
   placeSampled(run, targets, sampled.data, L, C);
 }
 
-/** The mask when step i starts, against the order and the schedule. */
+/** Compares the mask at the start of step i with the order and the schedule. */
 async function compareMask(model: ParityModel, run: Run, report: Report, i: number): Promise<ArrayLike<number>> {
   const { token_count: L } = model.generator;
   const mask = await run.recording.tensor(`mask.${i}`);
@@ -160,7 +160,7 @@ async function sampleTokens(
   return x;
 }
 
-/** Every diffusion step of one AR step by itself: the network on its recorded input, and what comes of it. */
+/** Every diffusion step of one AR step by itself: the network on its recorded input, and the resulting sample. */
 async function compareTrace(
   model: ParityModel,
   run: Run,
@@ -191,7 +191,7 @@ async function compareTrace(
   }
 }
 
-/** Puts the recorded samples, image by image and by position, where they belong. */
+/** Puts the recorded samples at their positions, image by image. */
 function placeSampled(run: Run, targets: readonly number[][], sampled: Float32Array, L: number, C: number): void {
   let from = 0;
   for (const [image, positions] of targets.entries()) {
