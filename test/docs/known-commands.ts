@@ -109,7 +109,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     check: printsSomething,
   },
   {
-    pattern: /^npm run parameter-sheets -- \S+ docs\/parameters$/,
+    pattern: /^npm run parameter-images -- \S+ docs\/parameters$/,
     standIn: (command) => `${command} guidance_schedule`,
     check: printsSomething,
   },
