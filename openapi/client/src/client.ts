@@ -16,11 +16,11 @@ import type {
   SubmitOptions,
 } from "./types.js";
 
-/** How long one request of `generate` waits at the server before it polls the job again. */
+/** How long one request of `generate` waits at the server; the job is asked for again after it. */
 const WAIT_S = 20;
 const FIRST_POLL_MS = 200;
 
-/** A client of one Marimba server. Every method throws `MarimbaProblem` if the server refuses the request. */
+/** A client of one Marimba server. Every method throws `MarimbaProblem` where the server refuses. */
 export class MarimbaClient {
   readonly #http: Http;
 
@@ -29,8 +29,8 @@ export class MarimbaClient {
   }
 
   /**
-   * Generates images and waits for them. Aborting the signal also cancels the job. Throws `MarimbaProblem`, also if the job
-   * ends `failed` or `cancelled`, or the signal's reason.
+   * Makes pictures and waits for them. The signal's abort also cancels the job. Throws `MarimbaProblem`, also where the
+   * job ends `failed` or `cancelled`, or the signal's reason.
    */
   async generate(
     request: GenerateRequest,
@@ -50,17 +50,17 @@ export class MarimbaClient {
     }
   }
 
-  /** Submits a job and returns without waiting. */
+  /** Queues a job and returns at once. */
   submit(request: GenerateRequest, { signal, idempotencyKey = newKey() }: SubmitOptions = {}): Promise<Job> {
     return this.#post(request, idempotencyKey, "respond-async", signal, "link");
   }
 
-  /** The current state of a job. */
+  /** The job as it stands. */
   job(id: string, { signal }: CallOptions = {}): Promise<Job> {
     return this.#http.json(jobPath(id), { signal });
   }
 
-  /** Waits until the job has ended: completed, failed or cancelled. Aborting the signal ends the wait, not the job. */
+  /** The job once it has ended: completed, failed or cancelled. The signal's abort ends the wait and leaves the job alone. */
   async wait(id: string, { signal }: CallOptions = {}): Promise<Job> {
     for (let attempt = 0; ; attempt++) {
       const job = await this.#http.json<Job>(jobPath(id), { signal });
@@ -69,12 +69,12 @@ export class MarimbaClient {
     }
   }
 
-  /** The job's events until it has ended; resumes after a broken connection. */
+  /** The job's changes as they happen, to its last one; a broken connection is made again where it broke. */
   events(id: string, options: EventOptions = {}): AsyncIterableIterator<JobEvent> {
     return jobEvents(this.#http, id, options);
   }
 
-  /** Cancels the job. A job that has ended is not changed. */
+  /** Cancels the job; one that has ended stays as it is. */
   cancel(id: string, { signal }: CallOptions = {}): Promise<Job> {
     return this.#http.json(jobPath(id), { method: "DELETE", signal });
   }
@@ -84,12 +84,12 @@ export class MarimbaClient {
     return this.#http.bytes(`${jobPath(id)}/images/${index}`, { headers: { Accept: "image/*" }, signal });
   }
 
-  /** The served models, and the name of the default. */
+  /** The models that can be asked for, and the name of the default one. */
   models({ signal }: CallOptions = {}): Promise<ModelList> {
     return this.#http.json("models", { signal });
   }
 
-  /** The classes of a model: all, or those whose name, id or index matches `query`. */
+  /** A model's classes: all, or those whose name, id or index matches `query`. */
   classes(
     model: string,
     { query, limit, signal }: CallOptions & { readonly query?: string; readonly limit?: number } = {},
@@ -117,18 +117,18 @@ export class MarimbaClient {
     return Promise.all(images);
   }
 
-  /** The key finds the job even if the abort came before the response with its id. */
+  /** The key leads to the job also where the abort came before its id did. */
   async #abandon(request: GenerateRequest, idempotencyKey: string, job: Job | undefined): Promise<void> {
     try {
       const { id } = job ?? (await this.#post(request, idempotencyKey, "respond-async", undefined));
       await this.cancel(id);
     } catch {
-      // The caller has left, and an uncancelled job costs only its time.
+      // Nobody is left to be told, and the job only costs its time.
     }
   }
 }
 
-/** Removes the bytes from the job, because the images hold them. */
+/** The bytes are with the images, so the job holds them no second time. */
 function generation(answer: Job, images: Image[]): Generation {
   const job = { ...answer, images: answer.images.map(({ base64: _, ...image }) => image) };
   const { seed, parameters, model, timing } = job;
@@ -141,7 +141,7 @@ function jobPath(id: string): string {
   return `jobs/${encodeURIComponent(id)}`;
 }
 
-/** `crypto.randomUUID` exists in secure contexts only, and a page served over plain HTTP is not one. */
+/** `crypto.randomUUID` is there in secure contexts only, which a page on a plain HTTP address is not. */
 function newKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

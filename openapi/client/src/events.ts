@@ -13,8 +13,8 @@ export function isFinal(state: string): boolean {
 }
 
 /**
- * A job's events until it has ended. After a broken connection it resumes with `Last-Event-ID`, so no event is repeated.
- * Throws `MarimbaProblem`, or the signal's reason.
+ * A job's changes as they happen, to its last one. A connection that breaks is made again where it broke (`Last-Event-ID`),
+ * so nothing is told twice. Throws `MarimbaProblem`, or the signal's reason.
  */
 export async function* jobEvents(
   http: Http,
@@ -40,9 +40,9 @@ export async function* jobEvents(
 
 interface Place {
   lastEventId: string | undefined;
-  /** The delay that the server requests. */
+  /** What the server asks for. */
   reconnectMs: number;
-  /** The server reports that the last event was the final one. */
+  /** The server says that the last event was the final one. */
   isAtEnd?: boolean;
 }
 
@@ -79,7 +79,7 @@ async function* connection(
       parser.feed(decoder.decode(value, { stream: true }));
       for (const message of messages.splice(0)) {
         const event = readEvent(message);
-        // Recorded before it is yielded: a consumer that stops here has received it.
+        // Marked before it is handed on: who breaks off has had it.
         place.lastEventId = message.id ?? place.lastEventId;
         if (event) yield event;
       }
@@ -89,7 +89,7 @@ async function* connection(
   }
 }
 
-/** Undefined for an event of a newer server that this client does not know. */
+/** Undefined for an event of a newer server that this client doesn't know. */
 function readEvent({ event, data }: EventSourceMessage): JobEvent | undefined {
   switch (event) {
     case "queued":

@@ -3,22 +3,22 @@ import type { Job } from "./types.js";
 
 export type ProblemDocument = components["schemas"]["Problem"];
 
-/** The server's codes, and `unexpected_answer` if something else answered, such as a proxy. */
+/** `unexpected_answer`: what answered was not Marimba, such as a proxy; all others are the server's own codes. */
 export type ProblemCode = ProblemDocument["code"] | "unexpected_answer";
 
-/** The server refused the request, or the job ended without images. Distinguish cases by `code`. */
+/** The server refused the request, or could not make the pictures. Decide by `code`. */
 export class MarimbaProblem extends Error {
   override readonly name = "MarimbaProblem";
-  /** The HTTP status; undefined if a job ended without images. */
+  /** The HTTP status; undefined where no request was refused but a job ended so. */
   readonly status: number | undefined;
   readonly code: ProblemCode;
-  /** Every invalid field: its JSON pointer and what it accepts. */
+  /** Every field at fault: its JSON pointer and what it must be. */
   readonly errors: NonNullable<ProblemDocument["errors"]>;
-  /** The server's `Retry-After`, if any. */
+  /** Where the server said when to try again. */
   readonly retryAfterMs: number | undefined;
-  /** Identifies this occurrence in the server's log. */
+  /** Names this one occurrence in the server's log. */
   readonly instance: string | undefined;
-  /** The job that ended without images. */
+  /** The job that ended so. */
   readonly job: Job | undefined;
 
   constructor(document: ProblemLike, { retryAfterMs, job }: { retryAfterMs?: number | undefined; job?: Job } = {}) {
@@ -40,7 +40,7 @@ interface ProblemLike {
   readonly instance?: string;
 }
 
-/** The problem in a response with a status of 400 or more. */
+/** The problem that an answer of a status from 400 holds. */
 export async function readProblem(response: Response): Promise<MarimbaProblem> {
   const retryAfterMs = readRetryAfter(response.headers.get("retry-after"));
   const text = await response.text();
@@ -56,13 +56,13 @@ export function unexpectedAnswer(response: Response, text: string, retryAfterMs?
   return new MarimbaProblem({ status, code: "unexpected_answer", detail }, { retryAfterMs });
 }
 
-/** The problem of a job that ended without images. */
+/** Why a job ended without pictures. */
 export function jobProblem(job: Job): MarimbaProblem {
   const { code, detail } = job.error ?? { code: "generation_failed", detail: `The job is ${job.state}.` };
   return new MarimbaProblem({ code: code as ProblemCode, detail }, { job });
 }
 
-/** In milliseconds; the header contains seconds or a date. */
+/** Milliseconds; the header has seconds, or a date. */
 function readRetryAfter(header: string | null): number | undefined {
   if (header === null) return undefined;
   if (/^\d+$/.test(header)) return Number(header) * 1000;

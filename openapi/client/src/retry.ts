@@ -1,21 +1,21 @@
 import { MarimbaProblem } from "./problem.js";
 
 export interface RetryOptions {
-  /** Maximum number of retries (default 4). */
+  /** How often a request is sent again after the first time; 4 when absent. */
   readonly retries?: number;
-  /** Milliseconds before the first retry, doubled each time (default 250). */
+  /** The wait before the first repetition in milliseconds, doubled each time; 250 when absent. */
   readonly backoffMs?: number;
 }
 
-/** Longest delay, unless the server requests a longer one. */
+/** No wait is longer, unless the server asks for it. */
 const LONGEST_BACKOFF_MS = 10_000;
-/** If the server requests a longer delay, the client gives up. */
+/** A server that asks for more is not waited for. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
-/** Temporary errors; any other request would fail again. */
+/** What passes by itself; anything else would be answered the same way again. */
 const PASSING = new Set([408, 429, 502, 503]);
 
 /**
- * Calls until it succeeds: retries after a broken connection and after temporary errors, with growing delays and never
+ * Calls until it works: again after a broken connection and after what passes by itself, with a growing wait and never
  * before the server's `Retry-After`. `call` must be safe to repeat.
  */
 export async function withRetries<Result>(
@@ -35,13 +35,13 @@ export async function withRetries<Result>(
   }
 }
 
-/** `fetch` throws a `TypeError` if there was no response. */
+/** `fetch` throws a `TypeError` where there was no answer. */
 function mayPass(error: unknown): boolean {
   if (!(error instanceof MarimbaProblem)) return error instanceof TypeError;
   return PASSING.has(error.status ?? 0) && (error.retryAfterMs ?? 0) <= LONGEST_RETRY_AFTER_MS;
 }
 
-/** Half of the delay is random, so that clients that failed together do not return together. */
+/** Half of it is chance, so that clients that failed together do not come back together. */
 export function backoff(attempt: number, firstMs: number): number {
   const fullMs = Math.min(firstMs * 2 ** attempt, LONGEST_BACKOFF_MS);
   return fullMs / 2 + (Math.random() * fullMs) / 2;

@@ -7,7 +7,7 @@ type Answer<Name extends keyof operations> = operations[Name] extends {
   ? Body
   : never;
 
-/** What to generate; only `class` is required. The client chooses the response format. */
+/** What to generate; only `class` is required. How it is answered is the client's affair. */
 export type GenerateRequest = Omit<Schemas["GenerateRequest"], "response_format">;
 export type Job = Schemas["Job"];
 export type JobState = Job["state"];
@@ -18,16 +18,16 @@ export type Model = Schemas["Model"];
 export type ModelList = Answer<"listModels">;
 export type ClassList = Answer<"listClasses">;
 
-/** One event of a job. */
+/** One change of a job, by the name of its event. */
 export type JobEvent =
   | { readonly type: JobState; readonly job: Job }
   | { readonly type: "progress"; readonly progress: Schemas["ProgressEvent"] }
   | { readonly type: "preview"; readonly preview: Preview };
 
-/** A preview of an unfinished image. */
+/** An image as it was so far. */
 export interface Preview {
   readonly index: number;
-  /** Steps done, of `of`. */
+  /** Steps behind it, of how many. */
   readonly step: number;
   readonly of: number;
   readonly contentType: string;
@@ -44,28 +44,28 @@ export interface Image {
   readonly timing: Timing;
 }
 
-/** Finished images, with the seed and parameters that give the same bytes again. */
+/** Finished images and what they were made with: the same seed and parameters give the same bytes. */
 export interface Generation {
   readonly images: readonly [Image, ...Image[]];
   readonly seed: number;
   readonly parameters: Parameters;
   readonly model: string;
-  /** The timing of the last image to finish. */
+  /** Of the image that was done last. */
   readonly timing: Timing;
   readonly job: Job;
 }
 
 export interface CallOptions {
-  /** Aborts the call. */
+  /** Ends the call. */
   readonly signal?: AbortSignal;
 }
 
 export interface SubmitOptions extends CallOptions {
-  /** Lets a repeated request find its job. Default: random, so that retries are safe. */
+  /** Leads a repeated request back to its job; drawn when absent, so that a request can be sent again safely. */
   readonly idempotencyKey?: string;
 }
 
 export interface EventOptions extends CallOptions {
-  /** Whether to receive previews of unfinished images. */
+  /** Whether to be sent pictures of what the images are so far. */
   readonly previews?: boolean;
 }
