@@ -2,11 +2,11 @@
 // lint, import directions and types, builds, and runs every test. `--fast` (npm run test:fast) installs nothing and leaves out
 // the slow tests that vitest.config.ts lists. The last line is `N passed, N failed`.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseCLI, startVitest } from "vitest/node";
 import { ensurePythonEnvironment, hasVenv } from "./python.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -73,22 +73,18 @@ if (!isFast) {
 }
 for (const [title, script, args] of checks) count(run(title, process.execPath, [script, ...args]));
 
-const folder = mkdtempSync(join(tmpdir(), "marimba-test-"));
-const report = join(folder, "report.json");
-const vitest = join(dirname(require.resolve("vitest/package.json")), "vitest.mjs");
-const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+console.log("\n> tests");
+process.env.TEST_FAST = String(isFast);
 const rest = process.argv.slice(2).filter((argument) => argument !== "--fast");
-const ok = run("tests", process.execPath, [vitest, "run", ...reporters, ...rest], { TEST_FAST: String(isFast) });
-if (existsSync(report)) {
-  const { numPassedTests, numFailedTests, numTotalTests, testResults } = JSON.parse(readFileSync(report, "utf8"));
-  passed += numPassedTests;
-  // A file that could not even be loaded holds no test that failed, and a skipped test proves nothing.
-  const unloaded = testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0).length;
-  failed += numFailedTests + unloaded + (numTotalTests - numPassedTests - numFailedTests);
-  if (!ok && failed === 0) failed += 1;
-} else {
-  failed += 1;
+const { filter, options } = parseCLI(["vitest", "run", ...rest]);
+const { state } = await startVitest("test", filter, { ...options, root });
+for (const module of state.getTestModules()) {
+  // A file that could not be loaded holds no test that failed.
+  failed += module.errors().length;
+  // A skipped test proves nothing.
+  for (const test of module.children.allTests()) count(test.result().state === "passed");
 }
-rmSync(folder, { recursive: true, force: true });
+failed += state.getUnhandledErrors().length;
+if (process.exitCode && failed === 0) failed += 1;
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
