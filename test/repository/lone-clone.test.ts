@@ -39,8 +39,8 @@ test("no file names a path outside the clone, a developer's folder or a registry
   const files = projectFiles();
   expect(files).toContain("test/repository/lone-clone.test.ts");
   const found = files.flatMap((file) => {
-    const text = readFileSync(join(PROJECT, file), "utf8");
-    return text.includes("\0") ? [] : findElsewhere(file, text);
+    const bytes = readFileSync(join(PROJECT, file));
+    return bytes.includes(0) ? [] : findElsewhere(file, bytes.toString());
   });
   expect(found).toEqual([]);
 });
