@@ -7,7 +7,7 @@ import type { ImageRequest } from "../src/model/parameters.js";
 export type RecordedRun = (runtime: Runtime) => Promise<unknown>;
 
 /**
- * The runs with which an ideal engine makes these pictures, `concurrency` of them asked for at any time: who is done is
+ * The runs with which an ideal engine makes these images, `concurrency` of them asked for at any time: who is done is
  * replaced before the next step, and never more than `maxBatch` are in flight.
  */
 export async function recordRuns(

@@ -1,9 +1,8 @@
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import Type, { type Static, type TSchema } from "typebox";
 import { Check } from "typebox/schema";
 import { Batching } from "./engine/batching.js";
 import { Provider } from "./engine/runtime/provider.js";
-import { PACKAGE_ROOT } from "./files/package.js";
 import { isProxyRange } from "./proxy-range.js";
 import { describeSchema } from "./validation/field-errors.js";
 
@@ -12,6 +11,9 @@ export const WEBHOOK_SECRET_PATTERN = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}$";
 
 const count = (defaultValue: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ minimum, maximum, default: defaultValue, description });
+
+/** In the current folder. */
+export const DEFAULT_MODELS_DIR = "models";
 
 /** Every setting. A key's environment variable is the same words in upper case: `maxBatch` is `MAX_BATCH`. */
 export const Config = Type.Object(
@@ -63,8 +65,9 @@ export const Config = Type.Object(
       "Before its second try; then four times as long each time, an hour at most.",
     ),
     modelsDir: Type.String({
-      default: join(PACKAGE_ROOT, "models"),
-      description: "Folder that holds one folder for each model; the default is the one inside the package.",
+      default: DEFAULT_MODELS_DIR,
+      description:
+        "Folder that holds one folder for each model; with the default, the demo model inside the package is there too.",
     }),
     models: Type.Optional(
       Type.Array(Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" }), {
@@ -193,7 +196,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
 export function describeConfig(): { variable: string; defaultValue: string; accepts: string; description: string }[] {
   return Object.entries<TSchema>(Config.properties).map(([key, schema]) => {
     const { default: value, description } = schema as { default?: unknown; description?: string };
-    const defaultValue = key === "modelsDir" ? "models" : String(value ?? "");
+    const defaultValue = String(value ?? "");
     return { variable: variableName(key), defaultValue, accepts: describeSetting(schema), description: description! };
   });
 }

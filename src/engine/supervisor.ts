@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { builtFile } from "../files/built-file.js";
+import { builtFile } from "../files/package.js";
 import { EngineFailure } from "./engine.js";
 import type { FromThread, ThreadData, ToThread } from "./protocol.js";
 import { RunGate } from "./run-gate.js";

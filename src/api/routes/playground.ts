@@ -33,7 +33,7 @@ export async function playgroundRoutes(
     const url = file === "index.html" ? "/" : `${FILES}${file}`;
     serve(app, url, { type, bytes: await readFile(join(FOLDER, file)) }, OPEN);
   }
-  const sheets = await readSampleSheets(config.modelsDir, models);
+  const sheets = await readSampleSheets(models);
   for (const [model, bytes] of sheets) serve(app, `${FILES}samples/${model}`, { type: SAMPLE_SHEET_TYPE, bytes });
   const form = formDescription(config.maxImagesPerJob, [...sheets.keys()]);
   const type = "application/json; charset=utf-8";

@@ -13,10 +13,10 @@ export const SAMPLE_SHEET_TYPE = "image/webp";
 const MAX_SHEET_BYTES = 8 * 1024 * 1024;
 
 /** By model's name, for the models that have one. */
-export async function readSampleSheets(modelsDir: string, models: ModelRegistry): Promise<Map<string, Buffer>> {
+export async function readSampleSheets(models: ModelRegistry): Promise<Map<string, Buffer>> {
   const sheets = new Map<string, Buffer>();
   for (const { name } of models.list()) {
-    const bytes = await readBounded(join(modelsDir, name, SAMPLE_SHEET));
+    const bytes = await readBounded(join(models.folderOf(name), SAMPLE_SHEET));
     if (bytes) sheets.set(name, bytes);
   }
   return sheets;

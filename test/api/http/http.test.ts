@@ -137,6 +137,7 @@ describe("what goes wrong on our side", () => {
             return [];
           },
           get: () => undefined,
+          folderOf: (name) => name,
         },
       },
     });

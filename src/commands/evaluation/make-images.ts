@@ -6,29 +6,29 @@ import { EvaluationError } from "../../evaluation/error.js";
 import { makeFolder } from "../../files/make-folder.js";
 import type { Manifest } from "../../model/manifest.js";
 import type { ImageRequest, SamplingParameters } from "../../model/parameters.js";
-import { encodePicture } from "../../worker/picture.js";
+import { encodeImage } from "../../worker/encode-png.js";
 
-/** What a folder of pictures was made with: the same settings find it again, others are refused. */
-export interface PictureSettings {
+/** How a folder's images were generated: a run with the same settings continues it, others are refused. */
+export interface EvaluationSettings {
   readonly model: string;
   readonly model_hash: string;
   readonly parameters: Omit<SamplingParameters, "class">;
   readonly seed: number;
 }
 
-export const pictureFolder = (out: string) => join(out, "pictures");
+export const imageFolder = (out: string) => join(out, "images");
 
-/** Six digits at least, so that names sort as their numbers do. */
+/** At least six digits, so that names sort like their numbers. */
 const fileName = (index: number) => `${String(index).padStart(6, "0")}.png`;
 
-/** Picture i of an evaluation: the classes take turns, and each picture is another image of one seed. */
-export function pictureRequest({ parameters, seed }: PictureSettings, classes: number, index: number): ImageRequest {
+/** Image i of an evaluation is image i of its seed; the classes take turns. */
+export function imageRequest({ parameters, seed }: EvaluationSettings, classes: number, index: number): ImageRequest {
   return { parameters: { ...parameters, class: index % classes }, seed, imageIndex: index };
 }
 
-/** Makes `out` the folder of these settings. Throws `EvaluationError` where it holds pictures of others. */
-export async function claimFolder(out: string, settings: PictureSettings): Promise<void> {
-  await makeFolder(pictureFolder(out));
+/** Makes `out` the folder of these settings. Throws `EvaluationError` if it holds images of other settings. */
+export async function claimFolder(out: string, settings: EvaluationSettings): Promise<void> {
+  await makeFolder(imageFolder(out));
   const path = join(out, "settings.json");
   const text = `${JSON.stringify(settings, null, 2)}\n`;
   const there = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
@@ -38,17 +38,17 @@ export async function claimFolder(out: string, settings: PictureSettings): Promi
   if (there === undefined) return replaceFile(path, text);
   if (!isDeepStrictEqual(parsed(there), JSON.parse(text)))
     throw new EvaluationError(
-      `${out} holds pictures of other settings (settings.json there says which); name another folder, or remove it.`,
+      `${out} holds images of other settings (see its settings.json); name another folder, or remove it.`,
     );
 }
 
-/** Indices below `num` whose pictures are not there yet. */
-export async function missingPictures(out: string, num: number): Promise<number[]> {
-  const there = new Set(await readdir(pictureFolder(out)));
+/** Indices below `num` whose images do not exist yet. */
+export async function missingImages(out: string, num: number): Promise<number[]> {
+  const there = new Set(await readdir(imageFolder(out)));
   return Array.from({ length: num }, (_, index) => index).filter((index) => !there.has(fileName(index)));
 }
 
-/** The file is there whole or not at all, so an interrupted run is gone on with. */
+/** The file is written whole or not at all, so that an interrupted run can be continued. */
 export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   await writeFile(temporary, content);
@@ -58,18 +58,18 @@ export async function replaceFile(path: string, content: string | Uint8Array): P
 export interface MakingOptions {
   readonly engine: Engine;
   readonly manifest: Manifest;
-  readonly settings: PictureSettings;
+  readonly settings: EvaluationSettings;
   readonly out: string;
   readonly indices: readonly number[];
-  /** Pictures under way at once: enough that the engine's batch is always full. */
+  /** Images in progress at once: enough to keep the engine's batch full. */
   readonly atOnce: number;
   readonly signal: AbortSignal;
-  readonly onPicture: () => void;
+  readonly onImage: () => void;
 }
 
-/** Makes the pictures of `indices`; resolves with the engine's mean milliseconds for one. Rejects as soon as one fails. */
-export async function makePictures(options: MakingOptions): Promise<number | undefined> {
-  const { engine, manifest, settings, out, indices, atOnce, signal, onPicture } = options;
+/** Generates the images of `indices`; resolves with the engine's mean milliseconds per image. Rejects at the first failure. */
+export async function makeImages(options: MakingOptions): Promise<number | undefined> {
+  const { engine, manifest, settings, out, indices, atOnce, signal, onImage } = options;
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
   let next = 0;
@@ -77,12 +77,12 @@ export async function makePictures(options: MakingOptions): Promise<number | und
   const lane = async () => {
     while (next < indices.length && !stop.aborted) {
       const index = indices[next++]!;
-      const request = pictureRequest(settings, manifest.classes.length, index);
-      const picture = await engine.generate(request, { signal: stop });
-      engineMs += picture.timing.msPerImage;
-      const png = await encodePicture(picture, request, manifest);
-      await replaceFile(join(pictureFolder(out), fileName(index)), png);
-      onPicture();
+      const request = imageRequest(settings, manifest.classes.length, index);
+      const image = await engine.generate(request, { signal: stop });
+      engineMs += image.timing.msPerImage;
+      const png = await encodeImage(image, request, manifest);
+      await replaceFile(join(imageFolder(out), fileName(index)), png);
+      onImage();
     }
   };
   const lanes = Array.from({ length: Math.min(atOnce, indices.length) }, lane);

@@ -4,14 +4,14 @@ import type { Manifest } from "../model/manifest.js";
 import { type ImageRequest, SamplingParameters } from "../model/parameters.js";
 import { insertPngText, type PngText } from "./png-text.js";
 
-/** Part of the bytes' definition: change one and no PNG is byte-equal to those made before. */
+/** These settings define the bytes: after a change, no PNG is byte-equal to one encoded before it. */
 const PNG_SETTINGS = { compressionLevel: 6, adaptiveFiltering: true, palette: false } as const;
 
-type Pixels = Pick<GeneratedImage, "pixels" | "width" | "height">;
+export type Pixels = Pick<GeneratedImage, "pixels" | "width" | "height">;
 
-/** Pixels as a PNG that says how it was made. The bytes are a function of the arguments; runs off the event loop. */
-export async function encodePicture(pixels: Pixels, request: ImageRequest, manifest: Manifest): Promise<Uint8Array> {
-  return insertPngText(await encodePng(pixels), pictureText(request, manifest));
+/** A PNG whose text says how it was generated. The bytes depend on the arguments alone; encoding runs off the event loop. */
+export async function encodeImage(pixels: Pixels, request: ImageRequest, manifest: Manifest): Promise<Uint8Array> {
+  return insertPngText(await encodePng(pixels), imageText(request, manifest));
 }
 
 export async function encodePng({ pixels, width, height }: Pixels): Promise<Uint8Array> {
@@ -20,8 +20,8 @@ export async function encodePng({ pixels, width, height }: Pixels): Promise<Uint
     .toBuffer();
 }
 
-/** What it takes to make the picture again, under the names of the wire; nothing that varies from run to run. */
-export function pictureText({ parameters, seed, imageIndex }: ImageRequest, manifest: Manifest): PngText {
+/** All that generates the image again, under the API's field names; nothing that varies from run to run. */
+export function imageText({ parameters, seed, imageIndex }: ImageRequest, manifest: Manifest): PngText {
   const className = parameters.class === null ? "none" : manifest.classes[parameters.class]!.name;
   const sampling = Object.keys(SamplingParameters.properties) as (keyof SamplingParameters)[];
   return [

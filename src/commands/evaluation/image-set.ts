@@ -2,37 +2,36 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { EvaluationError } from "../../evaluation/error.js";
-import type { PictureBatch } from "../../evaluation/feature-network.js";
+import type { ImageBatch } from "../../evaluation/feature-network.js";
 import { NpzFile } from "../../evaluation/npz.js";
 
-/** Pictures of one size, in an order that does not change. */
-export interface PictureSet {
+/** Images of one size, in a fixed order. */
+export interface ImageSet {
   readonly count: number;
-  /** In batches of at most `size`. Throws `EvaluationError` where one can't be read or has another size. */
-  batches(size: number): AsyncIterable<PictureBatch>;
+  /** In batches of at most `size`. Throws `EvaluationError` for an image that can't be read or has another size. */
+  batches(size: number): AsyncIterable<ImageBatch>;
 }
 
-const PICTURE_NAME = /\.(png|jpe?g|webp|bmp|tiff?)$/i;
+const IMAGE_NAME = /\.(png|jpe?g|webp|bmp|tiff?)$/i;
 
-interface Picture {
+interface Image {
   readonly pixels: Uint8Array; // [height, width, 3]
   readonly width: number;
   readonly height: number;
 }
 
-/** A folder of picture files in the order of their names, or an `.npz`; of either the first `num`, or all. Throws `EvaluationError`. */
-export async function openPictureSet(path: string, num?: number): Promise<PictureSet> {
+/** Opens a folder of image files, in the order of their names, or an `.npz`; the first `num` images, or all. Throws `EvaluationError`. */
+export async function openImageSet(path: string, num?: number): Promise<ImageSet> {
   const found = await stat(path);
   const most = num ?? Number.POSITIVE_INFINITY;
   const set = await (found.isDirectory() ? openFolder(path, most) : openNpz(path, most));
-  if (num !== undefined && set.count < num)
-    throw new EvaluationError(`${path} holds ${set.count} pictures, not ${num}.`);
+  if (num !== undefined && set.count < num) throw new EvaluationError(`${path} holds ${set.count} images, not ${num}.`);
   return set;
 }
 
-async function openFolder(folder: string, most: number): Promise<PictureSet> {
-  const files = (await readdir(folder)).filter((name) => PICTURE_NAME.test(name) && !name.startsWith("."));
-  if (files.length === 0) throw new EvaluationError(`There are no pictures in ${folder}.`);
+async function openFolder(folder: string, most: number): Promise<ImageSet> {
+  const files = (await readdir(folder)).filter((name) => IMAGE_NAME.test(name) && !name.startsWith("."));
+  if (files.length === 0) throw new EvaluationError(`There are no images in ${folder}.`);
   const paths = files
     .sort()
     .slice(0, most)
@@ -40,18 +39,18 @@ async function openFolder(folder: string, most: number): Promise<PictureSet> {
   return {
     count: paths.length,
     async *batches(size) {
-      let first: Picture | undefined;
+      let first: Image | undefined;
       for (let start = 0; start < paths.length; start += size) {
         const part = paths.slice(start, start + size);
-        const pictures = await Promise.all(part.map(readPicture));
-        first ??= pictures[0]!;
-        yield joinPictures(part, pictures, first);
+        const images = await Promise.all(part.map(readImage));
+        first ??= images[0]!;
+        yield joinImages(part, images, first);
       }
     },
   };
 }
 
-async function readPicture(path: string): Promise<Picture> {
+async function readImage(path: string): Promise<Image> {
   try {
     const { data, info } = await sharp(path)
       .toColourspace("srgb")
@@ -60,34 +59,30 @@ async function readPicture(path: string): Promise<Picture> {
       .toBuffer({ resolveWithObject: true });
     return { pixels: data, width: info.width, height: info.height };
   } catch (error) {
-    throw new EvaluationError(`The picture ${path} can't be read: ${(error as Error).message}.`);
+    throw new EvaluationError(`The image ${path} can't be read: ${(error as Error).message}.`);
   }
 }
 
-function joinPictures(
-  paths: readonly string[],
-  pictures: readonly Picture[],
-  { width, height }: Picture,
-): PictureBatch {
+function joinImages(paths: readonly string[], images: readonly Image[], { width, height }: Image): ImageBatch {
   const size = width * height * 3;
-  const pixels = new Uint8Array(pictures.length * size);
-  pictures.forEach((picture, i) => {
-    if (picture.width !== width || picture.height !== height)
+  const pixels = new Uint8Array(images.length * size);
+  images.forEach((image, i) => {
+    if (image.width !== width || image.height !== height)
       throw new EvaluationError(
-        `The picture ${paths[i]} has ${picture.width} x ${picture.height} pixels, and those before it ${width} x ${height}.`,
+        `The image ${paths[i]} has ${image.width} x ${image.height} pixels, but those before it have ${width} x ${height}.`,
       );
-    pixels.set(picture.pixels, i * size);
+    pixels.set(image.pixels, i * size);
   });
-  return { count: pictures.length, width, height, pixels };
+  return { count: images.length, width, height, pixels };
 }
 
-async function openNpz(path: string, most: number): Promise<PictureSet> {
+async function openNpz(path: string, most: number): Promise<ImageSet> {
   const file = await NpzFile.open(path);
   try {
     const { type, shape } = await file.header("arr_0");
     const [all, height, width, channels] = shape;
     if (type !== "|u1" || shape.length !== 4 || channels !== 3)
-      throw new EvaluationError(`${path}: arr_0 must be pictures of bytes [N, H, W, 3].`);
+      throw new EvaluationError(`${path}: arr_0 must be uint8 [N, H, W, 3].`);
     return {
       count: Math.min(all!, most),
       batches: (size) => npzBatches(path, size, Math.min(all!, most), width!, height!),
@@ -112,7 +107,7 @@ async function* npzBatches(path: string, size: number, count: number, width: num
       pixels = new Uint8Array(size * area);
       if (read === count) return;
     }
-    throw new EvaluationError(`${path}: arr_0 ends after ${read} pictures.`);
+    throw new EvaluationError(`${path}: arr_0 ends after ${read} images.`);
   } finally {
     file.close();
   }

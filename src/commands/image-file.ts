@@ -3,29 +3,29 @@ import { access, constants, readlink, realpath, rename, rm, stat, writeFile } fr
 import { dirname, resolve } from "node:path";
 import { fileErrorReason } from "../files/file-errors.js";
 
-/** A picture can't be written where it should: a sentence. */
-export class PictureFileError extends Error {
-  override readonly name = "PictureFileError";
+/** The image can't be written to the path; the message is a sentence. */
+export class ImageFileError extends Error {
+  override readonly name = "ImageFileError";
 }
 
-/** Where a picture goes. It was looked at before the picture is made, so that a mistake costs no time. */
-export interface PictureFile {
+/** Where an image goes. The path is checked before the image is generated, so that a mistake costs no time. */
+export interface ImageFile {
   readonly path: string;
   readonly kind: "file" | "device" | "standard output";
   write(png: Uint8Array): Promise<void>;
 }
 
 /**
- * What `path` leads to: a file, there or not, is replaced in one move, and of a symbolic link its target is; a device, a
- * named pipe or the standard output is written into. Throws `PictureFileError`.
+ * Resolves `path`: a file, existing or not, is replaced in one move, through a symbolic link too; a device, a named pipe or
+ * the standard output is written to. Throws `ImageFileError`.
  */
-export async function findPictureFile(path: string): Promise<PictureFile> {
-  const file = (kind: PictureFile["kind"], write: PictureFile["write"]): PictureFile => {
+export async function findImageFile(path: string): Promise<ImageFile> {
+  const file = (kind: ImageFile["kind"], write: ImageFile["write"]): ImageFile => {
     return { path, kind, write: (png) => write(png).catch((error: unknown) => fail(path, error)) };
   };
   try {
-    const found = await ifThere(stat(path));
-    if (found?.isDirectory()) throw new PictureFileError(`${path} is a folder; --out names the PNG to write.`);
+    const found = await ifExists(stat(path));
+    if (found?.isDirectory()) throw new ImageFileError(`${path} is a folder; --out names the PNG to write.`);
     if (found && isStandardOutput(found)) return file("standard output", writeToStandardOutput);
     if (found && !found.isFile()) return file("device", (png) => writeFile(path, png));
     const target = await throughLinks(path);
@@ -38,11 +38,11 @@ export async function findPictureFile(path: string): Promise<PictureFile> {
 
 function fail(path: string, error: unknown): never {
   const reason = fileErrorReason(error);
-  throw reason === undefined ? error : new PictureFileError(`${path} can't be written: ${reason}.`);
+  throw reason === undefined ? error : new ImageFileError(`${path} can't be written: ${reason}.`);
 }
 
-/** Undefined where nothing is. */
-function ifThere<T>(found: Promise<T>): Promise<T | undefined> {
+/** Undefined where nothing exists. */
+function ifExists<T>(found: Promise<T>): Promise<T | undefined> {
   return found.catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
     throw error;
@@ -61,24 +61,24 @@ function writeToStandardOutput(png: Uint8Array): Promise<void> {
   });
 }
 
-/** The file behind symbolic links, which may not be there yet. */
+/** The file behind symbolic links, which need not exist yet. */
 async function throughLinks(path: string): Promise<string> {
-  const real = await ifThere(realpath(path));
+  const real = await ifExists(realpath(path));
   if (real !== undefined) return real;
   const link = await readlink(path).catch(() => undefined);
   return link === undefined ? path : throughLinks(resolve(dirname(path), link));
 }
 
 async function checkFolder(path: string, folder: string): Promise<void> {
-  const found = await ifThere(stat(folder));
-  if (!found) throw new PictureFileError(`${path} can't be written: there is no folder ${folder}.`);
-  if (!found.isDirectory()) throw new PictureFileError(`${path} can't be written: ${folder} is no folder.`);
+  const found = await ifExists(stat(folder));
+  if (!found) throw new ImageFileError(`${path} can't be written: there is no folder ${folder}.`);
+  if (!found.isDirectory()) throw new ImageFileError(`${path} can't be written: ${folder} is not a folder.`);
   await access(folder, constants.W_OK | constants.X_OK).catch((error: unknown) => {
-    throw new PictureFileError(`The folder ${folder} can't be written to: ${fileErrorReason(error)}.`);
+    throw new ImageFileError(`The folder ${folder} can't be written to: ${fileErrorReason(error)}.`);
   });
 }
 
-/** In one move: whoever reads the file sees the old picture or the new one. */
+/** In one move: a reader sees the old image or the new one. */
 async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
