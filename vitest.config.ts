@@ -25,6 +25,7 @@ const SLOW = [
   "queue/redis-connection",
   "queue/redis-worker",
   "queue/redis.test.ts",
+  "repository/package.test.ts",
   "telemetry/tracing.test.ts",
 ].map((path) => `test/${path}`);
 for (const path of SLOW)
