@@ -4,9 +4,9 @@ import { join } from "node:path";
 import type { FieldError } from "../errors.js";
 import { fileErrorReason } from "../files/file-errors.js";
 import { fieldErrors } from "../validation/field-errors.js";
+import { checkParameters } from "./check-parameters.js";
 import { Manifest, MODEL_FILES } from "./manifest.js";
 import type { SamplingParameters } from "./parameters.js";
-import { checkParameters } from "./sampler/check-parameters.js";
 
 /** The models that this process knows, by their manifests alone. */
 export interface ModelRegistry {

@@ -8,15 +8,16 @@ import { checkpointOfModel } from "../../bench/checkpoint/of-model.js";
 import { openClassifier } from "../../bench/classifier.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
+import { MarGraphs } from "../../src/families/mar/run-graphs.js";
 import { importModel } from "../../src/importer/import.js";
 import { ALLOWED_DEVIATION, type Deviation } from "../../src/importer/options.js";
 import type { Manifest, Precision } from "../../src/model/manifest.js";
 import { readManifest } from "../../src/model/registry.js";
 import { ImageNoise } from "../../src/model/sampler/noise.js";
 import { generate, Marimba } from "../commands/marimba.js";
-import { samplePlainly } from "../engine/plain-sampler.js";
-import { type PredictRow, predictBatch, predictRow } from "../engine/runtime/batches.js";
-import { imageRequest, WatchedBatch } from "../engine/tiny-engine.js";
+import { imageRequest, WatchedBatch, watched } from "../engine/tiny-engine.js";
+import { type PredictRow, predictBatch, predictRow } from "../families/mar/batches.js";
+import { samplePlainly } from "../families/mar/plain-sampler.js";
 import { relativeRms } from "../model/relative-rms.js";
 import { readPngText } from "../worker/png-chunks.js";
 
@@ -91,8 +92,9 @@ describe.each([
         return { ...row, tokens: Float32Array.from(taken), class: image % 2 === 0 ? 3 * image : a.class_count };
       });
       const batch = predictBatch(a, rows, known);
-      const { z } = await runtimeOf("fp32").predict(batch);
-      found.push(relativeRms((await runtimeOf(precision).predict(batch)).z, z));
+      const predict = (which: Precision) => new MarGraphs(runtimeOf(which), a).predict(batch);
+      const { z } = await predict("fp32");
+      found.push(relativeRms((await predict(precision)).z, z));
     }
     return found;
   }
@@ -121,28 +123,19 @@ describe.each([
 async function tokensOfImages(): Promise<Float32Array[]> {
   const { token_count: L, token_channels: C } = demo.architecture.generator;
   const images: Float32Array[] = [];
-  const watched: Runtime = {
-    ...boundTo(runtimeOf("fp32")),
-    decode: (latents, count) => {
+  const runtime = watched(runtimeOf("fp32"), {
+    decode: ({ latents }, run) => {
+      const data = latents!.data as Float32Array;
       // A token is one latent pixel of this model: [C, L] -> [L, C].
-      images.push(Float32Array.from(latents, (_, i) => latents[(i % C) * L + Math.floor(i / C)]!));
-      return runtimeOf("fp32").decode(latents, count);
+      images.push(Float32Array.from(data, (_, i) => data[(i % C) * L + Math.floor(i / C)]!));
+      return run();
     },
-  };
+  });
   for (const image of [0, 1, 2, 3])
-    await samplePlainly(watched, demo.architecture, imageRequest({ ...quick, class: 3 * image }, image));
+    await samplePlainly(runtime, demo.architecture, imageRequest({ ...quick, class: 3 * image }, image));
   return images;
 }
 let made: Promise<Float32Array[]> | undefined;
-
-function boundTo(runtime: Runtime): Runtime {
-  return {
-    predict: (batch) => runtime.predict(batch),
-    denoise: (batch) => runtime.denoise(batch),
-    decode: (latents, images) => runtime.decode(latents, images),
-    close: () => runtime.close(),
-  };
-}
 
 describe("in int8", () => {
   const requests = [
@@ -160,7 +153,7 @@ describe("in int8", () => {
     await batch.run((step) => {
       if (step === 2) for (const index of late) batch.submit(index, requests[index]!);
     });
-    return indices.map((index) => batch.picture(index));
+    return indices.map((index) => batch.image(index));
   }
 
   test("an image is the same alone and in any company, with any number of threads", async () => {

@@ -29,8 +29,8 @@ type Handling = Pick<EngineOptions, "folder" | "maxBatch" | "maxWaiting" | "onTr
 /** Opens the engine that the configuration names. Rejects with `EngineFailure`. */
 export async function openConfiguredEngine(config: Config, manifest: Manifest, handling: Handling): Promise<Engine> {
   if (config.engine === "null") return openNullEngine(manifest, handling.maxBatch);
-  const { maxBatchDelayMs, batching, threads, provider, cudaDevice } = config;
-  return openEngine({ ...handling, manifest, maxBatchDelayMs, batching, threads, provider, cudaDevice });
+  const { maxBatchDelayMs, threads, provider, cudaDevice } = config;
+  return openEngine({ ...handling, manifest, maxBatchDelayMs, threads, provider, cudaDevice });
 }
 
 /** Rejects with `QueueStartError` when Redis can't be used. The adapter, and BullMQ with it, is loaded only here. */
@@ -44,7 +44,7 @@ export async function openRedisQueue(config: Config, command: string, logger: Lo
       maxQueuedImages,
       resultTtlMs: resultTtlS * 1000,
       maxResultBytes,
-      acceptDurable: acceptDurable === 1,
+      acceptDurable,
     },
     logger,
   );

@@ -1,12 +1,11 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Config } from "../../config.js";
-import { staysWhole } from "../../engine/batching.js";
 import type { Engine, EngineLost, StepWork } from "../../engine/engine.js";
 import type { Manifest } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { JobSource } from "../../queue/queue.js";
-import type { Monitor } from "../../telemetry/health-server.js";
+import type { HealthServer } from "../../telemetry/health-server.js";
 import type { Tracing } from "../../telemetry/tracing.js";
 import type { WorkerMetrics } from "../../worker/metrics.js";
 import { startWorker } from "../../worker/worker.js";
@@ -26,14 +25,12 @@ export interface WorkerServiceOptions {
 
 /** The engine holds half a batch more than its batch, so that an image that leaves is replaced at the next step. */
 const TAKEN_PER_BATCH = 1.5;
-/** Where a batch leaves as a whole, the next one waits. */
-const TAKEN_PER_WHOLE_BATCH = 2;
 
 /** The working half: opens the models' engines, then takes images. */
 export class WorkerService implements Service {
   readonly #options: WorkerServiceOptions;
   readonly #engines = new Map<string, Engine>();
-  #monitor: Monitor | undefined;
+  #healthServer: HealthServer | undefined;
   #metrics: WorkerMetrics | undefined;
   #state: "loading" | "working" | "stopping" = "loading";
   #lost: EngineLost | undefined;
@@ -57,7 +54,7 @@ export class WorkerService implements Service {
   }
 
   /** Why no images are generated now; undefined while they are. */
-  notReady(): string | undefined {
+  notReadyReason(): string | undefined {
     if (this.#lost) return this.#lost.message;
     if (this.#state === "loading") return "The models are being loaded.";
     if (this.#state === "stopping") return "The worker is shutting down.";
@@ -77,20 +74,19 @@ export class WorkerService implements Service {
     await this.#options.source.close();
     await this.#starting.catch(() => {});
     await Promise.all([...this.#engines.values()].map((engine) => engine.close(0)));
-    await this.#monitor?.close();
+    await this.#healthServer?.close();
   }
 
   async #start(): Promise<boolean> {
     const { config, source, models, logger, registry, tracing } = this.#options;
     if (registry) await this.#openMetrics(registry);
     if (config.engine === "null") logger.warn("ENGINE is null: every image is plain grey.");
-    const takenPerBatch = staysWhole(config.batching) ? TAKEN_PER_WHOLE_BATCH : TAKEN_PER_BATCH;
     for (const manifest of models.list()) {
-      await this.#openEngine(manifest, Math.ceil(config.maxBatch * takenPerBatch));
+      await this.#openEngine(manifest, Math.ceil(config.maxBatch * TAKEN_PER_BATCH));
       if (this.#isStopping()) return false;
     }
     const maxBatch = Math.max(...[...this.#engines.values()].map((engine) => engine.stats().maxBatch));
-    const maxImages = Math.ceil(maxBatch * takenPerBatch);
+    const maxImages = Math.ceil(maxBatch * TAKEN_PER_BATCH);
     const observer = this.#metrics;
     await startWorker({
       source,
@@ -145,10 +141,10 @@ export class WorkerService implements Service {
     this.#metrics = new WorkerMetrics(registry, this.#engines);
     const { host, workerPort: port } = this.#options.config;
     if (port === undefined) return;
-    const { openMonitor } = await import("../../telemetry/health-server.js");
-    const notReady = () => this.notReady();
-    this.#monitor = await openMonitor({ host, port, variable: "WORKER_PORT", registry, notReady });
-    process.stdout.write(`This worker's health and metrics are on ${this.#monitor.address}.\n`);
+    const { openHealthServer } = await import("../../telemetry/health-server.js");
+    const notReadyReason = () => this.notReadyReason();
+    this.#healthServer = await openHealthServer({ host, port, variable: "WORKER_PORT", registry, notReadyReason });
+    process.stdout.write(`This worker's health and metrics are on ${this.#healthServer.address}.\n`);
   }
 
   /** A method, since the state may change during any await. */
