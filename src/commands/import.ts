@@ -1,5 +1,5 @@
 import { loadConfig } from "../config.js";
-import { ALLOWED_DEVIATION, type Deviation } from "../importer/deviation.js";
+import { ALLOWED_DEVIATION, type Deviation } from "../importer/options.js";
 import { importModel } from "../importer/import.js";
 import { readClasses, readSettings } from "../importer/model-settings.js";
 import type { ImportOptions } from "../importer/options.js";

@@ -8,8 +8,8 @@ import { openRuntime } from "../engine/runtime/onnx.js";
 import type { Runtime } from "../engine/runtime/runtime.js";
 import type { Architecture, Manifest } from "../model/manifest.js";
 import { DiffusionSchedules } from "../model/sampler/schedules.js";
-import type { Deviation } from "./deviation.js";
 import { ImportError } from "./error.js";
+import type { Deviation } from "./options.js";
 import type { Progress } from "./progress.js";
 
 /** Autoregressive steps of the published sampler; the check looks at some of them, from the first to the last. */

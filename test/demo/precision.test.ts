@@ -8,7 +8,7 @@ import { checkpointOfModel } from "../../bench/checkpoint/of-model.js";
 import { openClassifier } from "../../bench/classifier.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
-import { ALLOWED_DEVIATION, type Deviation } from "../../src/importer/deviation.js";
+import { ALLOWED_DEVIATION, type Deviation } from "../../src/importer/options.js";
 import { importModel } from "../../src/importer/import.js";
 import type { Manifest, Precision } from "../../src/model/manifest.js";
 import { readManifest } from "../../src/model/registry.js";

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { readImagenetClasses } from "../../src/importer/imagenet.js";
-import { nameClasses } from "../../src/importer/model-settings.js";
+import { nameClasses, readImagenetClasses } from "../../src/importer/model-settings.js";
 import { findClass } from "../../src/model/find-class.js";
 import type { Manifest } from "../../src/model/manifest.js";
 
