@@ -156,7 +156,7 @@ describe("a server", () => {
     const missing = await serve({ API_KEYS_FILE: `${file}-none` }).ended;
     expect(missing.stderr).toBe(`${file}-none can't be opened: there is no such file or folder.\n`);
     const both = await serve({ API_KEYS_FILE: file, API_KEYS: "x" }).ended;
-    expect(both.stderr).toBe("API_KEYS and API_KEYS_FILE are both set; set one of them.\n");
+    expect(both.stderr).toBe("API_KEYS and API_KEYS_FILE are both set; set only one of them.\n");
     for (const { code } of [bad, missing, both]) expect(code).toBe(1);
   });
 
