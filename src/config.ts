@@ -1,10 +1,8 @@
 import { isIP } from "node:net";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import Type, { type Static, type TSchema } from "typebox";
 import { Check } from "typebox/schema";
-import { Batching } from "./engine/batching.js";
 import { Provider } from "./engine/runtime/provider.js";
-import { PACKAGE_ROOT } from "./files/package.js";
 import { describeSchema } from "./validation/field-errors.js";
 
 /** A secret of Standard Webhooks. */
@@ -13,6 +11,9 @@ export const WEBHOOK_SECRET_PATTERN = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}$";
 const count = (defaultValue: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ minimum, maximum, default: defaultValue, description });
 const off = (description: string) => Type.Boolean({ default: false, description });
+
+/** In the current folder. */
+export const DEFAULT_MODELS_DIR = "models";
 
 /** Every setting. Its environment variable is its name in upper case: `maxBatch` is `MAX_BATCH`. */
 export const Config = Type.Object(
@@ -58,8 +59,9 @@ export const Config = Type.Object(
       "Delay before the second attempt; it quadruples each time, up to an hour.",
     ),
     modelsDir: Type.String({
-      default: join(PACKAGE_ROOT, "models"),
-      description: "Folder with one folder for each model; the default is the one inside the package.",
+      default: DEFAULT_MODELS_DIR,
+      description:
+        "Folder with one folder for each model. With the default, the demo model inside the package is served too.",
     }),
     models: Type.Optional(
       Type.Array(Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" }), {
@@ -90,7 +92,6 @@ export const Config = Type.Object(
     acceptDurable: off("Accept a job only once Redis has written it to disk (WAITAOF)."),
     maxBatch: count(16, 1, 4096, "Most images in one model's batch, memory permitting."),
     maxBatchDelayMs: count(2, 0, 10_000, "How long an idle engine waits for more images before its first step."),
-    batching: Batching,
     maxQueuedImages: count(512, 1, 10_000_000, "Images that may wait; beyond that, requests get a 429."),
     maxImagesPerJob: count(64, 1, 10_000, "Largest num_images of a request, at most MAX_QUEUED_IMAGES."),
     resultTtlS: count(900, 1, 31_536_000, "How long finished jobs and their images are kept."),
@@ -184,7 +185,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
 export function describeConfig(): { variable: string; defaultValue: string; accepts: string; description: string }[] {
   return Object.entries<TSchema>(Config.properties).map(([key, schema]) => {
     const { default: value, description } = schema as { default?: unknown; description?: string };
-    const defaultValue = key === "modelsDir" ? "models" : String(value ?? "");
+    const defaultValue = String(value ?? "");
     return { variable: variableName(key), defaultValue, accepts: describeSetting(schema), description: description! };
   });
 }

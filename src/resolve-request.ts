@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { type FieldError, Problem } from "./errors.js";
 import type { GenerateRequest, JobSpec } from "./job.js";
+import { checkParameters } from "./model/check-parameters.js";
 import { findClass } from "./model/find-class.js";
 import type { Manifest, ModelClass } from "./model/manifest.js";
 import { DefaultParameters, type SamplingParameters } from "./model/parameters.js";
 import type { ModelRegistry } from "./model/registry.js";
-import { checkParameters } from "./model/sampler/check-parameters.js";
 import { showValue } from "./validation/field-errors.js";
 
 /** The part of a job that depends on the request and the model. */

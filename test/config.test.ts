@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ConfigError, describeConfig, loadConfig } from "../src/config.js";
 import { PACKAGE_ROOT } from "../src/files/package.js";
@@ -17,7 +17,7 @@ describe("loadConfig", () => {
   it("needs no variable and freezes what it gives", () => {
     const config = loadConfig({});
     expect(config).toMatchObject({ host: "127.0.0.1", port: 8080, engine: "onnx", logLevel: "info" });
-    expect(config.modelsDir).toBe(join(PACKAGE_ROOT, "models"));
+    expect(config.modelsDir).toBe(resolve("models"));
     expect(config.models).toBeUndefined();
     expect(Object.isFrozen(config)).toBe(true);
   });

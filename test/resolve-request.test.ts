@@ -10,6 +10,7 @@ const models: ModelRegistry = {
   default: "demo",
   list: () => manifests,
   get: (name) => manifests.find((manifest) => manifest.name === name),
+  folderOf: (name) => `models/${name}`,
 };
 const resolve = (request: GenerateRequest) => resolveRequest(request, models, 8);
 
@@ -40,7 +41,7 @@ describe("resolveRequest", () => {
     annealed.presets = {
       annealed: { description: "", parameters: { diffusion_steps_final: 5, reconstruction_steps: 2 } },
     };
-    const one = { default: "demo", list: () => [annealed], get: () => annealed };
+    const one = { ...models, list: () => [annealed], get: () => annealed };
     const { parameters } = resolveRequest({ class: 0, reconstruction_steps: 0 }, one, 8);
     expect(parameters).toMatchObject({ diffusion_steps: 25, diffusion_steps_final: 5, reconstruction_steps: 0 });
   });

@@ -40,6 +40,7 @@ export function exampleModels(): ModelRegistry {
     default: "demo",
     list: () => manifests,
     get: (name) => manifests.find((manifest) => manifest.name === name),
+    folderOf: (name) => `models/${name}`,
   };
 }
 

@@ -38,7 +38,7 @@ export async function playgroundRoutes(
     // Browsers ask for it by themselves when they show an image or JSON.
     if (file === "icon.svg") serve(app, "/favicon.ico", content, OPEN);
   }
-  const sheets = await readSampleSheets(config.modelsDir, models);
+  const sheets = await readSampleSheets(models);
   for (const [model, bytes] of sheets) serve(app, `${FILES}samples/${model}`, { type: SAMPLE_SHEET_TYPE, bytes });
   const form = formDescription(config.maxImagesPerJob, [...sheets.keys()]);
   const type = "application/json; charset=utf-8";
@@ -104,10 +104,10 @@ const SAMPLE_SHEET_TYPE = "image/webp";
 const MAX_SHEET_BYTES = 8 * 1024 * 1024;
 
 /** By model; models without a sheet are left out. */
-async function readSampleSheets(modelsDir: string, models: ModelRegistry): Promise<Map<string, Buffer>> {
+async function readSampleSheets(models: ModelRegistry): Promise<Map<string, Buffer>> {
   const sheets = new Map<string, Buffer>();
   for (const { name } of models.list()) {
-    const bytes = await readBounded(join(modelsDir, name, SAMPLE_SHEET));
+    const bytes = await readBounded(join(models.folderOf(name), SAMPLE_SHEET));
     if (bytes) sheets.set(name, bytes);
   }
   return sheets;

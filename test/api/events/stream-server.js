@@ -10,7 +10,7 @@ import { LocalQueue } from "../../../dist/queue/local/local-queue.js";
 
 const STEPS = 4;
 const config = loadConfig({ PORT: "0", LOG_LEVEL: "silent", MAX_QUEUED_IMAGES: "10000" });
-const models = await loadRegistry(`${PACKAGE_ROOT}/models`, ["demo"]);
+const models = await loadRegistry([`${PACKAGE_ROOT}/models`], ["demo"]);
 const queue = new LocalQueue({
   maxQueuedImages: config.maxQueuedImages,
   resultTtlMs: config.resultTtlS * 1000,

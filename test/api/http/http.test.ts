@@ -168,6 +168,7 @@ describe("a server error", () => {
             return [];
           },
           get: () => undefined,
+          folderOf: (name) => name,
         },
       },
     });
