@@ -1,10 +1,10 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { readKeyEntries } from "../../src/api/access/key-entry.js";
 import { exampleKey } from "../api/access/example-keys.js";
+import { eventually } from "../eventually.js";
 import { importTinyModel, Marimba } from "./marimba.js";
 
 let folder: string;
@@ -38,9 +38,8 @@ async function statusWith(address: string, key: string): Promise<number> {
 }
 
 /** Resolves once the key is answered with this status. */
-async function untilStatus(address: string, key: string, status: number): Promise<void> {
-  while ((await statusWith(address, key)) !== status) await sleep(20);
-}
+const untilStatus = (address: string, key: string, status: number) =>
+  eventually(async () => expect(await statusWith(address, key)).toBe(status));
 
 describe("marimba key new", () => {
   it("shows a key once, with its line and the secret that signs its webhooks", async () => {
@@ -172,7 +171,7 @@ describe("a server", () => {
     expect(await statusWith(address, alice.key)).toBe(401);
     await writeFile(file, `${alice.line} role=`);
     server.kill("SIGHUP");
-    while (!server.stderr.includes("can't be read")) await sleep(20);
+    await eventually(() => expect(server.stderr).toContain("can't be read"));
     expect(await statusWith(address, bob.key)).toBe(200);
     expect(await statusWith(address, alice.key)).toBe(401);
   });
@@ -183,7 +182,7 @@ describe("a server", () => {
     const server = serve({ API_KEYS_FILE: file });
     const address = await server.address();
     server.kill("SIGHUP");
-    while (!server.stderr.includes("were read again")) await sleep(20);
+    await eventually(() => expect(server.stderr).toContain("were read again"));
     expect(await statusWith(address, alice.key)).toBe(401);
   });
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSampleOptions } from "../../src/commands/sample-options.js";
+import { eventually } from "../eventually.js";
 import { readPngText } from "../worker/png-chunks.js";
 import { importTinyModel, Marimba } from "./marimba.js";
 
@@ -124,7 +125,7 @@ describe("marimba sample", () => {
   it("stops at Ctrl-C", async () => {
     const args = ["sample", "--class", "0", "--preset", "slow", "--num", "8", "--out", "slow.png"];
     const marimba = new Marimba(args, { MODELS_DIR: "models" }, folder);
-    while (!marimba.stderr.includes("25 %")) await new Promise((resolve) => setTimeout(resolve, 50));
+    await eventually(() => expect(marimba.stderr).toContain("25 %"));
     marimba.kill("SIGINT");
     expect(await marimba.ended).toMatchObject({ code: 130, stdout: "" });
     expect((await readdir(folder)).filter((file) => file.startsWith("slow"))).toEqual([]);

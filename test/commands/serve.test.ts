@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { curlLine } from "../../src/commands/first-picture.js";
 import { exampleManifest } from "../model/example-manifest.js";
 import { readPngText } from "../worker/png-chunks.js";
+import { hasProgress, jobWhere, ready } from "./deployment.js";
 import { generate, importTinyModel, Marimba } from "./marimba.js";
 
 let folder: string;
@@ -48,7 +49,7 @@ async function startSlowJob(address: string, images = 1): Promise<void> {
   const accepted = await generate(address, { ...SLOW, num_images: images }, { prefer: "respond-async" });
   expect(accepted.status).toBe(202);
   const job = `${address}${accepted.headers.get("location")}`;
-  while (((await (await fetch(job)).json()) as { progress?: unknown }).progress === undefined) await sleep(50);
+  await jobWhere(job, hasProgress);
 }
 
 describe("marimba serve", () => {
@@ -129,7 +130,7 @@ describe("marimba serve, when it is told to stop,", () => {
     const waiting = generate(address, { ...SLOW, steps: 24 });
     await startSlowJob(address);
     marimba.kill("SIGTERM");
-    while ((await fetch(`${address}/health/ready`)).status === 200) await sleep(10);
+    await ready(address, 503);
     const refused = await generate(address, { class: 0 });
     expect(refused.status).toBe(503);
     expect(await refused.json()).toMatchObject({ code: "shutting_down" });
@@ -154,8 +155,8 @@ describe("marimba serve, when it is told to stop,", () => {
     await startSlowJob(address, 4);
     marimba.kill("SIGINT");
     marimba.kill("SIGTERM");
-    while ((await fetch(`${address}/health/ready`)).status === 200) await sleep(10);
-    await sleep(1000);
+    await ready(address, 503);
+    await sleep(1000); // longer than the time in which two signals are one
     expect((await fetch(`${address}/health/live`)).status).toBe(200);
     marimba.kill("SIGTERM");
     expect(await marimba.ended).toMatchObject({ code: null, signal: "SIGTERM" });

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { eventually } from "../eventually.js";
 import { startRedis } from "../queue/redis-server.js";
 import {
   accepted,
@@ -189,8 +189,9 @@ describe("SIGTERM", () => {
     const [{ marimba, address }] = await Promise.all([api(), worker()]);
     expect(await queue("pause")).toMatchObject({ code: 0 });
     const waiting = generate(address, { class: 0, seed: 2 });
-    while ((JSON.parse((await queue("status", "--json")).stdout) as { waiting: number }[])[0]!.waiting === 0)
-      await sleep(50);
+    await eventually(async () => {
+      expect(JSON.parse((await queue("status", "--json")).stdout)).toMatchObject([{ waiting: 1 }]);
+    });
     marimba.kill("SIGTERM");
     await ready(address, 503);
     expect(await (await generate(address, { class: 0 })).json()).toMatchObject({ code: "shutting_down" });

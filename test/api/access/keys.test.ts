@@ -9,6 +9,7 @@ import { newApiKey, readApiKey, writeApiKey } from "../../../src/api/access/api-
 import { KeyFileError, readKeyEntries, writeKeyEntry } from "../../../src/api/access/key-entry.js";
 import { openKeys } from "../../../src/api/access/key-source.js";
 import { loadConfig } from "../../../src/config.js";
+import { eventually } from "../../eventually.js";
 import { exampleKey, ringOf } from "./example-keys.js";
 
 describe("an API key", () => {
@@ -136,13 +137,14 @@ describe("opening the keys", () => {
     const { keys, close } = await openKeys(loadConfig({ API_KEYS_FILE: file }), pino({ level: "silent" }));
     onTestFinished(close);
     const sizes = new Set<number>();
-    const isRead = (async () => {
-      for (let i = 0; i < 2000 && !keys!.principalOf(bob.key); i++, await sleep(5)) sizes.add(keys!.size);
-    })();
+    const isRead = eventually(() => {
+      if (!keys!.principalOf(bob.key)) sizes.add(keys!.size);
+      expect(keys!.principalOf(bob.key)).toBeDefined();
+    });
     await truncate(file);
     process.emit("SIGHUP");
+    // The first look finds it empty; the second, a quarter of a second later, is to find both keys.
     await sleep(50);
-    // At once: the second look, a quarter of a second after the first, is to find it.
     writeFileSync(file, `${alice.line}\n${bob.line}`);
     await isRead;
     expect(sizes).toEqual(new Set([1]));

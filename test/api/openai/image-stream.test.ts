@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { previewChoice } from "../../../src/api/openai/image-stream.js";
 import { JobFailure } from "../../../src/queue/queue.js";
@@ -59,7 +60,7 @@ describe("a streamed answer", () => {
     const api = await exampleApi({ handler, limits: { heartbeatMs: 20 } });
     const answer = generate(api, { prompt: "star", stream: true });
     await expect.poll(() => held.length).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100); // several heartbeats
     expect(held[0]!.context.wantsPreview()).toBe(false);
     held[0]!.complete();
     const { body } = await answer;

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readEvaluateOptions } from "../../../src/commands/evaluation/options.js";
 import { writeStatistics } from "../../../src/evaluation/reference.js";
+import { eventually } from "../../eventually.js";
 import { readPngText } from "../../worker/png-chunks.js";
 import { type Ended, Marimba } from "../marimba.js";
 
@@ -44,7 +45,7 @@ describe("marimba evaluate", () => {
     expect(whole.stdout).toMatch(/^Pictures +72\nFréchet distance +[\d.]+ \(95 %: [\d.]+ to [\d.]+\)\nInception Score/);
 
     const killed = made("resumed", ...FEW_RESAMPLES);
-    while ((await pictureCount("resumed")) < 6) await new Promise((resolve) => setTimeout(resolve, 20));
+    await eventually(async () => expect(await pictureCount("resumed")).toBeGreaterThanOrEqual(6));
     killed.kill("SIGKILL");
     await killed.ended;
     const before = await pictureCount("resumed");
