@@ -2,9 +2,13 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../importer/checkpoint/open.js";
-import { ParityError } from "./error.js";
 
 const CONFIG = "config.json";
+
+/** A directory that cannot be compared at all: one sentence for people. */
+export class ParityError extends Error {
+  override readonly name = "ParityError";
+}
 
 /** What a directory of recordings holds, each file told by its content (the layout's names may differ). */
 export interface ReferenceFolder {
