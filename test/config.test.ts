@@ -89,6 +89,16 @@ describe("loadConfig", () => {
       ]);
   });
 
+  it("reads true, false, 1 and 0 for settings that are on or off, and nothing else", () => {
+    const read = (text: string) => loadConfig({ ALLOW_ANONYMOUS: text }).allowAnonymous;
+    expect(["true", "1", "false", "0", ""].map(read)).toEqual([true, true, false, false, false]);
+    for (const wrong of ["yes", "2", "on", "constructor"]) {
+      expect(problemsOf({ ACCEPT_DURABLE: wrong })).toEqual([
+        `ACCEPT_DURABLE is "${wrong}"; it must be true or false.`,
+      ]);
+    }
+  });
+
   it.each(["1e3", "0x10", "1.5", "-1", "8080 ports", "NaN", "99999999999999999999"])("refuses PORT=%s", (value) => {
     expect(problemsOf({ PORT: value })).toHaveLength(1);
   });

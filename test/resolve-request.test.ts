@@ -75,8 +75,8 @@ describe("resolveRequest", () => {
     expect(problemOf({ class: 4 }).message).toBe(
       "class must be an index from 0 to 3, a class name of demo, or null, not 4.",
     );
-    expect(problemOf({ class: "2" }).message).toMatch(/an index is written without quotes\.$/);
-    expect(problemOf({ class: "crane" }).message).toMatch(/names 2 classes: ask for 2 \(crane, heron\) or 3 /);
+    expect(problemOf({ class: "2" }).message).toMatch(/write an index without quotes\.$/);
+    expect(problemOf({ class: "crane" }).message).toMatch(/names 2 classes: choose 2 \(crane, heron\) or 3 /);
     expect(problemOf({ class: "zebra" }).message).not.toMatch(/did you mean/);
   });
 

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { hashSecret, newApiKey, writeApiKey } from "../api/access/api-key.js";
 import { KEY_NAME, type KeyEntry, readKeyEntries, writeKeyEntry } from "../api/access/key-entry.js";
+import { hashSecret, newApiKey, writeApiKey } from "../api/access/key-ring.js";
 import { readArguments, UsageError } from "./command-line.js";
 
 export const usage = `marimba key: creates an API key

@@ -39,7 +39,7 @@ export async function run(argv: string[]): Promise<number> {
     tracing,
     board,
     keySource,
-    notReady: () => worker.notReady(),
+    notReadyReason: () => worker.notReadyReason(),
   });
   const names = models.list().map(({ name }) => name);
   const start = async () => {

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { Engine, EngineStats, StepWork } from "../engine/engine.js";
 import type { StoredImage } from "../job.js";
 import type { Manifest } from "../model/manifest.js";
-import { IMAGES, LONG_SECONDS, SHORT_SECONDS, TENTHS } from "../telemetry/buckets.js";
+import { IMAGES, LONG_SECONDS, SHORT_SECONDS, TENTHS } from "../telemetry/process-metrics.js";
 
 /** Notified of how each image that the worker took has ended. */
 export interface ImageObserver {

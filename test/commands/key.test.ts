@@ -127,8 +127,8 @@ describe("a server", () => {
     const { code, stdout, stderr } = await serve({ HOST }).ended;
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toBe(
-      `HOST is ${HOST}, where others can connect, and there are no API keys: set API_KEYS_FILE (marimba key new makes ` +
-        "keys), or ALLOW_ANONYMOUS=1 to serve whoever comes.\n",
+      `HOST is ${HOST}, so other machines can connect, and there are no API keys: set API_KEYS_FILE (marimba key new ` +
+        "creates keys), or ALLOW_ANONYMOUS=true to serve everyone.\n",
     );
   });
 
@@ -136,7 +136,7 @@ describe("a server", () => {
     const alice = exampleKey("alice");
     const [closed, open] = [
       serve({ HOST: "0.0.0.0", API_KEYS: alice.line }),
-      serve({ HOST: "0.0.0.0", ALLOW_ANONYMOUS: "1" }),
+      serve({ HOST: "0.0.0.0", ALLOW_ANONYMOUS: "true" }),
     ];
     expect(await statusWith(await closed.address(), "")).toBe(401);
     expect(await statusWith(await closed.address(), alice.key)).toBe(200);
@@ -145,7 +145,7 @@ describe("a server", () => {
       expect(stdout).toMatch(
         /^Marimba listens on http:\/\/127\.0\.0\.1:\d+ \(and on all other addresses of this machine\) and/,
       );
-    expect(open.stderr).toContain("No key is asked for (ALLOW_ANONYMOUS=1): whoever can connect");
+    expect(open.stderr).toContain("No API key is required (ALLOW_ANONYMOUS=true): everyone who can connect");
     expect(closed.stderr).not.toContain("ALLOW_ANONYMOUS");
   });
 

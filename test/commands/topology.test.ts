@@ -173,7 +173,7 @@ describe("SIGTERM", () => {
     const stream = await fetch(`${url}/events`);
     marimba.kill("SIGTERM");
     const told = await stream.text();
-    expect(told).toMatch(/^: the server is shutting down; connect again$/m);
+    expect(told).toMatch(/^: the server is shutting down; reconnect$/m);
     expect(await marimba.ended).toMatchObject({ code: 0, signal: null });
     const elsewhere = url.replace(address, other.address);
     expect(await jobNow(elsewhere)).toMatchObject({ state: "running" });

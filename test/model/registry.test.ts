@@ -95,7 +95,7 @@ describe("loadRegistry", () => {
     const error = String(await loadRegistry([folder]).catch((e: Error) => e));
     expect(error).toContain("/defaults/guidance_scal is not a known field; did you mean guidance_scale");
     expect(error).toContain("/presets/wrong/parameters/step is not a known field; did you mean steps or ");
-    expect(error).toContain("/presets/wrong/parameters/class is not a known field; known are steps,");
+    expect(error).toContain("/presets/wrong/parameters/class is not a known field; the known fields are steps,");
   });
 
   it("refuses what is not JSON, too large, or another folder's", async () => {

@@ -1,17 +1,16 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import type { Caller } from "../../api/access/caller.js";
 import type { KeyRing } from "../../api/access/key-ring.js";
 import type { KeySource } from "../../api/access/key-source.js";
-import type { Principal } from "../../api/access/principal.js";
-import { buildApp } from "../../api/app.js";
+import { buildApp, listen } from "../../api/app.js";
 import type { Api, ApiDeps, Readiness } from "../../api/deps.js";
 import { jobResource } from "../../api/resources/job-resource.js";
-import { listen } from "../../api/server.js";
 import type { Config } from "../../config.js";
 import { VERSION } from "../../files/package.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { JobQueue } from "../../queue/queue.js";
-import { type Monitor, openMonitor } from "../../telemetry/health-server.js";
+import { type HealthServer, openHealthServer } from "../../telemetry/health-server.js";
 import type { Tracing } from "../../telemetry/tracing.js";
 import { Deliverer } from "../../webhooks/deliverer.js";
 import { readTarget, type TargetPolicy, TargetRefused } from "../../webhooks/target.js";
@@ -31,7 +30,7 @@ export interface ApiServiceOptions {
   /** Closed with the service. */
   readonly keySource: KeySource;
   /** Why requests can't be served now, where another part of the process decides that. */
-  readonly notReady?: () => string | undefined;
+  readonly notReadyReason?: () => string | undefined;
 }
 
 /** How long connections may take to send their last answers. */
@@ -42,7 +41,7 @@ export class ApiService implements Service {
   readonly #options: ApiServiceOptions;
   #app: Api | undefined;
   #deliverer: Deliverer | undefined;
-  #monitor: Monitor | undefined;
+  #healthServer: HealthServer | undefined;
   #isShuttingDown = false;
   #openRequests = 0;
   #onAnswered = () => {};
@@ -56,10 +55,10 @@ export class ApiService implements Service {
     const { config, queue, models, logger, registry, tracing, board, keySource } = this.#options;
     const readiness = () => this.#readiness();
     const { keys } = keySource;
-    const policy = { allowPrivate: config.webhookAllowPrivate === 1, allowHosts: config.webhookAllowHosts };
+    const policy = { allowPrivate: config.webhookAllowPrivate, allowHosts: config.webhookAllowHosts };
     // Without keys all callers share one secret; with keys, a withdrawn key takes its secret with it.
     const secretOf = (caller: string) => (keys ? keys.webhookSecretOf(caller) : config.webhookSecret);
-    await this.#openMonitor(config.host, config.metricsPort);
+    await this.#openHealthServer(config.host, config.metricsPort);
     const app = await buildApp({
       config,
       queue,
@@ -94,12 +93,12 @@ export class ApiService implements Service {
   }
 
   /** `/metrics` on a port of its own, apart from the public API. */
-  async #openMonitor(host: string, port: number | undefined): Promise<void> {
+  async #openHealthServer(host: string, port: number | undefined): Promise<void> {
     if (port === undefined) return;
     const { registry } = this.#options;
-    const notReady = () => this.#readiness().reason;
-    this.#monitor = await openMonitor({ host, port, variable: "METRICS_PORT", registry, notReady });
-    process.stdout.write(`This API's health and metrics are on ${this.#monitor.address}.\n`);
+    const notReadyReason = () => this.#readiness().reason;
+    this.#healthServer = await openHealthServer({ host, port, variable: "METRICS_PORT", registry, notReadyReason });
+    process.stdout.write(`This API's health and metrics are on ${this.#healthServer.address}.\n`);
   }
 
   /** New jobs are refused; open requests may finish until the grace period ends. Job states are still answered. */
@@ -128,12 +127,12 @@ export class ApiService implements Service {
     this.#options.keySource.close();
     await this.#options.board?.close();
     await this.#options.queue.close();
-    await this.#monitor?.close();
+    await this.#healthServer?.close();
   }
 
   #readiness(): Readiness {
     if (this.#isShuttingDown) return { ready: false, shuttingDown: true, reason: "The server is shutting down." };
-    const reason = this.#options.notReady?.();
+    const reason = this.#options.notReadyReason?.();
     return reason === undefined ? { ready: true } : { ready: false, reason };
   }
 }
@@ -148,7 +147,7 @@ function webhookAcceptance(
     ? "this API key has none (webhook_secret in the key file)"
     : "this server has none (WEBHOOK_SECRET)";
   return {
-    refusal: (url: string, { id }: Principal) =>
+    refusal: (url: string, { id }: Caller) =>
       secretOf(id) === undefined ? `needs a secret to sign with: ${missing}` : targetRefusal(url, policy),
   };
 }

@@ -44,7 +44,7 @@ export async function openRedisQueue(config: Config, command: string, logger: Lo
       maxQueuedImages,
       resultTtlMs: resultTtlS * 1000,
       maxResultBytes,
-      acceptDurable: acceptDurable === 1,
+      acceptDurable,
     },
     logger,
   );

@@ -5,7 +5,7 @@ import type { Engine, EngineLost, StepWork } from "../../engine/engine.js";
 import type { Manifest } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { JobSource } from "../../queue/queue.js";
-import type { Monitor } from "../../telemetry/health-server.js";
+import type { HealthServer } from "../../telemetry/health-server.js";
 import type { Tracing } from "../../telemetry/tracing.js";
 import type { WorkerMetrics } from "../../worker/metrics.js";
 import { startWorker } from "../../worker/worker.js";
@@ -30,7 +30,7 @@ const TAKEN_PER_BATCH = 1.5;
 export class WorkerService implements Service {
   readonly #options: WorkerServiceOptions;
   readonly #engines = new Map<string, Engine>();
-  #monitor: Monitor | undefined;
+  #healthServer: HealthServer | undefined;
   #metrics: WorkerMetrics | undefined;
   #state: "loading" | "working" | "stopping" = "loading";
   #lost: EngineLost | undefined;
@@ -54,7 +54,7 @@ export class WorkerService implements Service {
   }
 
   /** Why no images are generated now; undefined while they are. */
-  notReady(): string | undefined {
+  notReadyReason(): string | undefined {
     if (this.#lost) return this.#lost.message;
     if (this.#state === "loading") return "The models are being loaded.";
     if (this.#state === "stopping") return "The worker is shutting down.";
@@ -74,7 +74,7 @@ export class WorkerService implements Service {
     await this.#options.source.close();
     await this.#starting.catch(() => {});
     await Promise.all([...this.#engines.values()].map((engine) => engine.close(0)));
-    await this.#monitor?.close();
+    await this.#healthServer?.close();
   }
 
   async #start(): Promise<boolean> {
@@ -141,10 +141,10 @@ export class WorkerService implements Service {
     this.#metrics = new WorkerMetrics(registry, this.#engines);
     const { host, workerPort: port } = this.#options.config;
     if (port === undefined) return;
-    const { openMonitor } = await import("../../telemetry/health-server.js");
-    const notReady = () => this.notReady();
-    this.#monitor = await openMonitor({ host, port, variable: "WORKER_PORT", registry, notReady });
-    process.stdout.write(`This worker's health and metrics are on ${this.#monitor.address}.\n`);
+    const { openHealthServer } = await import("../../telemetry/health-server.js");
+    const notReadyReason = () => this.notReadyReason();
+    this.#healthServer = await openHealthServer({ host, port, variable: "WORKER_PORT", registry, notReadyReason });
+    process.stdout.write(`This worker's health and metrics are on ${this.#healthServer.address}.\n`);
   }
 
   /** A method, since the state may change during any await. */
