@@ -10,7 +10,7 @@ export class ParityError extends Error {
   override readonly name = "ParityError";
 }
 
-/** What a directory of recordings holds, each file told by its content (the layout's names may differ). */
+/** What a directory of recordings holds, each file recognised by its content, not by its name. */
 export interface ReferenceFolder {
   readonly config: string | undefined;
   /** Checkpoint files, PyTorch's before safetensors. */
@@ -84,7 +84,7 @@ function kindOf(file: Checkpoint): Kind {
   if (has("decoder.conv_in.weight")) return "tokenizer";
   if (has("image") && has("moments")) return "encode";
   throw new ParityError(
-    `${file.path} is neither a checkpoint nor a recording: it has none of the tensors that tell which.`,
+    `${file.path} is neither a checkpoint nor a recording: it has none of the tensors that would identify it.`,
   );
 }
 
