@@ -1,13 +1,13 @@
 import type { Logger } from "pino";
 import type { JobRecord } from "../job.js";
-import type { Delivery, DeliveryQueue } from "../queue/queue.js";
+import type { Delivery, WebhookOutbox } from "../queue/queue.js";
 import { describeAttemptFailure } from "./attempt-failure.js";
 import { ATTEMPT_MS, post } from "./post.js";
 import { signatureHeaders } from "./signature.js";
 import { type Resolve, readTarget, type TargetPolicy, TargetRefused } from "./target.js";
 
 export interface DelivererOptions {
-  readonly queue: DeliveryQueue;
+  readonly queue: WebhookOutbox;
   readonly policy: TargetPolicy;
   /** Attempts of one webhook before it is given up. */
   readonly maxAttempts: number;

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import type { JobSpec } from "../../job.js";
+import type { CallerLimits } from "../../queue/queue.js";
 
 /** Who a request speaks for. */
 export interface Principal {
@@ -17,13 +18,6 @@ export interface Principal {
   readonly isKnown: boolean;
   /** What its key allows; absent: as much as the server does. */
   readonly limits?: CallerLimits;
-}
-
-/** Bounds of one caller, counted in images over all processes. */
-export interface CallerLimits {
-  readonly imagesPerMinute?: number;
-  /** Waiting and running together. */
-  readonly concurrentImages?: number;
 }
 
 /** Who the request's key belongs to; where no keys are asked for, an address is a caller. */

@@ -1,5 +1,4 @@
-import type { Usage } from "../../queue/queue.js";
-import type { CallerLimits } from "../access/principal.js";
+import type { CallerLimits, Usage } from "../../queue/queue.js";
 
 /**
  * A caller's limits and what is left of them, as draft-ietf-httpapi-ratelimit-headers-11 writes it: `r` what is left, `t`

@@ -1,9 +1,9 @@
 import type { FastifyBaseLogger, FastifyReply } from "fastify";
 import { Problem } from "../../errors.js";
 import { type GenerateRequest, isFinal, type JobRecord, type JobSpec } from "../../job.js";
-import { type Idempotency, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
+import { type CallerLimits, type Idempotency, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
 import { resolveRequest } from "../../resolve-request.js";
-import type { CallerLimits, Principal } from "../access/principal.js";
+import type { Principal } from "../access/principal.js";
 import type { ApiDeps } from "../deps.js";
 import { rateLimitHeaders, rateLimitPolicy } from "../http/rate-limit-headers.js";
 
@@ -55,7 +55,7 @@ export async function acceptJob(
       return result.record;
     case "existing":
       return result.record;
-    case "over_allowance":
+    case "over_limit":
       throw overLimit(result, limits!);
     case "conflict":
       throw new Problem("idempotency_conflict", "The Idempotency-Key was used before, with another body.");
@@ -89,7 +89,7 @@ function checkWithinLimits(images: number, limits: CallerLimits): void {
   });
 }
 
-function overLimit({ limit, retryAfterS, usage }: SubmitResult & { kind: "over_allowance" }, limits: CallerLimits) {
+function overLimit({ limit, retryAfterS, usage }: SubmitResult & { kind: "over_limit" }, limits: CallerLimits) {
   const headers = { ...retryAfter(retryAfterS).headers, ...rateLimitHeaders(limits, usage) };
   if (limit === "imagesPerMinute") {
     const detail = `This key may ask for ${limits.imagesPerMinute} images within a minute; try again when some are older.`;

@@ -52,7 +52,7 @@ export class ApiService implements Service {
     const { config, queue, models, logger, registry, tracing, board, keySource } = this.#options;
     const readiness = () => this.#readiness();
     const { keys } = keySource;
-    const webhooks = openWebhooks({ config, queue: queue.deliveries, models, keys, logger });
+    const webhooks = openWebhooks({ config, queue: queue.webhooks, models, keys, logger });
     await this.#openMonitor(config.host, config.metricsPort);
     const app = await buildApp({
       config,

@@ -6,13 +6,13 @@ import { jobResource } from "../../api/resources/job-resource.js";
 import type { Config } from "../../config.js";
 import { VERSION } from "../../files/package.js";
 import type { ModelRegistry } from "../../model/registry.js";
-import type { DeliveryQueue } from "../../queue/queue.js";
+import type { WebhookOutbox } from "../../queue/queue.js";
 import { Deliverer } from "../../webhooks/deliverer.js";
 import { readTarget, type TargetPolicy, TargetRefused } from "../../webhooks/target.js";
 
 export interface WebhookParts {
   readonly config: Config;
-  readonly queue: DeliveryQueue;
+  readonly queue: WebhookOutbox;
   readonly models: ModelRegistry;
   readonly keys: KeyRing | undefined;
   readonly logger: Logger;
