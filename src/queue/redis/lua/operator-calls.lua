@@ -2,6 +2,20 @@
 
 local function countBound(queue) return redis.call("HLEN", leasesKey(queue)) end
 
+-- Release 0.1 kept by worker which images it made: those of a worker that died before the upgrade wait again.
+local function reclaimFromRelease01(now)
+  local workers = OWN .. "workers"
+  for _, worker in ipairs(redis.call("ZRANGEBYSCORE", workers, "-inf", whole(now), "LIMIT", 0, 10)) do
+    for _, bound in ipairs(redis.call("HVALS", OWN .. "lanes:" .. worker)) do
+      local id, index = string.match(bound, "^(%S+) (%d+)")
+      local job = jobOfOpenImage(id, index)
+      if job then requeue(job, { id = id, index = index, hasBegun = true }, false) end
+    end
+    redis.call("DEL", OWN .. "lanes:" .. worker)
+    redis.call("ZREM", workers, worker)
+  end
+end
+
 #!lua name=stats flags=no-writes
 -- Waiting and running images, then the queues that a live worker serves.
 local running = 0
@@ -58,6 +72,7 @@ for _, id in ipairs(redis.call("ZRANGEBYSCORE", DEADLINES, "-inf", whole(now), "
   end
 end
 trimKept(now, maxBytes, 1000)
+reclaimFromRelease01(now)
 local queues = {}
 for _, queue in ipairs(redis.call("SMEMBERS", QUEUES)) do
   local waiting = tonumber(redis.call("HGET", lineKey(queue), "waiting") or 0)
