@@ -39,22 +39,22 @@ local function endJob(job, state, failure, ttlMs, maxBytes)
   local key, now = jobKey(job.id), nowMs()
   local expiresAt = now + ttlMs
   if job.waiting > 0 then leaveLine(job, job.waiting) end
+  local fields = redis.call("HMGET", key, "left", "bytes", "key", "webhook")
   local images = "[]"
   local bytes = 0
   if state == "completed" then
     images = describeImages(job, expiresAt)
-    bytes = tonumber(redis.call("HGET", key, "bytes") or 0)
+    bytes = tonumber(fields[2] or 0)
   else
     for index = 0, job.images - 1 do redis.call("UNLINK", imageKey(job.id, index)) end
   end
-  countDone(job.caller, tonumber(redis.call("HGET", key, "left")))
+  countDone(job.caller, tonumber(fields[1]))
   redis.call("DEL", requeuedKey(job.id))
   redis.call("ZREM", DEADLINES, job.id)
   redis.call("HSET", key, "state", state, "finishedAt", whole(now), "expiresAt", whole(expiresAt), "images:json", images)
   if failure then redis.call("HSET", key, "error", failure) end
   redis.call("PEXPIREAT", key, whole(expiresAt))
-  local idempotent = redis.call("HGET", key, "key")
-  if idempotent and idempotent ~= "" then redis.call("PEXPIREAT", keyKey(idempotent), whole(expiresAt)) end
+  if fields[3] and fields[3] ~= "" then redis.call("PEXPIREAT", keyKey(fields[3]), whole(expiresAt)) end
   local size = bytes + RECORD_BYTES
   redis.call("HINCRBY", COUNTS, "keptBytes", size)
   redis.call("RPUSH", KEPT, job.id .. " " .. job.images .. " " .. size .. " " .. whole(expiresAt))
@@ -69,6 +69,6 @@ local function endJob(job, state, failure, ttlMs, maxBytes)
     if failure then changes[#changes + 1] = '"error":' .. failure end
     publish(job.id, "{" .. table.concat(changes, ",") .. "}")
   end
-  if redis.call("HEXISTS", key, "webhook") == 1 then addWebhook(job, now) end
+  if fields[4] then addWebhook(job, now) end
   if state ~= "completed" then redis.call("PUBLISH", CONTROL, "ended " .. job.id) end
 end

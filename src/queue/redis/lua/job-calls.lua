@@ -1,10 +1,10 @@
 -- What the API calls.
 
 -- A job as a reader sees it: RECORD_FIELDS and the position, which is absent unless the job is queued.
-local function viewJob(id)
+local function viewJob(id, job)
   local fields = redis.call("HMGET", jobKey(id), unpack(RECORD_FIELDS))
   if not fields[1] then return false end
-  fields[#RECORD_FIELDS + 1] = fields[2] == "queued" and position(loadJob(id)) or false
+  fields[#RECORD_FIELDS + 1] = fields[2] == "queued" and position(job or loadJob(id)) or false
   return fields
 end
 
@@ -47,7 +47,7 @@ local job = { id = id, queue = queue, level = level, caller = caller, images = i
 joinLine(job, images, false)
 countAccepted(caller, images, perMinute, now)
 countTotal(queue, "accepted")
-return { "accepted", viewJob(id), (perMinute or concurrent) and describeUse(caller, now / 1000) or false }
+return { "accepted", viewJob(id, job), (perMinute or concurrent) and describeUse(caller, now / 1000) or false }
 
 #!lua name=cancel flags=allow-oom
 -- Ends a job as cancelled unless it has ended; returns the job as it stands then.

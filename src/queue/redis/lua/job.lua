@@ -9,8 +9,10 @@ local RECORD_FIELDS = {
 local TOTALS = { "total:accepted", "total:completed", "total:failed", "total:cancelled", "total:images" }
 local function countTotal(queue, what) redis.call("HINCRBY", lineKey(queue), "total:" .. what, 1) end
 
-local function loadJob(id)
-  local fields = redis.call("HMGET", jobKey(id), "state", "queue", "level", "caller", "images", "waiting", "left")
+-- `index`: of an image, whether it is stored.
+local function loadJob(id, index)
+  local names = { "state", "queue", "level", "caller", "images", "waiting", "left", index and "image:" .. index }
+  local fields = redis.call("HMGET", jobKey(id), unpack(names))
   if not fields[1] then return nil end
   return {
     id = id,
@@ -21,17 +23,16 @@ local function loadJob(id)
     images = tonumber(fields[5]),
     waiting = tonumber(fields[6]),
     left = tonumber(fields[7]),
+    isStored = fields[8],
   }
 end
 
 local function isFinal(job) return job.state ~= "queued" and job.state ~= "running" end
 
-local function isStored(id, index) return redis.call("HEXISTS", jobKey(id), "image:" .. index) == 1 end
-
 -- The job of an image that is still to be made; nil where the job has ended or is gone, or the image is stored.
 local function jobOfOpenImage(id, index)
-  local job = loadJob(id)
-  if job and not isFinal(job) and not isStored(id, index) then return job end
+  local job = loadJob(id, index)
+  if job and not isFinal(job) and not job.isStored then return job end
 end
 
 -- Notes how far an image is; false where it was as far before, as one is that runs again.

@@ -20,10 +20,6 @@ end
 
 local function unbind(queue, lease) redis.call("HDEL", leasesKey(queue), lease) end
 
-local function mustRunAlone(image)
-  return tonumber(redis.call("HGET", jobKey(image.id), "deaths:" .. image.index) or 0) >= DEATHS_BEFORE_ALONE
-end
-
 -- Runs that have begun, but for those that ended through no fault of the image's.
 local function countTry(image, count) return redis.call("HINCRBY", jobKey(image.id), "tries:" .. image.index, count) end
 
@@ -31,19 +27,22 @@ local function triesAreOver(image)
   return tonumber(redis.call("HGET", jobKey(image.id), "tries:" .. image.index) or 0) >= MAX_TRIES
 end
 
--- What a worker needs to run an image: id, index, what to do, whether previews are watched, the spec.
+-- What a worker needs to run an image: id, index, what to do ("run", or "run_alone" after so many deaths), whether previews
+-- are watched, the spec.
 local function describeTask(image, what)
+  local fields = redis.call("HMGET", jobKey(image.id), "spec", "deaths:" .. image.index)
+  local isLoner = tonumber(fields[2] or 0) >= DEATHS_BEFORE_ALONE
   local isWatched = redis.call("EXISTS", watchedKey(image.id))
-  return { image.id, image.index, what, isWatched, redis.call("HGET", jobKey(image.id), "spec") }
+  return { image.id, image.index, what or (isLoner and "run_alone" or "run"), isWatched, fields[1] }
 end
 
 -- Binds an image to a lease. It begins at once, unless it must wait until it is alone.
 local function startRun(queue, lease, image)
-  local isLoner = mustRunAlone(image)
-  image.hasBegun = not isLoner
+  local task = describeTask(image)
+  image.hasBegun = task[3] == "run"
   if image.hasBegun then countTry(image, 1) end
   bind(queue, lease, image)
-  return describeTask(image, isLoner and "run_alone" or "run")
+  return task
 end
 
 -- Puts an image back to the front of the line; where no try is to count, that of a run that had begun is taken back.

@@ -49,11 +49,13 @@ local function leaveLine(job, count)
 end
 
 local function levelInTurn(line)
+  local names = {}
+  for at, level in ipairs(LEVELS) do names[2 * at - 1], names[2 * at] = "waiting:" .. level, "turn:" .. level end
+  local fields = redis.call("HMGET", line, unpack(names))
   local drawn, drawnTurn
-  for _, level in ipairs(LEVELS) do
-    local at = redis.call("HMGET", line, "waiting:" .. level, "turn:" .. level)
-    local turn = tonumber(at[2] or 0)
-    if tonumber(at[1] or 0) > 0 and (not drawn or turn < drawnTurn) then drawn, drawnTurn = level, turn end
+  for at, level in ipairs(LEVELS) do
+    local waiting, turn = tonumber(fields[2 * at - 1] or 0), tonumber(fields[2 * at] or 0)
+    if waiting > 0 and (not drawn or turn < drawnTurn) then drawn, drawnTurn = level, turn end
   end
   return drawn, drawnTurn
 end

@@ -25,9 +25,7 @@ return redis.call("HEXISTS", key, "paused")
 local queue, lease, run, worker = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local image = boundImage(queue, lease)
 local job = image and jobOfOpenImage(image.id, image.index)
-if job and image.run == run then
-  return describeTask(image, (image.hasBegun or not mustRunAlone(image)) and "run" or "run_alone")
-end
+if job and image.run == run then return describeTask(image) end
 if job then
   -- The lease stalled: the worker that had it died, or was silent for longer than its lock.
   if image.hasBegun then redis.call("HINCRBY", jobKey(image.id), "deaths:" .. image.index, 1) end
