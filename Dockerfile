@@ -7,14 +7,14 @@ ARG CUDA_IMAGE=nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04
 FROM ${NODE_IMAGE} AS node
 FROM ${CUDA_IMAGE} AS cuda
 
-# What runs: production dependencies, without ONNX Runtime's libraries for other platforms (240 MB).
+# Production dependencies, without ONNX Runtime's libraries for other platforms (240 MB).
 FROM node AS dependencies-cpu
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev
 RUN find node_modules/onnxruntime-node/bin -mindepth 3 -maxdepth 3 ! -path "*/linux/$(node -p process.arch)" -exec rm -r {} +
 
-# npm runs no install step here (.npmrc), so the one that fetches the CUDA libraries is run by name.
+# npm runs no install step here (.npmrc), so the step that downloads the CUDA libraries runs explicitly.
 FROM dependencies-cpu AS dependencies-cuda
 RUN ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js
 
@@ -41,11 +41,11 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE ./
 COPY models models
 COPY --from=build /app/dist dist
-# A volume that is mounted here takes the folder's mode over: the image's user may make the first key in it.
+# A volume mounted here inherits the folder's mode, so that the image's user can write the first key.
 RUN mkdir -m 1777 keys
 ENV HOST=0.0.0.0 PORT=8080
 EXPOSE 8080
-# A number, so that Kubernetes can see it is not root; everything in /app belongs to root.
+# A number, so that Kubernetes can verify that it is not root. Everything in /app belongs to root.
 USER 10001:10001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \

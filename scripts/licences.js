@@ -1,4 +1,4 @@
-// Writes docs/licences.md: what the lock file says of every package that is installed to serve.
+// Writes docs/licences.md: the licences of all production packages in the lock file.
 import { readFileSync, writeFileSync } from "node:fs";
 
 const { packages } = JSON.parse(readFileSync(new URL("../package-lock.json", import.meta.url), "utf8"));
@@ -15,8 +15,8 @@ const rows = [...byLicence]
   });
 const page = `# Licences of dependencies
 
-What \`npm ci --omit=dev\` may install, by licence, from \`package-lock.json\`; \`node scripts/licences.js\` writes this page.
-LGPL-3.0-or-later is libvips inside sharp's libraries: linked dynamically, unchanged, and replaceable.
+\`npm ci --omit=dev\` may install these packages; \`node scripts/licences.js\` writes this list from \`package-lock.json\`.
+LGPL-3.0-or-later applies to libvips, which sharp's libraries contain unchanged. They link it dynamically, so it can be replaced.
 
 | licence | packages |
 |---|---|

@@ -1,5 +1,5 @@
-// Makes a model's sample sheet: one little picture of each class, which the playground shows beside the class's name. Asks
-// a running service for the pictures: `npm run samples -- http://127.0.0.1:8080 demo models/demo/samples.webp`.
+// Makes a model's sample sheet: one small image of each class, which the web page shows beside the class's name. Needs a
+// running server: `npm run samples -- http://127.0.0.1:8080 demo models/demo/samples.webp`.
 import sharp from "sharp";
 
 const TILE_PIXELS = 64;
@@ -26,8 +26,8 @@ async function tile(index, columns) {
     headers: { "Content-Type": "application/json", Accept: "image/png" },
     body: JSON.stringify({ model, class: index, seed: SEED }),
   });
-  const picture = Buffer.from(await response.arrayBuffer());
-  const input = await sharp(picture).resize(TILE_PIXELS, TILE_PIXELS).png().toBuffer();
+  const image = Buffer.from(await response.arrayBuffer());
+  const input = await sharp(image).resize(TILE_PIXELS, TILE_PIXELS).png().toBuffer();
   return { input, left: (index % columns) * TILE_PIXELS, top: Math.floor(index / columns) * TILE_PIXELS };
 }
 

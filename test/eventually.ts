@@ -1,5 +1,5 @@
 import { vi } from "vitest";
 
-/** Resolves once the check passes; rejects as it does where that takes longer than any machine needs. */
-export const eventually = <T>(check: () => T | Promise<T>): Promise<T> =>
-  vi.waitFor(check, { timeout: 30_000, interval: 20 });
+/** Resolves once the check passes; rejects with its last error after longer than any machine needs. */
+export const eventually = <T>(check: () => T | Promise<T>, timeoutMs = 30_000): Promise<T> =>
+  vi.waitFor(check, { timeout: timeoutMs, interval: 20 });

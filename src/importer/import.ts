@@ -2,17 +2,23 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { prepareToHash } from "../model/files/hash-files.js";
 import { type Manifest, MODEL_FILES } from "../model/manifest.js";
+import { cosineAlphaBars } from "../model/sampler/diffusion-schedule.js";
 import { deriveArchitecture } from "./architecture/derive-architecture.js";
+import type { Tensors } from "./architecture/tensor-table.js";
 import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import { openCheckpoint } from "./checkpoint/open.js";
-import type { Deviation } from "./deviation.js";
 import { checkName, draftManifest } from "./draft-manifest.js";
+import { ImportError } from "./error.js";
 import { writeFiles, writeModelFolder } from "./model-folder.js";
-import type { ImportedModel, ImportOptions } from "./options.js";
+import type { Deviation, ImportedModel, ImportOptions } from "./options.js";
 import { Progress } from "./progress.js";
 import { checkNameIsFree, stageModel } from "./staging.js";
+import { chooseWeights } from "./weights/choose-weights.js";
 import { writeWholeFile } from "./weights/hashed-writer.js";
 import { planWeights, type WeightsPlan } from "./weights/weights-plan.js";
+
+/** Of alpha-bar, which is at most 1: a half-precision copy is closer. */
+const SCHEDULE_TOLERANCE = 1e-3;
 
 /**
  * Turns two checkpoints into `modelsDir/name`: model.json, the three graphs and their weights. Memory stays bounded
@@ -40,11 +46,28 @@ async function importOpened(
   generator: Checkpoint,
   tokenizer: Checkpoint,
 ): Promise<ImportedModel> {
-  const derived = await deriveArchitecture(generator.tensors, tokenizer.tensors, options.arch);
+  const weights = {
+    generator: chooseWeights(generator, "generator", options.weights),
+    tokenizer: chooseWeights(tokenizer, "tokenizer", options.tokenizerWeights),
+  };
+  const derived = await deriveArchitecture(weights.generator.tensors, weights.tokenizer.tensors, options.arch);
+  await checkNoiseSchedule(generator, weights.generator.tensors);
   const { generatorTable, tokenizerTable, warnings } = derived;
   const sources = [
-    { checkpoint: generator, table: generatorTable, prefix: "", copy: MODEL_FILES.generator },
-    { checkpoint: tokenizer, table: tokenizerTable, prefix: "tokenizer.", copy: MODEL_FILES.tokenizer },
+    {
+      checkpoint: generator,
+      tensors: weights.generator.tensors,
+      table: generatorTable,
+      prefix: "",
+      copy: MODEL_FILES.generator,
+    },
+    {
+      checkpoint: tokenizer,
+      tensors: weights.tokenizer.tensors,
+      table: tokenizerTable,
+      prefix: "tokenizer.",
+      copy: MODEL_FILES.tokenizer,
+    },
   ];
   const plan = planWeights(sources, options.precision);
   const draft = await draftManifest(options, derived, plan);
@@ -70,7 +93,20 @@ async function importOpened(
     await writeWholeFile(join(staging, MODEL_FILES.manifest), text);
     progress.add("writing", 0);
   });
-  return { manifest, folder, warnings, ...(deviations && { deviations }) };
+  return { manifest, folder, weights, warnings, ...(deviations && { deviations }) };
+}
+
+/** Some training scripts store their noise schedule: a model of another one than the sampler's would make wrong images. */
+async function checkNoiseSchedule(checkpoint: Checkpoint, generator: Tensors): Promise<void> {
+  const expected = cosineAlphaBars();
+  for (const [name, entry] of generator) {
+    if (!/^diffloss\..*\balphas_cumprod$/.test(name) || entry.shape.join() !== `${expected.length}`) continue;
+    const found = await checkpoint.readFloat32(entry);
+    if (found.every((value, t) => Math.abs(value - expected[t]!) < SCHEDULE_TOLERANCE)) continue;
+    throw new ImportError(
+      `${checkpoint.path} was trained with another noise schedule than the cosine one, which alone is sampled: ${name} differs.`,
+    );
+  }
 }
 
 /** The float32 model lies inside the folder that is staged: whatever happens, it is gone when the import ends. */

@@ -50,11 +50,14 @@ async function hashSources(checkpoints: readonly Checkpoint[], progress: Progres
   return hashes;
 }
 
-/** SHA-256 of the whole file as it was opened, in hexadecimal. Rejects with `CheckpointError` where it can't be read. */
-async function hashCheckpoint({ path, descriptor }: Checkpoint, progress: Progress): Promise<string> {
+/** SHA-256 of the whole file as it was opened, or of all shards in turn, in hexadecimal. Rejects with `CheckpointError` where it can't be read. */
+async function hashCheckpoint({ path, descriptors }: Checkpoint, progress: Progress): Promise<string> {
   const onBytes = (bytes: number) => progress.add("hashing", bytes);
   try {
-    const [sha256] = await hashFiles([[{ descriptor }]], { signal: progress.signal, onBytes });
+    const [sha256] = await hashFiles([descriptors.map((descriptor) => ({ descriptor }))], {
+      signal: progress.signal,
+      onBytes,
+    });
     return sha256!;
   } catch (error) {
     throw inFile(path, asCheckpointError(error)); // what `onBytes` throws has no code and passes
@@ -82,7 +85,7 @@ async function writeGraphs(
   { architecture, weights, expose = false }: FilesPlan,
 ): Promise<FileDigest[]> {
   // Loaded and built while other threads read and write weights.
-  const { buildGraphs } = await import("../model/graph/build-graphs.js");
+  const { buildGraphs } = await import("../families/families.js");
   const graphs = buildGraphs(architecture, weights.index, { expose });
   const digests: FileDigest[] = [];
   for (const graph of GRAPH_FILES) {

@@ -1,9 +1,9 @@
+import { readFile } from "node:fs/promises";
 import Type, { type Static } from "typebox";
 import { type Manifest, type ModelClass, Preset } from "../model/manifest.js";
 import { type DefaultParameters, PresetParameters } from "../model/parameters.js";
 import { type PresetName, presetOfWidth } from "./architecture/stated-architecture.js";
 import { ImportError } from "./error.js";
-import { IMAGENET_CLASSES, readImagenetClasses } from "./imagenet.js";
 import { readJsonFile } from "./json-file.js";
 
 /** What a model ships beside its weights: a JSON file for `--defaults`. Defaults left out are the published ones. */
@@ -54,6 +54,21 @@ export async function nameClasses(
     throw new ImportError(`${entries.length} classes are named, but the generator has ${classCount}.`);
   }
   return entries.map((entry, index) => ({ index, ...(typeof entry === "string" ? { name: entry } : entry) }));
+}
+
+const IMAGENET_CLASSES = 1000;
+
+/**
+ * The classes of ILSVRC 2012 in the order of their synset ids, which is that of the published models' class embedding:
+ * folders sorted by name (torchvision's ImageFolder in main_mar.py of the reference). Names are WordNet 3.0's lemmas,
+ * taken from timm 0.9.12 (timm/data/_info) and compared with torchvision 0.28.0 (models/_meta.py).
+ */
+export async function readImagenetClasses(): Promise<{ id: string; name: string }[]> {
+  const names = JSON.parse(await readFile(new URL("./data/imagenet.json", import.meta.url), "utf8")) as Record<
+    string,
+    string
+  >;
+  return Object.entries(names).map(([id, name]) => ({ id, name }));
 }
 
 /** The published sampler for a model of these sizes: 64 steps, linear guidance, 100 diffusion steps from t = 999. */

@@ -1,13 +1,16 @@
-import type { Manifest } from "../model/manifest.js";
-import type { Deviation } from "./deviation.js";
+import type { Manifest, Precision } from "../model/manifest.js";
 import type { ClassEntry, ModelSettings } from "./model-settings.js";
 import type { ProgressOptions } from "./progress.js";
+import type { Network, NetworkWeights, WeightsChoice } from "./weights/choose-weights.js";
 
 export interface ImportOptions extends ProgressOptions {
   readonly name: string;
   /** Checkpoint of the MAR model and of the tokenizer: .safetensors, or PyTorch's .pth, .ckpt, .pt. */
   readonly generator: string;
   readonly tokenizer: string;
+  /** Which weights of each file; see `chooseWeights`. */
+  readonly weights?: WeightsChoice | undefined;
+  readonly tokenizerWeights?: WeightsChoice | undefined;
   /** `mar-b`, `mar-l`, `mar-h` or the path of a config.json; inferred for the published widths. */
   readonly arch?: string | undefined;
   readonly precision: Manifest["precision"];
@@ -28,7 +31,17 @@ export interface ImportOptions extends ProgressOptions {
 export interface ImportedModel {
   readonly manifest: Manifest;
   readonly folder: string;
+  readonly weights: Readonly<Record<Network, NetworkWeights>>;
   readonly warnings: readonly string[];
   /** Where asked for; empty for a float32 model, whose numbers are the checkpoint's own. */
   readonly deviations?: readonly Deviation[];
+}
+
+/** How far a precision may be from float32: what a model of the family should keep (measured: docs/importing.md). */
+export const ALLOWED_DEVIATION: Readonly<Record<Precision, number>> = { fp32: 0, int8: 0.05, fp16: 0.005 };
+
+/** Root mean square of the difference from what float32 makes of the same inputs, relative to that of float32's. */
+export interface Deviation {
+  readonly of: "z" | "sampled tokens" | "pixels";
+  readonly relativeRms: number;
 }

@@ -1,9 +1,11 @@
-import { lstat, mkdir, open, rename, rm, rmdir, statfs } from "node:fs/promises";
+import { createHash, randomBytes } from "node:crypto";
+import { readFileSync, readlinkSync } from "node:fs";
+import { lstat, mkdir, open, readdir, rename, rm, rmdir, statfs } from "node:fs/promises";
+import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileErrorReason } from "../files/file-errors.js";
 import { makeFolder } from "../files/make-folder.js";
 import { MODEL_FILES } from "../model/manifest.js";
-import { clearAbandoned, importFolderName } from "./abandoned.js";
 import { ImportError } from "./error.js";
 
 /** Room for the graphs, of which the largest models' take half a megabyte, and a file system's own bookkeeping. */
@@ -21,7 +23,7 @@ export async function stageModel(
   const madeDir = await makeModelsDir(modelsDir);
   const staging = join(modelsDir, importFolderName("import", name));
   try {
-    await clearAbandoned(modelsDir);
+    await removeStaleImports(modelsDir);
     await checkFreeSpace(modelsDir, options.sizeBytes);
     await mkdir(staging);
     await fill(staging);
@@ -106,4 +108,60 @@ async function exists(path: string): Promise<boolean> {
 
 function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
+}
+
+/**
+ * Folders that exist only while an import runs: `.import-` holds the model being written, `.replaced-` the model it
+ * replaces. Their names identify the process, so that the next import can remove what a killed import left.
+ */
+const PATTERN = /^\.(import|replaced)-([0-9a-f]{12})-(\d{1,10})-[0-9a-f]{12}-([a-z0-9._-]+)$/;
+
+/** Whether a process of another machine or container runs can't be seen: its folder is stale once nothing in it changes. */
+const UNTOUCHED_MS = 24 * 60 * 60 * 1000;
+
+/** A name for a folder of this process's import of the model `name`. */
+export function importFolderName(kind: "import" | "replaced", name: string): string {
+  return `.${kind}-${processSpace()}-${process.pid}-${randomBytes(6).toString("hex")}-${name}`;
+}
+
+/** Removes what killed imports left, and restores a model whose replacement was killed halfway. */
+export async function removeStaleImports(modelsDir: string): Promise<void> {
+  for (const entry of await readdir(modelsDir)) {
+    const [, kind, space, pid, name] = PATTERN.exec(entry) ?? [];
+    const folder = join(modelsDir, entry);
+    if (name === undefined || !(await isStale(folder, space!, Number(pid)))) continue;
+    const isOnlyCopy = kind === "replaced" && !(await lstat(join(modelsDir, name)).catch(() => undefined));
+    if (isOnlyCopy) await rename(folder, join(modelsDir, name));
+    else await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function isStale(folder: string, space: string, pid: number): Promise<boolean> {
+  if (space === processSpace()) return !isRunning(pid);
+  const files = await readdir(folder).catch(() => []);
+  const changes = await Promise.all([folder, ...files.map((file) => join(folder, file))].map((path) => lstat(path)));
+  return Date.now() - Math.max(...changes.map(({ mtimeMs }) => mtimeMs)) > UNTOUCHED_MS;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}
+
+/** Identifies the space in which process ids are unique: one boot of one machine, and one container on it. */
+function processSpace(): string {
+  const read = (what: () => string) => {
+    try {
+      return what();
+    } catch {
+      return ""; // Not on Linux.
+    }
+  };
+  const boot = read(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8"));
+  const container = read(() => readlinkSync("/proc/self/ns/pid"));
+  return createHash("sha256").update(`${boot}${container}${hostname()}`).digest("hex").slice(0, 12);
 }

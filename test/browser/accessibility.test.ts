@@ -12,17 +12,17 @@ import {
   gallery,
   generateButton,
   holdBack,
-  openFineTuning,
+  imageOf,
+  openParameters,
+  PHONE,
   parameter,
-  pictureOf,
   seedBox,
-  TELEPHONE,
 } from "./visitor.js";
 
 const service = usePlayground();
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** The serious and critical findings of axe, with the elements at fault. */
+/** The serious and critical findings of axe, with their elements. */
 async function findings(page: Page): Promise<string[]> {
   await page.evaluate(axe);
   const { violations } = await page.evaluate<AxeResults>("axe.run(document)");
@@ -31,12 +31,12 @@ async function findings(page: Page): Promise<string[]> {
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
 }
 
-describe("axe finds nothing serious", () => {
+describe("axe finds no serious problem", () => {
   it.each([
     ["desktop, light", { ...DESKTOP, colorScheme: "light" }],
     ["desktop, dark", { ...DESKTOP, colorScheme: "dark" }],
-    ["telephone, light", { ...TELEPHONE, colorScheme: "light" }],
-    ["telephone, dark", { ...TELEPHONE, colorScheme: "dark" }],
+    ["phone, light", { ...PHONE, colorScheme: "light" }],
+    ["phone, dark", { ...PHONE, colorScheme: "dark" }],
   ] as const)("in any state of the page: %s", async (_, options) => {
     const { page } = await service.visit({ ...options, reducedMotion: "reduce" });
     const seen: Record<string, string[]> = {};
@@ -49,30 +49,30 @@ describe("axe finds nothing serious", () => {
     await look("list of classes");
     await page.keyboard.press("Enter");
     await page.getByRole("radio", { name: "fast" }).check();
-    await openFineTuning(page);
+    await openParameters(page);
     await parameter(page, "Guidance").fill("3");
-    await look("fine tuning");
+    await look("parameters");
     await seedBox(page).fill("7");
     const events = await holdBack(page, "**/jobs/*/events?*");
     await generateButton(page).click();
     await page.getByRole("button", { name: "Cancel" }).waitFor();
     await look("generating");
     await events.stop();
-    await pictureOf(page, "moon", 7);
+    await imageOf(page, "moon", 7);
     await look("done");
     await gallery(page).getByRole("button", { name: "moon, seed 7", exact: true }).click();
     await look("detail");
     await page.keyboard.press("Escape");
     await gallery(page).getByRole("button", { name: "Clear all" }).click();
     await look("question");
-    await dialog(page).getByRole("button", { name: "Keep them" }).click();
+    await dialog(page).getByRole("button", { name: "Keep" }).click();
     await parameter(page, "Guidance").fill("50");
     await generateButton(page).click();
     await fieldError(page, "guidance_scale").waitFor();
     await look("error");
     await parameter(page, "Guidance").fill("3");
     await page.getByRole("radio", { name: "Compare" }).check();
-    await page.getByLabel("Compare over").selectOption("Steps");
+    await page.getByLabel("Parameter to vary").selectOption("Steps");
     await page.getByLabel("Values").fill("4, 8");
     await generateButton(page).click();
     await page.locator("#verdict").waitFor();
@@ -81,7 +81,7 @@ describe("axe finds nothing serious", () => {
     expect(Object.fromEntries(Object.entries(seen).filter(([, found]) => found.length > 0))).toEqual({});
   });
 
-  it("and would find it: a page with a picture that says nothing", async () => {
+  it("and would report a button without a name", async () => {
     const { page } = await service.visit();
     await page.evaluate("document.querySelector('main').append(document.createElement('button'))");
     expect((await findings(page)).join()).toContain("button-name");

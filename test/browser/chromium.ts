@@ -13,7 +13,7 @@ export function launchChromium(): Promise<Browser> {
       `The browser tests need ${PROGRAMS.join(", ")} or the like on PATH (Debian: apt-get install chromium).`,
     );
   }
-  // Chromium's sandbox doesn't work for root, as whom tests run in containers; the only page it opens is ours.
+  // Chromium's sandbox does not work for root, and tests in containers run as root. Only our own page is opened.
   return chromium.launch({ executablePath, chromiumSandbox: process.getuid?.() !== 0 });
 }
 

@@ -4,7 +4,7 @@ import { exampleApi } from "../api/example-api.js";
 import { exampleManifest } from "../model/example-manifest.js";
 import { classBox, fieldError, generateButton, MOST_BYTES, useBrowser, weigh } from "./visitor.js";
 
-/** As many classes as ImageNet has, two of one name; and more than one answer holds. */
+/** As many classes as ImageNet, two of them with the same name; and more classes than one response holds. */
 const THOUSAND = manifestOf("demo", 1000);
 const MORE = manifestOf("other", 1500);
 
@@ -25,6 +25,7 @@ beforeAll(async () => {
     default: "demo",
     list: () => manifests,
     get: (name: string) => manifests.find((manifest) => manifest.name === name),
+    folderOf: (name: string) => `models/${name}`,
   };
   api = await exampleApi({ deps: { models } });
   address = await api.listen();
@@ -58,11 +59,11 @@ describe("a thousand classes", () => {
     expect(bytes).toBeLessThan(MOST_BYTES);
   });
 
-  it("are searched as one types, those that begin so first, and chosen by the keyboard", async () => {
+  it("are searched while the user types, with matching beginnings first, and chosen by keyboard", async () => {
     const { page, box, asked, options } = await visit();
     await box.click();
     expect(await box.getAttribute("aria-expanded")).toBe("true");
-    await page.getByText("200 of 1000: type on to narrow them down.").waitFor();
+    await page.getByText("Showing 200 of 1000 classes. Keep typing to narrow the list.").waitFor();
     await box.fill("thing 99");
     await expect.poll(() => options.count()).toBe(11);
     expect(await options.first().textContent()).toContain("thing 99,");
@@ -84,7 +85,7 @@ describe("a thousand classes", () => {
     }
   });
 
-  it("with one name are asked for by index", async () => {
+  it("with the same name are requested by index", async () => {
     const { box, options, asked } = await visit();
     await box.fill("crane");
     await expect.poll(() => options.count()).toBe(2);
@@ -99,16 +100,16 @@ describe("a thousand classes", () => {
     expect(await asked()).toBe(null);
   });
 
-  it("go to the server as they were typed where none is called that", async () => {
+  it("that do not exist are sent to the server as typed", async () => {
     const { page, box } = await visit();
     await box.fill("zebra");
-    await page.getByText("No class is called that.").waitFor();
+    await page.getByText("No class matches.").waitFor();
     await page.keyboard.press("Tab");
     await generateButton(page).click();
     await fieldError(page, "class").filter({ hasText: 'not "zebra"' }).waitFor();
   });
 
-  it("close with Escape and open with an arrow, at the one that is chosen", async () => {
+  it("close with Escape and open with an arrow at the chosen class", async () => {
     const { page, box } = await visit();
     await box.fill("thing 42,");
     await page.keyboard.press("Enter");
@@ -121,7 +122,7 @@ describe("a thousand classes", () => {
   });
 });
 
-describe("more classes than one answer holds", () => {
+describe("more classes than one response holds", () => {
   it("are searched on the server", async () => {
     const { box, options, asked } = await visit("other");
     await box.fill("thing 1499");

@@ -8,7 +8,7 @@ import {
   gallery,
   generateButton,
   note,
-  openFineTuning,
+  openParameters,
   seedBox,
   widthOf,
 } from "./visitor.js";
@@ -18,7 +18,7 @@ const service = usePlayground();
 async function compare(over: string, values?: string) {
   const { page } = await service.visit();
   await page.getByRole("radio", { name: "Compare" }).check();
-  await page.getByLabel("Compare over").selectOption(over);
+  await page.getByLabel("Parameter to vary").selectOption(over);
   if (values !== undefined) await page.getByLabel("Values").fill(values);
   await seedBox(page).fill("5");
   const bodies: Record<string, unknown>[] = [];
@@ -29,7 +29,7 @@ async function compare(over: string, values?: string) {
 }
 
 describe("Compare", () => {
-  it("draws a picture for each value from one seed, each with its time, and says what it came to", async () => {
+  it("generates an image for each value from one seed, with its time, and a summary", async () => {
     const { page, bodies } = await compare("Steps", "4, 64");
     expect(await generateButton(page).textContent()).toBe("Compare 2");
     await generateButton(page).click();
@@ -46,9 +46,9 @@ describe("Compare", () => {
       .locator(".fill")
       .evaluateAll((bars: { style: { width: string } }[]) => bars.map(({ style }) => Number.parseFloat(style.width)));
     expect(Math.max(...fills)).toBe(100);
-    // On a busy machine a picture in many steps may take no longer than one in few.
+    // On a busy machine, an image with many steps may take no longer than one with few.
     expect(await page.locator("#verdict").textContent()).toMatch(
-      /^(steps \d+ took [\d.]+ times as long as steps \d+: [\d.]+ m?s against|Steps makes no difference to the time here: about) [\d.]+ m?s/,
+      /^(steps \d+ took [\d.]+ times as long as steps \d+: [\d.]+ m?s against|Steps does not change the time: about) [\d.]+ m?s/,
     );
 
     await cells.nth(0).getByRole("button").click();
@@ -76,28 +76,28 @@ describe("Compare", () => {
     expect(bodies.map((body) => body[name])).toEqual(values);
   });
 
-  it("leaves the rest of a comparison that is cancelled unmade", async () => {
+  it("generates nothing more once a comparison is cancelled", async () => {
     const { page, bodies } = await compare("Steps", "2, 60, 61, 62, 63, 64");
-    await openFineTuning(page);
+    await openParameters(page);
     await page.getByRole("textbox", { name: "Diffusion steps", exact: true }).fill("200");
     await generateButton(page).click();
     await page.locator("#compare .cell.done").first().waitFor();
     await cancelButton(page).click();
     await note(page).filter({ hasText: "Cancelled." }).waitFor();
     expect(bodies.length).toBeLessThan(6);
-    expect(await page.locator("#compare .time").last().textContent()).toBe("not made");
+    expect(await page.locator("#compare .time").last().textContent()).toBe("not generated");
     expect(await page.locator("#compare .cell").first().getByRole("img").isVisible()).toBe(true);
   });
 
   it.each([
-    ["Steps", "8, 65", "“65” is not possible here: whole numbers from 1 to 64."],
-    ["Steps", `8,${" ".repeat(250)}65`, "“65” is not possible here: whole numbers from 1 to 64."],
-    ["Steps", "8, 9.5", "“9.5” is not possible here: whole numbers from 1 to 64."],
-    ["Guidance", "2", "Give at least two values"],
-    ["Guidance", "1, two", "“two” is not possible here: numbers from 1 to 20."],
-    ["Preset", "fast, slow", "“slow” is not possible here: exact, balanced, fast."],
-    ["Steps", "1,2,3,4,5,6,7,8,9,10,11,12,13", "At most 12 values"],
-  ])("says at the field what is wrong: %s over %s", async (over, values, sentence) => {
+    ["Steps", "8, 65", "“65” is not valid. Enter whole numbers from 1 to 64."],
+    ["Steps", `8,${" ".repeat(250)}65`, "“65” is not valid. Enter whole numbers from 1 to 64."],
+    ["Steps", "8, 9.5", "“9.5” is not valid. Enter whole numbers from 1 to 64."],
+    ["Guidance", "2", "Enter at least two values"],
+    ["Guidance", "1, two", "“two” is not valid. Enter numbers from 1 to 20."],
+    ["Preset", "fast, slow", "“slow” is not valid. Choose from exact, balanced, fast."],
+    ["Steps", "1,2,3,4,5,6,7,8,9,10,11,12,13", "Enter at most 12 values"],
+  ])("shows an error at the field: %s, values %s", async (over, values, sentence) => {
     const { page, bodies } = await compare(over, values);
     await generateButton(page).click();
     await fieldError(page, "values").filter({ hasText: sentence }).waitFor();

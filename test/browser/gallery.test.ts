@@ -14,9 +14,9 @@ import {
   gallery,
   generateButton,
   imageCount,
-  openFineTuning,
+  imageOf,
+  openParameters,
   parameter,
-  pictureOf,
   seedBox,
   widthOf,
 } from "./visitor.js";
@@ -30,22 +30,22 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function makePicture(page: Page, seed: number, images = 1): Promise<void> {
+async function makeImage(page: Page, seed: number, images = 1): Promise<void> {
   await page.getByRole("radio", { name: "fast" }).check();
   await imageCount(page).fill(String(images));
   await seedBox(page).fill(String(seed));
   await generateButton(page).click();
-  await pictureOf(page, await classBox(page).inputValue(), seed);
+  await imageOf(page, await classBox(page).inputValue(), seed);
 }
 
 const kept = (page: Page, name: string) => gallery(page).getByRole("button", { name, exact: true });
 
 describe("the gallery", () => {
-  it("keeps pictures over a reload, the newest first, and forgets those deleted", async () => {
+  it("keeps images across a reload, newest first, and forgets deleted ones", async () => {
     const { page } = await service.visit();
     expect(await gallery(page).isHidden()).toBe(true);
-    await makePicture(page, 1);
-    await makePicture(page, 2, 2);
+    await makeImage(page, 1);
+    await makeImage(page, 2, 2);
     await page.reload();
     await kept(page, "star, seed 1").waitFor();
     const names = await gallery(page)
@@ -68,13 +68,13 @@ describe("the gallery", () => {
     const second = await page.context().newPage();
     await second.goto(service.address);
     await gallery(second).getByText("1 of at most 300").waitFor();
-    await makePicture(page, 3);
+    await makeImage(page, 3);
     await kept(second, "star, seed 3").waitFor();
     expect(await gallery(second).getByRole("img").first().getAttribute("alt")).toBe("star, seed 3");
     await gallery(second).getByRole("button", { name: "Clear all" }).click();
-    await dialog(second).getByText("2 pictures are kept").waitFor();
-    // One that comes while the question stands is not what it spoke of.
-    await makePicture(page, 1);
+    await dialog(second).getByText("2 images are stored").waitFor();
+    // An image added while the dialog is open is not part of its question.
+    await makeImage(page, 1);
     await dialog(second).getByRole("button", { name: "Delete all" }).click();
     for (const tab of [page, second]) {
       await gallery(tab).getByText("1 of at most 300").waitFor();
@@ -83,7 +83,7 @@ describe("the gallery", () => {
     await second.close();
 
     await gallery(page).getByRole("button", { name: "Clear all" }).click();
-    await dialog(page).getByRole("button", { name: "Keep them" }).click();
+    await dialog(page).getByRole("button", { name: "Keep" }).click();
     expect(await kept(page, "star, seed 1").isVisible()).toBe(true);
     await gallery(page).getByRole("button", { name: "Clear all" }).click();
     await dialog(page).getByRole("button", { name: "Delete all" }).click();
@@ -93,10 +93,10 @@ describe("the gallery", () => {
     expect(await gallery(page).isHidden()).toBe(true);
   });
 
-  it("says how many it keeps once all that was deleted is gone for good", async () => {
+  it("updates its count once all deletions are stored", async () => {
     const { page } = await service.visit();
-    await makePicture(page, 1, 3);
-    // Each deletion's transaction stays open until it is let go.
+    await makeImage(page, 1, 3);
+    // Hold each deletion's transaction open until it is released.
     await page.evaluate(`
       const { transaction } = IDBDatabase.prototype;
       let count = 0;
@@ -129,19 +129,19 @@ describe("the gallery", () => {
     await gallery(page).getByText("1 of at most 300").waitFor();
   });
 
-  it("lets the oldest go above its cap", async () => {
+  it("drops the oldest images above its cap", async () => {
     const { page } = await service.visit();
-    await makePicture(page, 1);
-    // As many more as the cap allows, made by copying the one that is there.
+    await makeImage(page, 1);
+    // Fill the gallery up to its cap with copies.
     await page.evaluate(`new Promise((resolve, reject) => {
       const opening = indexedDB.open("marimba", 1);
       opening.onsuccess = () => {
         const transaction = opening.result.transaction("pictures", "readwrite");
-        const pictures = transaction.objectStore("pictures");
-        const reading = pictures.getAll();
+        const images = transaction.objectStore("pictures");
+        const reading = images.getAll();
         reading.onsuccess = () => {
-          const [picture] = reading.result;
-          for (let i = 1; i < 300; i++) pictures.put({ ...picture, id: "copy-" + i, seed: i, madeAt: picture.madeAt - i });
+          const [image] = reading.result;
+          for (let i = 1; i < 300; i++) images.put({ ...image, id: "copy-" + i, seed: i, madeAt: image.madeAt - i });
         };
         transaction.oncomplete = () => { opening.result.close(); resolve(); };
         transaction.onerror = reject;
@@ -150,7 +150,7 @@ describe("the gallery", () => {
     await page.reload();
     await gallery(page).getByText("300 of at most 300").waitFor();
     expect(await kept(page, "star, seed 299").count()).toBe(1);
-    await makePicture(page, 1000);
+    await makeImage(page, 1000);
     expect(await kept(page, "star, seed 299").count()).toBe(0);
     await page.reload();
     await gallery(page).getByText("300 of at most 300").waitFor();
@@ -160,10 +160,10 @@ describe("the gallery", () => {
 });
 
 describe("the details", () => {
-  it("say what made the picture and where its time went, and lead from picture to picture", async () => {
+  it("show the parameters and timings of an image, and lead from image to image", async () => {
     const { page } = await service.visit();
-    await makePicture(page, 4);
-    await makePicture(page, 5);
+    await makeImage(page, 4);
+    await makeImage(page, 5);
     await kept(page, "star, seed 5").click();
     const facts = dialog(page).locator("#facts");
     expect(await facts.textContent()).toMatch(/Classstar \(0\)Seed5Modeldemo.*Presetfast.*Steps8.*Guidance2/);
@@ -192,19 +192,19 @@ describe("the details", () => {
     await dialog(page).waitFor({ state: "hidden" });
   });
 
-  it("fill the form with what made the picture, for the same again with a change", async () => {
+  it("fill the form with the parameters of the image", async () => {
     const { page } = await service.visit();
     await page.getByRole("radio", { name: "boat" }).check();
-    await openFineTuning(page);
+    await openParameters(page);
     await parameter(page, "Guidance").fill("4");
-    await makePicture(page, 6, 2);
+    await makeImage(page, 6, 2);
     await page.getByRole("radio", { name: "cat" }).check();
     await page.getByRole("radio", { name: "exact" }).check();
     await parameter(page, "Guidance").fill("1");
     await imageCount(page).fill("1");
     await seedBox(page).fill("7");
     await kept(page, "boat, seed 6, image 1").click();
-    await dialog(page).getByRole("button", { name: "Same again with …" }).click();
+    await dialog(page).getByRole("button", { name: "Reuse these settings" }).click();
     const sent = page.waitForRequest(`${service.address}/generate`);
     await generateButton(page).click();
     expect((await sent).postDataJSON()).toEqual({
@@ -217,31 +217,34 @@ describe("the details", () => {
   });
 
   it.each([
-    ["a job's only picture", 8, 1, 0],
-    ["a job's third picture", 9, 3, 2],
-  ])("give programs that make %s again, byte for byte: curl, TypeScript, Python", async (_, seed, images, index) => {
-    const { page } = await service.visit({ permissions: ["clipboard-read", "clipboard-write"] });
-    await makePicture(page, seed, images);
-    await kept(page, images > 1 ? `star, seed ${seed}, image ${index}` : `star, seed ${seed}`).click();
-    const { name, bytes } = await download(page);
-    expect(name).toBe(`demo-star-seed-${seed}${images > 1 ? `-image-${index}` : ""}.png`);
-    for (const [tab, start] of [
-      ["curl", runShell],
-      ["TypeScript", runTypeScript],
-      ["Python", runPython],
-    ] as const) {
-      await dialog(page).getByRole("tab", { name: tab }).click();
-      const isCopied = dialog(page).getByRole("button", { name: "Copied" }).waitFor();
-      await dialog(page).getByRole("button", { name: "Copy", exact: true }).click();
-      await isCopied;
-      await start(await page.evaluate<string>("navigator.clipboard.readText()"));
-      const made = (await readdir(folder)).filter((file) => file.endsWith(".png"));
-      expect(made, tab).toEqual([name]);
-      expect(bytes.equals(await readFile(join(folder, name))), tab).toBe(true);
-      await rm(join(folder, name));
-      await dialog(page).getByRole("button", { name: "Copy", exact: true }).waitFor();
-    }
-  });
+    ["a job's only image", 8, 1, 0],
+    ["a job's third image", 9, 3, 2],
+  ])(
+    "give programs that generate %s again, byte for byte: curl, TypeScript, Python",
+    async (_, seed, images, index) => {
+      const { page } = await service.visit({ permissions: ["clipboard-read", "clipboard-write"] });
+      await makeImage(page, seed, images);
+      await kept(page, images > 1 ? `star, seed ${seed}, image ${index}` : `star, seed ${seed}`).click();
+      const { name, bytes } = await download(page);
+      expect(name).toBe(`demo-star-seed-${seed}${images > 1 ? `-image-${index}` : ""}.png`);
+      for (const [tab, start] of [
+        ["curl", runShell],
+        ["TypeScript", runTypeScript],
+        ["Python", runPython],
+      ] as const) {
+        await dialog(page).getByRole("tab", { name: tab }).click();
+        const isCopied = dialog(page).getByRole("button", { name: "Copied" }).waitFor();
+        await dialog(page).getByRole("button", { name: "Copy", exact: true }).click();
+        await isCopied;
+        await start(await page.evaluate<string>("navigator.clipboard.readText()"));
+        const made = (await readdir(folder)).filter((file) => file.endsWith(".png"));
+        expect(made, tab).toEqual([name]);
+        expect(bytes.equals(await readFile(join(folder, name))), tab).toBe(true);
+        await rm(join(folder, name));
+        await dialog(page).getByRole("button", { name: "Copy", exact: true }).waitFor();
+      }
+    },
+  );
 });
 
 const runShell = (text: string) => run("sh", ["-ec", text], { cwd: folder });

@@ -7,10 +7,10 @@ import {
   generateButton,
   holdBack,
   imageCount,
+  imageOf,
   note,
-  openFineTuning,
+  openParameters,
   parameter,
-  pictureOf,
   problem,
   seedBox,
   widthOf,
@@ -20,7 +20,7 @@ const service = usePlayground();
 const deletions = (requests: readonly string[]) => requests.filter((request) => request.startsWith("DELETE"));
 
 describe("the seed", () => {
-  it("is drawn anew each time until it is locked, by its button or by typing one", async () => {
+  it("is drawn for each request until it is locked, by its button or by typing a seed", async () => {
     const { page } = await service.visit();
     const seed = seedBox(page);
     const lock = page.getByRole("button", { name: "Lock the seed" });
@@ -29,7 +29,7 @@ describe("the seed", () => {
       const sent = page.waitForRequest(`${service.address}/generate`);
       await generateButton(page).click();
       const { seed: used } = (await sent).postDataJSON();
-      await pictureOf(page, "star", used);
+      await imageOf(page, "star", used);
       expect(await seed.inputValue()).toBe(String(used));
       return used as number;
     };
@@ -51,9 +51,9 @@ describe("the seed", () => {
 });
 
 describe("presets and parameters", () => {
-  it("a preset sets what it states; a changed parameter is marked and goes back", async () => {
+  it("a preset sets its parameters; a changed parameter is marked and can be reset", async () => {
     const { page } = await service.visit();
-    await openFineTuning(page);
+    await openParameters(page);
     const steps = parameter(page, "Steps");
     const guidance = parameter(page, "Guidance");
     expect(await steps.inputValue()).toBe("32");
@@ -68,14 +68,14 @@ describe("presets and parameters", () => {
     expect(await hint.textContent()).toMatch(/ Fréchet distance/);
     expect([await steps.inputValue(), await guidance.inputValue()]).toEqual(["64", "4"]);
     await page.getByText("1 changed").waitFor();
-    await page.getByRole("button", { name: "Guidance: back to 2" }).click();
+    await page.getByRole("button", { name: "Guidance: reset to 2" }).click();
     expect(await guidance.inputValue()).toBe("2");
     expect(await page.getByText("1 changed").count()).toBe(0);
   });
 
-  it("the slider goes in steps by the keyboard, within the server's bounds", async () => {
+  it("the keyboard moves the slider in steps, within the server's bounds", async () => {
     const { page } = await service.visit();
-    await openFineTuning(page);
+    await openParameters(page);
     const slider = page.getByRole("slider", { name: "Steps, slider", exact: true });
     const steps = parameter(page, "Steps");
     await slider.press("ArrowRight");
@@ -85,7 +85,7 @@ describe("presets and parameters", () => {
     expect(await slider.getAttribute("aria-valuetext")).toBe("64");
   });
 
-  it("has a control with a line of help for every parameter that the server lists", async () => {
+  it("has a control with a hint for every parameter that the server lists", async () => {
     const { page } = await service.visit();
     const { fields } = (await (await fetch(`${service.address}/playground/form.json`)).json()) as { fields: object };
     for (const name of Object.keys(fields)) {
@@ -96,9 +96,9 @@ describe("presets and parameters", () => {
 });
 
 describe("previews", () => {
-  it("show each picture as it emerges, before it is done", async () => {
+  it("show each image before it is finished", async () => {
     const { page, requests } = await service.visit();
-    // Everything that the tiles show, in order.
+    // Records everything that the tiles show, in order.
     await page.evaluate(`
       window.shown = [];
       new MutationObserver((changes) => {
@@ -112,7 +112,7 @@ describe("previews", () => {
     await page.locator(".tile.waiting img[src^='data:image/png']").first().waitFor();
     expect(await widthOf(page.locator(".tile img:visible").first())).toBe(64);
     await page.getByText(/of 512 steps over 8 images/).waitFor();
-    await pictureOf(page, "star", 3);
+    await imageOf(page, "star", 3);
     const shown = await page.evaluate<string[]>("window.shown");
     const firstDone = shown.findIndex((src) => src.startsWith("blob:"));
     const before = new Set(shown.slice(0, firstDone));
@@ -123,11 +123,11 @@ describe("previews", () => {
 });
 
 describe("Cancel", () => {
-  it("before the server answered drops the request, and leaves the job before alone", async () => {
+  it("before the server responds drops the request, and leaves the previous job alone", async () => {
     const { page, requests } = await service.visit();
     await seedBox(page).fill("13");
     await generateButton(page).click();
-    await pictureOf(page, "star", 13);
+    await imageOf(page, "star", 13);
 
     const held = await holdBack(page, `${service.address}/generate`);
     await seedBox(page).fill("14");
@@ -142,10 +142,10 @@ describe("Cancel", () => {
 
     await held.stop();
     await generateButton(page).click();
-    await pictureOf(page, "star", 14);
+    await imageOf(page, "star", 14);
   });
 
-  it("before the answer has come cancels the job that the server has made by then", async () => {
+  it("before the response arrives cancels the job that the server has accepted", async () => {
     await service.occupyEngine();
     const { page, requests } = await service.visit();
     let answer = () => {};
@@ -169,7 +169,7 @@ describe("Cancel", () => {
     expect(job).toMatchObject({ state: "cancelled" });
   });
 
-  it("of a request that is refused meanwhile is over", async () => {
+  it("ends if the request is refused meanwhile", async () => {
     const { page } = await service.visit();
     const held = await holdBack(page, `${service.address}/generate`);
     await generateButton(page).click();
@@ -182,7 +182,7 @@ describe("Cancel", () => {
     expect(await page.locator("#form-problem").isHidden()).toBe(true);
   });
 
-  it("cancels the job that waits, and says its place in the line meanwhile", async () => {
+  it("cancels a waiting job, whose position is shown until then", async () => {
     await service.occupyEngine();
     const { page, requests } = await service.visit();
     const accepted = page.waitForResponse(`${service.address}/generate`);
@@ -196,7 +196,7 @@ describe("Cancel", () => {
     expect(await generateButton(page).isEnabled()).toBe(true);
   });
 
-  it("cancels the job that runs, once the server can be told, and leaves what is drawn", async () => {
+  it("cancels a running job once the server is reachable, and keeps its previews", async () => {
     const { page, requests } = await service.visit();
     let isReachable = false;
     const isDeletion = (route: Route) => route.request().method() === "DELETE";
@@ -225,8 +225,8 @@ describe("Cancel", () => {
   });
 });
 
-describe("Cancel, where the server hangs,", () => {
-  it("says that it is not cancelled yet, and cancels once it is told", async () => {
+describe("Cancel, if the server hangs,", () => {
+  it("says that the job is not cancelled yet, and cancels it once the server responds", async () => {
     await service.occupyEngine();
     const { page } = await service.visit();
     const held = await holdBack(page, "**/jobs/*");
@@ -245,17 +245,17 @@ describe("Cancel, where the server hangs,", () => {
 describe("a change of the model", () => {
   const model = (page: Page) => page.getByLabel("Model", { exact: true });
 
-  it("brings its classes, and the picture is its own", async () => {
+  it("loads its classes, and the new model generates the image", async () => {
     const { page } = await service.visit();
     await model(page).selectOption(OTHER);
     await classBox(page).fill("moon");
     await page.getByRole("option", { name: "other moon" }).click();
     await seedBox(page).fill("15");
     await generateButton(page).click();
-    await pictureOf(page, "other moon", 15);
+    await imageOf(page, "other moon", 15);
   });
 
-  it("keeps what is typed while they are on their way, and looks it up among the new ones", async () => {
+  it("keeps text typed while the classes load, and searches the new classes for it", async () => {
     const { page } = await service.visit();
     const held = await holdBack(page, `${service.address}/models/${OTHER}/classes`);
     await model(page).selectOption(OTHER);
@@ -267,16 +267,16 @@ describe("a change of the model", () => {
     expect(await classBox(page).inputValue()).toBe("other moon");
   });
 
-  it("says when the server does not answer, and stays with the model before", async () => {
+  it("reports an unreachable server, and keeps the previous model", async () => {
     const { page } = await service.visit();
     await page.route(`${service.address}/models/${OTHER}/classes`, (route) => route.abort());
     await model(page).selectOption(OTHER);
-    await page.getByText("The server does not answer.").first().waitFor();
+    await page.getByText("The server does not respond.").first().waitFor();
     expect(await model(page).inputValue()).toBe("demo");
     expect(await classBox(page).inputValue()).toBe("star");
   });
 
-  it("is the last of two quick ones, whichever answer comes first", async () => {
+  it("is the latest of two quick changes, regardless of which response arrives first", async () => {
     const { page } = await service.visit();
     const held = await holdBack(page, `${service.address}/models/${OTHER}/classes`);
     await model(page).selectOption(OTHER);
@@ -289,7 +289,7 @@ describe("a change of the model", () => {
     await (await lateAnswer).finished();
     await seedBox(page).fill("16");
     await generateButton(page).click();
-    await pictureOf(page, "star", 16);
+    await imageOf(page, "star", 16);
     expect(await classBox(page).inputValue()).toBe("star");
   });
 });

@@ -2,7 +2,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { exampleKey } from "../api/access/example-keys.js";
 import { usePlayground } from "./playground.js";
-import { dialog, gallery, generateButton, imageCount, pictureOf, problem, seedBox } from "./visitor.js";
+import { dialog, gallery, generateButton, imageCount, imageOf, problem, seedBox } from "./visitor.js";
 
 const holder = exampleKey("holder");
 const other = exampleKey("other");
@@ -14,11 +14,11 @@ const storedIn = (page: Page, storage: string) => page.evaluate(`JSON.stringify(
 async function giveKey(page: Page, key: string, onDevice = false): Promise<void> {
   await dialog(page).getByRole("textbox", { name: "Key" }).fill(key);
   await dialog(page).getByRole("checkbox").setChecked(onDevice);
-  await dialog(page).getByRole("button", { name: "Use it" }).click();
+  await dialog(page).getByRole("button", { name: "Use key" }).click();
 }
 
 describe("a server with keys", () => {
-  it("has the page ask for one, which it sends with every request and keeps until the tab closes", async () => {
+  it("makes the page ask for one, send it with every request, and keep it until the tab closes", async () => {
     const { page } = await service.open();
     const sent: string[] = [];
     page.on("request", async (request) => {
@@ -29,7 +29,7 @@ describe("a server with keys", () => {
     await generateButton(page).waitFor();
     await seedBox(page).fill("7");
     await generateButton(page).click();
-    await pictureOf(page, "star", 7);
+    await imageOf(page, "star", 7);
     const withKey = () => sent.slice(sent.findIndex((header) => header !== "none"));
     await expect.poll(() => withKey().length).toBeGreaterThan(4);
     expect(new Set(withKey())).toEqual(new Set([`Bearer ${holder.key}`]));
@@ -39,7 +39,7 @@ describe("a server with keys", () => {
     await generateButton(page).waitFor();
     expect(await dialog(page).count()).toBe(0);
 
-    // A program gets the key from its environment: what is copied is often pasted where others read it.
+    // A program reads the key from its environment, because copied text is often pasted where others read it.
     await gallery(page).getByRole("img").first().click();
     const code = dialog(page).getByRole("tabpanel");
     for (const tab of ["curl", "TypeScript", "Python"]) {
@@ -49,7 +49,7 @@ describe("a server with keys", () => {
     }
   });
 
-  it("keeps it on the device if so asked, until it is told to forget it", async () => {
+  it("keeps it on the device if the user chooses so, until the user has it forgotten", async () => {
     const { page } = await service.open();
     await giveKey(page, holder.key, true);
     await generateButton(page).waitFor();
@@ -59,14 +59,14 @@ describe("a server with keys", () => {
     await second.goto(service.address);
     await generateButton(second).waitFor();
     await page.getByRole("button", { name: "API key" }).click();
-    await dialog(page).getByRole("button", { name: "Forget it" }).click();
-    // The browser tells of a closed dialog a little later.
+    await dialog(page).getByRole("button", { name: "Forget key" }).click();
+    // The browser reports a closed dialog a little later.
     await expect.poll(() => storedIn(page, "localStorage")).not.toContain(holder.key);
     await page.reload();
     await dialog(page).getByRole("textbox", { name: "Key" }).waitFor();
   });
 
-  it("refuses a wrong one, and the page says so and asks again", async () => {
+  it("refuses a wrong one, and the page reports that and asks again", async () => {
     const { page } = await service.open();
     const error = dialog(page).getByRole("alert");
     await dialog(page).getByRole("heading", { name: "Enter your API key" }).waitFor();
@@ -74,21 +74,21 @@ describe("a server with keys", () => {
     for (const [key, sentence] of [
       ["", "Enter a key"],
       ["  ", "Enter a key"],
-      ["ключ", "A key has"],
+      ["ключ", "A key consists"],
     ] as const) {
       await giveKey(page, key);
       await error.filter({ hasText: sentence }).waitFor();
     }
     await giveKey(page, stranger.key);
-    await error.filter({ hasText: "The key is not valid here" }).waitFor();
+    await error.filter({ hasText: "This server does not accept the key" }).waitFor();
     await giveKey(page, holder.key);
     await generateButton(page).waitFor();
   });
 
-  it("shows nothing to who gives none, and says why", async () => {
+  it("shows nothing without a key, and says why", async () => {
     const { page } = await service.open();
     await dialog(page).getByRole("button", { name: "Not now" }).click();
-    await page.getByText("This server wants an API key before it makes pictures.").waitFor();
+    await page.getByText("This server requires an API key.").waitFor();
     expect(await generateButton(page).count()).toBe(0);
     await page.getByRole("button", { name: "Enter a key" }).click();
     await giveKey(page, holder.key);
@@ -96,12 +96,12 @@ describe("a server with keys", () => {
   });
 });
 
-/** What the page keeps until the tab closes: `key`, and `work` under way. */
+/** Values that the page keeps until the tab closes: `key`, and `work` under way. */
 const stored = (page: Page, name: string) => page.evaluate<string | null>(`sessionStorage.getItem("marimba.${name}")`);
 const store = (page: Page, name: string, text: string) =>
   page.evaluate(`sessionStorage.setItem("marimba.${name}", ${JSON.stringify(text)})`);
 
-/** The page with the holder's key, and the requests for pictures that it sent. */
+/** Opens the page with the holder's key; `posts` are the submitted requests. */
 async function visitWithKey() {
   const visit = await service.open();
   await giveKey(visit.page, holder.key);
@@ -110,7 +110,7 @@ async function visitWithKey() {
   return { ...visit, posts };
 }
 
-/** Asks for pictures and leaves the page before it hears of them: events are held back until it is loaded again. */
+/** Submits a job and holds back its events until the page is reloaded. */
 async function beginAndHold(page: Page, seed: number): Promise<void> {
   await page.route("**/jobs/*/events?*", () => {});
   await imageCount(page).fill("2");
@@ -125,12 +125,12 @@ async function reload(page: Page): Promise<void> {
   await page.reload();
 }
 
-describe("a page that is loaded again", () => {
-  it("takes up the job that it had begun", async () => {
+describe("a reloaded page", () => {
+  it("resumes its job", async () => {
     const { page, posts } = await visitWithKey();
     await beginAndHold(page, 31);
     await reload(page);
-    await pictureOf(page, "star", 31);
+    await imageOf(page, "star", 31);
     expect(posts()).toHaveLength(1);
     await expect.poll(() => gallery(page).getByRole("img").count()).toBe(2);
     expect(await stored(page, "work")).toBeNull();
@@ -138,10 +138,10 @@ describe("a page that is loaded again", () => {
     await expect.poll(() => gallery(page).getByRole("img").count()).toBe(2);
   });
 
-  it("takes up a comparison where it stood", async () => {
+  it("resumes a comparison", async () => {
     const { page, posts } = await visitWithKey();
     await page.getByRole("radio", { name: "Compare" }).check();
-    await page.getByLabel("Compare over").selectOption("Preset");
+    await page.getByLabel("Parameter to vary").selectOption("Preset");
     await page.getByLabel("Values").fill("balanced, fast, exact");
     let streams = 0;
     await page.route("**/jobs/*/events?*", (route) => (++streams === 1 ? route.continue() : undefined));
@@ -164,7 +164,7 @@ describe("a page that is loaded again", () => {
       async (page: Page) => store(page, "work", (await stored(page, "work"))!.replaceAll(/\/jobs\/\w/g, "/jobs/x")),
     ],
     ["nonsense", (page: Page) => store(page, "work", '{"jobs":[null]}')],
-  ])("drops a job that is %s, without a word", async (_, spoil) => {
+  ])("silently drops a job that is %s", async (_, spoil) => {
     const { page } = await visitWithKey();
     await beginAndHold(page, 33);
     await spoil(page);

@@ -4,19 +4,19 @@ import { usePlayground } from "./playground.js";
 import {
   download,
   generateButton,
+  imageOf,
   MOST_BYTES,
-  openFineTuning,
+  openParameters,
+  PHONE,
   parameter,
-  pictureOf,
   seedBox,
-  TELEPHONE,
   weigh,
 } from "./visitor.js";
 
 const service = usePlayground();
 
 describe("the first load", () => {
-  it("weighs less than 200 KB, headers too, and comes from this server alone", async () => {
+  it("is smaller than 200 KB, headers included, and comes from this server only", async () => {
     const files = await weigh(await service.visit());
     const paths = files.map(({ url }) => url.pathname);
     for (const path of ["/", "/playground/main.js", "/playground/samples/demo", "/models/demo/classes"])
@@ -27,7 +27,7 @@ describe("the first load", () => {
     expect(bytes).toBeLessThan(MOST_BYTES);
   });
 
-  it("loads no module twice, and none that the page does not name beforehand", async () => {
+  it("loads each module once, and only modules that the page preloads", async () => {
     const paths = (await weigh(await service.visit()))
       .map(({ url }) => url.pathname)
       .filter((path) => path.endsWith(".js"));
@@ -42,34 +42,34 @@ describe("the page", () => {
   it.each([
     ["light", { colorScheme: "light" }],
     ["dark", { colorScheme: "dark" }],
-    ["on a telephone", TELEPHONE],
-    ["on a very small one", { ...TELEPHONE, viewport: { width: 320, height: 640 } }],
-  ] as const)("makes a picture, complains of nothing and asks nobody else: %s", async (_, options) => {
+    ["on a phone", PHONE],
+    ["on a very small phone", { ...PHONE, viewport: { width: 320, height: 640 } }],
+  ] as const)("generates an image without console errors or requests to other servers: %s", async (_, options) => {
     const { page, complaints, requests } = await service.visit(options);
     await page.getByRole("radio", { name: "heart" }).check();
     await page.getByRole("radio", { name: "fast" }).check();
     await seedBox(page).fill("7");
     await generateButton(page).click();
-    await pictureOf(page, "heart", 7);
+    await imageOf(page, "heart", 7);
     expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
     expect(complaints).toEqual([]);
     for (const request of requests)
       expect(request).toMatch(new RegExp(`^(GET|POST) (${service.address}/|data:|blob:)`));
   });
 
-  it("sends the form's fields and no others, and the picture is the one that this request makes", async () => {
+  it("sends exactly the form's fields, and shows the image of this request", async () => {
     const { page } = await service.visit();
     const sent = page.waitForRequest(`${service.address}/generate`);
     await page.getByRole("radio", { name: "moon" }).check();
     await seedBox(page).fill("21");
-    await openFineTuning(page);
+    await openParameters(page);
     await parameter(page, "Steps").fill("8");
     await parameter(page, "Guidance").fill("3.5");
     await page.getByRole("radio", { name: "constant" }).check();
     await generateButton(page).click();
     const body = (await sent).postDataJSON();
     expect(body).toEqual({ class: "moon", seed: 21, steps: 8, guidance_scale: 3.5, guidance_schedule: "constant" });
-    await pictureOf(page, "moon", 21);
+    await imageOf(page, "moon", 21);
     await page.locator("#tiles").getByRole("button").click();
     const { bytes } = await download(page);
     const again = await fetch(`${service.address}/generate`, {
@@ -80,7 +80,7 @@ describe("the page", () => {
     expect(bytes.equals(Buffer.from(await again.arrayBuffer()))).toBe(true);
   });
 
-  it("is dark where that is preferred, light elsewhere, and as the reader says from then on", async () => {
+  it("follows the preferred colour scheme until the user chooses another", async () => {
     const isDark = async (page: Page) => {
       const style = "getComputedStyle(document.body)";
       const [ground, text] = await page.evaluate<string[]>(`[${style}.backgroundColor, ${style}.color]`);
@@ -119,15 +119,15 @@ describe("the page", () => {
     await page.keyboard.type("11");
     await tabTo("generate");
     await page.keyboard.press("Enter");
-    await pictureOf(page, "heart", 11);
+    await imageOf(page, "heart", 11);
     expect(await focused()).toBe("generate");
     const again = page.waitForRequest(`${service.address}/generate`);
     await page.keyboard.press("Control+Enter");
     await again;
-    await pictureOf(page, "heart", 11);
+    await imageOf(page, "heart", 11);
   });
 
-  it("moves nothing of its own where motion is not wanted", async () => {
+  it("animates nothing if the user prefers reduced motion", async () => {
     const { page } = await service.visit({ reducedMotion: "reduce" });
     await service.occupyEngine();
     await generateButton(page).click();

@@ -8,10 +8,10 @@ import { generate, Marimba } from "../commands/marimba.js";
 import { useBrowser } from "./visitor.js";
 
 const DEMO = fileURLToPath(new URL("../../models/demo", import.meta.url));
-/** The demo model by another name, with other names for its classes and no samples. */
+/** The demo model under another name, with other class names and no samples. */
 export const OTHER = "other";
 
-/** A service for the tests of a file, and a browser: the demo model and, beside it, `other`. */
+/** A server with the demo model and `other`, and a browser, for the tests of a file. */
 export function usePlayground(environment: Readonly<Record<string, string>> = {}) {
   let folder: string;
   let marimba: Marimba;
@@ -41,7 +41,7 @@ export function usePlayground(environment: Readonly<Record<string, string>> = {}
     await rm(folder, { recursive: true });
   });
 
-  /** Starts the service, again on the port that it had. */
+  /** Starts the server, on its previous port if it had one. */
   async function start(): Promise<void> {
     const port = service.address ? new URL(service.address).port : "0";
     marimba = new Marimba(["serve"], { MODELS_DIR: folder, PORT: port, ...environment });
@@ -49,13 +49,13 @@ export function usePlayground(environment: Readonly<Record<string, string>> = {}
     await marimba.prints(/^Ready\./m);
   }
 
-  /** Ends it as a power cut would. */
+  /** Kills the server. */
   async function kill(): Promise<void> {
     marimba.kill("SIGKILL");
     await marimba.ended;
   }
 
-  /** Has the engine make so many pictures that others wait until the test ends. Returns how to let it go. */
+  /** Keeps the engine busy, so that other jobs wait until the test ends. Returns a function that releases it. */
   async function occupyEngine(images = 64): Promise<() => Promise<unknown>> {
     const accepted = await generate(service.address, { class: 0, num_images: images, preset: "exact" }, {});
     const job = `${service.address}${accepted.headers.get("location")}`;

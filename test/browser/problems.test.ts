@@ -8,9 +8,9 @@ import {
   gallery,
   generateButton,
   imageCount,
-  openFineTuning,
+  imageOf,
+  openParameters,
   parameter,
-  pictureOf,
   problem,
   seedBox,
 } from "./visitor.js";
@@ -26,13 +26,13 @@ describe("bad input", () => {
     ["steps", "field-steps", "65", "Must be a whole number from 1 to 64"],
     ["guidance_scale", "field-guidance_scale", "0.5", "Must be a number from 1 to 20, not 0.5."],
     ["temperature", "field-temperature", "hot", 'Must be a number from 0 to 2, not "hot".'],
-  ])("is said at its field, which gets the focus: %s", async (name, id, text, sentence) => {
+  ])("is reported at its field, which gets the focus: %s", async (name, id, text, sentence) => {
     const { page } = await service.visit();
-    await openFineTuning(page);
+    await openParameters(page);
     const input = page.locator(`#${id}`);
     await input.fill(text);
-    // Where it is wrong stays in sight, however it was hidden meanwhile.
-    await openFineTuning(page);
+    // Hide the field again: the error must open the section.
+    await openParameters(page);
     await generateButton(page).click();
     await fieldError(page, name).filter({ hasText: sentence }).waitFor();
     expect(await input.getAttribute("aria-invalid")).toBe("true");
@@ -41,9 +41,9 @@ describe("bad input", () => {
     expect(await input.isVisible()).toBe(true);
   });
 
-  it("is all said at once, and gone when it is mended", async () => {
+  it("is reported all at once, and the error disappears with the correction", async () => {
     const { page } = await service.visit();
-    await openFineTuning(page);
+    await openParameters(page);
     await parameter(page, "Guidance").fill("50");
     await parameter(page, "Temperature").fill("-1");
     await generateButton(page).click();
@@ -54,10 +54,10 @@ describe("bad input", () => {
     await parameter(page, "Temperature").fill("1");
     await seedBox(page).fill("12");
     await generateButton(page).click();
-    await pictureOf(page, "star", 12);
+    await imageOf(page, "star", 12);
   });
 
-  it("of the class comes with what was meant", async () => {
+  it("for the class comes with a suggestion", async () => {
     const { page } = await service.visit();
     await classBox(page).fill("musrhoom");
     await page.keyboard.press("Escape");
@@ -67,10 +67,10 @@ describe("bad input", () => {
 });
 
 describe("a full queue", () => {
-  it("is counted down to the next try", { timeout: 180_000 }, async () => {
+  it("shows a countdown to the next attempt", { timeout: 180_000 }, async () => {
     const { page } = await service.visit();
     const letGo = await service.occupyEngine(20);
-    // Two are in the engine and count no more; eight have no room.
+    // Two images are in the engine and no longer count; the queue has no room for eight more.
     await imageCount(page).fill("8");
     await generateButton(page).click();
     await page.getByRole("alert").filter({ hasText: "The queue is full; try again later." }).waitFor();
@@ -86,12 +86,12 @@ describe("a full queue", () => {
     await imageCount(page).fill("1");
     await seedBox(page).fill("13");
     await generateButton(page).click();
-    await pictureOf(page, "star", 13);
+    await imageOf(page, "star", 13);
   });
 });
 
-describe("a connection that breaks", () => {
-  it("is taken up again behind the last event, and the picture comes", async () => {
+describe("a broken connection", () => {
+  it("resumes after the last event, and the image arrives", async () => {
     const proxy = new SeverableProxy(service.address);
     try {
       const { page, requests } = await service.browser.visit(await proxy.address());
@@ -105,7 +105,7 @@ describe("a connection that breaks", () => {
       await generateButton(page).click();
       await page.locator(".tile img[src^='data:']").first().waitFor();
       proxy.sever();
-      await pictureOf(page, "star", 14);
+      await imageOf(page, "star", 14);
       await expect.poll(() => resumed.length).toBeGreaterThan(1);
       expect(resumed[0]).toBe("none");
       for (const id of resumed.slice(1)) expect(Number(id)).toBeGreaterThan(1);
@@ -117,25 +117,25 @@ describe("a connection that breaks", () => {
   });
 });
 
-describe("a server that is gone", () => {
-  it("is said to be, and once it is back the page goes on by itself", async () => {
+describe("an unreachable server", () => {
+  it("is reported, and the page recovers by itself once the server is back", async () => {
     const { page } = await service.visit();
     await service.kill();
     await seedBox(page).fill("15");
     await generateButton(page).click();
-    await banner(page).filter({ hasText: "The server does not answer. Trying again …" }).waitFor();
+    await banner(page).filter({ hasText: "The server does not respond. Reconnecting …" }).waitFor();
     expect(await generateButton(page).isEnabled()).toBe(true);
-    const back = banner(page).filter({ hasText: "The server is back." }).waitFor();
+    const back = banner(page).filter({ hasText: "Connected again." }).waitFor();
     await service.start();
     await back;
     await generateButton(page).click();
-    await pictureOf(page, "star", 15);
-    // It stands for some seconds.
+    await imageOf(page, "star", 15);
+    // The message stays for some seconds.
     await expect.poll(() => banner(page).textContent(), { timeout: 15_000 }).toBe("");
     expect(await page.locator("#form-problem").isHidden()).toBe(true);
   });
 
-  it("takes a job with it that it kept in memory; one click makes it again", async () => {
+  it("loses a job that was in memory; one click submits it again", async () => {
     const { page } = await service.visit();
     await imageCount(page).fill("8");
     await page.getByRole("radio", { name: "exact" }).check();
@@ -143,26 +143,26 @@ describe("a server that is gone", () => {
     await generateButton(page).click();
     await page.locator(".tile img[src^='data:']").first().waitFor();
     await service.kill();
-    await banner(page).filter({ hasText: "The server does not answer." }).waitFor();
+    await banner(page).filter({ hasText: "The server does not respond." }).waitFor();
     await service.start();
     await problem(page).filter({ hasText: "The server was restarted and lost this job." }).waitFor();
     await imageCount(page).fill("1");
     await page.getByRole("radio", { name: "fast" }).check();
     await problem(page).getByRole("button", { name: "Try again" }).click();
-    await pictureOf(page, "star", 16);
+    await imageOf(page, "star", 16);
     expect(await problem(page).isHidden()).toBe(true);
   });
 
-  it("at the moment that the page asks what it can do, is waited for", async () => {
+  it("is waited for while the page loads", async () => {
     const proxy = new SeverableProxy(service.address);
     try {
       const address = await proxy.address();
       const { page } = await service.browser.open(address);
       await generateButton(page).waitFor();
-      // The page's own files from the browser's memory, its data from a server that is gone.
+      // The page's files come from the browser's cache, its data from an unreachable server.
       await page.route(`${address}/models`, (route) => route.abort("connectionrefused"));
       await page.reload();
-      await banner(page).filter({ hasText: "The server does not answer." }).waitFor();
+      await banner(page).filter({ hasText: "The server does not respond." }).waitFor();
       await page.unroute(`${address}/models`);
       await generateButton(page).waitFor();
     } finally {

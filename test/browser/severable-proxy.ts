@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
-/** A relay in front of a service whose connections a test can sever, as a bad network does. */
+/** A relay whose connections a test can sever, as a bad network would. */
 export class SeverableProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -24,7 +24,7 @@ export class SeverableProxy {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Ends every connection there is; new ones are relayed. */
+  /** Ends all connections; new ones are relayed. */
   sever(): void {
     for (const socket of this.#sockets) socket.destroy();
   }

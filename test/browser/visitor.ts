@@ -3,7 +3,7 @@ import type { Browser, BrowserContextOptions, Locator, Page, Response, Route } f
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { launchChromium } from "./chromium.js";
 
-/** One opened page, and everything that it complained of, asked for and got. */
+/** An open page, with its console errors, requests and responses. */
 export interface Visit {
   readonly page: Page;
   readonly complaints: string[];
@@ -13,7 +13,7 @@ export interface Visit {
 }
 
 export const DESKTOP = { viewport: { width: 1440, height: 900 } } as const;
-export const TELEPHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } as const;
+export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } as const;
 
 /** A browser for the tests of a file: each test's pages are closed after it. */
 export function useBrowser() {
@@ -53,10 +53,10 @@ export function useBrowser() {
   };
 }
 
-/** What the first load may weigh. */
+/** Size limit of the first load. */
 export const MOST_BYTES = 200_000;
 
-/** What a browser that had never been here was sent until the form was there and all was quiet. */
+/** Everything that a first visit loads until the network is idle. */
 export async function weigh({ page, responses }: Visit): Promise<{ url: URL; bytes: number }[]> {
   await page.waitForLoadState("networkidle");
   const sent = responses.filter((response) => !/^(data|blob):/.test(response.url()));
@@ -77,26 +77,26 @@ export const parameter = (page: Page, name: string) => page.getByRole("textbox",
 export const banner = (page: Page) => page.locator("#banner");
 export const gallery = (page: Page) => page.getByRole("region", { name: "Gallery" });
 export const dialog = (page: Page) => page.getByRole("dialog");
-/** What is said about a run that failed, where its pictures would be. */
+/** The error of a failed run. */
 export const problem = (page: Page) => page.locator("#problem");
-/** What is said about a run that ended as the reader wished. */
+/** The note about a cancelled run. */
 export const note = (page: Page) => page.locator("#note");
-/** What is said at one field. */
+/** The error of one field. */
 export const fieldError = (page: Page, field: string) => page.locator(`[data-field="${field}"] .error`);
 
-export async function openFineTuning(page: Page): Promise<void> {
-  await page.getByText("Fine tuning").click();
+export async function openParameters(page: Page): Promise<void> {
+  await page.getByText("Sampling parameters").click();
 }
 
-/** Resolves once the stage shows the finished picture of this class and seed, whole. */
-export async function pictureOf(page: Page, modelClass: string, seed: number): Promise<void> {
+/** Resolves once the stage shows the finished image of this class and seed. */
+export async function imageOf(page: Page, modelClass: string, seed: number): Promise<void> {
   await generateButton(page).waitFor();
-  const picture = page
+  const image = page
     .locator("#tiles")
     .getByRole("img", { name: `${modelClass}, seed ${seed}` })
     .first();
-  await picture.waitFor();
-  expect(await widthOf(picture)).toBe(64);
+  await image.waitFor();
+  expect(await widthOf(image)).toBe(64);
 }
 
 /** The part of an image element that the tests use: the project's types know no DOM. */
@@ -106,7 +106,7 @@ interface ImageElement {
   decode(): Promise<void>;
 }
 
-/** A shown picture's own width, once it is decoded. */
+/** The natural width of an image, once it is decoded. */
 export function widthOf(image: Locator): Promise<number> {
   return image.evaluate(async (element: ImageElement) => {
     await element.decode();
@@ -118,7 +118,7 @@ export function srcOf(image: Locator): Promise<string> {
   return image.evaluate((element: ImageElement) => element.src);
 }
 
-/** What "Download" in the open dialog gives: its name and its bytes. */
+/** Name and bytes of the file behind "Download" in the open dialog. */
 export async function download(page: Page): Promise<{ name: string; bytes: Buffer }> {
   const started = page.waitForEvent("download");
   await page.getByRole("link", { name: "Download" }).click();
@@ -126,7 +126,7 @@ export async function download(page: Page): Promise<{ name: string; bytes: Buffe
   return { name: file.suggestedFilename(), bytes: await readFile(await file.path()) };
 }
 
-/** Holds back requests for what the pattern names until they are let go. */
+/** Holds back requests that match the pattern until `stop`. */
 export async function holdBack(page: Page, url: string) {
   const held: Route[] = [];
   let onHeld = () => {};
@@ -135,12 +135,12 @@ export async function holdBack(page: Page, url: string) {
     onHeld();
   });
   return {
-    /** Resolves with the first one held. */
+    /** Resolves with the first held request. */
     first: async () => {
       while (held.length === 0) await new Promise<void>((resolve) => (onHeld = resolve));
       return held[0]!;
     },
-    /** Holds back no more, and lets go of what is held. */
+    /** Releases all held requests. */
     stop: async () => {
       await page.unroute(url);
       for (const route of held) await route.continue().catch(() => {});

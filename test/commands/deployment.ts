@@ -1,10 +1,13 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { eventually } from "../eventually.js";
 import { type RedisServer, startRedis } from "../queue/redis-server.js";
 import { type Ended, generate, importTinyModel, Marimba } from "./marimba.js";
+
+/** A job may have others before it. */
+const LONG_MS = 120_000;
 
 export interface Deployment {
   start(command: string, own?: Record<string, string>): Marimba;
@@ -14,7 +17,7 @@ export interface Deployment {
   worker(own?: Record<string, string>): Promise<Marimba>;
   /** `marimba queue` with these arguments. */
   queue(...args: string[]): Promise<Ended>;
-  /** The picture that `marimba sample` makes with these arguments. */
+  /** The image that `marimba sample` makes with these arguments. */
   sample(...args: string[]): Promise<Buffer>;
 }
 
@@ -95,25 +98,25 @@ export async function jobNow(url: string): Promise<Job> {
 }
 
 /** Resolves with the job once the condition holds. */
-export async function jobWhere(url: string, holds: (job: Job) => boolean): Promise<Job> {
-  for (;;) {
+export function jobWhere(url: string, holds: (job: Job) => boolean): Promise<Job> {
+  return eventually(async () => {
     const job = await jobNow(url);
-    if (holds(job)) return job;
-    await sleep(50);
-  }
+    expect(job).toSatisfy(holds);
+    return job;
+  }, LONG_MS);
 }
 
 export const hasEnded = ({ state }: Job) => state !== "queued" && state !== "running";
 export const hasProgress = ({ progress }: Job) => progress !== undefined;
 
 /** Resolves with what `/health/ready` says once it answers with this status. */
-export async function ready(address: string, status: number): Promise<unknown> {
-  for (;;) {
+export function ready(address: string, status: number): Promise<unknown> {
+  return eventually(async () => {
     const answer = await fetch(`${address}/health/ready`);
     const body = await answer.json();
-    if (answer.status === status) return body;
-    await sleep(50);
-  }
+    expect(answer.status, JSON.stringify(body)).toBe(status);
+    return body;
+  }, LONG_MS);
 }
 
 export async function bytes(answer: Response | Promise<Response>): Promise<Buffer> {

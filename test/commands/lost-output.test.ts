@@ -1,10 +1,10 @@
 import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { freePort } from "../free-port.js";
+import { ready } from "./deployment.js";
 import { generate, Marimba } from "./marimba.js";
 
-/** Every request is logged, and pictures cost nothing. */
+/** Every request is logged, and images cost nothing. */
 const ENVIRONMENT = { ENGINE: "null", LOG_LEVEL: "trace" };
 
 const started: Marimba[] = [];
@@ -21,12 +21,7 @@ function serve(environment: Record<string, string> = {}, redirection?: string): 
   return marimba;
 }
 
-async function untilReady(address: string): Promise<void> {
-  const isReady = async () => (await fetch(`${address}/health/ready`).catch(() => undefined))?.status === 200;
-  while (!(await isReady())) await sleep(50);
-}
-
-async function makesPictures(address: string): Promise<void> {
+async function makesImages(address: string): Promise<void> {
   for (let i = 0; i < 3; i++) expect((await generate(address, { class: 0 })).status).toBe(200);
 }
 
@@ -34,8 +29,8 @@ describe("marimba serve goes on where nobody takes what it writes:", () => {
   it("a log on a full disk, from the start", async () => {
     const marimba = serve({}, "2>/dev/full");
     const address = await marimba.address();
-    await untilReady(address);
-    await makesPictures(address);
+    await ready(address, 200);
+    await makesImages(address);
     marimba.kill("SIGTERM");
     expect(await marimba.ended).toMatchObject({ code: 0, signal: null });
   });
@@ -43,9 +38,9 @@ describe("marimba serve goes on where nobody takes what it writes:", () => {
   it("a log whose reader went away", async () => {
     const marimba = serve();
     const address = await marimba.address();
-    await untilReady(address);
+    await ready(address, 200);
     marimba.process.stderr!.destroy();
-    await makesPictures(address);
+    await makesImages(address);
     marimba.kill("SIGTERM");
     expect((await once(marimba.process, "exit")).slice(0, 2)).toEqual([0, null]);
   });
@@ -53,8 +48,8 @@ describe("marimba serve goes on where nobody takes what it writes:", () => {
   it("a standard output that is full", async () => {
     const port = String(await freePort());
     const marimba = serve({ PORT: port }, ">/dev/full");
-    await untilReady(`http://127.0.0.1:${port}`);
-    await makesPictures(`http://127.0.0.1:${port}`);
+    await ready(`http://127.0.0.1:${port}`, 200);
+    await makesImages(`http://127.0.0.1:${port}`);
     marimba.kill("SIGTERM");
     expect(await marimba.ended).toMatchObject({ code: 0, signal: null });
   });
@@ -63,8 +58,8 @@ describe("marimba serve goes on where nobody takes what it writes:", () => {
     const marimba = serve();
     const address = await marimba.address();
     marimba.process.stdout!.destroy();
-    await untilReady(address);
-    await makesPictures(address);
+    await ready(address, 200);
+    await makesImages(address);
     marimba.kill("SIGTERM");
     expect((await once(marimba.process, "exit")).slice(0, 2)).toEqual([0, null]);
   });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { eventually } from "../eventually.js";
 import { accepted, deployments, hasEnded, jobNow, jobWhere, metric } from "./deployment.js";
 import { generate } from "./marimba.js";
 
@@ -13,7 +14,7 @@ describe("marimba queue", () => {
     expect(paused).toMatchObject({ code: 0, stderr: "" });
     expect(paused.stdout).toMatch(/^demo +0 +0 +1 +paused$/m);
     const url = await accepted(address, { class: 0 });
-    await sleep(1000);
+    await sleep(1000); // a worker that ignored the pause would have made it
     expect(await jobNow(url)).toMatchObject({ state: "queued" });
     expect((await queue("resume")).stdout).toMatch(/^demo .* open$/m);
     expect(await jobWhere(url, hasEnded)).toMatchObject({ state: "completed" });
@@ -42,14 +43,14 @@ describe("marimba queue", () => {
     const { id } = (await workers())[0]!;
     expect(await queue("pause", "--worker", id)).toMatchObject({ code: 0 });
     idle.kill("SIGSTOP");
-    while ((await workers()).length > 0) await sleep(100);
+    await eventually(async () => expect(await workers()).toEqual([]));
     // Those who sweep the queue do so every second or so: forgotten it is only then.
     await sleep(2000);
     idle.kill("SIGCONT");
-    while ((await workers()).length === 0) await sleep(100);
+    await eventually(async () => expect(await workers()).toHaveLength(1));
     const url = await accepted(address, { class: 0 });
     expect(await workers()).toMatchObject([{ id, paused: true }]);
-    await sleep(1000);
+    await sleep(1000); // a worker that ignored the pause would have made it
     expect(await jobNow(url)).toMatchObject({ state: "queued" });
     expect(await queue("resume", "--worker", id)).toMatchObject({ code: 0 });
     expect(await jobWhere(url, hasEnded)).toMatchObject({ state: "completed" });
@@ -70,15 +71,15 @@ describe("marimba queue", () => {
 
   it("refuses what it doesn't know", async () => {
     const { worker, queue } = deploy({ ENGINE: "null" });
-    const nothing = "The queue knows no model yet, so there is nothing to pause: no worker was ever there.\n";
+    const nothing = "There is nothing to pause: no worker has ever served a model from this queue.\n";
     expect(await queue("pause")).toMatchObject({ code: 2, stderr: nothing });
     await worker();
     expect(await queue("pause", "--model", "dmeo")).toMatchObject({
       code: 2,
-      stderr: 'The queue knows no model "dmeo"; did you mean demo?\n',
+      stderr: 'The queue has no model "dmeo"; did you mean demo?\n',
     });
     expect(await queue("puase")).toMatchObject({ code: 2, stderr: /did you mean pause/ });
     expect(await queue("drain", "--worker", "x")).toMatchObject({ code: 2, stderr: /queue pause --worker x/ });
-    expect(await queue("pause", "--worker", "x")).toMatchObject({ code: 2, stderr: /knows no worker "x"/ });
+    expect(await queue("pause", "--worker", "x")).toMatchObject({ code: 2, stderr: /has no worker "x"/ });
   });
 });

@@ -7,9 +7,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { curlLine } from "../../src/commands/first-picture.js";
+import { curlLine } from "../../src/commands/serve.js";
+import { PACKAGE_ROOT } from "../../src/files/package.js";
 import { exampleManifest } from "../model/example-manifest.js";
 import { readPngText } from "../worker/png-chunks.js";
+import { hasProgress, jobWhere, ready } from "./deployment.js";
 import { generate, importTinyModel, Marimba } from "./marimba.js";
 
 let folder: string;
@@ -48,11 +50,11 @@ async function startSlowJob(address: string, images = 1): Promise<void> {
   const accepted = await generate(address, { ...SLOW, num_images: images }, { prefer: "respond-async" });
   expect(accepted.status).toBe(202);
   const job = `${address}${accepted.headers.get("location")}`;
-  while (((await (await fetch(job)).json()) as { progress?: unknown }).progress === undefined) await sleep(50);
+  await jobWhere(job, hasProgress);
 }
 
 describe("marimba serve", () => {
-  it("prints a curl line that saves a picture of the model's first class", async () => {
+  it("prints a curl line that saves an image of the model's first class", async () => {
     const { marimba, curl } = await serveReady();
     expect(marimba.stdout).toMatch(/^Marimba listens on http:\/\/127\.0\.0\.1:\d+ and loads demo\.\n/);
     const { stderr } = await promisify(execFile)("sh", ["-c", curl], { cwd: folder });
@@ -116,7 +118,7 @@ describe("marimba serve", () => {
     expect(await marimba.ended).toMatchObject({ code: 0 });
   });
 
-  it("makes grey pictures at once with ENGINE=null, and warns of it", async () => {
+  it("makes grey images at once with ENGINE=null, and warns of it", async () => {
     const { marimba, address } = await serveReady({ ENGINE: "null" });
     expect((await generate(address, { class: 0, num_images: 3 }, { prefer: "wait=10" })).status).toBe(200);
     expect(marimba.stderr).toMatch(/ENGINE is null/);
@@ -129,7 +131,7 @@ describe("marimba serve, when it is told to stop,", () => {
     const waiting = generate(address, { ...SLOW, steps: 24 });
     await startSlowJob(address);
     marimba.kill("SIGTERM");
-    while ((await fetch(`${address}/health/ready`)).status === 200) await sleep(10);
+    await ready(address, 503);
     const refused = await generate(address, { class: 0 });
     expect(refused.status).toBe(503);
     expect(await refused.json()).toMatchObject({ code: "shutting_down" });
@@ -154,8 +156,8 @@ describe("marimba serve, when it is told to stop,", () => {
     await startSlowJob(address, 4);
     marimba.kill("SIGINT");
     marimba.kill("SIGTERM");
-    while ((await fetch(`${address}/health/ready`)).status === 200) await sleep(10);
-    await sleep(1000);
+    await ready(address, 503);
+    await sleep(1000); // longer than the time in which two signals are one
     expect((await fetch(`${address}/health/live`)).status).toBe(200);
     marimba.kill("SIGTERM");
     expect(await marimba.ended).toMatchObject({ code: null, signal: "SIGTERM" });
@@ -198,7 +200,10 @@ describe("marimba serve, where it can't start,", () => {
 
   it("says what is wrong with a model: no folder, a broken manifest, graphs that can't be loaded", async () => {
     const none = await serve({ MODELS: "other" }).ended;
-    expect(none).toMatchObject({ code: 1, stderr: `There is no model "other" in ${modelsDir}; there is demo.\n` });
+    expect(none).toMatchObject({
+      code: 1,
+      stderr: `There is no model "other" in ${modelsDir} or ${join(PACKAGE_ROOT, "models")}; there is demo.\n`,
+    });
 
     const broken = join(folder, "broken");
     await mkdir(join(broken, "demo"), { recursive: true });
@@ -255,7 +260,7 @@ describe("curlLine", () => {
     expect(lineFor("jack-o'-lantern; rm -rf /")).toMatch(
       /-o jack-o-lantern-rm-rf\.png .*"jack-o\\u0027-lantern; rm -rf \/"/,
     );
-    expect(lineFor("海星")).toMatch(/-o picture\.png .*"海星"/);
+    expect(lineFor("海星")).toMatch(/-o image\.png .*"海星"/);
   });
 
   it("takes a key from the variable that the page's snippets take it from", () => {

@@ -25,7 +25,7 @@ const DOCUMENTS = [
     .map((file) => join("docs", file)),
 ];
 const DOCUMENTED_ADDRESS = "http://127.0.0.1:8080";
-/** Longest that one block may take. */
+/** Time limit of one block. */
 const BLOCK_MS = 300_000;
 
 const programs = DOCUMENTS.flatMap((document) =>
@@ -39,11 +39,11 @@ const blocks = DOCUMENTS.flatMap((document) =>
     ({ line, commands }) => [`${document}:${line}`, commands] as const,
   ),
 );
-/** Commands in sentences that no block shows. */
+/** Commands that appear in sentences only. */
 const inSentences = [
   ...new Set(DOCUMENTS.flatMap((document) => inlineCommands(readFileSync(join(PROJECT, document), "utf8")))),
 ].filter((command) => !blocks.some(([, commands]) => commands.includes(command)));
-/** One thread an operator: two cores have other tests to run. */
+/** One thread per operator, since other tests run at the same time. */
 const environment = { PATH: pathWithTestPython(), HOME: process.env.HOME, THREADS: "1" };
 
 let checkout: ScratchCheckout;
@@ -61,7 +61,7 @@ afterAll(async () => {
   await checkout?.remove();
 });
 
-/** Runs commands in one shell, as a reader would type them, and returns the standard output of each. */
+/** Runs commands in one shell, as a reader would type them, and returns the standard output of each command. */
 async function runInOneShell(commands: readonly string[]): Promise<string[]> {
   const outputs = await mkdtemp(join(tmpdir(), "marimba-docs-output-"));
   try {
@@ -79,7 +79,7 @@ async function startAndStop(command: string): Promise<void> {
   expect(await another.stop()).toMatch(/Everything is closed/);
 }
 
-/** Tries commands as their rules say. */
+/** Tries commands according to their rules. */
 async function tryCommands(commands: readonly string[]): Promise<void> {
   const known = commands.map((command) => ({ command, ...knownCommand(command) }));
   for (const { command, serves } of known) if (serves && command !== "npm start") await startAndStop(command);
@@ -97,49 +97,54 @@ describe("a command that a document shows works:", () => {
 
   it.each(inSentences)("`%s`", { timeout: BLOCK_MS }, async (command) => tryCommands([command]));
 
-  it("from npm ci to the picture, in the README", () => {
+  it("from npm ci to the image, in the README", () => {
     const inReadme = blocks.filter(([place]) => place.startsWith("README.md")).flatMap(([, commands]) => commands);
     expect(inReadme.slice(0, 2)).toEqual(["npm ci", "npm start"]);
     expect(inReadme[2]).toMatch(/^curl /);
   });
 });
 
-/** After the commands, which install what they use. */
+/** Runs after the commands, which install the packages that the programs use. */
 describe("a program that a document shows works:", () => {
   it.each(programs)("%s", { timeout: BLOCK_MS }, async (_, example) => {
     const text = example.text.replaceAll(DOCUMENTED_ADDRESS, address);
-    const { stdout, pictures } = await runExample({ ...example, text }, checkout.folder, environment);
-    for (const bytes of pictures) expect(await sharp(bytes).metadata()).toMatchObject({ format: "png", width: 64 });
-    expect(text.includes(".png") ? pictures.length : stdout.length).toBeGreaterThan(0);
+    const { stdout, images } = await runExample({ ...example, text }, checkout.folder, environment);
+    for (const bytes of images) expect(await sharp(bytes).metadata()).toMatchObject({ format: "png", width: 64 });
+    expect(text.includes(".png") ? images.length : stdout.length).toBeGreaterThan(0);
   });
 
-  it("in the README: the client's, the generated one's and one of OpenAI's packages", () => {
-    const inReadme = programs.filter(([place]) => place.startsWith("README.md")).map(([, { text }]) => text);
-    expect(inReadme.some((text) => text.includes('from "@marimba/client"'))).toBe(true);
-    expect(inReadme.some((text) => text.includes("from marimba_client import"))).toBe(true);
-    expect(inReadme.some((text) => text.includes("from openai import"))).toBe(true);
+  it.each([
+    ["README.md", ['from "@marimba/client"', "from openai import"]],
+    ["docs/clients.md", ['from "@marimba/client"', "from marimba_client import", "from openai import", "from urllib"]],
+  ])("in %s: one for each client", (document, imports) => {
+    const texts = programs.filter(([place]) => place.startsWith(document)).map(([, { text }]) => text);
+    for (const line of imports)
+      expect(
+        texts.some((text) => text.includes(line)),
+        line,
+      ).toBe(true);
   });
 });
 
 describe("the pages", () => {
-  it("are all of docs/, and the README leads to each", () => {
+  it("are all linked from the README", () => {
     const readme = readFileSync(join(PROJECT, "README.md"), "utf8");
     for (const document of DOCUMENTS.slice(1)) expect(readme).toContain(`](${document})`);
   });
 
-  it("lead to no file and no heading that isn't there", () => {
+  it("contain no broken link", () => {
     const broken = DOCUMENTS.flatMap((document) => brokenLinks(PROJECT, document));
     expect(broken).toEqual([]);
   });
 });
 
 describe("the list of known commands", () => {
-  it("knows the first rule for each command alone", () => {
+  it("has exactly one rule for each command", () => {
     for (const command of [...blocks.flatMap(([, commands]) => commands), ...inSentences])
       expect(KNOWN_COMMANDS.filter(({ pattern }) => pattern.test(command))).toHaveLength(1);
   });
 
-  it("leaves no command to a test that isn't there, and has no rule for none", () => {
+  it("names only tests that exist, and has no unused rule", () => {
     const named = KNOWN_COMMANDS.flatMap(
       ({ elsewhere }) => elsewhere?.match(/\b(test|scripts|\.ci)\/[\w./-]+\w/g) ?? [],
     );
@@ -149,7 +154,7 @@ describe("the list of known commands", () => {
     expect(idle.map(({ pattern }) => pattern.source)).toEqual([]);
   });
 
-  it("refuses a command that nobody said how to try", () => {
+  it("refuses a command without a rule", () => {
     expect(() => knownCommand("rm -rf models")).toThrow(/add one/);
   });
 });

@@ -4,9 +4,9 @@ import { extname, join } from "node:path";
 import { promisify } from "node:util";
 import { fences } from "./shell-blocks.js";
 
-/** A program that a document shows. */
+/** A program in a document. */
 export interface Example {
-  /** Of its first line, from 1. */
+  /** Number of its first line, from 1. */
   readonly line: number;
   readonly language: "js" | "python";
   readonly text: string;
@@ -15,7 +15,7 @@ export interface Example {
 /** Languages under which a program would hide from `examples`. */
 const OTHER_NAMES = /^(javascript|mjs|typescript|py)$/;
 
-/** Every program that a reader is shown, in order. Throws where one stands in a block of another kind. */
+/** Every program in a document, in order. Throws if a block of another language holds a program. */
 export function examples(markdown: string): Example[] {
   return fences(markdown).flatMap(({ language, line, text }) => {
     if (OTHER_NAMES.test(language)) throw new Error(`Line ${line} begins a program: mark it as js or python.`);
@@ -23,10 +23,10 @@ export function examples(markdown: string): Example[] {
   });
 }
 
-/** Where the documents have a reader's own project, and where the client that was generated for Python lies. */
+/** The reader's own project, and the folder of the generated Python client. */
 const PLACES = { js: "my-app", python: "." } as const;
 
-/** Runs a program as a reader would who saved it there; returns its output and the pictures that it wrote. */
+/** Runs a program as a reader would; returns its output and the images that it wrote. */
 export async function runExample({ language, text }: Example, checkout: string, env: NodeJS.ProcessEnv) {
   const place = join(checkout, PLACES[language]);
   const folder = await mkdtemp(join(place, "example-"));
@@ -35,8 +35,8 @@ export async function runExample({ language, text }: Example, checkout: string, 
     await writeFile(join(folder, name), text);
     const options = { cwd: folder, env: { ...env, PYTHONPATH: place } };
     const { stdout } = await promisify(execFile)(program, [name], options);
-    const pictures = (await readdir(folder)).filter((file) => extname(file) === ".png");
-    return { stdout, pictures: await Promise.all(pictures.map((file) => readFile(join(folder, file)))) };
+    const images = (await readdir(folder)).filter((file) => extname(file) === ".png");
+    return { stdout, images: await Promise.all(images.map((file) => readFile(join(folder, file)))) };
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -9,7 +9,7 @@ const { scripts } = JSON.parse(readFileSync(new URL("../../package.json", import
   scripts: Record<string, string>;
 };
 
-/** What a command left behind: its output and, relative to it, the files that it wrote. */
+/** The output of a command and the folder in which it ran. */
 export interface Outcome {
   readonly stdout: string;
   readonly folder: string;
@@ -17,17 +17,17 @@ export interface Outcome {
 
 export interface KnownCommand {
   readonly pattern: RegExp;
-  /** Why it is not run here, and who runs it. */
+  /** Why it is not run here, and which test runs it instead. */
   readonly elsewhere?: string;
-  /** Runs until it is told to stop: it is started, must become ready, and must end on SIGTERM. */
+  /** A server: it must become ready, and exit on SIGTERM. */
   readonly serves?: true;
-  /** What runs in its place, where the command names a reader's own files or takes minutes. */
+  /** The command to run instead, if the original names a reader's own files or takes minutes. */
   readonly standIn?: (command: string) => string;
-  /** What must have come of it, besides the exit code 0. */
+  /** Checks the outcome, in addition to the exit code 0. */
   readonly check?: (outcome: Outcome, command: string) => void | Promise<void>;
 }
 
-/** Every command that documents may show. One that isn't listed fails the test: say here how to try it. */
+/** Every command that documents may show, with the way to test it. An unlisted command fails the test. */
 export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^npm ci$/, elsewhere: ".ci/run does it before any test" },
   { pattern: /^(npm ci && )?npm test$/, elsewhere: "this test is a part of it" },
@@ -56,7 +56,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^node dist\/main\.js( \w+)? --help$/, check: printsSomething },
   { pattern: /^node dist\/main\.js import --name \S+ /, standIn: stateArchitecture, check: checkImport },
   { pattern: /^node dist\/main\.js evaluate .* --features inception\.onnx/, elsewhere: "needs the published weights" },
-  { pattern: /^node dist\/main\.js evaluate (?!.*inception)/, standIn: fewRoughPictures, check: checkMeasures },
+  { pattern: /^node dist\/main\.js evaluate (?!.*inception)/, standIn: fewRoughImages, check: checkMeasures },
   { pattern: /^node dist\/main\.js key new --name \S+ .*--file \S+$/, check: checkKey },
   {
     pattern: /^node dist\/main\.js sweep /,
@@ -69,13 +69,13 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^npm run contract$/, elsewhere: "test/contract is its short form" },
   { pattern: /^npm run client -- \S+$/, check: printsSomething },
   { pattern: /^\(cd my-app && npm init -y && npm install \.\/marimba-client-[\d.]+\.tgz\)$/, check: printsSomething },
-  // A reader is in the project already.
+  // The reader is in the project already.
   { pattern: /^npm install openai@6$/, standIn: (command) => `cd my-app && ${command}`, check: printsSomething },
   {
     pattern: /^(python3 -m venv python|\. python\/bin\/activate)$/,
-    elsewhere: "the tests' own environment stands in for it: scripts/python.js makes it in the same way",
+    elsewhere: "the tests use their own environment, which scripts/python.js makes in the same way",
   },
-  // They are there already.
+  // The packages are installed already.
   { pattern: /^pip install [a-z -]+$/, check: printsSomething },
   { pattern: /^openapi-python-client generate /, check: generatesTheClient },
   {
@@ -86,7 +86,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     pattern: /^ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules\/onnxruntime-node\/script\/install\.js$/,
     elsewhere: "fetches CUDA's libraries; test/container/image.test.ts looks for the step",
   },
-  // Measures for a minute in its short form, too; what it measures has tests of its own.
+  // Even the short form takes a minute; what it measures has tests of its own.
   {
     pattern: /^npm run bench( -- --quick)?$/,
     standIn: () => withoutBuild("npm run bench -- --help"),
@@ -109,7 +109,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     check: printsSomething,
   },
   {
-    pattern: /^npm run parameter-pictures -- \S+ docs\/parameters$/,
+    pattern: /^npm run parameter-sheets -- \S+ docs\/parameters$/,
     standIn: (command) => `${command} guidance_schedule`,
     check: printsSomething,
   },
@@ -121,7 +121,7 @@ export function knownCommand(command: string): KnownCommand {
   return known;
 }
 
-/** The key is shown, and its hash is in the file. */
+/** The output shows the key, and the file contains its hash. */
 async function checkKey({ stdout, folder }: Outcome, command: string): Promise<void> {
   const [, id, secret] = /mrb_([0-9a-f]{12})_([0-9a-f]{48})/.exec(stdout)!;
   const line = `${id} sha256:${createHash("sha256").update(secret!).digest("hex")}`;
@@ -133,13 +133,13 @@ async function generatesTheClient({ folder }: Outcome, command: string): Promise
   expect(await readFile(join(folder, output!, "models", "generate_request.py"), "utf8")).toContain("guidance_scale");
 }
 
-/** What an npm script does after the build, which has been made already. */
+/** The npm script without its build, which exists already. */
 function withoutBuild(command: string): string {
   const [, name, options] = /^npm run (\S+) -- (.*)$/.exec(command)!;
   return `${scripts[name!]!.replace(/^npm run --silent build && (exec )?/, "")} ${options}`;
 }
 
-/** The hash that the manifest has. */
+/** The output must be the manifest's hash. */
 async function checkHash({ stdout, folder }: Outcome): Promise<void> {
   const manifest = JSON.parse(await readFile(join(folder, "models/demo/model.json"), "utf8"));
   expect(stdout).toBe(`${manifest.hash}  -\n`);
@@ -158,7 +158,7 @@ async function checkAnswer({ stdout, folder }: Outcome, command: string): Promis
   if (file) return checkPng(join(folder, file));
   const body = / -i /.test(command) ? stdout.slice(stdout.indexOf("\r\n\r\n") + 4) : stdout;
   const document = JSON.parse(body);
-  expect(document, body).not.toHaveProperty("status"); // which a problem document has
+  expect(document, body).not.toHaveProperty("status"); // only problem documents have one
   if (!command.includes("/generate")) return;
   expect(document).toMatchObject({ id: expect.any(String), state: expect.any(String) });
   const [, asked] = /"num_images": (\d+)/.exec(command) ?? [];
@@ -176,8 +176,8 @@ async function checkPng(path: string): Promise<void> {
   expect(width).toBeGreaterThan(0);
 }
 
-/** Thousands of pictures take hours, and resamples of few say little. */
-function fewRoughPictures(command: string): string {
+/** Thousands of images would take hours. */
+function fewRoughImages(command: string): string {
   return `${command.replace(/ --num \d+/, " --num 24")} --steps 2 --diffusion-steps 2 --bootstrap 2`;
 }
 
@@ -186,7 +186,7 @@ function checkMeasures({ stdout }: Outcome, command: string): void {
   if (command.includes("--compare")) expect(stdout).toMatch(/compared with evaluation\/\S+ \([\d.]+\):\n/);
 }
 
-/** The reader's checkpoint is a published one; the reference's small one takes its place, whose config.json tells its sizes. */
+/** A small checkpoint stands in for the reader's published one; its config.json states the sizes. */
 function stateArchitecture(command: string): string {
   return command.replace(/ --arch mar-[blh]\b/, " --arch config.json");
 }

@@ -3,14 +3,14 @@ import { join, relative, resolve } from "node:path";
 
 const LINK = /(?<!`)\]\((?!https?:)([^)\s]+)\)/g;
 
-/** What a document's links to files and headings of the project name that isn't there: `document: link`. */
+/** A document's broken links to files and headings of the project, as `document: link`. */
 export function brokenLinks(project: string, document: string): string[] {
   const text = readFileSync(join(project, document), "utf8");
   const links = [...text.matchAll(LINK)].map(([, link]) => link!);
-  return links.filter((link) => !leadsSomewhere(project, document, link)).map((link) => `${document}: ${link}`);
+  return links.filter((link) => !resolves(project, document, link)).map((link) => `${document}: ${link}`);
 }
 
-function leadsSomewhere(project: string, document: string, link: string): boolean {
+function resolves(project: string, document: string, link: string): boolean {
   const [path, heading] = link.split("#") as [string, string | undefined];
   const file = path === "" ? join(project, document) : resolve(project, document, "..", path);
   if (relative(project, file).startsWith("..") || !existsSync(file)) return false;
@@ -18,7 +18,7 @@ function leadsSomewhere(project: string, document: string, link: string): boolea
   return statSync(file).isFile() && anchors(readFileSync(file, "utf8")).includes(heading);
 }
 
-/** The names that GitHub gives a document's headings. */
+/** GitHub's anchors for a document's headings. */
 function anchors(markdown: string): string[] {
   const headings = [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!);
   return headings.map((heading) =>

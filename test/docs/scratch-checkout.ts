@@ -1,14 +1,14 @@
-import { cp, mkdir, mkdtemp, realpath, rm, symlink } from "node:fs/promises";
+import { cp, mkdtemp, realpath, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { importTinyModel } from "../commands/marimba.js";
-import { REFERENCE, TINY } from "../reference.js";
+import { TINY } from "../reference.js";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
-/** What a checkout doesn't have, or needn't have a copy of. */
+/** Entries that need no copy. */
 const LEFT_OUT = new Set([".git", "node_modules", "coverage", ".work"]);
-/** What a reader brings along, under the names that the documents give it. */
+/** A reader's own files, under the names that the documents use. */
 const OWN_FILES = ["checkpoint-last.pth", "kl16.ckpt", "mar.safetensors", "kl16.safetensors", "config.json"];
 
 export interface ScratchCheckout {
@@ -17,16 +17,14 @@ export interface ScratchCheckout {
 }
 
 /**
- * A copy of the project where commands can write what they like, with a reader's checkpoint in it and the recordings
- * beside it. `quick/demo` is a model whose pictures take next to no time.
+ * A copy of the project in which commands may write, with a reader's checkpoint. `quick/demo` is a model that generates
+ * images in almost no time.
  */
 export async function scratchCheckout(): Promise<ScratchCheckout> {
   const outside = await realpath(await mkdtemp(join(tmpdir(), "marimba-docs-")));
   const folder = join(outside, "marimba");
   await cp(PROJECT, folder, { recursive: true, dereference: true, filter: (path) => !LEFT_OUT.has(basename(path)) });
   await symlink(join(PROJECT, "node_modules"), join(folder, "node_modules"));
-  await mkdir(join(outside, "shared"));
-  await symlink(REFERENCE, join(outside, "shared", "reference"));
   for (const file of OWN_FILES) await symlink(join(TINY, file), join(folder, file));
   await importTinyModel(join(folder, "quick"));
   return { folder, remove: () => rm(outside, { recursive: true }) };

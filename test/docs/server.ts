@@ -1,16 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 
-/** A server that was started by the command of a document. */
+/** A server, started by a command of a document. */
 export class DocumentedServer {
   readonly #process: ChildProcess;
   readonly #ended: Promise<unknown>;
   #output = "";
 
-  /** Listens on a free port, whatever port the command names. */
+  /** Listens on a free port, even if the command names another. */
   constructor(command: string, cwd: string, environment: Readonly<Record<string, string | undefined>>) {
     const anyPort = command.replace(/\bPORT=\d+/, "PORT=0");
-    // A process group of its own: npm, its shell and the server are told to stop together.
+    // A process group of its own, so that one signal stops npm, its shell and the server.
     this.#process = spawn("sh", ["-c", anyPort], { cwd, detached: true, env: { ...environment, PORT: "0" } });
     for (const stream of [this.#process.stdout!, this.#process.stderr!])
       stream.on("data", (text) => {
@@ -19,7 +19,7 @@ export class DocumentedServer {
     this.#ended = once(this.#process, "close");
   }
 
-  /** Such as http://127.0.0.1:40123; rejects with all that was said where the server ends before it is ready. */
+  /** Resolves with the address; rejects with the output if the server ends before it is ready. */
   async ready(): Promise<string> {
     let hasEnded = false;
     void this.#ended.then(() => {
@@ -32,7 +32,7 @@ export class DocumentedServer {
     return /listens on (http:[^\s;]+)/.exec(this.#output)![1]!;
   }
 
-  /** SIGTERM; resolves with all that it said, once every process of it has ended. */
+  /** Sends SIGTERM; resolves with the output once all its processes have ended. */
   async stop(): Promise<string> {
     if (this.#process.exitCode === null) process.kill(-this.#process.pid!, "SIGTERM");
     await this.#ended;

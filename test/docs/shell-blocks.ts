@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 
 /** A fenced `sh` block of a document. */
 export interface ShellBlock {
-  /** Of its first line, from 1. */
+  /** Number of its first line, from 1. */
   readonly line: number;
-  /** In order, without comments; a command that goes on over several lines is one. */
+  /** In order, without comments; a command may span several lines. */
   readonly commands: readonly string[];
 }
 
@@ -18,20 +18,20 @@ export interface Fence {
 const OTHER_SHELLS = /^(bash|shell|console|zsh|terminal|shell-session)$/;
 const LOOKS_LIKE_COMMAND = /^\s*(\$ )?(npm|npx|node|curl|docker|git|marimba)\s/m;
 
-/** Every command that a reader is shown. Throws where a command stands in a block of another kind. */
+/** Every command in a document's blocks. Throws if a block of another language holds a command. */
 export function shellBlocks(markdown: string): ShellBlock[] {
   const blocks: ShellBlock[] = [];
   for (const { language, line, text } of fences(markdown)) {
     if (language === "sh") blocks.push({ line, commands: splitCommands(text) });
     else if (OTHER_SHELLS.test(language) || (language === "" && LOOKS_LIKE_COMMAND.test(text)))
-      throw new Error(`Line ${line} begins a block of commands: mark it as sh, so that it is tried.`);
+      throw new Error(`Line ${line} begins a block of commands: mark it as sh, so that it is tested.`);
   }
   return blocks;
 }
 
 const IN_A_SENTENCE = /^([A-Z_]+=\S+ )*(npm|npx|node|docker|kubectl|git|python3?|pip|curl|sha256sum) ./;
 
-/** Every command in the midst of a sentence, between backticks. */
+/** Every command in backticks within a sentence. */
 export function inlineCommands(markdown: string): string[] {
   const prose = markdown.replace(/^(\s*)(`{3,}|~{3,})[\s\S]*?^\1\2\s*$/gm, "");
   const spans = [...prose.matchAll(/`([^`]+)`/g)].map(([, text]) => text!.replace(/\s+/g, " "));
@@ -53,7 +53,7 @@ export function fences(markdown: string): Fence[] {
   return found;
 }
 
-/** Takes lines together until the shell itself finds the command complete. */
+/** Joins lines until the shell finds the command complete. */
 function splitCommands(text: string): string[] {
   const commands: string[] = [];
   let command = "";

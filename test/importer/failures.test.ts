@@ -61,7 +61,7 @@ describe("a failed import leaves nothing behind", () => {
   });
   test("when a weight is damaged in the middle of writing", async () => {
     const bytes = await readFile(`${TINY}/kl16.ckpt`);
-    bytes[12_000_000]! ^= 1;
+    bytes[Math.floor(0.75 * bytes.byteLength)]! ^= 1;
     await writeFile(temporaryPath("flipped.ckpt"), bytes);
     expect(await fails({ ...tiny, tokenizer: temporaryPath("flipped.ckpt") })).toMatch(
       /^flipped.ckpt cannot be read: tensor "decoder\S+" is damaged/,

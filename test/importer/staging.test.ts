@@ -3,8 +3,7 @@ import { once } from "node:events";
 import { mkdir, readdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { importFolderName } from "../../src/importer/abandoned.js";
-import { checkNameIsFree, stageModel } from "../../src/importer/staging.js";
+import { checkNameIsFree, importFolderName, stageModel } from "../../src/importer/staging.js";
 import { temporaryPath, useTemporaryFolder } from "./models.js";
 
 // A full disk is the one thing here that cannot be had for real.

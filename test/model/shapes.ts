@@ -77,8 +77,8 @@ export const TINY_SIZES: Sizes = {
   encoder: [64, 2, 4],
   decoder: [64, 2, 4],
   head: [96, 3],
-  levels: [128, 64, 64, 32, 32],
-  blocks: 3,
+  levels: [64, 32, 32, 32, 32],
+  blocks: 2,
 };
 
 /** Nothing here is a multiple of anything: what vectors leave over shows. */

@@ -1,8 +1,9 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
 import { stringify } from "yaml";
+import { eventually } from "../eventually.js";
 import { freePort } from "../free-port.js";
 import { startProcess } from "../topology/processes.js";
 
@@ -52,7 +53,8 @@ export async function startPrometheus(target: string, rulesFile: string) {
     async scrapes(count: number): Promise<void> {
       const counted = async () => (await query("count_over_time(up[10m])")) as { value: [number, string] }[];
       const at = async () => Number((await counted())[0]?.value[1] ?? 0);
-      for (const before = await at(); (await at()) < before + count; ) await sleep(200);
+      const before = await at();
+      await eventually(async () => expect(await at()).toBeGreaterThanOrEqual(before + count));
     },
     async rules(): Promise<RuleState[]> {
       const { groups } = (await api("rules")) as { groups: { rules: RuleState[] }[] };

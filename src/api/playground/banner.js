@@ -1,4 +1,4 @@
-// Says when the server is gone, and when it is back.
+// Shows when the connection to the server is lost, and when it is back.
 import { connection } from "./api/connection.js";
 import { byId } from "./element.js";
 
@@ -10,11 +10,11 @@ export function showConnection() {
   connection.addEventListener("lost", () => {
     clearTimeout(timer);
     banner.className = "banner lost";
-    banner.textContent = "The server does not answer. Trying again …";
+    banner.textContent = "The server does not respond. Reconnecting …";
   });
   connection.addEventListener("back", () => {
     banner.className = "banner back";
-    banner.textContent = "The server is back.";
+    banner.textContent = "Connected again.";
     timer = setTimeout(() => {
       banner.className = "banner";
       banner.textContent = "";

@@ -1,6 +1,6 @@
 import { byId } from "./element.js";
 
-/** Asks before something is lost; resolves with whether it may be. */
+/** Asks for confirmation; resolves with whether the user confirmed. */
 export function confirmed(title, sentence, action) {
   const dialog = byId("confirm");
   byId("confirm-title").textContent = title;

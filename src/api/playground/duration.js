@@ -1,4 +1,4 @@
-/** Milliseconds as people read them: three digits at most. */
+/** Formats milliseconds with at most three digits. */
 export function duration(ms) {
   if (ms < 10) return `${ms.toFixed(1)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;

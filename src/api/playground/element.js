@@ -1,8 +1,8 @@
-// Makes and finds elements; texts are always set as text.
+// Creates and finds elements. Text is always set as text, never as HTML.
 
 export const byId = (id) => document.getElementById(id);
 
-/** An element with properties (`data` and `aria` as objects of their own) and children, which are elements or texts. */
+/** Creates an element with properties (`data` and `aria` are objects) and children (elements or strings). */
 export function element(tag, { data = {}, aria = {}, ...properties } = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   Object.assign(made.dataset, data);
@@ -13,7 +13,7 @@ export function element(tag, { data = {}, aria = {}, ...properties } = {}, ...ch
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** A symbol of the page's own set; the text beside it says what it means. */
+/** A decorative icon from icons.svg; its meaning must also be in text. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "icon");

@@ -1,4 +1,4 @@
-// What is being made, so that a page that is loaded again takes it up. Each tab has its own.
+// Work under way, stored per tab, so that a reloaded page can resume it.
 import { requestJson, Unreachable } from "./api/request.js";
 import { forget, recall, remember } from "./stored.js";
 
@@ -11,8 +11,8 @@ export function keepWork(work) {
 export const forgetWork = () => forget(NAME);
 
 /**
- * What this tab was making when it was left, its jobs as they are now; undefined where it made nothing. Work is dropped
- * where the server has a job of it no longer, or not for this key. Throws `Unreachable`.
+ * The work that was under way in this tab, with the current state of its jobs; undefined if there was none. Drops the work
+ * if the server no longer has one of its jobs for this key. Throws `Unreachable`.
  */
 export async function recallWork() {
   try {

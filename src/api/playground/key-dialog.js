@@ -1,11 +1,11 @@
-// Asks for the API key when the server wants one, and lets the reader change or forget it.
+// Asks for the API key when the server requires one, and lets the user change or forget it.
 import { currentKey, forgetKey, isKeptOnDevice, keepKey } from "./api/key.js";
 import { byId } from "./element.js";
 
-/** One question at a time, however many requests are refused at once. */
+/** Only one dialog at a time, even if several requests are refused. */
 let question;
 
-/** Resolves with whether a key was given. */
+/** Resolves with whether the user entered a key. */
 export function askForKey(wasRefused = false) {
   question ??= ask(wasRefused).finally(() => {
     question = undefined;
@@ -21,11 +21,13 @@ function ask(wasRefused) {
   byId("keep-key").checked = isKeptOnDevice();
   byId("forget-key").hidden = currentKey() === null;
   showError(
-    wasRefused ? "The key is not valid here. Check that all of it was copied, and that it is for this server." : "",
+    wasRefused
+      ? "This server does not accept the key. Check that you copied all of it, and that it belongs to this server."
+      : "",
   );
   input.oninput = () => showError("");
   byId("key-form").onsubmit = (event) => {
-    const error = event.submitter?.value === "use" ? whatIsWrongWith(input.value.trim()) : undefined;
+    const error = event.submitter?.value === "use" ? problemWith(input.value.trim()) : undefined;
     if (!error) return;
     event.preventDefault();
     showError(error);
@@ -45,10 +47,12 @@ function showError(sentence) {
   else byId("key").setAttribute("aria-invalid", "true");
 }
 
-function whatIsWrongWith(key) {
+function problemWith(key) {
   if (key === "") return "Enter a key, or choose “Not now”.";
-  // Other characters can't be sent in a header.
-  return /^[\x21-\x7e]+$/.test(key) ? undefined : "A key has no spaces, and only letters, digits and signs of ASCII.";
+  // A header can hold no other characters.
+  return /^[\x21-\x7e]+$/.test(key)
+    ? undefined
+    : "A key consists of ASCII letters, digits and punctuation, without spaces.";
 }
 
 function take(answer, key) {
@@ -58,7 +62,7 @@ function take(answer, key) {
   return true;
 }
 
-/** The button is there once a key is in use or was asked for. */
+/** Shows the button once a key is in use or was requested. */
 export function showKeyButton() {
   if (currentKey() !== null || question) byId("key-button").hidden = false;
 }

@@ -1,6 +1,6 @@
-// The page at /: asks the server what it can do, draws the form, and puts the parts together.
+// The page at /: loads the form's description and the models, draws the form, and connects the parts.
 import { markLost, whenBack } from "./api/connection.js";
-import { KeyWanted, onKeyWanted, requestJson, Unreachable } from "./api/request.js";
+import { KeyRequired, onKeyRequired, requestJson, Unreachable } from "./api/request.js";
 import { showConnection } from "./banner.js";
 import { CompareField } from "./compare/compare-field.js";
 import { Detail } from "./detail/detail.js";
@@ -14,19 +14,19 @@ import { Work } from "./work.js";
 
 async function start() {
   showConnection();
-  onKeyWanted(askForKey);
+  onKeyRequired(askForKey);
   showKeyButton();
   byId("key-button").addEventListener("click", () => askForKey());
-  const gallery = new Gallery((picture) => detail.open(picture));
+  const gallery = new Gallery((image) => detail.open(image));
   const detail = new Detail(gallery, (body) => again(body));
   const kept = gallery.load();
 
-  const [description, models] = await patiently(() =>
+  const [description, models] = await retryUntilReachable(() =>
     Promise.all([requestJson("/playground/form.json"), requestJson("/models")]),
   );
   const form = new Form(description, models);
   const compare = new CompareField(() => work.showAction());
-  const work = new Work({ form, compare, gallery, onOpen: (picture) => detail.open(picture) });
+  const work = new Work({ form, compare, gallery, onOpen: (image) => detail.open(image) });
   async function again(body) {
     try {
       await form.fill(body);
@@ -36,16 +36,16 @@ async function start() {
     form.classField.focus();
   }
   byId("form").addEventListener("model", (event) => compare.setModel(event.detail, description.fields));
-  await patiently(() => form.useModel(form.modelField.chosen));
+  await retryUntilReachable(() => form.useModel(form.modelField.chosen));
   await recallForm(form).catch(() => {});
   work.begin();
   await kept;
-  const left = await patiently(recallWork);
+  const left = await retryUntilReachable(recallWork);
   if (left) await work.resume(left);
 }
 
-/** Tries until the server answers. */
-async function patiently(ask) {
+/** Retries until the server responds. */
+async function retryUntilReachable(ask) {
   for (;;) {
     try {
       return await ask();
@@ -58,12 +58,12 @@ async function patiently(ask) {
 }
 
 start().catch((error) => {
-  const isKeyWanted = error instanceof KeyWanted;
-  if (!isKeyWanted) console.error(error);
-  const again = element("button", { type: "button", textContent: isKeyWanted ? "Enter a key" : "Try again" });
+  const isKeyRequired = error instanceof KeyRequired;
+  if (!isKeyRequired) console.error(error);
+  const again = element("button", { type: "button", textContent: isKeyRequired ? "Enter a key" : "Try again" });
   again.addEventListener("click", async () => {
-    if (!isKeyWanted || (await askForKey())) location.reload();
+    if (!isKeyRequired || (await askForKey())) location.reload();
   });
-  const className = isKeyWanted ? "" : "error";
+  const className = isKeyRequired ? "" : "error";
   byId("loading").replaceChildren(element("p", { className, textContent: error.message }), again);
 });

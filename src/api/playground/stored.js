@@ -1,5 +1,5 @@
-// Small things that the browser keeps for this page. Where it keeps nothing (private windows, settings), they last as
-// long as the page.
+// Small values in the browser's storage. If storage is unavailable (private windows, settings), they last as long as the
+// page.
 
 const PREFIX = "marimba.";
 const here = new Map();
@@ -26,7 +26,7 @@ export function forget(name) {
     try {
       window[storage].removeItem(PREFIX + name);
     } catch {
-      // Nothing is kept there.
+      // Storage is unavailable.
     }
   }
 }

@@ -1,4 +1,4 @@
-// Light or dark: as the system says, unless the reader chose. Loaded before the page is drawn, so that nothing flashes.
+// Light or dark theme: the system's, unless the user chose one. Loaded before the page is drawn, so that nothing flashes.
 (() => {
   const NAME = "marimba.theme";
   const root = document.documentElement;
@@ -31,7 +31,7 @@
         if (isSystems) localStorage.removeItem(NAME);
         else localStorage.setItem(NAME, wanted);
       } catch {
-        // It lasts as long as the page.
+        // Storage is unavailable: the choice lasts as long as the page.
       }
       label();
     });

@@ -1,6 +1,6 @@
-// What Generate and Cancel do: one request, or one after another for a comparison.
+// Handles Generate, Compare and Cancel: one request, or one for each value of a comparison.
 import { delay } from "./api/delay.js";
-import { KeyWanted, ServerError, Unreachable } from "./api/request.js";
+import { KeyRequired, ServerError, Unreachable } from "./api/request.js";
 import { Ended, Run } from "./api/run.js";
 import { CompareGrid } from "./compare/compare-grid.js";
 import { byId } from "./element.js";
@@ -22,8 +22,8 @@ export class Work {
       this.#submit();
     });
     addEventListener("keydown", (event) => {
-      const wantsIt = event.key === "Enter" && (event.ctrlKey || event.metaKey);
-      if (wantsIt && !document.querySelector("dialog[open]")) form.requestSubmit();
+      const isShortcut = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+      if (isShortcut && !document.querySelector("dialog[open]")) form.requestSubmit();
     });
     const emerging = new Emerging(byId("emerging"));
     form.addEventListener("class", ({ detail: { source, index } }) => emerging.show(source, index));
@@ -41,7 +41,7 @@ export class Work {
     return byId("form").elements.mode.value === "compare";
   }
 
-  /** The form as its mode wants it, and the button as what it will do. */
+  /** Adapts the form and the button's label to the mode. */
   showAction() {
     byId("compare-place").hidden = !this.#isComparing;
     const varied = this.#isComparing ? this.compare.varied.name : undefined;
@@ -65,7 +65,7 @@ export class Work {
     await this.#do({ body, label: this.form.classField.label, varied, jobs: [] });
   }
 
-  /** Goes on with what the page was making when it was left. */
+  /** Resumes the work that was under way when the page was left. */
   async resume(work) {
     if (this.#run) return;
     if (work.varied) {
@@ -76,7 +76,7 @@ export class Work {
     await this.#do(work);
   }
 
-  /** `jobs` are those that the server has of it already: one, or one for each value so far. */
+  /** `work.jobs` are the jobs already submitted: one, or one for each value so far. */
   async #do(work) {
     this.#isCancelled = false;
     this.#setBusy(true);
@@ -85,7 +85,7 @@ export class Work {
       if (this.#isCancelled) this.#hideProblem();
     } catch (error) {
       if (this.#isCancelled) this.#hideProblem();
-      this.#tell(error, () => this.#submit());
+      this.#showError(error, () => this.#submit());
     } finally {
       forgetWork();
       this.#run = undefined;
@@ -95,11 +95,11 @@ export class Work {
 
   async #generate(work) {
     this.#stage.begin(work.body, work.label);
-    const pictures = await this.#make(work, 0, work.body, (name, data) => this.#stage.onEvent(name, data));
-    this.#stage.finish(pictures, this.onOpen);
+    const images = await this.#request(work, 0, work.body, (name, data) => this.#stage.onEvent(name, data));
+    this.#stage.finish(images, this.onOpen);
   }
 
-  /** One value after another, so that the times are each value's own. */
+  /** One value at a time, so that the values do not slow each other down. */
   async #compare(work) {
     const { body, label, varied } = work;
     const grid = new CompareGrid(varied, varied.values, Number(body.num_images) || 1);
@@ -111,8 +111,8 @@ export class Work {
         const cell = grid.cell(index);
         const one = { ...body, [varied.name]: value };
         const note = `${varied.label.toLowerCase()} ${value}`;
-        const pictures = await this.#make(work, index, one, (name, data) => cell.onEvent(name, data), note);
-        cell.finish(pictures, this.onOpen);
+        const images = await this.#request(work, index, one, (name, data) => cell.onEvent(name, data), note);
+        cell.finish(images, this.onOpen);
         grid.rescale();
       }
       this.#stage.finishComparison(grid.summary());
@@ -122,29 +122,29 @@ export class Work {
     }
   }
 
-  /** Makes the pictures of the work's request `index` and keeps them; `note` is what sets them apart from others of their seed. */
-  async #make(work, index, body, onEvent, note) {
+  /** Generates the images of request `index` and stores them; `note` distinguishes them from others with the same seed. */
+  async #request(work, index, body, onEvent, note) {
     this.#run = new Run(body, onEvent, work.jobs[index]);
     const preset = body.preset ?? this.form.model.default_preset;
-    const made = await this.#run.pictures((job) => {
+    const made = await this.#run.images((job) => {
       work.jobs[index] = job;
       keepWork(work);
     });
-    const pictures = made.map((picture) => ({ ...picture, preset, note }));
-    await this.gallery.add(pictures);
-    return pictures.map((picture) => ({ picture, url: this.gallery.urlOf(picture) }));
+    const images = made.map((image) => ({ ...image, preset, note }));
+    await this.gallery.add(images);
+    return images.map((image) => ({ image, url: this.gallery.urlOf(image) }));
   }
 
-  /** The run ends when the server says so: what it was not told has not happened. */
+  /** The run ends when the server confirms the cancellation. */
   async #cancel() {
     const run = this.#run;
     if (!run || this.#isCancelled) return;
     this.#isCancelled = true;
     this.#showCancelling(true);
-    const untold = new Error("The server does not answer: not cancelled yet. It will be told as soon as it answers.");
+    const pending = new Error("The server does not respond. The job is not cancelled yet; this page keeps trying.");
     try {
       await run.cancel(() => {
-        if (this.#run === run) this.showProblem(untold);
+        if (this.#run === run) this.showProblem(pending);
       });
     } catch (error) {
       if (this.#run !== run) return;
@@ -156,31 +156,31 @@ export class Work {
 
   #showCancelling(isUnderWay) {
     byId("cancel").textContent = isUnderWay ? "Cancelling …" : "Cancel";
-    // Not disabled: a button that is loses the focus.
+    // A disabled button would lose the focus.
     byId("cancel").setAttribute("aria-disabled", String(isUnderWay));
   }
 
-  /** Each error where it belongs: at its field, above the buttons, or with the pictures. */
-  #tell(error, onRetry) {
+  /** Shows each error in its place: at its field, above the buttons, or with the images. */
+  #showError(error, onRetry) {
     if (error instanceof ServerError && error.fields.length > 0) {
       this.#stage.withdraw();
-      this.#tellFields(error);
+      this.#showFieldErrors(error);
     } else if (error instanceof ServerError && error.status === 429) {
       this.#stage.withdraw();
       this.#countDown(error);
     } else if (error instanceof Unreachable) {
-      // The banner says the rest.
+      // The banner reports the lost connection.
       this.#stage.withdraw();
       this.showProblem(error);
     } else if (error instanceof Ended && this.#isCancelled) {
       this.#stage.end(error.state === "cancelled" ? "Cancelled." : error.message);
     } else {
       if (!(error instanceof Ended || error instanceof ServerError)) console.error(error);
-      this.#stage.fail(error.message, onRetry, error instanceof KeyWanted ? "Enter a key" : "Try again");
+      this.#stage.fail(error.message, onRetry, error instanceof KeyRequired ? "Enter a key" : "Try again");
     }
   }
 
-  #tellFields(error) {
+  #showFieldErrors(error) {
     const ofVaried = (field) => this.#isComparing && field.pointer === `/${this.compare.varied.name}`;
     const others = this.form.showErrors(error.fields.filter((field) => !ofVaried(field)));
     const varied = error.fields.find(ofVaried);
@@ -197,7 +197,7 @@ export class Work {
     byId("form-problem").hidden = true;
   }
 
-  /** The server is full: counts down what it asked for, then lets the reader try again. */
+  /** The queue is full: counts down `Retry-After`, then enables the button again. */
   async #countDown(error) {
     byId("generate").disabled = true;
     for (let left = Math.ceil(error.retryAfterS ?? 1); left > 0; left--) {
@@ -211,7 +211,7 @@ export class Work {
   }
 
   #setBusy(isBusy) {
-    // A button that is hidden loses the focus, which whoever uses the keyboard wants back.
+    // A hidden button loses the focus, so move it to the visible one for keyboard users.
     const buttons = [byId("generate"), byId("cancel")];
     const hadFocus = [...buttons, document.body].includes(document.activeElement);
     buttons[0].hidden = isBusy;
@@ -221,7 +221,7 @@ export class Work {
   }
 }
 
-/** On a narrow screen the pictures stand below the form. */
+/** On a narrow screen, scrolls to the images below the form. */
 function showStage() {
   const { top } = byId("stage").getBoundingClientRect();
   if (top < 0 || top > innerHeight / 3) byId("stage").scrollIntoView({ block: "start" });

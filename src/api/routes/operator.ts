@@ -3,7 +3,7 @@ import Type from "typebox";
 import { Problem } from "../../errors.js";
 import { ADMIN, withAccess } from "../access/authentication.js";
 import type { Api, ApiDeps } from "../deps.js";
-import { PAGE_CSP } from "../http/security-headers.js";
+import { PAGE_CSP } from "../http/browsers.js";
 import { problemResponses } from "../openapi/components.js";
 
 const BOARD = "/admin/queues";
@@ -13,8 +13,7 @@ export async function operatorRoutes(app: Api, { queue, boardQueues }: ApiDeps):
   const schema = {
     operationId: "getQueue",
     tags: ["health"],
-    summary:
-      "The queue: waiting and running images of each model, totals of jobs and images, live workers",
+    summary: "The queue: waiting and running images of each model, totals of jobs and images, live workers",
     response: {
       200: Type.Unsafe<unknown>({
         description: "The queue, over all processes.",

@@ -73,7 +73,7 @@ function pathsOf(files: readonly Checkpoint[]): string[] {
 }
 
 function kindOf(file: Checkpoint): Kind {
-  const has = (name: string) => file.tensors.has(name);
+  const has = (name: string) => file.stateDicts.some(({ tensors }) => tensors.has(name));
   if (file.metadata.num_iter !== undefined) return "run";
   if (has("predict.0.tokens")) return "stages";
   if (has("mask_token")) return "generator";

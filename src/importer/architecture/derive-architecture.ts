@@ -1,7 +1,13 @@
 import type { Architecture } from "../../model/manifest.js";
 import { quote } from "../checkpoint/error.js";
 import { ImportError } from "../error.js";
-import { type GeneratorSizes, generatorTable, readGeneratorSizes, type StackSizes } from "./generator-tensors.js";
+import {
+  type GeneratorSizes,
+  generatorTable,
+  isDerivedBuffer,
+  readGeneratorSizes,
+  type StackSizes,
+} from "./generator-tensors.js";
 import { checkClaims, type PresetName, readStated, type StatedArchitecture } from "./stated-architecture.js";
 import { checkTensors, listed, type Tensors, type TensorTable } from "./tensor-table.js";
 import {
@@ -35,12 +41,11 @@ export async function deriveArchitecture(
 ): Promise<DerivedArchitecture> {
   const sizes = readGeneratorSizes(generator);
   const table = generatorTable(sizes);
-  checkTensors(
-    "generator",
-    table,
-    generator,
-    [...generator.keys()].filter((name) => !table.has(name)),
-  );
+  const surplus = [...generator].filter(([name]) => !table.has(name));
+  // Not tensors at all (settings beside the weights), and tables that the sampler computes itself.
+  const isUnused = ([name, { problem }]: (typeof surplus)[number]) => problem !== undefined || isDerivedBuffer(name);
+  const unknown = surplus.filter((tensor) => !isUnused(tensor)).map(([name]) => name);
+  checkTensors("generator", table, generator, unknown);
   const levels = readTokenizerSizes(tokenizer);
   const tokenizerNames = tokenizerTable(levels);
   checkTensors("tokenizer", tokenizerNames, tokenizer);
@@ -48,9 +53,13 @@ export async function deriveArchitecture(
   const architecture = combine(sizes, levels, stated);
   checkClaims(stated, architecture);
   checkHeads(stated.label, architecture);
-  const unknown = unknownTokenizerTensors(tokenizerNames, tokenizer);
-  const warnings =
-    unknown.length > 0 ? [`The tokenizer has tensors that are not used: ${listed(unknown.map(quote))}.`] : [];
+  const unused = {
+    generator: surplus.filter(isUnused).map(([name]) => name),
+    tokenizer: unknownTokenizerTensors(tokenizerNames, tokenizer),
+  };
+  const warnings = Object.entries(unused)
+    .filter(([, names]) => names.length > 0)
+    .map(([network, names]) => `The ${network} has tensors that are not used: ${listed(names.map(quote))}.`);
   return { architecture, preset: stated.preset, generatorTable: table, tokenizerTable: tokenizerNames, warnings };
 }
 

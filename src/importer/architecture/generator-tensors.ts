@@ -24,11 +24,6 @@ export interface StackSizes {
 
 /** Reads every size from the shapes. The tensors are checked against `generatorTable` of the sizes afterwards. */
 export function readGeneratorSizes(tensors: Tensors): GeneratorSizes {
-  if (!tensors.has("mask_token") && tensors.has("decoder.conv_in.weight")) {
-    throw new ImportError(
-      "The generator's file holds a tokenizer; --generator takes the MAR checkpoint and --tokenizer the autoencoder.",
-    );
-  }
   const side = (name: string, axis: number, rank: number) => sideOf(NETWORK, tensors, name, axis, rank);
   const tokenCount = side("diffusion_pos_embed_learned", 1, 3);
   const positions = side("encoder_pos_embed_learned", 1, 3);
@@ -57,6 +52,11 @@ export function readGeneratorSizes(tensors: Tensors): GeneratorSizes {
       frequency_channels: side(`${HEAD}.time_embed.mlp.0.weight`, 1, 2),
     },
   };
+}
+
+/** Tables of the noise schedule that some training scripts register as buffers: the sampler computes its own. */
+export function isDerivedBuffer(name: string): boolean {
+  return name.startsWith("diffloss.") && !name.startsWith(`${HEAD}.`);
 }
 
 /** Every tensor of a MAR model of these sizes (models/mar.py, models/diffloss.py of the reference). */

@@ -38,6 +38,7 @@ export class TableBuilder {
 export function sideOf(network: string, tensors: Tensors, name: string, axis: number, rank: number): number {
   const entry = tensors.get(name);
   if (!entry) throw new ImportError(`The ${network} lacks the tensor ${name}, which its sizes are read from.`);
+  if (entry.problem !== undefined) throw new ImportError(`The ${network} can't be read: ${entry.problem}.`);
   const side = entry.shape[axis];
   if (entry.shape.length !== rank || side === undefined || side < 1) {
     throw new ImportError(
@@ -69,7 +70,8 @@ export function checkTensors(
   const misshapen: string[] = [];
   for (const [name, shape] of expected) {
     const entry = tensors.get(name);
-    if (!entry) missing.push(`${name} is missing (expected ${shown(shape)})`);
+    if (entry?.problem !== undefined) misshapen.push(entry.problem);
+    else if (!entry) missing.push(`${name} is missing (expected ${shown(shape)})`);
     else if (!sameShape(shape, entry.shape)) {
       misshapen.push(`${name} has the shape ${shown(entry.shape)} (expected ${shown(shape)})`);
     } else if (!isFloat(entry.dtype)) misshapen.push(`${name} holds ${entry.dtype} (expected floating-point numbers)`);

@@ -20,11 +20,6 @@ export interface TokenizerSizes {
 }
 
 export function readTokenizerSizes(tensors: Tensors): TokenizerSizes {
-  if (!tensors.has("decoder.conv_in.weight") && tensors.has("mask_token")) {
-    throw new ImportError(
-      "The tokenizer's file holds a generator; --generator takes the MAR checkpoint and --tokenizer the autoencoder.",
-    );
-  }
   const side = (name: string, axis: number, rank: number) => sideOf(NETWORK, tensors, name, axis, rank);
   const sizes: TokenizerSizes = {
     latentChannels: side("post_quant_conv.weight", 1, 4),

@@ -1,5 +1,3 @@
-import { basename } from "node:path";
-
 /** A checkpoint that cannot be read: one sentence for people, saying what is wrong, where, and what would be right. */
 export class CheckpointError extends Error {
   override readonly name = "CheckpointError";
@@ -14,5 +12,11 @@ export function quote(text: string): string {
 /** Says in which file the error was found; errors of other kinds pass unchanged. */
 export function inFile(path: string, error: unknown): unknown {
   if (!(error instanceof CheckpointError)) return error;
-  return new CheckpointError(`${basename(path)} cannot be read: ${error.message}.`);
+  return new CheckpointError(`${path} cannot be read: ${error.message}.`);
+}
+
+/** PyTorch writes checksums but does not check them; a damaged download would give wrong pictures without a word. */
+export function checkCrc32(what: string, found: number, expected: number): void {
+  if (found === expected) return;
+  throw new CheckpointError(`${what} is damaged: its bytes do not have the checksum that the file states for them`);
 }

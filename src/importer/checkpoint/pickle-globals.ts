@@ -1,13 +1,13 @@
 import type { Dtype } from "./checkpoint.js";
 import { MAX_DIMENSIONS } from "./dtype.js";
-import { CheckpointError, quote } from "./error.js";
+import { CheckpointError } from "./error.js";
 import {
   Dict,
   Global,
   kindOf,
   List,
-  Namespace,
   type PickleValue,
+  Placeholder,
   StorageReference,
   TensorReference,
   Tuple,
@@ -29,27 +29,34 @@ const STORAGES: ReadonlyMap<string, Dtype> = new Map<string, Dtype>([
 
 type Constructor = (args: readonly PickleValue[]) => PickleValue;
 
-/** The closed table: everything that a checkpoint's pickle may call, and what the call makes. */
+/** The closed table: every callable that tensors need, and what a call makes. */
 const CALLABLES: ReadonlyMap<string, Constructor> = new Map<string, Constructor>([
   ["collections.OrderedDict", orderedDict],
-  ["argparse.Namespace", () => new Namespace()],
+  ["collections.defaultdict", () => new Dict()],
   ["torch.Size", ([sizes]) => (sizes instanceof Tuple ? sizes : wrongArguments("torch.Size"))],
   ["torch._utils._rebuild_tensor_v2", rebuildTensor],
   ["torch._utils._rebuild_parameter", ([data]) => parameterData(data)],
   ["torch._utils._rebuild_parameter_with_state", ([data]) => parameterData(data)],
+  ["torch._tensor._rebuild_from_type_v2", rebuildFromType],
 ]);
 
-/** Looks a global up by name; one that is not in the table is refused by that name, before anything is done with it. */
-export function findGlobal(module: string, name: string): Global {
+/** Longest name of a global: the only thing that a placeholder keeps. */
+const MAX_NAME_LENGTH = 512;
+
+/** Looks a global up by name. One that is not in the table becomes a placeholder: nothing is imported or called. */
+export function findGlobal(module: string, name: string): Global | Placeholder {
+  if (module.length + name.length > MAX_NAME_LENGTH) {
+    throw new CheckpointError(
+      `it has a damaged pickle: a global with a name of more than ${MAX_NAME_LENGTH} characters`,
+    );
+  }
   const full = `${module}.${name}`;
-  if (CALLABLES.has(full) || STORAGES.has(full)) return new Global(full);
-  throw new CheckpointError(
-    `it refers to ${quote(full)}, which is not needed to hold tensors and is never called; save only the state dict`,
-  );
+  return CALLABLES.has(full) || STORAGES.has(full) ? new Global(full) : new Placeholder(full);
 }
 
 /** What calling a global makes. */
 export function callGlobal(callee: PickleValue, args: PickleValue): PickleValue {
+  if (callee instanceof Placeholder) return callee;
   if (!(args instanceof Tuple)) throw new CheckpointError("it has a damaged pickle: arguments that are no tuple");
   const make = callee instanceof Global ? CALLABLES.get(callee.name) : undefined;
   if (!make) throw new CheckpointError(`it has a damaged pickle: it calls a ${kindOf(callee)}`);
@@ -57,11 +64,12 @@ export function callGlobal(callee: PickleValue, args: PickleValue): PickleValue 
 }
 
 /** The persistent id of a tensor's bytes: ("storage", class, key, location, number of elements). */
-export function findStorage(id: PickleValue): StorageReference {
+export function findStorage(id: PickleValue): StorageReference | Placeholder {
   if (!(id instanceof Tuple) || id.items.length !== 5 || id.items[0] !== "storage") {
     throw new CheckpointError("it has a damaged pickle: a persistent id that names no storage");
   }
   const [, storage, key, , elements] = id.items;
+  if (storage instanceof Placeholder) return storage; // complex, quantised, float8 and untyped ones
   const dtype = storage instanceof Global ? STORAGES.get(storage.name) : undefined;
   if (!dtype || typeof key !== "string" || !isSize(elements)) {
     throw new CheckpointError("it has a damaged pickle: a storage needs a class, a key and a number of elements");
@@ -83,20 +91,31 @@ function orderedDict(args: readonly PickleValue[]): Dict {
   return dict;
 }
 
-/** storage, offset, size, stride, requires_grad, hooks (and newer PyTorch: metadata). */
-function rebuildTensor(args: readonly PickleValue[]): TensorReference {
-  const [storage, offset, size, stride] = args;
+/** storage, offset, size, stride, requires_grad, hooks and, from newer PyTorch, metadata. */
+function rebuildTensor(args: readonly PickleValue[]): TensorReference | Placeholder {
+  const [storage, offset, size, stride, , , metadata] = args;
+  if (storage instanceof Placeholder) return storage;
   const shape = sizes(size);
   const strides = sizes(stride);
   if (!(storage instanceof StorageReference) || !isSize(offset) || !shape || shape.length !== strides?.length) {
     wrongArguments("torch._utils._rebuild_tensor_v2");
   }
+  // A lazily negated view: its storage holds the values with the other sign.
+  if (metadata instanceof Dict && metadata.entries.get("neg")) return new Placeholder("torch._neg_view");
   return new TensorReference(storage, offset, shape, strides);
 }
 
 /** A parameter is its tensor: whether it wants gradients does not matter here. */
-function parameterData(data: PickleValue | undefined): TensorReference {
-  return data instanceof TensorReference ? data : wrongArguments("torch._utils._rebuild_parameter");
+function parameterData(data: PickleValue | undefined): TensorReference | Placeholder {
+  if (data instanceof TensorReference || data instanceof Placeholder) return data;
+  return wrongArguments("torch._utils._rebuild_parameter");
+}
+
+/** A tensor with attributes: the function that makes it, its class, that function's arguments, and the attributes. */
+function rebuildFromType([make, type, args]: readonly PickleValue[]): PickleValue {
+  if (!(type instanceof Placeholder)) wrongArguments("torch._tensor._rebuild_from_type_v2");
+  const isPlain = type.name === "torch.Tensor" && make instanceof Global && make.name.startsWith("torch._utils.");
+  return isPlain ? callGlobal(make, args ?? null) : type;
 }
 
 function sizes(value: PickleValue | undefined): readonly number[] | undefined {

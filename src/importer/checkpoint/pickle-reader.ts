@@ -44,6 +44,10 @@ export class PickleReader {
     return Number.isSafeInteger(number) ? number : value;
   }
 
+  skip(length: number): void {
+    this.take(length);
+  }
+
   text(length: number): string {
     const at = this.take(length);
     try {

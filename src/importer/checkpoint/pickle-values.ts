@@ -11,7 +11,7 @@ export type PickleValue =
   | List
   | Dict
   | Global
-  | Namespace
+  | Placeholder
   | StorageReference
   | TensorReference;
 
@@ -23,7 +23,7 @@ export class List {
   readonly items: PickleValue[] = [];
 }
 
-/** A dict or an OrderedDict: both keep the order of insertion. */
+/** A dict, an OrderedDict or a defaultdict: all keep the order of insertion. */
 export class Dict {
   readonly entries = new Map<PickleValue, PickleValue>();
 }
@@ -33,8 +33,13 @@ export class Global {
   constructor(readonly name: string) {}
 }
 
-/** `argparse.Namespace`: the training script's arguments. Nothing reads them. */
-export class Namespace {}
+/**
+ * Stands for anything that tensors do not need: a class or function outside the table, and whatever the file builds with
+ * it. It keeps that name alone; calling it, or setting its items or attributes, gives the placeholder itself.
+ */
+export class Placeholder {
+  constructor(readonly name: string) {}
+}
 
 /** A storage of the zip, named by the persistent id. */
 export class StorageReference {
@@ -45,7 +50,7 @@ export class StorageReference {
   ) {}
 }
 
-/** A view of a storage, in elements; judged only when the tensor is one that is asked for. */
+/** A view of a storage, in elements; checked against the file in pytorch.ts. */
 export class TensorReference {
   constructor(
     readonly storage: StorageReference,
@@ -59,6 +64,6 @@ export class TensorReference {
 export function kindOf(value: PickleValue): string {
   if (value === null) return "None";
   if (typeof value !== "object") return typeof value;
-  if (value instanceof Global) return value.name;
+  if (value instanceof Global || value instanceof Placeholder) return value.name;
   return value.constructor.name.toLowerCase();
 }

@@ -6,8 +6,8 @@ import {
   type Global,
   kindOf,
   List,
-  Namespace,
   type PickleValue,
+  Placeholder,
   TensorReference,
   Tuple,
 } from "./pickle-values.js";
@@ -20,10 +20,15 @@ const MAX_STACK = 1_000_000;
 /** Empty dicts cost most memory for one byte of pickle. */
 const MAX_CONTAINERS = 200_000;
 
+/** Values that no tensor needs: their bytes are skipped. */
+const BYTES = new Placeholder("bytes");
+const SET = new Placeholder("set");
+const LONG = new Placeholder("int");
+
 /**
- * Runs the few opcodes that tensors, dicts, numbers, strings, tuples and lists need (protocols 2 to 5) and returns the
- * object they build. Nothing of the file is executed: a call makes a value of the closed table or is refused by name.
- * The machine is a loop over a bounded stack: nesting costs no recursion, and every length is checked before it is used.
+ * Runs the opcodes that Python writes for data (protocols 2 to 5) and returns the object they build. Nothing of the file
+ * is executed: a call makes a value of the closed table, or a placeholder. The machine is a loop over a bounded stack:
+ * nesting costs no recursion, and every length is checked before it is used.
  */
 export function unpickle(bytes: Uint8Array): PickleValue {
   return new PickleMachine(bytes).run();
@@ -112,12 +117,14 @@ class PickleMachine {
 
   append(values: readonly PickleValue[]): void {
     const list = this.top();
+    if (list instanceof Placeholder) return;
     if (!(list instanceof List)) throw new CheckpointError(`it has a damaged pickle: it appends to a ${kindOf(list)}`);
     for (const value of values) list.items.push(value);
   }
 
   setItems(flat: readonly PickleValue[]): void {
     const dict = this.top();
+    if (dict instanceof Placeholder) return;
     if (!(dict instanceof Dict))
       throw new CheckpointError(`it has a damaged pickle: it sets items of a ${kindOf(dict)}`);
     if (flat.length % 2 !== 0) throw new CheckpointError("it has a damaged pickle: a key without a value");
@@ -130,6 +137,12 @@ class PickleMachine {
     }
   }
 
+  /** Bytes whose number is written in `width` bytes. */
+  pushSkipped(value: Placeholder, reader: PickleReader, width: 1 | 4 | 8): void {
+    reader.skip(reader.unsigned(width));
+    this.push(value);
+  }
+
   call(): void {
     const args = this.pop();
     const callee = this.pop();
@@ -138,11 +151,11 @@ class PickleMachine {
     else this.push(made);
   }
 
-  /** `__setstate__`: an OrderedDict's attributes (`_metadata` of a state dict) and a Namespace's are of no use here. */
+  /** `__setstate__`: attributes (such as `_metadata` of a state dict) are dropped. */
   build(): void {
     this.pop();
     const target = this.top();
-    if (!(target instanceof Dict || target instanceof Namespace || target instanceof TensorReference)) {
+    if (!(target instanceof Dict || target instanceof Placeholder || target instanceof TensorReference)) {
       throw new CheckpointError(`it has a damaged pickle: it sets attributes of a ${kindOf(target)}`);
     }
   }
@@ -169,9 +182,15 @@ const OPERATIONS: readonly (Operation | undefined)[] = (() => {
   set(0x4d, (m, r) => m.push(r.unsigned(2))); // BININT2
   set(0x4a, (m, r) => m.push(r.int32())); // BININT
   set(0x8a, (m, r) => m.push(r.long(r.unsigned(1)))); // LONG1
+  set(0x8b, (m, r) => m.pushSkipped(LONG, r, 4)); // LONG4
   set(0x47, (m, r) => m.push(r.float64())); // BINFLOAT
   set(0x58, (m, r) => m.push(r.text(r.unsigned(4)))); // BINUNICODE
   set(0x8c, (m, r) => m.push(r.text(r.unsigned(1)))); // SHORT_BINUNICODE
+  set(0x8d, (m, r) => m.push(r.text(r.unsigned(8)))); // BINUNICODE8
+  set(0x43, (m, r) => m.pushSkipped(BYTES, r, 1)); // SHORT_BINBYTES
+  set(0x42, (m, r) => m.pushSkipped(BYTES, r, 4)); // BINBYTES
+  set(0x8e, (m, r) => m.pushSkipped(BYTES, r, 8)); // BINBYTES8
+  set(0x96, (m, r) => m.pushSkipped(BYTES, r, 8)); // BYTEARRAY8
   set(0x29, (m) => m.popTuple(0)); // EMPTY_TUPLE
   set(0x85, (m) => m.popTuple(1)); // TUPLE1
   set(0x86, (m) => m.popTuple(2)); // TUPLE2
@@ -183,6 +202,12 @@ const OPERATIONS: readonly (Operation | undefined)[] = (() => {
   set(0x7d, (m) => m.pushContainer(new Dict())); // EMPTY_DICT
   set(0x73, (m) => m.setItems([m.pop(), m.pop()].reverse())); // SETITEM
   set(0x75, (m) => m.setItems(m.popMark())); // SETITEMS
+  set(0x8f, (m) => m.push(SET)); // EMPTY_SET
+  set(0x90, (m) => m.append(m.popMark())); // ADDITEMS
+  set(0x91, (m) => {
+    m.popMark();
+    m.push(SET);
+  }); // FROZENSET
   set(0x71, (m, r) => m.remember(r.unsigned(1))); // BINPUT
   set(0x72, (m, r) => m.remember(r.unsigned(4))); // LONG_BINPUT
   set(0x94, (m) => m.rememberNext()); // MEMOIZE
@@ -192,12 +217,16 @@ const OPERATIONS: readonly (Operation | undefined)[] = (() => {
   set(0x93, (m) => m.push(stackGlobal(m))); // STACK_GLOBAL
   set(0x52, (m) => m.call()); // REDUCE
   set(0x81, (m) => m.call()); // NEWOBJ
+  set(0x92, (m) => {
+    m.pop(); // keyword arguments
+    m.call();
+  }); // NEWOBJ_EX
   set(0x62, (m) => m.build()); // BUILD
   set(0x51, (m) => m.push(findStorage(m.pop()))); // BINPERSID
   return table;
 })();
 
-function stackGlobal(machine: PickleMachine): Global {
+function stackGlobal(machine: PickleMachine): Global | Placeholder {
   const name = machine.pop();
   const module = machine.pop();
   if (typeof name !== "string" || typeof module !== "string") {

@@ -1,20 +1,18 @@
 import { crc32 } from "node:zlib";
-import type { TensorEntry } from "./checkpoint.js";
-import { checkCrc32 } from "./checksum.js";
-import { elementBytes, elementCount, MAX_TENSORS } from "./dtype.js";
-import { CheckpointError, quote } from "./error.js";
+import type { StateDict, TensorEntry } from "./checkpoint.js";
+import { elementBytes, elementCount } from "./dtype.js";
+import { CheckpointError, checkCrc32, quote } from "./error.js";
 import type { CheckpointFile } from "./file.js";
 import { MAX_PICKLE_BYTES, unpickle } from "./pickle.js";
-import { Dict, type PickleValue, TensorReference } from "./pickle-values.js";
+import { type Placeholder, TensorReference } from "./pickle-values.js";
+import { findStateDicts } from "./state-dicts.js";
+import { MAX_STRIDED_BYTES, spanBytes, spanOf } from "./strided.js";
 import type { TensorDirectory } from "./tensors.js";
 import { readZipDirectory, type ZipRecord } from "./zip.js";
 
-/** Where a checkpoint keeps its weights, the best first; otherwise the top-level dict itself is the state dict. */
-const STATE_DICT_KEYS = ["model_ema", "model", "state_dict"];
-
 /**
  * The directory of a PyTorch checkpoint (a zip as torch.save writes it): `<root>/data.pkl` says which tensors there are,
- * `<root>/data/<key>` are their storages. Names lose the prefix `module.` of wrapped training.
+ * `<root>/data/<key>` are their storages.
  */
 export async function readPytorch(file: CheckpointFile): Promise<TensorDirectory> {
   const records = await readZipDirectory(file);
@@ -26,16 +24,20 @@ export async function readPytorch(file: CheckpointFile): Promise<TensorDirectory
   }
   const bytes = await file.read(pickle.offset, pickle.byteLength);
   if (pickle.crc32 !== undefined) checkCrc32("the pickle", crc32(bytes), pickle.crc32);
-  const tensors = new Map<string, TensorEntry>();
   const checksums = new Map<TensorEntry, number>();
-  for (const [name, tensor] of withoutPrefix(selectTensors(unpickle(bytes)))) {
-    const record = records.get(`${root}/data/${tensor.storage.key}`);
-    const entry = checkTensor(name, tensor, record);
-    tensors.set(name, entry);
-    // A checksum is of a whole storage; a view of a part has none.
-    if (record?.crc32 !== undefined && record.byteLength === entry.byteLength) checksums.set(entry, record.crc32);
-  }
-  return { container: "pytorch", tensors, metadata: {}, checksums };
+  const { keys, dicts } = findStateDicts(unpickle(bytes));
+  const stateDicts = dicts.map(({ key, values, isList }): StateDict => {
+    const tensors = new Map<string, TensorEntry>();
+    for (const [name, value] of values) {
+      const record = value instanceof TensorReference ? records.get(`${root}/data/${value.storage.key}`) : undefined;
+      const entry = entryOf(name, value, record);
+      tensors.set(name, entry);
+      // A checksum covers a whole storage; a view of a part has none.
+      if (record?.crc32 !== undefined && spanBytes(entry) === record.byteLength) checksums.set(entry, record.crc32);
+    }
+    return { key, tensors, isList };
+  });
+  return { container: "pytorch", stateDicts, keys, metadata: {}, checksums };
 }
 
 function findRoot(records: ReadonlyMap<string, ZipRecord>): string {
@@ -54,43 +56,21 @@ async function checkByteOrder(file: CheckpointFile, record: ZipRecord | undefine
   }
 }
 
-/** The tensors by name of the first state dict there is. */
-function selectTensors(top: PickleValue): Map<string, TensorReference> {
-  if (!(top instanceof Dict)) {
+/** A tensor that does not fit its storage has a problem: many a file holds some that nobody needs. */
+function entryOf(name: string, value: TensorReference | Placeholder, record: ZipRecord | undefined): TensorEntry {
+  try {
+    if (value instanceof TensorReference) return checkTensor(name, value, record);
     throw new CheckpointError(
-      "it holds no dict: a checkpoint is a state dict, or a dict with one under model_ema or model",
+      `tensor ${quote(name)} is built with ${quote(value.name)}, which is not known here and never called`,
     );
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    return { name, dtype: "U8", shape: [], offset: 0, byteLength: 0, problem: error.message };
   }
-  for (const key of STATE_DICT_KEYS) {
-    const inner = top.entries.get(key);
-    const tensors = inner instanceof Dict ? tensorsOf(inner) : undefined;
-    if (tensors?.size) return tensors;
-  }
-  const tensors = tensorsOf(top);
-  if (tensors.size > 0) return tensors;
-  throw new CheckpointError(
-    `it holds no tensors under ${STATE_DICT_KEYS.map((key) => `"${key}"`).join(", ")} nor at its top level`,
-  );
-}
-
-function tensorsOf(dict: Dict): Map<string, TensorReference> {
-  const tensors = new Map<string, TensorReference>();
-  for (const [key, value] of dict.entries) {
-    if (typeof key === "string" && value instanceof TensorReference) tensors.set(key, value);
-    if (tensors.size > MAX_TENSORS) throw new CheckpointError(`it lists more than ${MAX_TENSORS} tensors`);
-  }
-  return tensors;
-}
-
-/** DistributedDataParallel puts `module.` before every name. */
-function withoutPrefix(tensors: Map<string, TensorReference>): Map<string, TensorReference> {
-  const names = [...tensors.keys()];
-  if (!names.every((name) => name.startsWith("module."))) return tensors;
-  return new Map(names.map((name) => [name.slice("module.".length), tensors.get(name)!]));
 }
 
 function checkTensor(name: string, tensor: TensorReference, record: ZipRecord | undefined): TensorEntry {
-  const { storage, shape, offset } = tensor;
+  const { storage, shape, strides, offset } = tensor;
   const { dtype } = storage;
   const size = elementBytes(dtype);
   if (!record) throw new CheckpointError(`it lacks the storage ${quote(storage.key)} of tensor ${quote(name)}`);
@@ -99,18 +79,23 @@ function checkTensor(name: string, tensor: TensorReference, record: ZipRecord | 
       `storage ${quote(storage.key)} of tensor ${quote(name)} should be ${storage.elements} elements of ${dtype} but is ${record.byteLength} bytes`,
     );
   }
-  const elements = elementCount(name, shape);
-  if (offset + elements > storage.elements) {
+  const byteLength = elementCount(name, shape) * size;
+  const isPlain = byteLength === 0 || isContiguous(shape, strides);
+  const end = offset + (isPlain ? byteLength / size : spanOf({ shape, strides }));
+  if (!(end <= storage.elements)) {
     throw new CheckpointError(
-      `tensor ${quote(name)} takes elements ${offset} to ${offset + elements} of a storage of ${storage.elements}`,
+      `tensor ${quote(name)} takes elements ${offset} to ${end} of a storage of ${storage.elements}`,
     );
   }
-  if (elements > 0 && !isContiguous(shape, tensor.strides)) {
+  const entry = { name, dtype, shape, offset: record.offset + offset * size, byteLength };
+  if (isPlain) return entry;
+  const bytes = Math.max(byteLength, (end - offset) * size);
+  if (bytes > MAX_STRIDED_BYTES) {
     throw new CheckpointError(
-      `tensor ${quote(name)} is not contiguous; save the checkpoint with .contiguous() tensors`,
+      `tensor ${quote(name)} is not contiguous and takes ${bytes} bytes; at most ${MAX_STRIDED_BYTES} are read of such a tensor: save it with .contiguous()`,
     );
   }
-  return { name, dtype, shape, offset: record.offset + offset * size, byteLength: elements * size };
+  return { ...entry, strides };
 }
 
 /** Row-major without gaps; the stride of a side of one element does not matter. */

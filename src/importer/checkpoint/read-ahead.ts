@@ -1,8 +1,8 @@
 import { crc32 } from "node:zlib";
 import type { TensorChunk, TensorEntry } from "./checkpoint.js";
-import { checkCrc32 } from "./checksum.js";
-import { quote } from "./error.js";
+import { checkCrc32, quote } from "./error.js";
 import type { CheckpointFile } from "./file.js";
+import { gather, spanBytes } from "./strided.js";
 
 /** A multiple of every element's size; small enough that what one pass reads is still in the cache for the next. */
 export const CHUNK_BYTES = 1024 * 1024;
@@ -25,27 +25,32 @@ export async function* readAhead(
   const pieces = cut(entries);
   const buffers = entries.length > 0 ? makeBuffers(entries) : [];
   let count = 0;
+  let gathered: Promise<Uint8Array> | undefined; // of the strided tensor under way
   const startNext = (): Reading | undefined => {
-    const { value, done } = pieces.next();
-    return done ? undefined : new Reading(file, value, buffers[count++ % BUFFERS]!);
+    const { value: piece, done } = pieces.next();
+    if (done) return undefined;
+    if (!piece.entry.strides) return readPiece(file, piece, buffers[count++ % BUFFERS]!);
+    if (piece.start === 0) gathered = readStrided(file, piece.entry, checksums.get(piece.entry));
+    const bytes = gathered!.then((whole) => whole.subarray(piece.start, piece.end));
+    bytes.catch(() => {}); // handled where it is awaited
+    return { piece, bytes };
   };
   let reading = startNext();
   let checksum = 0;
   try {
     while (reading) {
-      await reading.done;
-      const { bytes, piece } = reading;
-      const { entry, start, end } = piece;
+      const bytes = await reading.bytes;
+      const { entry, start, end } = reading.piece;
       reading = startNext();
       const last = end === entry.byteLength;
-      const expected = checksums.get(entry);
+      const expected = entry.strides ? undefined : checksums.get(entry);
       if (expected !== undefined) checksum = crc32(bytes, start === 0 ? 0 : checksum);
       if (expected !== undefined && last) checkCrc32(`tensor ${quote(entry.name)}`, checksum, expected);
       yield { entry, bytes, last };
     }
   } finally {
     // The file may be closed after this: no read may be under way.
-    await reading?.done.catch(() => {});
+    await reading?.bytes.catch(() => {});
   }
 }
 
@@ -61,22 +66,30 @@ function* cut(entries: readonly TensorEntry[]): Generator<Piece, undefined> {
 }
 
 function makeBuffers(entries: readonly TensorEntry[]): Buffer[] {
-  const largest = entries.reduce((most, entry) => Math.max(most, entry.byteLength), 0);
+  const largest = entries.reduce((most, { strides, byteLength }) => Math.max(most, strides ? 0 : byteLength), 0);
   return Array.from({ length: BUFFERS }, () => Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, largest)));
 }
 
 /** A read under way. */
-class Reading {
-  readonly bytes: Uint8Array;
-  readonly done: Promise<void>;
+interface Reading {
+  readonly piece: Piece;
+  readonly bytes: Promise<Uint8Array>;
+}
 
-  constructor(
-    file: CheckpointFile,
-    readonly piece: Piece,
-    buffer: Buffer,
-  ) {
-    this.bytes = buffer.subarray(0, piece.end - piece.start);
-    this.done = file.readInto(this.bytes, piece.entry.offset + piece.start);
-    this.done.catch(() => {}); // whoever waits for it is told
-  }
+function readPiece(file: CheckpointFile, piece: Piece, buffer: Buffer): Reading {
+  const target = buffer.subarray(0, piece.end - piece.start);
+  const bytes = file.readInto(target, piece.entry.offset + piece.start).then(() => target);
+  bytes.catch(() => {}); // handled where it is awaited
+  return { piece, bytes };
+}
+
+/** A strided tensor whole, in row-major order. */
+async function readStrided(
+  file: CheckpointFile,
+  entry: TensorEntry,
+  checksum: number | undefined,
+): Promise<Uint8Array> {
+  const span = await file.read(entry.offset, spanBytes(entry));
+  if (checksum !== undefined) checkCrc32(`tensor ${quote(entry.name)}`, crc32(span), checksum);
+  return gather(span, entry);
 }

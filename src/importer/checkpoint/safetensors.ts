@@ -19,7 +19,9 @@ export async function readSafetensors(file: CheckpointFile): Promise<TensorDirec
   const dataOffset = PREFIX_BYTES + headerBytes;
   const entries = tensors.map((tensor) => checkTensor(tensor, dataOffset));
   checkTiling(entries, dataOffset, file.sizeBytes);
-  return { container: "safetensors", tensors: new Map(entries.map((entry) => [entry.name, entry])), metadata };
+  const byName = new Map(entries.map((entry) => [entry.name, entry]));
+  const stateDicts = [{ key: "", tensors: byName, isList: false }];
+  return { container: "safetensors", stateDicts, keys: [...byName.keys()], metadata };
 }
 
 async function readHeaderLength(file: CheckpointFile): Promise<number> {

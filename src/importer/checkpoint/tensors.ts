@@ -1,4 +1,4 @@
-import type { Checkpoint, TensorChunk, TensorEntry } from "./checkpoint.js";
+import type { Checkpoint, StateDict, TensorChunk, TensorEntry } from "./checkpoint.js";
 import { elementBytes } from "./dtype.js";
 import { CheckpointError, inFile, quote } from "./error.js";
 import type { CheckpointFile } from "./file.js";
@@ -11,28 +11,33 @@ const MAX_WHOLE_BYTES = 2 ** 31;
 /** What a container's reader found; entries were checked against the file. */
 export interface TensorDirectory {
   readonly container: Checkpoint["container"];
-  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly stateDicts: readonly StateDict[];
+  readonly keys: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
-  /** CRC-32 of a tensor's bytes, where the container has it. */
+  /** CRC-32 of the bytes that a tensor lies among, where the container has it. */
   readonly checksums?: ReadonlyMap<TensorEntry, number>;
 }
 
-/** A checkpoint of either container: both keep a tensor's bytes in one piece, so both are read by offset. */
+/** A checkpoint of either container, in one file: both keep tensors uncompressed, so both are read by offset. */
 export class OpenCheckpoint implements Checkpoint {
   readonly container: Checkpoint["container"];
+  readonly stateDicts: readonly StateDict[];
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly keys: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
 
-  private readonly checksums: ReadonlyMap<TensorEntry, number>;
+  readonly #checksums: ReadonlyMap<TensorEntry, number>;
 
   constructor(
     private readonly file: CheckpointFile,
     directory: TensorDirectory,
   ) {
     this.container = directory.container;
-    this.tensors = directory.tensors;
+    this.stateDicts = directory.stateDicts;
+    this.tensors = directory.stateDicts.find(({ key }) => key === "")?.tensors ?? new Map();
+    this.keys = directory.keys;
     this.metadata = directory.metadata;
-    this.checksums = directory.checksums ?? new Map();
+    this.#checksums = directory.checksums ?? new Map();
   }
 
   get path(): string {
@@ -43,14 +48,14 @@ export class OpenCheckpoint implements Checkpoint {
     return this.file.sizeBytes;
   }
 
-  get descriptor(): number {
-    return this.file.descriptor;
+  get descriptors(): readonly number[] {
+    return [this.file.descriptor];
   }
 
   /** Throws in place of a tensor's last chunk when its bytes do not have the checksum that the file states. */
   async *chunks(entries: readonly TensorEntry[]): AsyncGenerator<TensorChunk> {
     try {
-      yield* readAhead(this.file, entries, this.checksums);
+      yield* readAhead(this.file, entries, this.#checksums);
     } catch (error) {
       throw inFile(this.path, error);
     }
@@ -62,7 +67,7 @@ export class OpenCheckpoint implements Checkpoint {
       throw inFile(this.path, new CheckpointError(what));
     }
     const size = elementBytes(entry.dtype);
-    this.checkWhole(entry, (entry.byteLength / size) * 4);
+    this.#checkWhole(entry, (entry.byteLength / size) * 4);
     const values = new Float32Array(entry.byteLength / size);
     let done = 0;
     for await (const { bytes } of this.chunks([entry])) {
@@ -74,7 +79,7 @@ export class OpenCheckpoint implements Checkpoint {
   }
 
   async readBytes(entry: TensorEntry): Promise<Uint8Array> {
-    this.checkWhole(entry, entry.byteLength);
+    this.#checkWhole(entry, entry.byteLength);
     const whole = new Uint8Array(entry.byteLength);
     let done = 0;
     for await (const { bytes } of this.chunks([entry])) {
@@ -92,7 +97,7 @@ export class OpenCheckpoint implements Checkpoint {
     await this.file.close();
   }
 
-  private checkWhole(entry: TensorEntry, bytes: number): void {
+  #checkWhole(entry: TensorEntry, bytes: number): void {
     if (bytes <= MAX_WHOLE_BYTES) return;
     const what = `tensor ${quote(entry.name)} is ${bytes} bytes, too large to be read whole`;
     throw inFile(this.path, new CheckpointError(what));

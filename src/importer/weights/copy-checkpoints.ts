@@ -5,7 +5,7 @@ import type { FileDigest } from "../../model/files/model-files.js";
 import type { Checkpoint, TensorEntry } from "../checkpoint/checkpoint.js";
 import type { ImportProgress, Progress } from "../progress.js";
 import { type WrittenBehind, writeFileBehind } from "./hashed-writer.js";
-import { notFinite } from "./not-finite.js";
+import { notFinite } from "./weights-file.js";
 import type { CopiedSource } from "./weights-plan.js";
 
 /**
@@ -69,7 +69,7 @@ async function writeWhole(checkpoint: Checkpoint, output: WrittenBehind): Promis
 }
 
 /** On Linux, of the file that is open, whatever the path names by now. False where the file system can't. */
-async function clone({ descriptor }: Checkpoint, path: string): Promise<boolean> {
+async function clone({ descriptors: [descriptor] }: Checkpoint, path: string): Promise<boolean> {
   const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = constants;
   const isClone = await copyFile(`/proc/self/fd/${descriptor}`, path, COPYFILE_EXCL | COPYFILE_FICLONE_FORCE).then(
     () => true,

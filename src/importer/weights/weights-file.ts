@@ -1,8 +1,11 @@
+import { basename } from "node:path";
+import { areFinite } from "../../model/files/finite.js";
 import type { Dtype, TensorChunk } from "../checkpoint/checkpoint.js";
 import { elementBytes } from "../checkpoint/dtype.js";
+import { quote } from "../checkpoint/error.js";
 import { toFloat32 } from "../checkpoint/float32.js";
+import { ImportError } from "../error.js";
 import type { WrittenBehind } from "./hashed-writer.js";
-import { checkFinite } from "./not-finite.js";
 import type { ConvertedSource } from "./weights-plan.js";
 
 /** Writes the planned weights of weights.bin as they are to be stored, chunk by chunk. */
@@ -57,4 +60,15 @@ function asFloats(chunk: Uint8Array, dtype: Dtype): Float32Array {
   const values = new Float32Array(length);
   toFloat32(dtype, chunk, values);
   return values;
+}
+
+/** A weight that is no number would make every picture fail; here its tensor can still be named. */
+function checkFinite(values: Float32Array, tensor: string, path: string): void {
+  if (!areFinite(values)) throw notFinite(tensor, path);
+}
+
+export function notFinite(tensor: string, path: string): ImportError {
+  return new ImportError(
+    `The tensor ${quote(tensor)} of ${basename(path)} holds a value that is no finite float32: the checkpoint is damaged, or its training diverged.`,
+  );
 }

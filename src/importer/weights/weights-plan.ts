@@ -1,6 +1,6 @@
 import type { WeightIndex, WeightLocation } from "../../model/graph/weights.js";
 import { MODEL_FILES, type Precision, type WeightFile } from "../../model/manifest.js";
-import type { TensorTable } from "../architecture/tensor-table.js";
+import type { Tensors, TensorTable } from "../architecture/tensor-table.js";
 import type { Checkpoint, TensorEntry } from "../checkpoint/checkpoint.js";
 import { Quantizer } from "./quantize.js";
 import { type Storage, storageOf } from "./weight-encoding.js";
@@ -11,6 +11,8 @@ const ALIGNMENT_BYTES = 64;
 /** One checkpoint, and what a model needs of it. */
 export interface WeightSource {
   readonly checkpoint: Checkpoint;
+  /** By the names of `table`. */
+  readonly tensors: Tensors;
   readonly table: TensorTable;
   /** Of the names by which the graphs know its tensors. */
   readonly prefix: string;
@@ -64,10 +66,10 @@ export function planWeights(sources: readonly WeightSource[], precision: Precisi
   const layout = new Layout();
   const quantizer = new Quantizer();
   for (const source of sources) {
-    const { checkpoint, copy } = source;
+    const { checkpoint, tensors, copy } = source;
     const weights = [...source.table].map(([name, shape]): Weight => {
       const storage = storageOf(`${source.prefix}${name}`, shape, precision, quantizer);
-      return { entry: checkpoint.tensors.get(name)!, storage };
+      return { entry: tensors.get(name)!, storage };
     });
     const areThere = ({ entry, storage }: Weight) => storage.isCopy && canPointAt(checkpoint, entry);
     if (precision === "fp32" && weights.every(areThere)) {
@@ -89,8 +91,9 @@ export function planWeights(sources: readonly WeightSource[], precision: Precisi
 }
 
 /** Whether a graph can use the tensor where it lies. */
-function canPointAt({ container }: Checkpoint, { dtype, offset }: TensorEntry): boolean {
-  return container === "safetensors" && dtype === "F32" && offset % Float32Array.BYTES_PER_ELEMENT === 0;
+function canPointAt({ container, descriptors }: Checkpoint, { dtype, offset }: TensorEntry): boolean {
+  const isOneFile = container === "safetensors" && descriptors.length === 1;
+  return isOneFile && dtype === "F32" && offset % Float32Array.BYTES_PER_ELEMENT === 0;
 }
 
 function pointAt({ offset, byteLength, shape }: TensorEntry, location: WeightFile): WeightLocation {

@@ -57,12 +57,12 @@ describe("GET /jobs/{id}/events", () => {
   });
 
   it("tells a new position, and only that", async () => {
-    const { submit, watch, taken } = await open();
+    const { submit, watch, taken } = await open({ limits: { heartbeatMs: 20 } });
     for (const num_images of [1, 2]) await submit({ num_images });
     const job = await submit();
     const client = await watch(job);
     await client.event(({ data }) => data.position === 2);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await eventually(() => expect(client.comments.length).toBeGreaterThan(3));
     expect(client.events).toHaveLength(1);
     (await taken(1)).complete();
     await client.event(({ data }) => data.position === 1);

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { EventStreams } from "../../../src/api/events/event-streams.js";
@@ -142,7 +143,7 @@ describe("open streams", () => {
     for (const client of [...clients, running]) client.close();
     await eventually(async () => {
       get.mockClear();
-      await new Promise((resolve) => setTimeout(resolve, 60));
+      await sleep(60); // three checks of a stream
       expect(get).not.toHaveBeenCalled();
     });
   });
@@ -154,7 +155,7 @@ describe("open streams", () => {
     await app.close();
     for (const client of clients) {
       expect(await client.ended).toBe(true);
-      expect(client.comments.at(-1)).toContain("connect again");
+      expect(client.comments.at(-1)).toContain("reconnect");
       expect(client.names).toEqual(["running"]);
     }
   });

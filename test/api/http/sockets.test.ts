@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { PROBLEMS } from "../../../src/errors.js";
 import { eventually } from "../../eventually.js";
@@ -70,7 +71,6 @@ describe("a client that hangs up", () => {
     const hangUp = async (count: number, ...headers: string[]) => {
       const socket = connect(port, "127.0.0.1", () => socket.write(request('{"class":0}', ...headers)));
       await eventually(() => expect(held).toHaveLength(count));
-      await new Promise((resolve) => setTimeout(resolve, 50));
       socket.destroy();
     };
     await hangUp(1);
@@ -171,7 +171,7 @@ describe("slow clients", () => {
     const { handler, held } = holdingHandler();
     const { port } = await open({ handler, limits });
     const answer = exchange(port, request('{"class":0}', "Accept: image/png", "Connection: close"));
-    await new Promise((resolve) => setTimeout(resolve, 800));
+    await sleep(800); // longer than both limits
     held[0]!.complete();
     expect(await answer).toMatch(/^HTTP\/1.1 200 /);
   });
@@ -182,6 +182,6 @@ describe("listening", () => {
     const { port } = await open();
     const second = await exampleApi({ environment: { PORT: String(port) } });
     opened.push(second);
-    await expect(second.listen()).rejects.toThrow(`Can't listen on 127.0.0.1:${port}: another process does already`);
+    await expect(second.listen()).rejects.toThrow(`Can't listen on 127.0.0.1:${port}: another process already does`);
   });
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSweepOptions } from "../../../src/commands/sweep/options.js";
+import { eventually } from "../../eventually.js";
 import { Marimba } from "../marimba.js";
 
 const MODELS_DIR = fileURLToPath(new URL("../../../models", import.meta.url));
@@ -35,7 +36,7 @@ describe("marimba sweep", () => {
       "1",
     ];
     const stopped = sweep(...points);
-    while (!stopped.stderr.includes("(3 of 5)")) await new Promise((resolve) => setTimeout(resolve, 20));
+    await eventually(() => expect(stopped.stderr).toContain("(3 of 5)"), 120_000);
     stopped.kill("SIGKILL");
     await stopped.ended;
     const before = await lines();
@@ -104,12 +105,11 @@ describe("readSweepOptions", () => {
         { field: "temperature", values: [0.9] },
       ],
     });
-    expect(readSweepOptions(["--help"])).toBeUndefined();
   });
 
   it("refuses schedules of guidance that is not varied", () => {
     expect(() => readSweepOptions(["--out", "a", "--guidance-schedule", "constant"])).toThrow(
-      /^--guidance-schedule needs --guidance-scale, /,
+      /^--guidance-schedule needs --guidance-scale\.$/,
     );
   });
 

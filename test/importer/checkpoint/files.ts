@@ -38,14 +38,22 @@ export async function withCheckpoint<T>(bytes: Uint8Array, use: (checkpoint: Che
   }
 }
 
-/** The one sentence that the bytes are refused with. */
+/** The one sentence that the bytes, or the first tensor with a problem, are refused with. */
 export async function refusal(bytes: Uint8Array): Promise<string> {
-  const error = await withCheckpoint(bytes, async () => undefined).catch((thrown: unknown) => thrown);
-  expect(error).toBeInstanceOf(CheckpointError);
-  const { message } = error as CheckpointError;
-  expect(message).toMatch(/^checkpoint-\d+ cannot be read: [^\n]+\.$/);
+  const found = await withCheckpoint(bytes, async (checkpoint) => problems(checkpoint)[0]).catch(
+    (error: unknown) => error,
+  );
+  if (typeof found === "string") return found;
+  expect(found).toBeInstanceOf(CheckpointError);
+  const { message } = found as CheckpointError;
+  expect(message).toMatch(/^\S+\/checkpoint-\d+ cannot be read: [^\n]+\.$/);
   expect(message.length).toBeLessThan(600);
   return message;
+}
+
+/** Why tensors of the checkpoint can't be read. */
+export function problems({ stateDicts }: Checkpoint): string[] {
+  return stateDicts.flatMap(({ tensors }) => [...tensors.values()].flatMap(({ problem }) => problem ?? []));
 }
 
 /** The refusal of a PyTorch file with this object in its pickle. */

@@ -10,10 +10,6 @@ const four = Buffer.from(Float32Array.of(1, 2, 3, 4).buffer);
 const ordered = Buffer.concat([p.global("collections", "OrderedDict"), p.emptyTuple, p.reduce]);
 const floats = { storage: "FloatStorage", key: "0", elements: 4, shape: [4] } as const;
 
-function parameter(tensor: Buffer): Buffer {
-  return Buffer.concat([p.global("torch._utils", "_rebuild_parameter"), p.tuple(tensor, p.true, ordered), p.reduce]);
-}
-
 function stateDict(...entries: (readonly [string, Buffer])[]): Buffer {
   return p.whole(p.dict(entries));
 }
@@ -80,47 +76,19 @@ describe("storages", () => {
     const entries = torchZip(stateDict(["w", pickledTensor(floats)]), { 0: four });
     const withCrc = (crc: number) => zip(entries.map((e) => (e.name.endsWith("data/0") ? { ...e, crc } : e)));
     expect(await values(withCrc(0))).toEqual({ w: [1, 2, 3, 4] });
-    await expect(values(withCrc(1))).rejects.toThrow(/^checkpoint-\d+ cannot be read: tensor "w" is damaged/);
+    await expect(values(withCrc(1))).rejects.toThrow(/checkpoint-\d+ cannot be read: tensor "w" is damaged/);
   });
 });
 
-describe("which tensors", () => {
-  const first = pickledTensor(floats);
-  const second = pickledTensor({ ...floats, key: "1" });
-  const storages = { 0: four, 1: Buffer.from(Float32Array.of(5, 6, 7, 8).buffer) };
-  const read = (...entries: (readonly [string, Buffer])[]) => values(zip(torchZip(stateDict(...entries), storages)));
-  const EMA = { w: [5, 6, 7, 8] };
-
-  test("model_ema before model, Parameters as well as tensors", async () => {
-    const namespace = Buffer.concat([p.global("argparse", "Namespace"), p.emptyTuple, p.newobj]);
-    const args = Buffer.concat([namespace, p.dict([["lr", p.int(1)]]), p.build]);
-    const ema = p.dict([["w", parameter(second)]]);
-    expect(
-      await read(["model", p.dict([["w", first]])], ["model_ema", ema], ["epoch", p.int(400)], ["args", args]),
-    ).toEqual(EMA);
-  });
-  test("model where there is no model_ema", async () => {
-    expect(await read(["model", p.dict([["w", second]])], ["model_ema", p.none])).toEqual(EMA);
-  });
-  test("state_dict", async () => {
-    expect(await read(["state_dict", p.dict([["w", second]])], ["global_step", p.int(3)])).toEqual(EMA);
-  });
-  test("a bare state dict, with attributes as PyTorch gives it", async () => {
-    const dict = Buffer.concat([
-      ordered,
-      p.text("w"),
-      second,
-      p.setItem,
-      p.dict([["_metadata", p.emptyDict]]),
-      p.build,
-    ]);
-    expect(await values(zip(torchZip(p.whole(dict), storages)))).toEqual(EMA);
-  });
-  test("without the prefix module.", async () => {
-    expect(await read(["module.w", second])).toEqual(EMA);
-    expect(await read(["model", p.dict([["module.w", second]])])).toEqual(EMA);
-    expect(Object.keys(await read(["module.w", second], ["x", first]))).toEqual(["module.w", "x"]);
-  });
+test("a bare state dict, with attributes as PyTorch gives it, and Parameters", async () => {
+  const parameter = Buffer.concat([
+    p.global("torch._utils", "_rebuild_parameter"),
+    p.tuple(pickledTensor(floats), p.true, ordered),
+    p.reduce,
+  ]);
+  const metadata = Buffer.concat([p.dict([["_metadata", p.emptyDict]]), p.build]);
+  const dict = Buffer.concat([ordered, p.text("w"), parameter, p.setItem, metadata]);
+  expect(await values(zip(torchZip(p.whole(dict), { 0: four })))).toEqual({ w: [1, 2, 3, 4] });
 });
 
 test("every number, string, tuple and list that a training script keeps", async () => {

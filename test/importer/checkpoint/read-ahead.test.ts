@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { TensorEntry } from "../../../src/importer/checkpoint/checkpoint.js";
 import { CheckpointFile } from "../../../src/importer/checkpoint/file.js";
 import { CHUNK_BYTES, readAhead } from "../../../src/importer/checkpoint/read-ahead.js";
@@ -42,12 +42,13 @@ test("tensors come one after another, in any order, each with its end marked", a
 
 test("a chunk stays as it is until two more have been asked for", async () => {
   const { file, bytes, entries } = await openTensors();
+  const reads = vi.spyOn(file, "readInto");
   const held: { chunk: Uint8Array; at: number }[] = [];
   let at = 0;
   for await (const { bytes: chunk } of readAhead(file, entries, new Map())) {
     held.push({ chunk, at });
     at += chunk.byteLength;
-    await new Promise((resolve) => setTimeout(resolve, 20)); // the read under way ends
+    await Promise.all(reads.mock.results.map(({ value }) => value)); // the one under way, too
     for (const { chunk: earlier, at: start } of held.slice(-2))
       expect(Buffer.compare(earlier, bytes.subarray(start, start + earlier.byteLength))).toBe(0);
   }

@@ -37,7 +37,7 @@ test("what is read next leaves what is still being written as it is", async () =
     ]),
   );
   const checkpoint = await openCheckpoint(await writeTensors("many.safetensors", tensors));
-  const sources = [{ checkpoint, table, prefix: "", copy: MODEL_FILES.generator }];
+  const sources = [{ checkpoint, tensors: checkpoint.tensors, table, prefix: "", copy: MODEL_FILES.generator }];
   const { converted } = planWeights(sources, "int8");
   const path = temporaryPath("slow.bin");
   const file = await open(path, "wx+");

@@ -2,10 +2,10 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
 import { GrowingFile } from "../../../src/model/files/growing-file.js";
 import { hashFiles, NotFiniteError, prepareToHash } from "../../../src/model/files/hash-files.js";
+import { eventually } from "../../eventually.js";
 import { sha256 } from "../../importer/hash-of-folder.js";
 
 const folder = mkdtempSync(join(tmpdir(), "marimba-hash-"));
@@ -16,6 +16,10 @@ function write(name: string, length: number): string {
   writeFileSync(path, Buffer.alloc(length, name));
   return path;
 }
+
+/** Resolves once the thread has read what there is of a growing file, and waits for more. */
+const readerWaits = (shared: SharedArrayBuffer) =>
+  eventually(() => expect(Atomics.notify(new BigInt64Array(shared), 0)).toBe(1));
 
 test("hashes files by path and by descriptor, several as one, and counts every byte", async () => {
   const a = write("a", 40_000_003);
@@ -55,7 +59,7 @@ test("hashes a file while it is written, to its end and no further, and stops wh
   for (const piece of pieces) {
     writeSync(descriptor, piece);
     growing.wrote(piece.byteLength);
-    await setTimeout(20); // the thread has read it all and waits
+    await readerWaits(shared);
   }
   growing.end();
   writeSync(descriptor, "more");
@@ -64,7 +68,7 @@ test("hashes a file while it is written, to its end and no further, and stops wh
   const stopped = new AbortController();
   const endless = { descriptor, shared: new GrowingFile(descriptor).shared };
   const waiting = hashFiles([[endless]], { signal: stopped.signal });
-  await setTimeout(100);
+  await readerWaits(endless.shared);
   stopped.abort(new Error("stopped"));
   await expect(waiting).rejects.toThrow("stopped");
 });
@@ -114,7 +118,7 @@ test("checks a file that grows by any number of bytes", async () => {
     const start = ends[i - 1] ?? 0;
     writeSync(descriptor, bytes, start, end - start);
     growing.wrote(end - start);
-    await setTimeout(20); // the thread has read what it can and waits
+    await readerWaits(shared);
   }
   growing.end();
   expect(await hashing).toEqual([sha256(bytes)]);

@@ -1,24 +1,24 @@
-// Whether the server answers. Once it doesn't, it is asked now and then until it does; the page shows a banner meanwhile.
+// Watches the connection. Once it is lost, polls the server until it responds; meanwhile the page shows a banner.
 import { delay } from "./delay.js";
 
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 8000;
-const PATIENCE_MS = 5000;
+const TIMEOUT_MS = 5000;
 
 export const connection = new EventTarget();
 let back;
 
-/** Tells that a request found nobody. */
+/** Reports that a request did not reach the server. */
 export function markLost() {
   if (back) return;
   connection.dispatchEvent(new Event("lost"));
-  back = untilItAnswers().then(() => {
+  back = untilReachable().then(() => {
     back = undefined;
     connection.dispatchEvent(new Event("back"));
   });
 }
 
-/** Resolves once the server answers (at once, where nobody found it gone); rejects when the signal aborts. */
+/** Resolves once the server responds (at once if the connection is not lost); rejects when the signal aborts. */
 export function whenBack(signal) {
   if (!back) return Promise.resolve();
   if (!signal) return back;
@@ -30,16 +30,16 @@ export function whenBack(signal) {
   });
 }
 
-async function untilItAnswers() {
+async function untilReachable() {
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 1.5, LONGEST_WAIT_MS)) {
     await delay(waitMs);
-    if (await answers()) return;
+    if (await isReachable()) return;
   }
 }
 
-async function answers() {
+async function isReachable() {
   try {
-    return (await fetch("/health/live", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) })).ok;
+    return (await fetch("/health/live", { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) })).ok;
   } catch {
     return false;
   }

@@ -1,4 +1,4 @@
-/** Resolves after so many milliseconds; rejects with the signal's reason when it aborts before. */
+/** Resolves after `ms` milliseconds; rejects with the signal's reason if it aborts first. */
 export function delay(ms, signal) {
   return new Promise((resolve, reject) => {
     const onAbort = () => {

@@ -1,6 +1,6 @@
 /**
- * Reads server-sent events from a fetched body, which, unlike EventSource, can send a key. Yields `{id, name, data}`; comments
- * and `retry` are passed over. An event that the end cuts off is dropped, as the HTML standard says.
+ * Reads server-sent events from the body of a fetch, because EventSource cannot send a key. Yields `{id, name, data}`;
+ * ignores comments and `retry`. Drops an event that the end of the stream cuts off, as the HTML standard requires.
  */
 export async function* readEvents(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
@@ -10,7 +10,7 @@ export async function* readEvents(body) {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      // A carriage return at the very end may have its line feed still to come.
+      // The line feed of a carriage return at the very end may still be to come.
       const lines = (rest + value).split(/\r\n|\n|\r(?!$)/);
       rest = lines.pop();
       for (const line of lines) {

@@ -1,4 +1,4 @@
-// Follows a job by its events to its end, whatever happens to the connection on the way.
+// Follows a job's events to its end, across broken connections.
 import { markLost, whenBack } from "./connection.js";
 import { delay } from "./delay.js";
 import { readEvents } from "./event-stream.js";
@@ -9,8 +9,8 @@ const RECONNECT_MS = 500;
 const DEFAULT_RETRY_S = 5;
 
 /**
- * Resolves with the final job. `onEvent(name, data)` is told of states, `progress` and `preview`. After a broken connection
- * it goes on behind the last event that it had. Throws what the server refuses, or the signal's reason.
+ * Resolves with the final job. `onEvent(name, data)` receives states, `progress` and `preview`. After a broken connection it
+ * resumes after the last event it received. Throws the server's error, or the signal's reason.
  */
 export async function followJob(job, { onEvent, signal }) {
   const cursor = { lastId: undefined };
@@ -25,7 +25,7 @@ export async function followJob(job, { onEvent, signal }) {
         markLost();
         await whenBack(signal);
       } else if (error instanceof ServerError && error.status === 503) {
-        // Too many streams, or a queue that is out of reach: streams are a convenience, the job itself is not.
+        // Too many streams, or an unreachable queue: the job itself goes on, so poll its state.
         await delay((error.retryAfterS ?? DEFAULT_RETRY_S) * 1000, signal);
         const now = await requestJson(job.links.self, { signal }).catch(() => undefined);
         if (now && FINAL.has(now.state)) return now;
@@ -36,7 +36,7 @@ export async function followJob(job, { onEvent, signal }) {
   }
 }
 
-/** Undefined where the stream ended before the job did. */
+/** Resolves with undefined if the stream ended before the job. */
 async function readUntilFinal(job, cursor, onEvent, signal) {
   const headers = { Accept: "text/event-stream", ...(cursor.lastId && { "Last-Event-ID": cursor.lastId }) };
   const response = await request(`${job.links.self}/events?previews=true`, { headers, signal });
@@ -44,12 +44,12 @@ async function readUntilFinal(job, cursor, onEvent, signal) {
   try {
     for await (const { id, name, data } of readEvents(response.body)) {
       if (id) cursor.lastId = id;
-      const told = JSON.parse(data);
-      onEvent(name, told);
-      if (FINAL.has(name)) return told;
+      const value = JSON.parse(data);
+      onEvent(name, value);
+      if (FINAL.has(name)) return value;
     }
   } catch (error) {
-    // What the reader throws when the connection breaks; the next try tells whether the server is gone.
+    // The reader throws a TypeError when the connection breaks; the next attempt shows whether the server is gone.
     if (!(error instanceof TypeError)) throw error;
   }
   return undefined;

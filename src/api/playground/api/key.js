@@ -1,4 +1,4 @@
-// The API key, where the server wants one: kept until the tab closes, or on this device if so asked; sent as a bearer token.
+// The API key: stored until the tab closes, or on this device if the user asks for it; sent as a bearer token.
 import { forget, recall, remember } from "../stored.js";
 
 const NAME = "key";

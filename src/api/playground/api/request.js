@@ -1,42 +1,42 @@
-// Every request to the server goes through here: with the key where there is one, and with errors as two kinds.
+// Every request to the server goes through here: it adds the key and turns failures into typed errors.
 import { currentKey } from "./key.js";
 
-/** The server's own answer that something is wrong: a problem document (RFC 9457). */
+/** The server answered with an error: a problem document (RFC 9457). */
 export class ServerError extends Error {
   constructor(response, problem) {
     super(problem.detail ?? `The server answered ${response.status} ${response.statusText}.`);
     this.status = response.status;
     this.code = problem.code ?? "";
-    /** `{pointer, message}` of every field at fault. */
+    /** `{pointer, message}` for each invalid field. */
     this.fields = problem.errors ?? [];
     const retryAfter = Number(response.headers.get("Retry-After"));
     this.retryAfterS = retryAfter > 0 ? retryAfter : undefined;
   }
 }
 
-/** The server wants an API key, and the reader gave none, or not the right one. */
-export class KeyWanted extends ServerError {
+/** The server requires an API key, and the key is missing or wrong. */
+export class KeyRequired extends ServerError {
   constructor(response) {
-    super(response, { detail: "This server wants an API key before it makes pictures." });
+    super(response, { detail: "This server requires an API key." });
   }
 }
 
-/** No answer at all: the server is gone, or the network is. */
+/** The server did not respond: the server or the network is down. */
 export class Unreachable extends Error {
   constructor() {
-    super("The server does not answer.");
+    super("The server does not respond.");
   }
 }
 
-/** Set by the page: asks for a key, told whether one was refused, and resolves with whether one was given. */
+/** Set by the page: asks for a key and resolves with whether the user entered one. */
 let askForKey = async (_wasRefused) => false;
-export function onKeyWanted(ask) {
+export function onKeyRequired(ask) {
   askForKey = ask;
 }
 
 /**
- * Resolves with a good answer; throws `ServerError`, `Unreachable`, or the signal's reason. Instead of a signal there may
- * be `timeoutMs`, after which a server counts as unreachable.
+ * Resolves with a successful response; throws `ServerError`, `Unreachable`, or the signal's reason. Instead of a signal,
+ * `timeoutMs` may be given, after which the server counts as unreachable.
  */
 export async function request(path, options = {}) {
   const key = currentKey();
@@ -49,7 +49,7 @@ export async function request(path, options = {}) {
   if (response.ok) return response;
   const error = await readError(response);
   const isKeyNew = async () => currentKey() !== key || (await askForKey(key !== null));
-  if (error instanceof KeyWanted && (await isKeyNew())) return request(path, options);
+  if (error instanceof KeyRequired && (await isKeyNew())) return request(path, options);
   throw error;
 }
 
@@ -63,8 +63,8 @@ export async function requestJson(path, options) {
 
 async function readError(response) {
   const problem = await response.json().catch(() => ({}));
-  if (response.status === 401) return new KeyWanted(response);
-  // A proxy that finds nobody behind it.
+  if (response.status === 401) return new KeyRequired(response);
+  // A proxy that cannot reach the server.
   if (response.status === 502 || (response.status === 504 && !problem.code)) return new Unreachable();
   return new ServerError(response, problem);
 }

@@ -1,15 +1,15 @@
-// One request for pictures, from the form's body to bytes in hand.
+// One request, from the form's body to the bytes of its images.
 import { connection, markLost, whenBack } from "./connection.js";
 import { delay } from "./delay.js";
 import { followJob } from "./follow-job.js";
 import { request, requestJson, ServerError, Unreachable } from "./request.js";
 
 const DEFAULT_RETRY_S = 5;
-/** How long cancelling waits for the answer with the job's id, then for its own: the server itself waits 5 s for Redis. */
+/** Cancelling waits this long for the response with the job's id, then for its own; the server waits 5 s for Redis. */
 const ANSWER_MS = 5000;
 const CANCEL_MS = 10_000;
 
-/** Why a run ended without pictures: cancelled, failed for a reason that the server told, or lost by the server. */
+/** The run ended without images: cancelled, failed, or lost by the server. */
 export class Ended extends Error {
   constructor(message, state) {
     super(message);
@@ -26,8 +26,8 @@ export class Run {
   #answer;
 
   /**
-   * `onEvent(name, data)` is told of the job's states, `progress` and `preview`. `job` is the one that was made for this
-   * body already, before the page was loaded again.
+   * `onEvent(name, data)` receives the job's states, `progress` and `preview`. `job` is the job of this body, if it was
+   * submitted before the page was reloaded.
    */
   constructor(body, onEvent, job) {
     this.body = body;
@@ -35,8 +35,8 @@ export class Run {
     this.#job = job;
   }
 
-  /** Resolves with the pictures: what made each, its timing, and its bytes. `onAccepted(job)` is told before. */
-  async pictures(onAccepted) {
+  /** Resolves with the images: parameters, timing and bytes of each. Calls `onAccepted(job)` first. */
+  async images(onAccepted) {
     const onLost = () => {
       this.#wasServerGone = true;
     };
@@ -48,10 +48,10 @@ export class Run {
       onAccepted(this.#job);
       const job = await followJob(this.#job, { onEvent: this.onEvent, signal });
       if (job.state !== "completed") throw new Ended(job.error?.detail ?? `The job is ${job.state}.`, job.state);
-      return await Promise.all(job.images.map((image) => this.#picture(job, image, signal)));
+      return await Promise.all(job.images.map((image) => this.#image(job, image, signal)));
     } catch (error) {
       if (error instanceof Unreachable) markLost();
-      // A request that was refused made no job.
+      // A refused request has no job.
       if (this.#isCancelled && !this.#job) throw new Ended("Cancelled.", "cancelled");
       throw this.#job && isGone(error) ? this.#lost() : error;
     } finally {
@@ -69,10 +69,10 @@ export class Run {
   }
 
   /**
-   * Where the answer with the job's id does not come, drops the request: the server cancels the job of a client that hangs
-   * up. A server that is gone is told once it is back; `onUntold()` is called meanwhile. Throws what the server refuses.
+   * If the response with the job's id does not arrive, drops the request: the server cancels the job of a client that
+   * disconnects. If the server is gone, calls `onPending()` and cancels once it is back. Throws the server's error.
    */
-  async cancel(onUntold) {
+  async cancel(onPending) {
     this.#isCancelled = true;
     await Promise.race([this.#answer.catch(() => {}), delay(ANSWER_MS)]);
     if (!this.#job) return this.#abort.abort(new Ended("Cancelled.", "cancelled"));
@@ -81,9 +81,9 @@ export class Run {
         return void (await request(this.#job.links.self, { method: "DELETE", timeoutMs: CANCEL_MS }));
       } catch (error) {
         if (isGone(error)) return this.#abort.abort(this.#lost());
-        const isForNow = error instanceof Unreachable || (error instanceof ServerError && error.status === 503);
-        if (!isForNow) throw error;
-        onUntold();
+        const isTemporary = error instanceof Unreachable || (error instanceof ServerError && error.status === 503);
+        if (!isTemporary) throw error;
+        onPending();
         if (error instanceof Unreachable) markLost();
         else await delay((error.retryAfterS ?? DEFAULT_RETRY_S) * 1000);
         await whenBack();
@@ -98,7 +98,7 @@ export class Run {
     return new Ended(why, "lost");
   }
 
-  async #picture(job, { index, url, width, height, timing }, signal) {
+  async #image(job, { index, url, width, height, timing }, signal) {
     const blob = await fetchBytes(url, signal);
     const { parameters, seed, model, num_images } = job;
     const made = { parameters, seed, model, numImages: num_images, madeAt: Date.parse(job.finished_at) };
@@ -108,7 +108,7 @@ export class Run {
 
 const isGone = (error) => error instanceof ServerError && error.status === 404;
 
-/** A finished picture is worth waiting for a server that is gone for a moment. */
+/** Waits for a server that is gone, because the image is finished. */
 async function fetchBytes(url, signal) {
   for (;;) {
     try {

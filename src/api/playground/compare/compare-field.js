@@ -2,7 +2,7 @@ import { byId, element } from "../element.js";
 import { Field } from "../form/field.js";
 import { comparable, readValues } from "./values.js";
 
-/** Which parameter is compared, and over which values. */
+/** The parameter to vary, and its values. */
 export class CompareField {
   #list = [];
 
@@ -10,17 +10,12 @@ export class CompareField {
     this.select = element("select", { id: "vary" });
     this.parameter = new Field(
       "vary",
-      { label: "Compare over", hint: "Everything else, the seed too, stays the same." },
+      { label: "Parameter to vary", hint: "The seed and everything else stay the same." },
       this.select,
       element("div", { className: "select" }, this.select),
     );
     const input = element("input", { id: "values", type: "text", autocomplete: "off" });
-    this.values = new Field(
-      "values",
-      { label: "Values", hint: "Separated by commas; a picture for each." },
-      input,
-      input,
-    );
+    this.values = new Field("values", { label: "Values", hint: "Separated by commas." }, input, input);
     byId("compare-place").replaceChildren(this.parameter.root, this.values.root);
     this.select.addEventListener("change", () => {
       this.#suggest();
@@ -50,7 +45,7 @@ export class CompareField {
     return readValues(this.values.control.value, this.varied);
   }
 
-  /** Stands as it did for a comparison that was begun before. */
+  /** Restores the fields of an earlier comparison. */
   fill({ name, values }) {
     if (!this.#list.some((parameter) => parameter.name === name)) return;
     this.select.value = name;

@@ -1,11 +1,11 @@
-// The grid of a comparison: for each value its pictures, and how long one took beside the slowest.
+// The grid of a comparison: the images of each value, and their time relative to the slowest.
 import { duration } from "../duration.js";
 import { byId, element } from "../element.js";
 import { Tile } from "../stage/tile.js";
 
 const MOST_IN_A_ROW = 6;
 
-/** What a picture took without waiting for others: engine and encoding. */
+/** Time of an image without waiting: engine and encoding. */
 export function workMs({ transformer_ms, diffusion_ms, decode_ms, encode_ms }) {
   return transformer_ms + diffusion_ms + decode_ms + encode_ms;
 }
@@ -17,7 +17,7 @@ export class CompareGrid {
     this.varied = varied;
     this.#cells = values.map((value) => new Cell(varied.label, value, numImages));
     const grid = byId("compare");
-    // Two rows where one would make the pictures too small.
+    // Two rows if the images of one row would be too small.
     grid.style.setProperty("--columns", values.length > MOST_IN_A_ROW ? Math.ceil(values.length / 2) : values.length);
     grid.replaceChildren(...this.#cells.map(({ root }) => root));
     grid.hidden = false;
@@ -27,13 +27,13 @@ export class CompareGrid {
     return this.#cells[index];
   }
 
-  /** Rescales all bars to the slowest so far. */
+  /** Rescales all bars to the slowest value so far. */
   rescale() {
     const slowest = Math.max(...this.#cells.map(({ ms }) => ms ?? 0));
     for (const cell of this.#cells) cell.scaleTo(slowest);
   }
 
-  /** What the comparison came to, in a sentence. */
+  /** The result of the comparison, in a sentence. */
   summary() {
     const done = this.#cells.filter(({ ms }) => ms !== undefined);
     if (done.length < 2) return "";
@@ -41,8 +41,7 @@ export class CompareGrid {
     const fast = done.reduce((a, b) => (b.ms < a.ms ? b : a));
     const name = (cell) => `${this.varied.label.toLowerCase()} ${cell.value}`;
     const ratio = slow.ms / fast.ms;
-    if (ratio < 1.15)
-      return `${this.varied.label} makes no difference to the time here: about ${duration(slow.ms)} each.`;
+    if (ratio < 1.15) return `${this.varied.label} does not change the time: about ${duration(slow.ms)} each.`;
     return `${name(slow)} took ${ratio.toFixed(1)} times as long as ${name(fast)}: ${duration(slow.ms)} against ${duration(fast.ms)}.`;
   }
 
@@ -67,8 +66,8 @@ class Cell {
       String(value),
     );
     const bar = element("div", { className: "cost", aria: { hidden: "true" } }, this.fill);
-    const pictures = element("div", { className: "cell-pictures" }, ...this.#tiles.map(({ root }) => root));
-    this.root = element("section", { className: "cell" }, head, pictures, bar, this.time);
+    const images = element("div", { className: "cell-images" }, ...this.#tiles.map(({ root }) => root));
+    this.root = element("section", { className: "cell" }, head, images, bar, this.time);
   }
 
   onEvent(name, data) {
@@ -77,9 +76,9 @@ class Cell {
     else if (name === "queued") this.time.textContent = data.position ? `${data.position} ahead` : "waiting";
   }
 
-  finish(pictures, onOpen) {
-    for (const { picture, url } of pictures) this.#tiles[picture.index]?.finish(picture, url, () => onOpen(picture));
-    this.ms = Math.max(...pictures.map(({ picture }) => workMs(picture.timing)));
+  finish(images, onOpen) {
+    for (const { image, url } of images) this.#tiles[image.index]?.finish(image, url, () => onOpen(image));
+    this.ms = Math.max(...images.map(({ image }) => workMs(image.timing)));
     this.time.textContent = duration(this.ms);
     this.root.classList.add("done");
   }
@@ -91,6 +90,6 @@ class Cell {
   stop(how) {
     if (this.ms !== undefined) return;
     for (const tile of this.#tiles) tile.stop(how);
-    this.time.textContent = "not made";
+    this.time.textContent = "not generated";
   }
 }

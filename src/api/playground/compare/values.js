@@ -6,7 +6,7 @@ import { wordsFor } from "../form/words.js";
 
 export const MOST_VALUES = 12;
 
-/** Values worth comparing first; those outside the bounds are left out. */
+/** Suggested values; those outside the bounds are left out. */
 const SUGGESTED = {
   steps: [8, 16, 32, 64, 128, 256],
   guidance_scale: [1, 2, 3, 4, 5],
@@ -17,7 +17,7 @@ const SUGGESTED = {
 };
 const MOST_SUGGESTED = 5;
 
-/** What can be varied for this model: `{name, label, schema, suggested, names}`; `names` where only these words are values. */
+/** The parameters that can be varied: `{name, label, schema, suggested, names}`; `names` if only these words are values. */
 export function comparable(model, fields) {
   const { num_images: _, seed: __, ...parameters } = fields;
   const presets = Object.keys(model.presets);
@@ -37,19 +37,18 @@ export function comparable(model, fields) {
   return list;
 }
 
-/** The values that a text lists, or what is wrong with it. */
+/** The values in a text, or the problem with it. */
 export function readValues(text, { schema, names }) {
   const words = text.split(/[\s,;]+/).filter(Boolean);
   const values = [...new Set(words.map((word) => names?.find((name) => String(name) === word) ?? readNumber(word)))];
-  if (values.length < 2) return { problem: "Give at least two values, separated by commas." };
-  if (values.length > MOST_VALUES)
-    return { problem: `At most ${MOST_VALUES} values can be compared, not ${values.length}.` };
+  if (values.length < 2) return { problem: "Enter at least two values, separated by commas." };
+  if (values.length > MOST_VALUES) return { problem: `Enter at most ${MOST_VALUES} values, not ${values.length}.` };
   const wrong = values.find((value) => (names ? !names.includes(value) : !fits(value, schema)));
   if (wrong === undefined) return { values };
   const right = names
-    ? names.join(", ")
-    : `${schema.type === "integer" ? "whole numbers" : "numbers"} from ${schema.minimum} to ${schema.maximum}`;
-  return { problem: `“${wrong}” is not possible here: ${right}.` };
+    ? `Choose from ${names.join(", ")}`
+    : `Enter ${schema.type === "integer" ? "whole numbers" : "numbers"} from ${schema.minimum} to ${schema.maximum}`;
+  return { problem: `“${wrong}” is not valid. ${right}.` };
 }
 
 function fits(value, { type, minimum, maximum }) {

@@ -1,6 +1,6 @@
-// One picture's details: what made it, where the time went, and how to have it again.
+// The details of one image: its parameters, its timings, and programs that generate it again.
 import { byId, element } from "../element.js";
-import { describePicture, markSmall } from "../stage/tile.js";
+import { describeImage, markSmall } from "../stage/tile.js";
 import { factsOf } from "./facts.js";
 import { fileName } from "./file-name.js";
 import { LANGUAGES } from "./snippets.js";
@@ -10,10 +10,10 @@ const COPIED_MS = 1500;
 
 export class Detail {
   #dialog = byId("detail");
-  #picture;
+  #image;
   #language = LANGUAGES[0][0];
 
-  /** The gallery has the pictures in their order; `onAgain(body)` fills the form. */
+  /** The gallery has the images in order; `onAgain(body)` fills the form. */
   constructor(gallery, onAgain) {
     this.gallery = gallery;
     byId("detail-left").addEventListener("click", () => this.#go(-1));
@@ -21,10 +21,10 @@ export class Detail {
     byId("detail-delete").addEventListener("click", () => this.#delete());
     byId("detail-again").addEventListener("click", () => {
       this.#dialog.close();
-      onAgain(this.#picture.body);
+      onAgain(this.#image.body);
     });
     byId("copy").addEventListener("click", () => this.#copy());
-    // Browsers give pages the clipboard only on https and localhost.
+    // Browsers allow the clipboard only on https and localhost.
     byId("copy").hidden = !navigator.clipboard;
     this.#dialog.addEventListener("keydown", (event) => this.#onKey(event));
     this.#dialog.addEventListener("click", (event) => {
@@ -33,23 +33,23 @@ export class Detail {
     this.#makeTabs();
   }
 
-  open(picture) {
-    this.#picture = picture;
-    const image = byId("detail-image");
-    image.src = this.gallery.urlOf(picture);
-    image.alt = describePicture(picture);
-    markSmall(image);
-    byId("detail-title").textContent = picture.parameters.class_name ?? "No class";
-    byId("facts").replaceChildren(...factsOf(picture));
-    byId("timings").replaceChildren(...timingsOf(picture.timing));
+  open(image) {
+    this.#image = image;
+    const shown = byId("detail-image");
+    shown.src = this.gallery.urlOf(image);
+    shown.alt = describeImage(image);
+    markSmall(shown);
+    byId("detail-title").textContent = image.parameters.class_name ?? "No class";
+    byId("facts").replaceChildren(...factsOf(image));
+    byId("timings").replaceChildren(...timingsOf(image.timing));
     const link = byId("download");
-    link.href = this.gallery.urlOf(picture);
-    link.download = fileName(picture);
+    link.href = this.gallery.urlOf(image);
+    link.download = fileName(image);
     this.#showSnippet();
     const at = this.#at();
-    // Not disabled: a button that is loses the focus, and the dialog its keys.
+    // A disabled button would lose the focus, and the dialog its keys.
     byId("detail-left").setAttribute("aria-disabled", String(at <= 0));
-    byId("detail-right").setAttribute("aria-disabled", String(at < 0 || at === this.gallery.pictures.length - 1));
+    byId("detail-right").setAttribute("aria-disabled", String(at < 0 || at === this.gallery.images.length - 1));
     if (!this.#dialog.open) {
       this.#dialog.showModal();
       this.#dialog.scrollTop = 0;
@@ -57,16 +57,16 @@ export class Detail {
   }
 
   #at() {
-    return this.gallery.pictures.findIndex(({ id }) => id === this.#picture.id);
+    return this.gallery.images.findIndex(({ id }) => id === this.#image.id);
   }
 
   #go(steps) {
-    const next = this.gallery.pictures[this.#at() + steps];
+    const next = this.gallery.images[this.#at() + steps];
     if (next) this.open(next);
   }
 
   #onKey(event) {
-    // In the tabs and in text these keys have other work.
+    // The tabs and the code use these keys themselves.
     if (event.target.closest("[role=tablist], pre")) return;
     if (event.key === "ArrowLeft") this.#go(-1);
     else if (event.key === "ArrowRight") this.#go(1);
@@ -74,15 +74,15 @@ export class Detail {
 
   #delete() {
     const at = this.#at();
-    this.gallery.remove(this.#picture);
-    const next = this.gallery.pictures[Math.min(at, this.gallery.pictures.length - 1)];
+    this.gallery.remove(this.#image);
+    const next = this.gallery.images[Math.min(at, this.gallery.images.length - 1)];
     if (next) this.open(next);
     else this.#dialog.close();
   }
 
   #makeTabs() {
     const list = byId("languages");
-    // A long line is read by scrolling, which the keyboard can do only where the focus is.
+    // The keyboard can scroll long lines only if the code can have the focus.
     byId("snippet").tabIndex = 0;
     const tabs = LANGUAGES.map(([id, name]) =>
       element("button", {
@@ -101,7 +101,7 @@ export class Detail {
       }
       byId("snippet").setAttribute("aria-labelledby", tabs[index].id);
       if (focus) tabs[index].focus();
-      if (this.#picture) this.#showSnippet();
+      if (this.#image) this.#showSnippet();
     };
     for (const [i, tab] of tabs.entries()) {
       tab.addEventListener("click", () => choose(i, true));
@@ -116,7 +116,7 @@ export class Detail {
 
   #showSnippet() {
     const [, , write] = LANGUAGES.find(([id]) => id === this.#language);
-    byId("snippet-code").textContent = write(this.#picture);
+    byId("snippet-code").textContent = write(this.#image);
   }
 
   async #copy() {

@@ -1,7 +1,7 @@
 import { element } from "../element.js";
 import { wordsFor } from "../form/words.js";
 
-/** What made a picture, as a list: class, seed, model, and every sampling parameter. */
+/** Class, seed, model and every sampling parameter of an image, as a list. */
 export function factsOf({ parameters, seed, index, numImages, model, preset, width, height, madeAt }) {
   const { class: classIndex, class_name: className, ...sampling } = parameters;
   const facts = [
@@ -11,7 +11,7 @@ export function factsOf({ parameters, seed, index, numImages, model, preset, wid
     ...(preset ? [["Preset", preset]] : []),
     ...Object.entries(sampling).map(([name, value]) => [wordsFor(name, {}).label, String(value)]),
     ["Size", `${width} × ${height}`],
-    ["Made", new Date(madeAt).toLocaleString()],
+    ["Generated", new Date(madeAt).toLocaleString()],
   ];
   return facts.map(([name, value]) =>
     element("div", {}, element("dt", { textContent: name }), element("dd", { textContent: value })),

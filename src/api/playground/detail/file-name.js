@@ -1,4 +1,4 @@
-/** A file's name that says what is in it: `demo-star-seed-7.png`, `demo-star-seed-7-image-2.png`. */
+/** A descriptive file name: `demo-star-seed-7.png`, `demo-star-seed-7-image-2.png`. */
 export function fileName({ model, parameters, seed, index, numImages, blob }) {
   const word = (text) =>
     text

@@ -1,4 +1,4 @@
-// The same picture from a program: what makes it again, byte for byte, in three languages without anything to install.
+// Programs that generate an image again, byte for byte, in three languages and without packages.
 import { currentKey } from "../api/key.js";
 import { fileName } from "./file-name.js";
 
@@ -8,7 +8,7 @@ export const LANGUAGES = [
   ["python", "Python", python],
 ];
 
-/** Image `index` of a job needs a job of so many images. */
+/** Image `index` needs a job of at least `index + 1` images. */
 function bodyOf({ body, index }) {
   const { num_images: _, ...rest } = body;
   return index > 0 ? { ...rest, num_images: index + 1 } : rest;
@@ -17,23 +17,23 @@ function bodyOf({ body, index }) {
 /** Escaped for JSON, so that no shell sees a quote. */
 const quoted = (body) => JSON.stringify(body).replaceAll("'", "\\u0027");
 
-function curl(picture) {
-  const { index } = picture;
+function curl(image) {
+  const { index } = image;
   const key = currentKey() ? `-H "Authorization: Bearer $MARIMBA_API_KEY"` : undefined;
   const lines = (...parts) => parts.filter(Boolean).join(" \\\n  ");
   const json = "-H 'Content-Type: application/json'";
-  const data = `-d '${quoted(bodyOf(picture))}'`;
+  const data = `-d '${quoted(bodyOf(image))}'`;
   const address = `${location.origin}/generate`;
   if (index === 0)
-    return lines("curl -fsS", key, "-H 'Accept: image/png'", json, data, `-o ${fileName(picture)}`, address);
+    return lines("curl -fsS", key, "-H 'Accept: image/png'", json, data, `-o ${fileName(image)}`, address);
   const job = lines("job=$(curl -fsS", key, "-H 'Prefer: wait=120'", json, data, address);
-  const image = lines("curl -fsS", key, `-o ${fileName(picture)}`, `"${location.origin}/jobs/$job/images/${index}"`);
+  const fetchImage = lines("curl -fsS", key, `-o ${fileName(image)}`, `"${location.origin}/jobs/$job/images/${index}"`);
   return `${job} \\
-  | grep -o 'job_[A-Za-z0-9_-]*' | head -n 1)\n${image}`;
+  | grep -o 'job_[A-Za-z0-9_-]*' | head -n 1)\n${fetchImage}`;
 }
 
-function typescript(picture) {
-  const { index } = picture;
+function typescript(image) {
+  const { index } = image;
   const headers = {
     "Content-Type": `"application/json"`,
     ...(index === 0 ? { Accept: `"image/png"` } : { Prefer: `"wait=120"` }),
@@ -43,7 +43,7 @@ function typescript(picture) {
     ([name, value]) => `  ${name.includes("-") ? `"${name}"` : name}: ${value},`,
   );
   const fetchImage = `
-const job = await answer.json();
+const job = await response.json();
 const image = await fetch(new URL(job.images[${index}].url, server), { headers });
 if (!image.ok) throw new Error(await image.text());`;
   return `import { writeFile } from "node:fs/promises";
@@ -52,18 +52,18 @@ const server = "${location.origin}";
 const headers = {
 ${headerLines.join("\n")}
 };
-const answer = await fetch(\`\${server}/generate\`, {
+const response = await fetch(\`\${server}/generate\`, {
   method: "POST",
   headers,
-  body: JSON.stringify(${literal(bodyOf(picture), "  ", { null: "null" })}),
+  body: JSON.stringify(${literal(bodyOf(image), "  ", { null: "null" })}),
 });
-if (!answer.ok) throw new Error((await answer.json()).detail);${index > 0 ? fetchImage : ""}
-await writeFile("${fileName(picture)}", new Uint8Array(await ${index > 0 ? "image" : "answer"}.arrayBuffer()));
+if (!response.ok) throw new Error((await response.json()).detail);${index > 0 ? fetchImage : ""}
+await writeFile("${fileName(image)}", new Uint8Array(await ${index > 0 ? "image" : "response"}.arrayBuffer()));
 `;
 }
 
-function python(picture) {
-  const { index } = picture;
+function python(image) {
+  const { index } = image;
   const headers = [
     `"Content-Type": "application/json"`,
     index === 0 ? `"Accept": "image/png"` : `"Prefer": "wait=120"`,
@@ -72,24 +72,24 @@ function python(picture) {
   const modules = ["json", ...(currentKey() ? ["os"] : []), "urllib.request"]
     .map((name) => `import ${name}`)
     .join("\n");
-  const send = `answer = urllib.request.urlopen(urllib.request.Request(SERVER + "/generate", json.dumps(body).encode(), headers))`;
+  const send = `response = urllib.request.urlopen(urllib.request.Request(SERVER + "/generate", json.dumps(body).encode(), headers))`;
   const fetchImage = `
-job = json.load(answer)
-answer = urllib.request.urlopen(urllib.request.Request(SERVER + job["images"][${index}]["url"], headers=headers))`;
+job = json.load(response)
+response = urllib.request.urlopen(urllib.request.Request(SERVER + job["images"][${index}]["url"], headers=headers))`;
   return `${modules}
 
 SERVER = "${location.origin}"
 headers = {
 ${headers.map((line) => `    ${line},`).join("\n")}
 }
-body = ${literal(bodyOf(picture), "", { null: "None", true: "True", false: "False", quoteKeys: true })}
+body = ${literal(bodyOf(image), "", { null: "None", true: "True", false: "False", quoteKeys: true })}
 ${send}${index > 0 ? fetchImage : ""}
-with open("${fileName(picture)}", "wb") as file:
-    file.write(answer.read())
+with open("${fileName(image)}", "wb") as file:
+    file.write(response.read())
 `;
 }
 
-/** An object as the language writes it, a field a line. */
+/** An object in the language's syntax, one field per line. */
 function literal(body, indent, words) {
   const value = (one) => words[String(one)] ?? JSON.stringify(one);
   const inner = `${indent}${words.quoteKeys ? "    " : "  "}`;

@@ -1,14 +1,14 @@
-// Where a picture's time went: one bar for the eye, the same as a list of words and numbers beside it.
+// The timings of an image, as one bar and as a list.
 import { duration } from "../duration.js";
 import { element } from "../element.js";
 
 const SPANS = [
-  ["queue", "Queue", "until the engine took it in"],
-  ["batch_wait", "Batch wait", "while the engine worked on others' pictures"],
-  ["transformer", "Transformer", "which tokens, and what around them"],
-  ["diffusion", "Diffusion", "drawing the tokens"],
-  ["decode", "Decode", "tokens to pixels"],
-  ["encode", "Encode", "pixels to a file"],
+  ["queue", "Queue", "until the engine received the image"],
+  ["batch_wait", "Batch wait", "while the engine worked on other images"],
+  ["transformer", "Transformer", "the transformer's part of the steps"],
+  ["diffusion", "Diffusion", "the diffusion head's part of the steps"],
+  ["decode", "Decode", "latents to pixels"],
+  ["encode", "Encode", "pixels to a PNG file"],
 ];
 
 export function timingsOf(timing) {
@@ -32,9 +32,9 @@ function row(name, ms, totalMs, span, what) {
 
 function describeBatch({ batch_size: batchSize, ms_per_image: msPerImage }) {
   const size = Number(batchSize.toFixed(1));
-  const company =
+  const sharing =
     size > 1
-      ? `It shared its steps with ${Number((size - 1).toFixed(1))} others on average`
-      : "It had the engine to itself";
-  return `${company}; its own part of the engine's time was ${duration(msPerImage)}.`;
+      ? `This image shared its steps with ${Number((size - 1).toFixed(1))} others on average`
+      : "This image had the engine to itself";
+  return `${sharing}; its share of the engine's time was ${duration(msPerImage)}.`;
 }

@@ -1,6 +1,6 @@
 import { element } from "../element.js";
 
-/** One of a few words as a row of radio buttons: an input for `ParameterField`. */
+/** A choice among a few words, as a row of radio buttons: an input for `ParameterField`. */
 export function choiceInput(id, values) {
   const group = element("div", { id, className: "segments", role: "radiogroup" });
   let listener = () => {};
@@ -16,11 +16,11 @@ export function choiceInput(id, values) {
     show(value) {
       for (const [i, radio] of radios.entries()) radio.checked = values[i] === value;
     },
-    onInput: (tell) => (listener = tell),
+    onInput: (onInput) => (listener = onInput),
   };
 }
 
-/** The values of a schema that is a choice of constants or a yes and no; undefined for any other. */
+/** The values of an enumeration or boolean schema; undefined for any other. */
 export function choicesOf({ anyOf, enum: list, type }) {
   if (anyOf?.every((part) => "const" in part)) return anyOf.map((part) => part.const);
   if (list) return list;

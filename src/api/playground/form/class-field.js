@@ -4,9 +4,9 @@ import { classTiles } from "./class-tiles.js";
 import { Field } from "./field.js";
 
 const NO_CLASS = { label: "no class", value: null };
-const WORDS = { label: "Class", hint: "What to draw: a name, an index, or no class at all." };
+const WORDS = { label: "Class", hint: "A name, an index, or no class." };
 
-/** The class: text that is searched as it is typed, and, for few classes, all of them side by side. */
+/** The class: a text that searches while the user types and, for few classes, a tile for each. */
 export class ClassField extends Field {
   #source;
   #options;
@@ -39,7 +39,7 @@ export class ClassField extends Field {
     this.#listen(input, list, box);
   }
 
-  /** What the request says: an index, a name, or null. Text that is no known class goes as it is, for the server to name. */
+  /** The request's value: an index, a name, or null. Unknown text is sent as it is, so that the server can report it. */
   get value() {
     return this.#value;
   }
@@ -48,7 +48,7 @@ export class ClassField extends Field {
     return this.control.value.trim() || NO_CLASS.label;
   }
 
-  /** Another model's classes: the first of them is chosen, but for who is typing a name at this moment, whose text is kept. */
+  /** Shows another model's classes and chooses the first, unless the user is typing a name, which is kept. */
   setSource(source) {
     this.#source = source;
     this.#query++;
@@ -88,13 +88,13 @@ export class ClassField extends Field {
     });
     input.addEventListener("focus", () => input.select());
     input.addEventListener("blur", () => {
-      // What is marked as the answer becomes it when the reader goes on.
+      // Leaving the field chooses the active option.
       if (this.#options.isOpen && this.#options.active) this.#choose(this.#options.active);
       else this.#options.close();
     });
     input.addEventListener("keydown", (event) => this.#onKey(event));
     box.addEventListener("mousedown", (event) => {
-      // The focus stays in the text, whatever is clicked.
+      // Clicks must not take the focus from the text.
       if (event.target !== input) event.preventDefault();
       if (list.parentElement.contains(event.target)) return;
       if (this.#options.isOpen && event.target !== input) return this.#options.close();
@@ -142,7 +142,7 @@ export class ClassField extends Field {
   async #search(words) {
     const query = ++this.#query;
     const { classes, total } = await this.#source.search(words).catch(() => ({ classes: [], total: 0 }));
-    // Of several searches under way the last one counts; and who has left wants no list.
+    // Only the latest search counts, and only while the field has the focus.
     if (query !== this.#query || document.activeElement !== this.control) return;
     const choices = classes.map((one) => this.#choiceOf(one));
     const offersNone = NO_CLASS.label.startsWith(words.trim().toLowerCase());
@@ -153,6 +153,6 @@ export class ClassField extends Field {
 }
 
 function describe(shown, total, offersNone) {
-  if (total === 0) return offersNone ? "" : "No class is called that.";
-  return shown < total ? `${shown} of ${total}: type on to narrow them down.` : "";
+  if (total === 0) return offersNone ? "" : "No class matches.";
+  return shown < total ? `Showing ${shown} of ${total} classes. Keep typing to narrow the list.` : "";
 }

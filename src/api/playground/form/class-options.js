@@ -1,5 +1,5 @@
-// The list below the class's text: what matches, and which of it is in hand. Follows the WAI-ARIA pattern of an editable
-// combobox whose focus stays in the text.
+// The list of matching classes and its active option. Follows the WAI-ARIA pattern of an editable combobox, in which the
+// focus stays in the text.
 import { element } from "../element.js";
 
 const PAGE = 10;
@@ -52,7 +52,7 @@ export class ClassOptions {
     this.#activate(-1);
   }
 
-  /** Moves by a key; whether it was one that moves. */
+  /** Moves the active option; returns whether the key moves it. */
   move(key) {
     const count = this.#options.length;
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: PAGE, PageUp: -PAGE }[key];

@@ -1,7 +1,7 @@
-// A model's classes: all at once where they are as many as one answer holds, else searched for on the server.
+// A model's classes: all at once if one response holds them, otherwise searched on the server.
 import { request, requestJson } from "../api/request.js";
 
-/** Up to so many are shown at once; of more, the first of them, and a word on the rest. */
+/** At most this many are shown at once. */
 const MOST_SHOWN = 200;
 
 export class ClassSource {
@@ -16,7 +16,7 @@ export class ClassSource {
     this.#sheet = sheet;
   }
 
-  /** Throws where the classes can't be had; samples are a decoration. */
+  /** Throws if the classes cannot be loaded. Missing samples are not an error. */
   static async load(model, samplesUrl) {
     const [{ classes, total }, sheet] = await Promise.all([
       requestJson(model.links.classes),
@@ -33,7 +33,7 @@ export class ClassSource {
     return this.#sheet !== undefined;
   }
 
-  /** `{classes, total}` that match, those that begin with the words first. */
+  /** Matching `{classes, total}`; names that begin with the words come first. */
   async search(words) {
     if (this.#classes.length < this.#total) {
       return requestJson(`${this.model.links.classes}?limit=${MOST_SHOWN}&query=${encodeURIComponent(words)}`);
@@ -42,18 +42,18 @@ export class ClassSource {
     return { classes: found.slice(0, MOST_SHOWN), total: found.length };
   }
 
-  /** What a request says for this class: its name where that names it alone. */
+  /** The request's value for a class: its name if that is unique, otherwise its index. */
   valueOf({ name, index }) {
-    const isAlone =
+    const isUnique =
       this.#classes.length === this.#total && this.#classes.filter((one) => one.name === name).length === 1;
-    return isAlone && !/^\d+$/.test(name) ? name : index;
+    return isUnique && !/^\d+$/.test(name) ? name : index;
   }
 
   find(value) {
     return this.#classes.find(({ name, index }) => value === index || value === name);
   }
 
-  /** Has the element show the class's sample, where there is one. */
+  /** Shows the class's sample in the element, if there is one. */
   paint(element, index) {
     if (!this.#sheet || index === undefined) {
       element.style.backgroundImage = "none";
@@ -68,7 +68,7 @@ export class ClassSource {
   }
 }
 
-/** Fetched, not linked: a link sends no key. */
+/** Fetched, because an image element sends no key. */
 async function loadSheet(url) {
   const response = await request(url);
   return URL.createObjectURL(await response.blob());

@@ -1,13 +1,17 @@
 import { element } from "../element.js";
 
-/** Up to so many classes stand side by side. */
+/** At most this many classes get tiles. */
 const MOST_TILES = 24;
 
-/** All classes as pictures to choose from; undefined where there are too many or no samples. */
+/** A tile with a sample image for each class; undefined if there are too many classes or no samples. */
 export function classTiles(source, onChoose) {
   if (!source.hasSamples || source.all.length > MOST_TILES || source.model.class_count > MOST_TILES) return undefined;
   const radios = new Map();
-  const root = element("div", { className: "tiles", role: "radiogroup", aria: { label: "Classes by picture" } });
+  const root = element("div", {
+    className: "tiles",
+    role: "radiogroup",
+    aria: { label: "Sample images of the classes" },
+  });
   for (const one of source.all) {
     const value = source.valueOf(one);
     const radio = element("input", { type: "radio", name: "class-tile" });

@@ -1,8 +1,8 @@
-// The frame around every control: label, one line on what it does, and the place where what is wrong with it appears.
+// The frame around every control: label, hint and error.
 import { element, icon } from "../element.js";
 
 export class Field {
-  /** `control` is the element that the label names; `body` is all that is shown below the label. */
+  /** `control` is the labelled element; `body` is everything below the label. */
   constructor(name, { label, hint }, control, body, beside) {
     const id = control.id;
     this.name = name;
@@ -42,7 +42,7 @@ export class Field {
   }
 }
 
-/** A sampling parameter: it has the value of preset and model until the reader sets its own. */
+/** A sampling parameter: it has the value of the preset or model until the user sets another. */
 export class ParameterField extends Field {
   #base;
   #own;
@@ -67,12 +67,12 @@ export class ParameterField extends Field {
     });
   }
 
-  /** Text that was emptied shows again what holds without it. */
+  /** An emptied text shows the value of the preset or model again. */
   #restore() {
     if (this.#own === undefined) this.#input.show(this.#base);
   }
 
-  /** What the request says of it: nothing where it is as preset and model have it. */
+  /** The request's value; undefined if it is that of the preset or model. */
   get own() {
     return this.#own;
   }
@@ -104,7 +104,7 @@ export class ParameterField extends Field {
     this.root.classList.toggle("changed", isChanged);
     this.reset.hidden = !isChanged;
     const base = this.#base ?? "none";
-    this.reset.title = `Back to ${base}`;
-    this.reset.setAttribute("aria-label", `${this.root.querySelector("label, .label").textContent}: back to ${base}`);
+    this.reset.title = `Reset to ${base}`;
+    this.reset.setAttribute("aria-label", `${this.root.querySelector("label, .label").textContent}: reset to ${base}`);
   }
 }

@@ -1,4 +1,4 @@
-// The form: drawn from what the server says it takes, read as a request's body, filled from one, and told what is wrong.
+// The form: drawn from the server's description, converted to and from a request's body, and marked with errors.
 import { byId, element } from "../element.js";
 import { choiceInput, choicesOf } from "./choice-input.js";
 import { ClassField } from "./class-field.js";
@@ -10,13 +10,13 @@ import { PresetField } from "./preset-field.js";
 import { SeedField } from "./seed-field.js";
 import { wordsFor } from "./words.js";
 
-/** Parameters whose bound is the model's, not the schema's. */
+/** Parameters whose maximum is the model's number of tokens. */
 export const COUNTED_IN_TOKENS = ["steps", "reconstruction_steps"];
 
 export class Form {
   #parameters = new Map();
 
-  /** `description` is the server's: fields with their schemas, and samples. */
+  /** `description` comes from the server: the schemas of the fields, and samples. */
   constructor(description, modelList) {
     this.description = description;
     this.modelList = modelList;
@@ -35,8 +35,8 @@ export class Form {
     byId("class-place").replaceChildren(this.classField.root);
     byId("count-place").replaceChildren(this.numImages.root, this.seed.root);
     byId("parameters").replaceChildren(...[...this.#parameters.values()].map(({ root }) => root));
-    byId("parameters").addEventListener("input", () => this.#summarise());
-    byId("parameters").addEventListener("change", () => this.#summarise());
+    byId("parameters").addEventListener("input", () => this.#summarize());
+    byId("parameters").addEventListener("change", () => this.#summarize());
   }
 
   get model() {
@@ -47,14 +47,14 @@ export class Form {
     return this.#parameters;
   }
 
-  /** Takes a model on once its classes are there. Throws what the server refuses; the form then stands as before. */
+  /** Switches to a model once its classes are loaded. Throws the server's error and leaves the form as it was. */
   async useModel(model) {
     const source = await ClassSource.load(model, this.description.samples[model.id]);
-    // Of several changes the last one counts.
+    // Only the latest change counts.
     if (!this.modelField.isChosen(model)) return;
     this.modelField.accept(model);
     this.classField.setSource(source);
-    this.preset = new PresetField(model, (stated) => this.#usePreset(stated));
+    this.preset = new PresetField(model, (parameters) => this.#usePreset(parameters));
     byId("preset-place").replaceChildren(...(Object.keys(model.presets).length > 0 ? [this.preset.root] : []));
     for (const name of COUNTED_IN_TOKENS) {
       this.#parameters.get(name)?.limit({ ...this.description.fields[name], maximum: model.token_count });
@@ -64,16 +64,16 @@ export class Form {
     byId("form").dispatchEvent(new CustomEvent("model", { detail: model }));
   }
 
-  /** What a preset states is as it states it; the rest stays as the reader has it. */
-  #usePreset(stated) {
+  /** Applies the preset's parameters; the others keep the user's values. */
+  #usePreset(parameters) {
     for (const [name, field] of this.#parameters) {
-      if (Object.hasOwn(stated, name)) field.set(undefined);
-      field.setBase(stated[name] ?? this.model.defaults[name]);
+      if (Object.hasOwn(parameters, name)) field.set(undefined);
+      field.setBase(parameters[name] ?? this.model.defaults[name]);
     }
-    this.#summarise();
+    this.#summarize();
   }
 
-  /** The request that the form stands for, as short as it can be said. */
+  /** The shortest request body for the form's values. */
   read() {
     const body = { class: this.classField.value, seed: this.seed.take() };
     const rest = { num_images: this.numImages.own, preset: this.preset.own };
@@ -83,7 +83,7 @@ export class Form {
     return body;
   }
 
-  /** Stands for this request from now on, its seed locked. */
+  /** Fills the form from a request's body and locks the seed. */
   async fill(body) {
     const model = this.modelList.models.find(({ id }) => id === (body.model ?? this.modelList.default));
     if (model && model !== this.model) {
@@ -96,10 +96,10 @@ export class Form {
     this.preset.set(body.preset);
     this.#usePreset(this.preset.parameters);
     for (const [name, field] of this.#parameters) field.set(body[name]);
-    this.#summarise();
+    this.#summarize();
   }
 
-  /** Shows each error at its field and returns those that have none here. */
+  /** Shows each error at its field and returns those without a field. */
   showErrors(errors) {
     const shown = [];
     const others = errors.filter(({ pointer, message }) => {
@@ -124,7 +124,7 @@ export class Form {
     return own[name] ?? this.#parameters.get(name);
   }
 
-  #summarise() {
+  #summarize() {
     const {
       steps,
       diffusion_steps: diffusionSteps,

@@ -1,4 +1,4 @@
-// What was asked for last, so that the form stands as it was when the page is loaded again.
+// The last request, so that a reloaded page shows the form as it was.
 import { recall, remember } from "../stored.js";
 
 const NAME = "form";
@@ -7,7 +7,7 @@ export function keepForm(body, isSeedLocked) {
   remember(NAME, JSON.stringify({ body, isSeedLocked }));
 }
 
-/** Throws where the server has no longer what was asked for; the form then stands as it began. */
+/** Throws if the server cannot serve the request any more; the form then keeps its initial values. */
 export async function recallForm(form) {
   const text = recall(NAME);
   if (text === null) return;

@@ -1,7 +1,7 @@
 import { element } from "../element.js";
 import { Field } from "./field.js";
 
-/** The models that are served; with a single one, only its name and what it says of itself. */
+/** The served models. If there is only one, shows only its description. */
 export class ModelField extends Field {
   #accepted;
 
@@ -42,7 +42,7 @@ export class ModelField extends Field {
     );
   }
 
-  /** The form goes on standing for the model before where the server gives no classes of the new one. */
+  /** Returns to the previous model if the classes of the new one cannot be loaded. */
   async #change() {
     const model = this.chosen;
     try {

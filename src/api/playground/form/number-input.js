@@ -1,12 +1,12 @@
-// A number as a slider and as text: the slider to play, the text to say exactly.
+// A number as a slider and as text: the slider to explore, the text for exact values.
 import { element } from "../element.js";
 
-/** A slider whose largest value is so many times its smallest goes by ratio: as far from 10 to 20 as from 20 to 40. */
+/** From this ratio of largest to smallest value on, the slider's scale is logarithmic. */
 const RATIO_SCALE_FROM = 50;
 const POSITIONS = 1000;
 const SLIDER_STEPS = [0.01, 0.05, 0.1, 0.5, 1];
 
-/** A number as text alone; the arrow keys count. */
+/** A number as text only; the arrow keys count up and down. */
 export function numberText(id, schema) {
   const text = element("input", { id, type: "text", inputMode: "numeric", autocomplete: "off" });
   let listener = () => {};
@@ -26,11 +26,11 @@ export function numberText(id, schema) {
     show(value) {
       text.value = value === undefined ? "" : String(value);
     },
-    onInput: (tell) => (listener = tell),
+    onInput: (onInput) => (listener = onInput),
   };
 }
 
-/** A number as slider and text: an input for `ParameterField`; bounds are those of the schema. */
+/** A number as slider and text, with the schema's bounds: an input for `ParameterField`. */
 export function numberInput(id, label, schema) {
   const text = element("input", { id, type: "text", inputMode: "decimal", autocomplete: "off" });
   text.placeholder = "none";
@@ -70,7 +70,7 @@ export function numberInput(id, label, schema) {
       text.value = value === undefined ? "" : String(value);
       showOnSlider(value);
     },
-    onInput: (tell) => (listener = tell),
+    onInput: (onInput) => (listener = onInput),
     limit(newer) {
       scale = scaleOf(newer);
       showOnSlider(readNumber(text.value));
@@ -90,10 +90,10 @@ function countByKeys(control, text, scaleNow, take) {
   });
 }
 
-/** More than any number here has; the server need not repeat the rest. */
+/** Longer than any valid number. */
 const LONGEST_TEXT = 40;
 
-/** A number where the text is one that can be held exactly; else the text itself, which the server can then name. */
+/** The number in a text if it can be represented exactly; otherwise the text, so that the server can report it. */
 export function readNumber(text) {
   const trimmed = text.trim();
   if (trimmed.length > LONGEST_TEXT) return `${trimmed.slice(0, LONGEST_TEXT)}…`;

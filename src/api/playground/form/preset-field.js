@@ -2,9 +2,9 @@ import { element } from "../element.js";
 import { choiceInput } from "./choice-input.js";
 import { Field } from "./field.js";
 
-const NONE = "model's defaults";
+const NONE = "defaults";
 
-/** The model's presets, with what each says of itself and what it was measured at. */
+/** The model's presets, with their descriptions and measured quality. */
 export class PresetField extends Field {
   constructor(model, onChange) {
     const names = Object.keys(model.presets);
@@ -20,12 +20,12 @@ export class PresetField extends Field {
     });
   }
 
-  /** What the request says of it: nothing for the one that is taken anyway. */
+  /** The request's value; undefined for the default. */
   get own() {
     return this.chosen === NONE || this.chosen === this.model.default_preset ? undefined : this.chosen;
   }
 
-  /** Parameters that it states itself. */
+  /** The chosen preset's own parameters. */
   get parameters() {
     return this.model.presets[this.chosen]?.parameters ?? {};
   }
@@ -43,20 +43,20 @@ export class PresetField extends Field {
     const quality =
       preset?.quality && element("span", { className: "quality", textContent: describeQuality(preset.quality) });
     this.hint.replaceChildren(
-      preset?.description ?? "What the model's maker chose.",
+      preset?.description ?? "The default parameters of the model.",
       ...(quality ? [" ", quality] : []),
     );
   }
 }
 
-/** What the manifest states of it; only distance and count are always there. */
-function describeQuality({ speed, frechet_distance: distance, pictures, ...rest }) {
+/** The measured quality in the manifest; only distance and count are always present. */
+function describeQuality({ speed, frechet_distance: distance, pictures: images, ...rest }) {
   const named = { "Inception score": rest.inception_score, precision: rest.precision, recall: rest.recall };
   const scores = Object.entries(named).filter(([, score]) => score !== undefined);
   return [
     ...(speed === undefined || speed === 1 ? [] : [`${speed} times as fast as exact`]),
     `Fréchet distance ${distance} (lower is better)`,
     ...(scores.length > 0 ? [`${scores.map((score) => score.join(" ")).join(", ")} (higher is better)`] : []),
-    `measured over ${pictures} pictures.`,
+    `measured over ${images} images.`,
   ].join(" · ");
 }

@@ -3,10 +3,10 @@ import { Field } from "./field.js";
 import { readNumber } from "./number-input.js";
 import { wordsFor } from "./words.js";
 
-/** Drawn seeds stay below it: short enough to be said aloud. */
+/** Drawn seeds are below this number, so that they stay short. */
 const DRAWN_BELOW = 1_000_000;
 
-/** The seed: drawn anew for each request unless it is locked; who types one means it, so that locks. */
+/** The seed: drawn for each request unless it is locked. Typing a seed locks it. */
 export class SeedField extends Field {
   constructor(schema) {
     const input = element("input", {

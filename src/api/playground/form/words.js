@@ -1,23 +1,29 @@
-// What the form says of each field. One that is not here yet shows its name and the server's own description.
+// Label and hint of each field. A field without an entry shows its name and the server's description.
 
 const WORDS = {
-  num_images: ["Images", "From one seed."],
-  seed: ["Seed", "The same seed gives the same picture. Locked, it stays for the next one."],
-  steps: ["Steps", "Rounds in which the tokens appear. More are slower and surer."],
-  guidance_scale: ["Guidance", "How hard the class pulls. 1 is not at all; more is plainer and more alike."],
-  guidance_schedule: ["Guidance schedule", "Linear lets the first tokens run free; constant pulls alike throughout."],
-  temperature: ["Temperature", "Noise in each diffusion step. Lower is calmer, higher is wilder."],
-  diffusion_steps: ["Diffusion steps", "How finely each token is drawn. Few are quick, many are faithful."],
+  num_images: ["Images", "Drawn from one seed."],
+  seed: ["Seed", "The same seed gives the same image. Lock it to use it again."],
+  steps: ["Steps", "Autoregressive steps in which the tokens appear. More steps are slower and more reliable."],
+  guidance_scale: [
+    "Guidance",
+    "How strongly the class guides the image. 1 turns guidance off; more is plainer and less varied.",
+  ],
+  guidance_schedule: ["Guidance schedule", "Linear leaves the first tokens freer; constant guides all tokens equally."],
+  temperature: ["Temperature", "Scales the noise of each diffusion step. Lower is calmer, higher is wilder."],
+  diffusion_steps: ["Diffusion steps", "Diffusion steps for each token. Fewer are faster, more are more accurate."],
   diffusion_steps_final: [
     "Final diffusion steps",
-    "In the last round; they change evenly on the way. Empty: the same in all.",
+    "Diffusion steps in the last step; the number changes linearly. Empty: the same in all steps.",
   ],
   reconstruction_steps: [
     "Reconstruction steps",
-    "Rounds kept for the second half of the tokens. Empty: the usual share.",
+    "Steps for the second half of the tokens. Empty: as the cosine schedule divides them.",
   ],
-  max_timestep: ["Largest timestep", "Where diffusion begins. Below 950, short schedules skip their roughest step."],
-  order: ["Token order", "At random, as the model was trained; line by line; or every other token first."],
+  max_timestep: [
+    "Largest timestep",
+    "The timestep at which diffusion begins. Below 950, short schedules avoid their largest error.",
+  ],
+  order: ["Token order", "Random, as in training; raster, line by line; checkerboard, every other token first."],
 };
 
 export function wordsFor(name, schema) {
@@ -25,7 +31,7 @@ export function wordsFor(name, schema) {
   return { label, hint };
 }
 
-/** `diffusion_steps` as people write it. */
+/** `diffusion_steps` becomes `Diffusion steps`. */
 export function sentence(name) {
   const words = name.replaceAll("_", " ");
   return words[0].toUpperCase() + words.slice(1);

@@ -1,54 +1,54 @@
-// All pictures made here: newest first, each opening its details.
+// All images generated here, newest first; each opens its details.
 import { confirmed } from "../confirm.js";
 import { byId, element, icon } from "../element.js";
-import { describePicture, markSmall } from "../stage/tile.js";
-import { MOST_PICTURES, PictureStore } from "./store.js";
+import { describeImage, markSmall } from "../stage/tile.js";
+import { ImageStore, MAX_IMAGES } from "./store.js";
 
 export class Gallery {
-  #store = new PictureStore();
-  #pictures = [];
+  #store = new ImageStore();
+  #images = [];
   #urls = new Map();
   #figures = new Map();
-  /** Tells this page in other tabs, which keep the same pictures, that there are others now. */
+  /** Notifies other tabs of this page, which share the stored images, of changes. */
   #tabs = new BroadcastChannel("marimba.gallery");
-  /** Counts this tab's own changes. */
+  /** Number of this tab's own changes. */
   #changes = 0;
   #removals = 0;
 
-  /** `onOpen(picture)` is told which picture was chosen. */
+  /** Calls `onOpen(image)` when the user chooses an image. */
   constructor(onOpen) {
     this.onOpen = onOpen;
     byId("clear").addEventListener("click", () => this.#clear());
     this.#tabs.addEventListener("message", () => this.#readAgain());
   }
 
-  get pictures() {
-    return this.#pictures;
+  get images() {
+    return this.#images;
   }
 
   async load() {
-    this.#pictures = await this.#store.open();
-    byId("gallery-grid").replaceChildren(...this.#pictures.map((picture) => this.#figure(picture)));
+    this.#images = await this.#store.open();
+    byId("gallery-grid").replaceChildren(...this.#images.map((image) => this.#figure(image)));
     this.#count();
   }
 
-  /** Newly made pictures of one request, or some that are taken up again and may be here already. */
-  async add(pictures) {
+  /** Adds the images of one request; after a resume, some may be here already. */
+  async add(images) {
     this.#changes++;
-    this.#drop(pictures);
-    this.#pictures.unshift(...pictures);
-    byId("gallery-grid").prepend(...pictures.map((picture) => this.#figure(picture)));
-    const surplus = this.#pictures.slice(MOST_PICTURES);
+    this.#drop(images);
+    this.#images.unshift(...images);
+    byId("gallery-grid").prepend(...images.map((image) => this.#figure(image)));
+    const surplus = this.#images.slice(MAX_IMAGES);
     this.#drop(surplus);
-    await this.#store.add(pictures);
+    await this.#store.add(images);
     await this.#remove(surplus);
   }
 
-  async remove(picture) {
-    await this.#remove([picture]);
+  async remove(image) {
+    await this.#remove([image]);
   }
 
-  /** Where the picture's bytes can be shown from. */
+  /** A URL of the image's bytes. */
   urlOf({ id, blob }) {
     if (!this.#urls.has(id)) this.#urls.set(id, URL.createObjectURL(blob));
     return this.#urls.get(id);
@@ -56,72 +56,72 @@ export class Gallery {
 
   async #clear() {
     await this.#readAgain();
-    // Those that the question speaks of, and none that come while it stands.
-    const asked = [...this.#pictures];
+    // Delete only the images that the question counted, not those added meanwhile.
+    const asked = [...this.#images];
     const count = asked.length;
-    const sentence = `${count} ${count === 1 ? "picture is" : "pictures are"} kept in this browser and nowhere else.`;
-    if (!(await confirmed("Delete all pictures?", sentence, "Delete all"))) return;
+    const sentence = `${count} ${count === 1 ? "image is" : "images are"} stored in this browser only.`;
+    if (!(await confirmed("Delete all images?", sentence, "Delete all"))) return;
     await this.#remove(asked);
   }
 
-  async #remove(pictures) {
+  async #remove(images) {
     this.#changes++;
-    this.#drop(pictures);
+    this.#drop(images);
     this.#removals++;
-    await this.#store.remove(pictures.map(({ id }) => id));
+    await this.#store.remove(images.map(({ id }) => id));
     this.#removals--;
-    // The number falls when all are gone for good: a reload before may bring them back.
+    // Update the count only once all are deleted: until then a reload could bring them back.
     if (this.#removals === 0) this.#count();
     this.#tabs.postMessage("changed");
   }
 
-  /** Shows what is kept now, whichever tab made or deleted it. */
+  /** Shows the stored images, including the changes of other tabs. */
   async #readAgain() {
     const before = this.#changes;
     const kept = await this.#store.read();
     if (!kept) return;
-    // What was read may lack this tab's own change.
+    // The images read may lack this tab's own change.
     if (this.#changes !== before) return this.#readAgain();
     const ids = new Set(kept.map(({ id }) => id));
-    this.#drop(this.#pictures.filter(({ id }) => !ids.has(id)));
-    this.#pictures = kept;
+    this.#drop(this.#images.filter(({ id }) => !ids.has(id)));
+    this.#images = kept;
     let next = null;
-    for (const picture of kept.toReversed()) {
-      const known = this.#figures.get(picture.id);
-      const figure = known ?? this.#figure(picture);
-      // Moved, a figure would lose the focus.
+    for (const image of kept.toReversed()) {
+      const known = this.#figures.get(image.id);
+      const figure = known ?? this.#figure(image);
+      // Moving a figure would lose the focus.
       if (!known) byId("gallery-grid").insertBefore(figure, next);
       next = figure;
     }
     this.#count();
   }
 
-  #drop(pictures) {
-    const gone = new Set(pictures.map(({ id }) => id));
-    this.#pictures = this.#pictures.filter(({ id }) => !gone.has(id));
+  #drop(images) {
+    const gone = new Set(images.map(({ id }) => id));
+    this.#images = this.#images.filter(({ id }) => !gone.has(id));
     for (const id of gone) {
       this.#figures.get(id)?.remove();
       this.#figures.delete(id);
-      // The stage may still show it: the bytes go with the page.
+      // The stage may still show the image, so its URL is not revoked.
     }
   }
 
-  #figure(picture) {
-    const image = element("img", { src: this.urlOf(picture), alt: describePicture(picture), loading: "lazy" });
-    markSmall(image);
-    const open = element("button", { type: "button", className: "open", aria: { keyshortcuts: "Delete" } }, image);
-    open.addEventListener("click", () => this.onOpen(picture));
+  #figure(image) {
+    const shown = element("img", { src: this.urlOf(image), alt: describeImage(image), loading: "lazy" });
+    markSmall(shown);
+    const open = element("button", { type: "button", className: "open", aria: { keyshortcuts: "Delete" } }, shown);
+    open.addEventListener("click", () => this.onOpen(image));
     open.addEventListener("keydown", (event) => {
-      if (event.key === "Delete") this.#removeAndGoOn(picture);
+      if (event.key === "Delete") this.#removeAndFocusNext(image);
     });
     const remove = element(
       "button",
       { type: "button", className: "remove", tabIndex: -1, title: "Delete" },
       icon("close"),
     );
-    remove.setAttribute("aria-label", `Delete ${describePicture(picture)}`);
-    remove.addEventListener("click", () => this.#removeAndGoOn(picture));
-    const { name, which } = captionOf(picture);
+    remove.setAttribute("aria-label", `Delete ${describeImage(image)}`);
+    remove.addEventListener("click", () => this.#removeAndFocusNext(image));
+    const { name, which } = captionOf(image);
     const caption = element(
       "figcaption",
       { aria: { hidden: "true" }, title: `${name} · ${which}` },
@@ -129,22 +129,22 @@ export class Gallery {
       element("span", { textContent: which }),
     );
     const figure = element("figure", { className: "kept" }, open, remove, caption);
-    this.#figures.set(picture.id, figure);
+    this.#figures.set(image.id, figure);
     return figure;
   }
 
-  #removeAndGoOn(picture) {
-    const figure = this.#figures.get(picture.id);
+  #removeAndFocusNext(image) {
+    const figure = this.#figures.get(image.id);
     const next = figure.nextElementSibling ?? figure.previousElementSibling;
-    this.remove(picture);
+    this.remove(image);
     (next?.querySelector("button") ?? byId("gallery-title")).focus();
   }
 
   #count() {
-    const count = this.#pictures.length;
+    const count = this.#images.length;
     byId("gallery").hidden = count === 0;
-    const where = this.#store.isLasting ? "kept in this browser" : "kept until this page closes";
-    byId("gallery-count").textContent = `${count} of at most ${MOST_PICTURES}, ${where}`;
+    const where = this.#store.isLasting ? "stored in this browser" : "kept until this page closes";
+    byId("gallery-count").textContent = `${count} of at most ${MAX_IMAGES} images, ${where}`;
   }
 }
 

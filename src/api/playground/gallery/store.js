@@ -1,11 +1,11 @@
-// Finished pictures, kept in this browser (IndexedDB): the newest, up to a cap. Where the browser keeps nothing, they last as
-// long as the page.
+// The newest finished images, stored in this browser (IndexedDB). If storage is unavailable, they last as long as the page.
 
 const NAME = "marimba";
-const PICTURES = "pictures";
-export const MOST_PICTURES = 300;
+// Another name would hide the images that browsers already store.
+const STORE = "pictures";
+export const MAX_IMAGES = 300;
 
-export class PictureStore {
+export class ImageStore {
   #database;
   #isLasting = true;
 
@@ -13,7 +13,7 @@ export class PictureStore {
     return this.#isLasting;
   }
 
-  /** All pictures, the newest first. */
+  /** All images, newest first. */
   async open() {
     try {
       this.#database = await openDatabase();
@@ -23,20 +23,20 @@ export class PictureStore {
     return (await this.read()) ?? [];
   }
 
-  /** All pictures, the newest first; undefined where they are not kept beyond the page. */
+  /** All images, newest first; undefined if they are not stored beyond the page. */
   async read() {
     if (!this.#database || !this.#isLasting) return undefined;
     try {
-      return (await this.#run("readonly", (pictures) => pictures.getAll())).sort(byAge);
+      return (await this.#run("readonly", (store) => store.getAll())).sort(byAge);
     } catch {
       this.#isLasting = false;
       return undefined;
     }
   }
 
-  /** Throws nothing: a full disk costs the keeping, not the pictures. */
-  async add(pictures) {
-    await this.#write((store) => pictures.map((picture) => store.put(picture)).at(-1));
+  /** Never throws: if the disk is full, the images last as long as the page. */
+  async add(images) {
+    await this.#write((store) => images.map((image) => store.put(image)).at(-1));
   }
 
   async remove(ids) {
@@ -54,8 +54,8 @@ export class PictureStore {
 
   #run(mode, work) {
     return new Promise((resolve, reject) => {
-      const transaction = this.#database.transaction(PICTURES, mode);
-      const request = work(transaction.objectStore(PICTURES));
+      const transaction = this.#database.transaction(STORE, mode);
+      const request = work(transaction.objectStore(STORE));
       transaction.oncomplete = () => resolve(request?.result);
       transaction.onerror = transaction.onabort = () => reject(transaction.error);
     });
@@ -65,7 +65,7 @@ export class PictureStore {
 function openDatabase() {
   return new Promise((resolve, reject) => {
     const request = indexedDB.open(NAME, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(PICTURES, { keyPath: "id" });
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "id" });
     request.onsuccess = () => resolve(request.result);
     request.onerror = request.onblocked = () => reject(request.error);
   });

@@ -1,10 +1,10 @@
-// Before there is a picture: a sample of the chosen class that comes out from behind its tokens, in random order.
+// Shown before the first request: a sample of the chosen class, uncovered token by token in random order.
 import { delay } from "../api/delay.js";
 import { element } from "../element.js";
 
 const SIDE = 8;
 const TOKEN_MS = 45;
-/** Where nothing may move, so many tokens are known from the start. */
+/** Number of uncovered tokens if the user prefers reduced motion. */
 const KNOWN_AT_REST = 40;
 
 export class Emerging {
@@ -16,7 +16,7 @@ export class Emerging {
     root.replaceChildren(this.#thumb, element("div", { className: "cover" }, ...this.#tokens));
   }
 
-  /** Begins anew, with this class; without one all tokens stay unknown. */
+  /** Restarts with this class; without a class, all tokens stay covered. */
   async show(source, index) {
     const run = ++this.#run;
     source.paint(this.#thumb, index);

@@ -1,4 +1,4 @@
-// How far a run has come, as bars that are struck one after another, and as words.
+// The progress of a run, as the bars of a marimba and as text.
 import { element } from "../element.js";
 
 const BARS = 32;
@@ -31,11 +31,11 @@ export class Progress {
     };
     this.#clock = setInterval(tick, CLOCK_MS);
     tick();
-    this.wait("Asking …");
+    this.wait("Sending the request …");
     this.root.hidden = false;
   }
 
-  /** Nothing to count yet. */
+  /** Shows a message while there is no step count. */
   wait(words) {
     this.words.textContent = words;
     this.meter.removeAttribute("value");

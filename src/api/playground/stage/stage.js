@@ -1,5 +1,4 @@
-// The right side of the page in "Generate": the pictures of one request as they come into being.
-
+// The right side of the page: the images of one request as they emerge.
 import { duration } from "../duration.js";
 import { byId, element } from "../element.js";
 import { Progress } from "./progress.js";
@@ -9,7 +8,7 @@ export class Stage {
   #tiles = [];
   #progress = new Progress(byId("progress"));
 
-  /** Makes room for a request's pictures. */
+  /** Shows an empty tile for each image of a request. */
   begin(body, label) {
     this.#clear();
     byId("compare").hidden = true;
@@ -20,17 +19,17 @@ export class Stage {
     tiles.hidden = false;
     tiles.dataset.count = this.#tiles.length === 1 ? "one" : this.#tiles.length <= 4 ? "few" : "many";
     tiles.replaceChildren(...this.#tiles.map(({ root }) => root));
-    byId("status").textContent = "Asking";
+    byId("status").textContent = "Sending the request";
     this.#progress.start();
   }
 
-  /** Makes room for a comparison, whose grid stands where the pictures would. */
+  /** Clears the stage for the grid of a comparison. */
   beginComparison(body, label, over) {
     this.#clear();
     byId("tiles").hidden = true;
     this.#tiles = [];
     byId("stage-title").textContent = `${label}, by ${over.toLowerCase()}`;
-    byId("stage-facts").textContent = `seed ${body.seed} · time without waiting`;
+    byId("stage-facts").textContent = `seed ${body.seed} · times exclude waiting`;
     this.#progress.start();
   }
 
@@ -48,24 +47,24 @@ export class Stage {
 
   onEvent(name, data) {
     if (name === "queued") this.#wait(data.position);
-    else if (name === "running") this.#sayOnce("Generating");
+    else if (name === "running") this.#announce("Generating");
     else if (name === "progress") this.#progress.show(data.step, data.of, this.#describe(data));
     else if (name === "preview") this.#tiles[data.index]?.preview(data);
   }
 
-  /** `pictures` are `{picture, url}`. */
-  finish(pictures, onOpen) {
+  /** `images` are `{image, url}`. */
+  finish(images, onOpen) {
     this.#progress.stop();
-    for (const { picture, url } of pictures) this.#tiles[picture.index]?.finish(picture, url, () => onOpen(picture));
-    const { timing, parameters } = pictures[0].picture;
-    const slowest = Math.max(...pictures.map(({ picture }) => picture.timing.total_ms));
-    const each = pictures.length > 1 ? [`${duration(timing.ms_per_image)} of engine time each`] : [];
+    for (const { image, url } of images) this.#tiles[image.index]?.finish(image, url, () => onOpen(image));
+    const { timing, parameters } = images[0].image;
+    const slowest = Math.max(...images.map(({ image }) => image.timing.total_ms));
+    const each = images.length > 1 ? [`${duration(timing.ms_per_image)} of engine time each`] : [];
     const facts = [`${parameters.steps} steps`, `guidance ${parameters.guidance_scale}`, duration(slowest), ...each];
-    byId("stage-facts").textContent = [`seed ${pictures[0].picture.seed}`, ...facts].join(" · ");
+    byId("stage-facts").textContent = [`seed ${images[0].image.seed}`, ...facts].join(" · ");
     byId("status").textContent = `Done: ${byId("stage-title").textContent}, ${byId("stage-facts").textContent}`;
   }
 
-  /** Ends without pictures; what the tiles show stays, but faded. */
+  /** Ends without images; previews stay, but faded. */
   fail(message, onRetry, action) {
     this.#progress.stop();
     for (const tile of this.#tiles) tile.stop();
@@ -76,7 +75,7 @@ export class Stage {
     byId("problem").hidden = false;
   }
 
-  /** Ends as the reader wished; what the tiles show stays as it is. */
+  /** Ends after a cancellation; previews stay as they are. */
   end(message) {
     this.#progress.stop();
     for (const tile of this.#tiles) tile.stop({ isFaded: false });
@@ -84,7 +83,7 @@ export class Stage {
     byId("note").hidden = false;
   }
 
-  /** Back to where it was before the request, which never became a job. */
+  /** Restores the empty stage after a request that was refused. */
   withdraw() {
     this.#progress.stop();
     byId("tiles").hidden = true;
@@ -101,10 +100,10 @@ export class Stage {
 
   #wait(position) {
     this.#progress.wait(position ? `Waiting: ${position} ${position === 1 ? "image" : "images"} ahead` : "Waiting …");
-    this.#sayOnce("Waiting");
+    this.#announce("Waiting");
   }
 
-  #sayOnce(words) {
+  #announce(words) {
     if (byId("status").textContent !== words) byId("status").textContent = words;
   }
 
