@@ -13,6 +13,8 @@ const KEPT_FAILED = 1000;
 export interface LeaseWorkerOptions {
   readonly client: Redis;
   readonly redisPrefix: string;
+  /** The worker's name in Redis, for the board. */
+  readonly name: string;
   /** Leases that are held at a time. */
   readonly concurrency: number;
   readonly lockMs: number;
@@ -28,12 +30,13 @@ export class LeaseWorker {
   constructor(
     private readonly queue: string,
     run: (lease: Job, token: string) => Promise<string>,
-    { client, redisPrefix, concurrency, lockMs }: LeaseWorkerOptions,
+    { client, redisPrefix, name, concurrency, lockMs }: LeaseWorkerOptions,
     private readonly logger: Logger,
   ) {
     this.#worker = new Worker(queue, (lease, token) => run(lease, token!), {
       connection: client,
       prefix: redisPrefix,
+      name,
       autorun: false,
       concurrency,
       lockDuration: lockMs,

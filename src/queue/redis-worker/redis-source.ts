@@ -126,7 +126,7 @@ class RedisSource implements JobSource {
       this.#graceOver.signal,
       this.#giveUp.signal,
     );
-    const options = { client: this.client, redisPrefix, concurrency: maxImages, lockMs };
+    const options = { client: this.client, redisPrefix, name: this.#worker, concurrency: maxImages, lockMs };
     return new LeaseWorker(queue, (lease, token) => images.run(lease, token), options, this.logger);
   }
 
