@@ -3,14 +3,14 @@ import { join } from "node:path";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../importer/checkpoint/open.js";
 
-/** The folder can't be compared at all; the message is a sentence. */
+const CONFIG = "config.json";
+
+/** A directory that cannot be compared at all: one sentence for people. */
 export class ParityError extends Error {
   override readonly name = "ParityError";
 }
 
-const CONFIG = "config.json";
-
-/** The files of a folder of recordings, recognised by their content (their names may differ). */
+/** What a directory of recordings holds, each file recognised by its content, not by its name. */
 export interface ReferenceFolder {
   readonly config: string | undefined;
   /** Checkpoint files, PyTorch's before safetensors. */
@@ -18,7 +18,7 @@ export interface ReferenceFolder {
   readonly tokenizers: readonly string[];
   readonly stages: readonly Checkpoint[];
   readonly runs: readonly Checkpoint[];
-  /** Recordings that none of our graphs computes yet. */
+  /** Recordings that no graph of ours computes yet. */
   readonly encodes: readonly string[];
   close(): Promise<void>;
 }
@@ -31,7 +31,7 @@ export interface ModelFiles {
 
 type Kind = "generator" | "tokenizer" | "stages" | "run" | "encode";
 
-/** Opens every file in the folder. Throws if one is neither a checkpoint nor a recording. */
+/** Opens every file of the directory. Throws for one that is neither a checkpoint nor a recording. */
 export async function openReferenceFolder(folder: string): Promise<ReferenceFolder> {
   const names = (await readdir(folder)).sort();
   const opened: Checkpoint[] = [];
@@ -84,11 +84,11 @@ function kindOf(file: Checkpoint): Kind {
   if (has("decoder.conv_in.weight")) return "tokenizer";
   if (has("image") && has("moments")) return "encode";
   throw new ParityError(
-    `${file.path} is neither a checkpoint nor a recording: it has none of the tensors that tell which.`,
+    `${file.path} is neither a checkpoint nor a recording: it has none of the tensors that would identify it.`,
   );
 }
 
-/** Pairs that use every checkpoint file at least once, each with one in the same container if there is one. */
+/** Pairs that name every checkpoint file at least once, container with like container where both are there. */
 export function modelPairs(folder: ReferenceFolder): ModelFiles[] {
   const { generators, tokenizers } = folder;
   const count = Math.max(generators.length, tokenizers.length);

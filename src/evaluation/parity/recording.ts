@@ -6,7 +6,7 @@ export interface Tensor {
   readonly data: Float32Array | Int32Array | Uint8Array;
 }
 
-/** One file of recorded tensors. It remembers which were read, so that the comparison can't leave one out. */
+/** One file of recorded tensors. It remembers which were read, so that none can be left out of the comparison. */
 export class Recording {
   readonly name: string;
   readonly #read = new Set<string>();
@@ -28,7 +28,7 @@ export class Recording {
     return { shape: entry.shape, data: new Int32Array(bytes.slice().buffer) };
   }
 
-  /** A tensor that must be float32. */
+  /** A tensor that must be float32: numbers to compare with or to feed to a graph. */
   async floats(name: string): Promise<{ shape: readonly number[]; data: Float32Array }> {
     const { shape, data } = await this.tensor(name);
     if (!(data instanceof Float32Array)) throw new Error(`${this.name}: ${name} must hold floating-point numbers.`);
@@ -59,7 +59,7 @@ export class Recording {
     return JSON.parse(text);
   }
 
-  /** Tensors that were never read. */
+  /** The tensors that were not read. */
   unread(): string[] {
     return [...this.file.tensors.keys()].filter((name) => !this.#read.has(name));
   }

@@ -8,6 +8,9 @@ export const ALLOWED = {
   exact: 0,
 } as const;
 
+/** Columns of the report as a table. */
+const HEADINGS = ["recording", "stage", "compared", "worst error", "allowed", ""] as const;
+
 /** The comparisons of one kind within one recording. */
 export interface Line {
   readonly recording: string;
@@ -18,11 +21,11 @@ export interface Line {
   worst: number;
   worstAt: string;
   failed: number;
-  /** Why the first failed, if not by its error. */
+  /** What was wrong with the first that failed other than by its error. */
   note?: string;
 }
 
-interface Numbers {
+export interface Numbers {
   readonly shape: readonly number[];
   readonly data: ArrayLike<number>;
 }
@@ -43,7 +46,7 @@ export class Report {
     return this.lines().reduce((sum, line) => sum + line.compared, 0);
   }
 
-  /** Compares numbers; a different shape or a number that is not finite is an infinite error. */
+  /** Compares numbers; another shape, and anything that is not a finite number, counts as an infinite error. */
   numbers(recording: string, stage: string, at: string, allowed: number, actual: Numbers, expected: Numbers): void {
     const sameShape = `${actual.shape}` === `${expected.shape}` && actual.data.length === expected.data.length;
     const error = sameShape ? relativeError(actual.data, expected.data) : Number.POSITIVE_INFINITY;
@@ -77,7 +80,7 @@ export class Report {
   }
 }
 
-/** The largest absolute difference over the root mean square of the recorded numbers. */
+/** Largest absolute difference over the root mean square of what was recorded. */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   let squares = 0;
   let worst = 0;
@@ -90,8 +93,6 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   }
   return worst === 0 ? 0 : worst / Math.sqrt(squares / expected.length);
 }
-
-const HEADINGS = ["recording", "stage", "compared", "worst error", "allowed", ""] as const;
 
 /** The report as a table: one line per recording and stage, errors relative to the recorded tensor's RMS. */
 export function formatReport(report: Report): string {
