@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { eventually } from "../eventually.js";
-import { startRedis } from "../queue/redis-server.js";
+import { eventually } from "../../eventually.js";
+import { startRedis } from "../../queue/redis-server.js";
 import {
   accepted,
   bytes,
@@ -13,8 +13,8 @@ import {
   metric,
   monitor,
   ready,
-} from "./deployment.js";
-import { generate, type Marimba } from "./marimba.js";
+} from "../deployment.js";
+import { generate, type Marimba } from "../marimba.js";
 
 const { deploy } = deployments();
 
