@@ -41,6 +41,10 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     pattern: /^npm ci --omit=dev$/,
     elsewhere: "test/container/image.test.ts runs the Dockerfile's steps, it among them",
   },
+  {
+    pattern: /^(npm pack|npm install --ignore-scripts \S+marimba-\*\.tgz|npx marimba serve)$/,
+    elsewhere: "test/repository/package.test.ts",
+  },
   { pattern: /^npm audit --omit=dev$/, elsewhere: "needs a registry that answers it" },
   { pattern: /^node scripts\/licences\.js$/, elsewhere: "test/repository/licences.test.ts" },
   { pattern: /^sha256sum /, standIn: (command) => `cd models/demo && ${command}`, check: checkHash },
