@@ -5,7 +5,7 @@ import { eventually } from "../../eventually.js";
 import { type Bench, type Open, USER_CANCELLED } from "./harness.js";
 
 /** What the queue counts of each model: every job and every image once, whatever happens to it. */
-export function countingContract(open: Open): void {
+export function totalsContract(open: Open): void {
   const statusOf = async ({ queue }: Bench, model: string) =>
     (await queue.status()).models.find((one) => one.model === model)!;
 

@@ -1,24 +1,24 @@
 import { describe, expect, it } from "vitest";
-import type { Allowance, SubmitResult } from "../../../src/queue/queue.js";
+import type { CallerLimits, SubmitResult } from "../../../src/queue/queue.js";
 import { eventually } from "../../eventually.js";
 import { exampleJob } from "../example-job.js";
 import { type Bench, type Open, USER_CANCELLED } from "./harness.js";
 
 /** How many images one caller may ask for, whoever else asks for how many. */
-export function allowingContract(open: Open): void {
-  const submit = (bench: Bench, allowance: Allowance, fields: object = {}): Promise<SubmitResult> =>
-    bench.queue.submit(exampleJob({ id: bench.queue.newId(), caller: "alice", ...fields }), undefined, allowance);
+export function limitsContract(open: Open): void {
+  const submit = (bench: Bench, limits: CallerLimits, fields: object = {}): Promise<SubmitResult> =>
+    bench.queue.submit(exampleJob({ id: bench.queue.newId(), caller: "alice", ...fields }), undefined, limits);
 
   describe("images within a minute", () => {
-    it("are refused above the caller's allowance, with the time to wait and what was used", async () => {
+    it("are refused above the caller's limits, with the time to wait and what was used", async () => {
       const bench = await open();
-      const allowance = { imagesPerMinute: 5 };
-      const first = await submit(bench, allowance, { num_images: 3 });
+      const limits = { imagesPerMinute: 5 };
+      const first = await submit(bench, limits, { num_images: 3 });
       expect(first).toMatchObject({ kind: "accepted", usage: { recentImages: 3, unfinishedImages: 3 } });
-      expect(await submit(bench, allowance, { num_images: 2 })).toMatchObject({ usage: { recentImages: 5 } });
-      const refused = await submit(bench, allowance);
-      expect(refused).toMatchObject({ kind: "over_allowance", limit: "imagesPerMinute", usage: { recentImages: 5 } });
-      const { retryAfterS, usage } = refused as SubmitResult & { kind: "over_allowance" };
+      expect(await submit(bench, limits, { num_images: 2 })).toMatchObject({ usage: { recentImages: 5 } });
+      const refused = await submit(bench, limits);
+      expect(refused).toMatchObject({ kind: "over_limit", limit: "imagesPerMinute", usage: { recentImages: 5 } });
+      const { retryAfterS, usage } = refused as SubmitResult & { kind: "over_limit" };
       // The images of one second count until a minute after its end.
       expect(retryAfterS).toBeGreaterThan(30);
       expect(retryAfterS).toBeLessThanOrEqual(61);
@@ -29,7 +29,7 @@ export function allowingContract(open: Open): void {
       const bench = await open();
       const { record } = (await submit(bench, { imagesPerMinute: 1 })) as SubmitResult & { kind: "accepted" };
       await bench.queue.cancel(record.spec.id, USER_CANCELLED);
-      expect((await submit(bench, { imagesPerMinute: 1 })).kind).toBe("over_allowance");
+      expect((await submit(bench, { imagesPerMinute: 1 })).kind).toBe("over_limit");
     });
 
     it("are each caller's own, and unbounded where nothing bounds them", async () => {
@@ -43,55 +43,55 @@ export function allowingContract(open: Open): void {
 
     it("are not used by what is refused, or by an idempotency key's later tries", async () => {
       const bench = await open({ maxQueuedImages: 3 }, 1);
-      const allowance = { imagesPerMinute: 4 };
+      const limits = { imagesPerMinute: 4 };
       const idempotency = { key: "k", bodyHash: "h" };
       const spec = () => exampleJob({ id: bench.queue.newId(), caller: "alice" });
       for (const kind of ["accepted", "existing", "existing"])
-        expect((await bench.queue.submit(spec(), idempotency, allowance)).kind).toBe(kind);
-      expect((await submit(bench, allowance, { num_images: 4 })).kind).toBe("over_allowance");
-      expect((await submit(bench, allowance, { num_images: 3, model: "nobodys" })).kind).toBe("no_worker");
+        expect((await bench.queue.submit(spec(), idempotency, limits)).kind).toBe(kind);
+      expect((await submit(bench, limits, { num_images: 4 })).kind).toBe("over_limit");
+      expect((await submit(bench, limits, { num_images: 3, model: "nobodys" })).kind).toBe("no_worker");
       await bench.takes(1);
       await bench.accept({ caller: "bob", num_images: 3 });
-      expect((await submit(bench, allowance)).kind).toBe("full");
+      expect((await submit(bench, limits)).kind).toBe("full");
       await bench.drain(2);
-      expect(await submit(bench, allowance)).toMatchObject({ kind: "accepted", usage: { recentImages: 2 } });
+      expect(await submit(bench, limits)).toMatchObject({ kind: "accepted", usage: { recentImages: 2 } });
     });
   });
 
   describe("images in the making at once", () => {
-    const allowance = { concurrentImages: 3 };
+    const limits = { concurrentImages: 3 };
     const mayAsk = async (bench: Bench, images: number) =>
-      eventually(async () => expect((await submit(bench, allowance, { num_images: images })).kind).toBe("accepted"));
+      eventually(async () => expect((await submit(bench, limits, { num_images: images })).kind).toBe("accepted"));
 
-    it("are refused above the caller's allowance until some are made", async () => {
+    it("are refused above the caller's limits until some are made", async () => {
       const bench = await open({}, 2);
-      expect(await submit(bench, allowance, { num_images: 3 })).toMatchObject({ usage: { unfinishedImages: 3 } });
-      const refused = await submit(bench, allowance);
+      expect(await submit(bench, limits, { num_images: 3 })).toMatchObject({ usage: { unfinishedImages: 3 } });
+      const refused = await submit(bench, limits);
       expect(refused).toMatchObject({
-        kind: "over_allowance",
+        kind: "over_limit",
         limit: "concurrentImages",
         usage: { unfinishedImages: 3 },
       });
-      expect((refused as SubmitResult & { kind: "over_allowance" }).retryAfterS).toBeGreaterThan(0);
-      expect((await submit(bench, allowance, { caller: "bob" })).kind).toBe("accepted");
+      expect((refused as SubmitResult & { kind: "over_limit" }).retryAfterS).toBeGreaterThan(0);
+      expect((await submit(bench, limits, { caller: "bob" })).kind).toBe("accepted");
       await bench.drain(1);
       await mayAsk(bench, 1);
-      expect((await submit(bench, allowance)).kind).toBe("over_allowance");
+      expect((await submit(bench, limits)).kind).toBe("over_limit");
     });
 
     it("are free again when the job is cancelled, waiting or running", async () => {
       const bench = await open({}, 1);
-      const { record } = (await submit(bench, allowance, { num_images: 3 })) as SubmitResult & { kind: "accepted" };
+      const { record } = (await submit(bench, limits, { num_images: 3 })) as SubmitResult & { kind: "accepted" };
       await bench.drain(1);
       await bench.takes(2);
       await bench.queue.cancel(record.spec.id, USER_CANCELLED);
       await mayAsk(bench, 3);
-      expect((await submit(bench, allowance)).kind).toBe("over_allowance");
+      expect((await submit(bench, limits)).kind).toBe("over_limit");
     });
 
     it("are free again when the job fails", async () => {
       const bench = await open({}, 1);
-      await submit(bench, allowance, { num_images: 3, deadline_at: Date.now() + 50 });
+      await submit(bench, limits, { num_images: 3, deadline_at: Date.now() + 50 });
       await mayAsk(bench, 3);
     });
   });
@@ -101,6 +101,6 @@ export function allowingContract(open: Open): void {
     const many = Array.from({ length: 40 }, () => submit(bench, { imagesPerMinute: 7, concurrentImages: 9 }));
     const kinds = (await Promise.all(many)).map(({ kind }) => kind);
     expect(kinds.filter((kind) => kind === "accepted")).toHaveLength(7);
-    expect(kinds.filter((kind) => kind === "over_allowance")).toHaveLength(33);
+    expect(kinds.filter((kind) => kind === "over_limit")).toHaveLength(33);
   });
 }

@@ -6,7 +6,7 @@ import { exampleImageOf } from "../example-job.js";
 import { aborted, LONG_MS, type Open, USER_CANCELLED } from "./harness.js";
 
 /** Ends other than completion, what stays afterwards, and the worker's own end. */
-export function endingContract(open: Open): void {
+export function endingsContract(open: Open): void {
   describe("cancelling", () => {
     it("takes a waiting job out of the line", async () => {
       const bench = await open({}, 1);

@@ -4,7 +4,7 @@ import { exampleImageOf, exampleJob } from "../example-job.js";
 import { aborted, accepted, type Open, USER_CANCELLED } from "./harness.js";
 
 /** A job's way from submission to its end, image by image. */
-export function wayContract(open: Open): void {
+export function lifecycleContract(open: Open): void {
   describe("a job's way", () => {
     it("goes from queued to running to completed, with its images in order", async () => {
       const bench = await open({}, 1);

@@ -1,21 +1,21 @@
 import { describe, expect, it } from "vitest";
 import type { JobRecord } from "../../../src/job.js";
-import { type Delivery, JobFailure, MAX_DELIVERIES_OF_CALLER } from "../../../src/queue/queue.js";
+import { type Delivery, JobFailure, MAX_PENDING_WEBHOOKS } from "../../../src/queue/queue.js";
 import { eventually } from "../../eventually.js";
 import { type Bench, type Open, type TakenImage, USER_CANCELLED } from "./harness.js";
 
 const webhook_url = "https://example.com/hook";
 
 /** Ends of jobs whose webhooks are to be told: none is lost, and none comes before its time. */
-export function tellingContract(open: Open): void {
+export function webhooksContract(open: Open): void {
   const LEASE_MS = 60_000;
   const take = async (bench: Bench, leaseMs = LEASE_MS): Promise<Delivery> =>
     eventually(async () => {
-      const [delivery] = await bench.queue.deliveries.take(1, leaseMs);
+      const [delivery] = await bench.queue.webhooks.take(1, leaseMs);
       expect(delivery).toBeDefined();
       return delivery!;
     });
-  const takesNone = async (bench: Bench) => expect(await bench.queue.deliveries.take(10, LEASE_MS)).toEqual([]);
+  const takesNone = async (bench: Bench) => expect(await bench.queue.webhooks.take(10, LEASE_MS)).toEqual([]);
 
   describe("the end of a job with a webhook", () => {
     it("is to be told, however it ended, with the job as it ended", async () => {
@@ -85,13 +85,13 @@ export function tellingContract(open: Open): void {
       const { id } = (await bench.accept({ webhook_url })).spec;
       await bench.drain(1);
       await take(bench);
-      await bench.queue.deliveries.postpone(id, 20, "used");
+      await bench.queue.webhooks.postpone(id, 20, "used");
       expect((await take(bench)).attempt).toBe(2);
-      await bench.queue.deliveries.postpone(id, 0, "unused");
+      await bench.queue.webhooks.postpone(id, 0, "unused");
       expect((await take(bench)).attempt).toBe(2);
-      await bench.queue.deliveries.end(id);
-      await bench.queue.deliveries.end(id);
-      await bench.queue.deliveries.postpone(id, 0, "used");
+      await bench.queue.webhooks.end(id);
+      await bench.queue.webhooks.end(id);
+      await bench.queue.webhooks.postpone(id, 0, "used");
       await takesNone(bench);
     });
 
@@ -101,7 +101,7 @@ export function tellingContract(open: Open): void {
       await bench.drain(20);
       const told: string[] = [];
       await eventually(async () => {
-        const looks = Array.from({ length: 5 }, () => bench.queue.deliveries.take(3, LEASE_MS));
+        const looks = Array.from({ length: 5 }, () => bench.queue.webhooks.take(3, LEASE_MS));
         for (const { record } of (await Promise.all(looks)).flat()) told.push(record.spec.id);
         expect(told).toHaveLength(20);
       });
@@ -110,18 +110,18 @@ export function tellingContract(open: Open): void {
   });
 
   it("no more jobs with a webhook are taken from a caller of whom too many ends are untold", async () => {
-    const bench = await open({ maxQueuedImages: MAX_DELIVERIES_OF_CALLER + 10 }, 1);
+    const bench = await open({ maxQueuedImages: MAX_PENDING_WEBHOOKS + 10 }, 1);
     const end = async () => {
       const { id } = (await bench.accept({ webhook_url, caller: "alice" })).spec;
       await bench.queue.cancel(id, USER_CANCELLED);
       return id;
     };
     const first = await end();
-    for (let i = 1; i < MAX_DELIVERIES_OF_CALLER; i++) await end();
+    for (let i = 1; i < MAX_PENDING_WEBHOOKS; i++) await end();
     expect(await bench.submit({ webhook_url, caller: "alice" })).toEqual({ kind: "webhooks_backed_up" });
     expect((await bench.submit({ caller: "alice" })).kind).toBe("accepted");
     expect((await bench.submit({ webhook_url, caller: "bob" })).kind).toBe("accepted");
-    await bench.queue.deliveries.end(first);
+    await bench.queue.webhooks.end(first);
     expect((await bench.submit({ webhook_url, caller: "alice" })).kind).toBe("accepted");
   });
 }

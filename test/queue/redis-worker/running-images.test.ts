@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { PreviewInterest, WATCHED_MS } from "../../../src/queue/redis-worker/preview-interest.js";
+import { PreviewInterest, WATCHED_MS } from "../../../src/queue/redis-worker/running-images.js";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,8 +1,33 @@
--- What callers have asked for: images of the last minute by second, and images that are not done.
-local WINDOW_S = 60
+-- What each caller may ask for: images of the last minute, by second, and images that are not done; and how fast images
+-- get done, which says when to come back. Held by test/queue/contract/limits.ts.
+local RATE_SLOT_MS = 5000
+
+local function countFinished(now)
+  local slot = math.floor(now / RATE_SLOT_MS)
+  if redis.call("HINCRBY", RATE, slot, 1) > 1 then return end
+  for _, old in ipairs(redis.call("HKEYS", RATE)) do
+    if tonumber(old) <= slot - (RATE_WINDOW_MS / RATE_SLOT_MS) then redis.call("HDEL", RATE, old) end
+  end
+end
+
+-- Whole seconds until `images` more will be done at the rate of the last minute.
+local function secondsFor(images, now)
+  local slots = redis.call("HGETALL", RATE)
+  local done, oldest = 0, nil
+  for at = 1, #slots, 2 do
+    local slot = tonumber(slots[at])
+    if slot > math.floor(now / RATE_SLOT_MS) - (RATE_WINDOW_MS / RATE_SLOT_MS) then
+      done = done + tonumber(slots[at + 1])
+      if not oldest or slot < oldest then oldest = slot end
+    end
+  end
+  if not oldest then return UNMEASURED_RETRY_S end
+  local elapsedMs = math.max(1, now - oldest * RATE_SLOT_MS)
+  return math.min(MAX_RETRY_S, math.max(MIN_RETRY_S, math.ceil(images * elapsedMs / done / 1000)))
+end
 
 -- A second counts until all of it lies more than the window back.
-local function leavesAt(second) return second + WINDOW_S + 1 end
+local function leavesAt(second) return second + LIMIT_WINDOW_S + 1 end
 
 -- Images that the caller asked for within the window, and its seconds that hold some, the oldest first.
 local function recentUse(caller, nowS)
@@ -45,9 +70,14 @@ local function brokenLimit(caller, images, perMinute, concurrent, now)
   if surplus > 0 then return "concurrentImages", secondsFor(surplus, now) end
 end
 
+local function countDone(caller, images)
+  if images == 0 then return end
+  if redis.call("HINCRBY", UNFINISHED, caller, -images) <= 0 then redis.call("HDEL", UNFINISHED, caller) end
+end
+
 local function countAccepted(caller, images, perMinute, now)
   redis.call("HINCRBY", UNFINISHED, caller, images)
   if not perMinute then return end
   redis.call("HINCRBY", recentKey(caller), math.floor(now / 1000), images)
-  redis.call("EXPIRE", recentKey(caller), WINDOW_S + 2)
+  redis.call("EXPIRE", recentKey(caller), LIMIT_WINDOW_S + 2)
 end

@@ -4,7 +4,7 @@ import { eventually } from "../../eventually.js";
 import { LONG_MS, type Open, USER_CANCELLED } from "./harness.js";
 
 /** Waiting for a job, and being told of it. */
-export function watchingContract(open: Open): void {
+export function eventsContract(open: Open): void {
   describe("waiting", () => {
     it("returns the record as it stands after the timeout, or when the caller gives up", async () => {
       const bench = await open();
