@@ -188,7 +188,7 @@ function fewRoughImages(command: string): string {
 }
 
 function checkMeasures({ stdout }: Outcome, command: string): void {
-  expect(stdout).toMatch(/^Pictures +24\nFréchet distance +\d/);
+  expect(stdout).toMatch(/^Images +24\nFréchet distance +\d/);
   if (command.includes("--compare")) expect(stdout).toMatch(/compared with evaluation\/\S+ \([\d.]+\):\n/);
 }
 
