@@ -24,7 +24,6 @@ const SLOW = [
   "queue/redis",
   "queue/redis-connection",
   "queue/redis-worker",
-  "queue/redis.test.ts",
   "repository/package.test.ts",
   "telemetry/tracing.test.ts",
 ].map((path) => `test/${path}`);
