@@ -26,7 +26,7 @@ afterEach(async () => {
 
 function deliver(options: Partial<DelivererOptions> = {}): Deliverer {
   const deliverer = new Deliverer({
-    queue: queue.deliveries,
+    queue: queue.webhooks,
     policy: { allowPrivate: true, allowHosts: [] },
     maxAttempts: 3,
     firstDelayMs: 1,
@@ -77,7 +77,7 @@ describe("a webhook", () => {
     expect(() => verified(received!, "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")).toThrow();
     expect(() => verified({ ...received!, body: received!.body.replace("completed", "cancelled") }, SECRET)).toThrow();
     await logged("delivered a webhook");
-    expect(await queue.deliveries.take(1, 1)).toEqual([]);
+    expect(await queue.webhooks.take(1, 1)).toEqual([]);
   });
 
   it("is retried until it is accepted, with the same id", async () => {
@@ -97,7 +97,7 @@ describe("a webhook", () => {
     await told("/secret-path");
     await logged("gave up on a webhook");
     expect(receiver.received).toHaveLength(3);
-    expect(await queue.deliveries.take(1, 1)).toEqual([]);
+    expect(await queue.webhooks.take(1, 1)).toEqual([]);
     expect(lines.join("")).not.toMatch(/secret-path|whsec/);
   });
 
@@ -215,6 +215,6 @@ describe("a webhook", () => {
     await stopped;
     await logged("delivered a webhook");
     expect(receiver.received).toHaveLength(1);
-    expect(await queue.deliveries.take(2, 1)).toHaveLength(1);
+    expect(await queue.webhooks.take(2, 1)).toHaveLength(1);
   });
 });

@@ -256,7 +256,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The queue as operators see it: what waits and runs of each model, totals of jobs and images, live workers */
+        /** The queue: waiting and running images of each model, totals of jobs and images, live workers */
         get: operations["getQueue"];
         put?: never;
         post?: never;
@@ -2657,7 +2657,7 @@ export interface operations {
                     "application/json": {
                         /** @description Images that may wait, over all models. */
                         max_queued_images: number;
-                        /** @description What finished jobs and their images take. */
+                        /** @description Bytes of finished jobs and their images. */
                         kept_bytes: number;
                         models: {
                             model: string;
@@ -2679,12 +2679,12 @@ export interface operations {
                                 /** @description Images made and stored. */
                                 images: number;
                             };
-                            /** @description Those that live. */
+                            /** @description Live workers. */
                             workers: {
                                 id: string;
                                 host: string;
                                 pid: number;
-                                /** @description Images that it makes now, of all models. */
+                                /** @description Images that the worker makes now, of all models. */
                                 running: number;
                                 paused: boolean;
                             }[];

@@ -1,7 +1,7 @@
 import type { FastifyReply } from "fastify";
 import { Problem } from "../../errors.js";
 import { type GenerateRequest, isFinal, type JobRecord, type JobSpec } from "../../job.js";
-import { type Allowance as CallerLimits, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
+import { type CallerLimits, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
 import { resolveRequest } from "../../resolve-request.js";
 import { type Caller, callerOf } from "../access/caller.js";
 import type { ApiDeps, RouteDeps } from "../deps.js";
@@ -79,7 +79,7 @@ function acceptedRecord(result: SubmitResult, spec: JobSpec, { limits }: Caller,
     case "accepted":
     case "existing":
       return result.record;
-    case "over_allowance":
+    case "over_limit":
       throw overLimit(result, limits!);
     case "conflict":
       throw new Problem("idempotency_conflict", "The Idempotency-Key was used before with a different body.");
@@ -110,7 +110,7 @@ function checkWithinLimits(images: number, limits: CallerLimits): void {
   throw new Problem("invalid_request", `num_images ${message}.`, { errors, headers: rateLimitPolicy(limits) });
 }
 
-function overLimit({ limit, retryAfterS, usage }: SubmitResult & { kind: "over_allowance" }, limits: CallerLimits) {
+function overLimit({ limit, retryAfterS, usage }: SubmitResult & { kind: "over_limit" }, limits: CallerLimits) {
   const headers = { ...retryAfter(retryAfterS).headers, ...rateLimitHeaders(limits, usage) };
   if (limit === "imagesPerMinute") {
     const detail = `This API key is limited to ${limits.imagesPerMinute} images per minute; try again later.`;
