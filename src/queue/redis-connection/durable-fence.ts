@@ -32,7 +32,7 @@ export class DurableFence {
     } catch (error) {
       const reason = (error as Error).message;
       throw new QueueStartError(
-        `Redis can't say that a write is on disk (${reason}): ACCEPT_DURABLE=1 needs appendfsync everysec or always.`,
+        `Redis can't say that a write is on disk (${reason}): ACCEPT_DURABLE=true needs appendfsync everysec or always.`,
       );
     }
   }

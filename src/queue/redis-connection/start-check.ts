@@ -88,9 +88,9 @@ function refuse(info: ReadonlyMap<string, string>, acceptDurable: boolean): stri
   }
   if (!acceptDurable) return undefined;
   if (!isAtLeast(version, DURABLE_VERSION)) {
-    return `is version ${version}, which can't tell when a job is on disk: ACCEPT_DURABLE=1 needs 7.2 or newer.`;
+    return `is version ${version}, which can't tell when a job is on disk: ACCEPT_DURABLE=true needs 7.2 or newer.`;
   }
-  if (info.get("aof_enabled") !== "1") return "keeps no append-only file: ACCEPT_DURABLE=1 needs appendonly yes.";
+  if (info.get("aof_enabled") !== "1") return "keeps no append-only file: ACCEPT_DURABLE=true needs appendonly yes.";
   return undefined;
 }
 
