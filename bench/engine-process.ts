@@ -6,7 +6,7 @@ import type { GeneratedImage } from "../src/engine/engine.js";
 import { openNullEngine } from "../src/engine/null-engine.js";
 import { openEngine } from "../src/engine/threaded-engine.js";
 import { LocalQueue } from "../src/queue/local/local-queue.js";
-import { encodePicture } from "../src/worker/picture.js";
+import { encodeImage } from "../src/worker/encode-png.js";
 import { startWorker } from "../src/worker/worker.js";
 import { closedLoop } from "./closed-loop.js";
 import { type Load, serveMeasurements } from "./measuring-process.js";
@@ -26,30 +26,30 @@ const queue = new LocalQueue({
 const engines = new Map([[manifest.name, nullEngine]]);
 await startWorker({ source: queue, engines, models, maxImages: maxBatch, logger: pino({ level: "silent" }) });
 
-/** The pictures that the engine made last, for `png`. */
-let pictures: GeneratedImage[] = [];
+/** The images that the engine made last, for `png`. */
+let images: GeneratedImage[] = [];
 
 async function fromEngine({ total, concurrency }: Load): Promise<number> {
   const made: GeneratedImage[] = [];
   const ms = await closedLoop(total, concurrency, async (index) => {
     made.push(await engine.generate(imageRequest(index, models)));
   });
-  pictures = made;
+  images = made;
   return ms;
 }
 
-/** Encoding generated pictures, text included. */
+/** Encoding generated images, text included. */
 async function png({ total, concurrency }: Load): Promise<number> {
   return closedLoop(total, concurrency, (index) => {
-    return encodePicture(pictures[index % pictures.length]!, imageRequest(index, models), manifest);
+    return encodeImage(images[index % images.length]!, imageRequest(index, models), manifest);
   });
 }
 
-/** Encoding the null engine's picture: the part of `queue` that isn't the queue's. */
+/** Encoding the null engine's image: the part of `queue` that isn't the queue's. */
 async function plainPng({ total, concurrency }: Load): Promise<number> {
   return closedLoop(total, concurrency, async (index) => {
     const request = imageRequest(index, models);
-    return encodePicture(await nullEngine.generate(request), request, manifest);
+    return encodeImage(await nullEngine.generate(request), request, manifest);
   });
 }
 
@@ -71,7 +71,7 @@ async function queued({ total, concurrency }: Load): Promise<number> {
     } as const;
     await queue.submit(spec);
     await queue.wait(id, 60_000);
-    if (!(await queue.image(id, 0))) throw new Error("A job of the null engine has no picture.");
+    if (!(await queue.image(id, 0))) throw new Error("A job of the null engine has no image.");
   });
 }
 

@@ -19,8 +19,8 @@ export class HttpClient {
     return this.#exchange("GET", path);
   }
 
-  /** `POST /generate` that waits for the picture; rejects unless it comes. */
-  async picture(body: unknown): Promise<Answer> {
+  /** `POST /generate` that waits for the image; rejects unless it comes. */
+  async image(body: unknown): Promise<Answer> {
     const answer = await this.#exchange("POST", "/generate", JSON.stringify(body));
     if (answer.status !== 200) throw new Error(`/generate answered ${answer.status}: ${answer.body.toString()}`);
     return answer;

@@ -1,5 +1,5 @@
 // One import in a process of its own, as the command line makes it; it prints the process's peak memory in MiB.
-import { runImport } from "../dist/commands/import.js";
+import { run } from "../dist/commands/import.js";
 
-process.exitCode = await runImport(process.argv.slice(2));
+process.exitCode = await run(process.argv.slice(2));
 process.stdout.write(`${process.resourceUsage().maxRSS / 1024}\n`);

@@ -6,7 +6,7 @@ import { type MeasuredModel, openModelFolder } from "./model-folder.js";
 import { type Amounts, readBenchOptions } from "./options.js";
 import { type EngineProcess, measureOwnTime, type OwnTime, ownTimeTable } from "./own-time.js";
 import { type ServerProcess, startServer } from "./server-process.js";
-import { singlePictureLines } from "./single.js";
+import { singleImageLines } from "./single.js";
 import { measureThroughput, type Throughput, throughputTable } from "./throughput.js";
 import { measureTogether, togetherLines } from "./together.js";
 import { imageRequest } from "./workload.js";
@@ -44,9 +44,9 @@ async function measure(model: MeasuredModel, amounts: Amounts, processes: Proces
     const plain = { total: amounts.plain, concurrency: load.concurrency };
     ownTimes.push(await measureOwnTime(plain, amounts.rounds, processes.engine, nullServer, model));
   }
-  print("", "### Pictures a second", "", throughputTable(throughputs));
-  print("", "### Milliseconds a picture, and their share", "", ownTimeTable(ownTimes, throughputs));
-  print("", "### One picture", "", ...singlePictureLines(throughputs[0]!).map((line) => `- ${line}`));
+  print("", "### Images a second", "", throughputTable(throughputs));
+  print("", "### Milliseconds an image, and their share", "", ownTimeTable(ownTimes, throughputs));
+  print("", "### One image", "", ...singleImageLines(throughputs[0]!).map((line) => `- ${line}`));
   progress(`${amounts.together} together ...`);
   const together = await measureTogether(amounts.together, processes.server.address, model);
   print("", "### Together", "", ...togetherLines(together).map((line) => `- ${line}`));

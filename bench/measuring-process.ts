@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 
-/** So many pictures, so many of them under way at any time. */
+/** So many images, so many of them under way at any time. */
 export interface Load {
   readonly total: number;
   readonly concurrency: number;

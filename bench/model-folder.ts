@@ -15,6 +15,6 @@ export interface MeasuredModel {
 export async function openModelFolder(path: string): Promise<MeasuredModel> {
   const folder = resolve(path);
   const environment = { MODELS_DIR: dirname(folder), MODELS: basename(folder) };
-  const models = await loadRegistry(environment.MODELS_DIR, [environment.MODELS]);
+  const models = await loadRegistry([environment.MODELS_DIR], [environment.MODELS]);
   return { folder, manifest: models.get(models.default)!, models, environment };
 }

@@ -7,7 +7,7 @@ const USAGE = `npm run bench: what HTTP, queue, batching and PNG cost
   npm run bench -- [options]
 
   --model-folder DIR  the model to measure (default: models/demo)
-  --quick             a sixth of the pictures, one round: to see that it works
+  --quick             a sixth of the images, one round: to see that it works
   --help              print this
 
 The server and the engine are configured by environment, as always: MAX_BATCH, MAX_BATCH_DELAY_MS, THREADS.
@@ -16,11 +16,11 @@ The server and the engine are configured by environment, as always: MAX_BATCH, M
 /** How much is measured. */
 export interface Amounts {
   readonly rounds: number;
-  /** Requests under way at once, and pictures in each round. */
+  /** Requests under way at once, and images in each round. */
   readonly levels: readonly { readonly concurrency: number; readonly total: number }[];
   /** Requests that are sent together, and one after another. */
   readonly together: number;
-  /** Pictures without an engine, in each round. */
+  /** Images without an engine, in each round. */
   readonly plain: number;
 }
 

@@ -9,7 +9,7 @@ import { requestBody } from "./workload.js";
 
 export type EngineProcess = MeasuringProcess<"engine" | "png" | "plainPng" | "queued">;
 
-/** What each part takes by itself, in milliseconds a picture: measured without the engine, so that little shows. */
+/** What each part takes by itself, in milliseconds an image: measured without the engine, so that little shows. */
 export interface OwnTime {
   readonly concurrency: number;
   readonly pngMs: number;
@@ -29,34 +29,34 @@ export async function measureOwnTime(
   { manifest }: MeasuredModel,
 ): Promise<OwnTime> {
   const { total, concurrency } = load;
-  const viaHttp = () => closedLoop(total, concurrency, (index) => nullServer.picture(requestBody(index, manifest)));
+  const viaHttp = () => closedLoop(total, concurrency, (index) => nullServer.image(requestBody(index, manifest)));
   const layers = [
     () => process.measure("png", load),
     () => process.measure("plainPng", load),
     () => process.measure("queued", load),
     viaHttp,
   ];
-  const perPicture: number[][] = layers.map(() => []);
+  const perImage: number[][] = layers.map(() => []);
   for (let round = -1; round < rounds; round++)
     for (const [layer, measure] of layers.entries()) {
       const ms = await measure();
-      if (round >= 0) perPicture[layer]!.push(ms / total); // the round before the first warms up
+      if (round >= 0) perImage[layer]!.push(ms / total); // the round before the first warms up
     }
-  const [png, plainPng, queued, http] = perPicture as [number[], number[], number[], number[]];
+  const [png, plainPng, queued, http] = perImage as [number[], number[], number[], number[]];
   const difference = (upper: number[], lower: number[]) => median(upper.map((ms, round) => ms - lower[round]!));
   return { concurrency, pngMs: median(png), queueMs: difference(queued, plainPng), httpMs: difference(http, queued) };
 }
 
-/** Milliseconds a picture, and their share of a picture's time through HTTP at this concurrency. */
+/** Milliseconds an image, and their share of an image's time through HTTP at this concurrency. */
 export function ownTimeTable(parts: readonly OwnTime[], throughputs: readonly Throughput[]): string {
   const rows = parts.map(({ concurrency, pngMs, queueMs, httpMs }, i) => {
     const through = throughputs[i]!;
-    const perPicture = (ms: readonly number[]) => median(ms) / through.total;
-    const pictureMs = perPicture(through.httpMs);
-    const batchingMs = perPicture(through.engineMs.map((ms, round) => ms - through.runsMs[round]!));
-    const cell = (ms: number) => `${ms.toFixed(2)} (${((100 * ms) / pictureMs).toFixed(1)} %)`;
-    const runsMs = perPicture(through.runsMs);
-    return [String(concurrency), pictureMs.toFixed(1), ...[runsMs, batchingMs, pngMs, queueMs, httpMs].map(cell)];
+    const perImage = (ms: readonly number[]) => median(ms) / through.total;
+    const imageMs = perImage(through.httpMs);
+    const batchingMs = perImage(through.engineMs.map((ms, round) => ms - through.runsMs[round]!));
+    const cell = (ms: number) => `${ms.toFixed(2)} (${((100 * ms) / imageMs).toFixed(1)} %)`;
+    const runsMs = perImage(through.runsMs);
+    return [String(concurrency), imageMs.toFixed(1), ...[runsMs, batchingMs, pngMs, queueMs, httpMs].map(cell)];
   });
   return markdownTable(["Concurrent", "HTTP in all", "ONNX runs", "Batching", "PNG", "Queue", "HTTP"], rows);
 }

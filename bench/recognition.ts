@@ -1,4 +1,4 @@
-// npm run recognition: how many generated pictures the classifier takes for what was asked for, class by class.
+// npm run recognition: how many generated images the classifier takes for what was asked for, class by class.
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,11 +16,11 @@ import { closedLoop } from "./closed-loop.js";
 import { type MeasuredModel, openModelFolder } from "./model-folder.js";
 import { wilsonInterval } from "./statistics.js";
 
-const USAGE = `npm run recognition: generated pictures that a classifier recognises
+const USAGE = `npm run recognition: generated images that a classifier recognises
 
   npm run recognition -- [options]
 
-  --per-class N       pictures of each class, at the default preset (default: 50)
+  --per-class N       images of each class, at the default preset (default: 50)
   --model-folder DIR  the model, with classifier.onnx beside its graphs (default: models/demo)
   --precision P       imports the model, which must be a float32 one, in this precision first: fp32, int8 or fp16
   --help              print this
@@ -74,7 +74,7 @@ async function withModel({ folder, precision }: Options, use: (model: MeasuredMo
   }
 }
 
-/** For each class, what the classifier saw in its pictures. */
+/** For each class, what the classifier saw in its images. */
 async function seenClasses({ folder, manifest, models }: MeasuredModel, perClass: number): Promise<number[][]> {
   const { maxBatch, maxBatchDelayMs, threads } = loadConfig();
   const engine = await openEngine({ folder, manifest, maxBatch, maxBatchDelayMs, maxWaiting: maxBatch, threads });

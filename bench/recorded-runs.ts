@@ -1,5 +1,5 @@
 import { ContinuousBatch } from "../src/engine/batch.js";
-import type { DenoiseBatch, PredictBatch, Runtime } from "../src/engine/runtime/runtime.js";
+import type { Runtime, Tensors } from "../src/engine/runtime/runtime.js";
 import type { Architecture } from "../src/model/manifest.js";
 import type { ImageRequest } from "../src/model/parameters.js";
 
@@ -7,7 +7,7 @@ import type { ImageRequest } from "../src/model/parameters.js";
 export type RecordedRun = (runtime: Runtime) => Promise<unknown>;
 
 /**
- * The runs with which an ideal engine makes these pictures, `concurrency` of them asked for at any time: who is done is
+ * The runs with which an ideal engine makes these images, `concurrency` of them asked for at any time: who is done is
  * replaced before the next step, and never more than `maxBatch` are in flight.
  */
 export async function recordRuns(
@@ -48,31 +48,17 @@ export async function replayRuns(runtime: Runtime, runs: readonly RecordedRun[])
 
 function recorder(runtime: Runtime, runs: RecordedRun[]): Runtime {
   return {
-    predict(batch: PredictBatch) {
-      const inputs = copyArrays(batch);
-      runs.push((again) => again.predict(inputs));
-      return runtime.predict(batch);
-    },
-    denoise(batch: DenoiseBatch) {
-      const inputs = copyArrays(batch);
-      runs.push((again) => again.denoise(inputs));
-      return runtime.denoise(batch);
-    },
-    decode(latents: Float32Array, images: number) {
-      const input = latents.slice();
-      runs.push((again) => again.decode(input, images));
-      return runtime.decode(latents, images);
+    run(graph, inputs) {
+      const copies = copyArrays(inputs);
+      runs.push((again) => again.run(graph, copies));
+      return runtime.run(graph, inputs);
     },
     close: () => runtime.close(),
   };
 }
 
 /** The engine fills the same buffers again for its next run. */
-function copyArrays<Batch extends object>(batch: Batch): Batch {
-  const entries = Object.entries(batch).map(([name, value]) => [name, ArrayBuffer.isView(value) ? copy(value) : value]);
-  return Object.fromEntries(entries) as Batch;
-}
-
-function copy(array: ArrayBufferView): ArrayBufferView {
-  return (array as Float32Array | BigInt64Array).slice();
+function copyArrays(inputs: Tensors): Tensors {
+  const copies = Object.entries(inputs).map(([name, { data, shape }]) => [name, { data: data.slice(), shape }]);
+  return Object.fromEntries(copies) as Tensors;
 }

@@ -6,7 +6,7 @@ import type { MeasuredModel } from "./model-folder.js";
 import { median, pairedRatio } from "./statistics.js";
 import { requestBody } from "./workload.js";
 
-/** The same pictures by three ways, from the inside out. */
+/** The same images by three ways, from the inside out. */
 export interface Sides {
   readonly runs: MeasuringProcess<"runs">;
   readonly engine: MeasuringProcess<"engine">;
@@ -35,7 +35,7 @@ export async function measureThroughput(
     async () => result.engineMs.push(await sides.engine.measure("engine", load)),
     async () => {
       const ms = await closedLoop(total, concurrency, async (index) => {
-        result.answers.push(await sides.http.picture(requestBody(index, manifest)));
+        result.answers.push(await sides.http.image(requestBody(index, manifest)));
       });
       result.httpMs.push(ms);
     },
@@ -46,7 +46,7 @@ export async function measureThroughput(
   return result;
 }
 
-/** Pictures a second and what each layer leaves of the one below it. */
+/** Images a second and what each layer leaves of the one below it. */
 export function throughputTable(results: readonly Throughput[]): string {
   const perSecond = (total: number, ms: readonly number[]) => (total / (median(ms) / 1000)).toFixed(2);
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;

@@ -16,7 +16,7 @@ export interface Together {
 /** The same requests one after another and all at once, with `/health/live` asked all the while. */
 export async function measureTogether(total: number, address: string, { manifest }: MeasuredModel): Promise<Together> {
   const http = new HttpClient(address);
-  const ask = (index: number) => http.picture(requestBody(index, manifest));
+  const ask = (index: number) => http.image(requestBody(index, manifest));
   const oneByOneMs = await closedLoop(total, 1, ask);
   const probe = probeLiveness(address);
   const togetherMs = await closedLoop(total, total, ask);

@@ -1,5 +1,5 @@
-// npm run test:chaos [-- TIMES]: the chaos tests in their long form, so many times in a row (once by default). Stops at
-// the first that fails. Ends with what became of all accepted jobs and their pictures.
+// npm run test:chaos [-- TIMES]: the chaos tests in their long form, TIMES in a row (once by default). Stops at the first
+// failure. Prints how many accepted jobs were lost, and how many images differ from an undisturbed run's.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -18,7 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), "marimba-tally-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 const tallyFile = join(folder, "tally");
 
-/** All that the tests noted so far, added up; each line is a tally (test/chaos/tally.ts). */
+/** The sum of the tests' tallies so far, one a line (test/chaos/tally.ts). */
 function tallies() {
   const sum = { jobs: 0, lost: 0, pictures: 0, differing: 0 };
   if (!existsSync(tallyFile)) return sum;
@@ -31,10 +31,10 @@ for (let time = 1; time <= times; time++) {
   console.log(`\n> chaos ${time} of ${times}`);
   const env = { ...process.env, CHAOS: "long", CHAOS_TALLY: tallyFile };
   const { status } = spawnSync(process.execPath, [vitest, "run", "test/chaos"], { cwd: root, stdio: "inherit", env });
-  const { jobs, lost, pictures, differing } = tallies();
-  console.log(`${jobs} accepted jobs so far, ${lost} lost; ${pictures} pictures, ${differing} that differ.`);
+  const { jobs, lost, pictures: images, differing } = tallies();
+  console.log(`${jobs} accepted jobs so far, ${lost} lost; ${images} images, ${differing} that differ.`);
   if (status !== 0) {
-    console.error(`\nThe chaos tests failed at time ${time} of ${times}.`);
+    console.error(`\nThe chaos tests failed in run ${time} of ${times}.`);
     process.exit(1);
   }
 }

@@ -13,7 +13,7 @@ const queue = new LocalQueue({ maxQueuedImages: 1, resultTtlMs: 1, maxResultByte
 const app = await buildApp({
   config: loadConfig({}),
   queue,
-  models: { default: "", list: () => [], get: () => undefined },
+  models: { default: "", list: () => [], get: () => undefined, folderOf: (name) => name },
   readiness: () => ({ ready: false }),
   logger: pino({ level: "silent" }),
   registry: new Registry(),

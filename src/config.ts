@@ -1,10 +1,8 @@
-import { join, resolve } from "node:path";
+import { isIP } from "node:net";
+import { resolve } from "node:path";
 import Type, { type Static, type TSchema } from "typebox";
 import { Check } from "typebox/schema";
-import { Batching } from "./engine/batching.js";
 import { Provider } from "./engine/runtime/provider.js";
-import { PACKAGE_ROOT } from "./files/package.js";
-import { isProxyRange } from "./proxy-range.js";
 import { describeSchema } from "./validation/field-errors.js";
 
 /** A secret of Standard Webhooks. */
@@ -12,130 +10,124 @@ export const WEBHOOK_SECRET_PATTERN = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}$";
 
 const count = (defaultValue: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ minimum, maximum, default: defaultValue, description });
+const off = (description: string) => Type.Boolean({ default: false, description });
 
-/** Every setting. A key's environment variable is the same words in upper case: `maxBatch` is `MAX_BATCH`. */
+/** In the current folder. */
+export const DEFAULT_MODELS_DIR = "models";
+
+/** Every setting. Its environment variable is its name in upper case: `maxBatch` is `MAX_BATCH`. */
 export const Config = Type.Object(
   {
     host: Type.String({ default: "127.0.0.1", description: "Address to listen on." }),
-    port: count(8080, 0, 65_535, "Port to listen on; 0 takes any free one."),
+    port: count(8080, 0, 65_535, "Port to listen on; 0 picks a free one."),
     apiKeysFile: Type.Optional(
-      Type.String({ description: "File of API keys, as marimba key new writes it; changes are taken over at once." }),
+      Type.String({ description: "File of API keys, as marimba key new writes it. Changes take effect at once." }),
     ),
     apiKeys: Type.Optional(
-      Type.String({ description: "The lines of such a file, parted by semicolons; only one of both may be set." }),
+      Type.String({ description: "The lines of such a file, separated by semicolons. Set at most one of the two." }),
     ),
-    allowAnonymous: count(
-      0,
-      0,
-      1,
-      "With 1 no API keys are asked for, even where others than this machine can connect.",
-    ),
+    allowAnonymous: off("Serve without API keys even if other machines can connect."),
     corsOrigins: Type.Array(Type.String({ pattern: "^https?://[^/,\\s]+$" }), {
       default: [],
       accepts: "origins such as https://app.example.com, separated by commas",
-      description: "Other origins whose pages may call; absent: none.",
+      description: "Other origins whose pages may call the API; default: none.",
     }),
     trustProxy: Type.Array(Type.Refine(Type.String(), isProxyRange), {
       default: [],
       accepts: "addresses or networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal, separated by commas",
-      description: "Proxies whose X-Forwarded-For, -Proto and -Host are believed; absent: nobody's are.",
+      description: "Proxies whose X-Forwarded-For, -Proto and -Host headers are trusted; default: none.",
     }),
     webhookSecret: Type.Optional(
       Type.String({
         pattern: WEBHOOK_SECRET_PATTERN,
         accepts: "whsec_ and base64 of 24 to 64 bytes",
         isSecret: true,
-        description:
-          "Signs webhooks where there are no API keys; each key has a secret of its own. Absent: none are sent.",
+        description: "Signs webhooks on a server without API keys; each API key has its own. Default: no webhooks.",
       }),
     ),
     webhookAllowHosts: Type.Array(Type.String({ pattern: "^[a-z0-9.:_-]{1,253}$" }), {
       default: [],
       accepts: "host names or addresses in lower case, separated by commas",
-      description: "Hosts that webhooks may go to though they are private, and by plain HTTP.",
+      description: "Private hosts that webhooks may go to, over plain HTTP too.",
     }),
-    webhookAllowPrivate: count(0, 0, 1, "With 1 webhooks may go anywhere: to this machine and its networks too."),
-    webhookAttempts: count(10, 1, 100, "How often a webhook is tried before it is given up."),
+    webhookAllowPrivate: off("Let webhooks go anywhere, including this machine and its private networks."),
+    webhookAttempts: count(10, 1, 100, "Attempts before a webhook is given up."),
     webhookRetryMs: count(
       5000,
       1,
       3_600_000,
-      "Before its second try; then four times as long each time, an hour at most.",
+      "Delay before the second attempt; it quadruples each time, up to an hour.",
     ),
     modelsDir: Type.String({
-      default: join(PACKAGE_ROOT, "models"),
-      description: "Folder that holds one folder for each model; the default is the one inside the package.",
+      default: DEFAULT_MODELS_DIR,
+      description:
+        "Folder with one folder for each model. With the default, the demo model inside the package is served too.",
     }),
     models: Type.Optional(
       Type.Array(Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" }), {
         minItems: 1,
         description:
-          "Models to serve, separated by commas; the first is the default. Absent: every model of MODELS_DIR, demo first.",
+          "Models to serve, separated by commas; the first is the default model. Default: all in MODELS_DIR, demo first.",
       }),
     ),
     engine: Type.Union([Type.Literal("onnx"), Type.Literal("null")], {
       default: "onnx",
-      description: "Engine: onnx makes pictures; null makes plain ones at once, for load tests of everything else.",
+      description: "Engine: onnx generates images; null returns plain ones at once, to load-test everything else.",
     }),
-    threads: count(0, 0, 1024, "Threads inside one ONNX operator; 0 takes one for each core."),
+    threads: count(0, 0, 1024, "Threads of one ONNX operator; 0 uses one for each core."),
     provider: Provider,
-    cudaDevice: count(0, 0, 1023, "Which GPU of the machine, with PROVIDER=cuda."),
+    cudaDevice: count(0, 0, 1023, "GPU to use with PROVIDER=cuda."),
     redisUrl: Type.Optional(
       Type.String({
         description:
-          "Redis to queue in: redis://, rediss:// or redis+sentinel://HOST:PORT,HOST:PORT/MASTER. Absent: in memory.",
+          "Redis for the queue: redis://, rediss:// or redis+sentinel://HOST:PORT,HOST:PORT/MASTER. Default: in memory.",
       }),
     ),
     redisPrefix: Type.String({
       pattern: "^[a-z0-9_-]{1,32}$",
       default: "marimba",
-      description: "What the names of all keys in Redis begin with.",
+      description: "Prefix of all keys in Redis.",
     }),
-    lockMs: count(30_000, 500, 3_600_000, "How long a worker may be silent before its images run elsewhere."),
-    acceptDurable: count(0, 0, 1, "With 1 a job is accepted only once Redis has it on disk (WAITAOF)."),
-    maxBatch: count(16, 1, 4096, "Images in flight at once in one model's batch, if memory holds so many."),
+    lockMs: count(30_000, 500, 3_600_000, "How long a worker may be silent before its images are given to others."),
+    acceptDurable: off("Accept a job only once Redis has written it to disk (WAITAOF)."),
+    maxBatch: count(16, 1, 4096, "Most images in one model's batch, memory permitting."),
     maxBatchDelayMs: count(2, 0, 10_000, "How long an idle engine waits for more images before its first step."),
-    batching: Batching,
-    maxQueuedImages: count(512, 1, 10_000_000, "Images that may wait; above, requests are answered with 429."),
-    maxImagesPerJob: count(64, 1, 10_000, "Largest num_images of one request; MAX_QUEUED_IMAGES at most."),
-    resultTtlS: count(900, 1, 31_536_000, "How long a finished job and its images are kept."),
+    maxQueuedImages: count(512, 1, 10_000_000, "Images that may wait; beyond that, requests get a 429."),
+    maxImagesPerJob: count(64, 1, 10_000, "Largest num_images of a request, at most MAX_QUEUED_IMAGES."),
+    resultTtlS: count(900, 1, 31_536_000, "How long finished jobs and their images are kept."),
     maxResultBytes: count(
       268_435_456,
       1,
       Number.MAX_SAFE_INTEGER,
-      "Memory for finished images; above, the oldest finished jobs go first.",
+      "Memory for finished images; beyond that, the oldest finished jobs are dropped.",
     ),
-    syncTimeoutS: count(
-      120,
-      1,
-      86_400,
-      "Longest that a request waits for its picture before it is told where to look.",
-    ),
+    syncTimeoutS: count(120, 1, 86_400, "Longest that a request waits for its image before it gets the job's address."),
     workerPort: Type.Optional(
       Type.Integer({
         minimum: 0,
         maximum: 65_535,
-        description: "Port of the worker's own /health and /metrics, on HOST; absent: none.",
+        description: "Port of the worker's own /health and /metrics, on HOST. Default: none.",
       }),
     ),
     metricsPort: Type.Optional(
       Type.Integer({
         minimum: 0,
         maximum: 65_535,
-        description: "Port of the API's own /health and /metrics, on HOST; /metrics then leaves PORT. Absent: none.",
+        description:
+          "Separate port for the API's /health and /metrics, on HOST; PORT then has no /metrics. Default: none.",
       }),
     ),
     otelExporterOtlpEndpoint: Type.Optional(
       Type.String({
-        description: "Where to send traces: an OTLP/HTTP collector such as http://127.0.0.1:4318. Absent: nowhere.",
+        description: "OTLP/HTTP collector to send traces to, such as http://127.0.0.1:4318. Default: none.",
       }),
     ),
-    otelServiceName: Type.String({ default: "marimba", description: "Name of the service in traces." }),
+    otelServiceName: Type.String({ default: "marimba", description: "Service name in traces." }),
     shutdownGraceS: count(
       20,
       0,
       86_400,
-      "After SIGTERM: how long accepted work may finish; the rest is handed back, or cancelled without Redis.",
+      "Time for accepted work to finish after SIGTERM; the rest is requeued, or cancelled if there is no Redis.",
     ),
     logLevel: Type.Union(
       [
@@ -147,14 +139,14 @@ export const Config = Type.Object(
         Type.Literal("fatal"),
         Type.Literal("silent"),
       ],
-      { default: "info", description: "Least severe log line that is written (to standard error)." },
+      { default: "info", description: "Least severe level to log (to standard error)." },
     ),
   },
   { additionalProperties: false },
 );
 export type Config = Readonly<Static<typeof Config>>;
 
-/** The environment holds values that don't fit: one sentence for each. */
+/** Environment variables with wrong values: one sentence for each. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   constructor(readonly problems: readonly string[]) {
@@ -163,8 +155,8 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the configuration from environment variables; an empty variable counts as absent, an unknown one is left alone.
- * Throws `ConfigError` that names every bad value at once.
+ * Reads the configuration from environment variables. An empty variable counts as absent; unknown ones are ignored.
+ * Throws a `ConfigError` that names every wrong value at once.
  */
 export function loadConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
   const problems: string[] = [];
@@ -179,7 +171,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
   }
   const { maxImagesPerJob, maxQueuedImages } = config as Config;
   if (maxImagesPerJob > maxQueuedImages) {
-    // A job above the queue's cap could never be accepted. The default gives way; a stated number is a contradiction.
+    // A job above the queue's cap could never be accepted. The default gives way; an explicit number is an error.
     if (!environment.MAX_IMAGES_PER_JOB?.trim()) config.maxImagesPerJob = maxQueuedImages;
     else problems.push(`MAX_IMAGES_PER_JOB is "${maxImagesPerJob}"; it must be at most MAX_QUEUED_IMAGES.`);
   }
@@ -189,11 +181,11 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
   return Object.freeze(config) as Config;
 }
 
-/** One row for each variable, for the documentation. */
+/** One row for each variable, for docs/configuration.md. */
 export function describeConfig(): { variable: string; defaultValue: string; accepts: string; description: string }[] {
   return Object.entries<TSchema>(Config.properties).map(([key, schema]) => {
     const { default: value, description } = schema as { default?: unknown; description?: string };
-    const defaultValue = key === "modelsDir" ? "models" : String(value ?? "");
+    const defaultValue = String(value ?? "");
     return { variable: variableName(key), defaultValue, accepts: describeSetting(schema), description: description! };
   });
 }
@@ -202,9 +194,9 @@ function variableName(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 }
 
-/** The text of a setting; a secret's is nobody's to see. */
+/** Never shows a secret. */
 function showSetting(schema: TSchema, text: string | undefined): string {
-  return (schema as { isSecret?: boolean }).isSecret ? "not what it should be" : JSON.stringify(text)!;
+  return (schema as { isSecret?: boolean }).isSecret ? "malformed" : JSON.stringify(text)!;
 }
 
 function describeSetting(schema: TSchema): string {
@@ -215,10 +207,29 @@ function describeSetting(schema: TSchema): string {
   return describeSchema(schema).replaceAll('"', "");
 }
 
-/** The value a variable's text stands for; text that is no plain decimal number stays text and fails its check. */
+/** Text that can't be read as the schema's type stays text, and fails its check. */
 function readValue(schema: TSchema, text: string): unknown {
   const type = (schema as { type?: string }).type;
   if (type === "integer") return /^\d{1,16}$/.test(text) ? Number(text) : text;
+  if (type === "boolean") return BOOLEANS[text] ?? text;
   if (type === "array") return text.split(",").map((name) => name.trim());
   return text;
+}
+
+const BOOLEANS: Readonly<Record<string, boolean>> = { true: true, false: false, 1: true, 0: false };
+
+/** Names that Fastify knows networks by: 127.0.0.0/8 and ::1, link-local ones, and private ones (10.0.0.0/8, fc00::/7, …). */
+const NAMED_NETWORKS = new Set(["loopback", "linklocal", "uniquelocal"]);
+
+/**
+ * An address, a network such as 10.0.0.0/8, or one of Fastify's names. Trusted proxies decide the client's address, so
+ * neither "everybody" (/0) nor a number of hops is accepted: with those, a client that bypasses the proxy would be trusted.
+ */
+function isProxyRange(text: string): boolean {
+  if (NAMED_NETWORKS.has(text)) return true;
+  const [, address, prefix] = /^([\d.:a-f]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? [];
+  const family = isIP(address ?? "");
+  if (family === 0) return false;
+  const bits = prefix === undefined ? 1 : Number(prefix);
+  return bits >= 1 && bits <= (family === 4 ? 32 : 128);
 }

@@ -1,7 +1,7 @@
 import Type, { type Static } from "typebox";
 import { MAX_SEED, SamplingParameters } from "./model/parameters.js";
 
-/** The contract between api and worker: what a job is, what it turns into, and how long each part took. */
+/** The contract between API and worker: a job, its results, and how long each part took. */
 
 export const JobState = Type.Union(
   [
@@ -15,7 +15,10 @@ export const JobState = Type.Union(
 );
 export type JobState = Static<typeof JobState>;
 
-export const Priority = Type.Union([Type.Literal("low"), Type.Literal("normal"), Type.Literal("high")]);
+export const Priority = Type.Union([Type.Literal("low"), Type.Literal("normal"), Type.Literal("high")], {
+  description:
+    "The job's share while jobs of several priorities wait: of 13 images, 9 are high, 3 normal, 1 low; no priority starves. normal when absent.",
+});
 export type Priority = Static<typeof Priority>;
 
 export const OutputFormat = Type.Union([Type.Literal("png")]);
@@ -23,16 +26,18 @@ export type OutputFormat = Static<typeof OutputFormat>;
 
 const Parameter = SamplingParameters.properties;
 
-/** What a client may ask for, on the wire and on the command line. Absent fields: the preset's, else the model's. */
+/** A request, over HTTP or on the command line. Absent fields come from the preset, then from the model's defaults. */
 export const GenerateRequest = Type.Object(
   {
     class: Type.Union([Type.Integer({ minimum: 0 }), Type.String({ minLength: 1, maxLength: 200 }), Type.Null()], {
-      description: "Class index, name or id of the model's classes (case-insensitive); null for none.",
+      description: "Index, name or id of one of the model's classes (case-insensitive); null for none.",
     }),
     seed: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: MAX_SEED, description: "Drawn, and told in the answer, when absent." }),
+      Type.Integer({ minimum: 0, maximum: MAX_SEED, description: "Random when absent; the response states it." }),
     ),
-    num_images: Type.Optional(Type.Integer({ minimum: 1, description: "Images from one seed; 1 when absent." })),
+    num_images: Type.Optional(
+      Type.Integer({ minimum: 1, description: "How many images to generate from the seed; 1 when absent." }),
+    ),
     steps: Type.Optional(Parameter.steps),
     guidance_scale: Type.Optional(Parameter.guidance_scale),
     guidance_schedule: Type.Optional(Parameter.guidance_schedule),
@@ -43,7 +48,7 @@ export const GenerateRequest = Type.Object(
     order: Type.Optional(Parameter.order),
     reconstruction_steps: Parameter.reconstruction_steps,
     preset: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 32, description: "A preset of the model; other fields override it." }),
+      Type.String({ minLength: 1, maxLength: 32, description: "A preset of the model. Other fields override it." }),
     ),
     model: Type.Optional(
       Type.String({ minLength: 1, maxLength: 64, description: "The server's default model when absent." }),
@@ -54,19 +59,19 @@ export const GenerateRequest = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: 86_400_000,
-        description: "The job fails when it is not done this many milliseconds after acceptance.",
+        description: "The job fails if it has not finished this many milliseconds after acceptance.",
       }),
     ),
     webhook_url: Type.Optional(
       Type.String({
         minLength: 1,
         maxLength: 2048,
-        description: "An https address that is told when the job has ended; signed as Standard Webhooks.",
+        description: "An https address to notify when the job ends; requests are signed as in Standard Webhooks.",
       }),
     ),
     response_format: Type.Optional(
       Type.Union([Type.Literal("link"), Type.Literal("base64")], {
-        description: "Whether a finished job's JSON links to its images or holds them; link when absent.",
+        description: "Whether a finished job's JSON links to its images or contains them; link when absent.",
       }),
     ),
   },
@@ -76,21 +81,21 @@ export type GenerateRequest = Static<typeof GenerateRequest>;
 
 const ms = (description: string) => Type.Number({ minimum: 0, description });
 
-/**
- * Where the time went, in milliseconds. `queue + batch_wait + transformer + diffusion + decode + encode` is the total:
- * six spans, each measured by its own clock readings.
- */
+/** The spans of an image's time, in order. */
+export const TIMING_SPANS = ["queue", "batch_wait", "transformer", "diffusion", "decode", "encode"] as const;
+
+/** Where the time went, in milliseconds. The six spans add up to the total; each is measured by its own clock readings. */
 export const Timing = Type.Object(
   {
-    queue_ms: ms("From acceptance until the engine took the image in."),
-    batch_wait_ms: ms("In the engine: before the first step, and while it worked on others' images between steps."),
-    transformer_ms: ms("Transformer part of the image's steps: wall time of the whole batch's."),
-    diffusion_ms: ms("Diffusion part of the image's steps, noise included."),
+    queue_ms: ms("From acceptance until the image entered the engine."),
+    batch_wait_ms: ms("In the engine, before the first step and between steps while it worked on other images."),
+    transformer_ms: ms("Transformer part of the image's steps: wall time of the whole batch."),
+    diffusion_ms: ms("Diffusion part of the image's steps, including noise."),
     decode_ms: ms("Latents to pixels."),
-    encode_ms: ms("From pixels to stored PNG."),
+    encode_ms: ms("From pixels to the stored PNG."),
     total_ms: ms("From acceptance to the stored PNG."),
-    batch_size: Type.Number({ minimum: 0, description: "Mean number of images in flight over the image's steps." }),
-    ms_per_image: ms("Engine time divided, step by step, by the images that shared it."),
+    batch_size: Type.Number({ minimum: 0, description: "Mean number of images in the batch over the image's steps." }),
+    ms_per_image: ms("Engine time, each step's divided by the number of images that shared it."),
   },
   { additionalProperties: false },
 );
@@ -110,16 +115,16 @@ export const JobSpec = Type.Object(
     /** Epoch milliseconds. */
     accepted_at: Type.Number(),
     deadline_at: Type.Optional(Type.Number()),
-    /** Who asked, for fairness between callers: opaque, the same for all requests of one caller. */
+    /** Opaque id of the caller, the same for all its requests: callers take turns by it. */
     caller: Type.Optional(Type.String({ maxLength: 200 })),
-    /** Told when the job has ended. */
+    /** Notified when the job ends. */
     webhook_url: Type.Optional(Type.String()),
-    /** The request's id, for logs of every process that works on the job. */
+    /** The request's id, for the logs of every process that works on the job. */
     request_id: Type.Optional(Type.String({ maxLength: 64 })),
     /** W3C Trace Context of the request. */
     traceparent: Type.Optional(Type.String({ maxLength: 64 })),
   },
-  // A newer API may add fields that an older worker has no use for; what it must understand raises the version.
+  // A newer API may add fields that an older worker can ignore. A field that it must understand raises the version.
   { additionalProperties: true },
 );
 export type JobSpec = Static<typeof JobSpec>;
@@ -133,30 +138,30 @@ export interface StoredImage {
   readonly timing: Timing;
 }
 
-/** Why a job failed or was cancelled: a code of the closed list in errors.ts and a sentence. */
+/** Why a job failed or was cancelled: a code from errors.ts and a sentence. */
 export const JobError = Type.Object({ code: Type.String(), detail: Type.String() }, { additionalProperties: false });
 export type JobError = Static<typeof JobError>;
 
-/** What the queue knows of a job; the API turns it into the public resource by adding links. */
+/** The queue's record of a job; the API makes the public resource from it. */
 export interface JobRecord {
   readonly spec: JobSpec;
   readonly state: JobState;
-  /** 1 while the job has not begun; rises with every change: the id of its events. */
+  /** 1 until the job starts; grows with every change. It is the id of the job's events. */
   readonly seq: number;
-  /** Autoregressive steps done, over all its images, of how many; absent before the first. */
+  /** Autoregressive steps done and in total, over all its images; absent before the first. */
   readonly progress?: { readonly step: number; readonly of: number };
-  /** Images ahead of this job's first while queued. */
+  /** While queued: images ahead of this job's first. */
   readonly position?: number;
   readonly startedAt?: number;
   readonly finishedAt?: number;
-  /** Epoch milliseconds after which the finished job and its images are gone. */
+  /** Epoch milliseconds at which the finished job and its images are deleted. */
   readonly expiresAt?: number;
-  /** One for each image of a completed job, in order. */
+  /** The images of a completed job, in order; empty before. */
   readonly images: readonly { readonly width: number; readonly height: number; readonly timing: Timing }[];
   readonly error?: JobError;
 }
 
-/** A picture decoded from the tokens that an image in the making has so far. */
+/** An unfinished image, decoded from the tokens that it has so far. */
 export interface Preview {
   readonly imageIndex: number;
   readonly step: number;
@@ -169,7 +174,7 @@ export function isFinal(state: JobState): boolean {
   return state === "completed" || state === "failed" || state === "cancelled";
 }
 
-/** A job's timing is that of the image that was stored last: the one its client waited for. */
+/** The timing of the image that was stored last, which is the one that the client waited for. */
 export function jobTiming(record: JobRecord): Timing | undefined {
   let last: Timing | undefined;
   for (const image of record.images) if (!last || image.timing.total_ms > last.total_ms) last = image.timing;

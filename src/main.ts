@@ -1,66 +1,70 @@
 #!/usr/bin/env node
-import { leaveWhenInterrupted } from "./commands/services/interruption.js";
-import { listenForShutdown } from "./commands/services/signals.js";
+import { leaveWhenInterrupted, listenForShutdown } from "./commands/services/signals.js";
 import { VERSION } from "./files/package.js";
 import { nearMisses } from "./validation/near-misses.js";
 
-type Command = (argv: string[]) => Promise<number>;
+/** What a command's module exports. */
+interface Command {
+  readonly usage: string;
+  /** Resolves with the exit code. */
+  run(argv: string[]): Promise<number>;
+}
 
 interface CommandEntry {
   readonly summary: string;
-  /** What signals do from the start, while the command's code is loaded. */
+  /** What signals do from the start, while the command's code is being loaded. */
   readonly handleSignals?: () => void;
   readonly load: () => Promise<Command>;
 }
 
-/** Each command loads its own code only: `--help` is instant, and `sample` needs no HTTP. */
+/** Each command loads only its own code: `--help` is instant, and `sample` needs no HTTP. */
 const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   serve: {
-    summary: "answer HTTP requests: API and worker in one process",
+    summary: "run the API and a worker in one process",
     handleSignals: listenForShutdown,
-    load: async () => (await import("./commands/serve.js")).runServe,
+    load: () => import("./commands/serve.js"),
   },
   api: {
-    summary: "answer HTTP requests, and queue jobs in Redis",
+    summary: "run the API alone; it queues jobs in Redis",
     handleSignals: listenForShutdown,
-    load: async () => (await import("./commands/api.js")).runApi,
+    load: () => import("./commands/api.js"),
   },
   worker: {
-    summary: "make the pictures that are queued in Redis",
+    summary: "run a worker; it generates the images queued in Redis",
     handleSignals: listenForShutdown,
-    load: async () => (await import("./commands/worker.js")).runWorker,
+    load: () => import("./commands/worker.js"),
   },
   queue: {
-    summary: "look at the queue in Redis; pause, resume and drain it",
-    load: async () => (await import("./commands/queue.js")).runQueue,
+    summary: "show the queue in Redis; pause, resume and drain it",
+    load: () => import("./commands/queue.js"),
   },
   key: {
-    summary: "make an API key",
-    load: async () => (await import("./commands/key.js")).runKey,
+    summary: "create an API key",
+    load: () => import("./commands/key.js"),
   },
   sample: {
-    summary: "make pictures from the terminal",
+    summary: "generate images from the terminal",
     handleSignals: leaveWhenInterrupted,
-    load: async () => (await import("./commands/sample.js")).runSample,
+    load: () => import("./commands/sample.js"),
   },
   evaluate: {
-    summary: "measure a model's pictures: Fréchet distance, Inception Score, precision, recall",
+    summary: "measure a model's images: Fréchet distance, Inception Score, precision, recall",
     handleSignals: leaveWhenInterrupted,
-    load: async () => (await import("./commands/evaluation/evaluate.js")).runEvaluate,
+    load: () => import("./commands/evaluation/evaluate.js"),
   },
   sweep: {
-    summary: "quality and time of a model over its sampling parameters, as a table and charts",
+    summary: "measure quality and time over sampling parameters, as a table and charts",
     handleSignals: leaveWhenInterrupted,
-    load: async () => (await import("./commands/sweep/sweep.js")).runSweep,
+    load: () => import("./commands/sweep/sweep.js"),
   },
   import: {
     summary: "turn a MAR checkpoint and its tokenizer into a model",
     handleSignals: leaveWhenInterrupted,
-    load: async () => (await import("./commands/import.js")).runImport,
+    load: () => import("./commands/import.js"),
   },
   parity: {
-    summary: "compare a checkpoint's numbers with recordings of the reference",
-    load: async () => (await import("./commands/parity.js")).runParity,
+    summary: "compare a checkpoint's numbers with recordings of the reference implementation",
+    load: () => import("./commands/parity.js"),
   },
 };
 
@@ -72,12 +76,15 @@ ${Object.entries(COMMANDS)
   .map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`)
   .join("\n")}
 
-  marimba COMMAND --help says more.
+  marimba COMMAND --help   describes a command
+  marimba --version        prints the version
 `;
+
+const asksForHelp = (word: string | undefined) => word === "--help" || word === "-h";
 
 async function main([name, ...argv]: string[]): Promise<number> {
   if (name === "--version") process.stdout.write(`${VERSION}\n`);
-  else if (name === "--help" || name === "-h" || name === "help") process.stdout.write(USAGE);
+  else if (asksForHelp(name) || name === "help") process.stdout.write(USAGE);
   else if (name !== undefined && Object.hasOwn(COMMANDS, name)) return run(name, argv);
   else return misused(name);
   return 0;
@@ -87,29 +94,33 @@ async function run(name: string, argv: string[]): Promise<number> {
   const { handleSignals, load } = COMMANDS[name]!;
   handleSignals?.();
   const command = await load();
+  if (argv.some(asksForHelp)) {
+    process.stdout.write(command.usage);
+    return 0;
+  }
   try {
-    return await command(argv);
+    return await command.run(argv);
   } catch (error) {
     const { reportError } = await import("./commands/command-line.js");
-    return reportError(error, name);
+    return reportError(error);
   }
 }
 
 function misused(name: string | undefined): number {
   if (name === undefined) process.stderr.write(USAGE);
   else {
-    const [meant] = nearMisses(name, Object.keys(COMMANDS));
-    const hint = meant ? `did you mean ${meant}?` : "marimba --help lists those there are.";
-    process.stderr.write(`There is no command ${JSON.stringify(name)}; ${hint}\n`);
+    const [nearest] = nearMisses(name, Object.keys(COMMANDS));
+    const hint = nearest ? `did you mean ${nearest}?` : "marimba --help lists the commands.";
+    process.stderr.write(`Unknown command ${JSON.stringify(name)}; ${hint}\n`);
   }
   return 2;
 }
 
-/** How long open handles may outlive the command: output still being written, not what was forgotten. */
+/** How long open handles may outlive the command: enough for output that is still being written. */
 const LINGER_MS = 1000;
 
-// A reader that has seen enough (`marimba --help | head -1`) is no error, and a server must outlive its log: what can't be
-// written, to a full disk or to a reader that is gone, is dropped.
+// A reader that closes early (`marimba --help | head -1`) is no error, and a server must outlive its log: output that can't
+// be written, because the disk is full or the reader is gone, is dropped.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 process.exitCode = await main(process.argv.slice(2));
 setTimeout(() => process.exit(), LINGER_MS).unref();

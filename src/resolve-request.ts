@@ -1,22 +1,22 @@
 import { randomBytes } from "node:crypto";
 import { type FieldError, Problem } from "./errors.js";
 import type { GenerateRequest, JobSpec } from "./job.js";
+import { checkParameters } from "./model/check-parameters.js";
 import { findClass } from "./model/find-class.js";
 import type { Manifest, ModelClass } from "./model/manifest.js";
 import { DefaultParameters, type SamplingParameters } from "./model/parameters.js";
 import type { ModelRegistry } from "./model/registry.js";
-import { checkParameters } from "./model/sampler/check-parameters.js";
 import { showValue } from "./validation/field-errors.js";
 
-/** The part of a job that follows from the request and the model. */
+/** The part of a job that depends on the request and the model. */
 export type ResolvedRequest = Pick<
   JobSpec,
   "model" | "parameters" | "seed" | "num_images" | "output_format" | "priority"
 >;
 
 /**
- * Fills in what a valid request leaves open: the request's own fields go before the preset's, those before the model's
- * defaults; a missing seed is drawn. Throws `Problem` naming the fields that don't fit the model.
+ * Completes a valid request: its own fields override the preset's, which override the model's defaults; a missing seed is
+ * drawn at random. Throws a `Problem` that names the fields that do not fit the model.
  */
 export function resolveRequest(
   request: GenerateRequest,
@@ -53,7 +53,7 @@ export function drawSeed(): number {
   return Number(randomBytes(8).readBigUInt64BE() >> 11n);
 }
 
-/** The model of that name, or the default one. Throws `unknown_model`. */
+/** The named model, or the default one. Throws `unknown_model`. */
 export function resolveModel(name: string | undefined, models: ModelRegistry): Manifest {
   const manifest = models.get(name ?? models.default);
   if (manifest) return manifest;
@@ -83,7 +83,7 @@ function resolveClass(asked: number | string | null, manifest: Manifest): number
   if (search.kind === "found") return search.class.index;
   const message =
     search.kind === "ambiguous"
-      ? `${showValue(asked)} names ${search.classes.length} classes: ask for ${listClasses(search.classes)}`
+      ? `${showValue(asked)} names ${search.classes.length} classes: choose ${listClasses(search.classes)}`
       : unknownClass(asked, manifest, search.suggestions);
   throw invalid("unknown_class", [{ pointer: "/class", message }]);
 }
@@ -93,7 +93,7 @@ function unknownClass(asked: number | string, manifest: Manifest, suggestions: r
   const sentence = `must be ${range}, not ${showValue(asked)}`;
   if (suggestions.length > 0) return `${sentence}; did you mean ${suggestions.map(showValue).join(" or ")}?`;
   const isQuotedIndex = typeof asked === "string" && manifest.classes[Number(asked)] !== undefined;
-  return isQuotedIndex ? `${sentence}; an index is written without quotes` : sentence;
+  return isQuotedIndex ? `${sentence}; write an index without quotes` : sentence;
 }
 
 function listClasses(classes: readonly ModelClass[]): string {

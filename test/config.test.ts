@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ConfigError, describeConfig, loadConfig } from "../src/config.js";
 import { PACKAGE_ROOT } from "../src/files/package.js";
@@ -17,7 +17,7 @@ describe("loadConfig", () => {
   it("needs no variable and freezes what it gives", () => {
     const config = loadConfig({});
     expect(config).toMatchObject({ host: "127.0.0.1", port: 8080, engine: "onnx", logLevel: "info" });
-    expect(config.modelsDir).toBe(join(PACKAGE_ROOT, "models"));
+    expect(config.modelsDir).toBe(resolve("models"));
     expect(config.models).toBeUndefined();
     expect(Object.isFrozen(config)).toBe(true);
   });
@@ -87,6 +87,16 @@ describe("loadConfig", () => {
       expect(problemsOf({ TRUST_PROXY: wrong }), wrong).toEqual([
         expect.stringMatching(/^TRUST_PROXY is ".+"; it must be addresses or networks such as 10\.0\.0\.0\/8/),
       ]);
+  });
+
+  it("reads true, false, 1 and 0 for settings that are on or off, and nothing else", () => {
+    const read = (text: string) => loadConfig({ ALLOW_ANONYMOUS: text }).allowAnonymous;
+    expect(["true", "1", "false", "0", ""].map(read)).toEqual([true, true, false, false, false]);
+    for (const wrong of ["yes", "2", "on", "constructor"]) {
+      expect(problemsOf({ ACCEPT_DURABLE: wrong })).toEqual([
+        `ACCEPT_DURABLE is "${wrong}"; it must be true or false.`,
+      ]);
+    }
   });
 
   it.each(["1e3", "0x10", "1.5", "-1", "8080 ports", "NaN", "99999999999999999999"])("refuses PORT=%s", (value) => {

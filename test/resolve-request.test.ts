@@ -10,6 +10,7 @@ const models: ModelRegistry = {
   default: "demo",
   list: () => manifests,
   get: (name) => manifests.find((manifest) => manifest.name === name),
+  folderOf: (name) => `models/${name}`,
 };
 const resolve = (request: GenerateRequest) => resolveRequest(request, models, 8);
 
@@ -40,7 +41,7 @@ describe("resolveRequest", () => {
     annealed.presets = {
       annealed: { description: "", parameters: { diffusion_steps_final: 5, reconstruction_steps: 2 } },
     };
-    const one = { default: "demo", list: () => [annealed], get: () => annealed };
+    const one = { ...models, list: () => [annealed], get: () => annealed };
     const { parameters } = resolveRequest({ class: 0, reconstruction_steps: 0 }, one, 8);
     expect(parameters).toMatchObject({ diffusion_steps: 25, diffusion_steps_final: 5, reconstruction_steps: 0 });
   });
@@ -74,8 +75,8 @@ describe("resolveRequest", () => {
     expect(problemOf({ class: 4 }).message).toBe(
       "class must be an index from 0 to 3, a class name of demo, or null, not 4.",
     );
-    expect(problemOf({ class: "2" }).message).toMatch(/an index is written without quotes\.$/);
-    expect(problemOf({ class: "crane" }).message).toMatch(/names 2 classes: ask for 2 \(crane, heron\) or 3 /);
+    expect(problemOf({ class: "2" }).message).toMatch(/write an index without quotes\.$/);
+    expect(problemOf({ class: "crane" }).message).toMatch(/names 2 classes: choose 2 \(crane, heron\) or 3 /);
     expect(problemOf({ class: "zebra" }).message).not.toMatch(/did you mean/);
   });
 

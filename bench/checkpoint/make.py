@@ -5,7 +5,7 @@
     .venv/bin/python bench/checkpoint/make.py kl16 FOLDER      kl16.ckpt and kl16.safetensors
 
 mar-b, mar-l and mar-h take 2.4, 5.5 and 10.8 GB of disk, a third more while they are made, and little memory.
-The pictures of such a model show nothing; its times, its memory and its rounding are those of the published one.
+The images of such a model show nothing; its times, its memory and its rounding are those of the published one.
 """
 
 import argparse

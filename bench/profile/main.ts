@@ -3,10 +3,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { Decoder } from "../../src/engine/decoder.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
+import { MarGraphs } from "../../src/families/mar/run-graphs.js";
 import { markdownTable } from "../../src/markdown-table.js";
-import { denoiseBatch, denoiseRow, predictBatch, predictRow } from "../../test/engine/runtime/batches.js";
+import { denoiseBatch, denoiseRow, predictBatch, predictRow } from "../../test/families/mar/batches.js";
 import { describeMachine } from "../machine.js";
 import { openModelFolder } from "../model-folder.js";
 import { median } from "../statistics.js";
@@ -73,9 +75,9 @@ async function inputs(
   return {
     folder,
     run: {
-      predict: (runtime) => runtime.predict(predict),
-      denoise: (runtime) => runtime.denoise(denoise),
-      decode: (runtime) => runtime.decode(latents, 1),
+      predict: (runtime) => new MarGraphs(runtime, a).predict(predict),
+      denoise: (runtime) => new MarGraphs(runtime, a).denoise(denoise),
+      decode: (runtime) => new Decoder(runtime, t).decode(latents),
     },
   };
 }

@@ -115,7 +115,7 @@ def run(model, vae, parts: Parts, options: argparse.Namespace, every: int) -> di
         images = vae.decode(tokens / 0.2325)
         end = time.perf_counter()
     if not torch.isfinite(images).all():
-        raise SystemExit("The pictures are not finite numbers.")
+        raise SystemExit("The images are not finite numbers.")
     return {"stepTimes": parts.steps, "decode": 1000 * (end - decoding), "wall": 1000 * (end - begin)}
 
 

@@ -33,7 +33,7 @@ const USAGE = `npm run bench:reference: Marimba beside the authors' PyTorch code
   --quick             --every 16 --batches 1: a few minutes, to see that it works
   --help              print this
 
-Runs are kept: started again, it makes only those that are missing. A whole picture of MAR-B takes PyTorch one to three
+Runs are kept: started again, it makes only those that are missing. A whole image of MAR-B takes PyTorch one to three
 minutes on two cores, a batch of eight many times that: --every 8 is close to it.
 `;
 

@@ -1,4 +1,4 @@
-import type { Runtime } from "../../src/engine/runtime/runtime.js";
+import type { Runtime, Tensors } from "../../src/engine/runtime/runtime.js";
 
 /** Milliseconds of one autoregressive step, the JavaScript around its ONNX runs included. */
 export interface StepTime {
@@ -46,22 +46,25 @@ export class PartialRuntime {
   }
 
   readonly runtime: Runtime = {
-    predict: (batch) =>
-      this.#isComputed()
-        ? this.#timed(() => this.inner.predict(batch))
-        : Promise.resolve({ z: new Float32Array(batch.targets.length * this.width) }),
-    denoise: (batch) => {
-      this.#headAtMs ||= performance.now();
-      return this.#isComputed()
-        ? this.#timed(() => this.inner.denoise(batch))
-        : Promise.resolve({ x: batch.x.slice() });
-    },
-    decode: (latents, images) => {
-      this.#decodeAtMs ||= performance.now();
-      return this.#timed(() => this.inner.decode(latents, images));
+    run: (graph, inputs) => {
+      if (graph === "denoise") this.#headAtMs ||= performance.now();
+      if (graph === "decode") this.#decodeAtMs ||= performance.now();
+      if (graph === "decode" || this.#isComputed()) return this.#timed(() => this.inner.run(graph, inputs));
+      return Promise.resolve(graph === "predict" ? this.#zeros(inputs) : this.#noise(inputs));
     },
     close: () => this.inner.close(),
   };
+
+  /** z of every target. */
+  #zeros({ targets }: Tensors): Tensors {
+    const shape = [...targets!.shape, this.width];
+    return { z: { data: new Float32Array(targets!.data.length * this.width), shape } };
+  }
+
+  /** The noise that the diffusion loop begins with. */
+  #noise({ x }: Tensors): Tensors {
+    return { x_out: { data: x!.data.slice(), shape: x!.shape } };
+  }
 
   async #timed<T>(run: () => Promise<T>): Promise<T> {
     const beginMs = performance.now();

@@ -1,17 +1,17 @@
+import type { AddressInfo } from "node:net";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import fastify, { type FastifyRequest } from "fastify";
 import { Problem } from "../errors.js";
+import { browsableAddress, listenError } from "../telemetry/listening.js";
 import { authenticate } from "./access/authentication.js";
-import type { Api, ApiDeps } from "./deps.js";
+import type { Api, ApiDeps, RouteDeps } from "./deps.js";
 import { answerBrokenRequest, ignoreExpectations } from "./http/broken-connections.js";
-import { protectBrowsers } from "./http/browsers.js";
+import { protectBrowsers, setSecurityHeaders } from "./http/browsers.js";
 import { parseJsonBody } from "./http/json-body.js";
-import { trackPaths } from "./http/known-paths.js";
+import { hasTrailingSlash, trackPaths } from "./http/known-paths.js";
 import { DEFAULT_LIMITS, type HttpLimits } from "./http/limits.js";
 import { sendProblem } from "./http/problem-document.js";
-import { requestId } from "./http/request-id.js";
-import { requestLogger, traceRequests } from "./http/request-log.js";
-import { setSecurityHeaders } from "./http/security-headers.js";
+import { requestId, requestLogger, traceRequests } from "./http/request-log.js";
 import { validatorCompiler } from "./http/validation.js";
 import { HttpMetrics } from "./metrics/http-metrics.js";
 import { openAiImagesRoute } from "./openai/images.js";
@@ -28,7 +28,22 @@ import { modelRoutes } from "./routes/models.js";
 import { operatorRoutes } from "./routes/operator.js";
 import { playgroundRoutes } from "./routes/playground.js";
 
-/** Builds the server with every route; it listens nowhere yet. */
+const ROUTES: readonly ((app: Api, deps: RouteDeps) => void | Promise<void>)[] = [
+  generateRoute,
+  jobRoutes,
+  imageRoute,
+  eventsRoute,
+  modelRoutes,
+  openAiImagesRoute,
+  openAiModelRoutes,
+  healthRoutes,
+  metricsRoute,
+  operatorRoutes,
+  playgroundRoutes,
+  docsRoutes,
+];
+
+/** Builds the server with every route; it does not listen yet. */
 export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMITS): Promise<Api> {
   const metrics = new HttpMetrics(deps.registry);
   const app = createServer(deps, limits, metrics);
@@ -42,24 +57,30 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
   app.setNotFoundHandler((request) => {
     throw unknownPath(request);
   });
-  // Before the body is read: a request that leads nowhere is not worth parsing.
+  // Before the body is read: a request to no address is not worth parsing.
   app.addHook("onRequest", async (request) => {
-    if (request.is404) throw unknownPath(request);
+    if (request.is404 || hasTrailingSlash(request)) throw unknownPath(request);
   });
   await protectBrowsers(app, deps);
   await authenticate(app, deps, limits);
   readBodiesAsJson(app);
   await describeApi(app, deps);
-  for (const addRoutes of [generateRoute, jobRoutes, imageRoute, modelRoutes, healthRoutes, metricsRoute])
-    addRoutes(app, deps);
-  eventsRoute(app, deps, limits);
-  openAiImagesRoute(app, deps, limits);
-  openAiModelRoutes(app, deps);
-  await playgroundRoutes(app, deps);
-  await operatorRoutes(app, deps);
-  await docsRoutes(app, deps);
+  const closing = new AbortController();
+  app.addHook("preClose", async () => closing.abort());
+  for (const addRoutes of ROUTES) await addRoutes(app, { ...deps, limits, closing: closing.signal });
   await app.ready();
   return app;
+}
+
+/** Listens and returns an address to open, such as `http://127.0.0.1:8080`. Throws `ListenError`. */
+export async function listen(app: Api, host: string, port: number): Promise<string> {
+  try {
+    await app.listen({ host, port, listenTextResolver: (address) => `listening on ${address}` });
+  } catch (error) {
+    throw listenError(error, host, port, "PORT");
+  }
+  const bound = app.server.address() as AddressInfo;
+  return browsableAddress(host, bound.port);
 }
 
 function createServer({ logger, config }: ApiDeps, limits: HttpLimits, metrics: HttpMetrics): Api {
@@ -69,18 +90,18 @@ function createServer({ logger, config }: ApiDeps, limits: HttpLimits, metrics: 
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
-    // A connection may be silent for as long as its request waits for a picture, and a little longer.
+    // A connection may be silent for as long as its request waits for an image, and a little longer.
     connectionTimeout: config.syncTimeoutS * 1000 + limits.requestTimeoutMs,
     http: {
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: limits.timeoutCheckMs,
-      // Checked here instead: Node would answer without a body.
+      // Checked in addRequestChecks: Node would answer without a body.
       requireHostHeader: false,
     },
     genReqId: requestId,
     childLoggerFactory: requestLogger,
-    // While the server drains, states can still be asked for; POST /generate refuses by itself.
+    // While the server drains, jobs can still be read; POST /generate refuses by itself.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
       metrics.watch(request, reply);
@@ -102,22 +123,22 @@ function createServer({ logger, config }: ApiDeps, limits: HttpLimits, metrics: 
 function addRequestChecks(app: Api, limits: HttpLimits): void {
   app.addHook("onRequest", async ({ raw, headers }) => {
     if (raw.url!.length > limits.uriCharacters) {
-      throw new Problem("uri_too_long", `An address has at most ${limits.uriCharacters} characters.`);
+      throw new Problem("uri_too_long", `An address may have at most ${limits.uriCharacters} characters.`);
     }
     if (headers.host === undefined && raw.httpVersion === "1.1") {
       throw new Problem("invalid_request", "The Host header is missing.");
     }
-    // Node takes the first; what stands in front may have taken the other (RFC 9112, 3.2).
+    // Node takes the first, a proxy in front may have taken the other (RFC 9112, 3.2).
     if (raw.rawHeaders.filter((text, at) => at % 2 === 0 && text.toLowerCase() === "host").length > 1) {
-      throw new Problem("invalid_request", "The Host header stands there twice; send one.");
+      throw new Problem("invalid_request", "The Host header appears twice; send it once.");
     }
     if (headers["content-encoding"] !== undefined && headers["content-encoding"] !== "identity") {
-      throw new Problem("unsupported_media_type", "Send the body as it is, without Content-Encoding.");
+      throw new Problem("unsupported_media_type", "Send the body uncompressed, without Content-Encoding.");
     }
   });
 }
 
-/** JSON in UTF-8 is the only body there is; an empty one is no body where none is needed. */
+/** Every body is JSON in UTF-8. An empty one counts as absent where no body is required. */
 function readBodiesAsJson(app: Api): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
@@ -125,8 +146,8 @@ function readBodiesAsJson(app: Api): void {
     { parseAs: "buffer" },
     async (request: FastifyRequest, body: Buffer) => {
       const charset = /;\s*charset="?([^\s;"]+)/i.exec(request.headers["content-type"]!)?.[1];
-      if (charset !== undefined && charset.toLowerCase() !== "utf-8") {
-        throw new Problem("unsupported_media_type", "JSON is UTF-8; send no other charset.");
+      if (charset !== undefined && !/^utf-?8$/i.test(charset)) {
+        throw new Problem("unsupported_media_type", "JSON is always UTF-8; send no other charset.");
       }
       return body.length === 0 && request.method === "DELETE" ? undefined : parseJsonBody(body);
     },

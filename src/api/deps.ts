@@ -7,8 +7,9 @@ import type { Config } from "../config.js";
 import type { ModelRegistry } from "../model/registry.js";
 import type { JobQueue } from "../queue/queue.js";
 import type { Tracing } from "../telemetry/tracing.js";
+import type { Caller } from "./access/caller.js";
 import type { KeyRing } from "./access/key-ring.js";
-import type { Principal } from "./access/principal.js";
+import type { HttpLimits } from "./http/limits.js";
 
 export interface Readiness {
   readonly ready: boolean;
@@ -17,23 +18,30 @@ export interface Readiness {
   readonly shuttingDown?: boolean;
 }
 
-/** All that the HTTP side needs of the rest. */
+/** Everything that the HTTP side needs from the other rooms. */
 export interface ApiDeps {
   readonly config: Config;
   readonly queue: JobQueue;
   readonly models: ModelRegistry;
   readonly readiness: () => Readiness;
   readonly logger: FastifyBaseLogger;
-  /** Says why an address can't be a caller's webhook; absent: the server sends none. */
-  readonly webhooks?: { refusal(url: string, principal: Principal): string | undefined };
-  /** Where the process's metrics are; `/metrics` tells all of them. */
+  /** Explains why an address can't be a caller's webhook. Absent: the server sends no webhooks. */
+  readonly webhooks?: { refusal(url: string, caller: Caller): string | undefined };
+  /** The process's metrics, which `/metrics` serves. */
   readonly registry: Registry;
-  /** What BullMQ's board shows, over Redis. */
+  /** The queues that BullMQ's board shows; only with Redis. */
   readonly boardQueues?: readonly BaseAdapter[] | undefined;
-  /** Where spans go; absent: none are made. */
+  /** Absent: the server makes no spans. */
   readonly tracing?: Tracing | undefined;
-  /** The API keys that are accepted; absent: none is asked for. */
+  /** Absent: the server requires no API keys. */
   readonly keys?: KeyRing | undefined;
+}
+
+/** What `buildApp` adds for the routes. */
+export interface RouteDeps extends ApiDeps {
+  readonly limits: HttpLimits;
+  /** Aborts when the server closes. */
+  readonly closing: AbortSignal;
 }
 
 /** A server whose routes take their types from their schemas. */

@@ -3,24 +3,20 @@ import { describeAddress } from "../telemetry/listening.js";
 import { openRegistry } from "../telemetry/process-metrics.js";
 import { ApiService } from "./services/api-service.js";
 import { openBoard } from "./services/open-board.js";
-import { openRedisQueue } from "./services/open-parts.js";
-import { openTracing } from "./services/open-tracing.js";
-import { runServices } from "./services/run-services.js";
-import { beginService } from "./services/service-command.js";
+import { openRedisQueue, openTracing } from "./services/open-parts.js";
+import { beginService, runServices } from "./services/run-services.js";
 
-const USAGE = `marimba api: answers HTTP requests; workers make the pictures
+export const usage = `marimba api: runs the API alone; workers generate the images
 
   marimba api
 
-Needs REDIS_URL and the models' manifests (MODELS_DIR, MODELS), and never opens a model. Everything is set by
-environment variables, such as HOST and PORT.
+Needs REDIS_URL and the models' manifests (MODELS_DIR, MODELS); it never loads a model's weights. Environment variables,
+such as HOST and PORT, configure it.
 `;
 
 /** Runs `marimba api` until a signal ends it; returns the exit code. */
-export async function runApi(argv: string[]): Promise<number> {
-  const parts = await beginService(argv, USAGE);
-  if (!parts) return 0;
-  const { config, models, logger } = parts;
+export async function run(argv: string[]): Promise<number> {
+  const { config, models, logger } = await beginService(argv);
   const tracing = await openTracing(config, "api", logger);
   const keySource = await openKeys(config, logger);
   const queue = await openRedisQueue(config, "api", logger);
@@ -38,7 +34,7 @@ export async function runApi(argv: string[]): Promise<number> {
   const start = async () => {
     const address = await api.start();
     process.stdout.write(
-      `Marimba listens on ${describeAddress(address, config.host)} and leaves the pictures to its workers.\n`,
+      `Marimba listens on ${describeAddress(address, config.host)} and leaves the images to its workers.\n`,
     );
   };
   await runServices({ start, services: [api], tracing, graceMs: config.shutdownGraceS * 1000, logger });

@@ -6,12 +6,11 @@ import { importModel } from "../importer/import.js";
 import { readClasses, readSettings } from "../importer/model-settings.js";
 import { ALLOWED_DEVIATION, type Deviation, type ImportOptions } from "../importer/options.js";
 import { PRECISIONS, type Precision } from "../model/manifest.js";
-import { readArguments } from "./arguments.js";
-import { reportError, UsageError } from "./command-line.js";
+import { readArguments, reportError, UsageError } from "./command-line.js";
 import { watchImport } from "./import-progress.js";
-import { INTERRUPTED, interruptible } from "./services/interruption.js";
+import { INTERRUPTED, interruptible } from "./services/signals.js";
 
-const USAGE = `marimba import: turns a MAR checkpoint and its tokenizer into a model that marimba serves
+export const usage = `marimba import: turns a MAR checkpoint and its tokenizer into a model that marimba serves
 
   marimba import --name NAME --generator FILE --tokenizer FILE [options]
 
@@ -33,9 +32,8 @@ const USAGE = `marimba import: turns a MAR checkpoint and its tokenizer into a m
                       Needs disk space for both models until it ends
   --hash-sources      record the SHA-256 of both checkpoints in model.json; reads each file once more unless it is
                       copied unchanged
-  --models-dir DIR    the models folder (default: MODELS_DIR, else models/ of the package)
+  --models-dir DIR    the models folder (default: MODELS_DIR, else ./models)
   --force             replace a model of the same name
-  --help              print this
 
 No code in a checkpoint is run. A failed or interrupted import leaves nothing behind; the next import removes what a
 killed one left in the models folder.
@@ -55,32 +53,27 @@ const OPTIONS = {
   verify: { type: "boolean", default: false },
   "hash-sources": { type: "boolean", default: false },
   force: { type: "boolean", default: false },
-  help: { type: "boolean", default: false },
 } as const;
 
 /** Runs `marimba import` with what follows the command's name; returns the exit code: 0, 1 (failed), 2 (misused), 130. */
-export async function runImport(argv: string[]): Promise<number> {
+export async function run(argv: string[]): Promise<number> {
   return interruptible(async (signal) => {
     try {
-      const options = await readOptions(argv);
-      if (options) await importAndReport(options, signal);
-      else process.stdout.write(USAGE);
+      await importAndReport(await readOptions(argv), signal);
       return 0;
     } catch (error) {
-      const exitCode = reportError(error, "import");
+      const exitCode = reportError(error);
       return signal.aborted ? INTERRUPTED : exitCode;
     }
   });
 }
 
-/** Undefined: help was asked for. */
-async function readOptions(argv: string[]): Promise<ImportOptions | undefined> {
+async function readOptions(argv: string[]): Promise<ImportOptions> {
   const { values } = readArguments({ args: argv, options: OPTIONS, allowPositionals: false });
-  if (values.help) return undefined;
   const { name, generator, tokenizer } = values;
   const missing = Object.entries({ name, generator, tokenizer }).flatMap(([key, value]) => (value ? [] : `--${key}`));
   if (!name || !generator || !tokenizer) {
-    throw new UsageError(`${missing.join(" and ")} must be given; marimba import --help says more.`);
+    throw new UsageError(`${missing.join(" and ")} must be given; --help describes the command.`);
   }
   return {
     name: readName(name),

@@ -1,66 +1,97 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { hashSecret, newApiKey, writeApiKey } from "../api/access/api-key.js";
-import { type KeyEntry, readKeyEntries, writeKeyEntry } from "../api/access/key-entry.js";
-import { type KeyOptions, readKeyOptions } from "./key-options.js";
+import { KEY_NAME, type KeyEntry, readKeyEntries, writeKeyEntry } from "../api/access/key-entry.js";
+import { hashSecret, newApiKey, writeApiKey } from "../api/access/key-ring.js";
+import { readArguments, UsageError } from "./command-line.js";
 
-const USAGE = `marimba key: makes an API key
+export const usage = `marimba key: creates an API key
 
   marimba key new --name NAME
   marimba key new --name NAME --file api-keys
 
-  --name NAME              what logs and metrics call its holder
-  --role user|admin        an admin sees everybody's jobs and the operator's pages; user when absent
-  --images-per-minute N    images that it may ask for within a minute; any number when absent
-  --concurrent-images N    images of its jobs that may wait and run together; any number when absent
-  --file FILE              adds the key's line to this file (API_KEYS_FILE), which is made where there is none
-  --write-key FILE         writes the key into this new file, which its owner alone can read, and prints none
-  --once                   does nothing where --file is there already
+  --name NAME              the caller's name in logs and metrics
+  --role user|admin        an admin sees every caller's jobs and the operator's pages (default: user)
+  --images-per-minute N    images it may request per minute (default: no limit)
+  --concurrent-images N    images of its jobs that may wait and run at once (default: no limit)
+  --file FILE              add the key's line to this file (API_KEYS_FILE); the file is created if missing
+  --write-key FILE         write the key to this new file, readable only by its owner, and don't print it
+  --once                   do nothing if --file already exists
 
-The key is shown this once: the line holds its hash, and the secret that signs its webhooks. A key is withdrawn by
-taking its line out of the file.
+The key is shown only once: its line holds a hash of it, and the secret that signs its webhooks. To revoke a key, remove its
+line from the file.
 `;
+
+interface KeyOptions {
+  readonly name: string;
+  readonly isAdmin: boolean;
+  readonly imagesPerMinute?: number;
+  readonly concurrentImages?: number;
+  readonly file?: string;
+  readonly writeKey?: string;
+  readonly once: boolean;
+}
 
 const WEBHOOK_SECRET_BYTES = 32;
 
 /** Runs `marimba key`; returns the exit code. */
-export async function runKey(argv: string[]): Promise<number> {
-  const options = readKeyOptions(argv);
-  if (!options) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
+export async function run(argv: string[]): Promise<number> {
+  const options = readOptions(argv);
   const { file, writeKey, once } = options;
   if (once && existsSync(file!)) {
-    process.stdout.write(`${file} is there already; nothing was changed.\n`);
+    process.stdout.write(`${file} already exists; nothing was changed.\n`);
     return 0;
   }
   const key = newApiKey();
   const entry = newEntry(options, key.id, hashSecret(key.secret));
   const line = `${writeKeyEntry(entry)}\n`;
-  // The key first: should the process die in between, it opens nothing yet, and the next try writes another.
-  if (writeKey !== undefined) await writeAlone(writeKey, `${writeApiKey(key)}\n`, once ? "w" : "wx");
+  // The key first: if the process dies in between, that key opens nothing yet, and the next run writes another.
+  if (writeKey !== undefined) await writePrivate(writeKey, `${writeApiKey(key)}\n`, once ? "w" : "wx");
   const namesakes = file === undefined ? [] : await addLine(file, line, entry.name);
   process.stdout.write(report(writeApiKey(key), line, entry, options));
-  if (namesakes.length > 0) process.stderr.write(warnOf(namesakes, entry.name, file!));
+  if (namesakes.length > 0) process.stderr.write(namesakeWarning(namesakes, entry.name, file!));
   return 0;
 }
 
-function report(key: string, line: string, { webhookSecret }: KeyEntry, { file, writeKey }: KeyOptions): string {
-  const where = `Its line was added to ${file}; servers that follow the file take it over.\n`;
-  const lines = file === undefined ? `Its line for the key file:\n\n  ${line}\n` : where;
-  if (writeKey !== undefined) return `The key is in ${writeKey}.\n${lines}`;
-  return `The key, shown this once:\n\n  ${key}\n\n${lines}The secret that signs its webhooks:\n\n  ${webhookSecret}\n\n`;
+/** Throws `UsageError`. */
+function readOptions(argv: string[]): KeyOptions {
+  const { values, positionals } = readArguments({
+    args: argv,
+    allowPositionals: true,
+    options: {
+      name: { type: "string" },
+      role: { type: "string" },
+      "images-per-minute": { type: "string" },
+      "concurrent-images": { type: "string" },
+      file: { type: "string" },
+      "write-key": { type: "string" },
+      once: { type: "boolean" },
+    },
+  });
+  if (positionals.join(" ") !== "new") throw new UsageError("Usage: marimba key new --name NAME.");
+  const { name, role = "user", file, "write-key": writeKey, once = false } = values;
+  if (name === undefined || !KEY_NAME.test(name)) {
+    throw new UsageError("--name must be 1 to 64 letters, digits, ., _ or -: the caller that the key is for.");
+  }
+  if (role !== "user" && role !== "admin") throw new UsageError("--role must be user or admin.");
+  if (once && file === undefined) throw new UsageError("--once needs --file: the file that may already exist.");
+  const imagesPerMinute = readCount("images-per-minute", values["images-per-minute"]);
+  const concurrentImages = readCount("concurrent-images", values["concurrent-images"]);
+  return {
+    name,
+    isAdmin: role === "admin",
+    once,
+    ...(file !== undefined && { file }),
+    ...(writeKey !== undefined && { writeKey }),
+    ...(imagesPerMinute !== undefined && { imagesPerMinute }),
+    ...(concurrentImages !== undefined && { concurrentImages }),
+  };
 }
 
-/** Who gives its holder a new key wants both for a while; who took a name by mistake would not tell the two in a log. */
-function warnOf(namesakes: readonly KeyEntry[], name: string, file: string): string {
-  const ids = namesakes.map(({ id }) => id).join(", ");
-  return (
-    `${file} held a key named ${name} before (id ${ids}), which stays valid beside the new one until its line is taken ` +
-    "out.\n"
-  );
+function readCount(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new UsageError(`--${option} must be a number of images from 1 to 999999999.`);
 }
 
 function newEntry(options: KeyOptions, id: string, hash: Buffer): KeyEntry {
@@ -76,7 +107,20 @@ function newEntry(options: KeyOptions, id: string, hash: Buffer): KeyEntry {
   };
 }
 
-/** Adds a line to a key file, which must be one, and resolves with the keys of that name before. Throws `KeyFileError`. */
+function report(key: string, line: string, { webhookSecret }: KeyEntry, { file, writeKey }: KeyOptions): string {
+  const added = `Its line was added to ${file}; servers that follow the file accept it at once.\n`;
+  const lines = file === undefined ? `Its line for the key file:\n\n  ${line}\n` : added;
+  if (writeKey !== undefined) return `The key is in ${writeKey}.\n${lines}`;
+  return `The key, shown only once:\n\n  ${key}\n\n${lines}The secret that signs its webhooks:\n\n  ${webhookSecret}\n\n`;
+}
+
+/** Rotating a key needs two of one name for a while; a name chosen twice by mistake makes two callers one in the logs. */
+function namesakeWarning(namesakes: readonly KeyEntry[], name: string, file: string): string {
+  const ids = namesakes.map(({ id }) => id).join(", ");
+  return `${file} already held a key named ${name} (id ${ids}); it stays valid until its line is removed.\n`;
+}
+
+/** Adds a line to a key file and resolves with the keys of that name before. Throws `KeyFileError` if it holds anything else. */
 async function addLine(path: string, line: string, name: string): Promise<KeyEntry[]> {
   const file = await open(path, "a+", 0o600);
   try {
@@ -90,8 +134,8 @@ async function addLine(path: string, line: string, name: string): Promise<KeyEnt
   }
 }
 
-/** Writes a file that its owner alone can read. */
-async function writeAlone(path: string, text: string, flags: "w" | "wx"): Promise<void> {
+/** Writes a file that only its owner can read. */
+async function writePrivate(path: string, text: string, flags: "w" | "wx"): Promise<void> {
   const file = await open(path, flags, 0o600);
   try {
     await file.writeFile(text);

@@ -5,37 +5,31 @@ import { compareFolder, compareScheduleFile, type Parity, uncompared } from "../
 import { formatReport } from "../evaluation/parity/table.js";
 import { CheckpointError } from "../importer/checkpoint/error.js";
 import { ImportError } from "../importer/error.js";
-import { readArguments } from "./arguments.js";
-import { UsageError } from "./command-line.js";
+import { readArguments, UsageError } from "./command-line.js";
 
 const FOR_USERS = [ParityError, CheckpointError, ImportError];
 
-const USAGE = `marimba parity: compares a checkpoint's numbers with recordings of the reference implementation
+export const usage = `marimba parity: compares a checkpoint's numbers with recordings of the reference implementation
 
   marimba parity DIR [--schedules FILE]
 
-  DIR                a checkpoint of each kind (.pth, .ckpt or .safetensors, or several of one model), its config.json,
-                     and the recordings; files are told by their content
+  DIR                a generator's and a tokenizer's checkpoint (.pth, .ckpt or .safetensors), config.json and the
+                     recordings; files are recognised by their content
   --schedules FILE   the reference's integer schedules (default: schedules.json in DIR or beside it)
-  --help             print this
 
-Errors are relative to the recorded tensor's root mean square. The exit code is 1 when one is above what is allowed.
+Errors are relative to the recorded tensor's root mean square. The exit code is 1 if any error exceeds its tolerance.
 `;
 
-/** Runs `marimba parity`; the exit code is 0 when every recording was compared and is within its tolerance. */
-export async function runParity(argv: readonly string[]): Promise<number> {
+/** Runs `marimba parity`; the exit code is 0 if every comparison is within its tolerance. */
+export async function run(argv: string[]): Promise<number> {
   const { values, positionals } = readArguments({
-    args: [...argv],
+    args: argv,
     allowPositionals: true,
-    options: { schedules: { type: "string" }, help: { type: "boolean", default: false } },
+    options: { schedules: { type: "string" } },
   });
-  if (values.help) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
   const [folder, ...rest] = positionals;
   if (folder === undefined || rest.length > 0) {
-    throw new UsageError("marimba parity takes one directory; marimba parity --help says more.");
+    throw new UsageError("marimba parity takes one folder; --help describes the command.");
   }
   try {
     return await compareAll(folder, values.schedules);
@@ -56,7 +50,7 @@ async function compareAll(folder: string, statedSchedules: string | undefined): 
   const schedules = statedSchedules ?? (await findSchedules(folder));
   const left = (await uncompared(folder)).map((name) => `${name} (no encode graph yet)`);
   if (schedules) show(await compareScheduleFile(schedules));
-  else left.push(`integer schedules (no schedules.json in or beside ${folder}; --schedules names one)`);
+  else left.push(`integer schedules (no schedules.json in or beside ${folder}; --schedules names the file)`);
   for (const what of left) process.stdout.write(`\nNot compared: ${what}\n`);
   return conclude(parts);
 }
@@ -64,7 +58,7 @@ async function compareAll(folder: string, statedSchedules: string | undefined): 
 function conclude(parts: readonly Parity[]): number {
   const compared = parts.reduce((sum, part) => sum + part.report.compared, 0);
   const failed = parts.some((part) => part.report.failed);
-  const verdict = failed ? "Parity FAILED." : `Parity holds: ${compared} comparisons, each within what is allowed.`;
+  const verdict = failed ? "Parity FAILED." : `Parity holds: ${compared} comparisons, each within its tolerance.`;
   process.stdout.write(`\n${verdict}\n`);
   return failed ? 1 : 0;
 }

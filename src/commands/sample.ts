@@ -1,39 +1,76 @@
 import { basename, dirname, extname, join } from "node:path";
+import type { ParseArgsConfig } from "node:util";
 import { loadConfig } from "../config.js";
 import type { Engine, GeneratedImage } from "../engine/engine.js";
+import { GenerateRequest } from "../job.js";
 import type { Manifest } from "../model/manifest.js";
-import { loadRegistry } from "../model/registry.js";
 import { type ResolvedRequest, resolveRequest } from "../resolve-request.js";
-import { encodePicture, encodePng, pictureText } from "../worker/picture.js";
+import { fieldErrors, showValue } from "../validation/field-errors.js";
+import { encodeImage, encodePng, imageText, type Pixels } from "../worker/encode-png.js";
 import { insertPngText } from "../worker/png-text.js";
-import { composeSheet } from "../worker/sheet.js";
-import { findPictureFile, type PictureFile, PictureFileError } from "./picture-file.js";
-import { type Grid, readSampleOptions, SAMPLE_USAGE, type SampleOptions } from "./sample-options.js";
-import { showSampleProgress } from "./sample-progress.js";
-import { interruptible } from "./services/interruption.js";
-import { openConfiguredEngine } from "./services/open-engine.js";
+import { readArguments, UsageError } from "./command-line.js";
+import {
+  optionName,
+  readNumber,
+  readSampling,
+  SAMPLING_OPTIONS,
+  SAMPLING_USAGE,
+} from "./evaluation/sampling-options.js";
+import { findImageFile, type ImageFile, ImageFileError } from "./image-file.js";
+import { showProgress } from "./progress.js";
+import { openConfiguredEngine, openModels } from "./services/open-parts.js";
+import { interruptible } from "./services/signals.js";
 
-/** A sheet of 32 x 32; the pixels of all images are held until they are written. */
-const MAX_IMAGES = 1024;
+export const usage = `marimba sample: generates images from the terminal, byte for byte those of POST /generate
 
-/** Runs `marimba sample` with what follows the command's name; returns the exit code: 0, or 130 when interrupted. */
-export async function runSample(argv: string[]): Promise<number> {
+  marimba sample --class star --seed 7 --out star.png
+  marimba sample --class star --grid 4x4 --out stars.png
+
+  --class CLASS              class index, name or id; null for no class (required)
+  --out FILE                 the PNG to write; with --num: FILE-0.png, FILE-1.png and so on (required)
+  --seed N                   0 to 2^53 - 1 (default: random, and printed)
+  --num N                    generate N images, each in a file of its own
+  --grid COLUMNSxROWS        generate that many images and write them as one sheet
+${SAMPLING_USAGE}
+MODELS_DIR, THREADS and MAX_BATCH are read from the environment, as for marimba serve.
+`;
+
+/** What `marimba sample` was asked for. */
+export interface SampleOptions {
+  readonly request: GenerateRequest;
+  readonly out: string;
+  /** One sheet of all images instead of a file for each. */
+  readonly grid?: Grid;
+}
+
+interface Grid {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+const MAX_GRID_SIDE = 32;
+/** The pixels of all images are held until they are written. */
+const MAX_IMAGES = MAX_GRID_SIDE ** 2;
+
+/** Runs `marimba sample`; returns the exit code: 0, or 130 when interrupted. */
+export async function run(argv: string[]): Promise<number> {
   return interruptible(async (signal) => {
-    const options = readSampleOptions(argv);
-    if (options) await sample(options, signal);
-    else process.stdout.write(SAMPLE_USAGE);
+    await sample(readSampleOptions(argv), signal);
     return 0;
   });
 }
 
 async function sample({ request, out, grid }: SampleOptions, signal: AbortSignal): Promise<void> {
   const config = loadConfig();
-  const models = await loadRegistry(config.modelsDir, request.model === undefined ? config.models : [request.model]);
+  const models = await openModels(config, request.model);
   const resolved = resolveRequest(request, models, MAX_IMAGES);
   const files = await findFiles(out, grid ? 1 : resolved.num_images);
   const manifest = models.get(resolved.model)!;
-  const maxBatch = Math.min(config.maxBatch, resolved.num_images);
-  const engine = await openConfiguredEngine(config, manifest, { maxBatch, maxWaiting: resolved.num_images });
+  const engine = await openConfiguredEngine(config, manifest, {
+    folder: models.folderOf(manifest.name),
+    maxBatch: Math.min(config.maxBatch, resolved.num_images),
+    maxWaiting: resolved.num_images,
+  });
   try {
     const images = await generateAll(engine, resolved, signal);
     if (grid) await writeSheet(images, grid, files[0]!, resolved, manifest);
@@ -46,18 +83,24 @@ async function sample({ request, out, grid }: SampleOptions, signal: AbortSignal
   }
 }
 
-async function findFiles(out: string, count: number): Promise<PictureFile[]> {
-  const file = await findPictureFile(out);
+async function findFiles(out: string, count: number): Promise<ImageFile[]> {
+  const file = await findImageFile(out);
   if (count === 1) return [file];
   if (file.kind !== "file") {
-    throw new PictureFileError(`--num writes files of their own, and ${out} is none; --grid makes one sheet.`);
+    throw new ImageFileError(`--num writes a file for each image, and ${out} is not a file; --grid writes one sheet.`);
   }
-  return Promise.all(Array.from({ length: count }, (_, index) => findPictureFile(numbered(out, index))));
+  return Promise.all(Array.from({ length: count }, (_, index) => findImageFile(numbered(out, index))));
+}
+
+/** `star.png` becomes `star-3.png`. */
+function numbered(path: string, index: number): string {
+  const extension = extname(path);
+  return join(dirname(path), `${basename(path, extension)}-${index}${extension}`);
 }
 
 async function generateAll(engine: Engine, resolved: ResolvedRequest, signal: AbortSignal): Promise<GeneratedImage[]> {
   const { parameters, seed, num_images } = resolved;
-  const progress = showSampleProgress(parameters.steps, num_images, process.stderr);
+  const progress = showProgress("steps", parameters.steps * num_images, process.stderr);
   const indices = Array.from({ length: num_images }, (_, index) => index);
   try {
     return await Promise.all(
@@ -72,31 +115,90 @@ async function generateAll(engine: Engine, resolved: ResolvedRequest, signal: Ab
 
 async function writeEach(
   images: readonly GeneratedImage[],
-  files: readonly PictureFile[],
+  files: readonly ImageFile[],
   { parameters, seed }: ResolvedRequest,
   manifest: Manifest,
 ): Promise<void> {
   for (const [imageIndex, image] of images.entries()) {
-    await files[imageIndex]!.write(await encodePicture(image, { parameters, seed, imageIndex }, manifest));
+    await files[imageIndex]!.write(await encodeImage(image, { parameters, seed, imageIndex }, manifest));
   }
 }
 
 async function writeSheet(
   images: readonly GeneratedImage[],
-  { columns, rows }: Grid,
-  file: PictureFile,
+  grid: Grid,
+  file: ImageFile,
   { parameters, seed }: ResolvedRequest,
   manifest: Manifest,
 ): Promise<void> {
-  const png = await encodePng(composeSheet(images, columns, rows));
-  const text = pictureText({ parameters, seed, imageIndex: 0 }, manifest).map(
+  const png = await encodePng(composeSheet(images, grid));
+  const text = imageText({ parameters, seed, imageIndex: 0 }, manifest).map(
     ([keyword, value]) => [keyword, keyword === "image_index" ? `0 to ${images.length - 1}` : value] as const,
   );
   await file.write(insertPngText(png, text));
 }
 
-/** `star.png` becomes `star-3.png`. */
-function numbered(path: string, index: number): string {
-  const extension = extname(path);
-  return join(dirname(path), `${basename(path, extension)}-${index}${extension}`);
+/** Lays images of one size out side by side, row by row. */
+function composeSheet(images: readonly Pixels[], { columns, rows }: Grid): Pixels {
+  const { width, height } = images[0]!;
+  const sheet = new Uint8Array(rows * height * columns * width * 3); // [rows * H, columns * W, 3]
+  for (const [index, { pixels }] of images.entries()) {
+    const left = (index % columns) * width;
+    const top = Math.floor(index / columns) * height;
+    for (let y = 0; y < height; y++) {
+      const line = pixels.subarray(y * width * 3, (y + 1) * width * 3);
+      sheet.set(line, ((top + y) * columns * width + left) * 3);
+    }
+  }
+  return { pixels: sheet, width: columns * width, height: rows * height };
+}
+
+const text = { type: "string" } as const;
+const OPTIONS: ParseArgsConfig["options"] = {
+  ...SAMPLING_OPTIONS,
+  class: text,
+  seed: text,
+  num: text,
+  grid: text,
+  out: text,
+};
+
+/** Throws `UsageError` that names every wrong option. */
+export function readSampleOptions(argv: string[]): SampleOptions {
+  const values = readArguments({ args: argv, options: OPTIONS }).values as Record<string, string | undefined>;
+  const { out, grid: gridText } = values;
+  const problems = [];
+  if (!out) problems.push("--out is required: the PNG to write");
+  if (gridText !== undefined && values.num !== undefined) problems.push("--grid and --num exclude each other");
+  const grid = gridText === undefined ? undefined : readGrid(gridText);
+  if (grid === null)
+    problems.push(`--grid must be COLUMNSxROWS such as 4x4, at most 32 each, not ${showValue(gridText)}`);
+
+  const request = readRequest(values, grid ? grid.columns * grid.rows : values.num && readNumber(values.num));
+  for (const { pointer, message } of fieldErrors(GenerateRequest, request)) {
+    problems.push(`--${pointer === "/num_images" ? "num" : optionName(pointer.slice(1))} ${message}`);
+  }
+  if (problems.length > 0) throw new UsageError(problems.map((problem) => `${problem}.`).join("\n"));
+  return { request: request as GenerateRequest, out: out!, ...(grid && { grid }) };
+}
+
+function readRequest(values: Readonly<Record<string, string | undefined>>, numImages: unknown) {
+  return {
+    ...(numImages !== undefined && { num_images: numImages }),
+    ...(values.class !== undefined && { class: readClass(values.class) }),
+    ...(values.seed !== undefined && { seed: readNumber(values.seed) }),
+    ...readSampling(values),
+  };
+}
+
+function readClass(word: string): string | number | null {
+  if (word === "null") return null;
+  return /^-?\d+$/.test(word) ? Number(word) : word;
+}
+
+/** Null where the text is not a grid. */
+function readGrid(size: string): Grid | null {
+  const [, columns = 0, rows = 0] = /^(\d{1,2})x(\d{1,2})$/.exec(size)?.map(Number) ?? [];
+  const fits = Math.min(columns, rows) >= 1 && Math.max(columns, rows) <= MAX_GRID_SIDE;
+  return fits ? { columns, rows } : null;
 }

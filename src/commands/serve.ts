@@ -1,32 +1,29 @@
 import type { Logger } from "pino";
 import { openKeys } from "../api/access/key-source.js";
 import type { Config } from "../config.js";
+import { findClass } from "../model/find-class.js";
+import type { Manifest } from "../model/manifest.js";
 import { LocalQueue } from "../queue/local/local-queue.js";
 import type { JobQueue, JobSource } from "../queue/queue.js";
 import { describeAddress } from "../telemetry/listening.js";
 import { openRegistry } from "../telemetry/process-metrics.js";
-import { curlLine } from "./first-picture.js";
 import { ApiService } from "./services/api-service.js";
 import { openBoard } from "./services/open-board.js";
-import { openRedisQueue, openRedisSource } from "./services/open-parts.js";
-import { openTracing } from "./services/open-tracing.js";
-import { runServices } from "./services/run-services.js";
-import { beginService } from "./services/service-command.js";
+import { openRedisQueue, openRedisSource, openTracing } from "./services/open-parts.js";
+import { beginService, runServices } from "./services/run-services.js";
 import { WorkerService } from "./services/worker-service.js";
 
-const USAGE = `marimba serve: API and worker in one process
+export const usage = `marimba serve: runs the API and a worker in one process
 
   marimba serve
 
-Everything is set by environment variables, such as HOST, PORT, MODELS_DIR and MODELS; all of them have defaults. Jobs
-wait in this process's memory, or in Redis where REDIS_URL names one.
+Environment variables, such as HOST, PORT, MODELS_DIR and MODELS, configure it; all of them have defaults. Jobs wait in
+this process's memory, or in Redis when REDIS_URL is set.
 `;
 
 /** Runs `marimba serve` until a signal ends it; returns the exit code. */
-export async function runServe(argv: string[]): Promise<number> {
-  const parts = await beginService(argv, USAGE);
-  if (!parts) return 0;
-  const { config, models, logger } = parts;
+export async function run(argv: string[]): Promise<number> {
+  const { config, models, logger } = await beginService(argv);
   const tracing = await openTracing(config, "serve", logger);
   const keySource = await openKeys(config, logger);
   const { queue, source } = await openBothSides(config, logger);
@@ -42,7 +39,7 @@ export async function runServe(argv: string[]): Promise<number> {
     tracing,
     board,
     keySource,
-    notReady: () => worker.notReady(),
+    notReadyReason: () => worker.notReadyReason(),
   });
   const names = models.list().map(({ name }) => name);
   const start = async () => {
@@ -52,10 +49,10 @@ export async function runServe(argv: string[]): Promise<number> {
     );
     if (!(await worker.start())) return;
     process.stdout.write(
-      `Ready. A first picture:\n\n  ${curlLine(address, models.get(models.default)!, keySource.keys !== undefined)}\n\n`,
+      `Ready. A first image:\n\n  ${curlLine(address, models.get(models.default)!, keySource.keys !== undefined)}\n\n`,
     );
   };
-  // The worker first: what it ends or hands back is still answered.
+  // The worker closes first, so that the API can still answer for the images that it ends or hands back.
   await runServices({ start, services: [worker, api], tracing, graceMs: config.shutdownGraceS * 1000, logger });
   return 0;
 }
@@ -73,4 +70,19 @@ async function openBothSides(config: Config, logger: Logger): Promise<{ queue: J
     await queue.close();
     throw error;
   }
+}
+
+/**
+ * A command for any shell that saves an image of the model's first class, and writes no file when it fails. The key comes
+ * from a variable.
+ */
+export function curlLine(address: string, manifest: Manifest, needsKey = false): string {
+  const { name, index } = manifest.classes[0]!;
+  const isUnique = findClass(manifest, name).kind === "found";
+  const words = name.toLowerCase().match(/[a-z0-9]+/g);
+  const file = words?.join("-").slice(0, 40) ?? "image";
+  const body = JSON.stringify({ class: isUnique ? name : index }).replaceAll("'", "\\u0027");
+  const key = needsKey ? '-H "Authorization: Bearer $MARIMBA_API_KEY" ' : "";
+  const headers = "-H 'Accept: image/png' -H 'Content-Type: application/json'";
+  return `curl -fsS -o ${file}.png ${key}${headers} -d '${body}' ${address}/generate`;
 }

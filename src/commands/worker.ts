@@ -1,27 +1,25 @@
-import { openRedisSource } from "./services/open-parts.js";
-import { openRegistry } from "./services/open-registry.js";
-import { openTracing } from "./services/open-tracing.js";
-import { runServices } from "./services/run-services.js";
-import { beginService } from "./services/service-command.js";
+import { openRedisSource, openTracing } from "./services/open-parts.js";
+import { beginService, runServices } from "./services/run-services.js";
 import { WorkerService } from "./services/worker-service.js";
 
-const USAGE = `marimba worker: makes the pictures that API processes queue in Redis
+export const usage = `marimba worker: generates the images that API processes queue in Redis
 
   marimba worker
 
-Needs REDIS_URL. It makes pictures of every model of MODELS, and listens nowhere unless WORKER_PORT is set. Everything is
-set by environment variables.
+Needs REDIS_URL. It generates images of every model in MODELS, and listens on a port only when WORKER_PORT is set.
+Environment variables configure it.
 `;
 
 /** Runs `marimba worker` until a signal ends it; returns the exit code. */
-export async function runWorker(argv: string[]): Promise<number> {
-  const parts = await beginService(argv, USAGE);
-  if (!parts) return 0;
-  const { config, models, logger } = parts;
+export async function run(argv: string[]): Promise<number> {
+  const { config, models, logger } = await beginService(argv);
   const tracing = await openTracing(config, "worker", logger);
   const source = await openRedisSource(config, "worker", logger);
-  // Measured only where somebody can ask.
-  const registry = config.workerPort === undefined ? undefined : await openRegistry("worker");
+  // Metrics, and Prometheus's client with them, are loaded only where they can be scraped.
+  const registry =
+    config.workerPort === undefined
+      ? undefined
+      : (await import("../telemetry/process-metrics.js")).openRegistry("worker");
   const worker = new WorkerService({ config, source, models, logger, tracing, ...(registry && { registry }) });
   const names = models.list().map(({ name }) => name);
   const start = async () => {

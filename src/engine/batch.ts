@@ -1,27 +1,35 @@
+import { familyOf } from "../families/families.js";
 import type { Architecture } from "../model/manifest.js";
-import { DiffusionSchedules } from "../model/sampler/schedules.js";
-import { type Batching, computesFinished, staysWhole } from "./batching.js";
-import { monotonicMs } from "./clock.js";
+import type { ImageRequest } from "../model/parameters.js";
+import { ImageClock, type MeasuredSpans, monotonicMs, type Span } from "./clock.js";
 import { Decoder } from "./decoder.js";
-import { Denoiser } from "./denoiser.js";
 import type { StepWork } from "./engine.js";
-import type { MeasuredSpans } from "./image-clock.js";
-import { ImageInFlight, type Ticket } from "./image-in-flight.js";
-import { chunksBySize, runIsolated } from "./isolation.js";
-import { Predictor } from "./predictor.js";
+import type { ImageState, Sampler } from "./family.js";
 import { PreviewBudget } from "./previews.js";
 import type { Runtime } from "./runtime/runtime.js";
+import { chunksBySize, type FailureReason, type StepRuns, stepRuns } from "./step-runs.js";
 
-export type LeaveReason = "cancelled" | "expired" | "failed";
+/** An image as it was handed to the engine. */
+export interface Ticket {
+  /** Unique for the engine's life. */
+  readonly id: number;
+  readonly request: ImageRequest;
+  /** Monotonic milliseconds (clock.ts) when the engine took the image. */
+  readonly submittedMs: number;
+  /** Epoch milliseconds. */
+  readonly deadlineAt?: number;
+}
 
-/** What the batch tells of its images. Each image ends with exactly one `finished` or `left`. */
+export type LeaveReason = "cancelled" | "expired" | FailureReason;
+
+/** What a batch reports of its images. Each image ends with exactly one `finished` or `left`. */
 export interface BatchEvents {
   started(ids: readonly number[]): void;
-  /** After each step: what it took. */
+  /** After each step: the time that it took. */
   worked?(work: StepWork): void;
   /** After each step: every image that took one. */
   stepped(steps: readonly { readonly id: number; readonly step: number; readonly of: number }[]): void;
-  /** A picture of the tokens so far, of an image that is still in flight. */
+  /** An unfinished image as it stands. */
   previewed(id: number, pixels: Uint8Array, step: number, of: number): void;
   finished(id: number, pixels: Uint8Array, spans: MeasuredSpans): void;
   /** `message` is a sentence. */
@@ -31,99 +39,94 @@ export interface BatchEvents {
 export interface BatchLimits {
   /** Images in flight at once. */
   readonly maxBatch: number;
-  /** How long an empty batch waits for company before its first step. */
+  /** How long an empty batch waits for more images before its first step. */
   readonly maxBatchDelayMs: number;
-  /** How images share steps; continuous where nothing is said. */
-  readonly batching?: Batching;
 }
 
-/** Continuous batching: images of any age, length and parameters take their autoregressive steps together. */
+/** What the batch keeps of an image in flight, beside its family's state. */
+interface Flight {
+  readonly ticket: Ticket;
+  readonly clock: ImageClock;
+}
+
+/** Continuous batching: images of any age, length and parameters take their steps together. */
 export class ContinuousBatch {
   readonly #waiting: Ticket[] = [];
-  #inFlight: ImageInFlight[] = [];
-  readonly #schedules: DiffusionSchedules;
-  readonly #predictor: Predictor;
-  readonly #denoiser: Denoiser;
+  /** The images in flight, in the order in which they came. An image that leaves, for whatever reason, leaves this map. */
+  readonly #inFlight = new Map<ImageState, Flight>();
+  readonly #sampler: Sampler;
   readonly #decoder: Decoder;
-  readonly #batching: Batching;
+  readonly #runs: StepRuns<ImageState>;
   readonly #previewBudget = new PreviewBudget();
-  /** Ids of images that are to be shown as they stand, longest asked first. */
+  /** Ids of the images to preview, longest asked first. */
   readonly #previewsWanted = new Set<number>();
 
-  /** `pause` runs between ONNX runs: the only time that cancellations and new images can arrive. */
+  /** `pause` runs between ONNX runs: the only time at which cancellations and new images can arrive. */
   constructor(
     runtime: Runtime,
-    private readonly model: Architecture,
+    model: Architecture,
     private readonly limits: BatchLimits,
     private readonly events: BatchEvents,
-    private readonly pause: () => Promise<void>,
+    pause: () => Promise<void>,
   ) {
-    this.#batching = limits.batching ?? "continuous";
-    this.#schedules = new DiffusionSchedules(model.generator.head.frequency_channels);
-    this.#predictor = new Predictor(runtime, model.generator);
-    this.#denoiser = new Denoiser(runtime, model.generator);
-    this.#decoder = new Decoder(runtime, model);
+    this.#sampler = familyOf(model.generator).open(runtime, model.generator);
+    this.#decoder = new Decoder(runtime, model.tokenizer);
+    const fail: StepRuns<ImageState>["fail"] = (image, reason, message) => this.#leave(image, reason, message);
+    this.#runs = stepRuns({ isInFlight: (image) => this.#inFlight.has(image), fail, pause });
   }
 
   submit(ticket: Ticket): void {
     this.#waiting.push(ticket);
   }
 
-  /** A waiting image leaves at once, one in flight at the next boundary. An unknown id has ended already. */
+  /** A waiting image leaves at once, an image in flight at the next boundary. An unknown id has ended already. */
   cancel(id: number): void {
-    const index = this.#waiting.findIndex((ticket) => ticket.id === id);
-    if (index >= 0) {
-      this.#waiting.splice(index, 1);
-      this.events.left(id, "cancelled", "The image was cancelled before its first step.");
-    }
-    const image = this.#inFlight.find((one) => one.ticket.id === id);
+    const ticket = this.#waiting.find((one) => one.id === id);
+    if (ticket) this.#turnAway(ticket, "cancelled", "The image was cancelled before its first step.");
+    const image = this.#find(id);
     if (image) this.#leave(image, "cancelled", `The image was cancelled after ${progress(image)}.`);
   }
 
-  /** Asks for a preview of an image in flight: it comes after one of the next steps, or not at all if there is none. */
+  /** Asks for a preview of an image in flight. It comes after one of the next steps, or not at all if there are none. */
   preview(id: number): void {
     this.#previewsWanted.add(id);
   }
 
   /** Milliseconds until `step` has something to do: 0 for now, Infinity while there are no images. */
   idleMs(): number {
-    if (this.#inFlight.length > 0 || this.#waiting.length >= this.limits.maxBatch) return 0;
+    if (this.#inFlight.size > 0 || this.#waiting.length >= this.limits.maxBatch) return 0;
     const oldest = this.#waiting[0];
     if (!oldest) return Number.POSITIVE_INFINITY;
     return Math.max(0, oldest.submittedMs + this.limits.maxBatchDelayMs - monotonicMs());
   }
 
-  /** Admits waiting images while there is room, runs one autoregressive step for all in flight, retires the finished. */
+  /** Takes all images in flight one step further, and those that wait as far as there is room. */
   async step(): Promise<void> {
     this.#expire();
     this.#admit();
-    const all = this.#inFlight;
-    if (all.length === 0) return;
-    const images = this.#unfinished();
-    const startMs = monotonicMs();
-    this.#read(images, (image, nowMs) => image.clock.waited(nowMs));
-    const fail = (image: ImageInFlight, reason: string) => this.#leave(image, "failed", reason);
-
-    await this.#predictor.run(computesFinished(this.#batching) ? all : images, this.pause, fail);
-    const predictedMs = this.#read(images, (image, nowMs) => image.clock.worked("transformerMs", nowMs, images.length));
-    await this.#denoiser.run(this.#unfinished(), this.pause, fail);
-    const denoisedMs = this.#read(images, (image, nowMs) => image.clock.worked("diffusionMs", nowMs, images.length));
-    const spans = { transformerMs: predictedMs - startMs, diffusionMs: denoisedMs - predictedMs };
-    this.events.worked?.({ images: images.length, ...spans });
-
-    this.#advance(images.length);
+    if (this.#inFlight.size === 0) return;
+    await this.#runStages(); // the family's: of a MAR model, predict and denoise
+    this.#advance();
     await this.#retire();
-    this.#previewBudget.worked(monotonicMs() - startMs);
     await this.#preview();
   }
 
+  #expire(): void {
+    const now = Date.now();
+    const isLate = ({ deadlineAt }: Ticket) => deadlineAt !== undefined && deadlineAt <= now;
+    for (const ticket of this.#waiting.filter(isLate))
+      this.#turnAway(ticket, "expired", "The deadline passed before the image's first step.");
+    for (const [image, { ticket }] of this.#inFlight)
+      if (isLate(ticket)) this.#leave(image, "expired", `The deadline passed after ${progress(image)}.`);
+  }
+
   #admit(): void {
-    if (staysWhole(this.#batching) && this.#inFlight.length > 0) return;
     const started: number[] = [];
-    while (this.#inFlight.length < this.limits.maxBatch && this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 && this.#hasRoom()) {
       const ticket = this.#waiting.shift()!;
       try {
-        this.#inFlight.push(new ImageInFlight(ticket, this.model.generator, this.#schedules));
+        const image = this.#sampler.admit(ticket.request);
+        this.#inFlight.set(image, { ticket, clock: new ImageClock(ticket.submittedMs) });
         started.push(ticket.id);
       } catch (error) {
         this.events.left(ticket.id, "failed", error instanceof Error ? error.message : String(error));
@@ -132,107 +135,103 @@ export class ContinuousBatch {
     if (started.length > 0) this.events.started(started);
   }
 
-  #expire(): void {
-    const now = Date.now();
-    const late = (ticket: Ticket) => ticket.deadlineAt !== undefined && ticket.deadlineAt <= now;
-    for (const image of this.#live())
-      if (late(image.ticket)) this.#leave(image, "expired", `The deadline passed after ${progress(image)}.`);
-    for (let i = this.#waiting.length - 1; i >= 0; i--) {
-      if (!late(this.#waiting[i]!)) continue;
-      const [ticket] = this.#waiting.splice(i, 1);
-      this.events.left(ticket!.id, "expired", "The deadline passed before the image's first step.");
+  async #runStages(): Promise<void> {
+    const work = { images: this.#inFlight.size, transformerMs: 0, diffusionMs: 0 };
+    for (const { clock } of this.#inFlight.values()) clock.countStep(work.images);
+    for (const stage of this.#sampler.stages) {
+      const images = [...this.#inFlight.keys()];
+      work[stage.span] += await this.#timed(stage.span, images, () => stage.run(images, this.#runs));
     }
-    this.#inFlight = this.#live();
+    this.events.worked?.(work);
   }
 
-  #advance(inFlight: number): void {
-    this.#inFlight = this.#live();
-    const images = this.#unfinished();
-    for (const image of images) {
-      image.advance();
-      image.clock.countStep(inFlight);
-    }
-    const steps = images.map((image) => ({
-      id: image.ticket.id,
-      step: image.step,
-      of: image.parameters.steps,
-    }));
+  #advance(): void {
+    const steps = [...this.#inFlight].map(([image, { ticket }]) => {
+      this.#sampler.advance(image);
+      return { id: ticket.id, step: image.step, of: image.steps };
+    });
     if (steps.length > 0) this.events.stepped(steps);
   }
 
-  /** Decodes the finished images. The others wait meanwhile: their clocks say so at the next step. */
+  /** Decodes the finished images. The others wait meanwhile, as their clocks say at the next step. */
   async #retire(): Promise<void> {
-    const finished = this.#inFlight.filter((image) => image.finished);
-    if (staysWhole(this.#batching) && finished.length < this.#inFlight.length) return;
-    for (const chunk of chunksBySize(finished, this.#decoder.imageLimit, () => 1)) {
-      const live = chunk.filter((image) => !image.gone);
-      if (live.length === 0) continue;
-      await runIsolated(
-        live,
-        (images) => this.#decode(images),
-        (image, reason) => this.#leave(image, "failed", reason),
-      );
-      await this.pause();
-    }
-    this.#inFlight = this.#live();
+    const finished = [...this.#inFlight.keys()].filter((image) => image.step === image.steps);
+    for (const chunk of chunksBySize(finished, this.#decoder.imageLimit, () => 1))
+      await this.#runs.run(chunk, (images) => this.#decode(images));
   }
 
-  async #decode(images: readonly ImageInFlight[]): Promise<void> {
-    const startMs = monotonicMs();
-    for (const image of images) image.clock.waited(startMs);
-    const pixels = await this.#decoder.decode(images);
-    const endMs = monotonicMs();
+  async #decode(images: readonly ImageState[]): Promise<void> {
+    let pixels: readonly Uint8Array[] = [];
+    await this.#timed("decodeMs", images, async () => {
+      pixels = await this.#decoder.decodeImages(images, this.#sampler);
+    });
     images.forEach((image, i) => {
-      image.clock.worked("decodeMs", endMs, images.length);
-      image.gone = true;
-      this.events.finished(image.ticket.id, pixels[i]!, image.clock.measured());
+      const flight = this.#inFlight.get(image);
+      if (!flight) return; // cancelled meanwhile
+      this.#inFlight.delete(image);
+      this.events.finished(flight.ticket.id, pixels[i]!, flight.clock.measured());
     });
   }
 
-  /** Decodes images as they stand, as far as the budget goes. All wait meanwhile, as their clocks say at the next step. */
+  /** Decodes unfinished images as they stand, as far as the budget goes. All wait meanwhile, as their clocks say then. */
   async #preview(): Promise<void> {
     const room = Math.min(this.#previewBudget.affordableImages(), this.#decoder.imageLimit);
-    if (this.#previewsWanted.size === 0 || room === 0) return;
-    const images: ImageInFlight[] = [];
+    const images: ImageState[] = [];
     for (const id of this.#previewsWanted) {
       if (images.length === room) break;
       this.#previewsWanted.delete(id);
-      const image = this.#inFlight.find((one) => one.ticket.id === id);
+      const image = this.#find(id);
       if (image) images.push(image);
     }
     if (images.length === 0) return;
     const startMs = monotonicMs();
-    // What can't be decoded has no preview; whether it has a picture shows at its end.
-    const pixels = await this.#decoder.decode(images).catch(() => []);
+    // An image that can't be decoded has no preview. Whether it can be finished shows at its end.
+    const pixels = await this.#decoder.decodeImages(images, this.#sampler).catch(() => []);
     this.#previewBudget.spent(monotonicMs() - startMs, images.length);
-    images.forEach(({ ticket, step, parameters }, i) => {
-      if (pixels[i]) this.events.previewed(ticket.id, pixels[i], step, parameters.steps);
+    images.forEach((image, i) => {
+      const flight = this.#inFlight.get(image);
+      if (flight && pixels[i]) this.events.previewed(flight.ticket.id, pixels[i], image.step, image.steps);
     });
-    await this.pause();
-    this.#inFlight = this.#live();
+    await this.#runs.pause();
   }
 
-  #leave(image: ImageInFlight, reason: LeaveReason, message: string): void {
-    if (image.gone) return;
-    image.gone = true;
-    this.events.left(image.ticket.id, reason, message);
+  #hasRoom(): boolean {
+    if (this.#inFlight.size >= this.limits.maxBatch) return false;
+    return this.#sampler.hasRoom?.([...this.#inFlight.keys()]) ?? true;
   }
 
-  #live(): ImageInFlight[] {
-    return this.#inFlight.filter((image) => !image.gone);
+  #find(id: number): ImageState | undefined {
+    for (const [image, { ticket }] of this.#inFlight) if (ticket.id === id) return image;
+    return undefined;
   }
 
-  /** Those that have steps left: all in flight, unless finished images are held. */
-  #unfinished(): ImageInFlight[] {
-    return this.#inFlight.filter((image) => !image.gone && !image.finished);
+  #turnAway(ticket: Ticket, reason: LeaveReason, message: string): void {
+    this.#waiting.splice(this.#waiting.indexOf(ticket), 1);
+    this.events.left(ticket.id, reason, message);
   }
 
-  /** One clock reading for these; returns it. */
-  #read(images: readonly ImageInFlight[], record: (image: ImageInFlight, nowMs: number) => void): number {
-    const nowMs = monotonicMs();
-    for (const image of images) record(image, nowMs);
-    return nowMs;
+  #leave(image: ImageState, reason: LeaveReason, message: string): void {
+    const flight = this.#inFlight.get(image);
+    if (!flight) return;
+    this.#inFlight.delete(image);
+    this.events.left(flight.ticket.id, reason, message);
+  }
+
+  /** Does work that these images share, and adds its time to their clocks. Returns the milliseconds. */
+  async #timed(
+    span: Exclude<Span, "batchWaitMs">,
+    images: readonly ImageState[],
+    work: () => Promise<void>,
+  ): Promise<number> {
+    const clocks = images.map((image) => this.#inFlight.get(image)!.clock);
+    const startMs = monotonicMs();
+    for (const clock of clocks) clock.waited(startMs);
+    await work();
+    const endMs = monotonicMs();
+    for (const clock of clocks) clock.worked(span, endMs, images.length);
+    this.#previewBudget.worked(endMs - startMs);
+    return endMs - startMs;
   }
 }
 
-const progress = (image: ImageInFlight) => `${image.step} of ${image.parameters.steps} steps`;
+const progress = (image: ImageState) => `${image.step} of ${image.steps} steps`;

@@ -1,38 +1,56 @@
-import type { Architecture } from "../model/manifest.js";
-import { unpatchify } from "../model/sampler/patches.js";
-import type { ImageInFlight } from "./image-in-flight.js";
-import type { Runtime } from "./runtime/runtime.js";
+import type { TokenizerArchitecture } from "../model/manifest.js";
+import { floats, type Runtime } from "./runtime/runtime.js";
 
 /** Memory that one decode run's activations may take. */
 const DECODE_BYTES = 256 * 1024 * 1024;
 const MOST_IMAGES = 8;
 
-/** Finished tokens to pixels. */
+/** What `decode` makes of latents. */
+export interface Decoded {
+  readonly pixels: Uint8Array; // [images, H, W, 3]
+  /** Only of exposed graphs: before clipping. */
+  readonly image?: Float32Array; // [images, 3, H, W]
+}
+
+/** Latents to pixels: the tokenizer's decoder, whatever family made the latents. */
 export class Decoder {
   /** Images that one run may decode. */
   readonly imageLimit: number;
+  /** Numbers in one image's latents, [C', h, w]. */
+  readonly latentSize: number;
 
   constructor(
     private readonly runtime: Runtime,
-    private readonly model: Architecture,
+    private readonly model: TokenizerArchitecture,
   ) {
-    const { image_height: height, image_width: width, levels } = model.tokenizer;
+    const { image_height, image_width, latent_channels, latent_height, latent_width, levels } = model;
     // Three activations of the last level, whose input is as wide as the level before it.
     const widest = Math.max(...levels.slice(-2).map((level) => level.channels));
-    const bytes = 3 * 4 * height * width * widest;
+    const bytes = 3 * 4 * image_height * image_width * widest;
     this.imageLimit = Math.max(1, Math.min(MOST_IMAGES, Math.floor(DECODE_BYTES / bytes)));
+    this.latentSize = latent_channels * latent_height * latent_width;
   }
 
-  /** One run. Each image's pixels are a buffer of its own, [H, W, 3]. */
-  async decode(images: readonly ImageInFlight[]): Promise<Uint8Array[]> {
-    const { latent_channels, latent_height, latent_width, image_height, image_width } = this.model.tokenizer;
-    const latentSize = latent_channels * latent_height * latent_width;
-    const latents = new Float32Array(images.length * latentSize); // [images, C', h, w]
+  /** One run over latents [images, C', h, w]. */
+  async decode(latents: Float32Array): Promise<Decoded> {
+    const { latent_channels, latent_height, latent_width } = this.model;
+    const shape = [latents.length / this.latentSize, latent_channels, latent_height, latent_width];
+    const out = await this.runtime.run("decode", { latents: { data: latents, shape } });
+    const pixels = out.pixels?.data as Uint8Array;
+    return { pixels, ...(out.image ? { image: floats(out, "image") } : {}) };
+  }
+
+  /** One run over images as they stand. Each image's pixels are a buffer of its own, [H, W, 3]. */
+  async decodeImages<Image>(
+    images: readonly Image[],
+    sampler: { writeLatents(image: Image, latents: Float32Array, offset: number): void },
+  ): Promise<Uint8Array[]> {
+    const latents = new Float32Array(images.length * this.latentSize);
     images.forEach((image, i) => {
-      unpatchify(image.tokens, this.model.generator, latents, i * latentSize);
+      sampler.writeLatents(image, latents, i * this.latentSize);
     });
-    const { pixels } = await this.runtime.decode(latents, images.length);
-    const size = image_height * image_width * 3;
+    const { pixels } = await this.decode(latents);
+    const size = pixels.length / images.length;
     return images.map((_, i) => pixels.slice(i * size, (i + 1) * size));
   }
 }

@@ -1,9 +1,8 @@
 import type { ManifestFiles } from "../model/files/model-files.js";
 import type { Architecture } from "../model/manifest.js";
-import type { BatchLimits, LeaveReason } from "./batch.js";
+import type { BatchLimits, LeaveReason, Ticket } from "./batch.js";
+import type { MeasuredSpans } from "./clock.js";
 import type { StepWork } from "./engine.js";
-import type { MeasuredSpans } from "./image-clock.js";
-import type { Ticket } from "./image-in-flight.js";
 import type { RuntimeOptions } from "./runtime/runtime.js";
 
 /** What an engine's thread is started with. */

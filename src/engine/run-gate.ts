@@ -55,9 +55,7 @@ export class RunGate {
 /** A runtime whose every call passes the gate. */
 export function gated(runtime: Runtime, gate: RunGate): Runtime {
   return {
-    predict: (batch) => gate.pass(() => runtime.predict(batch)),
-    denoise: (batch) => gate.pass(() => runtime.denoise(batch)),
-    decode: (latents, images) => gate.pass(() => runtime.decode(latents, images)),
+    run: (graph, inputs) => gate.pass(() => runtime.run(graph, inputs)),
     close: () => gate.pass(() => runtime.close()),
   };
 }

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { builtFile } from "../files/built-file.js";
+import { builtFile } from "../files/package.js";
 import { EngineFailure } from "./engine.js";
 import type { FromThread, ThreadData, ToThread } from "./protocol.js";
 import { RunGate } from "./run-gate.js";
@@ -23,55 +23,55 @@ export interface ThreadListener {
 
 /** One engine thread that is started again, ever more slowly, when it dies. */
 export class SupervisedThread {
-  private worker: Worker | undefined;
-  private isReady = false;
-  private isClosing = false;
-  private failedStarts = 0;
-  private retry: NodeJS.Timeout | undefined;
-  private gate = new RunGate();
+  #worker: Worker | undefined;
+  #isReady = false;
+  #isClosing = false;
+  #failedStarts = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #gate = new RunGate();
   /** Time inside ONNX Runtime of the threads before this one. */
-  private earlierMs = 0;
-  private heldBatch: number;
+  #earlierMs = 0;
+  #heldBatch: number;
 
   constructor(
     private readonly data: Omit<ThreadData, "gate">,
     private readonly listener: ThreadListener,
   ) {
-    this.heldBatch = data.maxBatch;
+    this.#heldBatch = data.maxBatch;
   }
 
   get ready(): boolean {
-    return this.isReady;
+    return this.#isReady;
   }
 
   /** Milliseconds inside ONNX Runtime so far. */
   get runMs(): number {
-    return this.earlierMs + this.gate.insideMs;
+    return this.#earlierMs + this.#gate.insideMs;
   }
 
   /** Images in flight at once: what was asked for, or less where memory holds less. */
   get maxBatch(): number {
-    return this.heldBatch;
+    return this.#heldBatch;
   }
 
   /** Resolves once the first thread is warm; rejects with `EngineFailure` if it can't be used. */
   async open(): Promise<void> {
-    const trouble = await this.start(() => {});
+    const trouble = await this.#start(() => {});
     if (trouble !== undefined) {
-      this.isClosing = true;
+      this.#isClosing = true;
       throw new EngineFailure(trouble);
     }
   }
 
   /** Ignored while no thread is ready. */
   post(message: ToThread): void {
-    if (this.isReady) this.worker?.postMessage(message);
+    if (this.#isReady) this.#worker?.postMessage(message);
   }
 
   async close(): Promise<void> {
-    this.isClosing = true;
-    clearTimeout(this.retry);
-    const { worker } = this;
+    this.#isClosing = true;
+    clearTimeout(this.#retry);
+    const worker = this.#worker;
     if (!worker) return;
     const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
     worker.postMessage({ kind: "close" } satisfies ToThread);
@@ -81,22 +81,22 @@ export class SupervisedThread {
   }
 
   /** Resolves with nothing once the thread is ready, after `onReady`, or with why it ended before. */
-  private start(onReady: () => void): Promise<string | undefined> {
+  #start(onReady: () => void): Promise<string | undefined> {
     return new Promise((resolve) => {
       const gate = new RunGate();
-      this.earlierMs += this.gate.insideMs;
-      this.gate = gate;
+      this.#earlierMs += this.#gate.insideMs;
+      this.#gate = gate;
       const workerData: ThreadData = { ...this.data, gate: gate.shared };
       const worker = new Worker(THREAD_FILE, { workerData, name: "marimba-engine" });
       guard(gate);
-      this.worker = worker;
+      this.#worker = worker;
       let reason: string | undefined;
       worker.on("message", (message: FromThread) => {
         if (message.kind === "unusable") reason = message.message;
         else if (message.kind === "ready") {
-          this.isReady = true;
-          this.heldBatch = message.maxBatch;
-          this.failedStarts = 0;
+          this.#isReady = true;
+          this.#heldBatch = message.maxBatch;
+          this.#failedStarts = 0;
           onReady();
           resolve(undefined);
         } else this.listener.message(message);
@@ -107,29 +107,29 @@ export class SupervisedThread {
       worker.on("exit", (code) => {
         unguard(gate);
         reason ??= `The engine's thread ended with code ${code}.`;
-        const wasReady = this.isReady;
-        this.isReady = false;
-        this.worker = undefined;
+        const wasReady = this.#isReady;
+        this.#isReady = false;
+        this.#worker = undefined;
         resolve(reason);
-        if (wasReady) this.died(reason);
+        if (wasReady) this.#died(reason);
       });
     });
   }
 
-  private died(reason: string): void {
-    if (this.isClosing) return;
-    this.listener.down(reason, this.failedStarts);
+  #died(reason: string): void {
+    if (this.#isClosing) return;
+    this.listener.down(reason, this.#failedStarts);
     // Who was told may have had enough.
-    if (this.isClosing) return;
-    const waitMs = Math.min(FIRST_RETRY_MS * 2 ** this.failedStarts, LAST_RETRY_MS);
-    this.retry = setTimeout(() => void this.startAgain(), waitMs);
+    if (this.#isClosing) return;
+    const waitMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failedStarts, LAST_RETRY_MS);
+    this.#retry = setTimeout(() => void this.#startAgain(), waitMs);
   }
 
-  private async startAgain(): Promise<void> {
-    const trouble = await this.start(() => this.listener.up());
-    if (this.isClosing || trouble === undefined) return;
-    this.failedStarts++;
-    this.died(trouble);
+  async #startAgain(): Promise<void> {
+    const trouble = await this.#start(() => this.listener.up());
+    if (this.#isClosing || trouble === undefined) return;
+    this.#failedStarts++;
+    this.#died(trouble);
   }
 }
 

@@ -1,8 +1,9 @@
+import { setMaxListeners } from "node:events";
+import { checkImageRequest } from "../model/check-parameters.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ImageRequest } from "../model/parameters.js";
-import { checkImageRequest } from "../model/sampler/check-parameters.js";
-import type { BatchLimits } from "./batch.js";
-import { monotonicMs, toEpochMs } from "./clock.js";
+import type { BatchLimits, Ticket } from "./batch.js";
+import { monotonicMs, SPANS, toEpochMs } from "./clock.js";
 import {
   type Engine,
   EngineFailure,
@@ -15,10 +16,7 @@ import {
   ImageExpired,
   type StepWork,
 } from "./engine.js";
-import { SPANS } from "./image-clock.js";
-import type { Ticket } from "./image-in-flight.js";
-import { onAbort } from "./on-abort.js";
-import { PreviewRequests } from "./preview-requests.js";
+import { PreviewRequests } from "./previews.js";
 import type { FromThread } from "./protocol.js";
 import type { RuntimeOptions } from "./runtime/runtime.js";
 import { SupervisedThread } from "./supervisor.js";
@@ -51,6 +49,14 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   return engine;
 }
 
+/** What an image that left rejects with. */
+const LEFT = {
+  cancelled: ImageCancelled,
+  expired: ImageExpired,
+  failed: EngineFailure,
+  not_finite: EngineFailure,
+} as const;
+
 /** An image that has neither finished nor left. */
 interface Pending {
   readonly ticket: Ticket;
@@ -63,39 +69,38 @@ interface Pending {
 
 class ThreadedEngine implements Engine {
   readonly model: string;
-  private readonly thread: SupervisedThread;
+  readonly #thread: SupervisedThread;
   /** In the order they came. */
-  private readonly pending = new Map<number, Pending>();
-  private nextId = 0;
-  private closing: Promise<void> | undefined;
-  private lost: EngineLost | undefined;
-  private onEmpty = () => {};
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 0;
+  #closing: Promise<void> | undefined;
+  #lost: EngineLost | undefined;
+  #onEmpty = () => {};
 
   constructor(private readonly options: EngineOptions) {
-    const { folder, manifest, maxBatch, maxBatchDelayMs, batching = "continuous" } = options;
+    const { folder, manifest, maxBatch, maxBatchDelayMs } = options;
     const { threads, provider = "cpu", cudaDevice = 0 } = options;
     this.model = manifest.name;
-    this.thread = new SupervisedThread(
+    this.#thread = new SupervisedThread(
       {
         folder,
         files: { hash: manifest.hash, weight_files: manifest.weight_files },
         architecture: manifest.architecture,
         maxBatch,
         maxBatchDelayMs,
-        batching,
         runtime: { threads, provider, cudaDevice },
       },
       {
-        message: (message) => this.receive(message),
-        up: () => this.threadUp(),
-        down: (reason, failedStarts) => this.threadDown(reason, failedStarts),
+        message: (message) => this.#receive(message),
+        up: () => this.#threadUp(),
+        down: (reason, failedStarts) => this.#threadDown(reason, failedStarts),
       },
     );
   }
 
   async open(): Promise<void> {
     try {
-      await this.thread.open();
+      await this.#thread.open();
     } catch (error) {
       const { message } = error as EngineFailure;
       throw new EngineFailure(`The model ${this.model} in ${this.options.folder} can't be used: ${message}`);
@@ -103,25 +108,29 @@ class ThreadedEngine implements Engine {
   }
 
   async generate(request: ImageRequest, options: GenerateOptions = {}): Promise<GeneratedImage> {
-    this.refuse(request, options);
+    this.#refuse(request, options);
     const { deadlineAt } = options;
     const ticket: Ticket = {
-      id: this.nextId++,
+      id: this.#nextId++,
       request,
       submittedMs: monotonicMs(),
       ...(deadlineAt === undefined ? {} : { deadlineAt }),
     };
     return new Promise((resolve, reject) => {
-      const stopListening = options.signal && onAbort(options.signal, () => this.cancel(ticket.id));
+      const { signal } = options;
+      const onAbort = () => this.#cancel(ticket.id);
+      // Many images may share a signal, and Node warns of a leak above ten listeners.
+      if (signal) setMaxListeners(0, signal);
+      signal?.addEventListener("abort", onAbort, { once: true });
       const settle = (end: GeneratedImage | Error) => {
-        stopListening?.();
-        this.pending.delete(ticket.id);
+        signal?.removeEventListener("abort", onAbort);
+        this.#pending.delete(ticket.id);
         if (end instanceof Error) reject(end);
         else resolve(end);
-        if (this.pending.size === 0) this.onEmpty();
+        if (this.#pending.size === 0) this.#onEmpty();
       };
       const previews = new PreviewRequests(options);
-      this.pending.set(ticket.id, {
+      this.#pending.set(ticket.id, {
         ticket,
         options,
         previews,
@@ -129,26 +138,26 @@ class ThreadedEngine implements Engine {
         reruns: 0,
         settle,
       });
-      this.thread.post({ kind: "generate", ticket });
+      this.#thread.post({ kind: "generate", ticket });
     });
   }
 
   stats(): EngineStats {
     let inFlight = 0;
-    for (const image of this.pending.values()) if (image.started) inFlight++;
-    const { maxBatch, runMs } = this.thread;
-    return { inFlight, waiting: this.pending.size - inFlight, maxBatch, runMs };
+    for (const image of this.#pending.values()) if (image.started) inFlight++;
+    const { maxBatch, runMs } = this.#thread;
+    return { inFlight, waiting: this.#pending.size - inFlight, maxBatch, runMs };
   }
 
   close(graceMs: number): Promise<void> {
-    this.closing ??= this.drain(graceMs);
-    return this.closing;
+    this.#closing ??= this.#drain(graceMs);
+    return this.#closing;
   }
 
   /** Throws where an image can't be taken in. */
-  private refuse(request: ImageRequest, options: GenerateOptions): void {
-    if (this.closing) throw new EngineFailure("The engine is closing and takes no more images.");
-    if (this.lost) throw this.lost;
+  #refuse(request: ImageRequest, options: GenerateOptions): void {
+    if (this.#closing) throw new EngineFailure("The engine is closing and takes no more images.");
+    if (this.#lost) throw this.#lost;
     const faults = checkImageRequest(request, this.options.manifest.architecture.generator);
     if (faults.length > 0)
       throw new EngineFailure(
@@ -158,47 +167,47 @@ class ThreadedEngine implements Engine {
     if (options.deadlineAt !== undefined && options.deadlineAt <= Date.now())
       throw new ImageExpired("The deadline had passed before the image was submitted.");
     const { maxBatch, maxWaiting } = this.options;
-    if (this.pending.size >= maxBatch + maxWaiting)
+    if (this.#pending.size >= maxBatch + maxWaiting)
       throw new EngineFull(
         `The engine has ${maxBatch} images in its batch and ${maxWaiting} waiting; try again later.`,
       );
   }
 
-  private cancel(id: number): void {
-    if (this.thread.ready) this.thread.post({ kind: "cancel", id });
-    else this.pending.get(id)?.settle(new ImageCancelled("The image was cancelled while the engine was restarting."));
+  #cancel(id: number): void {
+    if (this.#thread.ready) this.#thread.post({ kind: "cancel", id });
+    else this.#pending.get(id)?.settle(new ImageCancelled("The image was cancelled while the engine was restarting."));
   }
 
-  private receive(message: FromThread): void {
+  #receive(message: FromThread): void {
     if (message.kind === "started") {
       for (const id of message.ids) {
-        const image = this.pending.get(id);
+        const image = this.#pending.get(id);
         if (image) image.started = true;
       }
     } else if (message.kind === "worked") {
       this.options.onWork?.(message.work);
     } else if (message.kind === "stepped") {
-      for (const { id, step, of } of message.steps) this.stepped(id, step, of);
+      for (const { id, step, of } of message.steps) this.#stepped(id, step, of);
     } else if (message.kind === "previewed") {
       const { id, pixels, step, of } = message;
-      this.pending.get(id)?.previews.answer(monotonicMs(), pixels, step, of);
+      this.#pending.get(id)?.previews.answer(monotonicMs(), pixels, step, of);
     } else if (message.kind === "finished") {
-      const image = this.pending.get(message.id);
-      image?.settle(this.finished(image, message));
+      const image = this.#pending.get(message.id);
+      image?.settle(this.#finished(image, message));
     } else if (message.kind === "left") {
-      const Reason = { cancelled: ImageCancelled, expired: ImageExpired, failed: EngineFailure }[message.reason];
-      this.pending.get(message.id)?.settle(new Reason(message.message));
+      const Reason = LEFT[message.reason];
+      this.#pending.get(message.id)?.settle(new Reason(message.message));
     }
   }
 
-  private stepped(id: number, step: number, of: number): void {
-    const image = this.pending.get(id);
+  #stepped(id: number, step: number, of: number): void {
+    const image = this.#pending.get(id);
     image?.options.onStep?.(step, of);
     // The last step is followed by the picture itself.
-    if (step < of && image?.previews.ask(monotonicMs())) this.thread.post({ kind: "preview", id });
+    if (step < of && image?.previews.ask(monotonicMs())) this.#thread.post({ kind: "preview", id });
   }
 
-  private finished(image: Pending, message: Extract<FromThread, { kind: "finished" }>): GeneratedImage {
+  #finished(image: Pending, message: Extract<FromThread, { kind: "finished" }>): GeneratedImage {
     const { pixels, spans } = message;
     const { image_width: width, image_height: height } = this.options.manifest.architecture.tokenizer;
     const submittedAt = toEpochMs(image.ticket.submittedMs);
@@ -207,17 +216,17 @@ class ThreadedEngine implements Engine {
   }
 
   /** Results are functions of their requests, so everything that is left simply runs again. */
-  private threadUp(): void {
-    for (const { ticket } of this.pending.values()) this.thread.post({ kind: "generate", ticket });
+  #threadUp(): void {
+    for (const { ticket } of this.#pending.values()) this.#thread.post({ kind: "generate", ticket });
   }
 
-  private threadDown(reason: string, failedStarts: number): void {
+  #threadDown(reason: string, failedStarts: number): void {
     this.options.onTrouble?.(reason);
-    if (failedStarts >= MAX_FAILED_STARTS) this.giveUp(failedStarts, reason);
-    for (const image of [...this.pending.values()]) {
+    if (failedStarts >= MAX_FAILED_STARTS) this.#giveUp(failedStarts, reason);
+    for (const image of [...this.#pending.values()]) {
       image.previews.lost();
       if (image.options.signal?.aborted) image.settle(new ImageCancelled("The image was cancelled."));
-      else if (this.lost) image.settle(this.lost);
+      else if (this.#lost) image.settle(this.#lost);
       else if (image.started && image.reruns === MAX_RERUNS)
         image.settle(new EngineFailure(`The engine died ${MAX_RERUNS + 1} times while it made this image: ${reason}`));
       else if (image.started) {
@@ -227,29 +236,29 @@ class ThreadedEngine implements Engine {
     }
   }
 
-  private giveUp(failedStarts: number, reason: string): void {
-    void this.thread.close();
-    this.lost = new EngineLost(
+  #giveUp(failedStarts: number, reason: string): void {
+    void this.#thread.close();
+    this.#lost = new EngineLost(
       `The engine of ${this.model} can't be started again, ${failedStarts} tries failed: ${reason}`,
     );
-    this.options.onLost?.(this.lost);
+    this.options.onLost?.(this.#lost);
   }
 
-  private async drain(graceMs: number): Promise<void> {
-    await this.empty(graceMs);
-    for (const id of [...this.pending.keys()]) this.cancel(id);
-    await this.empty(CANCEL_MS);
-    await this.thread.close();
-    for (const image of [...this.pending.values()])
+  async #drain(graceMs: number): Promise<void> {
+    await this.#empty(graceMs);
+    for (const id of [...this.#pending.keys()]) this.#cancel(id);
+    await this.#empty(CANCEL_MS);
+    await this.#thread.close();
+    for (const image of [...this.#pending.values()])
       image.settle(new ImageCancelled("The engine closed before the image was done."));
   }
 
   /** Resolves once nothing is pending, or after `atMostMs`. */
-  private empty(atMostMs: number): Promise<void> {
-    if (this.pending.size === 0) return Promise.resolve();
+  #empty(atMostMs: number): Promise<void> {
+    if (this.#pending.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, atMostMs);
-      this.onEmpty = () => {
+      this.#onEmpty = () => {
         clearTimeout(timer);
         resolve();
       };

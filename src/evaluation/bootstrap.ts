@@ -10,9 +10,9 @@ export interface Interval {
 const NORMAL_975 = 1.959964;
 
 /**
- * How often each of `count` pictures is drawn in one resample with replacement. Where `classes` take turns, picture i
- * is replaced by one of its class, so that resamples are as balanced as the set. Sets of one size are drawn alike: pictures
- * of one seed stay together in a comparison.
+ * How often each of `count` images is drawn in one resample with replacement. Where `classes` take turns, image i
+ * is replaced by one of its class, so that resamples are as balanced as the set. Sets of one size get the same draws, so
+ * that a comparison keeps its pairs.
  */
 export function resampleCounts(count: number, resample: number, classes = 1): Uint32Array {
   const counts = new Uint32Array(count);
@@ -29,8 +29,8 @@ export function resampleCounts(count: number, resample: number, classes = 1): Ui
 }
 
 /**
- * The estimate give or take 1.96 deviations of its resamples. Their percentiles would not do: a resample holds fewer
- * different pictures, which raises a Fréchet distance.
+ * The estimate plus or minus 1.96 standard deviations of its resamples. Percentiles would be biased: a resample holds
+ * fewer distinct images, which raises a Fréchet distance.
  */
 export function normalInterval(value: number, resamples: readonly number[]): Interval {
   const mean = resamples.reduce((sum, one) => sum + one, 0) / resamples.length;

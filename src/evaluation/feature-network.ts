@@ -1,19 +1,19 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { EvaluationError } from "./error.js";
 
-/** Pictures of one size, one after another. */
-export interface PictureBatch {
+/** Images of one size, one after another. */
+export interface ImageBatch {
   readonly count: number;
   readonly height: number;
   readonly width: number;
   readonly pixels: Uint8Array; // [count, height, width, 3]
 }
 
-/** A network that turns pictures into features, by which sets of them are compared. */
+/** A network that turns images into features, by which sets of images are compared. */
 export interface FeatureNetwork {
-  /** Whether it gives classes' scores as well. */
+  /** Whether it also has the output `logits`. */
   readonly hasLogits: boolean;
-  run(batch: PictureBatch): Promise<{ features: Float32Array; logits?: Float32Array }>; // [count, width] each
+  run(batch: ImageBatch): Promise<{ features: Float32Array; logits?: Float32Array }>; // [count, width] each
   close(): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ const LOGITS = "logits";
 
 /**
  * Opens an ONNX file with one input [N, 3, H, W] (float32 in [-1, 1], or uint8) and an output `features` [N, D]; an
- * output `logits` [N, K] is used where there is one. Rejects with one sentence when it can't be used.
+ * output `logits` [N, K] is used if there is one. Rejects with `EvaluationError`.
  */
 export async function openFeatureNetwork(path: string, threads: number): Promise<FeatureNetwork> {
   const session = await InferenceSession.create(path, {
@@ -30,7 +30,7 @@ export async function openFeatureNetwork(path: string, threads: number): Promise
     ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
   }).catch((error: unknown) => {
     throw new EvaluationError(
-      `ONNX Runtime cannot use ${path}: ${error instanceof Error ? error.message : String(error)}`,
+      `ONNX Runtime can't use ${path}: ${error instanceof Error ? error.message : String(error)}`,
     );
   });
   const [input] = session.inputMetadata;
@@ -39,7 +39,7 @@ export async function openFeatureNetwork(path: string, threads: number): Promise
   if (session.inputNames.length !== 1 || !takes || !session.outputNames.includes(FEATURES)) {
     await session.release();
     throw new EvaluationError(
-      `${path} is no feature network: it must have one input [N, 3, H, W] of float32 or uint8 and an output named ${FEATURES}.`,
+      `${path} is not a feature network: it must have one input [N, 3, H, W] of float32 or uint8 and an output named ${FEATURES}.`,
     );
   }
   const hasLogits = session.outputNames.includes(LOGITS);
@@ -62,10 +62,10 @@ export async function openFeatureNetwork(path: string, threads: number): Promise
 
 /** [N, H, W, 3] bytes -> [N, 3, H, W], as they are or in [-1, 1]. */
 function toPlanes(pixels: Uint8Array, area: number, planes: Uint8Array | Float32Array, asBytes: boolean): void {
-  for (let picture = 0; picture < pixels.length; picture += 3 * area)
+  for (let image = 0; image < pixels.length; image += 3 * area)
     for (let channel = 0; channel < 3; channel++)
       for (let p = 0; p < area; p++) {
-        const value = pixels[picture + 3 * p + channel]!;
-        planes[picture + channel * area + p] = asBytes ? value : value / 127.5 - 1;
+        const value = pixels[image + 3 * p + channel]!;
+        planes[image + channel * area + p] = asBytes ? value : value / 127.5 - 1;
       }
 }

@@ -1,11 +1,11 @@
 import { EvaluationError } from "./error.js";
 
-/** What a feature network said of pictures, one row each. */
+/** A feature network's outputs, one row an image. */
 export interface Features {
   readonly count: number;
   readonly width: number;
   readonly values: Float32Array; // [count, width]
-  /** Classes' scores before softmax; absent where the network has no such output. */
+  /** Class scores before softmax; absent if the network has no such output. */
   readonly logits?: { readonly width: number; readonly values: Float32Array }; // [count, classes]
 }
 
@@ -34,9 +34,9 @@ function gather(values: Float32Array, width: number, indices: ArrayLike<number>)
   return out;
 }
 
-/** Throws `EvaluationError` where a feature is not a finite number: every measure of it would be none. */
+/** Throws `EvaluationError` if a feature is not a finite number: no measure of it would be one. */
 export function checkFinite({ values, width }: Features): void {
   for (let i = 0; i < values.length; i++)
     if (!Number.isFinite(values[i]))
-      throw new EvaluationError(`The features of picture ${Math.floor(i / width)} are not finite numbers.`);
+      throw new EvaluationError(`The features of image ${Math.floor(i / width)} are not finite numbers.`);
 }

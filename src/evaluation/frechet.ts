@@ -3,7 +3,7 @@ import { EvaluationError } from "./error.js";
 import type { Moments } from "./moments.js";
 
 /**
- * The Fréchet distance (Dowson and Landau 1982; Heusel et al., arXiv 1706.08500) of sets of pictures from one
+ * The Fréchet distance (Dowson and Landau 1982; Heusel et al., arXiv 1706.08500) of sets of images from one
  * reference: |m1 - m2|^2 + Tr(C1 + C2 - 2 (C1 C2)^(1/2)). With R the root of the reference's covariance, C1 C2 has the
  * eigenvalues of the symmetric R C2 R, so nothing but symmetric matrices is decomposed, and no imaginary part arises.
  */
@@ -25,7 +25,7 @@ export class FrechetDistance {
 
   from({ mean, covariance }: Moments): number {
     if (mean.length !== this.width)
-      throw new EvaluationError(`The pictures have ${mean.length} features and the reference ${this.width}.`);
+      throw new EvaluationError(`The images have ${mean.length} features and the reference ${this.width}.`);
     let distance = this.#trace + trace(covariance, this.width);
     for (let i = 0; i < this.width; i++) distance += (mean[i]! - this.#mean[i]!) ** 2;
     const product = this.#root.mmul(asMatrix(covariance, this.width)).mmul(this.#root);
@@ -40,7 +40,7 @@ function symmetricRoot(matrix: Matrix): Matrix {
   return vectors.clone().mulRowVector(roots).mmul(vectors.transpose());
 }
 
-/** Rounding leaves a product not quite symmetric: its symmetric part is meant. */
+/** Rounding leaves the product not quite symmetric, so its symmetric part is decomposed. */
 function eigen(matrix: Matrix): EigenvalueDecomposition {
   const symmetric = Matrix.add(matrix, matrix.transpose()).mul(0.5);
   return new EigenvalueDecomposition(symmetric, { assumeSymmetric: true });

@@ -2,8 +2,8 @@ import { EvaluationError } from "./error.js";
 import type { Features } from "./features.js";
 
 /**
- * The Inception Score (Salimans et al., arXiv 1606.03498): exp of the mean divergence of a picture's class
- * probabilities from those of all, in `splits` runs of pictures one after another; mean and deviation over these.
+ * The Inception Score (Salimans et al., arXiv 1606.03498): exp of the mean divergence of an image's class
+ * probabilities from those of all, in `splits` runs of images one after another; mean and deviation over these.
  */
 export function inceptionScore(
   logits: NonNullable<Features["logits"]>,
@@ -11,7 +11,7 @@ export function inceptionScore(
 ): { readonly mean: number; readonly deviation: number } {
   const { width, values } = logits;
   const count = values.length / width;
-  if (count < splits) throw new EvaluationError(`An Inception Score of ${splits} parts needs as many pictures.`);
+  if (count < splits) throw new EvaluationError(`An Inception Score of ${splits} parts needs as many images.`);
   const scores = Array.from({ length: splits }, (_, split) => {
     const begin = Math.floor((split * count) / splits);
     const end = Math.floor(((split + 1) * count) / splits);

@@ -11,22 +11,22 @@ import type { Reference } from "./reference.js";
 export interface MeasureOptions {
   /** Resamples of the intervals; 0 for none. */
   readonly resamples: number;
-  /** Classes that take turns in the pictures; 1 where nothing is known of them. */
+  /** How many classes take turns in the images; 1 if unknown. */
   readonly classes: number;
   /** k of precision and recall. */
   readonly neighbours: number;
-  /** Pictures of each side that precision and recall look at, the first ones: their time grows with the square. */
-  readonly manifoldPictures: number;
+  /** How many images of each set precision and recall use, the first ones: their time grows with the square. */
+  readonly manifoldImages: number;
   /** Called after each resample. */
   readonly onResample?: (done: number) => void;
 }
 
-/** Parts of the Inception Score, as everywhere. */
+/** Parts of the Inception Score; 10 is customary. */
 const SPLITS = 10;
 
-/** What a set of pictures is worth, measured against a reference. */
+/** A set of images measured against a reference. */
 export const Measures = Type.Object({
-  pictures: Type.Integer({ minimum: 1 }),
+  images: Type.Integer({ minimum: 1 }),
   frechet_distance: Type.Number(),
   /** 95 % interval of the Fréchet distance: low, high. */
   frechet_interval: Type.Optional(Type.Tuple([Type.Number(), Type.Number()])),
@@ -37,7 +37,7 @@ export const Measures = Type.Object({
 });
 export type Measures = Static<typeof Measures>;
 
-/** Measures features against a reference; throws `EvaluationError` where they can't be compared. */
+/** Measures features against a reference. Throws `EvaluationError` if they can't be compared. */
 export function measure(features: Features, reference: Reference, options: MeasureOptions): Measures {
   checkFinite(features);
   const distance = new FrechetDistance(reference.moments);
@@ -45,13 +45,13 @@ export function measure(features: Features, reference: Reference, options: Measu
   const interval = frechetInterval(features, distance, value, options);
   const { logits } = features;
   const score = logits && features.count >= SPLITS ? inceptionScore(logits, SPLITS) : undefined;
-  const most = options.manifoldPictures;
+  const most = options.manifoldImages;
   const manifold =
     reference.features && most > 0 && Math.min(features.count, reference.features.count) > options.neighbours
       ? precisionAndRecall(firstRows(features, most), firstRows(reference.features, most), options.neighbours)
       : undefined;
   return {
-    pictures: features.count,
+    images: features.count,
     frechet_distance: value,
     ...(interval && { frechet_interval: [interval.low, interval.high] as [number, number] }),
     ...(score && { inception_score: score.mean, inception_score_deviation: score.deviation }),
@@ -75,8 +75,8 @@ function frechetInterval(
 }
 
 /**
- * How much larger the Fréchet distance of `features` is than that of `baseline`, with its interval. Picture i of both has
- * one seed and class, and is drawn into a resample for both or for neither.
+ * How much larger the Fréchet distance of `features` is than that of `baseline`, with its interval. Image i of both has
+ * the same seed and class, and a resample draws it for both or for neither.
  */
 export function compare(
   features: Features,
@@ -85,7 +85,9 @@ export function compare(
   { resamples, classes, onResample }: Pick<MeasureOptions, "resamples" | "classes" | "onResample">,
 ): { readonly difference: Interval; readonly baseline: number } {
   if (features.count !== baseline.count)
-    throw new EvaluationError(`${features.count} pictures can't be compared with ${baseline.count}: pairs are.`);
+    throw new EvaluationError(
+      `${features.count} images can't be compared with ${baseline.count}: the comparison is by pairs.`,
+    );
   const distance = new FrechetDistance(reference.moments);
   const difference = (counts?: Uint32Array) =>
     distance.from(momentsOf(features, counts)) - distance.from(momentsOf(baseline, counts));

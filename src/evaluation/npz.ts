@@ -37,12 +37,12 @@ export class NpzFile {
 
   /** A whole array, of at most `maxBytes`. */
   async array(name: string, maxBytes = 2 ** 31): Promise<NpyArray> {
-    const entry = this.entry(name);
+    const entry = this.#entry(name);
     if (entry.uncompressedSize > maxBytes)
       throw new EvaluationError(
         `${this.path}: ${name} has ${entry.uncompressedSize} bytes; at most ${maxBytes} are read.`,
       );
-    return this.naming(name, async () => decodeNpy(await buffer(await this.zip.openReadStreamPromise(entry))));
+    return this.#naming(name, async () => decodeNpy(await buffer(await this.zip.openReadStreamPromise(entry))));
   }
 
   /** An array's rows one after another (its first axis), without holding it whole. Only of bytes. */
@@ -50,11 +50,11 @@ export class NpzFile {
     let header: NpyHeader | undefined;
     let held: Buffer = Buffer.alloc(0);
     let rowBytes = 0;
-    for await (const chunk of await this.zip.openReadStreamPromise(this.entry(name))) {
+    for await (const chunk of await this.zip.openReadStreamPromise(this.#entry(name))) {
       held = held.length === 0 ? (chunk as Buffer) : Buffer.concat([held, chunk as Buffer]);
       if (!header) {
         if (held.length < 128) continue;
-        header = await this.naming(name, async () => readNpyHeader(held));
+        header = await this.#naming(name, async () => readNpyHeader(held));
         rowBytes = npyDataBytes(header) / Math.max(1, header.shape[0] ?? 1);
         held = held.subarray(header.byteLength);
       }
@@ -66,10 +66,10 @@ export class NpzFile {
   }
 
   async header(name: string): Promise<NpyHeader> {
-    const stream = await this.zip.openReadStreamPromise(this.entry(name));
+    const stream = await this.zip.openReadStreamPromise(this.#entry(name));
     for await (const chunk of stream) {
       stream.destroy();
-      return this.naming(name, async () => readNpyHeader(chunk as Buffer));
+      return this.#naming(name, async () => readNpyHeader(chunk as Buffer));
     }
     throw new EvaluationError(`${this.path}: ${name} is empty.`);
   }
@@ -78,13 +78,13 @@ export class NpzFile {
     this.zip.close();
   }
 
-  private entry(name: string): Entry {
+  #entry(name: string): Entry {
     const entry = this.entries.get(name);
     if (!entry) throw new EvaluationError(`${this.path} has no array ${name}; it has ${this.names.join(", ")}.`);
     return entry;
   }
 
-  private naming<T>(name: string, read: () => Promise<T>): Promise<T> {
+  #naming<T>(name: string, read: () => Promise<T>): Promise<T> {
     return read().catch((error: unknown) => {
       if (error instanceof EvaluationError) throw new EvaluationError(`${this.path}: ${name} ${error.message}.`);
       throw error;

@@ -2,29 +2,29 @@ import { EvaluationError } from "./error.js";
 import type { Features } from "./features.js";
 
 export interface PrecisionRecall {
-  /** Share of the pictures that lie in the reference's manifold: how many look real. */
+  /** Share of the images that lie in the reference's manifold: how many look real. */
   readonly precision: number;
-  /** Share of the reference that lies in the pictures' manifold: how much of the real is covered. */
+  /** Share of the reference that lies in the images' manifold: how much of the real is covered. */
   readonly recall: number;
 }
 
 /**
  * Improved precision and recall (Kynkäänniemi et al., arXiv 1904.06991): a set's manifold is the union of balls around
- * its pictures, each reaching to the picture's k-th nearest neighbour. Time grows with the product of the counts.
+ * its images, each reaching to the image's k-th nearest neighbour. Time grows with the product of the counts.
  */
-export function precisionAndRecall(pictures: Features, reference: Features, neighbours: number): PrecisionRecall {
-  if (pictures.width !== reference.width)
-    throw new EvaluationError(`The pictures have ${pictures.width} features and the reference ${reference.width}.`);
+export function precisionAndRecall(images: Features, reference: Features, neighbours: number): PrecisionRecall {
+  if (images.width !== reference.width)
+    throw new EvaluationError(`The images have ${images.width} features and the reference ${reference.width}.`);
   return {
-    precision: shareInside(pictures, reference, squaredRadii(reference, neighbours)),
-    recall: shareInside(reference, pictures, squaredRadii(pictures, neighbours)),
+    precision: shareInside(images, reference, squaredRadii(reference, neighbours)),
+    recall: shareInside(reference, images, squaredRadii(images, neighbours)),
   };
 }
 
-/** The squared distance of each picture to its k-th nearest among the others. */
+/** The squared distance of each image to its k-th nearest among the others. */
 function squaredRadii(set: Features, neighbours: number): Float64Array {
   if (set.count <= neighbours)
-    throw new EvaluationError(`${neighbours} neighbours need more than ${neighbours} pictures, not ${set.count}.`);
+    throw new EvaluationError(`${neighbours} neighbours need more than ${neighbours} images, not ${set.count}.`);
   const nearest = new Float64Array(set.count * neighbours).fill(Number.POSITIVE_INFINITY); // rising, row by row
   for (let i = 0; i < set.count; i++)
     for (let j = i + 1; j < set.count; j++) {
@@ -60,7 +60,7 @@ function shareInside(points: Features, manifold: Features, squared: Float64Array
   return inside / points.count;
 }
 
-/** Given up once it is above `limit`: then it is only known to be. */
+/** Stops once the sum exceeds `limit`; the result is then only a lower bound. */
 function squaredDistance(a: Features, i: number, b: Features, j: number, limit: number): number {
   const { width } = a;
   let sum = 0;

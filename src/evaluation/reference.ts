@@ -4,7 +4,7 @@ import { type Moments, momentsOf } from "./moments.js";
 import type { NpyArray } from "./npy.js";
 import { NpzFile, writeNpz } from "./npz.js";
 
-/** What pictures are measured against. */
+/** The statistics that images are measured against. */
 export interface Reference {
   readonly moments: Moments;
   /** Needed for precision and recall. */
@@ -12,8 +12,8 @@ export interface Reference {
 }
 
 /**
- * Statistics as `.npz` files hold them for the published protocols: `mu` [D] and `sigma` [D, D] (ADM's, torch-fidelity's
- * and pytorch-fid's files have them), and here `features` [N, D] as well. Undefined where the file holds pictures.
+ * Reads statistics from an `.npz` of a published protocol (ADM's, torch-fidelity's, pytorch-fid's): `mu` [D] and `sigma`
+ * [D, D]; ours hold `features` [N, D] as well. Undefined if the file holds images.
  * Throws `EvaluationError`.
  */
 export async function readStatistics(path: string): Promise<Reference | undefined> {
@@ -44,7 +44,7 @@ export async function writeStatistics(path: string, features: Features, kept: nu
   });
 }
 
-/** Features that an evaluation keeps, to be compared with another's. */
+/** Features that an evaluation keeps, to be compared with those of another. */
 export async function writeFeatures(path: string, { count, width, values, logits }: Features): Promise<void> {
   await writeNpz(path, {
     features: { shape: [count, width], data: values },
@@ -63,7 +63,7 @@ export async function readFeatures(path: string): Promise<Features> {
   }
 }
 
-/** The shape of what `readFeatures` would read, without reading it. */
+/** The shape of the features that `readFeatures` would read. */
 export async function featuresShape(path: string): Promise<[count: number, width: number]> {
   const file = await NpzFile.open(path);
   try {
@@ -81,7 +81,7 @@ function asFeatures({ shape, data }: NpyArray, path: string): Features {
 
 function checkedShape(shape: readonly number[], isFloat32: boolean, path: string): [count: number, width: number] {
   if (shape.length !== 2 || !isFloat32)
-    throw new EvaluationError(`${path}: features must be float32 numbers [pictures, features].`);
+    throw new EvaluationError(`${path}: features must be float32 numbers [images, features].`);
   return [shape[0]!, shape[1]!];
 }
 

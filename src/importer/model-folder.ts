@@ -85,7 +85,7 @@ async function writeGraphs(
   { architecture, weights, expose = false }: FilesPlan,
 ): Promise<FileDigest[]> {
   // Loaded and built while other threads read and write weights.
-  const { buildGraphs } = await import("../model/graph/build-graphs.js");
+  const { buildGraphs } = await import("../families/families.js");
   const graphs = buildGraphs(architecture, weights.index, { expose });
   const digests: FileDigest[] = [];
   for (const graph of GRAPH_FILES) {

@@ -1,13 +1,16 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Decoder } from "../engine/decoder.js";
-import { Denoiser } from "../engine/denoiser.js";
-import { ImageInFlight } from "../engine/image-in-flight.js";
-import type { Fail } from "../engine/isolation.js";
-import { Predictor } from "../engine/predictor.js";
+import type { Stage } from "../engine/family.js";
 import { openRuntime } from "../engine/runtime/onnx.js";
 import type { Runtime } from "../engine/runtime/runtime.js";
+import { stepRuns } from "../engine/step-runs.js";
+import { Denoiser } from "../families/mar/denoiser.js";
+import { MarImage } from "../families/mar/image.js";
+import { mar } from "../families/mar/mar.js";
+import { Predictor } from "../families/mar/predictor.js";
+import { MarGraphs } from "../families/mar/run-graphs.js";
 import type { Architecture, Manifest } from "../model/manifest.js";
-import { DiffusionSchedules } from "../model/sampler/schedules.js";
+import { DiffusionSchedules } from "../model/sampler/diffusion-schedule.js";
 import { ImportError } from "./error.js";
 import type { Deviation } from "./options.js";
 import type { Progress } from "./progress.js";
@@ -66,7 +69,7 @@ async function runStages(folder: string, manifest: Manifest, progress: Progress,
 }
 
 /** An image whose tokens up to a step, which is given as a share of all steps, are normal numbers. */
-function imageAtStep({ architecture, defaults }: Manifest, at: number, index: number): ImageInFlight {
+function imageAtStep({ architecture, defaults }: Manifest, at: number, index: number): MarImage {
   const { generator } = architecture;
   const steps = Math.min(STEPS, generator.token_count);
   const { diffusion_steps, max_timestep, temperature, guidance_scale } = defaults;
@@ -76,8 +79,8 @@ function imageAtStep({ architecture, defaults }: Manifest, at: number, index: nu
     guidance_schedule: "constant",
     order: "random",
   } as const;
-  const ticket = { id: index, request: { parameters, seed: SEED, imageIndex: index }, submittedMs: 0 };
-  const image = new ImageInFlight(ticket, generator, new DiffusionSchedules(generator.head.frequency_channels));
+  const request = { parameters, seed: SEED, imageIndex: index };
+  const image = new MarImage(request, generator, new DiffusionSchedules(generator.head.frequency_channels));
   const C = generator.token_channels;
   while (image.step < Math.round(at * (steps - 1))) {
     for (const position of image.targets) image.noise.fill(image.tokens, position * C, C, image.step, position, 0);
@@ -91,13 +94,13 @@ class Stages {
   constructor(
     private readonly runtime: Runtime,
     private readonly manifest: Manifest,
-    private readonly images: readonly ImageInFlight[],
+    private readonly images: readonly MarImage[],
     private readonly progress: Progress,
   ) {}
 
   async predict(): Promise<Outputs["z"]> {
-    const predictor = new Predictor(this.runtime, this.manifest.architecture.generator);
-    await this.attempt("z", (pause, fail) => predictor.run(this.images, pause, fail));
+    const { generator } = this.manifest.architecture;
+    await this.attempt("z", new Predictor(new MarGraphs(this.runtime, generator), generator));
     const all = this.images.map(({ z, zUnconditional }) => [z, zUnconditional] as const);
     if (!all.flat().every((values) => values.every(Number.isFinite))) throw this.notFinite("z");
     return all;
@@ -105,28 +108,28 @@ class Stages {
 
   async denoise(): Promise<Outputs["tokens"]> {
     const { architecture } = this.manifest;
-    const denoiser = new Denoiser(this.runtime, architecture.generator);
-    await this.attempt("sampled tokens", (pause, fail) => denoiser.run(this.images, pause, fail));
+    const { generator } = architecture;
+    await this.attempt("sampled tokens", new Denoiser(new MarGraphs(this.runtime, generator), generator));
     return this.images.map((image) => targetsOf(image, architecture));
   }
 
   /** The image that has most tokens. */
   async decode(): Promise<Outputs["pixels"]> {
-    const [pixels] = await new Decoder(this.runtime, this.manifest.architecture).decode(this.images.slice(-1));
+    const { generator, tokenizer } = this.manifest.architecture;
+    const sampler = mar.open(this.runtime, generator);
+    const [pixels] = await new Decoder(this.runtime, tokenizer).decodeImages(this.images.slice(-1), sampler);
     return pixels!;
   }
 
   /** Runs a stage. An interruption is seen between its runs, and ends it. */
-  private async attempt(
-    what: string,
-    stage: (pause: () => Promise<void>, fail: Fail<ImageInFlight>) => Promise<void>,
-  ): Promise<void> {
+  private async attempt(what: string, stage: Stage<MarImage>): Promise<void> {
     let reason: string | undefined;
-    const pause = async () => {
-      await nextTurn();
-      if (this.progress.isCancelled) for (const image of this.images) image.gone = true;
-    };
-    await stage(pause, (_image, why) => (reason ??= why));
+    const runs = stepRuns<MarImage>({
+      isInFlight: () => !this.progress.isCancelled,
+      fail: (_image, _reason, message) => (reason ??= message),
+      pause: () => nextTurn(),
+    });
+    await stage.run(this.images, runs);
     this.progress.add("verifying", 0);
     if (this.images.some((image) => !image.sampledFinite())) throw this.notFinite(what);
     if (reason !== undefined) throw new ImportError(`The imported model can't be run: ${reason}`);
@@ -142,7 +145,7 @@ class Stages {
   }
 }
 
-function targetsOf(image: ImageInFlight, { generator }: Architecture): Float32Array {
+function targetsOf(image: MarImage, { generator }: Architecture): Float32Array {
   const C = generator.token_channels;
   const tokens = new Float32Array(image.targets.length * C);
   image.targets.forEach((position, i) => {
@@ -151,7 +154,7 @@ function targetsOf(image: ImageInFlight, { generator }: Architecture): Float32Ar
   return tokens;
 }
 
-function setTargets(image: ImageInFlight, tokens: Float32Array, { generator }: Architecture): void {
+function setTargets(image: MarImage, tokens: Float32Array, { generator }: Architecture): void {
   image.targets.forEach((position, i) => {
     image.setToken(position, tokens, i * generator.token_channels);
   });

@@ -14,7 +14,9 @@ export const MODEL_FILES = {
   tokenizer: "tokenizer.safetensors",
 } as const;
 
+/** A model's graphs, in the order in which its hash takes their files. */
 export const GRAPH_FILES = ["predict", "denoise", "decode"] as const;
+export type GraphName = (typeof GRAPH_FILES)[number];
 
 const size = (description: string) => Type.Integer({ minimum: 1, maximum: 1_048_576, description });
 
@@ -70,7 +72,7 @@ export const TokenizerArchitecture = Type.Object(
     scale: Type.Number({ exclusiveMinimum: 0, description: "image = decode(latent / scale)." }),
     norm_groups: size("GroupNorm groups."),
     norm_eps: Type.Number({ exclusiveMinimum: 0 }),
-    /** Up levels in the order they run (from the smallest picture to the largest). */
+    /** Up levels in the order they run (from the smallest image to the largest). */
     levels: Type.Array(
       Type.Object(
         {
@@ -120,7 +122,7 @@ export const MeasuredQuality = Type.Object(
       Type.Number({ exclusiveMinimum: 0, description: "How much less processor time than `exact`, in full batches." }),
     ),
   },
-  { additionalProperties: false, description: "What was measured of the preset's pictures." },
+  { additionalProperties: false, description: "What was measured of the preset's images." },
 );
 
 /** A preset is a partial set of sampling parameters with a sentence on what it gives. */
@@ -169,7 +171,7 @@ export const Manifest = Type.Object(
       uniqueItems: true,
       description: "The files that hold weights, in the order in which the hash takes them.",
     }),
-    /** SHA-256 over those of the graphs and weights (model-files.ts): two models with one hash make the same pictures. */
+    /** SHA-256 over those of the graphs and weights (model-files.ts): two models with one hash make the same images. */
     hash: Type.String({ pattern: "^[0-9a-f]{64}$" }),
     source: Type.Object({ generator: SourceFile, tokenizer: SourceFile }, { additionalProperties: false }),
     /** A request's and a preset's fields override these. */

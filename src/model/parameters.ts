@@ -31,7 +31,7 @@ export const SamplingParameters = Type.Object(
     }),
     order: Type.Union([Type.Literal("random"), Type.Literal("raster"), Type.Literal("checkerboard")], {
       description:
-        "Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171).",
+        "Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).",
     }),
     reconstruction_steps: Type.Optional(
       Type.Integer({
@@ -59,11 +59,17 @@ export const PresetParameters = Type.Partial(DefaultParameters, closed);
 /** Largest seed: every integer up to it is exact in a JSON number. */
 export const MAX_SEED = Number.MAX_SAFE_INTEGER;
 
-/** One image to sample: a picture is a function of these fields and the model, never of the batch. */
+/** One image to sample. Its pixels are a function of these fields and the model, never of the batch. */
 export interface ImageRequest {
   readonly parameters: SamplingParameters;
   /** 0 to 2^53 - 1. */
   readonly seed: number;
   /** Which image of the job this is, from 0; part of the noise key. */
   readonly imageIndex: number;
+}
+
+/** One field that a model cannot be sampled with: what was wrong and what would be right. */
+export interface ParameterFault {
+  readonly field: keyof SamplingParameters | "seed" | "image_index";
+  readonly message: string;
 }

@@ -1,18 +1,21 @@
+import type { Dirent } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { FieldError } from "../errors.js";
 import { fileErrorReason } from "../files/file-errors.js";
 import { fieldErrors } from "../validation/field-errors.js";
+import { checkParameters } from "./check-parameters.js";
 import { Manifest, MODEL_FILES } from "./manifest.js";
 import type { SamplingParameters } from "./parameters.js";
-import { checkParameters } from "./sampler/check-parameters.js";
 
-/** The models that this process knows, by their manifests alone. A model's folder is `MODELS_DIR/<name>`. */
+/** The models that this process knows, by their manifests alone. */
 export interface ModelRegistry {
   /** The model of requests that name none. */
   readonly default: string;
   list(): Manifest[];
   get(name: string): Manifest | undefined;
+  /** The folder of a listed model. */
+  folderOf(name: string): string;
 }
 
 /** A models folder or a manifest is not usable; the message names the file and each field at fault. */
@@ -26,54 +29,74 @@ const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
 const PREFERRED_MODEL = "demo";
 
 /**
- * Reads and checks the manifests of `names`, or of every folder in `modelsDir` that has one; `warn` is told of those that
- * have none. The first name is the default model; without names `demo` where there is one. Throws `RegistryError`.
+ * Reads and checks the manifests of `names`, or of every model in `modelsDirs`; of two models with one name the first
+ * folder's counts. Calls `warn` for each folder without a manifest. The first name is the default model; without names it is
+ * `demo`, if there is one. Throws `RegistryError`.
  */
 export async function loadRegistry(
-  modelsDir: string,
+  modelsDirs: readonly string[],
   names?: readonly string[],
   warn: (sentence: string) => void = () => {},
 ): Promise<ModelRegistry> {
-  const { models: there, others } = await listFolders(modelsDir);
+  const found = await findModels(modelsDirs, names ? () => {} : warn);
+  const there = [...found.keys()].sort((a, b) => demoFirst(a, b) || (a < b ? -1 : 1));
+  const where = modelsDirs.join(" or ");
   if (there.length === 0) {
     throw new RegistryError(
-      `There is no model in ${modelsDir}; \`marimba import\` makes one, MODELS_DIR names the folder.`,
+      `There is no model in ${where}; \`marimba import\` makes one, MODELS_DIR names the folder.`,
     );
   }
-  if (names) checkAreThere(names, there, modelsDir);
-  else for (const name of others) warn(`${join(modelsDir, name)} has no model.json: it is passed over.`);
+  if (names) checkAreThere(names, there, where);
   const models = new Map<string, Manifest>();
   for (const name of names ?? there) {
-    models.set(name, await readManifest(modelsDir, name).catch((error: unknown) => fail(error, names === undefined)));
+    const manifest = readManifest(found.get(name)!, name);
+    models.set(name, await manifest.catch((error: unknown) => fail(error, names === undefined)));
   }
-  return { default: (names ?? there)[0]!, list: () => [...models.values()], get: (name) => models.get(name) };
+  return {
+    default: (names ?? there)[0]!,
+    list: () => [...models.values()],
+    get: (name) => models.get(name),
+    folderOf: (name) => join(found.get(name)!, name),
+  };
 }
 
-/** The folders that have a manifest, in the order they are served in, and those that have none. */
-async function listFolders(modelsDir: string): Promise<{ models: string[]; others: string[] }> {
-  const entries = await readdir(modelsDir, { withFileTypes: true }).catch((error: unknown) => {
+const demoFirst = (a: string, b: string) => Number(b === PREFERRED_MODEL) - Number(a === PREFERRED_MODEL);
+
+/** For each model's name the models folder that holds it. Calls `warn` for folders without a manifest. */
+async function findModels(
+  modelsDirs: readonly string[],
+  warn: (sentence: string) => void,
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const modelsDir of modelsDirs) {
+    for (const entry of await readModelsDir(modelsDir, modelsDirs.length > 1)) {
+      if (!(entry.isDirectory() || entry.isSymbolicLink()) || entry.name.startsWith(".")) continue;
+      const hasManifest = await stat(join(modelsDir, entry.name, MODEL_FILES.manifest)).then(
+        () => true,
+        // A manifest that exists but can't be reached is no reason to pass over a model in silence.
+        (error: NodeJS.ErrnoException) => error.code !== "ENOENT" && error.code !== "ENOTDIR",
+      );
+      if (!hasManifest) warn(`${join(modelsDir, entry.name)} has no model.json: it is passed over.`);
+      else if (!found.has(entry.name)) found.set(entry.name, modelsDir);
+    }
+  }
+  return found;
+}
+
+async function readModelsDir(modelsDir: string, mayBeMissing: boolean): Promise<Dirent[]> {
+  try {
+    return await readdir(modelsDir, { withFileTypes: true });
+  } catch (error) {
+    if (mayBeMissing && (error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw new RegistryError(`The models folder ${modelsDir} can't be read: ${reasonOf(error)}; MODELS_DIR names it.`);
-  });
-  const models: string[] = [];
-  const others: string[] = [];
-  for (const entry of entries) {
-    if (!(entry.isDirectory() || entry.isSymbolicLink()) || entry.name.startsWith(".")) continue;
-    const hasManifest = await stat(join(modelsDir, entry.name, MODEL_FILES.manifest)).then(
-      () => true,
-      // One that is there but can't be reached is no reason to pass over a model in silence.
-      (error: NodeJS.ErrnoException) => error.code !== "ENOENT" && error.code !== "ENOTDIR",
-    );
-    (hasManifest ? models : others).push(entry.name);
   }
-  const demoFirst = (a: string, b: string) => Number(b === PREFERRED_MODEL) - Number(a === PREFERRED_MODEL);
-  return { models: models.sort((a, b) => demoFirst(a, b) || (a < b ? -1 : 1)), others };
 }
 
-function checkAreThere(names: readonly string[], there: readonly string[], modelsDir: string): void {
+function checkAreThere(names: readonly string[], there: readonly string[], where: string): void {
   const missing = names.find((name) => !there.includes(name));
   if (missing === undefined) return;
   throw new RegistryError(
-    `There is no model ${JSON.stringify(missing)} in ${modelsDir}; there ${there.length === 1 ? "is" : "are"} ${there.join(", ")}.`,
+    `There is no model ${JSON.stringify(missing)} in ${where}; there ${there.length === 1 ? "is" : "are"} ${there.join(", ")}.`,
   );
 }
 

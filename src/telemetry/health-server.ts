@@ -4,21 +4,21 @@ import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
 import { browsableAddress, listenError, type PortVariable } from "./listening.js";
 
-/** A process's own health and metrics over HTTP, for whoever runs it: `WORKER_PORT` and `METRICS_PORT`. */
-export interface Monitor {
+/** Serves a process's own health and metrics on `WORKER_PORT` or `METRICS_PORT`. */
+export interface HealthServer {
   /** Such as `http://127.0.0.1:9100`. */
   readonly address: string;
   close(): Promise<void>;
 }
 
-export interface MonitorOptions {
+export interface HealthServerOptions {
   readonly host: string;
   readonly port: number;
-  /** The variable that holds the port. */
+  /** The setting that holds the port. */
   readonly variable: PortVariable;
   readonly registry: Registry;
-  /** Why the process is not ready; nothing while it is. */
-  readonly notReady: () => string | undefined;
+  /** Why the process is not ready; undefined if it is. */
+  readonly notReadyReason: () => string | undefined;
 }
 
 interface Answer {
@@ -27,13 +27,13 @@ interface Answer {
   readonly body: string;
 }
 
-/** Listens at once, so that a worker that loads its models can be asked. Throws `ListenError`. */
-export async function openMonitor(options: MonitorOptions): Promise<Monitor> {
-  const { host, port, variable, registry, notReady } = options;
+/** Listens at once, so that a worker answers while it loads its models. Throws `ListenError`. */
+export async function openHealthServer(options: HealthServerOptions): Promise<HealthServer> {
+  const { host, port, variable, registry, notReadyReason } = options;
   const answers: Readonly<Record<string, () => Answer | Promise<Answer>>> = {
     "/health/live": () => json(200, { status: "live" }),
     "/health/ready": () => {
-      const reason = notReady();
+      const reason = notReadyReason();
       return reason === undefined ? json(200, { status: "ready" }) : json(503, { status: "not ready", reason });
     },
     "/metrics": async () => ({ status: 200, contentType: registry.contentType, body: await registry.metrics() }),
@@ -43,7 +43,7 @@ export async function openMonitor(options: MonitorOptions): Promise<Monitor> {
     if (!Object.hasOwn(answers, path)) return send(request, response, notFound(Object.keys(answers)));
     if (request.method !== "GET" && request.method !== "HEAD") {
       response.setHeader("Allow", "GET, HEAD");
-      return send(request, response, json(405, { status: "only GET and HEAD are answered here" }));
+      return send(request, response, json(405, { status: "only GET and HEAD are supported" }));
     }
     send(request, response, await answers[path]!());
   });
@@ -61,7 +61,7 @@ export async function openMonitor(options: MonitorOptions): Promise<Monitor> {
 }
 
 function notFound(paths: readonly string[]): Answer {
-  return json(404, { status: `here are only ${paths.join(", ")}` });
+  return json(404, { status: `no such address; there are ${paths.join(", ")}` });
 }
 
 function json(status: number, body: Readonly<Record<string, string>>): Answer {

@@ -1,26 +1,26 @@
 import { type Level, type Logger, pino } from "pino";
 
-/** Where lines go: `process.stderr`, or what stands in for it. */
+/** Where lines go: `process.stderr` or a substitute. */
 interface LogStream {
   readonly isTTY?: boolean;
   write(text: string): unknown;
 }
 
-/** Logs JSON lines; on a terminal, lines for people. */
+/** Logs JSON lines or, on a terminal, lines for people. */
 export function openLogger(level: Level | "silent", stream: LogStream = process.stderr): Logger {
   const options = { level, base: null };
   const format = stream.isTTY ? formatLine : (line: string) => line;
   return pino(options, { write: (line: string) => stream.write(format(withoutSecrets(line))) });
 }
 
-/** Secrets by their look, wherever a client put them: in an address, say. Of a key its id is left, to find it by. */
+/** Recognises secrets wherever a client put them, for example in an address. The id of a key stays, to find the key by. */
 const SECRETS = /mrb(?:_|%5f)([0-9a-f]{12})(?:_|%5f)[0-9a-f]+|whsec(?:_|%5f)[A-Za-z0-9+/=%_-]+/gi;
 
 function withoutSecrets(line: string): string {
   return line.replace(SECRETS, (_, id?: string) => (id === undefined ? "[webhook secret]" : `[key ${id}]`));
 }
 
-/** `12:00:01 WARN  message  job=1a2b`, then the stack of an error. */
+/** `12:00:01 WARN  message  job=1a2b`, followed by the stack of an error. */
 export function formatLine(line: string): string {
   const { level, time, msg = "", err, ...fields } = JSON.parse(line);
   const clock = new Date(time).toTimeString().slice(0, 8);

@@ -15,28 +15,26 @@ import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BasicTracerProvider, BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import type { Logger } from "pino";
 import { VERSION } from "../files/package.js";
+import { TIMING_SPANS } from "../job.js";
 import { readTraceparent, type TraceContext } from "./trace-context.js";
-import type { ImageTrace, RequestAnswer, RequestSpan, Tracing } from "./tracing.js";
+import type { ImageTrace, RequestEnd, RequestSpan, Tracing } from "./tracing.js";
 
 const EXPORT_TIMEOUT_MS = 5000;
 const CLOSE_MS = 3000;
-/** A collector that is away is said once in so long. */
-const SAY_AGAIN_MS = 60_000;
-
-/** The parts of an image's time in the order they are drawn in; transformer and diffusion are sums over all its steps. */
-const PARTS = ["batch_wait", "transformer", "diffusion", "decode", "encode"] as const;
+/** Failures of the collector are logged once in this time. */
+const WARN_AGAIN_MS = 60_000;
 
 export interface TelemetryOptions {
-  /** The collector's base, such as `http://127.0.0.1:4318`. */
+  /** The collector's address, such as `http://127.0.0.1:4318`. */
   readonly endpoint: string;
   readonly serviceName: string;
-  /** The command that runs: what the service's instances are told apart by, with the process's id. */
+  /** The running command, which identifies the service's instance together with the process's id. */
   readonly command: string;
 }
 
-/** Spans for an OTLP/HTTP collector. Its headers, such as a key, come from `OTEL_EXPORTER_OTLP_HEADERS`. */
+/** Exports spans to an OTLP/HTTP collector; its headers, such as a key, come from `OTEL_EXPORTER_OTLP_HEADERS`. */
 export function openTelemetry({ endpoint, serviceName, command }: TelemetryOptions, logger: Logger): Tracing {
-  sayTroubleOf(logger);
+  logFailures(logger);
   const exporter = new OTLPTraceExporter({
     url: `${endpoint.replace(/\/+$/, "")}/v1/traces`,
     timeoutMillis: EXPORT_TIMEOUT_MS,
@@ -83,7 +81,7 @@ class OpenTelemetry implements Tracing {
       return;
     }
     image.setAttributes({ "marimba.batch_size": timing.batch_size, "marimba.ms_per_image": timing.ms_per_image });
-    this.#traceParts(trace.setSpan(parent, image), spec.accepted_at, timing);
+    this.#traceSpans(trace.setSpan(parent, image), spec.accepted_at, timing);
     image.end(spec.accepted_at + timing.total_ms);
   }
 
@@ -96,18 +94,18 @@ class OpenTelemetry implements Tracing {
     clearTimeout(timer);
   }
 
-  /** The six parts side by side: together they are the image's whole time. */
-  #traceParts(parent: Context, acceptedAt: number, timing: NonNullable<ImageTrace["timing"]>): void {
+  /** One span after another, which together are the image's total; transformer and diffusion are sums over its steps. */
+  #traceSpans(parent: Context, acceptedAt: number, timing: NonNullable<ImageTrace["timing"]>): void {
     let at = acceptedAt;
-    for (const part of ["queue", ...PARTS] as const) {
-      const span = this.tracer.startSpan(part, { startTime: at }, parent);
-      at += timing[`${part}_ms`];
+    for (const name of TIMING_SPANS) {
+      const span = this.tracer.startSpan(name, { startTime: at }, parent);
+      at += timing[`${name}_ms`];
       span.end(at);
     }
   }
 }
 
-function endRequest(span: Span, method: string, { route, status, problem }: RequestAnswer): void {
+function endRequest(span: Span, method: string, { route, status, problem }: RequestEnd): void {
   span.updateName(`${method} ${route}`);
   span.setAttributes({ "http.route": route, "http.response.status_code": status });
   if (problem !== undefined) span.setAttribute("error.type", problem);
@@ -122,16 +120,16 @@ function contextOf(parent: TraceContext | undefined): Context {
   return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
 }
 
-function sayTroubleOf(logger: Logger): void {
-  let saidMs = -Infinity;
-  const say = (message: string) => {
-    if (performance.now() - saidMs < SAY_AGAIN_MS) return;
-    saidMs = performance.now();
-    logger.warn({ reason: message }, "Traces can't be sent to OTEL_EXPORTER_OTLP_ENDPOINT now.");
+function logFailures(logger: Logger): void {
+  let warnedMs = -Infinity;
+  const error = (message: string) => {
+    if (performance.now() - warnedMs < WARN_AGAIN_MS) return;
+    warnedMs = performance.now();
+    logger.warn({ reason: message }, "Can't send traces to OTEL_EXPORTER_OTLP_ENDPOINT at the moment.");
   };
   const nothing = () => {};
   diag.setLogger(
-    { error: say, warn: nothing, info: nothing, debug: nothing, verbose: nothing },
+    { error, warn: nothing, info: nothing, debug: nothing, verbose: nothing },
     { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true },
   );
 }

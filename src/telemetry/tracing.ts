@@ -1,34 +1,34 @@
 import type { JobSpec, Timing } from "../job.js";
 import type { TraceContext } from "./trace-context.js";
 
-/** An HTTP request that is being answered. */
+/** The span of an HTTP request. */
 export interface RequestSpan {
-  /** What happens on its behalf belongs below it. */
+  /** The context of its child spans. */
   readonly context: TraceContext;
-  end(answer: RequestAnswer): void;
+  end(end: RequestEnd): void;
 }
 
-export interface RequestAnswer {
+export interface RequestEnd {
   readonly route: string;
   readonly status: number;
-  /** The problem's code, where it was answered with one. */
+  /** The code of the problem it was answered with. */
   readonly problem?: string | undefined;
 }
 
-/** One image's way through a worker, told when it is over. */
+/** One image's way through a worker, reported when it is over. */
 export interface ImageTrace {
   readonly spec: JobSpec;
   readonly imageIndex: number;
-  /** Of an image that was made. */
+  /** Present if the image was generated. */
   readonly timing?: Timing;
-  /** Why there is none. */
+  /** Why it was not. */
   readonly error?: unknown;
 }
 
-/** Where spans go. Without `OTEL_EXPORTER_OTLP_ENDPOINT` there is none of this. */
+/** Exports spans. Without `OTEL_EXPORTER_OTLP_ENDPOINT` there is no tracing. */
 export interface Tracing {
   startRequest(method: string, path: string, parent: TraceContext | undefined): RequestSpan;
   traceImage(image: ImageTrace): void;
-  /** Sends what is left, for so long as the collector takes it and a few seconds at most. */
+  /** Sends the remaining spans, for a few seconds at most. */
   close(): Promise<void>;
 }

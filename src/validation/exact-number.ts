@@ -1,7 +1,6 @@
 /**
- * The number that a decimal text stands for, or undefined where no double is that number, nor one that a double prints
- * as: rounding a seed silently would give another picture. Fractions round, as they always do, but never to an integer.
- * `text` is a JSON number.
+ * The value of a JSON number, or undefined if a double can't represent it and would not print as it either: a seed that is
+ * rounded silently would give another image. Fractions are rounded as usual, but never to an integer.
  */
 export function exactNumber(text: string): number | undefined {
   const number = Number(text);
@@ -15,7 +14,7 @@ function sameDecimal(a: string, b: string): boolean {
   return x.digits === y.digits && (x.digits === "" || x.exponent === y.exponent);
 }
 
-/** The digits between the first and the last that is not 0, and the power of ten of the last one. */
+/** The digits from the first to the last nonzero one, and the power of ten of the last. */
 function significand(text: string): { digits: string; exponent: number } {
   const [, integer = "", fraction = "", power = "0"] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
   const digits = integer + fraction;

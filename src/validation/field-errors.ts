@@ -3,7 +3,7 @@ import { Check, Errors } from "typebox/schema";
 import type { FieldError } from "../errors.js";
 import { nearMisses } from "./near-misses.js";
 
-/** The part of JSON Schema that our schemas use. */
+/** The parts of JSON Schema that Marimba's schemas use. */
 interface JsonSchema {
   readonly type?: string;
   readonly const?: unknown;
@@ -22,7 +22,7 @@ interface JsonSchema {
 
 const MAX_ERRORS = 20;
 
-/** What is wrong with `value`, one sentence for each field at fault, saying what would be right; empty when nothing is. */
+/** The errors in `value`: for each wrong field, a sentence that says what would be right. Empty if `value` is valid. */
 export function fieldErrors(schema: TSchema, value: unknown): FieldError[] {
   if (Check(schema, value)) return []; // typebox/value has the same check, and 142 more modules
   const [, errors] = Errors(schema, value);
@@ -47,15 +47,15 @@ export function fieldErrors(schema: TSchema, value: unknown): FieldError[] {
   return Array.from(found, ([pointer, message]) => ({ pointer, message }));
 }
 
-/** The sentence about a field that the schema doesn't know. */
+/** The sentence about a field that the schema does not have. */
 export function unknownField(name: string, known: readonly string[]): string {
   const meant = nearMisses(name, known);
   return meant.length > 0
     ? `is not a known field; did you mean ${meant.join(" or ")}?`
-    : `is not a known field; known are ${known.join(", ")}`;
+    : `is not a known field; the known fields are ${known.join(", ")}`;
 }
 
-/** What a schema accepts, as words: `an integer from 1 to 64`, `"linear" or "constant"`. */
+/** What a schema accepts, in words: `an integer from 1 to 64`, `"linear" or "constant"`. */
 export function describeSchema(schema: TSchema | JsonSchema): string {
   const part = schema as JsonSchema;
   if (part.const !== undefined) return JSON.stringify(part.const);
@@ -69,7 +69,7 @@ export function describeSchema(schema: TSchema | JsonSchema): string {
   return part.type ?? "another value";
 }
 
-/** A value as it is shown in a message: JSON, cut where it is long. */
+/** A value for a message: JSON, shortened if it is long. */
 export function showValue(value: unknown): string {
   const text = JSON.stringify(value) ?? "nothing";
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;

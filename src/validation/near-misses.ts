@@ -1,4 +1,4 @@
-/** The candidates most like a mistyped word: fewest edits first, at most `limit`, none that differs too much. */
+/** The candidates most similar to a mistyped word, at most `limit`, fewest edits first. */
 export function nearMisses(word: string, candidates: Iterable<string>, limit = 3): string[] {
   const asked = word.toLowerCase().slice(0, MAX_WORD_LENGTH);
   const close: { candidate: string; distance: number }[] = [];
@@ -13,10 +13,10 @@ export function nearMisses(word: string, candidates: Iterable<string>, limit = 3
   return close.slice(0, limit).map(({ candidate }) => candidate);
 }
 
-/** No name is longer, and the distance costs the product of both lengths. */
+/** Bounds the cost, which is the product of both lengths; no name is longer. */
 const MAX_WORD_LENGTH = 64;
 
-/** Edits (insert, delete, replace, swap of neighbours) from `a` to `b`; anything above `allowed` counts as Infinity. */
+/** Edits (insert, delete, replace, swap of neighbours) from `a` to `b`; Infinity if there are more than `allowed`. */
 export function editDistance(a: string, b: string, allowed = Number.POSITIVE_INFINITY): number {
   if (Math.abs(a.length - b.length) > allowed) return Number.POSITIVE_INFINITY;
   let beforeLast: number[] = [];

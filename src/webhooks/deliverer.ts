@@ -1,39 +1,38 @@
+import { createHmac } from "node:crypto";
 import type { Logger } from "pino";
 import type { JobRecord } from "../job.js";
 import type { Delivery, DeliveryQueue } from "../queue/queue.js";
-import { describeAttemptFailure } from "./attempt-failure.js";
-import { ATTEMPT_MS, post } from "./post.js";
-import { signatureHeaders } from "./signature.js";
+import { ATTEMPT_MS, describeAttemptFailure, post } from "./post.js";
 import { type Resolve, readTarget, type TargetPolicy, TargetRefused } from "./target.js";
 
 export interface DelivererOptions {
   readonly queue: DeliveryQueue;
   readonly policy: TargetPolicy;
-  /** Attempts of one webhook before it is given up. */
+  /** Attempts before a webhook is given up. */
   readonly maxAttempts: number;
-  /** Before the second attempt; before each later one four times as long, an hour at most. */
+  /** Delay before the second attempt; it quadruples each time, up to an hour. */
   readonly firstDelayMs: number;
-  /** The secret of the caller that the job belongs to; undefined where it has none, or no longer. */
+  /** The secret that signs a caller's webhooks; undefined if it has none, or no longer has one. */
   readonly secretOf: (caller: string) => string | undefined;
   /** The event's data. */
   readonly describe: (record: JobRecord) => unknown;
   readonly userAgent: string;
   readonly logger: Logger;
-  /** Tests only: names are resolved by this. */
+  /** For tests only: resolves host names. */
   readonly resolve?: Resolve;
 }
 
 const LOOK_MS = 500;
 const IN_FLIGHT = 16;
-/** One caller's, so that an endpoint that never answers holds up its own only. */
+/** Bounds each caller, so that an endpoint that never responds delays only its own webhooks. */
 const IN_FLIGHT_OF_CALLER = 4;
-/** When a delivery is taken up by another process, should this one die: well after the attempt is over. */
+/** If this process dies, another one takes over a delivery after this time, well after the attempt is over. */
 const LEASE_MS = 3 * ATTEMPT_MS;
 const MAX_DELAY_MS = 3_600_000;
 const CALLER_BUSY_MS = 1000;
 const JITTER = 0.2;
 
-/** Tells clients of their jobs' ends: each at least once, in no order, until it is answered with 2xx or given up. */
+/** Notifies clients when their jobs end: each at least once, in any order, until a 2xx response or the last attempt. */
 export class Deliverer {
   readonly #inFlight = new Map<string, number>();
   #count = 0;
@@ -48,7 +47,7 @@ export class Deliverer {
     this.#schedule(0);
   }
 
-  /** Begins no more attempts; resolves once those under way are over. What is left is others', or the next start's. */
+  /** Starts no more attempts; resolves when the current ones are over. Other processes or the next start deliver the rest. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
@@ -72,12 +71,12 @@ export class Deliverer {
       if (room > 0) taken = await queue.take(room, LEASE_MS);
       await Promise.all(taken.map((delivery) => this.#begin(delivery)));
     } catch (error) {
-      logger.debug({ err: error }, "Webhooks could not be taken up; they will be.");
+      logger.debug({ err: error }, "could not take webhooks from the queue; trying again");
     }
     this.#schedule(room > 0 && taken.length === room ? 0 : LOOK_MS);
   }
 
-  /** Resolves once the attempt has begun, or was put off. */
+  /** Resolves when the attempt has started or was postponed. */
   async #begin(delivery: Delivery): Promise<void> {
     const { id, caller = "" } = delivery.record.spec;
     const ofCaller = this.#inFlight.get(caller) ?? 0;
@@ -98,26 +97,25 @@ export class Deliverer {
     const failure = await this.#attempt(record);
     const log = logger.child({ job: id, attempt });
     try {
-      if (failure === undefined) log.info("The webhook was delivered.");
-      else if (failure.isFinal || attempt >= maxAttempts)
-        log.warn({ reason: failure.reason }, "The webhook is given up.");
+      if (failure === undefined) log.info("delivered a webhook");
+      else if (failure.isFinal || attempt >= maxAttempts) log.warn({ reason: failure.reason }, "gave up on a webhook");
       else {
-        log.info({ reason: failure.reason }, "The webhook was not delivered; it will be tried again.");
+        log.info({ reason: failure.reason }, "could not deliver a webhook; trying again later");
         const delayMs = Math.min(MAX_DELAY_MS, firstDelayMs * 4 ** (attempt - 1));
         return await queue.postpone(id, Math.round(delayMs * (1 + JITTER * Math.random())), "used");
       }
       await queue.end(id);
     } catch (error) {
-      log.warn({ err: error }, "What became of a webhook could not be noted: it will be sent again.");
+      log.warn({ err: error }, "could not record the outcome of a webhook; it will be sent again");
     }
   }
 
-  /** What went wrong; undefined for a delivery that its receiver took. */
+  /** Why the attempt failed; undefined if the receiver accepted the webhook. */
   async #attempt(record: JobRecord): Promise<{ reason: string; isFinal: boolean } | undefined> {
     const { policy, resolve, secretOf, userAgent } = this.options;
     const { spec } = record;
     const secret = secretOf(spec.caller ?? "");
-    if (secret === undefined) return { reason: "Its key has no webhook secret any more.", isFinal: true };
+    if (secret === undefined) return { reason: "The API key no longer has a webhook secret.", isFinal: true };
     const body = JSON.stringify(webhookEvent(record, this.options.describe(record)));
     const headers = {
       "Content-Type": "application/json",
@@ -128,16 +126,29 @@ export class Deliverer {
       const url = readTarget(spec.webhook_url!, policy);
       const status = await post(url, headers, body, { policy, ...(resolve && { resolve }) });
       if (status >= 200 && status < 300) return undefined;
-      // 410 is how a receiver says that it wants no more.
-      return { reason: `Its receiver answered ${status}.`, isFinal: status === 410 };
+      // With 410 a receiver says that it wants no more webhooks.
+      return { reason: `The receiver responded with ${status}.`, isFinal: status === 410 };
     } catch (error) {
-      if (error instanceof TargetRefused) return { reason: `Its address ${error.message}.`, isFinal: true };
+      if (error instanceof TargetRefused) return { reason: `The webhook's address ${error.message}.`, isFinal: true };
       return { reason: describeAttemptFailure(error), isFinal: false };
     }
   }
 }
 
-/** What is sent, in the shape that Standard Webhooks recommends. */
+/** The body of a webhook, in the shape that Standard Webhooks recommends. */
 export function webhookEvent(record: JobRecord, data: unknown) {
   return { type: `job.${record.state}`, timestamp: new Date(record.finishedAt ?? 0).toISOString(), data };
+}
+
+const SECRET_PREFIX = "whsec_";
+
+/**
+ * A webhook's headers after Standard Webhooks 1.0 (standardwebhooks.com): its id, the same for every attempt; the
+ * attempt's time in seconds; and the HMAC-SHA256 of id, time and body.
+ */
+function signatureHeaders(secret: string, id: string, body: string): Record<string, string> {
+  const timestamp = String(Math.floor(Date.now() / 1000));
+  const key = Buffer.from(secret.slice(SECRET_PREFIX.length), "base64");
+  const signature = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
+  return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` };
 }

@@ -1,12 +1,12 @@
 import { lookup, Resolver } from "node:dns/promises";
 import { isIP } from "node:net";
-import { isPublicAddress } from "./public-address.js";
+import ipaddr from "ipaddr.js";
 
-/** Where webhooks may go. */
+/** Where webhooks may go. By default only to public addresses, over https. */
 export interface TargetPolicy {
-  /** Anywhere, also by plain HTTP. */
+  /** Anywhere, and over plain HTTP. */
   readonly allowPrivate: boolean;
-  /** Names or addresses, in lower case, that the operator trusts: there too. */
+  /** Names or addresses, in lower case, with the same freedom. */
   readonly allowHosts: readonly string[];
 }
 
@@ -18,17 +18,16 @@ export interface ResolvedAddress {
 /** All addresses of a name. */
 export type Resolve = (host: string) => Promise<readonly ResolvedAddress[]>;
 
-/** The address is none that a webhook may go to, today or ever. */
+/** Webhooks may never go to this address; the message completes "The address …". */
 export class TargetRefused extends Error {
   override readonly name = "TargetRefused";
 }
 
 const MAX_CHARACTERS = 2048;
 
-/** The address as it is requested; without a fragment, and with a host as WHATWG writes it. Throws `TargetRefused`. */
+/** Parses an address and removes its fragment. Throws `TargetRefused`. */
 export function readTarget(text: string, policy: TargetPolicy): URL {
-  if (text.length > MAX_CHARACTERS)
-    throw new TargetRefused(`must be an address of at most ${MAX_CHARACTERS} characters`);
+  if (text.length > MAX_CHARACTERS) throw new TargetRefused(`must have at most ${MAX_CHARACTERS} characters`);
   if (!URL.canParse(text)) throw new TargetRefused("must be an absolute https address");
   const url = new URL(text);
   const host = hostOf(url);
@@ -36,23 +35,23 @@ export function readTarget(text: string, policy: TargetPolicy): URL {
   if (url.protocol !== "https:" && !(isTrusted && url.protocol === "http:")) {
     throw new TargetRefused("must be an https address");
   }
-  if (url.username !== "" || url.password !== "") throw new TargetRefused("must hold no user name or password");
+  if (url.username !== "" || url.password !== "") throw new TargetRefused("must not contain a user name or password");
   if (!isTrusted && (isThisMachine(host) || (isIP(host) !== 0 && !isPublicAddress(host))))
     throw new TargetRefused(NOT_PUBLIC);
   url.hash = "";
   return url;
 }
 
-const NOT_PUBLIC = "must lead to the public internet";
+const NOT_PUBLIC = "must be on the public internet";
 
-/** A name that leads here wherever it is asked for (RFC 6761, 6.3), or does by the usual hosts file. */
+/** Names that resolve to this machine everywhere (RFC 6761, 6.3) or through the usual hosts file. */
 function isThisMachine(host: string): boolean {
   return /(^|\.)localhost$/.test(host) || ["ip6-localhost", "ip6-loopback", "localhost.localdomain"].includes(host);
 }
 
 /**
- * The one address to connect to. Every address of the name must be allowed: one that is not tells of a name that was made
- * to lead elsewhere. Throws `TargetRefused`, or what the resolver throws.
+ * The address to connect to. All addresses of the name must be allowed: a single private one suggests an attack. Throws
+ * `TargetRefused`, or the resolver's error.
  */
 export async function resolveTarget(url: URL, policy: TargetPolicy, resolve?: Resolve): Promise<ResolvedAddress> {
   const host = hostOf(url);
@@ -64,7 +63,7 @@ export async function resolveTarget(url: URL, policy: TargetPolicy, resolve?: Re
       : await (resolve ?? (isTrusted ? resolveLocally : resolvePublicly))(host);
   if (!isTrusted && !addresses.every(({ address }) => isPublicAddress(address))) throw new TargetRefused(NOT_PUBLIC);
   const [first] = addresses;
-  // Nothing may be logged of where a webhook goes, its name included.
+  // The message must not contain the host: no part of a webhook's address may be logged.
   if (!first) throw Object.assign(new Error("The name has no address."), { code: "ENODATA", syscall: "query" });
   return first;
 }
@@ -78,13 +77,13 @@ function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
 }
 
-/** As any program of this machine would: with its hosts file and search domains. */
+/** Like any program on this machine: with its hosts file and search domains. */
 const resolveLocally: Resolve = async (host) =>
   (await lookup(host, { all: true })).map(({ address, family }) => ({ address, family: family as 4 | 6 }));
 
 /**
- * By asking DNS itself, which knows public names alone and takes none of the process's few threads: a name server that
- * lets callers wait must not hold up others' work.
+ * Queries DNS directly, which knows only public names and occupies none of the process's few threads: a slow name server
+ * must not delay other work.
  */
 const resolvePublicly: Resolve = async (host) => {
   const resolver = new Resolver({ timeout: 2000, tries: 2 });
@@ -95,3 +94,18 @@ const resolvePublicly: Resolve = async (host) => {
   if (addresses.length === 0 && four.status === "rejected") throw four.reason;
   return addresses;
 };
+
+/** The part of IPv6 that is in use on the public internet (RFC 4291, 2.4). */
+const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR("2000::/3");
+
+/**
+ * Whether an address belongs to the public internet. Not public are loopback, private, link-local, carrier-grade NAT,
+ * multicast and reserved addresses, and every IPv6 address that contains an IPv4 one (mapped, NAT64, 6to4, Teredo).
+ */
+export function isPublicAddress(text: string): boolean {
+  // The library also accepts incomplete addresses such as 10.1.
+  if (isIP(text) === 0) return false;
+  const address = ipaddr.parse(text);
+  if (address.range() !== "unicast") return false;
+  return address instanceof ipaddr.IPv4 || address.match(GLOBAL_UNICAST);
+}

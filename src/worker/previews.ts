@@ -2,11 +2,11 @@ import type { Logger } from "pino";
 import type { GenerateOptions } from "../engine/engine.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ImageContext } from "../queue/queue.js";
-import { encodePng } from "./picture.js";
+import { encodePng } from "./encode-png.js";
 
 /**
- * What the engine is told of an image's previews: each becomes a PNG and goes to whoever watches. While one is encoded,
- * those that come are dropped: the next is newer.
+ * The engine's options for an image's previews: each preview is encoded as a PNG and sent to the clients that watch the
+ * job. While one is being encoded, others are dropped: the next will be newer.
  */
 export function previewOptions(
   imageIndex: number,

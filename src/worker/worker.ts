@@ -1,30 +1,29 @@
 import type { Logger } from "pino";
 import { epochMs } from "../engine/clock.js";
-import { type Engine, EngineFailure, EngineLost, ImageExpired } from "../engine/engine.js";
-import type { StoredImage } from "../job.js";
+import { type Engine, EngineFailure, EngineLost, type EngineTiming, ImageExpired } from "../engine/engine.js";
+import type { StoredImage, Timing } from "../job.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ModelRegistry } from "../model/registry.js";
 import { type ImageContext, type ImageTask, JobFailure, type JobSource, WorkerUnfit } from "../queue/queue.js";
 import { readTraceparent } from "../telemetry/trace-context.js";
 import type { Tracing } from "../telemetry/tracing.js";
+import { encodeImage } from "./encode-png.js";
 import type { ImageObserver } from "./metrics.js";
-import { encodePicture } from "./picture.js";
 import { previewOptions } from "./previews.js";
-import { imageTiming } from "./timing.js";
 
 export interface WorkerDeps {
   readonly source: JobSource;
-  /** By model name; they stay the caller's to close. */
+  /** By model name; the caller closes them. */
   readonly engines: ReadonlyMap<string, Engine>;
   readonly models: ModelRegistry;
-  /** Images of one model that are taken at a time. */
+  /** Images of one model that the worker holds at a time. */
   readonly maxImages: number;
   readonly logger: Logger;
   readonly observer?: ImageObserver;
   readonly tracing?: Tracing | undefined;
 }
 
-/** Starts taking images: each goes into its model's engine, and comes back as a PNG. Stop it at the source. */
+/** Starts taking images: each goes into its model's engine and comes back as a PNG. Stopping the source stops it. */
 export async function startWorker(deps: WorkerDeps): Promise<void> {
   const { source, engines, models, maxImages, logger, observer, tracing } = deps;
   await source.start([...engines.keys()], maxImages, async (task, context) => {
@@ -34,11 +33,11 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
       const image = await makeImage(task, context, engines.get(model)!, models.get(model)!, ownLogger);
       observer?.made(model, image);
       tracing?.traceImage({ ...task, timing: image.timing });
-      ownLogger.debug({ tookMs: image.timing.total_ms }, "The image is made.");
+      ownLogger.debug({ tookMs: image.timing.total_ms }, "The image is done.");
       return image;
     } catch (error) {
       if (context.signal.aborted) {
-        // The job ended, or the image is handed back: its error means nothing.
+        // The job has ended, or the image is handed back: the error means nothing.
         observer?.left(model);
         throw error;
       }
@@ -47,9 +46,9 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
         throw new WorkerUnfit(error.message, { cause: error });
       }
       if (!(error instanceof ImageExpired)) {
-        ownLogger.error({ err: error }, `Image ${task.imageIndex} could not be made.`);
+        ownLogger.error({ err: error }, `Image ${task.imageIndex} could not be generated.`);
       }
-      const failure = foreseen(error, task.imageIndex);
+      const failure = jobFailure(error, task.imageIndex);
       observer?.failed(model, failure?.error.code ?? "internal");
       tracing?.traceImage({ ...task, error: failure ?? error });
       throw failure ?? error;
@@ -57,7 +56,7 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
   });
 }
 
-/** What every line on the image has: its job, and the request and the trace that the job came from. */
+/** Fields of every log line about the image: its job, and the request and the trace that the job came from. */
 function logFields({ spec, imageIndex }: ImageTask): Record<string, unknown> {
   const { id, model, request_id, traceparent } = spec;
   const trace = readTraceparent(traceparent);
@@ -82,19 +81,45 @@ async function makeImage(
   const previews = previewOptions(imageIndex, context, manifest, logger);
   const onStep = (step: number, of: number) => context.progress(step, of);
   const generated = await engine.generate(request, { signal: context.signal, onStep, ...previews, ...deadline });
-  const bytes = await encodePicture(generated, request, manifest);
+  const bytes = await encodeImage(generated, request, manifest);
   const timing = imageTiming(spec.accepted_at, generated.timing, epochMs());
   return { bytes, contentType: "image/png", width: generated.width, height: generated.height, timing };
 }
 
-/** The failure that an error of the engine is for the whole job, as the client may see it; none for any other error. */
-function foreseen(error: unknown, image: number): JobFailure | undefined {
+/** How an error of the engine fails the whole job, as the client sees it; undefined for any other error. */
+function jobFailure(error: unknown, image: number): JobFailure | undefined {
   if (error instanceof ImageExpired) {
     const detail = `The job's deadline passed before image ${image} was done.`;
     return new JobFailure({ code: "deadline_exceeded", detail });
   }
-  // The engine has tried again by itself where that could help.
+  // The engine has already tried again where that could help.
   if (!(error instanceof EngineFailure)) return undefined;
-  const detail = `Image ${image} could not be made; the server's log says why.`;
+  const detail = `Image ${image} could not be generated; the server's log says why.`;
   return new JobFailure({ code: "generation_failed", detail });
+}
+
+/**
+ * One image's timing from four clock readings in epoch milliseconds: accepted, submitted to the engine, pixels ready, stored.
+ * The six spans cover the time between them without gaps, and the total is their sum.
+ */
+export function imageTiming(acceptedAt: number, engine: EngineTiming, storedAt: number): Timing {
+  const spans = {
+    queue_ms: span(acceptedAt, engine.submittedAt),
+    batch_wait_ms: engine.batchWaitMs,
+    transformer_ms: engine.transformerMs,
+    diffusion_ms: engine.diffusionMs,
+    decode_ms: engine.decodeMs,
+    encode_ms: span(engine.finishedAt, storedAt),
+  };
+  return {
+    ...spans,
+    total_ms: Object.values(spans).reduce((sum, ms) => sum + ms),
+    batch_size: engine.batchSize,
+    ms_per_image: engine.msPerImage,
+  };
+}
+
+/** Two machines' clocks may differ a little, and a time is never negative. */
+function span(from: number, to: number): number {
+  return Math.max(0, to - from);
 }

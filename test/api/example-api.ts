@@ -1,9 +1,8 @@
 import pino from "pino";
 import { Registry } from "prom-client";
-import { buildApp } from "../../src/api/app.js";
+import { buildApp, listen } from "../../src/api/app.js";
 import type { ApiDeps } from "../../src/api/deps.js";
 import { DEFAULT_LIMITS, type HttpLimits } from "../../src/api/http/limits.js";
-import { listen } from "../../src/api/server.js";
 import { loadConfig } from "../../src/config.js";
 import type { JobSpec, StoredImage } from "../../src/job.js";
 import type { ModelRegistry } from "../../src/model/registry.js";
@@ -41,6 +40,7 @@ export function exampleModels(): ModelRegistry {
     default: "demo",
     list: () => manifests,
     get: (name) => manifests.find((manifest) => manifest.name === name),
+    folderOf: (name) => `models/${name}`,
   };
 }
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { principalOf } from "../../src/api/access/principal.js";
-import { readCancelAfter } from "../../src/api/http/cancel-after.js";
+import { callerOf } from "../../src/api/access/caller.js";
+import { readCancelAfter } from "../../src/api/http/request-headers.js";
 import { exampleApi, holdingHandler } from "./example-api.js";
 
 const opened: { close(): Promise<void> }[] = [];
@@ -67,8 +67,8 @@ describe("a caller", () => {
     const first = await specAfter({}, {});
     expect(first.caller).toMatch(/^[0-9a-f]{16}$/);
     expect((await specAfter({}, {})).caller).toBe(first.caller);
-    expect(first.caller).toBe(principalOf({ ip: "127.0.0.1" }).id);
-    expect(principalOf({ ip: "127.0.0.2" }).id).not.toBe(first.caller);
+    expect(first.caller).toBe(callerOf({ ip: "127.0.0.1" }).id);
+    expect(callerOf({ ip: "127.0.0.2" }).id).not.toBe(first.caller);
   });
 
   it("owns its idempotency keys: another's equal key is another job", async () => {

@@ -25,6 +25,7 @@ beforeAll(async () => {
     default: "demo",
     list: () => manifests,
     get: (name: string) => manifests.find((manifest) => manifest.name === name),
+    folderOf: (name: string) => `models/${name}`,
   };
   api = await exampleApi({ deps: { models } });
   address = await api.listen();

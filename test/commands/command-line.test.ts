@@ -1,6 +1,5 @@
 import { expect, it } from "vitest";
-import { readArguments } from "../../src/commands/arguments.js";
-import { UsageError } from "../../src/commands/command-line.js";
+import { readArguments, UsageError } from "../../src/commands/command-line.js";
 
 const read = (...args: string[]) =>
   readArguments({ args, options: { seed: { type: "string" }, force: { type: "boolean" } }, allowPositionals: true });

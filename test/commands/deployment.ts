@@ -17,7 +17,7 @@ export interface Deployment {
   worker(own?: Record<string, string>): Promise<Marimba>;
   /** `marimba queue` with these arguments. */
   queue(...args: string[]): Promise<Ended>;
-  /** The picture that `marimba sample` makes with these arguments. */
+  /** The image that `marimba sample` makes with these arguments. */
   sample(...args: string[]): Promise<Buffer>;
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { runImport } from "../../src/commands/import.js";
+import { run as runImport, usage } from "../../src/commands/import.js";
 import { readManifest } from "../../src/model/registry.js";
 import {
   SMALL_CONFIG,
@@ -93,8 +93,7 @@ test("--force replaces a model, and nothing else", async () => {
   expect(await readdir(join(modelsDir, "photos"))).toEqual(["cat.jpg"]);
 });
 
-test("--help", async () => {
-  expect(await runImport(["--help"])).toBe(0);
+test("its usage names every option", () => {
   for (const flag of [
     "--name",
     "--generator",
@@ -105,7 +104,7 @@ test("--help", async () => {
     "--defaults",
     "--force",
   ]) {
-    expect(out).toContain(flag);
+    expect(usage).toContain(flag);
   }
 });
 
@@ -124,12 +123,12 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s stops it and leaves noth
 describe("errors are one sentence and an exit code", () => {
   const list = (name: string, value: unknown) => writeJson(name, value);
   test.each([
-    [2, async () => [], "--name and --generator and --tokenizer must be given; marimba import --help says more."],
-    [2, async () => ["--nam", "x"], "Unknown option '--nam'; marimba import --help says more."],
-    [2, async () => ["--name"], "Option '--name <value>' argument missing; marimba import --help says more."],
+    [2, async () => [], "--name and --generator and --tokenizer must be given; --help describes the command."],
+    [2, async () => ["--nam", "x"], "Unknown option '--nam'; did you mean --name?"],
+    [2, async () => ["--name"], "Option '--name <value>' argument missing; --help describes the command."],
     [2, async () => ["x"], "Unexpected argument 'x'"],
     [2, async () => ["--name", "a", ...files, "--name", "b"], "--name is given twice; give it once.\n"],
-    [2, async () => ["--name", "-a"], "Option '--name' argument is ambiguous; marimba import --help says more.\n"],
+    [2, async () => ["--name", "-a"], "Option '--name' argument is ambiguous; --help describes the command.\n"],
     [
       2,
       async () => ["--name", "m", ...files, "--precision", "int4"],

@@ -67,7 +67,7 @@ describe("marimba key new", () => {
     expect(await run("new", "--name", "shop", "--file", file)).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(KEY),
-      stderr: `${file} held a key named shop before (id ${entry.id}), which stays valid beside the new one until its line is taken out.\n`,
+      stderr: `${file} already held a key named shop (id ${entry.id}); it stays valid until its line is removed.\n`,
     });
     expect(readKeyEntries(await readFile(file, "utf8"), file).map(({ name }) => name)).toEqual(["shop", "shop"]);
   });
@@ -81,7 +81,7 @@ describe("marimba key new", () => {
     const again = await run("new", "--name", "one", "--file", file, "--write-key", `${file}.key`);
     expect(again).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining("something of that name is there already"),
+      stderr: expect.stringContaining("something of that name already exists"),
     });
     expect(readKeyEntries(await readFile(file, "utf8"), file)).toHaveLength(1);
   });
@@ -93,7 +93,7 @@ describe("marimba key new", () => {
     expect((await run(...once)).code).toBe(0);
     const [keys, key] = [await readFile(file, "utf8"), await readFile(`${file}.key`, "utf8")];
     expect(key).toContain(readKeyEntries(keys, file)[0]!.id);
-    expect(await run(...once)).toMatchObject({ code: 0, stdout: `${file} is there already; nothing was changed.\n` });
+    expect(await run(...once)).toMatchObject({ code: 0, stdout: `${file} already exists; nothing was changed.\n` });
     expect([await readFile(file, "utf8"), await readFile(`${file}.key`, "utf8")]).toEqual([keys, key]);
   });
 
@@ -108,15 +108,15 @@ describe("marimba key new", () => {
   });
 
   it.each([
-    [[], "Say what to do: marimba key new --name NAME."],
-    [["new"], "--name must be 1 to 64 letters, digits, ., _ or -: who the key is for."],
-    [["new", "--name", "a b"], "--name must be 1 to 64 letters, digits, ., _ or -: who the key is for."],
+    [[], "Usage: marimba key new --name NAME."],
+    [["new"], "--name must be 1 to 64 letters, digits, ., _ or -: the caller that the key is for."],
+    [["new", "--name", "a b"], "--name must be 1 to 64 letters, digits, ., _ or -: the caller that the key is for."],
     [["new", "--name", "a", "--role", "root"], "--role must be user or admin."],
     [
       ["new", "--name", "a", "--images-per-minute", "0"],
       "--images-per-minute must be a number of images from 1 to 999999999.",
     ],
-    [["new", "--name", "a", "--once"], "--once needs --file: the file that may be there already."],
+    [["new", "--name", "a", "--once"], "--once needs --file: the file that may already exist."],
   ])("refuses %j", async (args, sentence) => {
     expect(await run(...args)).toMatchObject({ code: 2, stdout: "", stderr: `${sentence}\n` });
   });
@@ -127,8 +127,8 @@ describe("a server", () => {
     const { code, stdout, stderr } = await serve({ HOST }).ended;
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toBe(
-      `HOST is ${HOST}, where others can connect, and there are no API keys: set API_KEYS_FILE (marimba key new makes ` +
-        "keys), or ALLOW_ANONYMOUS=1 to serve whoever comes.\n",
+      `HOST is ${HOST}, so other machines can connect, and there are no API keys: set API_KEYS_FILE (marimba key new ` +
+        "creates keys), or ALLOW_ANONYMOUS=true to serve everyone.\n",
     );
   });
 
@@ -136,7 +136,7 @@ describe("a server", () => {
     const alice = exampleKey("alice");
     const [closed, open] = [
       serve({ HOST: "0.0.0.0", API_KEYS: alice.line }),
-      serve({ HOST: "0.0.0.0", ALLOW_ANONYMOUS: "1" }),
+      serve({ HOST: "0.0.0.0", ALLOW_ANONYMOUS: "true" }),
     ];
     expect(await statusWith(await closed.address(), "")).toBe(401);
     expect(await statusWith(await closed.address(), alice.key)).toBe(200);
@@ -145,7 +145,7 @@ describe("a server", () => {
       expect(stdout).toMatch(
         /^Marimba listens on http:\/\/127\.0\.0\.1:\d+ \(and on all other addresses of this machine\) and/,
       );
-    expect(open.stderr).toContain("No key is asked for (ALLOW_ANONYMOUS=1): whoever can connect");
+    expect(open.stderr).toContain("No API key is required (ALLOW_ANONYMOUS=true): everyone who can connect");
     expect(closed.stderr).not.toContain("ALLOW_ANONYMOUS");
   });
 

@@ -37,7 +37,7 @@ async function copyModel(name: string): Promise<void> {
 }
 
 describe("an engine that can't be started again", { timeout: 300_000 }, () => {
-  it("ends its worker with 1: what it had goes back, and another worker makes the same pictures", async () => {
+  it("ends its worker with 1: what it had goes back, and another worker makes the same images", async () => {
     const { api, start, worker, sample } = deploy({ MODELS_DIR: models });
     const { address } = await api();
     const losing = await worker(CRASHING);

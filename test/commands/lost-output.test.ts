@@ -4,7 +4,7 @@ import { freePort } from "../free-port.js";
 import { ready } from "./deployment.js";
 import { generate, Marimba } from "./marimba.js";
 
-/** Every request is logged, and pictures cost nothing. */
+/** Every request is logged, and images cost nothing. */
 const ENVIRONMENT = { ENGINE: "null", LOG_LEVEL: "trace" };
 
 const started: Marimba[] = [];
@@ -21,7 +21,7 @@ function serve(environment: Record<string, string> = {}, redirection?: string): 
   return marimba;
 }
 
-async function makesPictures(address: string): Promise<void> {
+async function makesImages(address: string): Promise<void> {
   for (let i = 0; i < 3; i++) expect((await generate(address, { class: 0 })).status).toBe(200);
 }
 
@@ -30,7 +30,7 @@ describe("marimba serve goes on where nobody takes what it writes:", () => {
     const marimba = serve({}, "2>/dev/full");
     const address = await marimba.address();
     await ready(address, 200);
-    await makesPictures(address);
+    await makesImages(address);
     marimba.kill("SIGTERM");
     expect(await marimba.ended).toMatchObject({ code: 0, signal: null });
   });
@@ -40,7 +40,7 @@ describe("marimba serve goes on where nobody takes what it writes:", () => {
     const address = await marimba.address();
     await ready(address, 200);
     marimba.process.stderr!.destroy();
-    await makesPictures(address);
+    await makesImages(address);
     marimba.kill("SIGTERM");
     expect((await once(marimba.process, "exit")).slice(0, 2)).toEqual([0, null]);
   });
@@ -49,7 +49,7 @@ describe("marimba serve goes on where nobody takes what it writes:", () => {
     const port = String(await freePort());
     const marimba = serve({ PORT: port }, ">/dev/full");
     await ready(`http://127.0.0.1:${port}`, 200);
-    await makesPictures(`http://127.0.0.1:${port}`);
+    await makesImages(`http://127.0.0.1:${port}`);
     marimba.kill("SIGTERM");
     expect(await marimba.ended).toMatchObject({ code: 0, signal: null });
   });
@@ -59,7 +59,7 @@ describe("marimba serve goes on where nobody takes what it writes:", () => {
     const address = await marimba.address();
     marimba.process.stdout!.destroy();
     await ready(address, 200);
-    await makesPictures(address);
+    await makesImages(address);
     marimba.kill("SIGTERM");
     expect((await once(marimba.process, "exit")).slice(0, 2)).toEqual([0, null]);
   });

@@ -7,12 +7,12 @@ import { TINY } from "../reference.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
-/** Imports the reference's small model (10 classes, 64 tokens, 128x128) as `demo`, with quick defaults. */
-export async function importTinyModel(modelsDir: string, generator = join(TINY, "mar.safetensors")): Promise<void> {
+/** Imports the reference's small model (10 classes, 64 tokens, 128x128), with quick defaults. */
+export async function importTinyModel(modelsDir: string, name = "demo"): Promise<void> {
   const names = ["star", "heart", "flower", "moon", "house", "tree", "fish", "sun", "it's a face", "cat"];
   await importModel({
-    name: "demo",
-    generator,
+    name,
+    generator: join(TINY, "mar.safetensors"),
     tokenizer: join(TINY, "kl16.safetensors"),
     arch: join(TINY, "config.json"),
     precision: "fp32",

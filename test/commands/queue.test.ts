@@ -71,15 +71,15 @@ describe("marimba queue", () => {
 
   it("refuses what it doesn't know", async () => {
     const { worker, queue } = deploy({ ENGINE: "null" });
-    const nothing = "The queue knows no model yet, so there is nothing to pause: no worker was ever there.\n";
+    const nothing = "There is nothing to pause: no worker has ever served a model from this queue.\n";
     expect(await queue("pause")).toMatchObject({ code: 2, stderr: nothing });
     await worker();
     expect(await queue("pause", "--model", "dmeo")).toMatchObject({
       code: 2,
-      stderr: 'The queue knows no model "dmeo"; did you mean demo?\n',
+      stderr: 'The queue has no model "dmeo"; did you mean demo?\n',
     });
     expect(await queue("puase")).toMatchObject({ code: 2, stderr: /did you mean pause/ });
     expect(await queue("drain", "--worker", "x")).toMatchObject({ code: 2, stderr: /queue pause --worker x/ });
-    expect(await queue("pause", "--worker", "x")).toMatchObject({ code: 2, stderr: /knows no worker "x"/ });
+    expect(await queue("pause", "--worker", "x")).toMatchObject({ code: 2, stderr: /has no worker "x"/ });
   });
 });

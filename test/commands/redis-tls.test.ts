@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 describe("rediss://", () => {
-  it("carries a job from an API to a worker and its picture back, and nobody complains", async () => {
+  it("carries a job from an API to a worker and its image back, and nobody complains", async () => {
     const { api, worker } = deploy({ REDIS_URL: address(server), NODE_EXTRA_CA_CERTS: own.certificate });
     const [front, back] = await Promise.all([api(), worker()]);
     const answer = await generate(front.address, { class: 1, seed: 3 });

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { curlLine } from "../../src/commands/first-picture.js";
+import { curlLine } from "../../src/commands/serve.js";
+import { PACKAGE_ROOT } from "../../src/files/package.js";
 import { exampleManifest } from "../model/example-manifest.js";
 import { readPngText } from "../worker/png-chunks.js";
 import { hasProgress, jobWhere, ready } from "./deployment.js";
@@ -53,7 +54,7 @@ async function startSlowJob(address: string, images = 1): Promise<void> {
 }
 
 describe("marimba serve", () => {
-  it("prints a curl line that saves a picture of the model's first class", async () => {
+  it("prints a curl line that saves an image of the model's first class", async () => {
     const { marimba, curl } = await serveReady();
     expect(marimba.stdout).toMatch(/^Marimba listens on http:\/\/127\.0\.0\.1:\d+ and loads demo\.\n/);
     const { stderr } = await promisify(execFile)("sh", ["-c", curl], { cwd: folder });
@@ -117,7 +118,7 @@ describe("marimba serve", () => {
     expect(await marimba.ended).toMatchObject({ code: 0 });
   });
 
-  it("makes grey pictures at once with ENGINE=null, and warns of it", async () => {
+  it("makes grey images at once with ENGINE=null, and warns of it", async () => {
     const { marimba, address } = await serveReady({ ENGINE: "null" });
     expect((await generate(address, { class: 0, num_images: 3 }, { prefer: "wait=10" })).status).toBe(200);
     expect(marimba.stderr).toMatch(/ENGINE is null/);
@@ -199,7 +200,10 @@ describe("marimba serve, where it can't start,", () => {
 
   it("says what is wrong with a model: no folder, a broken manifest, graphs that can't be loaded", async () => {
     const none = await serve({ MODELS: "other" }).ended;
-    expect(none).toMatchObject({ code: 1, stderr: `There is no model "other" in ${modelsDir}; there is demo.\n` });
+    expect(none).toMatchObject({
+      code: 1,
+      stderr: `There is no model "other" in ${modelsDir} or ${join(PACKAGE_ROOT, "models")}; there is demo.\n`,
+    });
 
     const broken = join(folder, "broken");
     await mkdir(join(broken, "demo"), { recursive: true });
@@ -256,7 +260,7 @@ describe("curlLine", () => {
     expect(lineFor("jack-o'-lantern; rm -rf /")).toMatch(
       /-o jack-o-lantern-rm-rf\.png .*"jack-o\\u0027-lantern; rm -rf \/"/,
     );
-    expect(lineFor("海星")).toMatch(/-o picture\.png .*"海星"/);
+    expect(lineFor("海星")).toMatch(/-o image\.png .*"海星"/);
   });
 
   it("takes a key from the variable that the page's snippets take it from", () => {

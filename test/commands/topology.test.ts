@@ -26,12 +26,10 @@ describe("marimba api and marimba worker", () => {
     const embedded = deploy({ MODELS_DIR: "", MODELS: "demo", MAX_BATCH: "1", WORKER_PORT: "0" });
     const [{ address }, ...workers] = await Promise.all([embedded.api(), embedded.worker(), embedded.worker()]);
     const request = { class: "star", steps: 32 };
-    const pictures = await Promise.all(
-      [1, 2, 3, 4, 5, 6].map((seed) => bytes(generate(address, { ...request, seed }))),
-    );
+    const images = await Promise.all([1, 2, 3, 4, 5, 6].map((seed) => bytes(generate(address, { ...request, seed }))));
     for (const seed of [1, 6]) {
       const alone = await embedded.sample("--class", "star", "--steps", "32", "--seed", String(seed));
-      expect(pictures[seed - 1]!.equals(alone)).toBe(true);
+      expect(images[seed - 1]!.equals(alone)).toBe(true);
     }
     for (const worker of workers) expect(await metric(worker, "marimba_images_made_total")).toBeGreaterThan(0);
   });
@@ -67,7 +65,7 @@ describe("marimba api and marimba worker", () => {
     expect(await mapped(marimba)).not.toMatch(/onnxruntime/);
   });
 
-  it("make grey pictures with ENGINE=null, and the worker warns of it", async () => {
+  it("make grey images with ENGINE=null, and the worker warns of it", async () => {
     const { api, worker } = deploy({ ENGINE: "null" });
     const [{ address }, working] = await Promise.all([api(), worker()]);
     const answer = await generate(address, { class: 0 });
@@ -150,7 +148,7 @@ describe("SIGTERM", () => {
     for (const url of waiting) expect(await jobWhere(url, hasEnded)).toMatchObject({ state: "completed" });
   });
 
-  it("makes a worker hand back what it can't finish in time: another one makes the same picture", async () => {
+  it("makes a worker hand back what it can't finish in time: another one makes the same image", async () => {
     const { api, worker, sample } = deploy({ SHUTDOWN_GRACE_S: "0" });
     const [{ address }, working] = await Promise.all([api(), worker()]);
     const url = await accepted(address, { class: "star", seed: 1, steps: 64, diffusion_steps: 1000, num_images: 4 });
@@ -175,7 +173,7 @@ describe("SIGTERM", () => {
     const stream = await fetch(`${url}/events`);
     marimba.kill("SIGTERM");
     const told = await stream.text();
-    expect(told).toMatch(/^: the server is shutting down; connect again$/m);
+    expect(told).toMatch(/^: the server is shutting down; reconnect$/m);
     expect(await marimba.ended).toMatchObject({ code: 0, signal: null });
     const elsewhere = url.replace(address, other.address);
     expect(await jobNow(elsewhere)).toMatchObject({ state: "running" });

@@ -155,7 +155,7 @@ describe("the image, built from the Dockerfile's own steps in an empty folder", 
     let output = "";
     server.stderr!.on("data", (text) => (output += text));
     expect((await once(server, "close"))[0]).toBe(1);
-    expect(output).toMatch(/^HOST is 0\.0\.0\.0, .* API_KEYS_FILE .* ALLOW_ANONYMOUS=1 .*\n$/);
+    expect(output).toMatch(/^HOST is 0\.0\.0\.0, .* API_KEYS_FILE .* ALLOW_ANONYMOUS=true .*\n$/);
   });
 
   it("starts a server that turns healthy, makes a picture and ends on the stop signal", async () => {

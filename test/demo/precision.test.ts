@@ -8,15 +8,16 @@ import { checkpointOfModel } from "../../bench/checkpoint/of-model.js";
 import { openClassifier } from "../../bench/classifier.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
+import { MarGraphs } from "../../src/families/mar/run-graphs.js";
 import { importModel } from "../../src/importer/import.js";
 import { ALLOWED_DEVIATION, type Deviation } from "../../src/importer/options.js";
 import type { Manifest, Precision } from "../../src/model/manifest.js";
 import { readManifest } from "../../src/model/registry.js";
 import { ImageNoise } from "../../src/model/sampler/noise.js";
 import { generate, Marimba } from "../commands/marimba.js";
-import { samplePlainly } from "../engine/plain-sampler.js";
-import { type PredictRow, predictBatch, predictRow } from "../engine/runtime/batches.js";
-import { imageRequest, WatchedBatch } from "../engine/tiny-engine.js";
+import { imageRequest, WatchedBatch, watched } from "../engine/tiny-engine.js";
+import { type PredictRow, predictBatch, predictRow } from "../families/mar/batches.js";
+import { samplePlainly } from "../families/mar/plain-sampler.js";
 import { relativeRms } from "../model/relative-rms.js";
 import { readPngText } from "../worker/png-chunks.js";
 
@@ -50,13 +51,13 @@ afterAll(async () => {
 const runtimeOf = (precision: Precision) => runtimes.get(precision)!;
 const quick = { steps: 8, diffusion_steps: 20, max_timestep: 940 };
 
-test("imported anew from its own weights in float32, it makes the same pictures", async () => {
+test("imported anew from its own weights in float32, it makes the same images", async () => {
   const original = await openRuntime(DEMO, { threads: 1 });
   const request = imageRequest(quick, 5);
-  const picture = await samplePlainly(original, demo.architecture, request);
+  const image = await samplePlainly(original, demo.architecture, request);
   await original.close();
-  expect(new Set(picture).size).toBeGreaterThan(100);
-  expect(await samplePlainly(runtimeOf("fp32"), demo.architecture, request)).toEqual(picture);
+  expect(new Set(image).size).toBeGreaterThan(100);
+  expect(await samplePlainly(runtimeOf("fp32"), demo.architecture, request)).toEqual(image);
 });
 
 test("the import's own check finds every precision within what is usual", () => {
@@ -91,8 +92,9 @@ describe.each([
         return { ...row, tokens: Float32Array.from(taken), class: image % 2 === 0 ? 3 * image : a.class_count };
       });
       const batch = predictBatch(a, rows, known);
-      const { z } = await runtimeOf("fp32").predict(batch);
-      found.push(relativeRms((await runtimeOf(precision).predict(batch)).z, z));
+      const predict = (which: Precision) => new MarGraphs(runtimeOf(which), a).predict(batch);
+      const { z } = await predict("fp32");
+      found.push(relativeRms((await predict(precision)).z, z));
     }
     return found;
   }
@@ -109,40 +111,31 @@ describe.each([
     expect(Math.max(...errors), `${errors}`).toBeLessThan(bound);
   });
 
-  test("and on the tokens of pictures that it makes", async () => {
-    made ??= tokensOfPictures();
-    const pictures = await made;
-    const errors = await deviationsOf((image) => pictures[image]!);
+  test("and on the tokens of images that it makes", async () => {
+    made ??= tokensOfImages();
+    const images = await made;
+    const errors = await deviationsOf((image) => images[image]!);
     expect(Math.max(...errors), `${errors}`).toBeLessThan(bound);
   });
 });
 
-/** The tokens [L, C] of four pictures that float32 makes, all of them known. */
-async function tokensOfPictures(): Promise<Float32Array[]> {
+/** The tokens [L, C] of four images that float32 makes, all of them known. */
+async function tokensOfImages(): Promise<Float32Array[]> {
   const { token_count: L, token_channels: C } = demo.architecture.generator;
-  const pictures: Float32Array[] = [];
-  const watched: Runtime = {
-    ...boundTo(runtimeOf("fp32")),
-    decode: (latents, images) => {
+  const images: Float32Array[] = [];
+  const runtime = watched(runtimeOf("fp32"), {
+    decode: ({ latents }, run) => {
+      const data = latents!.data as Float32Array;
       // A token is one latent pixel of this model: [C, L] -> [L, C].
-      pictures.push(Float32Array.from(latents, (_, i) => latents[(i % C) * L + Math.floor(i / C)]!));
-      return runtimeOf("fp32").decode(latents, images);
+      images.push(Float32Array.from(data, (_, i) => data[(i % C) * L + Math.floor(i / C)]!));
+      return run();
     },
-  };
+  });
   for (const image of [0, 1, 2, 3])
-    await samplePlainly(watched, demo.architecture, imageRequest({ ...quick, class: 3 * image }, image));
-  return pictures;
+    await samplePlainly(runtime, demo.architecture, imageRequest({ ...quick, class: 3 * image }, image));
+  return images;
 }
 let made: Promise<Float32Array[]> | undefined;
-
-function boundTo(runtime: Runtime): Runtime {
-  return {
-    predict: (batch) => runtime.predict(batch),
-    denoise: (batch) => runtime.denoise(batch),
-    decode: (latents, images) => runtime.decode(latents, images),
-    close: () => runtime.close(),
-  };
-}
 
 describe("in int8", () => {
   const requests = [
@@ -153,24 +146,24 @@ describe("in int8", () => {
     imageRequest({ ...quick, class: 2, order: "checkerboard" }, 7, 1),
   ];
 
-  /** The pictures' fingerprints; those named in `late` join after the others' second step. */
-  async function pictures(runtime: Runtime, indices: readonly number[], late: readonly number[] = []) {
+  /** The images' fingerprints; those named in `late` join after the others' second step. */
+  async function images(runtime: Runtime, indices: readonly number[], late: readonly number[] = []) {
     const batch = new WatchedBatch(runtime, manifests.get("int8")!);
     for (const index of indices) if (!late.includes(index)) batch.submit(index, requests[index]!);
     await batch.run((step) => {
       if (step === 2) for (const index of late) batch.submit(index, requests[index]!);
     });
-    return indices.map((index) => batch.picture(index));
+    return indices.map((index) => batch.image(index));
   }
 
-  test("a picture is the same alone and in any company, with any number of threads", async () => {
+  test("an image is the same alone and in any company, with any number of threads", async () => {
     const all = requests.map((_, index) => index);
     const alone: string[] = [];
-    for (const index of all) alone.push(...(await pictures(runtimeOf("int8"), [index])));
+    for (const index of all) alone.push(...(await images(runtimeOf("int8"), [index])));
     expect(new Set(alone).size).toBe(requests.length);
-    expect(await pictures(runtimeOf("int8"), all, [1, 3])).toEqual(alone);
+    expect(await images(runtimeOf("int8"), all, [1, 3])).toEqual(alone);
     const threaded = await openRuntime(join(modelsDir, "int8"), { threads: 3 });
-    expect(await pictures(threaded, [4, 2, 1, 3], [2])).toEqual([4, 2, 1, 3].map((index) => alone[index]));
+    expect(await images(threaded, [4, 2, 1, 3], [2])).toEqual([4, 2, 1, 3].map((index) => alone[index]));
     await threaded.close();
   });
 

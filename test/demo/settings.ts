@@ -1,9 +1,9 @@
 import type { SamplingParameters } from "../../src/model/parameters.js";
 
-/** One setting of the sweep: what it changes of the defaults, and the share of its pictures that must be recognised. */
+/** One setting of the sweep: what it changes of the defaults, and the share of its images that must be recognised. */
 export interface Setting {
   readonly changes: Partial<SamplingParameters>;
-  /** Absent where the setting is not reasonable: the picture must come, whatever it shows. */
+  /** Absent where the setting is not reasonable: the image must come, whatever it shows. */
   readonly recognisedShare?: number;
 }
 

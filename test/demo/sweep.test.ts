@@ -11,14 +11,14 @@ import { readPngText } from "../worker/png-chunks.js";
 import { describeSetting, SETTINGS, type Setting } from "./settings.js";
 
 const MODELS = process.env.MARIMBA_TEST_MODELS ?? fileURLToPath(new URL("../../models", import.meta.url));
-const PICTURES_PER_SETTING = 6;
+const IMAGES_PER_SETTING = 6;
 
 interface Request {
   readonly class: string;
   readonly seed: number;
 }
 
-/** All that came of one setting: its pictures in order, and the first one asked for again. */
+/** All that came of one setting: its images in order, and the first one asked for again. */
 interface Outcome {
   readonly requests: readonly Request[];
   readonly answers: readonly Answer[];
@@ -33,15 +33,15 @@ let outcomes: Map<Setting, Outcome>;
 /** Every setting has other classes and seeds. */
 function requestsOf(setting: Setting): Request[] {
   const which = SETTINGS.indexOf(setting);
-  return Array.from({ length: PICTURES_PER_SETTING }, (_, i) => {
-    const seed = which * PICTURES_PER_SETTING + i;
+  return Array.from({ length: IMAGES_PER_SETTING }, (_, i) => {
+    const seed = which * IMAGES_PER_SETTING + i;
     return { class: manifest.classes[seed % manifest.classes.length]!.name, seed };
   });
 }
 
 /** The whole sweep is sent at once, so that most batches mix settings, and the first of each again among the last. */
 async function sweep(http: HttpClient): Promise<Map<Setting, Outcome>> {
-  const send = (setting: Setting, request: Request) => http.picture({ ...setting.changes, ...request });
+  const send = (setting: Setting, request: Request) => http.image({ ...setting.changes, ...request });
   const sent = SETTINGS.map((setting) => {
     const requests = requestsOf(setting);
     return { setting, requests, answers: requests.map((request) => send(setting, request)) };

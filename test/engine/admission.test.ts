@@ -3,7 +3,7 @@ import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import type { Manifest } from "../../src/model/manifest.js";
 import type { ImageRequest } from "../../src/model/parameters.js";
-import { imageRequest, importTiny, pictureAlone, WatchedBatch, watched } from "./tiny-engine.js";
+import { imageAlone, imageRequest, importTiny, WatchedBatch, watched } from "./tiny-engine.js";
 
 let runtime: Runtime;
 let manifest: Manifest;
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => runtime.close());
 
-const alone = (request: ImageRequest) => pictureAlone(runtime, manifest, request);
+const alone = (request: ImageRequest) => imageAlone(runtime, manifest, request);
 
 describe("admission", () => {
   it("is first come, first served, into every place that gets free", async () => {
@@ -28,26 +28,8 @@ describe("admission", () => {
     expect(batch.steps).toEqual(["0:1/3 1:1/1", "0:2/3 2:1/2", "0:3/3 2:2/2", "3:1/1"]);
   });
 
-  it.each([
-    ["continuous", [[0, 1], [2], [3]], ["0:1/3 1:1/1", "0:2/3 2:1/1", "0:3/3 3:1/1"]],
-    [
-      "static",
-      [
-        [0, 1],
-        [2, 3],
-      ],
-      ["0:1/3 1:1/1", "0:2/3", "0:3/3", "2:1/1 3:1/1"],
-    ],
-    [
-      "static-ragged",
-      [
-        [0, 1],
-        [2, 3],
-      ],
-      ["0:1/3 1:1/1", "0:2/3", "0:3/3", "2:1/1 3:1/1"],
-    ],
-  ] as const)("of images that come during a run: %s", async (batching, started, steps) => {
-    const batch = new WatchedBatch(runtime, manifest, { maxBatch: 2, batching });
+  it("takes images that come during a run as soon as a place is free", async () => {
+    const batch = new WatchedBatch(runtime, manifest, { maxBatch: 2 });
     [3, 1].forEach((count, id) => {
       batch.submit(id, imageRequest({ steps: count, diffusion_steps: 2 }, id));
     });
@@ -56,50 +38,11 @@ describe("admission", () => {
       for (const id of [2, 3]) batch.submit(id, imageRequest({ steps: 1, diffusion_steps: 2 }, id));
     };
     await batch.run();
-    expect(batch.started).toEqual(started);
-    expect(batch.steps).toEqual(steps);
+    expect(batch.started).toEqual([[0, 1], [2], [3]]);
+    expect(batch.steps).toEqual(["0:1/3 1:1/1", "0:2/3 2:1/1", "0:3/3 3:1/1"]);
     for (const id of [0, 1, 2, 3])
-      expect(batch.picture(id)).toBe(await alone(imageRequest({ steps: [3, 1, 1, 1][id]!, diffusion_steps: 2 }, id)));
+      expect(batch.image(id)).toBe(await alone(imageRequest({ steps: [3, 1, 1, 1][id]!, diffusion_steps: 2 }, id)));
   });
-
-  it.each([
-    ["continuous", [4, 2, 2], [1, 1], 1],
-    ["static", [4, 4, 4], [2], 3],
-    ["static-ragged", [4, 2, 2], [2], 3],
-  ] as const)(
-    "of nobody else until the last is done, and nobody leaves: %s",
-    async (batching, rows, pictures, stepsWithout) => {
-      const computed: number[] = [];
-      const decoded: number[] = [];
-      const counting = watched(runtime, {
-        predict: (inputs, run) => {
-          computed.push(inputs.rows);
-          return run(inputs);
-        },
-        decode: (latents, images, run) => {
-          decoded.push(images);
-          return run(latents, images);
-        },
-      });
-      const batch = new WatchedBatch(counting, manifest, { batching });
-      const requests = [3, 1].map((steps, id) => imageRequest({ steps, diffusion_steps: 2 }, 70 + id));
-      requests.forEach((request, id) => {
-        batch.submit(id, request);
-      });
-      let withoutPicture = 0;
-      await batch.run(() => {
-        if (batch.ended.size === 0) withoutPicture++;
-      });
-      // Rows of one step may need several runs, where their known tokens are padded to different lengths.
-      expect(rowsByStep(computed, rows)).toEqual(rows);
-      expect(decoded).toEqual(pictures);
-      expect(withoutPicture).toBe(stepsWithout);
-      for (const [id, request] of requests.entries()) expect(batch.picture(id)).toBe(await alone(request));
-      const short = batch.ended.get(1)!.spans!;
-      expect(short.batchSize).toBe(2);
-      expect(short.msPerImage).toBeLessThanOrEqual(short.transformerMs + short.diffusionMs + short.decodeMs);
-    },
-  );
 
   it("lets an empty batch wait for company, a full one not", () => {
     const batch = new WatchedBatch(runtime, manifest, { maxBatch: 2, maxBatchDelayMs: 3_600_000 });
@@ -124,23 +67,12 @@ describe("admission", () => {
   });
 });
 
-/** Adds up the rows of runs until each step has as many as it should; what does not fit shows as it is. */
-function rowsByStep(runs: readonly number[], expected: readonly number[]): number[] {
-  const left = [...runs];
-  const sums = expected.map((rows) => {
-    let sum = 0;
-    while (sum < rows && left.length > 0) sum += left.shift()!;
-    return sum;
-  });
-  return [...sums, ...left];
-}
-
 describe("timing", () => {
   it("has contiguous spans from submission to pixels, and each image's share", async () => {
     let decodedMs = 0;
     const timed = watched(runtime, {
-      decode: async (latents, images, run) => {
-        const result = await run(latents, images);
+      decode: async (_, run) => {
+        const result = await run();
         decodedMs = Number(process.hrtime.bigint()) / 1e6;
         return result;
       },

@@ -1,15 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
-import type { Runtime } from "../../src/engine/runtime/runtime.js";
+import { floats, type Runtime, type Tensors } from "../../src/engine/runtime/runtime.js";
 import type { Manifest } from "../../src/model/manifest.js";
 import type { ImageRequest } from "../../src/model/parameters.js";
-import { samplePlainly } from "./plain-sampler.js";
+import { samplePlainly } from "../families/mar/plain-sampler.js";
 import {
+  countOf,
   fingerprint,
-  freshPictureAlone,
+  freshImageAlone,
+  imageAlone,
   imageRequest,
   importTiny,
-  pictureAlone,
   WatchedBatch,
   watched,
 } from "./tiny-engine.js";
@@ -24,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => runtime.close());
 
-const alone = (request: ImageRequest) => pictureAlone(runtime, manifest, request);
+const alone = (request: ImageRequest) => imageAlone(runtime, manifest, request);
 
 /** Images that differ in everything that may differ within a batch. */
 const SUBJECTS: readonly ImageRequest[] = [
@@ -63,7 +64,7 @@ describe("a picture is a function of its request", () => {
     expect(mixed.ended.size).toBe(12 + SUBJECTS.length);
     expect(mixed.ended.get(104)?.reason).toBe("cancelled");
     SUBJECTS.forEach((_, id) => {
-      expect(mixed.picture(id), `subject ${id}`).toBe(expected[id]);
+      expect(mixed.image(id), `subject ${id}`).toBe(expected[id]);
     });
   });
 
@@ -83,11 +84,12 @@ describe("a picture is a function of its request", () => {
     const { width, depth } = manifest.architecture.generator.head;
     const sliced = new WatchedBatch(
       watched(runtime, {
-        denoise: (batch, run) => {
-          const { rows, guidedRows, steps } = batch;
+        denoise: (inputs, run) => {
+          const [steps, rows] = inputs.noise!.shape as [number, number];
+          const guidedRows = inputs.guidance!.shape[0]!;
           runs.push({ rows, steps });
           expect((rows + guidedRows) * steps * 4 * (3 * depth + 2) * width).toBeLessThanOrEqual(64 * 1024 * 1024);
-          return run(batch);
+          return run();
         },
       }),
       manifest,
@@ -102,7 +104,7 @@ describe("a picture is a function of its request", () => {
     await sliced.run();
     // The rows of 32 images are too many even for four steps, half of them are not.
     expect(runs).toEqual(new Array(4).fill({ rows: (32 * 64) / 2, steps: 4 }));
-    for (const id of [0, 1]) expect(sliced.picture(id)).toEqual(expected[id]);
+    for (const id of [0, 1]) expect(sliced.image(id)).toEqual(expected[id]);
   });
 
   it("and of its seed and index", async () => {
@@ -110,7 +112,7 @@ describe("a picture is a function of its request", () => {
     const expected = await alone(request);
     expect(await alone({ ...request, seed: 32 })).not.toEqual(expected);
     expect(await alone({ ...request, imageIndex: 1 })).not.toEqual(expected);
-    expect(await freshPictureAlone(runtime, manifest, request)).toEqual(expected);
+    expect(await freshImageAlone(runtime, manifest, request)).toEqual(expected);
   });
 });
 
@@ -118,9 +120,9 @@ describe("guidance", () => {
   it("costs an unconditional row only where it changes anything", async () => {
     const rows: number[] = [];
     const counting = watched(runtime, {
-      predict: (batch, run) => {
-        rows.push(batch.rows);
-        return run(batch);
+      predict: (inputs, run) => {
+        rows.push(countOf(inputs));
+        return run();
       },
     });
     for (const change of [{ guidance_scale: 2 }, { guidance_scale: 1 }, { class: null, guidance_scale: 2 }]) {
@@ -140,6 +142,8 @@ describe("guidance", () => {
   });
 });
 
+const temperatures = (inputs: Tensors) => inputs.temperature!.data as Float32Array;
+
 describe("an image that cannot be made", () => {
   const POISON = 8;
   /** Three good images around a bad one of class 8; their pixels must be those they have alone. */
@@ -152,7 +156,7 @@ describe("an image that cannot be made", () => {
     });
     await batch.run();
     expect(batch.ended.size).toBe(4);
-    for (const [id, request] of good.entries()) expect(batch.picture(id)).toEqual(await alone(request));
+    for (const [id, request] of good.entries()) expect(batch.image(id)).toEqual(await alone(request));
     return batch;
   }
 
@@ -160,8 +164,9 @@ describe("an image that cannot be made", () => {
     const batch = await withPoison(
       watched(runtime, {
         predict: async (inputs, run) => {
-          if (inputs.classes.includes(BigInt(POISON))) throw new Error("No memory for the scores.");
-          return run(inputs);
+          if ((inputs.classes!.data as BigInt64Array).includes(BigInt(POISON)))
+            throw new Error("No memory for the scores.");
+          return run();
         },
       }),
     );
@@ -173,8 +178,8 @@ describe("an image that cannot be made", () => {
     const batch = await withPoison(
       watched(runtime, {
         denoise: async (inputs, run) => {
-          if (call++ > 0 && inputs.temperature.includes(1.75)) throw new Error("No memory for the products.");
-          return run(inputs);
+          if (call++ > 0 && temperatures(inputs).includes(1.75)) throw new Error("No memory for the products.");
+          return run();
         },
       }),
     );
@@ -185,16 +190,17 @@ describe("an image that cannot be made", () => {
     const batch = await withPoison(
       watched(runtime, {
         denoise: async (inputs, run) => {
-          const { x } = await run(inputs);
-          const channels = x.length / inputs.rows;
-          inputs.temperature.forEach((temperature, row) => {
+          const outputs = await run();
+          const x = floats(outputs, "x_out");
+          const channels = x.length / countOf(inputs);
+          temperatures(inputs).forEach((temperature, row) => {
             if (temperature === 1.75) x[row * channels] = Number.NaN;
           });
-          return { x };
+          return outputs;
         },
       }),
     );
-    expect(batch.ended.get(9)?.reason).toBe("failed");
+    expect(batch.ended.get(9)?.reason).toBe("not_finite");
     expect(batch.ended.get(9)?.message).toMatch(/stopped being finite numbers in step 1 of 2; .*max_timestep/);
   });
 
@@ -203,11 +209,12 @@ describe("an image that cannot be made", () => {
     const latentSize = 16 * 8 * 8;
     const batch = await withPoison(
       watched(runtime, {
-        decode: async (latents, images, run) => {
+        decode: async (inputs, run) => {
+          const latents = inputs.latents!.data as Float32Array;
           poisoned ??= latents.slice(2 * latentSize, 3 * latentSize); // third in the batch
-          for (let i = 0; i < images; i++)
+          for (let i = 0; i < countOf(inputs); i++)
             if (latents[i * latentSize] === poisoned[0]) throw new Error("No memory for the picture.");
-          return run(latents, images);
+          return run();
         },
       }),
     );
@@ -242,7 +249,7 @@ describe("leaving early", () => {
     expect(batch.ended.get(1)).toEqual({ reason: "cancelled", message: "The image was cancelled after 2 of 5 steps." });
     expect(batch.ended.get(2)).toEqual({ reason: "expired", message: "The deadline passed after 3 of 5 steps." });
     expect(batch.ended.get(4)?.reason).toBe("expired");
-    expect(batch.picture(0)).toEqual(await alone(kept));
+    expect(batch.image(0)).toEqual(await alone(kept));
   });
 
   it("leaves nothing behind when everyone goes", async () => {
@@ -271,16 +278,16 @@ describe("want of memory", () => {
       return make();
     };
     const small = watched(runtime, {
-      predict: (inputs, make) => run("predict", inputs.rows, 4, () => make(inputs)),
-      denoise: (inputs, make) => run("denoise", inputs.rows, 64, () => make(inputs)),
-      decode: (latents, images, make) => run("decode", images, 2, () => make(latents, images)),
+      predict: (inputs, make) => run("predict", countOf(inputs), 4, make),
+      denoise: (inputs, make) => run("denoise", countOf(inputs), 64, make),
+      decode: (inputs, make) => run("decode", countOf(inputs), 2, make),
     });
     const batch = new WatchedBatch(small, manifest, { maxBatch: 10 });
     SUBJECTS.forEach((request, id) => {
       batch.submit(id, request);
     });
     await batch.run();
-    for (const [id, request] of SUBJECTS.entries()) expect(batch.picture(id)).toBe(await alone(request));
+    for (const [id, request] of SUBJECTS.entries()) expect(batch.image(id)).toBe(await alone(request));
     expect(largest.predict).toBeLessThanOrEqual(4);
     expect(largest.decode).toBe(2);
   });

@@ -2,14 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { monotonicMs } from "../../src/engine/clock.js";
 import type { GenerateOptions } from "../../src/engine/engine.js";
-import { PreviewRequests } from "../../src/engine/preview-requests.js";
-import { PreviewBudget } from "../../src/engine/previews.js";
+import { PreviewBudget, PreviewRequests } from "../../src/engine/previews.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { openEngine } from "../../src/engine/threaded-engine.js";
 import type { Manifest } from "../../src/model/manifest.js";
-import { samplePlainly } from "./plain-sampler.js";
-import { fingerprint, imageRequest, importTiny, WatchedBatch } from "./tiny-engine.js";
+import { samplePlainly } from "../families/mar/plain-sampler.js";
+import { countOf, fingerprint, imageRequest, importTiny, WatchedBatch, watched } from "./tiny-engine.js";
 
 let folder: string;
 let manifest: Manifest;
@@ -35,25 +34,24 @@ async function run(batch: WatchedBatch, asked: boolean): Promise<string[]> {
   await batch.run(() => {
     if (asked) for (const id of REQUESTS.keys()) batch.batch.preview(id);
   });
-  return REQUESTS.map((_, id) => batch.picture(id));
+  return REQUESTS.map((_, id) => batch.image(id));
 }
 
 /** The runtime, its steps and its decode runs (for each image) as slow as the test wants. */
-const slow = (stepMs: number, decodeMs: number, onDecode: (ms: number) => void = () => {}): Runtime => ({
-  async predict(batch) {
-    await sleep(stepMs);
-    return runtime.predict(batch);
-  },
-  denoise: (batch) => runtime.denoise(batch),
-  async decode(latents, images) {
-    const startMs = monotonicMs();
-    await sleep(decodeMs * images);
-    const result = await runtime.decode(latents, images);
-    onDecode(monotonicMs() - startMs);
-    return result;
-  },
-  close: () => runtime.close(),
-});
+const slow = (stepMs: number, decode: Parameters<typeof watched>[1][string]): Runtime =>
+  watched(runtime, {
+    async predict(_, run) {
+      await sleep(stepMs);
+      return run();
+    },
+    decode,
+  });
+
+/** The pixels of so many black images. */
+const blank = (images: number) => {
+  const shape = [images, 128, 128, 3];
+  return { pixels: { data: new Uint8Array(images * 128 * 128 * 3), shape } };
+};
 
 describe("a preview", () => {
   it("is the picture of the tokens so far, zeros where there is none, and changes nothing about the last one", async () => {
@@ -73,18 +71,15 @@ describe("a preview", () => {
   it("takes a small share of the engine's time, however many ask and whatever it costs", async () => {
     let decodedMs = 0;
     let longestRunMs = 0;
-    const slowly: Runtime = {
-      ...slow(20, 0),
-      // Not decoded in earnest: how long that takes beside other tests is anybody's guess.
-      async decode(_, images) {
-        const startMs = monotonicMs();
-        await sleep(10 * images);
-        const runMs = monotonicMs() - startMs;
-        decodedMs += runMs;
-        longestRunMs = Math.max(longestRunMs, runMs);
-        return { pixels: new Uint8Array(images * 128 * 128 * 3) };
-      },
-    };
+    // Nothing is really decoded: how long that takes beside other tests is not known.
+    const slowly = slow(20, async (inputs) => {
+      const startMs = monotonicMs();
+      await sleep(10 * countOf(inputs));
+      const runMs = monotonicMs() - startMs;
+      decodedMs += runMs;
+      longestRunMs = Math.max(longestRunMs, runMs);
+      return blank(countOf(inputs));
+    });
     const batch = new WatchedBatch(slowly, manifest);
     for (let id = 0; id < 4; id++) batch.submit(id, imageRequest({ steps: 64 }, id));
     const startMs = monotonicMs();
@@ -98,8 +93,8 @@ describe("a preview", () => {
   });
 
   it("comes first to who asked first, and once for each time", async () => {
-    const blank = { pixels: new Uint8Array(3 * 128 * 128 * 3) };
-    const batch = new WatchedBatch({ ...slow(5, 0), decode: async () => blank }, manifest);
+    const quickly = slow(5, async (inputs) => blank(countOf(inputs)));
+    const batch = new WatchedBatch(quickly, manifest);
     for (let id = 0; id < 3; id++) batch.submit(id, imageRequest({ steps: 64 }, id));
     for (const id of [2, 0, 2, 1]) batch.batch.preview(id);
     await batch.run();
@@ -108,8 +103,12 @@ describe("a preview", () => {
 
   it("is a wait in everybody's time, its own image's too", async () => {
     let previewMs = 0;
-    const slowly = slow(0, 20, (ms) => {
-      previewMs = Math.max(previewMs, ms);
+    const slowly = slow(0, async (inputs, run) => {
+      const startMs = monotonicMs();
+      await sleep(20 * countOf(inputs));
+      const result = await run();
+      previewMs = Math.max(previewMs, monotonicMs() - startMs);
+      return result;
     });
     const batch = new WatchedBatch(slowly, manifest);
     batch.submit(0, imageRequest({ steps: 2 }));
@@ -125,16 +124,11 @@ describe("a preview", () => {
 
   it("that can't be decoded is none, and the picture comes all the same", async () => {
     let calls = 0;
-    const batch = new WatchedBatch(
-      {
-        ...slow(0, 0),
-        async decode(latents, images) {
-          if (calls++ === 0) throw new Error("No memory for the preview.");
-          return runtime.decode(latents, images);
-        },
-      },
-      manifest,
-    );
+    const failing = slow(0, async (_, run) => {
+      if (calls++ === 0) throw new Error("No memory for the preview.");
+      return run();
+    });
+    const batch = new WatchedBatch(failing, manifest);
     batch.submit(0, imageRequest({ steps: 2 }));
     batch.batch.preview(0);
     batch.batch.preview(77);
@@ -154,14 +148,14 @@ describe("an engine in its thread", () => {
     const shown: { pixels: Uint8Array; step: number; of: number }[] = [];
     // An image may be done before this thread has heard of its first step, and asked.
     for (let tries = 0; shown.length === 0 && tries < 50; tries++) {
-      const watched = await engine.generate(request, {
+      const shownImage = await engine.generate(request, {
         wantsPreview: () => wanted,
         onPreview: (pixels, step, of) => {
           shown.push({ pixels, step, of });
           wanted = false;
         },
       });
-      expect(fingerprint(watched.pixels)).toBe(fingerprint(expected));
+      expect(fingerprint(shownImage.pixels)).toBe(fingerprint(expected));
     }
     await engine.close(0);
     expect(shown).toHaveLength(1);

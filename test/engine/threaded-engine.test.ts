@@ -17,8 +17,8 @@ import {
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import { type EngineOptions, openEngine } from "../../src/engine/threaded-engine.js";
 import { MODEL_FILES } from "../../src/model/manifest.js";
+import { samplePlainly } from "../families/mar/plain-sampler.js";
 import { hashOfFolder } from "../importer/hash-of-folder.js";
-import { samplePlainly } from "./plain-sampler.js";
 import { fingerprint, imageRequest, importTiny } from "./tiny-engine.js";
 
 let options: EngineOptions;
@@ -33,10 +33,15 @@ afterAll(() => engine.close(0));
 
 const hash = (image: GeneratedImage) => fingerprint(image.pixels);
 
-const threadOf = (of: Engine) => (of as unknown as { thread: { worker: Worker } }).thread.worker;
+/** The engine threads that live, newest last. */
+const threads: Worker[] = [];
+process.on("worker", (worker) => {
+  threads.push(worker);
+  worker.once("exit", () => threads.splice(threads.indexOf(worker), 1));
+});
 
-/** Makes the engine's present thread throw, between two runs: a message that is none. */
-const crash = (of: Engine) => threadOf(of).postMessage(undefined);
+/** Makes the newest thread throw, between two runs: a message that is none. */
+const crash = () => threads.at(-1)!.postMessage(undefined);
 
 /** Resolves once the image has taken a step. */
 function firstStep(start: (onStep: () => void) => void): Promise<void> {
@@ -85,21 +90,6 @@ describe("an engine in its thread", () => {
     expect(rest).toEqual({ inFlight: 0, waiting: 0, maxBatch: 1 });
     expect(runMs).toBeGreaterThan(0);
     await small.close(1000);
-  });
-
-  it("takes nobody into a batch that runs where batching is static", async () => {
-    const still = await openEngine({ ...options, batching: "static" });
-    const order: string[] = [];
-    let second: Promise<GeneratedImage> | undefined;
-    await still.generate(imageRequest({ steps: 6 }), {
-      onStep: (step) => {
-        order.push(`first ${step}`);
-        second ??= still.generate(imageRequest({ steps: 1 }), { onStep: () => order.push("second") });
-      },
-    });
-    await second;
-    await still.close(0);
-    expect(order).toEqual([1, 2, 3, 4, 5, 6].map((step) => `first ${step}`).concat("second"));
   });
 
   it("lets many images share a signal without a warning of Node's, and go together", async () => {
@@ -156,19 +146,19 @@ describe("when the thread dies", () => {
     await firstStep((onStep) => {
       images = Promise.all(requests.map((request) => engine.generate(request, { onStep })));
     });
-    const dead = threadOf(engine);
+    const dead = threads.at(-1)!;
     const died = new Promise((resolve) => dead.once("exit", resolve));
-    crash(engine);
+    crash();
     expect((await images)?.map(hash)).toEqual(expected);
     await died;
-    expect(threadOf(engine)).not.toBe(dead);
+    expect(threads.at(-1)).not.toBe(dead);
   });
 
   it("gives an image up that was in flight each of three times, and goes on", async () => {
     let deaths = 0;
     const doomed = engine.generate(imageRequest({ steps: 64, diffusion_steps: 1000 }), {
       onStep: (step) => {
-        if (step === 1 && ++deaths <= 3) crash(engine);
+        if (step === 1 && ++deaths <= 3) crash();
       },
     });
     await expect(doomed).rejects.toThrow("The engine died 3 times while it made this image");

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 import { type BatchEvents, type BatchLimits, ContinuousBatch, type LeaveReason } from "../../src/engine/batch.js";
+import type { MeasuredSpans } from "../../src/engine/clock.js";
 import { monotonicMs } from "../../src/engine/clock.js";
-import type { MeasuredSpans } from "../../src/engine/image-clock.js";
-import type { DenoiseBatch, PredictBatch, Runtime } from "../../src/engine/runtime/runtime.js";
+import type { Runtime, Tensors } from "../../src/engine/runtime/runtime.js";
 import { importModel } from "../../src/importer/import.js";
 import type { Manifest } from "../../src/model/manifest.js";
 import type { ImageRequest, SamplingParameters } from "../../src/model/parameters.js";
@@ -89,7 +89,7 @@ export class WatchedBatch {
   }
 
   /** The image's fingerprint; throws where it has none. */
-  picture(id: number): string {
+  image(id: number): string {
     const { pixels, message } = this.ended.get(id) ?? { message: "It has not ended." };
     if (!pixels) throw new Error(`Image ${id} has no pixels: ${message}`);
     return fingerprint(pixels);
@@ -101,37 +101,36 @@ export class WatchedBatch {
   }
 }
 
-/** The real runtime, seen (or disturbed) before and after its runs. */
-export function watched(
-  runtime: Runtime,
-  change: {
-    predict?: (batch: PredictBatch, run: Runtime["predict"]) => ReturnType<Runtime["predict"]>;
-    denoise?: (batch: DenoiseBatch, run: Runtime["denoise"]) => ReturnType<Runtime["denoise"]>;
-    decode?: (latents: Float32Array, images: number, run: Runtime["decode"]) => ReturnType<Runtime["decode"]>;
-  },
-): Runtime {
+/** What happens in place of a run: `run` makes it. */
+type Change = (inputs: Tensors, run: () => Promise<Tensors>) => Promise<Tensors>;
+
+/** The real runtime, seen (or disturbed) before and after the runs of some graphs. */
+export function watched(runtime: Runtime, change: Readonly<Record<string, Change>>): Runtime {
   return {
-    predict: (batch) => (change.predict ?? ((b, run) => run(b)))(batch, (b) => runtime.predict(b)),
-    denoise: (batch) => (change.denoise ?? ((b, run) => run(b)))(batch, (b) => runtime.denoise(b)),
-    decode: (latents, images) =>
-      (change.decode ?? ((l, n, run) => run(l, n)))(latents, images, (l, n) => runtime.decode(l, n)),
+    run: (graph, inputs) => {
+      const run = () => runtime.run(graph, inputs);
+      return change[graph] ? change[graph](inputs, run) : run();
+    },
     close: () => runtime.close(),
   };
 }
 
+/** The first axis of an input: rows of `predict`, tokens of `denoise`, images of `decode`. */
+export const countOf = (inputs: Tensors): number => (inputs.classes ?? inputs.x ?? inputs.latents)!.shape[0]!;
+
 const made = new Map<string, string>();
 
 /** The picture that a request gives in a batch of its own; each is made once. */
-export async function pictureAlone(runtime: Runtime, manifest: Manifest, request: ImageRequest): Promise<string> {
+export async function imageAlone(runtime: Runtime, manifest: Manifest, request: ImageRequest): Promise<string> {
   const key = JSON.stringify(request);
-  const picture = made.get(key) ?? (await freshPictureAlone(runtime, manifest, request));
+  const picture = made.get(key) ?? (await freshImageAlone(runtime, manifest, request));
   made.set(key, picture);
   return picture;
 }
 
-export async function freshPictureAlone(runtime: Runtime, manifest: Manifest, request: ImageRequest): Promise<string> {
+export async function freshImageAlone(runtime: Runtime, manifest: Manifest, request: ImageRequest): Promise<string> {
   const one = new WatchedBatch(runtime, manifest);
   one.submit(0, request);
   await one.run();
-  return one.picture(0);
+  return one.image(0);
 }

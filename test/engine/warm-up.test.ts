@@ -3,7 +3,7 @@ import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { warmUp } from "../../src/engine/warm-up.js";
 import type { Manifest } from "../../src/model/manifest.js";
-import { importTiny } from "./tiny-engine.js";
+import { countOf, importTiny, watched } from "./tiny-engine.js";
 
 let runtime: Runtime;
 let manifest: Manifest;
@@ -17,14 +17,11 @@ afterAll(() => runtime?.close());
 /** The real runtime, but for runs above a size: ONNX Runtime's own words, as there is no GPU whose memory could be filled. */
 const OUT_OF_MEMORY = "Failed to allocate memory for requested buffer of size 1879048192";
 function limited({ rows = Number.POSITIVE_INFINITY, images = Number.POSITIVE_INFINITY }): Runtime {
-  const run = <Result>(fits: boolean, make: () => Promise<Result>) =>
-    fits ? make() : Promise.reject(new Error(OUT_OF_MEMORY));
-  return {
-    predict: (batch) => run(batch.rows <= rows, () => runtime.predict(batch)),
-    denoise: (batch) => runtime.denoise(batch),
-    decode: (latents, count) => run(count <= images, () => runtime.decode(latents, count)),
-    close: () => runtime.close(),
-  };
+  const fail = () => Promise.reject(new Error(OUT_OF_MEMORY));
+  return watched(runtime, {
+    predict: (inputs, run) => (countOf(inputs) <= rows ? run() : fail()),
+    decode: (inputs, run) => (countOf(inputs) <= images ? run() : fail()),
+  });
 }
 
 describe("the warm-up", () => {
@@ -44,10 +41,10 @@ describe("the warm-up", () => {
     const one = warmUp(limited({ rows: 1 }), manifest.architecture, 4);
     await expect(one).rejects.toThrow(`The warm-up with one image failed: ${OUT_OF_MEMORY}`);
     let decodes = 0;
-    const lost = limited({});
-    const decode: Runtime["decode"] = (latents, images) =>
-      ++decodes > 1 ? Promise.reject(new Error("The device was lost.")) : runtime.decode(latents, images);
-    const other = warmUp({ ...lost, decode }, manifest.architecture, 4);
+    const lost = watched(runtime, {
+      decode: (_, run) => (++decodes > 1 ? Promise.reject(new Error("The device was lost.")) : run()),
+    });
+    const other = warmUp(lost, manifest.architecture, 4);
     await expect(other).rejects.toThrow("The warm-up with 4 images failed: The device was lost.");
   });
 });

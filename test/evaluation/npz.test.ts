@@ -31,17 +31,17 @@ describe(".npz files", () => {
     expect(await readdir(folder)).toEqual(["arrays.npz"]);
   });
 
-  it("of pictures are written and read row by row", async () => {
-    const path = join(folder, "pictures.npz");
-    const picture = (i: number) => new Uint8Array(2 * 3 * 3).fill(i);
+  it("of images are written and read row by row", async () => {
+    const path = join(folder, "images.npz");
+    const image = (i: number) => new Uint8Array(2 * 3 * 3).fill(i);
     const rows = async function* () {
-      for (let i = 0; i < 50; i += 5) yield Buffer.concat([0, 1, 2, 3, 4].map((k) => picture(i + k)));
+      for (let i = 0; i < 50; i += 5) yield Buffer.concat([0, 1, 2, 3, 4].map((k) => image(i + k)));
     };
     await writeNpz(path, { arr_0: { shape: [50, 2, 3, 3], rows: rows() } });
     const file = await NpzFile.open(path);
     expect(await file.header("arr_0")).toMatchObject({ type: "|u1", shape: [50, 2, 3, 3] });
     let i = 0;
-    for await (const row of file.rows("arr_0")) expect(row).toEqual(picture(i++));
+    for await (const row of file.rows("arr_0")) expect(row).toEqual(image(i++));
     expect(i).toBe(50);
     file.close();
   });

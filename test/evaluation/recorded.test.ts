@@ -10,7 +10,7 @@ import { NpzFile } from "../../src/evaluation/npz.js";
 const file = (name: string) => new URL(name, import.meta.url).pathname;
 const recorded = JSON.parse(await readFile(file("recorded.json"), "utf8"));
 
-let pictures: Features;
+let images: Features;
 let reference: Features;
 beforeAll(async () => {
   const npz = await NpzFile.open(file("recorded.npz"));
@@ -21,16 +21,16 @@ beforeAll(async () => {
     width: shape[1]!,
     values: data as Float32Array,
   });
-  pictures = { ...table(features!), logits: table(logits!) };
+  images = { ...table(features!), logits: table(logits!) };
   reference = table(of!);
 });
 
-const OPTIONS = { resamples: 0, classes: 1, neighbours: recorded.neighbours, manifoldPictures: 10_000 };
+const OPTIONS = { resamples: 0, classes: 1, neighbours: recorded.neighbours, manifoldImages: 10_000 };
 const against = () => ({ moments: momentsOf(reference), features: reference });
 
 describe("measures", () => {
   it("are torch-fidelity's on the same features", () => {
-    const measures = measure(pictures, against(), OPTIONS);
+    const measures = measure(images, against(), OPTIONS);
     expect(measures.frechet_distance).toBeCloseTo(recorded.frechet_distance, 6);
     expect(measures.inception_score).toBeCloseTo(recorded.inception_score_mean, 6);
     expect(measures.inception_score_deviation).toBeCloseTo(recorded.inception_score_std, 6);
@@ -38,21 +38,21 @@ describe("measures", () => {
     expect(measures.recall).toBeCloseTo(recorded.recall, 6);
   });
 
-  it("have an interval that holds the estimate, narrower with more pictures", () => {
+  it("have an interval that holds the estimate, narrower with more images", () => {
     const width = (features: Features) => {
       const { frechet_interval, frechet_distance } = measure(features, against(), { ...OPTIONS, resamples: 50 });
       expect(frechet_interval![0]).toBeLessThan(frechet_distance);
       expect(frechet_interval![1]).toBeGreaterThan(frechet_distance);
       return frechet_interval![1] - frechet_interval![0];
     };
-    expect(width(pictures)).toBeLessThan(0.8 * width(firstRows(pictures, 120)));
+    expect(width(images)).toBeLessThan(0.8 * width(firstRows(images, 120)));
   });
 
   it("refuse what can't be measured, with a sentence", () => {
-    const broken = { ...pictures, values: pictures.values.with(24, Number.NaN) };
-    expect(() => measure(broken, against(), OPTIONS)).toThrow("The features of picture 1 are not finite numbers.");
-    expect(() => measure(firstRows(pictures, 1), against(), OPTIONS)).toThrow("at least 2 pictures, not 1");
-    const narrow = { count: 180, width: 12, values: pictures.values.subarray(0, 180 * 12) };
+    const broken = { ...images, values: images.values.with(24, Number.NaN) };
+    expect(() => measure(broken, against(), OPTIONS)).toThrow("The features of image 1 are not finite numbers.");
+    expect(() => measure(firstRows(images, 1), against(), OPTIONS)).toThrow("at least 2 images, not 1");
+    const narrow = { count: 180, width: 12, values: images.values.subarray(0, 180 * 12) };
     expect(() => measure(narrow, against(), OPTIONS)).toThrow("have 12 features and the reference 24");
   });
 });
@@ -60,22 +60,22 @@ describe("measures", () => {
 describe("compare", () => {
   it("finds no difference between a set and itself, and a clear one to a worse set", () => {
     const options = { resamples: 50, classes: 12 };
-    const same = compare(pictures, pictures, against(), options).difference;
+    const same = compare(images, images, against(), options).difference;
     expect([same.value, same.low, same.high]).toEqual([0, 0, 0]);
-    const worse = { ...pictures, values: pictures.values.map((value) => 1.5 * value) };
-    expect(compare(worse, pictures, against(), options).difference.low).toBeGreaterThan(0);
-    expect(compare(pictures, worse, against(), options).difference.high).toBeLessThan(0);
+    const worse = { ...images, values: images.values.map((value) => 1.5 * value) };
+    expect(compare(worse, images, against(), options).difference.low).toBeGreaterThan(0);
+    expect(compare(images, worse, against(), options).difference.high).toBeLessThan(0);
   });
 
-  it("pairs pictures: shared chance does not widen the interval", () => {
+  it("pairs images: shared chance does not widen the interval", () => {
     const options = { resamples: 50, classes: 1 };
-    const nearly = { ...pictures, values: pictures.values.map((value) => 1.02 * value) };
+    const nearly = { ...images, values: images.values.map((value) => 1.02 * value) };
     const shuffled = selectRows(
       nearly,
       Array.from({ length: 360 }, (_, i) => (i * 7 + 100) % 360),
     );
     const width = (features: Features) => {
-      const { low, high } = compare(features, pictures, against(), options).difference;
+      const { low, high } = compare(features, images, against(), options).difference;
       return high - low;
     };
     expect(width(nearly)).toBeLessThan(0.5 * width(shuffled));

@@ -1,12 +1,12 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openRuntime } from "../../src/engine/runtime/onnx.js";
-import { COEFFICIENTS } from "../../src/engine/runtime/runtime.js";
 import { importModel } from "../../src/importer/import.js";
 import type { ImportProgress } from "../../src/importer/progress.js";
 import { MODEL_FILES, type Precision } from "../../src/model/manifest.js";
 import { readManifest } from "../../src/model/registry.js";
+import { COEFFICIENTS } from "../../src/model/sampler/diffusion-schedule.js";
+import { openTyped } from "../families/mar/typed-runtime.js";
 import { readRecording, TINY_ARCHITECTURE } from "../model/tiny.js";
 import { TINY } from "../reference.js";
 import type { SafetensorsTensor } from "./checkpoint/writers.js";
@@ -20,7 +20,7 @@ const tiny = { ...TINY_CHECKPOINTS, precision: "fp32" } as const;
 /** What each graph makes of the same inputs. */
 async function numbersOf(folder: string): Promise<unknown> {
   const { generator, tokenizer } = TINY_ARCHITECTURE;
-  const runtime = await openRuntime(folder, { threads: 1 });
+  const runtime = await openTyped(folder, TINY_ARCHITECTURE);
   const none = new BigInt64Array(0);
   const predicted = await runtime.predict({
     rows: 1,
@@ -48,7 +48,7 @@ async function numbersOf(folder: string): Promise<unknown> {
     coefficients: new Float32Array(steps * COEFFICIENTS.length).fill(0.2),
   });
   const { latent_channels, latent_height, latent_width } = tokenizer;
-  const decoded = await runtime.decode(new Float32Array(latent_channels * latent_height * latent_width).fill(0.4), 1);
+  const decoded = await runtime.decode(new Float32Array(latent_channels * latent_height * latent_width).fill(0.4));
   await runtime.close();
   return { predicted, denoised, decoded };
 }
@@ -108,7 +108,7 @@ describe("the reference's small model", () => {
   });
 
   test("decodes the recorded latents to the recorded image", async () => {
-    const { folder } = await importModel({
+    const { folder, manifest } = await importModel({
       ...tiny,
       name: "exposed",
       modelsDir: temporaryPath("exposed"),
@@ -117,8 +117,8 @@ describe("the reference's small model", () => {
     const stages = readRecording("stages.safetensors");
     const latents = stages.get("decode.latents")!;
     const expected = stages.get("decode.image")!.data;
-    const runtime = await openRuntime(folder, { threads: 1 });
-    const { image } = await runtime.decode(latents.data, latents.shape[0]!);
+    const runtime = await openTyped(folder, manifest.architecture);
+    const { image } = await runtime.decode(latents.data);
     await runtime.close();
     const rms = Math.sqrt(expected.reduce((sum, value) => sum + value * value, 0) / expected.length);
     const worst = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - image![i]!)), 0);
@@ -151,8 +151,8 @@ describe("the reference's small model", () => {
 
 test("a model of other sizes runs: patches, widths, attention in the tokenizer", async () => {
   const { folder, manifest } = await importModel({ ...small, name: "small", modelsDir: temporaryPath("sizes") });
-  const runtime = await openRuntime(folder, { threads: 1 });
-  const { pixels } = await runtime.decode(new Float32Array(4 * 8 * 8).fill(0.1), 1);
+  const runtime = await openTyped(folder, manifest.architecture);
+  const { pixels } = await runtime.decode(new Float32Array(4 * 8 * 8).fill(0.1));
   await runtime.close();
   expect(pixels).toHaveLength(32 * 32 * 3);
   expect(manifest.defaults).toMatchObject({ steps: 16, guidance_scale: 3, diffusion_steps: 100, max_timestep: 999 });

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { Workspace } from "./workspace.js";
 
 /** Who noticed, and what they saw. */
@@ -16,9 +15,7 @@ const LIMIT_MS = 600_000;
 
 /** The parity command on the tiny model and some of its recordings. */
 export async function judgeByParity(space: Workspace, recordings: string): Promise<Catch | undefined> {
-  const command = pathToFileURL(space.compiled("commands/parity.ts")).href;
-  const script = `process.exitCode = await (await import(${JSON.stringify(command)})).runParity(process.argv.slice(1))`;
-  const { code, output } = await run(space, ["--input-type=module", "-e", script, recordings]);
+  const { code, output } = await run(space, [space.compiled("main.ts"), "parity", recordings]);
   return code === 0 ? undefined : { by: "parity", saw: firstFailure(output) };
 }
 

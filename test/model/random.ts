@@ -1,8 +1,8 @@
 import { closeSync, mkdtempSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buildGraphs } from "../../src/families/families.js";
 import { encodingOf } from "../../src/importer/weights/weight-encoding.js";
-import { buildGraphs } from "../../src/model/graph/build-graphs.js";
 import type { GraphOptions, WeightLocation } from "../../src/model/graph/weights.js";
 import { type Architecture, MODEL_FILES, type Precision } from "../../src/model/manifest.js";
 

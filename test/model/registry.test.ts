@@ -24,7 +24,7 @@ describe("loadRegistry", () => {
     for (const name of ["mar-b", "demo", "a"]) await addModel(name, exampleManifest(name));
     await writeFile(join(folder, "notes.txt"), "no model");
     await mkdir(join(folder, ".importing-x"));
-    const models = await loadRegistry(folder);
+    const models = await loadRegistry([folder]);
     expect(models.default).toBe("demo");
     expect(models.list().map(({ name }) => name)).toEqual(["demo", "a", "mar-b"]);
     expect(models.get("mar-b")?.name).toBe("mar-b");
@@ -33,16 +33,16 @@ describe("loadRegistry", () => {
 
   it("takes the named ones only, the first as default", async () => {
     for (const name of ["demo", "b", "broken"]) await addModel(name, name === "broken" ? "{" : exampleManifest(name));
-    const models = await loadRegistry(folder, ["b", "demo"]);
+    const models = await loadRegistry([folder], ["b", "demo"]);
     expect(models.default).toBe("b");
     expect(models.list()).toHaveLength(2);
   });
 
   it("says which folder is missing or empty", async () => {
-    await expect(loadRegistry(join(folder, "none"))).rejects.toThrow(
+    await expect(loadRegistry([join(folder, "none")])).rejects.toThrow(
       /models folder .*none can't be read: there is no such file or folder;/,
     );
-    await expect(loadRegistry(folder)).rejects.toThrow(/no model in .*marimba import/);
+    await expect(loadRegistry([folder])).rejects.toThrow(/no model in .*marimba import/);
   });
 
   it("passes over a folder without a manifest, and says so", async () => {
@@ -50,7 +50,7 @@ describe("loadRegistry", () => {
     await mkdir(join(folder, "notes"));
     await symlink("nowhere", join(folder, "latest"));
     const warnings: string[] = [];
-    const models = await loadRegistry(folder, undefined, (sentence) => warnings.push(sentence));
+    const models = await loadRegistry([folder], undefined, (sentence) => warnings.push(sentence));
     expect(models.list().map(({ name }) => name)).toEqual(["demo"]);
     expect(warnings.sort()).toEqual([
       `${join(folder, "latest")} has no model.json: it is passed over.`,
@@ -61,14 +61,14 @@ describe("loadRegistry", () => {
   it("says how to go on without a model whose manifest is broken", async () => {
     await addModel("demo", exampleManifest());
     await addModel("broken", "{");
-    await expect(loadRegistry(folder)).rejects.toThrow(/or name the models to serve in MODELS\.$/);
-    await expect(loadRegistry(folder, ["broken"])).rejects.toThrow(/is not JSON: [^\n]*$/);
+    await expect(loadRegistry([folder])).rejects.toThrow(/or name the models to serve in MODELS\.$/);
+    await expect(loadRegistry([folder], ["broken"])).rejects.toThrow(/is not JSON: [^\n]*$/);
   });
 
   it.each(["x", "../demo", "notes"])("lists the models there are when %s is none of them", async (name) => {
     for (const model of ["b", "demo"]) await addModel(model, exampleManifest(model));
     await mkdir(join(folder, "notes"));
-    await expect(loadRegistry(folder, ["b", name])).rejects.toThrow(
+    await expect(loadRegistry([folder], ["b", name])).rejects.toThrow(
       `There is no model "${name}" in ${folder}; there are demo, b.`,
     );
   });
@@ -76,7 +76,7 @@ describe("loadRegistry", () => {
   it("names the file and every field of a broken manifest", async () => {
     const { defaults, ...rest } = exampleManifest();
     const path = await addModel("demo", { ...rest, precision: "fp8", extra: 1 });
-    const error = await loadRegistry(folder).catch((e: Error) => e);
+    const error = await loadRegistry([folder]).catch((e: Error) => e);
     expect(String(error)).toContain(path);
     expect(String(error)).toMatch(/\/precision must be "fp32" or "fp16" or "int8", not "fp8"/);
     expect(String(error)).toMatch(/\/extra is not a known field/);
@@ -92,32 +92,32 @@ describe("loadRegistry", () => {
       defaults: { ...defaults, guidance_scal: 2 },
       presets: { ...presets, wrong: { description: "Wrong.", parameters } },
     });
-    const error = String(await loadRegistry(folder).catch((e: Error) => e));
+    const error = String(await loadRegistry([folder]).catch((e: Error) => e));
     expect(error).toContain("/defaults/guidance_scal is not a known field; did you mean guidance_scale");
     expect(error).toContain("/presets/wrong/parameters/step is not a known field; did you mean steps or ");
-    expect(error).toContain("/presets/wrong/parameters/class is not a known field; known are steps,");
+    expect(error).toContain("/presets/wrong/parameters/class is not a known field; the known fields are steps,");
   });
 
   it("names a model by its folder, which may be a copy or a link", async () => {
     for (const name of ["mar-b", "copy"]) await addModel(name, exampleManifest("mar-b"));
     await symlink("mar-b", join(folder, "linked"));
-    const models = await loadRegistry(folder);
+    const models = await loadRegistry([folder]);
     expect(models.list().map(({ name }) => name)).toEqual(["copy", "linked", "mar-b"]);
     expect(models.get("linked")).toEqual({ ...models.get("mar-b"), name: "linked" });
   });
 
   it("refuses a folder whose name can't be a model's", async () => {
     await addModel("My model", exampleManifest());
-    await expect(loadRegistry(folder)).rejects.toThrow(
+    await expect(loadRegistry([folder])).rejects.toThrow(
       /\/name is the folder's name, "My model", which must be lower-case letters/,
     );
   });
 
   it("refuses what is not JSON, or too large", async () => {
     const notJson = await addModel("demo", "{");
-    await expect(loadRegistry(folder)).rejects.toThrow(`${notJson} is not JSON`);
+    await expect(loadRegistry([folder])).rejects.toThrow(`${notJson} is not JSON`);
     await truncate(notJson, 65 * 1024 * 1024);
-    await expect(loadRegistry(folder)).rejects.toThrow(/has 68157440 bytes; a manifest has at most/);
+    await expect(loadRegistry([folder])).rejects.toThrow(/has 68157440 bytes; a manifest has at most/);
   });
 });
 

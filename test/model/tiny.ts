@@ -1,7 +1,7 @@
 import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildGraphs } from "../../src/model/graph/build-graphs.js";
+import { buildGraphs } from "../../src/families/families.js";
 import type { GraphOptions, WeightLocation } from "../../src/model/graph/weights.js";
 import { MODEL_FILES } from "../../src/model/manifest.js";
 import { TINY } from "../reference.js";

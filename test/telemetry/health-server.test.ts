@@ -1,23 +1,29 @@
 import { createServer } from "node:net";
 import { Counter, Registry } from "prom-client";
 import { afterEach, describe, expect, it } from "vitest";
-import { type Monitor, openMonitor } from "../../src/telemetry/health-server.js";
+import { type HealthServer, openHealthServer } from "../../src/telemetry/health-server.js";
 
 let reason: string | undefined;
-let monitor: Monitor | undefined;
+let healthServer: HealthServer | undefined;
 afterEach(async () => {
   reason = undefined;
-  await monitor?.close();
-  monitor = undefined;
+  await healthServer?.close();
+  healthServer = undefined;
 });
 
-async function open(registry = new Registry()): Promise<Monitor> {
-  const options = { host: "127.0.0.1", port: 0, variable: "WORKER_PORT", registry, notReady: () => reason } as const;
-  monitor = await openMonitor(options);
-  return monitor;
+async function open(registry = new Registry()): Promise<HealthServer> {
+  const options = {
+    host: "127.0.0.1",
+    port: 0,
+    variable: "WORKER_PORT",
+    registry,
+    notReadyReason: () => reason,
+  } as const;
+  healthServer = await openHealthServer(options);
+  return healthServer;
 }
 
-describe("a process's monitor", () => {
+describe("a process's health server", () => {
   it("is live at once, and ready when the process is", async () => {
     const { address } = await open();
     reason = "The models are being loaded.";
@@ -51,9 +57,9 @@ describe("a process's monitor", () => {
     const other = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => other.once("listening", resolve));
     const { port } = other.address() as { port: number };
-    const options = { host: "127.0.0.1", port, registry: new Registry(), notReady: () => undefined };
-    await expect(openMonitor({ ...options, variable: "METRICS_PORT" })).rejects.toThrow(
-      /another process does already; set METRICS_PORT to a free one/,
+    const options = { host: "127.0.0.1", port, registry: new Registry(), notReadyReason: () => undefined };
+    await expect(openHealthServer({ ...options, variable: "METRICS_PORT" })).rejects.toThrow(
+      /another process already does; set METRICS_PORT to a free port/,
     );
     other.close();
   });

@@ -1,8 +1,8 @@
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LocalQueue } from "../../src/queue/local/local-queue.js";
-import { describeAttemptFailure } from "../../src/webhooks/attempt-failure.js";
 import { Deliverer, type DelivererOptions } from "../../src/webhooks/deliverer.js";
+import { describeAttemptFailure } from "../../src/webhooks/post.js";
 import { exampleImageOf, exampleJob } from "../queue/example-job.js";
 import { Receiver, verified } from "./receiver.js";
 
@@ -76,7 +76,7 @@ describe("a webhook", () => {
     });
     expect(() => verified(received!, "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")).toThrow();
     expect(() => verified({ ...received!, body: received!.body.replace("completed", "cancelled") }, SECRET)).toThrow();
-    await logged("The webhook was delivered.");
+    await logged("delivered a webhook");
     expect(await queue.deliveries.take(1, 1)).toEqual([]);
   });
 
@@ -85,7 +85,7 @@ describe("a webhook", () => {
     receiver.answer = (response) => response.writeHead(answers.shift()!).end();
     deliver();
     await told();
-    await logged("The webhook was delivered.");
+    await logged("delivered a webhook");
     expect(receiver.received).toHaveLength(3);
     expect(new Set(receiver.received.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
     for (const received of receiver.received) verified(received, SECRET);
@@ -95,7 +95,7 @@ describe("a webhook", () => {
     receiver.answer = (response) => response.writeHead(503).end();
     deliver();
     await told("/secret-path");
-    await logged("The webhook is given up.");
+    await logged("gave up on a webhook");
     expect(receiver.received).toHaveLength(3);
     expect(await queue.deliveries.take(1, 1)).toEqual([]);
     expect(lines.join("")).not.toMatch(/secret-path|whsec/);
@@ -114,13 +114,13 @@ describe("a webhook", () => {
     };
     deliver({ resolve, maxAttempts: 5 });
     await toldAt(`http://tok-s3cr3t.hooks.invalid:${port}/`);
-    await logged("The webhook is given up.");
+    await logged("gave up on a webhook");
     expect(lines.map((line) => JSON.parse(line).reason)).toEqual([
-      "Its name does not resolve (ENOTFOUND).",
-      "No name server told its address (ETIMEOUT).",
-      "Its name does not resolve (ENOTFOUND).",
-      "Nothing accepts connections there (ECONNREFUSED).",
-      "Nothing accepts connections there (ECONNREFUSED).",
+      "The host name does not resolve (ENOTFOUND).",
+      "The name servers did not answer (ETIMEOUT).",
+      "The host name does not resolve (ENOTFOUND).",
+      "The receiver does not accept connections (ECONNREFUSED).",
+      "The receiver does not accept connections (ECONNREFUSED).",
     ]);
     expect(lines.join("")).not.toMatch(/s3cr3t|127\.0\.0\.1/);
   });
@@ -128,12 +128,14 @@ describe("a webhook", () => {
   it("leaves it out where a certificate is another's, an answer is no HTTP, or none comes", () => {
     const fault = (code: string) => Object.assign(new Error("tok-s3cr3t"), { code });
     expect(describeAttemptFailure(fault("ERR_TLS_CERT_ALTNAME_INVALID"))).toMatch(
-      /^Its certificate is not accepted \(/,
+      /^The receiver's certificate is not valid \(/,
     );
-    expect(describeAttemptFailure(fault("HPE_INVALID_CONSTANT"))).toMatch(/^Its answer is not HTTP \(/);
-    expect(describeAttemptFailure(fault("tok-s3cr3t"))).toBe("It could not be sent.");
+    expect(describeAttemptFailure(fault("HPE_INVALID_CONSTANT"))).toMatch(/^The receiver's response is not HTTP \(/);
+    expect(describeAttemptFailure(fault("tok-s3cr3t"))).toBe("The webhook could not be sent.");
     expect(describeAttemptFailure(AbortSignal.abort().reason)).not.toContain("s3cr3t");
-    expect(describeAttemptFailure(new DOMException("late", "TimeoutError"))).toBe("There was no answer in time.");
+    expect(describeAttemptFailure(new DOMException("late", "TimeoutError"))).toBe(
+      "The receiver did not respond in time.",
+    );
   });
 
   it("is given up at once where its receiver says 410, or its key has no secret any more", async () => {
@@ -141,7 +143,7 @@ describe("a webhook", () => {
     deliver({ secretOf: (caller) => (caller === "alice" ? SECRET : undefined) });
     await told();
     await told("/other", "eve");
-    await expect.poll(() => lines.filter((line) => line.includes("given up")).length, soon).toBe(2);
+    await expect.poll(() => lines.filter((line) => line.includes("gave up")).length, soon).toBe(2);
     expect(receiver.received.map(({ path }) => path)).toEqual(["/hook"]);
   });
 
@@ -165,7 +167,7 @@ describe("a webhook", () => {
   it("is not sent to an address that its policy refuses, not even once", async () => {
     deliver({ policy: { allowPrivate: false, allowHosts: [] } });
     await told();
-    await logged("Its address must be an https address.");
+    await logged("The webhook's address must be an https address.");
     expect(receiver.connections).toBe(0);
   });
 
@@ -182,7 +184,7 @@ describe("a webhook", () => {
     };
     deliver();
     await told();
-    await logged("The webhook was delivered.");
+    await logged("delivered a webhook");
     expect(sent).toBeLessThan(64 * 1024 * 1024);
   });
 
@@ -211,7 +213,7 @@ describe("a webhook", () => {
     await told();
     answer();
     await stopped;
-    await logged("The webhook was delivered.");
+    await logged("delivered a webhook");
     expect(receiver.received).toHaveLength(1);
     expect(await queue.deliveries.take(2, 1)).toHaveLength(1);
   });

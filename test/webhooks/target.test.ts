@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { post } from "../../src/webhooks/post.js";
-import { isPublicAddress } from "../../src/webhooks/public-address.js";
-import { type ResolvedAddress, readTarget, resolveTarget, TargetRefused } from "../../src/webhooks/target.js";
+import {
+  isPublicAddress,
+  type ResolvedAddress,
+  readTarget,
+  resolveTarget,
+  TargetRefused,
+} from "../../src/webhooks/target.js";
 import { Receiver } from "./receiver.js";
 
 const STRICT = { allowPrivate: false, allowHosts: [] };

@@ -9,7 +9,7 @@ const png = await sharp(pixels, { raw: { width: 2, height: 2, channels: 3 } })
   .toBuffer();
 
 describe("insertPngText", () => {
-  it("puts the text between header and pixels, in order, and leaves the picture as it was", async () => {
+  it("puts the text between header and pixels, in order, and leaves the image as it was", async () => {
     const withText = insertPngText(png, [
       ["Software", "Marimba"],
       ["seed", "7"],
@@ -48,7 +48,7 @@ describe("insertPngText", () => {
   });
 
   it("refuses values without measure and bytes that are no PNG", () => {
-    expect(() => insertPngText(png, [["k", "v".repeat(4097)]])).toThrow(/4097 characters; 4096 are allowed/);
+    expect(() => insertPngText(png, [["k", "v".repeat(4097)]])).toThrow(/4097 characters; at most 4096 are allowed/);
     expect(() => insertPngText(png.subarray(1), [])).toThrow(/not a PNG/);
     expect(() => insertPngText(png.subarray(0, 20), [])).toThrow(/not a PNG/);
   });

@@ -11,7 +11,7 @@ import {
 } from "../../src/engine/engine.js";
 import type { ImageRequest } from "../../src/model/parameters.js";
 
-/** An engine whose pictures are a plain function of the request, one timer tick for each step. */
+/** An engine whose images are a plain function of the request, one timer tick for each step. */
 export class TestEngine implements Engine {
   readonly model = "demo";
   /** Every image that was asked for, and how it ended. */
@@ -76,12 +76,12 @@ export class TestEngine implements Engine {
   }
 }
 
-/** The pixels of the picture that the engine makes of a request: [2, 4, 3]. */
+/** The pixels of the image that the engine makes of a request: [2, 4, 3]. */
 export function testPixels({ seed, imageIndex, parameters }: ImageRequest): Uint8Array {
   return new Uint8Array(24).map((_, at) => (seed * 31 + imageIndex * 17 + (parameters.class ?? 99) + at * 5) % 256);
 }
 
-/** What it shows of an image on its way, in the size of the example manifest's pictures: [128, 128, 3]. */
+/** What it shows of an image on its way, in the size of the example manifest's images: [128, 128, 3]. */
 export function previewPixels(step: number): Uint8Array {
   return new Uint8Array(128 * 128 * 3).fill(step);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { imageTiming } from "../../src/worker/timing.js";
+import { imageTiming } from "../../src/worker/worker.js";
 
 const engine = { batchWaitMs: 1, transformerMs: 20, diffusionMs: 30, decodeMs: 4, batchSize: 2, msPerImage: 27 };
 const times = { ...engine, submittedAt: 1_000_100, finishedAt: 1_000_155 };

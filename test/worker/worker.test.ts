@@ -6,7 +6,7 @@ import { EngineFull } from "../../src/engine/engine.js";
 import type { JobRecord, JobSpec, Preview } from "../../src/job.js";
 import type { ModelRegistry } from "../../src/model/registry.js";
 import { LocalQueue } from "../../src/queue/local/local-queue.js";
-import { encodePicture } from "../../src/worker/picture.js";
+import { encodeImage } from "../../src/worker/encode-png.js";
 import { startWorker } from "../../src/worker/worker.js";
 import { eventually } from "../eventually.js";
 import { exampleManifest } from "../model/example-manifest.js";
@@ -15,7 +15,12 @@ import { readPngText } from "./png-chunks.js";
 import { previewPixels, TestEngine, testPixels } from "./test-engine.js";
 
 const manifest = exampleManifest();
-const models: ModelRegistry = { default: "demo", list: () => [manifest], get: () => manifest };
+const models: ModelRegistry = {
+  default: "demo",
+  list: () => [manifest],
+  get: () => manifest,
+  folderOf: (name) => name,
+};
 
 let queue: LocalQueue;
 const logged: string[] = [];
@@ -58,7 +63,7 @@ describe("the worker", () => {
       expect(image).toMatchObject({ contentType: "image/png", width: 4, height: 2 });
       const pixels = new Uint8Array(await sharp(image.bytes).raw().toBuffer());
       expect(pixels).toEqual(testPixels(request));
-      const alone = await encodePicture({ pixels: testPixels(request), width: 4, height: 2 }, request, manifest);
+      const alone = await encodeImage({ pixels: testPixels(request), width: 4, height: 2 }, request, manifest);
       expect(Buffer.from(image.bytes).equals(alone)).toBe(true);
     }
   });
@@ -146,7 +151,7 @@ describe("the worker", () => {
     const [good, bad] = [await submit({ num_images: 2 }), await submit({ num_images: 3, seed: 13 })];
     const record = await finish(bad);
     expect(record).toMatchObject({ state: "failed", error: { code: "generation_failed" }, images: [] });
-    expect(record.error!.detail).toMatch(/^Image 1 could not be made/);
+    expect(record.error!.detail).toMatch(/^Image 1 could not be generated/);
     expect(record.error!.detail).not.toMatch(/onnx/);
     expect(logged.join("")).toMatch(/NaN in \/tmp\/x.onnx/);
     expect(logged.join("")).toContain(bad.id);

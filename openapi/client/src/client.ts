@@ -16,11 +16,11 @@ import type {
   SubmitOptions,
 } from "./types.js";
 
-/** How long one request of `generate` waits at the server; the job is asked for again after it. */
+/** How long one request of `generate` waits at the server; after that the job is polled. */
 const WAIT_S = 20;
 const FIRST_POLL_MS = 200;
 
-/** A client of one Marimba server. Every method throws `MarimbaProblem` where the server refuses. */
+/** A client of one Marimba server. Every method throws `MarimbaProblem` if the server refuses. */
 export class MarimbaClient {
   readonly #http: Http;
 
@@ -29,8 +29,8 @@ export class MarimbaClient {
   }
 
   /**
-   * Makes pictures and waits for them. The signal's abort also cancels the job. Throws `MarimbaProblem`, also where the
-   * job ends `failed` or `cancelled`, or the signal's reason.
+   * Generates images and waits for them. Aborting the signal also cancels the job. Throws `MarimbaProblem`, also if the job
+   * ends `failed` or `cancelled`, or the signal's reason.
    */
   async generate(
     request: GenerateRequest,
@@ -55,12 +55,12 @@ export class MarimbaClient {
     return this.#post(request, idempotencyKey, "respond-async", signal, "link");
   }
 
-  /** The job as it stands. */
+  /** The job's current state. */
   job(id: string, { signal }: CallOptions = {}): Promise<Job> {
     return this.#http.json(jobPath(id), { signal });
   }
 
-  /** The job once it has ended: completed, failed or cancelled. The signal's abort ends the wait and leaves the job alone. */
+  /** Waits until the job has completed, failed or been cancelled. Aborting the signal ends the wait, not the job. */
   async wait(id: string, { signal }: CallOptions = {}): Promise<Job> {
     for (let attempt = 0; ; attempt++) {
       const job = await this.#http.json<Job>(jobPath(id), { signal });
@@ -69,12 +69,12 @@ export class MarimbaClient {
     }
   }
 
-  /** The job's changes as they happen, to its last one; a broken connection is made again where it broke. */
+  /** The job's changes as they happen, until it ends; a broken connection is resumed where it broke. */
   events(id: string, options: EventOptions = {}): AsyncIterableIterator<JobEvent> {
     return jobEvents(this.#http, id, options);
   }
 
-  /** Cancels the job; one that has ended stays as it is. */
+  /** Cancels the job; a job that has ended stays as it is. */
   cancel(id: string, { signal }: CallOptions = {}): Promise<Job> {
     return this.#http.json(jobPath(id), { method: "DELETE", signal });
   }
@@ -84,7 +84,7 @@ export class MarimbaClient {
     return this.#http.bytes(`${jobPath(id)}/images/${index}`, { headers: { Accept: "image/*" }, signal });
   }
 
-  /** The models that can be asked for, and the name of the default one. */
+  /** All models, and the name of the default one. */
   models({ signal }: CallOptions = {}): Promise<ModelList> {
     return this.#http.json("models", { signal });
   }
@@ -117,18 +117,18 @@ export class MarimbaClient {
     return Promise.all(images);
   }
 
-  /** The key leads to the job also where the abort came before its id did. */
+  /** The key finds the job even if the abort came before its id. */
   async #abandon(request: GenerateRequest, idempotencyKey: string, job: Job | undefined): Promise<void> {
     try {
       const { id } = job ?? (await this.#post(request, idempotencyKey, "respond-async", undefined));
       await this.cancel(id);
     } catch {
-      // Nobody is left to be told, and the job only costs its time.
+      // The caller is gone, and the job merely runs to its end.
     }
   }
 }
 
-/** The bytes are with the images, so the job holds them no second time. */
+/** The images contain the bytes, so the job need not contain them too. */
 function generation(answer: Job, images: Image[]): Generation {
   const job = { ...answer, images: answer.images.map(({ base64: _, ...image }) => image) };
   const { seed, parameters, model, timing } = job;
@@ -141,7 +141,7 @@ function jobPath(id: string): string {
   return `jobs/${encodeURIComponent(id)}`;
 }
 
-/** `crypto.randomUUID` is there in secure contexts only, which a page on a plain HTTP address is not. */
+/** `crypto.randomUUID` exists in secure contexts only, which a page over plain HTTP is not. */
 function newKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

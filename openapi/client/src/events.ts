@@ -13,8 +13,8 @@ export function isFinal(state: string): boolean {
 }
 
 /**
- * A job's changes as they happen, to its last one. A connection that breaks is made again where it broke (`Last-Event-ID`),
- * so nothing is told twice. Throws `MarimbaProblem`, or the signal's reason.
+ * A job's changes as they happen, until it ends. A broken connection is resumed where it broke (`Last-Event-ID`), so no event
+ * comes twice. Throws `MarimbaProblem` or the signal's reason.
  */
 export async function* jobEvents(
   http: Http,
@@ -40,9 +40,9 @@ export async function* jobEvents(
 
 interface Place {
   lastEventId: string | undefined;
-  /** What the server asks for. */
+  /** As the server asks. */
   reconnectMs: number;
-  /** The server says that the last event was the final one. */
+  /** Whether the server said that the last event was the final one. */
   isAtEnd?: boolean;
 }
 
@@ -79,7 +79,7 @@ async function* connection(
       parser.feed(decoder.decode(value, { stream: true }));
       for (const message of messages.splice(0)) {
         const event = readEvent(message);
-        // Marked before it is handed on: who breaks off has had it.
+        // Noted before the event is yielded: a caller that stops here has received it.
         place.lastEventId = message.id ?? place.lastEventId;
         if (event) yield event;
       }
@@ -89,7 +89,7 @@ async function* connection(
   }
 }
 
-/** Undefined for an event of a newer server that this client doesn't know. */
+/** Undefined for an event of a newer server that this client does not know. */
 function readEvent({ event, data }: EventSourceMessage): JobEvent | undefined {
   switch (event) {
     case "queued":

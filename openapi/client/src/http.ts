@@ -2,11 +2,11 @@ import { readProblem, unexpectedAnswer } from "./problem.js";
 import { type RetryOptions, withRetries } from "./retry.js";
 
 export interface MarimbaClientOptions extends RetryOptions {
-  /** Such as `http://127.0.0.1:8080`; a path is kept. In a browser, the page's own origin when absent. */
+  /** Such as `http://127.0.0.1:8080`, with or without a path. In a browser it defaults to the page's origin. */
   readonly baseUrl?: string | URL;
   /** Sent as `Authorization: Bearer`. */
   readonly apiKey?: string;
-  /** Replaces the platform's own. */
+  /** Replaces the platform's `fetch`. */
   readonly fetch?: typeof fetch;
 }
 
@@ -18,7 +18,7 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Requests to one server. Every one must be safe to repeat: it is, after a broken connection and while the server is busy. */
+/** Requests to one server. They are repeated after broken connections and while the server is busy, so each must be safe to repeat. */
 export class Http {
   readonly #base: URL;
   readonly #headers: Readonly<Record<string, string>>;
@@ -32,7 +32,7 @@ export class Http {
     this.#base = new URL(base);
     if (!this.#base.pathname.endsWith("/")) this.#base.pathname += "/";
     this.#headers = apiKey === undefined ? {} : { Authorization: `Bearer ${apiKey}` };
-    // A browser's fetch wants to be called without an object of its own.
+    // A browser's fetch must not be called as a method of another object.
     this.#fetch = ownFetch ?? ((input, init) => fetch(input, init));
     this.#retry = retry;
   }
@@ -41,7 +41,7 @@ export class Http {
     return this.#retry;
   }
 
-  /** An answer of a status below 400. Throws `MarimbaProblem`. */
+  /** Resolves with a response whose status is below 400. Throws `MarimbaProblem`. */
   async send(path: string, request: HttpRequest = {}): Promise<Response> {
     return withRetries(() => this.sendOnce(path, request), this.#retry, request.signal);
   }

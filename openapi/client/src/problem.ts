@@ -3,22 +3,22 @@ import type { Job } from "./types.js";
 
 export type ProblemDocument = components["schemas"]["Problem"];
 
-/** `unexpected_answer`: what answered was not Marimba, such as a proxy; all others are the server's own codes. */
+/** `unexpected_answer`: the response did not come from Marimba but, say, from a proxy. All others are the server's codes. */
 export type ProblemCode = ProblemDocument["code"] | "unexpected_answer";
 
-/** The server refused the request, or could not make the pictures. Decide by `code`. */
+/** The server refused the request or could not generate the images. Decide by `code`. */
 export class MarimbaProblem extends Error {
   override readonly name = "MarimbaProblem";
-  /** The HTTP status; undefined where no request was refused but a job ended so. */
+  /** The HTTP status; undefined if a job ended with this problem. */
   readonly status: number | undefined;
   readonly code: ProblemCode;
-  /** Every field at fault: its JSON pointer and what it must be. */
+  /** The wrong fields: the JSON pointer of each and what it must be. */
   readonly errors: NonNullable<ProblemDocument["errors"]>;
-  /** Where the server said when to try again. */
+  /** When to try again, if the server said so. */
   readonly retryAfterMs: number | undefined;
-  /** Names this one occurrence in the server's log. */
+  /** Identifies this occurrence in the server's log. */
   readonly instance: string | undefined;
-  /** The job that ended so. */
+  /** The job that ended with this problem. */
   readonly job: Job | undefined;
 
   constructor(document: ProblemLike, { retryAfterMs, job }: { retryAfterMs?: number | undefined; job?: Job } = {}) {
@@ -40,7 +40,7 @@ interface ProblemLike {
   readonly instance?: string;
 }
 
-/** The problem that an answer of a status from 400 holds. */
+/** Reads the problem from a response with a status of 400 or above. */
 export async function readProblem(response: Response): Promise<MarimbaProblem> {
   const retryAfterMs = readRetryAfter(response.headers.get("retry-after"));
   const text = await response.text();
@@ -52,17 +52,17 @@ export async function readProblem(response: Response): Promise<MarimbaProblem> {
 
 export function unexpectedAnswer(response: Response, text: string, retryAfterMs?: number): MarimbaProblem {
   const { status } = response;
-  const detail = `${response.url} answered ${status} with something that Marimba does not say: ${text.slice(0, 200)}`;
+  const detail = `${response.url} answered ${status} with an unexpected body: ${text.slice(0, 200)}`;
   return new MarimbaProblem({ status, code: "unexpected_answer", detail }, { retryAfterMs });
 }
 
-/** Why a job ended without pictures. */
+/** Why a job ended without images. */
 export function jobProblem(job: Job): MarimbaProblem {
   const { code, detail } = job.error ?? { code: "generation_failed", detail: `The job is ${job.state}.` };
   return new MarimbaProblem({ code: code as ProblemCode, detail }, { job });
 }
 
-/** Milliseconds; the header has seconds, or a date. */
+/** Milliseconds; the header contains seconds or a date. */
 function readRetryAfter(header: string | null): number | undefined {
   if (header === null) return undefined;
   if (/^\d+$/.test(header)) return Number(header) * 1000;

@@ -1,22 +1,22 @@
 import { MarimbaProblem } from "./problem.js";
 
 export interface RetryOptions {
-  /** How often a request is sent again after the first time; 4 when absent. */
+  /** How often a failed request is repeated; 4 when absent. */
   readonly retries?: number;
-  /** The wait before the first repetition in milliseconds, doubled each time; 250 when absent. */
+  /** Milliseconds to wait before the first repetition, doubled each time; 250 when absent. */
   readonly backoffMs?: number;
 }
 
-/** No wait is longer, unless the server asks for it. */
+/** No wait is longer unless the server asks for it. */
 const LONGEST_BACKOFF_MS = 10_000;
-/** A server that asks for more is not waited for. */
+/** If the server asks for a longer wait, the request fails at once. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
-/** What passes by itself; anything else would be answered the same way again. */
-const PASSING = new Set([408, 429, 502, 503]);
+/** Statuses of temporary problems; others would be answered the same way again. */
+const TEMPORARY = new Set([408, 429, 502, 503]);
 
 /**
- * Calls until it works: again after a broken connection and after what passes by itself, with a growing wait and never
- * before the server's `Retry-After`. `call` must be safe to repeat.
+ * Repeats `call` after broken connections and temporary problems, with a growing wait and never before the server's
+ * `Retry-After`. `call` must be safe to repeat.
  */
 export async function withRetries<Result>(
   call: () => Promise<Result>,
@@ -28,20 +28,20 @@ export async function withRetries<Result>(
       return await call();
     } catch (error) {
       signal?.throwIfAborted();
-      if (attempt >= retries || !mayPass(error)) throw error;
+      if (attempt >= retries || !isTemporary(error)) throw error;
       const asked = error instanceof MarimbaProblem ? (error.retryAfterMs ?? 0) : 0;
       await sleep(Math.max(asked, backoff(attempt, backoffMs)), signal);
     }
   }
 }
 
-/** `fetch` throws a `TypeError` where there was no answer. */
-function mayPass(error: unknown): boolean {
+/** `fetch` throws a `TypeError` if there was no response. */
+function isTemporary(error: unknown): boolean {
   if (!(error instanceof MarimbaProblem)) return error instanceof TypeError;
-  return PASSING.has(error.status ?? 0) && (error.retryAfterMs ?? 0) <= LONGEST_RETRY_AFTER_MS;
+  return TEMPORARY.has(error.status ?? 0) && (error.retryAfterMs ?? 0) <= LONGEST_RETRY_AFTER_MS;
 }
 
-/** Half of it is chance, so that clients that failed together do not come back together. */
+/** Half of the wait is random, so that clients that failed together do not retry together. */
 export function backoff(attempt: number, firstMs: number): number {
   const fullMs = Math.min(firstMs * 2 ** attempt, LONGEST_BACKOFF_MS);
   return fullMs / 2 + (Math.random() * fullMs) / 2;

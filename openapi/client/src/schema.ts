@@ -12,13 +12,13 @@ export interface paths {
         put?: never;
         /**
          * Generate images of a class
-         * @description With `Accept: image/png` the answer is the picture itself: the request waits for it, and a client that hangs up
-         *     cancels it. Should it take longer than the server lets a request wait, the answer is 202 with the job.
-         *     Otherwise the answer is JSON: 202 with the job and its `Location` at once, or, with `Prefer: wait=n`, the finished
-         *     job if it ends within n seconds. Several images come as JSON only.
+         * @description With `Accept: image/png` the response is the image itself: the request waits for it, and disconnecting cancels it. If
+         *     it takes longer than the server lets a request wait, the response is 202 with the job.
+         *     Otherwise the response is JSON: 202 with the job and its `Location` at once or, with `Prefer: wait=n`, the finished
+         *     job if it ends within n seconds. Requests for several images are answered with JSON only.
          *
-         *     The same request with the same `seed` gives the same picture, byte for byte, whatever else the server does.
-         *     With an `Idempotency-Key`, a request that is sent again finds the job that its first try made.
+         *     The same request with the same `seed` gives the same image, byte for byte, regardless of the server's other work.
+         *     With an `Idempotency-Key`, a request that is sent again finds the job that the first one created.
          */
         post: operations["generate"];
         delete?: never;
@@ -40,7 +40,7 @@ export interface paths {
         post?: never;
         /**
          * Cancel a job
-         * @description A waiting job is cancelled at once, a running one at its next step. A job that has ended stays as it is: the answer tells its state, and asking again changes nothing.
+         * @description A waiting job is cancelled at once, a running one at its next step. A job that has ended stays as it is; the response states how it ended. Cancelling twice changes nothing.
          */
         delete: operations["cancelJob"];
         options?: never;
@@ -65,6 +65,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A job's changes as they happen: server-sent events
+         * @description Events are named after the job's states; their data is the job as in `GET /jobs/{id}`. `queued` is sent again when
+         *     the position changes. `progress` has `{step, of}` over all images. With `?previews=true`, `preview` has
+         *     `{index, step, of, content_type, base64}`: the unfinished image `index`, as often as the server can afford.
+         *
+         *     The stream carries the current state, not a history: slow readers skip to the latest. It ends after `completed`,
+         *     `failed` or `cancelled`. A client that reconnects with `Last-Event-ID`, as browsers do by themselves, gets what is
+         *     newer, or 204 if it had received the last event.
+         */
+        get: operations["watchJob"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/models": {
         parameters: {
             query?: never;
@@ -72,7 +98,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The models that can be asked for */
+        /** All models */
         get: operations["listModels"];
         put?: never;
         post?: never;
@@ -89,7 +115,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One model: its sizes, defaults and presets */
+        /** One model: sizes, defaults and presets */
         get: operations["getModel"];
         put?: never;
         post?: never;
@@ -106,85 +132,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A model's classes, all or those that match */
+        /** A model's classes: all, or those that match a query */
         get: operations["listClasses"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/health/live": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Whether the process answers at all */
-        get: operations["isLive"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/health/ready": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Whether requests are served now: the queue answers, a worker is there, and no shutdown has begun */
-        get: operations["isReady"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/metrics": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Metrics in the text format of Prometheus */
-        get: operations["getMetrics"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/jobs/{id}/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * A job's changes as they happen: server-sent events
-         * @description Events are named after the job's states; their data is the job as `GET /jobs/{id}` shows it. `queued` comes again
-         *     when the position has changed. `progress` has `{step, of}` over all images. With `?previews=true`, `preview` has
-         *     `{index, step, of, content_type, base64}`: a picture of what image `index` is so far, as often as the server can afford.
-         *
-         *     The stream tells the newest state, not every one: whoever reads slowly skips steps. It ends after `completed`, `failed`
-         *     or `cancelled`. A client that connects again with `Last-Event-ID`, as browsers do by themselves, gets what is newer,
-         *     and 204 when it had the last event.
-         */
-        get: operations["watchJob"];
         put?: never;
         post?: never;
         delete?: never;
@@ -204,9 +153,9 @@ export interface paths {
         put?: never;
         /**
          * Generate images, in the shape of OpenAI's API
-         * @description For OpenAI's clients and whatever speaks like them. `prompt` names a class: exactly, by index, or as words of a text,
-         *     of which the longest class name counts. All other fields of `POST /generate` can stand beside. The answer waits for
-         *     the images; a client that hangs up cancels them.
+         * @description For OpenAI's clients and compatible ones. `prompt` names a class: by name, id or index, or as a text that contains
+         *     class names, of which the longest counts. All other fields of `POST /generate` are supported as well. The response
+         *     waits for the images; disconnecting cancels them.
          */
         post: operations["createImage"];
         delete?: never;
@@ -222,7 +171,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The models that can be asked for, in the shape of OpenAI's API */
+        /** All models, in the shape of OpenAI's API */
         get: operations["listOpenAiModels"];
         put?: never;
         post?: never;
@@ -241,6 +190,57 @@ export interface paths {
         };
         /** One model, in the shape of OpenAI's API */
         get: operations["getOpenAiModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the process is alive */
+        get: operations["isLive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether requests are served: the queue is reachable, a worker is live, and no shutdown has begun */
+        get: operations["isReady"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Metrics in the text format of Prometheus */
+        get: operations["getMetrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -301,11 +301,11 @@ export interface components {
          *     }
          */
         GenerateRequest: {
-            /** @description Class index, name or id of the model's classes (case-insensitive); null for none. */
+            /** @description Index, name or id of one of the model's classes (case-insensitive); null for none. */
             class: number | string | null;
-            /** @description Drawn, and told in the answer, when absent. */
+            /** @description Random when absent; the response states it. */
             seed?: number;
-            /** @description Images from one seed; 1 when absent. */
+            /** @description How many images to generate from the seed; 1 when absent. */
             num_images?: number;
             /** @description Autoregressive steps, 1 to the number of tokens. */
             steps?: number;
@@ -331,36 +331,39 @@ export interface components {
             order?: "random" | "raster" | "checkerboard";
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number;
-            /** @description A preset of the model; other fields override it. */
+            /** @description A preset of the model. Other fields override it. */
             preset?: string;
             /** @description The server's default model when absent. */
             model?: string;
             /** @enum {string} */
             output_format?: "png";
-            /** @enum {string} */
+            /**
+             * @description The job's share while jobs of several priorities wait: of 13 images, 9 are high, 3 normal, 1 low; no priority starves. normal when absent.
+             * @enum {string}
+             */
             priority?: "low" | "normal" | "high";
-            /** @description The job fails when it is not done this many milliseconds after acceptance. */
+            /** @description The job fails if it has not finished this many milliseconds after acceptance. */
             deadline_ms?: number;
-            /** @description An https address that is told when the job has ended; signed as Standard Webhooks. */
+            /** @description An https address to notify when the job ends; requests are signed as in Standard Webhooks. */
             webhook_url?: string;
             /**
-             * @description Whether a finished job's JSON links to its images or holds them; link when absent.
+             * @description Whether a finished job's JSON links to its images or contains them; link when absent.
              * @enum {string}
              */
             response_format?: "link" | "base64";
         };
-        /** @description A request that was accepted, and what became of it. */
+        /** @description An accepted request and its results. */
         Job: {
-            /** @description Names the job in every address. */
+            /** @description Identifies the job in addresses. */
             id: string;
             /**
              * @description completed, failed and cancelled are final.
              * @enum {string}
              */
             state: "queued" | "running" | "completed" | "failed" | "cancelled";
-            /** @description The model that makes the images. */
+            /** @description The model that generates the images. */
             model: string;
-            /** @description What the images are made with: the request's fields, then the preset's, then the model's. */
+            /** @description The parameters in effect: those of the request, then of the preset, then of the model. */
             parameters: {
                 /** @description Class index, or null for an unconditional image. */
                 class: number | null;
@@ -388,12 +391,12 @@ export interface components {
                 order: "random" | "raster" | "checkerboard";
                 /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
                 reconstruction_steps?: number;
-                /** @description The class by name. */
+                /** @description The class's name. */
                 class_name: string | null;
             };
-            /** @description The request's, or the one that was drawn. With it the pictures repeat. */
+            /** @description The request's seed, or a random one. The same seed gives the same images. */
             seed: number;
-            /** @description How many images the job makes. */
+            /** @description Number of images. */
             num_images: number;
             /**
              * Format: date-time
@@ -402,33 +405,33 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description When the first image was taken in.
+             * @description When the first image started.
              */
             started_at?: string;
             /**
              * Format: date-time
-             * @description When the job became final.
+             * @description When the job ended.
              */
             finished_at?: string;
             /**
              * Format: date-time
-             * @description When a final job and its images are forgotten.
+             * @description When the ended job and its images are deleted.
              */
             expires_at?: string;
-            /** @description While queued: the images ahead. */
+            /** @description While queued: the number of images ahead. */
             position?: number;
-            /** @description Autoregressive steps done, over all images, of how many. */
+            /** @description Autoregressive steps done and in total, over all images. */
             progress?: {
                 step: number;
                 of: number;
             };
-            /** @description Those of a completed job; empty before. */
+            /** @description The images of a completed job; empty before. */
             images: {
                 /** @description Images count from 0. */
                 index: number;
                 /**
                  * Format: uri-reference
-                 * @description Where its bytes are.
+                 * @description Address of its bytes.
                  */
                 url: string;
                 /** @description Pixels. */
@@ -438,50 +441,50 @@ export interface components {
                 /** @description The bytes' media type, such as image/png. */
                 content_type: string;
                 timing: {
-                    /** @description From acceptance until the engine took the image in. */
+                    /** @description From acceptance until the image entered the engine. */
                     queue_ms: number;
-                    /** @description In the engine: before the first step, and while it worked on others' images between steps. */
+                    /** @description In the engine, before the first step and between steps while it worked on other images. */
                     batch_wait_ms: number;
-                    /** @description Transformer part of the image's steps: wall time of the whole batch's. */
+                    /** @description Transformer part of the image's steps: wall time of the whole batch. */
                     transformer_ms: number;
-                    /** @description Diffusion part of the image's steps, noise included. */
+                    /** @description Diffusion part of the image's steps, including noise. */
                     diffusion_ms: number;
                     /** @description Latents to pixels. */
                     decode_ms: number;
-                    /** @description From pixels to stored PNG. */
+                    /** @description From pixels to the stored PNG. */
                     encode_ms: number;
                     /** @description From acceptance to the stored PNG. */
                     total_ms: number;
-                    /** @description Mean number of images in flight over the image's steps. */
+                    /** @description Mean number of images in the batch over the image's steps. */
                     batch_size: number;
-                    /** @description Engine time divided, step by step, by the images that shared it. */
+                    /** @description Engine time, each step's divided by the number of images that shared it. */
                     ms_per_image: number;
                 };
                 /**
                  * Format: byte
-                 * @description The bytes, with `response_format`.
+                 * @description The bytes, with `response_format`: base64.
                  */
                 base64?: string;
             }[];
-            /** @description Of the image that was done last. */
+            /** @description Timing of the image that finished last. */
             timing?: {
-                /** @description From acceptance until the engine took the image in. */
+                /** @description From acceptance until the image entered the engine. */
                 queue_ms: number;
-                /** @description In the engine: before the first step, and while it worked on others' images between steps. */
+                /** @description In the engine, before the first step and between steps while it worked on other images. */
                 batch_wait_ms: number;
-                /** @description Transformer part of the image's steps: wall time of the whole batch's. */
+                /** @description Transformer part of the image's steps: wall time of the whole batch. */
                 transformer_ms: number;
-                /** @description Diffusion part of the image's steps, noise included. */
+                /** @description Diffusion part of the image's steps, including noise. */
                 diffusion_ms: number;
                 /** @description Latents to pixels. */
                 decode_ms: number;
-                /** @description From pixels to stored PNG. */
+                /** @description From pixels to the stored PNG. */
                 encode_ms: number;
                 /** @description From acceptance to the stored PNG. */
                 total_ms: number;
-                /** @description Mean number of images in flight over the image's steps. */
+                /** @description Mean number of images in the batch over the image's steps. */
                 batch_size: number;
-                /** @description Engine time divided, step by step, by the images that shared it. */
+                /** @description Engine time, each step's divided by the number of images that shared it. */
                 ms_per_image: number;
             };
             /** @description Why it failed or was cancelled. */
@@ -506,16 +509,16 @@ export interface components {
         ProgressEvent: {
             /** @description Autoregressive steps done, over all images. */
             step: number;
-            /** @description All of them. */
+            /** @description Autoregressive steps in total. */
             of: number;
         };
-        /** @description The data of a `preview` event: an image as it was so far. */
+        /** @description The data of a `preview` event: an unfinished image. */
         PreviewEvent: {
-            /** @description Which image, from 0. */
+            /** @description Index of the image, from 0. */
             index: number;
-            /** @description Autoregressive steps that it has behind it. */
+            /** @description Autoregressive steps done. */
             step: number;
-            /** @description All of its steps. */
+            /** @description Autoregressive steps in total. */
             of: number;
             /** @description The bytes' media type, such as image/png. */
             content_type: string;
@@ -525,22 +528,22 @@ export interface components {
              */
             base64: string;
         };
-        /** @description A model and what can be asked of it. */
+        /** @description A model and the parameters it supports. */
         Model: {
-            /** @description The name for a request's `model`. */
+            /** @description The value for a request's `model`. */
             id: string;
             description?: string;
             /** @description Pixels. */
             image_width: number;
             /** @description Pixels. */
             image_height: number;
-            /** @description Tokens of one image: the most `steps` there can be. */
+            /** @description Tokens of one image, and so the largest possible `steps`. */
             token_count: number;
-            /** @description Classes; their names are under `links.classes`. */
+            /** @description Number of classes; `links.classes` lists them. */
             class_count: number;
-            /** @description Of the weights. */
+            /** @description Precision of the weights. */
             precision: string;
-            /** @description SHA-256 over graphs and weights: equal hashes make equal pictures. */
+            /** @description SHA-256 of graphs and weights: equal hashes give equal images. */
             hash: string;
             defaults: {
                 /** @description Autoregressive steps, 1 to the number of tokens. */
@@ -616,7 +619,7 @@ export interface components {
                     };
                 };
             };
-            /** @description Taken when a request names no preset. */
+            /** @description The preset of requests that name none. */
             default_preset?: string;
             links: {
                 self: string;
@@ -641,31 +644,31 @@ export interface components {
          *     }
          */
         Problem: {
-            /** @description A stable name of the kind of problem: `urn:marimba:problem:` and the code. */
+            /** @description Identifies the kind of problem: `urn:marimba:problem:` and the code. */
             type: string;
-            /** @description The kind of problem, the same sentence every time. */
+            /** @description The kind of problem, always in the same words. */
             title: string;
             /** @description The HTTP status. */
             status: number;
-            /** @description What went wrong this time, and what would be right. */
+            /** @description What is wrong with this request, and what would be right. */
             detail: string;
             /**
-             * @description Decide by this one.
+             * @description The kind of problem, for programs: codes are stable.
              * @enum {string}
              */
             code: "invalid_request" | "malformed_json" | "unknown_class" | "unauthorized" | "forbidden" | "unknown_model" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "body_too_large" | "misdirected" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "images_per_minute_exceeded" | "concurrent_images_exceeded" | "webhooks_backed_up" | "too_many_failures" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "queue_unavailable" | "shutting_down";
-            /** @description Names this one occurrence: the request's id, as in the server's log. */
+            /** @description This occurrence: the request's id, as in the server's log. */
             instance: string;
-            /** @description Every field at fault, where fields are at fault. */
+            /** @description The wrong fields, if fields are wrong. */
             errors?: {
-                /** @description JSON pointer (RFC 6901) into the part of the request at fault. */
+                /** @description JSON pointer (RFC 6901) to the wrong field. */
                 pointer: string;
                 /** @description What the field must be. */
                 message: string;
             }[];
         };
         /**
-         * @description An image request in the shape of OpenAI's API, with Marimba's own parameters beside.
+         * @description An image request in the shape of OpenAI's API, with Marimba's own parameters added.
          * @example {
          *       "prompt": "star"
          *     }
@@ -678,31 +681,31 @@ export interface components {
          *     }
          */
         OpenAiImageRequest: {
-            /** @description Names a class: its name or id, its index, or a text in which its name stands. */
+            /** @description Names a class: its name, id or index, or a text that contains its name. */
             prompt: string;
-            /** @description How many images; 1 when absent. */
+            /** @description Number of images; 1 when absent. */
             n?: number | null;
-            /** @description The model's own size, such as 256x256, or auto. */
+            /** @description The model's image size, such as 256x256, or auto. */
             size?: string | null;
-            /** @description The bytes, or where they are for a while; b64_json when absent. */
+            /** @description The images' bytes, or their temporary addresses; b64_json when absent. */
             response_format?: ("b64_json" | "url") | null;
-            /** @description Whether to answer with events: partial images, then the image. */
+            /** @description Whether to respond with events: partial images, then the image. */
             stream?: boolean | null;
-            /** @description With `stream`: the most partial images; 0 when absent. */
+            /** @description With `stream`: the maximum number of partial images; 0 when absent. */
             partial_images?: number | null;
             /** @description The images' format. */
             output_format?: "png" | null;
-            /** @description Pictures are opaque. */
+            /** @description Images are always opaque. */
             background?: ("auto" | "opaque") | null;
-            /** @description Use `preset` to choose. */
+            /** @description Use `preset` to choose the quality. */
             quality?: ("auto" | "standard") | null;
-            /** @description Changes nothing: classes are safe. */
+            /** @description Has no effect. */
             moderation?: ("auto" | "low") | null;
-            /** @description PNG loses nothing. */
+            /** @description PNG is lossless. */
             output_compression?: 100 | null;
-            /** @description Accepted, and neither used nor kept. */
+            /** @description Accepted, but neither used nor stored. */
             user?: string | null;
-            /** @description Drawn, and told in the answer, when absent. */
+            /** @description Random when absent; the response states it. */
             seed?: number;
             /** @description Autoregressive steps, 1 to the number of tokens. */
             steps?: number;
@@ -728,22 +731,25 @@ export interface components {
             order?: "random" | "raster" | "checkerboard";
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number;
-            /** @description A preset of the model; other fields override it. */
+            /** @description A preset of the model. Other fields override it. */
             preset?: string;
-            /** @enum {string} */
+            /**
+             * @description The job's share while jobs of several priorities wait: of 13 images, 9 are high, 3 normal, 1 low; no priority starves. normal when absent.
+             * @enum {string}
+             */
             priority?: "low" | "normal" | "high";
-            /** @description The job fails when it is not done this many milliseconds after acceptance. */
+            /** @description The job fails if it has not finished this many milliseconds after acceptance. */
             deadline_ms?: number;
-            /** @description An https address that is told when the job has ended; signed as Standard Webhooks. */
+            /** @description An https address to notify when the job ends; requests are signed as in Standard Webhooks. */
             webhook_url?: string;
             /** @description The server's default model when absent. */
             model?: string | null;
-            /** @description Goes before the prompt: as in `POST /generate`, null for none. */
+            /** @description Overrides the prompt. As in `POST /generate`, null means no class. */
             class?: number | string | null;
         };
         /** @description The images of a request. */
         OpenAiImages: {
-            /** @description When it was done: Unix time in seconds. */
+            /** @description When it was finished, as Unix time in seconds. */
             created: number;
             data: {
                 /**
@@ -753,10 +759,10 @@ export interface components {
                 b64_json?: string;
                 /**
                  * Format: uri
-                 * @description Where the bytes are, for a while.
+                 * @description Temporary address of the bytes.
                  */
                 url?: string;
-                /** @description The name of the class that was drawn. */
+                /** @description The name of the class. */
                 revised_prompt?: string;
             }[];
             /** @enum {string} */
@@ -767,10 +773,10 @@ export interface components {
             quality: "auto";
             /** @description Such as 256x256. */
             size: string;
-            /** @description A prompt only names a class, so it counts no tokens. */
+            /** @description A prompt only names a class, so it has no tokens. */
             usage: {
                 input_tokens: number;
-                /** @description Tokens that were generated: those of one image, times the images. */
+                /** @description Generated tokens: those of one image times the number of images. */
                 output_tokens: number;
                 total_tokens: number;
                 input_tokens_details: {
@@ -779,18 +785,18 @@ export interface components {
                 };
             };
         };
-        /** @description An event of a streamed answer. */
+        /** @description An event of a streamed response. */
         OpenAiPartialImage: {
             /** @enum {string} */
             type: "image_generation.partial_image";
             /**
              * Format: byte
-             * @description The image as it was so far.
+             * @description The unfinished image.
              */
             b64_json: string;
             /** @description Counts from 0. */
             partial_image_index: number;
-            /** @description When it was sent: Unix time in seconds. */
+            /** @description When it was sent, as Unix time in seconds. */
             created_at: number;
             /** @enum {string} */
             background: "opaque";
@@ -801,7 +807,7 @@ export interface components {
             /** @description Such as 256x256. */
             size: string;
         };
-        /** @description The last event of a streamed answer. */
+        /** @description The last event of a streamed response. */
         OpenAiCompletedImage: {
             /** @enum {string} */
             type: "image_generation.completed";
@@ -810,7 +816,7 @@ export interface components {
              * @description The image.
              */
             b64_json: string;
-            /** @description When it was done: Unix time in seconds. */
+            /** @description When it was finished, as Unix time in seconds. */
             created_at: number;
             /** @enum {string} */
             background: "opaque";
@@ -820,10 +826,10 @@ export interface components {
             quality: "auto";
             /** @description Such as 256x256. */
             size: string;
-            /** @description A prompt only names a class, so it counts no tokens. */
+            /** @description A prompt only names a class, so it has no tokens. */
             usage: {
                 input_tokens: number;
-                /** @description Tokens that were generated: those of one image, times the images. */
+                /** @description Generated tokens: those of one image times the number of images. */
                 output_tokens: number;
                 total_tokens: number;
                 input_tokens_details: {
@@ -834,11 +840,11 @@ export interface components {
         };
         /** @description A model in the shape of OpenAI's API. */
         OpenAiModel: {
-            /** @description The name for a request's `model`. */
+            /** @description The value for a request's `model`. */
             id: string;
             /** @enum {string} */
             object: "model";
-            /** @description Always 0: a model's folder doesn't tell when it was made. */
+            /** @description Always 0: models have no creation time. */
             created: number;
             /** @description Always `marimba`. */
             owned_by: string;
@@ -846,14 +852,14 @@ export interface components {
         /** @description An error of the routes under `/v1`. */
         OpenAiError: {
             error: {
-                /** @description What went wrong, and what would be right. */
+                /** @description What is wrong, and what would be right. */
                 message: string;
                 /**
-                 * @description The kind of error; it follows from the status.
+                 * @description The kind of error, which follows from the status.
                  * @enum {string}
                  */
                 type: "invalid_request_error" | "authentication_error" | "permission_error" | "rate_limit_error" | "server_error";
-                /** @description The first field at fault, where one is. */
+                /** @description The first wrong field, if a field is wrong. */
                 param: string | null;
                 /** @description The same stable codes as in problem documents. */
                 code: string;
@@ -872,11 +878,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description RFC 7240: `wait=n` waits up to n seconds for the job; `respond-async` doesn't wait. */
+                /** @description RFC 7240: `wait=n` waits up to n seconds for the job; `respond-async` does not wait. */
                 Prefer?: string;
-                /** @description Printable ASCII without spaces: the same key with the same body finds the same job. */
+                /** @description Printable ASCII without spaces. The same key with the same body finds the same job. */
                 "Idempotency-Key"?: string;
-                /** @description Seconds, such as 30 or 2.5, at most a day: as `deadline_ms`; with both the earlier counts. */
+                /** @description Seconds, such as 30 or 2.5, up to a day. Like `deadline_ms`; the earlier of the two applies. */
                 "Cancel-After"?: string;
             };
             path?: never;
@@ -888,28 +894,28 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The picture, or the job, which has ended: completed, failed or cancelled. */
+            /** @description The image, or the job, which has ended: completed, failed or cancelled. */
             200: {
                 headers: {
-                    /** @description Where the same bytes can be had again for a while. */
+                    /** @description Address where the same bytes can be fetched again until the job expires. */
                     "Content-Location"?: string;
                     /** @description Hash of the bytes. */
                     ETag?: string;
                     /** @description The job's id. */
                     "Marimba-Job"?: string;
-                    /** @description The seed that was used: with it the picture repeats. */
+                    /** @description The seed that was used. The same seed gives the same image. */
                     "Marimba-Seed"?: string;
                     /** @description Milliseconds: queue, batch_wait, transformer, diffusion, decode, encode, total. */
                     "Server-Timing"?: string;
-                    /** @description Mean number of images in flight over the image's steps. */
+                    /** @description Mean number of images in the batch over the image's steps. */
                     "Marimba-Batch-Size"?: string;
-                    /** @description The engine's time divided, step by step, by the images that shared it. */
+                    /** @description Engine time, each step's divided by the number of images that shared it. */
                     "Marimba-Ms-Per-Image"?: string;
-                    /** @description The key's limits, in images, where it has some. */
+                    /** @description The API key's limits in images, if it has any. */
                     "RateLimit-Policy"?: string;
-                    /** @description What is left of them. */
+                    /** @description What is left of the limits. */
                     RateLimit?: string;
-                    /** @description The part of `Prefer` that was honoured. */
+                    /** @description The part of `Prefer` that was applied. */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -923,11 +929,11 @@ export interface operations {
                 headers: {
                     /** @description The job's address. */
                     Location?: string;
-                    /** @description The part of `Prefer` that was honoured. */
+                    /** @description The part of `Prefer` that was applied. */
                     "Preference-Applied"?: string;
-                    /** @description The key's limits, in images, where it has some. */
+                    /** @description The API key's limits in images, if it has any. */
                     "RateLimit-Policy"?: string;
-                    /** @description What is left of them. */
+                    /** @description What is left of the limits. */
                     RateLimit?: string;
                     [name: string]: unknown;
                 };
@@ -944,7 +950,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthorized`: A valid API key is needed. */
+            /** @description `unauthorized`: A valid API key is required. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -962,7 +968,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_acceptable`: None of the accepted types can be produced. */
+            /** @description `not_acceptable`: None of the accepted media types is available. */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -980,7 +986,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_conflict`: The idempotency key belongs to another request. `job_cancelled`: The job was cancelled. */
+            /** @description `idempotency_conflict`: The idempotency key was used for a different request. `job_cancelled`: The job was cancelled. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -989,7 +995,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results are gone. */
+            /** @description `job_expired`: The job's results have expired. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1016,7 +1022,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unsupported_media_type`: The body's type is not supported. */
+            /** @description `unsupported_media_type`: The body's media type is not supported. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1025,7 +1031,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `misdirected`: The server does not answer for that host. */
+            /** @description `misdirected`: The server does not serve this host. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1034,10 +1040,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The key's images per minute are used up. `concurrent_images_exceeded`: The key has as many images in the making as it may. `webhooks_backed_up`: Too many of the key's webhooks wait to be delivered. `too_many_failures`: Too many requests without a valid API key. */
+            /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The API key has reached its limit of images per minute. `concurrent_images_exceeded`: The API key has reached its limit of concurrent images. `webhooks_backed_up`: Too many webhooks of the API key are waiting for delivery. `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1054,7 +1060,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `generation_failed`: The picture could not be made. `internal`: Something went wrong on our side. */
+            /** @description `generation_failed`: The image could not be generated. `internal`: Internal server error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1063,10 +1069,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `no_worker`: No worker serves the model now. `queue_draining`: The queue is being drained. `queue_unavailable`: The queue can't be reached now. `shutting_down`: The server is shutting down. */
+            /** @description `no_worker`: No worker serves the model at the moment. `queue_draining`: The queue is being drained. `queue_unavailable`: The queue is not reachable at the moment. `shutting_down`: The server is shutting down. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1074,7 +1080,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `deadline_exceeded`: The deadline passed before the picture was done. */
+            /** @description `deadline_exceeded`: The deadline passed before the image was finished. */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -1088,7 +1094,7 @@ export interface operations {
     getJob: {
         parameters: {
             query?: {
-                /** @description Whether a finished job's JSON links to its images or holds them; link when absent. */
+                /** @description Whether a finished job's JSON links to its images or contains them; link when absent. */
                 response_format?: "link" | "base64";
             };
             header?: never;
@@ -1100,7 +1106,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The job as it stands. */
+            /** @description The job's current state. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1118,7 +1124,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthorized`: A valid API key is needed. */
+            /** @description `unauthorized`: A valid API key is required. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1145,7 +1151,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results are gone. */
+            /** @description `job_expired`: The job's results have expired. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1163,7 +1169,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `misdirected`: The server does not answer for that host. */
+            /** @description `misdirected`: The server does not serve this host. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1175,7 +1181,7 @@ export interface operations {
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1192,7 +1198,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side. */
+            /** @description `internal`: Internal server error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1201,10 +1207,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `queue_unavailable`: The queue can't be reached now. */
+            /** @description `queue_unavailable`: The queue is not reachable at the moment. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1226,7 +1232,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The job as it stands after the cancellation. */
+            /** @description The job after the cancellation. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1244,7 +1250,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthorized`: A valid API key is needed. */
+            /** @description `unauthorized`: A valid API key is required. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1271,7 +1277,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results are gone. */
+            /** @description `job_expired`: The job's results have expired. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1289,7 +1295,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `misdirected`: The server does not answer for that host. */
+            /** @description `misdirected`: The server does not serve this host. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1301,7 +1307,7 @@ export interface operations {
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1318,7 +1324,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side. */
+            /** @description `internal`: Internal server error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1327,10 +1333,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `queue_unavailable`: The queue can't be reached now. */
+            /** @description `queue_unavailable`: The queue is not reachable at the moment. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1347,14 +1353,14 @@ export interface operations {
             path: {
                 /** @description The job's id. */
                 id: string;
-                /** @description Which image, from 0. */
+                /** @description Index of the image, from 0. */
                 n: number;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The image. Its bytes never change: they are a function of the job's parameters and seed. */
+            /** @description The image. Its bytes never change: they depend on the job's parameters and seed only. */
             200: {
                 headers: {
                     /** @description Hash of the bytes. */
@@ -1369,7 +1375,7 @@ export interface operations {
                     "image/png": string;
                 };
             };
-            /** @description `If-None-Match` names the bytes that there are. */
+            /** @description `If-None-Match` matches the image's bytes. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -1387,7 +1393,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthorized`: A valid API key is needed. */
+            /** @description `unauthorized`: A valid API key is required. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1414,7 +1420,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_not_finished`: The job has not finished. `job_failed`: The job failed and has no pictures. `job_cancelled`: The job was cancelled. */
+            /** @description `job_not_finished`: The job has not finished. `job_failed`: The job failed and has no images. `job_cancelled`: The job was cancelled. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1423,7 +1429,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results are gone. */
+            /** @description `job_expired`: The job's results have expired. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1441,7 +1447,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `misdirected`: The server does not answer for that host. */
+            /** @description `misdirected`: The server does not serve this host. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1453,7 +1459,7 @@ export interface operations {
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1470,7 +1476,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side. */
+            /** @description `internal`: Internal server error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1479,10 +1485,165 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `queue_unavailable`: The queue can't be reached now. */
+            /** @description `queue_unavailable`: The queue is not reachable at the moment. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watchJob: {
+        parameters: {
+            query?: {
+                /** @description Whether to send previews; false when absent. */
+                previews?: boolean;
+            };
+            header?: {
+                /** @description The `id` of the last event received. */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                /** @description The job's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events, until the job has ended. */
+            200: {
+                headers: {
+                    /** @description Always `no`: proxies pass events on at once. */
+                    "X-Accel-Buffering"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": {
+                        /**
+                         * @description The event's name.
+                         * @enum {string}
+                         */
+                        event: "queued" | "running" | "completed" | "failed" | "cancelled" | "progress" | "preview";
+                        /** @description JSON. */
+                        data: string;
+                        /** @description For `Last-Event-ID`. */
+                        id?: string;
+                        /** @description Milliseconds to wait before reconnecting. */
+                        retry?: number;
+                    };
+                };
+            };
+            /** @description `Last-Event-ID` is the final event; nothing follows. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_found`: No such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_expired`: The job's results have expired. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not serve this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal server error. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_streams`: Too many event streams are open. `queue_unavailable`: The queue is not reachable at the moment. `shutting_down`: The server is shutting down. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1523,7 +1684,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthorized`: A valid API key is needed. */
+            /** @description `unauthorized`: A valid API key is required. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1550,7 +1711,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `misdirected`: The server does not answer for that host. */
+            /** @description `misdirected`: The server does not serve this host. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1562,7 +1723,7 @@ export interface operations {
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1579,7 +1740,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side. */
+            /** @description `internal`: Internal server error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1620,7 +1781,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthorized`: A valid API key is needed. */
+            /** @description `unauthorized`: A valid API key is required. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1656,7 +1817,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `misdirected`: The server does not answer for that host. */
+            /** @description `misdirected`: The server does not serve this host. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1668,7 +1829,7 @@ export interface operations {
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1685,7 +1846,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side. */
+            /** @description `internal`: Internal server error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1701,7 +1862,7 @@ export interface operations {
             query?: {
                 /** @description Part of a name (case-insensitive), an id or an index. */
                 query?: string;
-                /** @description The most classes to answer with; 1000 when absent. */
+                /** @description Maximum number of classes to return; 1000 when absent. */
                 limit?: number;
             };
             header?: never;
@@ -1713,7 +1874,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The classes, those that begin with the query first. */
+            /** @description The classes; those whose name begins with the query come first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1721,7 +1882,7 @@ export interface operations {
                 content: {
                     "application/json": {
                         model: string;
-                        /** @description Classes that match, of which at most `limit` follow. */
+                        /** @description Number of matching classes; `classes` has at most `limit` of them. */
                         total: number;
                         classes: {
                             index: number;
@@ -1741,7 +1902,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthorized`: A valid API key is needed. */
+            /** @description `unauthorized`: A valid API key is required. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1777,7 +1938,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `misdirected`: The server does not answer for that host. */
+            /** @description `misdirected`: The server does not serve this host. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1789,7 +1950,7 @@ export interface operations {
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1806,13 +1967,406 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side. */
+            /** @description `internal`: Internal server error. */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createImage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Printable ASCII without spaces. The same key with the same body finds the same job. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenAiImageRequest"];
+            };
+        };
+        responses: {
+            /** @description The images or, with `stream`, events named after their `type`, or `error`. */
+            200: {
+                headers: {
+                    /** @description The job's id, for `/jobs/{id}`. */
+                    "Marimba-Job"?: string;
+                    /** @description The seed that was used. The same seed gives the same images. */
+                    "Marimba-Seed"?: string;
+                    /** @description Milliseconds of each part, for the image that finished last. */
+                    "Server-Timing"?: string;
+                    /** @description Mean number of images in the batch over that image's steps. */
+                    "Marimba-Batch-Size"?: string;
+                    /** @description Engine time for that image, its share of each step. */
+                    "Marimba-Ms-Per-Image"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiImages"];
+                    "text/event-stream": {
+                        /**
+                         * @description The event's name.
+                         * @enum {string}
+                         */
+                        event: "image_generation.partial_image" | "image_generation.completed" | "error";
+                        /** @description JSON. */
+                        data: string;
+                        /** @description For `Last-Event-ID`. */
+                        id?: string;
+                        /** @description Milliseconds to wait before reconnecting. */
+                        retry?: number;
+                    };
+                };
+            };
+            /** @description `malformed_json`: The body is not JSON. `invalid_request`: The request is not valid. `unknown_class`: The model has no such class. `unknown_preset`: The model has no such preset. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unknown_model`: No such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_conflict`: The idempotency key was used for a different request. `job_cancelled`: The job was cancelled. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `job_expired`: The job's results have expired. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body's media type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `misdirected`: The server does not serve this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The API key has reached its limit of images per minute. `concurrent_images_exceeded`: The API key has reached its limit of concurrent images. `webhooks_backed_up`: Too many webhooks of the API key are waiting for delivery. `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `generation_failed`: The image could not be generated. `internal`: Internal server error. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `no_worker`: No worker serves the model at the moment. `queue_draining`: The queue is being drained. `queue_unavailable`: The queue is not reachable at the moment. `shutting_down`: The server is shutting down. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `deadline_exceeded`: The deadline passed before the image was finished. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+        };
+    };
+    listOpenAiModels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The models. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {string} */
+                        object: "list";
+                        data: components["schemas"]["OpenAiModel"][];
+                    };
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `misdirected`: The server does not serve this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal server error. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+        };
+    };
+    getOpenAiModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The model's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The model. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiModel"];
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unknown_model`: No such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `misdirected`: The server does not serve this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal server error. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
                 };
             };
         };
@@ -1865,7 +2419,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `misdirected`: The server does not answer for that host. */
+            /** @description `misdirected`: The server does not serve this host. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1883,7 +2437,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side. */
+            /** @description `internal`: Internal server error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1942,7 +2496,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `misdirected`: The server does not answer for that host. */
+            /** @description `misdirected`: The server does not serve this host. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1960,7 +2514,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side. */
+            /** @description `internal`: Internal server error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1969,10 +2523,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `no_worker`: No worker serves the model now. `queue_unavailable`: The queue can't be reached now. `shutting_down`: The server is shutting down. */
+            /** @description `no_worker`: No worker serves the model at the moment. `queue_unavailable`: The queue is not reachable at the moment. `shutting_down`: The server is shutting down. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1991,7 +2545,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Every metric of the process, and of the queue as a whole. */
+            /** @description Every metric of the process and of the whole queue. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2009,7 +2563,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthorized`: A valid API key is needed. */
+            /** @description `unauthorized`: A valid API key is required. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2018,7 +2572,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: The API key does not allow that. */
+            /** @description `forbidden`: The API key does not allow this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2045,7 +2599,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `misdirected`: The server does not answer for that host. */
+            /** @description `misdirected`: The server does not serve this host. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -2057,7 +2611,7 @@ export interface operations {
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -2074,561 +2628,13 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side. */
+            /** @description `internal`: Internal server error. */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    watchJob: {
-        parameters: {
-            query?: {
-                /** @description Whether to send previews; false when absent. */
-                previews?: boolean;
-            };
-            header?: {
-                /** @description The `id` of the event that was received last. */
-                "Last-Event-ID"?: string;
-            };
-            path: {
-                /** @description The job's id. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The events, until the job has ended. */
-            200: {
-                headers: {
-                    /** @description Always `no`: proxies pass events on at once. */
-                    "X-Accel-Buffering"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": {
-                        /**
-                         * @description Its name.
-                         * @enum {string}
-                         */
-                        event: "queued" | "running" | "completed" | "failed" | "cancelled" | "progress" | "preview";
-                        /** @description JSON. */
-                        data: string;
-                        /** @description For `Last-Event-ID`. */
-                        id?: string;
-                        /** @description Milliseconds before a client connects again. */
-                        retry?: number;
-                    };
-                };
-            };
-            /** @description `Last-Event-ID` is the final event: there is nothing more to tell. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description `invalid_request`: The request is not valid. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthorized`: A valid API key is needed. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `job_not_found`: No such job. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `request_timeout`: The request did not arrive in time. */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `job_expired`: The job's results are gone. */
-            410: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `uri_too_long`: The address is too long. */
-            414: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `misdirected`: The server does not answer for that host. */
-            421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `too_many_failures`: Too many requests without a valid API key. */
-            429: {
-                headers: {
-                    /** @description Seconds after which to try again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `header_too_large`: The headers are too large. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `too_many_streams`: Too many event streams are open. `queue_unavailable`: The queue can't be reached now. `shutting_down`: The server is shutting down. */
-            503: {
-                headers: {
-                    /** @description Seconds after which to try again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    createImage: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Printable ASCII without spaces: the same key with the same body finds the same job. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OpenAiImageRequest"];
-            };
-        };
-        responses: {
-            /** @description The images; with `stream`, events named after their `type`, or `error`. */
-            200: {
-                headers: {
-                    /** @description The job's id, for `/jobs/{id}`. */
-                    "Marimba-Job"?: string;
-                    /** @description The seed that was used: with it the pictures repeat. */
-                    "Marimba-Seed"?: string;
-                    /** @description Milliseconds by part, of the image that was done last. */
-                    "Server-Timing"?: string;
-                    /** @description Mean number of images in flight over that image's steps. */
-                    "Marimba-Batch-Size"?: string;
-                    /** @description The engine's time for that image, shared with others'. */
-                    "Marimba-Ms-Per-Image"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiImages"];
-                    "text/event-stream": {
-                        /**
-                         * @description Its name.
-                         * @enum {string}
-                         */
-                        event: "image_generation.partial_image" | "image_generation.completed" | "error";
-                        /** @description JSON. */
-                        data: string;
-                        /** @description For `Last-Event-ID`. */
-                        id?: string;
-                        /** @description Milliseconds before a client connects again. */
-                        retry?: number;
-                    };
-                };
-            };
-            /** @description `malformed_json`: The body is not JSON. `invalid_request`: The request is not valid. `unknown_class`: The model has no such class. `unknown_preset`: The model has no such preset. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `unauthorized`: A valid API key is needed. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `unknown_model`: No such model. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `request_timeout`: The request did not arrive in time. */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `idempotency_conflict`: The idempotency key belongs to another request. `job_cancelled`: The job was cancelled. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `job_expired`: The job's results are gone. */
-            410: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `body_too_large`: The body is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `uri_too_long`: The address is too long. */
-            414: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `unsupported_media_type`: The body's type is not supported. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `misdirected`: The server does not answer for that host. */
-            421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The key's images per minute are used up. `concurrent_images_exceeded`: The key has as many images in the making as it may. `webhooks_backed_up`: Too many of the key's webhooks wait to be delivered. `too_many_failures`: Too many requests without a valid API key. */
-            429: {
-                headers: {
-                    /** @description Seconds after which to try again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `header_too_large`: The headers are too large. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `generation_failed`: The picture could not be made. `internal`: Something went wrong on our side. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `no_worker`: No worker serves the model now. `queue_draining`: The queue is being drained. `queue_unavailable`: The queue can't be reached now. `shutting_down`: The server is shutting down. */
-            503: {
-                headers: {
-                    /** @description Seconds after which to try again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `deadline_exceeded`: The deadline passed before the picture was done. */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-        };
-    };
-    listOpenAiModels: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The models. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @enum {string} */
-                        object: "list";
-                        data: components["schemas"]["OpenAiModel"][];
-                    };
-                };
-            };
-            /** @description `invalid_request`: The request is not valid. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `unauthorized`: A valid API key is needed. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `request_timeout`: The request did not arrive in time. */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `uri_too_long`: The address is too long. */
-            414: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `misdirected`: The server does not answer for that host. */
-            421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `too_many_failures`: Too many requests without a valid API key. */
-            429: {
-                headers: {
-                    /** @description Seconds after which to try again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `header_too_large`: The headers are too large. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-        };
-    };
-    getOpenAiModel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The model's id. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The model. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiModel"];
-                };
-            };
-            /** @description `invalid_request`: The request is not valid. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `unauthorized`: A valid API key is needed. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `unknown_model`: No such model. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `request_timeout`: The request did not arrive in time. */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `uri_too_long`: The address is too long. */
-            414: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `misdirected`: The server does not answer for that host. */
-            421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `too_many_failures`: Too many requests without a valid API key. */
-            429: {
-                headers: {
-                    /** @description Seconds after which to try again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
-                };
-            };
-            /** @description `header_too_large`: The headers are too large. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAiError"];
                 };
             };
         };
@@ -2695,7 +2701,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthorized`: A valid API key is needed. */
+            /** @description `unauthorized`: A valid API key is required. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2704,7 +2710,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: The API key does not allow that. */
+            /** @description `forbidden`: The API key does not allow this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2731,7 +2737,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `misdirected`: The server does not answer for that host. */
+            /** @description `misdirected`: The server does not serve this host. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -2743,7 +2749,7 @@ export interface operations {
             /** @description `too_many_failures`: Too many requests without a valid API key. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -2760,7 +2766,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side. */
+            /** @description `internal`: Internal server error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2769,10 +2775,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `queue_unavailable`: The queue can't be reached now. */
+            /** @description `queue_unavailable`: The queue is not reachable at the moment. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -2827,7 +2833,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `misdirected`: The server does not answer for that host. */
+            /** @description `misdirected`: The server does not serve this host. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -2845,7 +2851,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side. */
+            /** @description `internal`: Internal server error. */
             500: {
                 headers: {
                     [name: string]: unknown;

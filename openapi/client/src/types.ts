@@ -7,7 +7,7 @@ type Answer<Name extends keyof operations> = operations[Name] extends {
   ? Body
   : never;
 
-/** What to generate; only `class` is required. How it is answered is the client's affair. */
+/** What to generate; only `class` is required. The client chooses the response's format itself. */
 export type GenerateRequest = Omit<Schemas["GenerateRequest"], "response_format">;
 export type Job = Schemas["Job"];
 export type JobState = Job["state"];
@@ -18,16 +18,16 @@ export type Model = Schemas["Model"];
 export type ModelList = Answer<"listModels">;
 export type ClassList = Answer<"listClasses">;
 
-/** One change of a job, by the name of its event. */
+/** A change of a job, by the name of its event. */
 export type JobEvent =
   | { readonly type: JobState; readonly job: Job }
   | { readonly type: "progress"; readonly progress: Schemas["ProgressEvent"] }
   | { readonly type: "preview"; readonly preview: Preview };
 
-/** An image as it was so far. */
+/** An unfinished image. */
 export interface Preview {
   readonly index: number;
-  /** Steps behind it, of how many. */
+  /** Steps done, out of `of`. */
   readonly step: number;
   readonly of: number;
   readonly contentType: string;
@@ -44,13 +44,13 @@ export interface Image {
   readonly timing: Timing;
 }
 
-/** Finished images and what they were made with: the same seed and parameters give the same bytes. */
+/** Finished images with their seed and parameters, which give the same bytes again. */
 export interface Generation {
   readonly images: readonly [Image, ...Image[]];
   readonly seed: number;
   readonly parameters: Parameters;
   readonly model: string;
-  /** Of the image that was done last. */
+  /** Timing of the image that finished last. */
   readonly timing: Timing;
   readonly job: Job;
 }
@@ -61,11 +61,11 @@ export interface CallOptions {
 }
 
 export interface SubmitOptions extends CallOptions {
-  /** Leads a repeated request back to its job; drawn when absent, so that a request can be sent again safely. */
+  /** Lets a repeated request find its job; random when absent, so that requests can be repeated safely. */
   readonly idempotencyKey?: string;
 }
 
 export interface EventOptions extends CallOptions {
-  /** Whether to be sent pictures of what the images are so far. */
+  /** Whether to receive previews of unfinished images. */
   readonly previews?: boolean;
 }

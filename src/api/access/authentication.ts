@@ -1,30 +1,30 @@
+import type { IncomingHttpHeaders } from "node:http";
 import rateLimit from "@fastify/rate-limit";
 import type { FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import { Problem } from "../../errors.js";
 import { isLoopback } from "../../telemetry/listening.js";
 import type { Api, ApiDeps } from "../deps.js";
 import type { HttpLimits } from "../http/limits.js";
-import { type Credentials, readCredentials } from "./credentials.js";
-import type { Principal } from "./principal.js";
+import type { Caller } from "./caller.js";
 import { asksForThisMachine, isFromThisMachine } from "./this-machine.js";
 
-/** Who may use a route: anybody, whoever has a key, or whoever has an admin's. */
+/** Who may use a route: everyone, callers with an API key, or callers with an admin's key. */
 export type Access = "open" | "user" | "admin";
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** `user` when absent: a route that nobody thought about is closed. */
+    /** `user` when absent: routes are closed by default. */
     access?: Access;
   }
   interface FastifyRequest {
-    /** Null on open routes, and where the server asks for no keys. */
-    principal: Principal | null;
+    /** Null on open routes and on a server without API keys. */
+    caller: Caller | null;
   }
 }
 
-/** Of a route that needs no key. */
+/** For a route that needs no key. */
 export const OPEN = { access: "open" } as const satisfies { access: Access };
-/** Of an operator's route. A server without keys listens on loopback there, and answers this machine alone. */
+/** For an operator's route. A server without keys answers it only to requests from its own machine. */
 export const ADMIN = { access: "admin" } as const satisfies { access: Access };
 
 /** For routes that a plugin registers: `scope.addHook("onRoute", withAccess(OPEN))` before it. */
@@ -34,16 +34,16 @@ export function withAccess(config: { readonly access: Access }) {
   };
 }
 
-/** Lets requests through that their route's access allows, and says who they speak for; refuses the rest. */
+/** Refuses requests that their route's access does not allow, and sets the caller of the others. */
 export async function authenticate(
   app: Api,
   { keys, config }: Pick<ApiDeps, "keys" | "config">,
   limits: HttpLimits,
 ): Promise<void> {
-  app.decorateRequest("principal", null);
+  app.decorateRequest("caller", null);
   if (!keys) {
     const isHere = isLoopback(config.host);
-    if (isHere && config.allowAnonymous === 0) app.addHook("onRequest", refuseOtherHosts);
+    if (isHere && !config.allowAnonymous) app.addHook("onRequest", refuseOtherHosts);
     app.addHook("onRequest", async (request) => refuseOperators(request, isHere));
     return;
   }
@@ -53,64 +53,88 @@ export async function authenticate(
     const access = request.routeOptions.config.access ?? "user";
     if (access === "open") return;
     const credentials = readCredentials(request.headers);
-    const principal = credentials && isUsable(credentials, access, request) && keys.principalOf(credentials.key);
-    if (!principal) {
-      // Only what fails counts: whoever shares an address with a guesser, behind a proxy say, still gets in.
+    const caller = credentials && isUsable(credentials, access, request) && keys.callerOf(credentials.key);
+    if (!caller) {
+      // Only failures count: callers that share an address with a guesser, say behind a proxy, still get in.
       const failures = await countFailure(request);
       if (!failures.isAllowed && failures.isExceeded) throw tooManyFailures(failures.ttlInSeconds);
       throw unauthorized(credentials, access, reply);
     }
-    if (access === "admin" && !principal.isAdmin) {
-      throw new Problem("forbidden", `This address is for operators; the key ${principal.name} is a user's.`);
+    if (access === "admin" && !caller.isAdmin) {
+      throw new Problem("forbidden", `This address is for operators; the key ${caller.name} is a user's key.`);
     }
-    request.principal = principal;
-    reply.log = request.log = request.log.child({ key: principal.name });
+    request.caller = caller;
+    reply.log = request.log = request.log.child({ key: caller.name });
   });
 }
 
-/**
- * Where whoever is on this machine may do anything, so might a web page in its browser whose own name was made to lead
- * here (DNS rebinding): to the browser that is the page's own origin. The name it asks for gives it away; X-Forwarded-Host,
- * which such a page can send as well, does not count.
- */
-async function refuseOtherHosts({ headers, routeOptions }: FastifyRequest): Promise<void> {
-  if (routeOptions.config.access === "open" || asksForThisMachine(headers.host)) return;
-  const detail =
-    "Without API keys this server answers for localhost and 127.0.0.1 only. To serve others, by another name or behind a " +
-    "proxy, give it keys: `marimba key new` makes them, API_KEYS_FILE names their file.";
-  throw new Problem("misdirected", detail);
-}
-
-/** Nobody can prove to be an operator where there are no keys; on this machine alone, everybody is. */
-function refuseOperators(request: FastifyRequest, isHere: boolean): void {
-  if (request.routeOptions.config.access !== "admin" || (isHere && isFromThisMachine(request))) return;
-  const detail =
-    "This address is for operators, who need an admin key; this server has no keys, and answers here only to who asks " +
-    "from its own machine, through no proxy.";
-  throw new Problem("forbidden", detail);
+interface Credentials {
+  readonly key: string;
+  /** Browsers repeat Basic credentials by themselves, even when another site makes the request. */
+  readonly isBasic: boolean;
 }
 
 /**
- * Basic credentials are for an operator's pages alone, and change nothing at another site's bidding: the browser would
- * add them to a form that was sent from anywhere.
+ * Reads the key from `Authorization: Bearer`, `X-API-Key`, or the password of `Authorization: Basic`, which is what a
+ * browser's login dialogue sends. Never from the address, which ends up in logs and histories. Throws `invalid_request`
+ * if two headers contain different keys.
  */
+function readCredentials(headers: IncomingHttpHeaders): Credentials | undefined {
+  const authorized = readAuthorization(headers.authorization);
+  const header = headers["x-api-key"];
+  if (header === undefined) return authorized;
+  if (typeof header === "string" && (!authorized || authorized.key === header)) return { key: header, isBasic: false };
+  throw new Problem("invalid_request", "Authorization and X-API-Key contain different keys; send one of them.");
+}
+
+function readAuthorization(header: string | undefined): Credentials | undefined {
+  const [, scheme, value] = /^(bearer|basic) +(\S+) *$/i.exec(header ?? "") ?? [];
+  if (scheme === undefined || value === undefined) return undefined;
+  if (scheme.toLowerCase() === "bearer") return { key: value, isBasic: false };
+  const text = Buffer.from(value, "base64").toString();
+  return { key: text.slice(text.indexOf(":") + 1), isBasic: true };
+}
+
+/** Basic credentials open the operator's pages only, and change nothing unless the request comes from such a page. */
 function isUsable({ isBasic }: Credentials, access: Access, { method, headers }: FastifyRequest): boolean {
   if (!isBasic) return true;
   const isReading = method === "GET" || method === "HEAD";
   return access === "admin" && (isReading || headers["sec-fetch-site"] === "same-origin");
 }
 
+/**
+ * Prevents DNS rebinding. A server without keys trusts everything on its machine, including a browser; a web page whose
+ * own name resolves to 127.0.0.1 would pass as the same origin. The Host header gives it away. X-Forwarded-Host does not
+ * count, because such a page can send it too.
+ */
+async function refuseOtherHosts({ headers, routeOptions }: FastifyRequest): Promise<void> {
+  if (routeOptions.config.access === "open" || asksForThisMachine(headers.host)) return;
+  const detail =
+    "Without API keys this server only serves localhost and 127.0.0.1. To serve other names, or from behind a proxy, " +
+    "give it keys: create them with `marimba key new` and set API_KEYS_FILE to their file.";
+  throw new Problem("misdirected", detail);
+}
+
+/** Without keys no one can prove to be an operator, so everyone on this machine is one. */
+function refuseOperators(request: FastifyRequest, isHere: boolean): void {
+  if (request.routeOptions.config.access !== "admin" || (isHere && isFromThisMachine(request))) return;
+  const detail =
+    "This address is for operators, who need an admin key. This server has no keys, so it answers here only to requests " +
+    "from its own machine that come through no proxy.";
+  throw new Problem("forbidden", detail);
+}
+
 function unauthorized(credentials: Credentials | undefined, access: Access, reply: FastifyReply): Problem {
   const bearer = `Bearer realm="marimba"${credentials && !credentials.isBasic ? ', error="invalid_token"' : ""}`;
-  // At the first a browser asks for a password, which is not what a page's own requests should end in.
+  // Basic makes a browser open its login dialogue, which must not happen to a page's own requests.
   reply.header("WWW-Authenticate", access === "admin" ? ['Basic realm="marimba"', bearer] : bearer);
   const detail = credentials
-    ? "The key is not valid here: it is mistyped, was withdrawn, or belongs to another server."
+    ? "This API key is not valid: it is mistyped, was withdrawn, or belongs to another server."
     : "Send an API key as `Authorization: Bearer KEY` or `X-API-Key: KEY`.";
   return new Problem("unauthorized", detail);
 }
 
 function tooManyFailures(seconds: number): Problem {
-  const detail = "Too many requests from this address had no valid key; send one that is.";
+  const detail = "Too many requests from this address had no valid API key; send a valid one.";
   return new Problem("too_many_failures", detail, { headers: { "Retry-After": String(Math.max(1, seconds)) } });
 }

@@ -7,7 +7,7 @@ import { describeSchema } from "../../validation/field-errors.js";
 
 const count = Type.Integer({ minimum: 1, maximum: 1_000_000_000 });
 
-/** What may follow on a line. */
+/** The settings that may follow on a line. */
 const SETTINGS = {
   role: Type.Union([Type.Literal("user"), Type.Literal("admin")]),
   images_per_minute: count,
@@ -25,7 +25,7 @@ export interface KeyEntry {
   readonly isAdmin: boolean;
   readonly imagesPerMinute?: number;
   readonly concurrentImages?: number;
-  /** Signs what is sent to the key's webhooks. */
+  /** Signs the key's webhooks. */
   readonly webhookSecret?: string;
 }
 
@@ -33,12 +33,12 @@ export const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const ID = /^[0-9a-f]{12}$/;
 const HASH = /^sha256:([0-9a-f]{64})$/;
 
-/** A key file that can't be understood: one sentence for each line at fault. Never holds a secret. */
+/** A malformed key file: one sentence for each wrong line. Never contains a secret. */
 export class KeyFileError extends Error {
   override readonly name = "KeyFileError";
 }
 
-/** Reads lines, parted by line ends or semicolons; `#` begins a comment. `source` names them in `KeyFileError`. */
+/** Reads lines, separated by line ends or semicolons; `#` begins a comment. `source` names them in `KeyFileError`. */
 export function readKeyEntries(text: string, source: string): KeyEntry[] {
   const faults: string[] = [];
   const entries = new Map<string, KeyEntry>();
@@ -46,7 +46,7 @@ export function readKeyEntries(text: string, source: string): KeyEntry[] {
     const words = line.replace(/(^|\s)#.*$/, "").trim();
     if (words === "") continue;
     const entry = readLine(words.split(/\s+/));
-    const fault = typeof entry === "string" ? entry : entries.has(entry.id) ? "its id stands there twice" : undefined;
+    const fault = typeof entry === "string" ? entry : entries.has(entry.id) ? "its id appears twice" : undefined;
     if (fault !== undefined) faults.push(`${source}, line ${at + 1}: ${fault}.`);
     else entries.set((entry as KeyEntry).id, entry as KeyEntry);
   }
@@ -54,11 +54,11 @@ export function readKeyEntries(text: string, source: string): KeyEntry[] {
   return [...entries.values()];
 }
 
-/** The entry, or what is wrong with it. */
+/** Returns the entry, or a sentence about what is wrong. */
 function readLine([name = "", id = "", hash = "", ...settings]: readonly string[]): KeyEntry | string {
   const digest = HASH.exec(hash)?.[1];
   if (!KEY_NAME.test(name)) return "it must begin with a name (letters, digits, . _ -)";
-  if (!ID.test(id) || digest === undefined) return "after the name must follow the id and sha256:HASH of a key";
+  if (!ID.test(id) || digest === undefined) return "the name must be followed by a key's id and sha256:HASH";
   const values: Partial<Record<SettingName, unknown>> = {};
   for (const setting of settings) {
     const [key = "", ...rest] = setting.split("=");
@@ -66,9 +66,9 @@ function readLine([name = "", id = "", hash = "", ...settings]: readonly string[
     const known = key as SettingName;
     const text = rest.join("=");
     const value = SETTINGS[known] === count && /^\d{1,10}$/.test(text) ? Number(text) : text;
-    // The value itself is not shown: it may be a secret.
+    // The value is not shown: it may be a secret.
     if (!Check(SETTINGS[known], value)) return `${key} must be ${describeSetting(known)}`;
-    if (values[known] !== undefined) return `${key} stands there twice`;
+    if (values[known] !== undefined) return `${key} appears twice`;
     values[known] = value;
   }
   return {
@@ -87,7 +87,7 @@ function describeSetting(name: SettingName): string {
   return describeSchema(SETTINGS[name]).replaceAll('"', "");
 }
 
-/** The line that `readKeyEntries` reads. */
+/** Writes a line for `readKeyEntries`. */
 export function writeKeyEntry(entry: KeyEntry): string {
   const { name, id, hash, isAdmin, imagesPerMinute, concurrentImages, webhookSecret } = entry;
   const words = [name, id, `sha256:${hash.toString("hex")}`];

@@ -1,12 +1,43 @@
-import { timingSafeEqual } from "node:crypto";
-import { hashSecret, readApiKey } from "./api-key.js";
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Caller } from "./caller.js";
 import type { KeyEntry } from "./key-entry.js";
-import type { Principal } from "./principal.js";
 
-/** Compared with where no entry has the id, so that an id that exists takes as long as one that doesn't. */
-const NOBODYS_HASH = Buffer.alloc(32);
+const ID_BYTES = 6;
+const SECRET_BYTES = 24;
+const KEY = new RegExp(`^mrb_([0-9a-f]{${2 * ID_BYTES}})_([0-9a-f]{${2 * SECRET_BYTES}})$`);
 
-/** The API keys that are accepted now. */
+/**
+ * An API key, written `mrb_ID_SECRET`. People and secret scanners recognise a leaked key by its prefix; the id finds the
+ * key's entry and may appear in logs; the secret (192 random bits) proves the key.
+ */
+export interface ApiKey {
+  readonly id: string;
+  readonly secret: string;
+}
+
+export function newApiKey(): ApiKey {
+  return { id: randomBytes(ID_BYTES).toString("hex"), secret: randomBytes(SECRET_BYTES).toString("hex") };
+}
+
+/** Undefined for text that is not an API key. */
+export function readApiKey(text: string): ApiKey | undefined {
+  const [, id, secret] = KEY.exec(text) ?? [];
+  return id === undefined || secret === undefined ? undefined : { id, secret };
+}
+
+export function writeApiKey({ id, secret }: ApiKey): string {
+  return `mrb_${id}_${secret}`;
+}
+
+/** SHA-256. A slow hash protects passwords, which can be guessed; 192 random bits can't. */
+export function hashSecret(secret: string): Buffer {
+  return createHash("sha256").update(secret).digest();
+}
+
+/** Compared with if the id is unknown, so that the time taken does not reveal which ids exist. */
+const NO_HASH = Buffer.alloc(32);
+
+/** The API keys that are valid now. */
 export class KeyRing {
   #byId: ReadonlyMap<string, KeyEntry> = new Map();
 
@@ -18,29 +49,28 @@ export class KeyRing {
     return this.#byId.size;
   }
 
-  /** From here on these are the keys, and no others. */
   replace(entries: readonly KeyEntry[]): void {
     this.#byId = new Map(entries.map((entry) => [entry.id, entry]));
   }
 
-  /** Who holds this key; undefined where it is none of ours. */
-  principalOf(text: string): Principal | undefined {
+  /** The owner of an API key; undefined if the key is not valid. */
+  callerOf(text: string): Caller | undefined {
     const key = readApiKey(text);
     if (!key) return undefined;
     const entry = this.#byId.get(key.id);
-    const isRight = timingSafeEqual(hashSecret(key.secret), entry?.hash ?? NOBODYS_HASH);
-    return entry && isRight ? asPrincipal(entry) : undefined;
+    const isRight = timingSafeEqual(hashSecret(key.secret), entry?.hash ?? NO_HASH);
+    return entry && isRight ? toCaller(entry) : undefined;
   }
 
-  /** The secret that signs webhooks of a principal, while its key is accepted. */
-  webhookSecretOf(principalId: string): string | undefined {
-    return this.#byId.get(principalId.slice(ID_PREFIX.length))?.webhookSecret;
+  /** The secret that signs a caller's webhooks; undefined if there is none or the key was withdrawn. */
+  webhookSecretOf(callerId: string): string | undefined {
+    return this.#byId.get(callerId.slice(ID_PREFIX.length))?.webhookSecret;
   }
 }
 
 const ID_PREFIX = "key-";
 
-function asPrincipal({ id, name, isAdmin, imagesPerMinute, concurrentImages }: KeyEntry): Principal {
+function toCaller({ id, name, isAdmin, imagesPerMinute, concurrentImages }: KeyEntry): Caller {
   const limits = {
     ...(imagesPerMinute !== undefined && { imagesPerMinute }),
     ...(concurrentImages !== undefined && { concurrentImages }),

@@ -7,40 +7,40 @@ import { isLoopback } from "../../telemetry/listening.js";
 import { readKeyEntries } from "./key-entry.js";
 import { KeyRing } from "./key-ring.js";
 
-/** How often the file is looked at. Its state is asked for, which works on every file system and through symlinks. */
+/** How often to check the file. Polling works on every file system and through symlinks. */
 const LOOK_MS = 1000;
-/** How long a file that is empty may be one that is being written. */
+/** How long an empty file may be one that is being written. */
 const WRITTEN_MS = 250;
 
-/** The keys that a server accepts; absent: it asks for none. */
+/** The keys that a server accepts; absent: it requires none. */
 export interface KeySource {
   readonly keys?: KeyRing;
   close(): void;
 }
 
 /**
- * Opens the keys that the configuration names, and follows their file as it changes and on SIGHUP. Throws `ConfigError`
- * or `KeyFileError`, and what the file system throws; also where others can connect and there are neither keys nor leave
- * to do without.
+ * Reads the configured API keys, and reads their file again when it changes and on SIGHUP. Throws `ConfigError`,
+ * `KeyFileError` or a file system error; also if other machines can connect and there are neither keys nor
+ * `ALLOW_ANONYMOUS`.
  */
 export async function openKeys(config: Config, logger: Logger): Promise<KeySource> {
   const { apiKeysFile: file, apiKeys, host, allowAnonymous } = config;
   if (file !== undefined && apiKeys !== undefined) {
-    throw new ConfigError(["API_KEYS and API_KEYS_FILE are both set; set one of them."]);
+    throw new ConfigError(["API_KEYS and API_KEYS_FILE are both set; set only one of them."]);
   }
   if (file !== undefined) return followFile(file, logger);
   if (apiKeys !== undefined) return { keys: new KeyRing(readKeyEntries(apiKeys, "API_KEYS")), close: () => {} };
   if (isLoopback(host)) return { close: () => {} };
-  if (allowAnonymous === 1) {
+  if (allowAnonymous) {
     logger.warn(
       { host },
-      "No key is asked for (ALLOW_ANONYMOUS=1): whoever can connect sees, makes and cancels all jobs.",
+      "No API key is required (ALLOW_ANONYMOUS=true): everyone who can connect can create, see and cancel all jobs.",
     );
     return { close: () => {} };
   }
   const sentence =
-    `HOST is ${host}, where others can connect, and there are no API keys: set API_KEYS_FILE (marimba key new makes ` +
-    "keys), or ALLOW_ANONYMOUS=1 to serve whoever comes.";
+    `HOST is ${host}, so other machines can connect, and there are no API keys: set API_KEYS_FILE (marimba key new ` +
+    "creates keys), or ALLOW_ANONYMOUS=true to serve everyone.";
   throw new ConfigError([sentence]);
 }
 
@@ -57,20 +57,20 @@ async function followFile(file: string, logger: Logger): Promise<KeySource> {
   if (await isOpenToOthers(file)) {
     logger.warn(
       { file },
-      "Others can read the key file, or change it, and its secrets sign webhooks: chmod 600 makes it private.",
+      "Other users can read or change the key file, which contains the secrets that sign webhooks; run chmod 600 on it.",
     );
   }
-  if (keys.size === 0) logger.warn({ file }, "The key file holds no keys: nobody can ask for anything yet.");
+  if (keys.size === 0) logger.warn({ file }, "The key file contains no keys, so every request will be refused.");
   let isReading = Promise.resolve();
   const readAgain = () => {
     isReading = isReading.then(async () => {
       try {
         keys.replace(await read());
-        logger.info({ file, keys: keys.size }, "The API keys were read again.");
+        logger.info({ file, keys: keys.size }, "Reloaded the API keys.");
       } catch (error) {
         logger.error(
           { file, reason: (error as Error).message },
-          "The API keys can't be read; those before stay valid.",
+          "Can't reload the API keys; the previous ones stay valid.",
         );
       }
     });
@@ -84,7 +84,7 @@ async function followFile(file: string, logger: Logger): Promise<KeySource> {
   return { keys, close };
 }
 
-/** A file of another user is none of ours to close: a container's mount, say, which is there to be read. */
+/** A file of another user, such as a container's mount, is not ours to protect. */
 async function isOpenToOthers(file: string): Promise<boolean> {
   const { mode, uid } = await stat(file);
   return uid === process.getuid?.() && (mode & 0o077) !== 0;

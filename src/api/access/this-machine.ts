@@ -1,17 +1,17 @@
 import type { FastifyRequest } from "fastify";
 import { isLoopback } from "../../telemetry/listening.js";
 
-/** What proxies say of whom they ask for. */
+/** Headers in which proxies name their client. */
 const FORWARDING = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"];
 
 /**
- * Whether somebody on this machine asks: the connection is from here and, where a proxy that `TRUST_PROXY` names stands
- * between, so is the proxy's client; and the name asked for is this machine's. What another proxy says counts as from
- * elsewhere, and so does `Forwarded`, which is not read. A proxy here that says nothing of its clients can't be told.
+ * Whether the request comes from this machine: the connection does and, behind a proxy that `TRUST_PROXY` names, the
+ * proxy's client does too; and the host asked for is this machine. Requests through other proxies, or with a `Forwarded`
+ * header, which is not read, count as remote. A local proxy that adds no headers can't be detected.
  */
 export function isFromThisMachine(request: FastifyRequest): boolean {
   const { headers, ip, ips = [], socket } = request;
-  // The connection's own address is the first; more are there only where it is a trusted proxy's.
+  // The first is the connection's own address; there are more only if that is a trusted proxy.
   const isForwarded = ips.length > 1 && headers.forwarded === undefined;
   if (!isForwarded && FORWARDING.some((name) => headers[name] !== undefined)) return false;
   const forwardedHost = isForwarded ? headers["x-forwarded-host"] : undefined;
@@ -23,7 +23,7 @@ export function isFromThisMachine(request: FastifyRequest): boolean {
   );
 }
 
-/** Whether the name in a Host header is one of this machine's alone, or none is there. */
+/** Whether a Host header names this machine, or is absent. */
 export function asksForThisMachine(host: string | readonly string[] | undefined = ""): boolean {
   const name = String(host)
     .replace(/:\d*$/, "")
@@ -33,7 +33,7 @@ export function asksForThisMachine(host: string | readonly string[] | undefined 
   return isLoopback(name) || name.endsWith(".localhost") || name === "";
 }
 
-/** An IPv6 socket shows IPv4 as `::ffff:127.0.0.1`. */
+/** IPv6 sockets show IPv4 addresses as `::ffff:127.0.0.1`. */
 function isLoopbackAddress(address = ""): boolean {
   return isLoopback(address.replace(/^::ffff:/i, ""));
 }

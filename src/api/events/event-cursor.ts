@@ -1,16 +1,16 @@
 import { isFinal, type JobRecord, type JobState } from "../../job.js";
 
-/** One event of a job: its state with the job as it stands, or how far its images have come. */
+/** An event of a job: its state with the whole job, or the progress of its images. */
 export type JobEvent =
   | { readonly name: JobState; readonly id: number; readonly record: JobRecord }
   | { readonly name: "progress"; readonly id: number; readonly data: NonNullable<JobRecord["progress"]> };
 
-/** The `seq` of a job that has not left the queue. */
+/** The `seq` of a job that has not started. */
 const QUEUED_SEQ = 1;
 
 /**
- * What one client knows of a job, and so what it is to be told: from record to record the newest state, each state and
- * step once. States that came and went between two records are not told, but for `running`, which has a time of its own.
+ * Tracks what one client has seen of a job and decides which events it has not seen: the newest state, each state and step
+ * once. States that passed between two records are skipped, except `running`, which has a start time of its own.
  */
 export class EventCursor {
   #seq = 0;
@@ -18,9 +18,9 @@ export class EventCursor {
   #position: number | undefined;
   #step: number | undefined;
 
-  /** Begins behind the event that a client had last; at the present state for a client that had none. */
+  /** Starts after the last event that the client received, or with the current state if it has received none. */
   constructor(record: JobRecord, lastEventId?: number) {
-    // An id that the job has not come to was another job's: nothing is known, and all is told.
+    // An id that the job has not reached belongs to another job, so the client has seen nothing of this one.
     if (lastEventId === undefined || lastEventId > record.seq) return;
     this.#seq = lastEventId;
     if (lastEventId === record.seq) {
@@ -32,12 +32,12 @@ export class EventCursor {
     }
   }
 
-  /** Whether the client had the final event. */
+  /** Whether the client has received the final event. */
   get isAtEnd(): boolean {
     return this.#state !== undefined && isFinal(this.#state);
   }
 
-  /** The events that bring the client to this record: at most `running` and one more; none where nothing is new. */
+  /** The events that bring the client up to this record: `running` and one more at most, none if nothing is new. */
   advance(record: JobRecord): JobEvent[] {
     if (record.seq < this.#seq || this.isAtEnd) return [];
     const events = this.#eventsOf(record);
@@ -63,7 +63,7 @@ export class EventCursor {
   }
 }
 
-/** `running` of a job that has come further; its id is below that of what follows, so that who has only it gets the rest. */
+/** `running` for a job that is further on. Its id is below the next event's, so that a client that got only this one gets the rest. */
 function startOf(record: JobRecord): JobEvent {
   const { spec, seq, state, startedAt, progress } = record;
   const id = state === "running" && !progress ? seq : Math.max(QUEUED_SEQ + 1, seq - 1);

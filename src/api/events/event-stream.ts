@@ -6,16 +6,16 @@ import type { EventCursor } from "./event-cursor.js";
 import { eventText, GOODBYE, HEARTBEAT, previewText, STREAM_START } from "./event-text.js";
 
 /**
- * One client's open stream. While its socket takes nothing, only the newest record and the newest preview are kept:
- * what a slow reader costs is bounded by one event of each kind.
+ * One client's open stream. While its socket is blocked, only the newest record and the newest preview are kept, so a slow
+ * reader costs at most one event of each kind.
  */
 export class EventStream {
   #newest: JobRecord;
   #preview: Preview | undefined;
-  /** When the socket stopped taking more, by the monotonic clock; undefined while it takes more. */
+  /** Since when the socket is blocked, by the monotonic clock; undefined while it is not. */
   #blockedSinceMs: number | undefined;
   #lastWriteMs = 0;
-  #lookedAtMs = performance.now();
+  #readAtMs = performance.now();
   #isEnded = false;
 
   constructor(
@@ -43,23 +43,23 @@ export class EventStream {
   }
 
   preview(preview: Preview): void {
-    // The last step's picture is the image itself.
+    // After the last step the preview would be the image itself.
     if (preview.step >= preview.of) return;
     this.#preview = preview;
     this.#flush();
   }
 
-  /** Whether it is time to look at the job: its place in the line changes without word, and messages can be lost. */
+  /** Whether it is time to read the job: its position changes without a message, and messages can be lost. */
   isDue(nowMs: number, { streamCheckMs, heartbeatMs }: HttpLimits): boolean {
     if (this.#isEnded || this.#blockedSinceMs !== undefined) return false;
-    return nowMs - this.#lookedAtMs >= (this.#newest.state === "queued" ? streamCheckMs : heartbeatMs);
+    return nowMs - this.#readAtMs >= (this.#newest.state === "queued" ? streamCheckMs : heartbeatMs);
   }
 
-  markLookedAt(nowMs: number): void {
-    this.#lookedAtMs = nowMs;
+  markRead(nowMs: number): void {
+    this.#readAtMs = nowMs;
   }
 
-  /** Says that it is still here when it was silent; drops a reader that has stalled. */
+  /** Sends a heartbeat after a silence; drops a stalled reader. */
   check(nowMs: number, { heartbeatMs, stalledReaderMs }: HttpLimits): void {
     if (this.#blockedSinceMs !== undefined) {
       if (nowMs - this.#blockedSinceMs >= stalledReaderMs) this.drop();
@@ -68,16 +68,16 @@ export class EventStream {
     }
   }
 
-  /** The job is gone, so there is nothing more to tell: who connects again is told so. */
+  /** Ends the stream of a job that no longer exists; a client that reconnects gets a 404 or 410. */
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    // Until the socket has taken the rest, the reader may still stall.
+    // Until the socket has sent the rest, the reader may still stall.
     this.#blockedSinceMs ??= performance.now();
     this.response.end();
   }
 
-  /** Ends now, without the job: with a word to a reader that takes it. */
+  /** Ends the stream before the job ends, with a comment to a reader that is not blocked. */
   closeDown(): void {
     if (this.#blockedSinceMs === undefined) {
       this.#write(GOODBYE);

@@ -7,15 +7,15 @@ import type { HttpLimits } from "../http/limits.js";
 import type { EventCursor } from "./event-cursor.js";
 import { EventStream } from "./event-stream.js";
 
-/** Jobs looked at in one check: with more of them waiting, each is looked at less often. */
-const LOOKS_PER_CHECK = 256;
+/** Jobs read in one check; with more jobs than that, each is read less often. */
+const READS_PER_CHECK = 256;
 
-/** All event streams of the process. They share one timer, and one look at a job serves all that watch it. */
+/** All event streams of the process. They share one timer, and one read of a job serves all its streams. */
 export class EventStreams {
-  /** Those looked at last come last. */
+  /** Ordered by when their jobs were last read. */
   readonly #open = new Set<EventStream>();
   #timer: NodeJS.Timeout | undefined;
-  #isLooking = false;
+  #isReading = false;
   #isClosed = false;
 
   constructor(
@@ -27,16 +27,16 @@ export class EventStreams {
     return this.#open.size;
   }
 
-  /** Throws `too_many_streams` or `shutting_down` where there is no room for another one. */
+  /** Throws `too_many_streams` or `shutting_down` if no further stream can be opened. */
   checkRoom(): void {
     const headers = { "Retry-After": "10" };
     if (this.#isClosed) throw new Problem("shutting_down", "The server is shutting down.", { headers });
     if (this.#open.size < this.limits.eventStreams) return;
-    const detail = `At most ${this.limits.eventStreams} event streams are open at once; ask for the job itself meanwhile.`;
+    const detail = `At most ${this.limits.eventStreams} event streams may be open at once; poll the job instead.`;
     throw new Problem("too_many_streams", detail, { headers });
   }
 
-  /** Tells the client of the job until the job ends or the client leaves; the response's head has been written. */
+  /** Streams the job's events until the job ends or the client disconnects. The response's head must have been written. */
   open(response: ServerResponse, record: JobRecord, cursor: EventCursor, withPreviews: boolean): void {
     const stream = new EventStream(response, cursor, record, this.deps.models);
     this.#open.add(stream);
@@ -57,30 +57,32 @@ export class EventStreams {
     });
   }
 
-  /** Ends all streams; their clients connect again, elsewhere or later. */
+  /** Ends all streams; their clients reconnect, to another process or later. */
   close(): void {
     this.#isClosed = true;
     for (const stream of this.#open) stream.closeDown();
   }
 
   #check(): void {
-    // Jobs in Redis outlive this process: who watches them goes on elsewhere, and need not hold up its end.
-    const goOnElsewhere = this.deps.readiness().shuttingDown && this.deps.config.redisUrl !== undefined;
-    if (goOnElsewhere) this.close();
+    // Jobs in Redis outlive this process, so their streams need not delay its shutdown: clients reconnect elsewhere.
+    if (this.deps.readiness().shuttingDown && this.deps.config.redisUrl !== undefined) this.close();
     const nowMs = performance.now();
     for (const stream of this.#open) stream.check(nowMs, this.limits);
-    void this.#look(nowMs);
+    void this.#readDue(nowMs);
   }
 
-  async #look(nowMs: number): Promise<void> {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    const looks = Array.from(this.#dueByJob(nowMs), async ([id, streams]) => {
+  async #readDue(nowMs: number): Promise<void> {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    const reads = Array.from(this.#dueByJob(nowMs), async ([id, streams]) => {
       const result = await this.#find(id);
-      for (const stream of streams) tell(stream, result);
+      for (const stream of streams) {
+        if (result?.kind === "found") stream.change(result.record);
+        else if (result) stream.end();
+      }
     });
-    await Promise.all(looks);
-    this.#isLooking = false;
+    await Promise.all(reads);
+    this.#isReading = false;
   }
 
   #dueByJob(nowMs: number): Map<string, EventStream[]> {
@@ -88,29 +90,24 @@ export class EventStreams {
     for (const stream of [...this.#open]) {
       if (!stream.isDue(nowMs, this.limits)) continue;
       const others = due.get(stream.jobId);
-      if (!others && due.size === LOOKS_PER_CHECK) continue;
+      if (!others && due.size === READS_PER_CHECK) continue;
       if (others) others.push(stream);
       else due.set(stream.jobId, [stream]);
-      stream.markLookedAt(nowMs);
+      stream.markRead(nowMs);
       this.#open.delete(stream);
       this.#open.add(stream);
     }
     return due;
   }
 
-  /** Undefined where the queue does not say: the stream waits for better times. */
+  /** Undefined if the queue is not reachable; the stream then waits for the next check. */
   async #find(id: string): Promise<GetResult | undefined> {
     const { queue, logger } = this.deps;
     try {
       return await queue.get(id);
     } catch (error) {
-      logger.debug({ job: id, err: error }, "a watched job could not be looked at");
+      logger.debug({ job: id, err: error }, "could not read a watched job");
       return undefined;
     }
   }
-}
-
-function tell(stream: EventStream, result: GetResult | undefined): void {
-  if (result?.kind === "found") stream.change(result.record);
-  else if (result) stream.end();
 }

@@ -5,8 +5,8 @@ import { Problem } from "../../errors.js";
 import { PROBLEM_TYPE, problemDocument } from "./problem-document.js";
 
 /**
- * Answers what never became a request: broken HTTP, too many headers, a request that doesn't arrive in time. Returns the
- * problem that it was answered with, if there was anybody to answer.
+ * Answers input that never became a request: malformed HTTP, oversized headers, a request that does not arrive in time.
+ * Returns the problem it answered with, or undefined if the client is gone.
  */
 export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): Problem | undefined {
   if (error.code === "ECONNRESET" || !socket.writable) {
@@ -30,17 +30,17 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
 function problemOf(code: string | undefined): Problem {
   switch (code) {
     case "HPE_HEADER_OVERFLOW":
-      return new Problem("header_too_large", "The request line and the headers are too long together.");
+      return new Problem("header_too_large", "The request line and the headers together are too long.");
     case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
       return new Problem("body_too_large", "The body's chunk extensions are too long.");
     case "ERR_HTTP_REQUEST_TIMEOUT":
       return new Problem("request_timeout", "The request did not arrive in time.");
     default:
-      return new Problem("invalid_request", "That was not HTTP/1.1 as RFC 9112 has it.");
+      return new Problem("invalid_request", "The request is not valid HTTP/1.1 (RFC 9112).");
   }
 }
 
-/** An `Expect` that we don't know is ignored, as RFC 9110 (10.1.1) allows: Node would answer 417 without a body. */
+/** Ignores an unknown `Expect` header, as RFC 9110 (10.1.1) allows; Node would answer 417 without a body. */
 export function ignoreExpectations(server: Server): void {
   server.on("checkExpectation", (request, response) => server.emit("request", request, response));
 }

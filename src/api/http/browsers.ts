@@ -1,10 +1,39 @@
 import cors from "@fastify/cors";
 import helmet from "@fastify/helmet";
-import type { FastifyRequest, RouteOptions } from "fastify";
+import type { FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import { OPEN } from "../access/authentication.js";
 import type { Api, ApiDeps } from "../deps.js";
 
-/** What a page of another origin may send, beside what it may anyway. */
+/** What protects browsers: security headers on every response, and which origins' pages may call the API. */
+
+/** For pages: nothing but their own files. */
+export const PAGE_CSP = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data: blob:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+/** For data: should a browser show it as a page, that page may do nothing. */
+const DATA_CSP = "default-src 'none'; frame-ancestors 'none'";
+
+/** Sets the headers of every response, errors included; pages override the content security policy. */
+export function setSecurityHeaders(request: FastifyRequest, reply: FastifyReply): void {
+  reply.headers({
+    "X-Request-Id": request.id,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": DATA_CSP,
+  });
+}
+
+/** Request headers that a page of another origin may send, beyond those that CORS always allows. */
 const REQUEST_HEADERS = [
   "Authorization",
   "X-API-Key",
@@ -18,7 +47,7 @@ const REQUEST_HEADERS = [
   "traceparent",
 ];
 
-/** What it may read of an answer. */
+/** Response headers that it may read. */
 const RESPONSE_HEADERS = [
   "Location",
   "Content-Location",
@@ -38,15 +67,14 @@ const RESPONSE_HEADERS = [
 const PREFLIGHT_S = 600;
 
 /**
- * What browsers are told beside security-headers.ts: that nothing here mixes with other origins, and which origins' pages
- * may call nevertheless (`CORS_ORIGINS`; none by default). To be called before any hook that asks for a key: a preflight
- * holds none.
+ * Isolates pages from other origins, except those in `CORS_ORIGINS`. Call it before any hook that requires a key: a
+ * preflight carries none.
  */
 export async function protectBrowsers(app: Api, { config }: Pick<ApiDeps, "config">): Promise<void> {
   await app.register(helmet, {
-    // security-headers.ts states it, for pages and for data.
+    // Set by setSecurityHeaders, which knows pages from data.
     contentSecurityPolicy: false,
-    // TLS ends at a proxy, which knows whether all of its host is served by it.
+    // TLS ends at a proxy, which knows whether its whole host uses it.
     strictTransportSecurity: false,
     xFrameOptions: { action: "deny" },
   });
@@ -65,12 +93,12 @@ export async function protectBrowsers(app: Api, { config }: Pick<ApiDeps, "confi
   );
 }
 
-/** An OPTIONS that is no preflight is answered as any method that does not fit. */
+/** An OPTIONS request that is not a preflight gets a 405 like any other unsupported method. */
 function isPlainOptions({ method, headers }: FastifyRequest): boolean {
   return method === "OPTIONS" && !(headers.origin && headers["access-control-request-method"]);
 }
 
-/** The plugin's own route, for every path. */
+/** The plugin's own route, which matches every path. */
 function openPreflight(route: RouteOptions): void {
   if (route.url === "*") route.config = { ...route.config, ...OPEN };
 }

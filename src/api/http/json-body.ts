@@ -2,12 +2,12 @@ import { Problem } from "../../errors.js";
 import { exactNumber } from "../../validation/exact-number.js";
 
 /**
- * JSON as it comes from a client. Stricter than `JSON.parse`, and clearer: it says where the text breaks off, refuses a
- * key that stands twice (one of both would be dropped silently) and a number that would be rounded to an integer, bounds
- * the depth, and keeps `__proto__` an ordinary key.
+ * Parses a client's JSON more strictly than `JSON.parse`. Errors name the line and column; duplicate keys are refused (one
+ * value would be lost silently), and so are numbers that would be rounded to an integer; the depth is bounded, and
+ * `__proto__` is an ordinary key.
  */
 
-/** A request is flat; the bound only keeps a hostile body from recursing far. */
+/** Requests are flat; the bound keeps a hostile body from recursing far. */
 const MAX_DEPTH = 32;
 
 const WHITESPACE = /[ \t\n\r]*/y;
@@ -29,93 +29,93 @@ export function parseJsonBody(bytes: Uint8Array): unknown {
 }
 
 class JsonReader {
-  private at = 0;
+  #at = 0;
 
   constructor(private readonly text: string) {}
 
   readDocument(): unknown {
-    const value = this.readValue("", 0);
-    this.take(WHITESPACE);
-    if (this.at < this.text.length) this.fail("the end of the body");
+    const value = this.#readValue("", 0);
+    this.#take(WHITESPACE);
+    if (this.#at < this.text.length) this.#fail("the end of the body");
     return value;
   }
 
-  private readValue(pointer: string, depth: number): unknown {
-    this.take(WHITESPACE);
-    const first = this.text[this.at];
+  #readValue(pointer: string, depth: number): unknown {
+    this.#take(WHITESPACE);
+    const first = this.text[this.#at];
     if (first === "{" || first === "[") {
-      if (depth >= MAX_DEPTH) this.fail(`at most ${MAX_DEPTH} levels of nesting`);
-      return first === "{" ? this.readObject(pointer, depth) : this.readArray(pointer, depth);
+      if (depth >= MAX_DEPTH) this.#fail(`at most ${MAX_DEPTH} levels of nesting`);
+      return first === "{" ? this.#readObject(pointer, depth) : this.#readArray(pointer, depth);
     }
-    if (first === '"') return this.readString("a string without control characters or unknown escapes");
-    const literal = this.take(LITERAL);
+    if (first === '"') return this.#readString("a string without control characters or unknown escapes");
+    const literal = this.#take(LITERAL);
     if (literal) return JSON.parse(literal);
-    return this.readNumber(pointer);
+    return this.#readNumber(pointer);
   }
 
-  private readNumber(pointer: string): number {
-    const digits = this.take(NUMBER);
-    if (!digits) this.fail("a value");
+  #readNumber(pointer: string): number {
+    const digits = this.#take(NUMBER);
+    if (!digits) this.#fail("a value");
     const number = exactNumber(digits);
     if (number !== undefined) return number;
     const shown = digits.length > 40 ? `${digits.slice(0, 40)}…` : digits;
-    throw invalidField(pointer, `must be a number that a double can hold, not ${shown}`);
+    throw invalidField(pointer, `must be a number that a double can represent, not ${shown}`);
   }
 
-  private readArray(pointer: string, depth: number): unknown[] {
+  #readArray(pointer: string, depth: number): unknown[] {
     const items: unknown[] = [];
-    this.at++;
-    if (this.skip("]")) return items;
-    do items.push(this.readValue(`${pointer}/${items.length}`, depth + 1));
-    while (this.skip(","));
-    if (!this.skip("]")) this.fail('"," or "]"');
+    this.#at++;
+    if (this.#skip("]")) return items;
+    do items.push(this.#readValue(`${pointer}/${items.length}`, depth + 1));
+    while (this.#skip(","));
+    if (!this.#skip("]")) this.#fail('"," or "]"');
     return items;
   }
 
-  private readObject(pointer: string, depth: number): object {
+  #readObject(pointer: string, depth: number): object {
     const object = {};
-    this.at++;
-    if (this.skip("}")) return object;
+    this.#at++;
+    if (this.#skip("}")) return object;
     do {
-      this.take(WHITESPACE);
-      const key = this.readString("a key in double quotes");
+      this.#take(WHITESPACE);
+      const key = this.#readString("a key in double quotes");
       const member = `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-      if (Object.hasOwn(object, key)) throw invalidField(member, "must stand only once");
-      if (!this.skip(":")) this.fail('":"');
-      const value = this.readValue(member, depth + 1);
+      if (Object.hasOwn(object, key)) throw invalidField(member, "must appear only once");
+      if (!this.#skip(":")) this.#fail('":"');
+      const value = this.#readValue(member, depth + 1);
       // Defined, not assigned: the key may be "__proto__".
       Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true });
-    } while (this.skip(","));
-    if (!this.skip("}")) this.fail('"," or "}"');
+    } while (this.#skip(","));
+    if (!this.#skip("}")) this.#fail('"," or "}"');
     return object;
   }
 
-  private readString(expected: string): string {
-    const quoted = this.take(STRING);
-    if (!quoted) this.fail(expected);
+  #readString(expected: string): string {
+    const quoted = this.#take(STRING);
+    if (!quoted) this.#fail(expected);
     return JSON.parse(quoted);
   }
 
-  /** Steps over whitespace and then `character`, if that is what comes. */
-  private skip(character: string): boolean {
-    this.take(WHITESPACE);
-    if (this.text[this.at] !== character) return false;
-    this.at++;
+  /** Skips whitespace and then `character`, if it comes next. */
+  #skip(character: string): boolean {
+    this.#take(WHITESPACE);
+    if (this.text[this.#at] !== character) return false;
+    this.#at++;
     return true;
   }
 
-  private take(pattern: RegExp): string {
-    pattern.lastIndex = this.at;
+  #take(pattern: RegExp): string {
+    pattern.lastIndex = this.#at;
     const found = pattern.exec(this.text)?.[0] ?? "";
-    this.at += found.length;
+    this.#at += found.length;
     return found;
   }
 
-  private fail(expected: string): never {
-    const before = this.text.slice(0, this.at);
+  #fail(expected: string): never {
+    const before = this.text.slice(0, this.#at);
     const line = before.split("\n").length;
-    const column = this.at - before.lastIndexOf("\n");
-    const found = this.at < this.text.length ? JSON.stringify(this.take(WORD) || this.text[this.at]) : "the end";
+    const column = this.#at - before.lastIndexOf("\n");
+    const found = this.#at < this.text.length ? JSON.stringify(this.#take(WORD) || this.text[this.#at]) : "the end";
     throw new Problem(
       "malformed_json",
       `The body is not JSON: line ${line}, column ${column}: expected ${expected}, found ${found}.`,

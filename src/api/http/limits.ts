@@ -1,4 +1,4 @@
-/** What one client may take of the server's memory, connections and time. */
+/** Bounds on the memory, connections and time that clients take. */
 export interface HttpLimits {
   readonly bodyBytes: number;
   /** Request line and headers together. */
@@ -10,17 +10,17 @@ export interface HttpLimits {
   readonly requestTimeoutMs: number;
   /** Between two requests on one connection. */
   readonly keepAliveTimeoutMs: number;
-  /** How often the two timeouts are looked after. */
+  /** How often the two timeouts are checked. */
   readonly timeoutCheckMs: number;
-  /** Event streams open at once; fewer than connections, so that other requests are still answered. */
+  /** Event streams open at once; fewer than connections, so that other requests still get through. */
   readonly eventStreams: number;
-  /** How often streams are looked after together: positions in the line, heartbeats, readers that stall. */
+  /** How often all streams are checked: positions in the queue, heartbeats, stalled readers. */
   readonly streamCheckMs: number;
-  /** A stream that is silent for so long gets a comment, so that nobody on the way takes it for dead. */
+  /** A stream that is silent for this long gets a comment, so that proxies do not consider it dead. */
   readonly heartbeatMs: number;
-  /** A reader whose socket takes nothing for so long is dropped. */
+  /** A reader whose socket accepts nothing for this long is dropped. */
   readonly stalledReaderMs: number;
-  /** Requests without a valid key that one address (of IPv6, one /64) gets answered with 401; the rest are 429. */
+  /** Requests without a valid key that get a 401, for each address (IPv6: each /64); further ones get a 429. */
   readonly authFailuresPerMinute: number;
 }
 
@@ -31,7 +31,7 @@ export const DEFAULT_LIMITS: HttpLimits = {
   connections: 4096,
   headersTimeoutMs: 15_000,
   requestTimeoutMs: 30_000,
-  // Longer than the 60 s that proxies keep idle connections, so that they close first.
+  // Longer than the 60 s for which proxies keep idle connections, so that the proxy closes first.
   keepAliveTimeoutMs: 65_000,
   timeoutCheckMs: 5_000,
   eventStreams: 3000,

@@ -1,70 +1,102 @@
+import { createHash } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import Negotiator from "negotiator";
 import { Problem } from "../../errors.js";
+import type { Idempotency } from "../../queue/queue.js";
 
-/** What `POST /generate` can answer with. */
+type Header = string | readonly string[] | undefined;
+
+/** The representations of `POST /generate`; the first is the default. */
 const OFFERED = ["application/json", "image/png"] as const;
 export type Representation = (typeof OFFERED)[number];
 
-interface MediaRange {
-  readonly type: string;
-  readonly weight: number;
-}
-
 /**
- * Chooses by the `Accept` header (RFC 9110, 12.5.1): the greater weight wins, each type's weight being that of the most
- * specific range that covers it. Of equal weights the more specific range wins, then the one named first, then JSON.
- * Throws `not_acceptable`.
+ * Chooses by the `Accept` header (RFC 9110, 12.5.1). Of equal weights the more specific range wins, then the one named
+ * first, then JSON. Throws `not_acceptable`.
  */
 export function chooseRepresentation(accept: string | undefined): Representation {
-  if (accept === undefined || accept.trim() === "") return "application/json";
-  const ranges = accept.split(",").map(readRange);
-  let best: { type: Representation; weight: number; specificity: number; place: number } | undefined;
-  for (const type of OFFERED) {
-    const place = mostSpecific(type, ranges);
-    const range = ranges[place];
-    if (!range || range.weight === 0) continue;
-    const candidate = { type, weight: range.weight, specificity: specificity(range.type, type), place };
-    if (!best || isBetter(candidate, best)) best = candidate;
+  // A charset or a version beside a type narrows nothing: each type exists in one form only.
+  const ranges = accept?.replace(/;(?!\s*q\s*=)[^,;]*/gi, "").trim();
+  const headers: IncomingHttpHeaders = ranges ? { accept: ranges } : {};
+  const chosen = new Negotiator({ headers }).mediaType([...OFFERED]);
+  if (chosen !== undefined) return chosen as Representation;
+  throw new Problem("not_acceptable", `The response can be ${OFFERED.join(" or ")}; the Accept header allows neither.`);
+}
+
+/** What a client prefers about waiting (RFC 7240). */
+export interface WaitPreference {
+  /** `wait=n`: seconds. */
+  readonly waitS?: number;
+  /** `respond-async`: a 202 at once is better than a connection that is held open. */
+  readonly respondAsync: boolean;
+}
+
+/** Caps absurd waits; the server's own limit is far lower. */
+const LONGEST_WAIT_S = 1_000_000_000;
+
+/** Reads the `Prefer` header; unknown or malformed preferences count as absent, as the RFC requires. */
+export function readPrefer(header: Header): WaitPreference {
+  let waitS: number | undefined;
+  let respondAsync = false;
+  const text = typeof header === "string" ? header : (header ?? []).join(",");
+  for (const preference of text.split(/[,;]/)) {
+    const [name = "", value = ""] = preference.split("=").map((part) => part.trim().toLowerCase());
+    const seconds = /^"?(\d+)"?$/.exec(value)?.[1];
+    if (name === "respond-async" && value === "") respondAsync = true;
+    // The first of equal preferences counts.
+    if (name === "wait" && seconds !== undefined) waitS ??= Math.min(Number(seconds), LONGEST_WAIT_S);
   }
-  if (best) return best.type;
-  throw new Problem("not_acceptable", `The answer can be ${OFFERED.join(" or ")}; the Accept header allows neither.`);
+  return waitS === undefined ? { respondAsync } : { waitS, respondAsync };
 }
 
-function isBetter(
-  a: { weight: number; specificity: number; place: number },
-  b: { weight: number; specificity: number; place: number },
-): boolean {
-  return a.weight - b.weight > 0 || (a.weight === b.weight && isMoreSpecific(a, b));
+const MAX_CANCEL_AFTER_S = 86_400;
+
+/** Milliseconds that the `Cancel-After` header gives the job; undefined without one. Throws `invalid_request`. */
+export function readCancelAfter(header: Header): number | undefined {
+  if (header === undefined) return undefined;
+  const seconds = typeof header === "string" && /^\d{1,9}(\.\d{1,9})?$/.test(header) ? Number(header) : 0;
+  if (seconds > 0 && seconds <= MAX_CANCEL_AFTER_S) return Math.max(1, Math.round(seconds * 1000));
+  const message = `must be a number of seconds above 0 and at most ${MAX_CANCEL_AFTER_S}, such as 30 or 2.5`;
+  throw invalidHeader("Cancel-After", message);
 }
 
-function isMoreSpecific(a: { specificity: number; place: number }, b: { specificity: number; place: number }): boolean {
-  return a.specificity > b.specificity || (a.specificity === b.specificity && a.place < b.place);
-}
+/** Printable ASCII without the space: every HTTP client can send it and every log can show it. */
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,200}$/;
 
-/** Place of the range that decides the type's weight, or -1. */
-function mostSpecific(type: string, ranges: readonly MediaRange[]): number {
-  let found = -1;
-  let highest = 0;
-  for (const [place, range] of ranges.entries()) {
-    const fit = specificity(range.type, type);
-    if (fit > highest) {
-      found = place;
-      highest = fit;
-    }
+/** The `Idempotency-Key` header with a hash of the request; undefined without one. Throws `invalid_request`. */
+export function readIdempotency(header: Header, body: unknown, caller: string): Idempotency | undefined {
+  if (header === undefined) return undefined;
+  if (typeof header === "string" && IDEMPOTENCY_KEY.test(header)) {
+    return { key: `${caller}:${header}`, bodyHash: hashCanonical(body) };
   }
-  return found;
+  throw invalidHeader("Idempotency-Key", "must be 1 to 200 printable ASCII characters without spaces");
 }
 
-/** 3 for the type itself, 2 for `image/*`, 1 for everything, 0 where the range doesn't cover the type. */
-function specificity(range: string, type: string): number {
-  if (range === type) return 3;
-  if (range === `${type.slice(0, type.indexOf("/"))}/*`) return 2;
-  return range === "*/*" ? 1 : 0;
+/** The id of the last event that the client received; undefined on its first connection. Throws `invalid_request`. */
+export function readLastEventId(header: Header): number | undefined {
+  if (header === undefined || header === "") return undefined;
+  if (typeof header === "string" && /^\d{1,15}$/.test(header)) return Number(header);
+  throw invalidHeader("Last-Event-ID", "must be the id of an event of this stream");
 }
 
-/** A weight that is not 0 to 1 with at most three decimals makes its range count for nothing. */
-function readRange(text: string): MediaRange {
-  const [type = "", ...parameters] = text.split(";").map((part) => part.trim().toLowerCase());
-  const q = parameters.find((parameter) => parameter.startsWith("q="))?.slice(2);
-  if (q === undefined) return { type, weight: 1 };
-  return { type, weight: /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(q) ? Number(q) : 0 };
+function invalidHeader(name: string, message: string): Problem {
+  const errors = [{ pointer: `/${name.toLowerCase()}`, message }];
+  return new Problem("invalid_request", `The ${name} header ${message}.`, { errors });
+}
+
+/** SHA-256 of the JSON with sorted keys: equal for two bodies that mean the same. */
+function hashCanonical(body: unknown): string {
+  return createHash("sha256")
+    .update(JSON.stringify(sortKeys(body)))
+    .digest("hex");
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([k, v]) => [k, sortKeys(v)]),
+  );
 }

@@ -5,9 +5,9 @@ import { fieldErrors } from "../../validation/field-errors.js";
 import { resolveComponent } from "../openapi/components.js";
 
 /**
- * Checks a part of the request against its schema and refuses it with every fault at once. Nothing is coerced and nothing
- * dropped. Query and path are text by nature: there, plain decimal digits stand for an integer where one is asked for,
- * and true and false for a boolean.
+ * Checks a part of the request against its schema and reports every error at once. Nothing is coerced or dropped, except
+ * that query and path are text: there, decimal digits become an integer and true and false a boolean where the schema asks
+ * for one.
  */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema: reference, httpPart = "body" }) => {
   const schema = resolveComponent(reference);

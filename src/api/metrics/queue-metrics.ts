@@ -1,8 +1,9 @@
 import { Counter, Gauge, type Registry } from "prom-client";
+import type { Config } from "../../config.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { JobQueue, ModelStatus, QueueStatus } from "../../queue/queue.js";
 
-/** A scrape must not wait for a queue that hangs. */
+/** A scrape must not wait for a hanging queue. */
 const ANSWER_MS = 2000;
 
 interface Sample {
@@ -11,10 +12,15 @@ interface Sample {
 }
 
 /**
- * The queue as a whole, asked at each scrape: every API process of one queue tells the same, so these numbers outlive
- * processes and are not to be summed over them. While the queue can't be reached there are none but `marimba_queue_up`.
+ * Metrics of the whole queue, read at each scrape. Every API process of a queue reports the same numbers, so they must not
+ * be summed over processes. While the queue is not reachable there is only `marimba_queue_up`.
  */
-export function addQueueMetrics(registry: Registry, queue: JobQueue, models: ModelRegistry): void {
+export function addQueueMetrics(
+  registry: Registry,
+  queue: JobQueue,
+  models: ModelRegistry,
+  { maxResultBytes }: Pick<Config, "maxResultBytes">,
+): void {
   const ask = sharedStatus(queue);
   const add = (
     Kind: typeof Gauge | typeof Counter,
@@ -30,14 +36,14 @@ export function addQueueMetrics(registry: Registry, queue: JobQueue, models: Mod
       registers: [registry],
       async collect() {
         const status = await ask();
-        // Without labels, a reset would leave a 0 behind that nobody measured.
+        // Without labels, a reset would leave a 0 that was never measured.
         if (labelNames.length === 0) metric.remove();
         else metric.reset();
         if (status) for (const { labels = {}, value } of read(status)) metric.inc(labels, value);
       },
     });
   };
-  // Labels are names of the registry, whatever other processes put into the queue.
+  // Only registered models become labels, whatever other processes put into the queue.
   const ofModels = (read: (model: ModelStatus) => Sample[]) => (status: QueueStatus) =>
     status.models.filter(({ model }) => models.get(model)).flatMap(read);
   const ofModel = (value: (model: ModelStatus) => number) =>
@@ -50,7 +56,7 @@ export function addQueueMetrics(registry: Registry, queue: JobQueue, models: Mod
 
   new Gauge({
     name: "marimba_queue_up",
-    help: "Whether the queue answers: 1 or 0.",
+    help: "Whether the queue is reachable: 1 or 0.",
     registers: [registry],
     async collect() {
       this.set((await ask()) ? 1 : 0);
@@ -85,7 +91,7 @@ export function addQueueMetrics(registry: Registry, queue: JobQueue, models: Mod
   add(
     Gauge,
     "marimba_queue_draining",
-    "Whether an operator drains the model's queue.",
+    "Whether an operator is draining the model's queue.",
     ofModel(({ draining }) => Number(draining)),
   );
   add(
@@ -104,7 +110,7 @@ export function addQueueMetrics(registry: Registry, queue: JobQueue, models: Mod
   add(
     Counter,
     "marimba_images_stored_total",
-    "Images that were made and stored, over all processes; one that was made twice counts once.",
+    "Images stored, over all processes; an image that was generated twice counts once.",
     ofModel(({ totals }) => totals.images),
   );
   add(
@@ -114,9 +120,15 @@ export function addQueueMetrics(registry: Registry, queue: JobQueue, models: Mod
     whole(({ keptBytes }) => keptBytes),
     [],
   );
+  const bound = new Gauge({
+    name: "marimba_results_max_bytes",
+    help: "Bytes that finished jobs and their images may take (MAX_RESULT_BYTES).",
+    registers: [registry],
+  });
+  bound.set(maxResultBytes);
 }
 
-/** One question for all metrics of a scrape; undefined where the queue does not answer in time. */
+/** One read for all metrics of a scrape; undefined if the queue does not answer in time. */
 function sharedStatus(queue: JobQueue): () => Promise<QueueStatus | undefined> {
   let asked: Promise<QueueStatus | undefined> | undefined;
   return () => {

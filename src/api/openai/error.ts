@@ -1,12 +1,12 @@
 import Type, { type Static } from "typebox";
 import type { Problem } from "../../errors.js";
 
-/** Errors as clients of OpenAI's API read them: the same problems in another shape. */
+/** The same problems in the shape of OpenAI's API. */
 
 export const OpenAiError = Type.Object(
   {
     error: Type.Object({
-      message: Type.String({ description: "What went wrong, and what would be right." }),
+      message: Type.String({ description: "What is wrong, and what would be right." }),
       type: Type.Union(
         [
           Type.Literal("invalid_request_error"),
@@ -15,9 +15,9 @@ export const OpenAiError = Type.Object(
           Type.Literal("rate_limit_error"),
           Type.Literal("server_error"),
         ],
-        { description: "The kind of error; it follows from the status." },
+        { description: "The kind of error, which follows from the status." },
       ),
-      param: Type.Union([Type.String(), Type.Null()], { description: "The first field at fault, where one is." }),
+      param: Type.Union([Type.String(), Type.Null()], { description: "The first wrong field, if a field is wrong." }),
       code: Type.String({ description: "The same stable codes as in problem documents." }),
     }),
   },
@@ -27,7 +27,7 @@ export type OpenAiError = Static<typeof OpenAiError>;
 
 export const OPENAI_ERROR_TYPE = "application/json; charset=utf-8";
 
-/** Whether answers at this address have the shapes of OpenAI's API, errors included. */
+/** Whether responses at this address, including errors, have the shapes of OpenAI's API. */
 export function speaksOpenAi(url: string): boolean {
   return /^\/v1(?:[/?]|$)/.test(url);
 }
@@ -37,7 +37,7 @@ export function openAiError({ status, code, message, options }: Problem): OpenAi
   return { error: { message, type: typeOf(status), param: pointer ? pointer.slice(1) : null, code } };
 }
 
-/** OpenAI's clients try again by themselves after 409 and any 5xx, unless they are told that it would not help. */
+/** OpenAI's clients retry after 409 and any 5xx unless a header says that it would not help. */
 export function retryAdvice({ code }: Problem): Record<string, string> {
   return FINAL_CODES.has(code) ? { "X-Should-Retry": "false" } : {};
 }

@@ -5,7 +5,7 @@ import type { JobQueue } from "../../queue/queue.js";
 import { sizeOf } from "./image-request.js";
 import type { OpenAiCompletedImage, OpenAiPartialImage } from "./schemas.js";
 
-/** What OpenAI's API tells of any image of a job, finished or not. */
+/** The fields of any image of a job, finished or not. */
 export function imageLooks(
   { spec }: JobRecord,
   models: ModelRegistry,
@@ -14,7 +14,7 @@ export function imageLooks(
   return { background: "opaque", output_format: spec.output_format, quality: "auto", size };
 }
 
-/** The same of finished ones: every token of an image was generated, and a prompt that names a class has none. */
+/** The same for finished images. Every token of an image was generated; a prompt that names a class has no tokens. */
 export function imageFacts(
   record: JobRecord,
   models: ModelRegistry,
@@ -26,10 +26,10 @@ export function imageFacts(
   return { ...imageLooks(record, models), usage };
 }
 
-/** Throws `job_expired` where the image is gone already. */
+/** Throws `job_expired` if the image was deleted already. */
 export async function imageBase64({ spec }: JobRecord, index: number, queue: JobQueue): Promise<string> {
   const image = await queue.image(spec.id, index);
-  if (!image) throw new Problem("job_expired", "The image was done, but is gone already: the server keeps too few.");
+  if (!image) throw new Problem("job_expired", "The image was finished but has already been deleted to free memory.");
   return base64(image.bytes);
 }
 

@@ -7,7 +7,7 @@ import type { ApiDeps } from "../deps.js";
 import { classOfPrompt } from "./prompt.js";
 import { type OpenAiImageRequest, OwnParameters } from "./schemas.js";
 
-/** Says in Marimba's words what was asked in OpenAI's. Throws `Problem` that names the fields as they were sent. */
+/** Translates a request of OpenAI's API. Throws a `Problem` that names the fields as they were sent. */
 export function toGenerateRequest(body: OpenAiImageRequest, { models, config }: ApiDeps): GenerateRequest {
   const manifest = resolveModel(body.model ?? undefined, models);
   const errors = [...checkSize(body.size, manifest), ...checkCount(body, config.maxImagesPerJob), ...checkStream(body)];
@@ -24,7 +24,7 @@ export function toGenerateRequest(body: OpenAiImageRequest, { models, config }: 
   };
 }
 
-/** How OpenAI's API writes a size in pixels. */
+/** The size in pixels as OpenAI's API writes it. */
 export function sizeOf({ architecture: { tokenizer } }: Manifest): string {
   return `${tokenizer.image_width}x${tokenizer.image_height}`;
 }

@@ -3,35 +3,28 @@ import type { FastifyReply } from "fastify";
 import { Problem } from "../../errors.js";
 import { isFinal, type JobRecord, type Preview } from "../../job.js";
 import { type JobQueue, QueueUnavailable } from "../../queue/queue.js";
-import type { ApiDeps } from "../deps.js";
+import type { ApiDeps, RouteDeps } from "../deps.js";
 import { EVENT_STREAM_TYPE, HEARTBEAT } from "../events/event-text.js";
-import type { HttpLimits } from "../http/limits.js";
 import { problemOf } from "../http/problem-document.js";
 import { jobProblem } from "../resources/job-resource.js";
-import { HUNG_UP } from "../resources/submit-job.js";
+import { DISCONNECTED, type Submission } from "../resources/submit-job.js";
 import { openAiError } from "./error.js";
 import { base64, imageBase64, imageFacts, imageLooks, unixTime } from "./image-facts.js";
 import type { OpenAiCompletedImage, OpenAiPartialImage } from "./schemas.js";
 
-export interface StreamTerms {
-  readonly leaving: AbortSignal;
-  /** What to tell when the wait ends before the job; sees to the job. */
-  readonly giveUp: (record: JobRecord) => Promise<Problem>;
-  readonly deps: ApiDeps;
-  readonly limits: HttpLimits;
-}
-
 /**
- * Answers with events named after their type: at most `partialImages` pictures on the way, then the image. What goes wrong
- * after the head was sent is an event `error`, which OpenAI's clients throw.
+ * Answers with events named after their type: at most `partialImages` unfinished images, then the image. An error after
+ * the head was sent becomes an event `error`, which OpenAI's clients throw. `giveUp` returns the error for a wait that
+ * ended before the job did.
  */
 export async function streamImage(
-  accepted: JobRecord,
+  submission: Submission,
   partialImages: number,
   reply: FastifyReply,
-  terms: StreamTerms,
+  giveUp: (record: JobRecord) => Promise<Problem>,
+  deps: RouteDeps,
 ): Promise<FastifyReply> {
-  const { deps, leaving } = terms;
+  const { record: accepted, disconnected } = submission;
   const { raw: response } = reply.type(EVENT_STREAM_TYPE).header("X-Accel-Buffering", "no").hijack();
   response.writeHead(200, reply.getHeaders() as Record<string, string>);
   // Node would send it with the first event only.
@@ -41,16 +34,16 @@ export async function streamImage(
   };
   const stopPreviews = sendPreviews(accepted, partialImages, deps, (event) => send(event.type, event));
   try {
-    const record = await waitInStream(accepted, terms, () => response.write(HEARTBEAT));
+    const record = await waitInStream(submission, deps, () => response.write(HEARTBEAT));
     stopPreviews();
-    if (!isFinal(record.state)) throw await terms.giveUp(record);
+    if (!isFinal(record.state)) throw await giveUp(record);
     if (record.state !== "completed") throw jobProblem(record);
     const event = await completedEvent(record, deps);
     send(event.type, event);
   } catch (error) {
-    const isHeard = leaving.reason !== HUNG_UP;
-    const problem = noteFailure(error, isHeard, reply);
-    if (isHeard) send("error", openAiError(problem));
+    const isConnected = disconnected.reason !== DISCONNECTED;
+    const problem = noteFailure(error, isConnected, reply);
+    if (isConnected) send("error", openAiError(problem));
   } finally {
     stopPreviews();
     response.end();
@@ -58,12 +51,13 @@ export async function streamImage(
   return reply;
 }
 
-/** The head is out already: metrics and traces take the failure from the request, and the log has a line of its own. */
-function noteFailure(error: unknown, isHeard: boolean, { request, log }: FastifyReply): Problem {
+/** The head was sent already, so metrics and traces take the failure from the request; the log gets a line of its own. */
+function noteFailure(error: unknown, isConnected: boolean, { request, log }: FastifyReply): Problem {
   const problem = problemOf(error);
-  if (isHeard) request.problemCode = problem.code;
-  if (problem.code === "internal") log.error({ err: error }, "request failed");
-  else if (isHeard) log.warn({ code: problem.code, reason: problem.message }, "a streamed answer ended with an error");
+  const { code, message } = problem;
+  if (isConnected) request.problemCode = code;
+  if (code === "internal") log.error({ err: error }, "request failed");
+  else if (isConnected) log.warn({ code, reason: message }, "a streamed response ended with an error");
   return problem;
 }
 
@@ -73,7 +67,7 @@ async function completedEvent(record: JobRecord, { queue, models }: ApiDeps): Pr
   return { type: "image_generation.completed", b64_json, created_at: unixTime(record.finishedAt), ...facts };
 }
 
-/** Sends `most` of the job's previews at most, spread over its steps; returns what stops it. */
+/** Sends at most `most` of the job's previews, spread over its steps; returns a function that stops it. */
 function sendPreviews(
   record: JobRecord,
   most: number,
@@ -81,13 +75,13 @@ function sendPreviews(
   send: (event: OpenAiPartialImage) => void,
 ): () => void {
   if (most === 0 || isFinal(record.state)) return () => {};
-  const wanted = previewChoice(most);
+  const isWanted = previewChoice(most);
   const looks = imageLooks(record, models);
   let sent = 0;
   return queue.subscribe(record.spec.id, {
     onChange: () => {},
     onPreview: (preview) => {
-      if (!wanted(preview)) return;
+      if (!isWanted(preview)) return;
       const type = "image_generation.partial_image";
       const place = { partial_image_index: sent++, created_at: unixTime() };
       send({ type, b64_json: base64(preview.bytes), ...place, ...looks });
@@ -95,13 +89,13 @@ function sendPreviews(
   });
 }
 
-/** Takes the first preview of each of `most` equal parts of the way that is left, the very first part going by. */
+/** Chooses the first preview of each of `most` equal parts of the remaining steps, after the very first part. */
 export function previewChoice(most: number): (preview: Pick<Preview, "step" | "of">) => boolean {
   let left = most;
   let from = 1 / (most + 1);
   return ({ step, of }) => {
     const done = step / of;
-    // The last step's picture is the image itself.
+    // After the last step the preview would be the image itself.
     if (left === 0 || done < from || step >= of) return false;
     left--;
     from = done + (1 - done) / (left + 1);
@@ -109,32 +103,32 @@ export function previewChoice(most: number): (preview: Pick<Preview, "step" | "o
   };
 }
 
-/** Between two looks at a queue that can't be reached. */
+/** Pause between two reads while the queue is not reachable. */
 const RETRY_MS = 1000;
 
-/** The final record, or the last one known when the wait is left. Says now and then that the server is still here. */
+/** The final record, or the last one known when the wait was aborted. Calls `beat` regularly, to keep the stream alive. */
 async function waitInStream(
-  accepted: JobRecord,
-  { leaving, deps, limits }: StreamTerms,
+  { record: accepted, disconnected }: Submission,
+  { queue, limits }: RouteDeps,
   beat: () => void,
 ): Promise<JobRecord> {
   let record = accepted;
-  while (!isFinal(record.state) && !leaving.aborted) {
-    record = (await look(record, limits.heartbeatMs, leaving, deps.queue)) ?? record;
-    if (!isFinal(record.state) && !leaving.aborted) beat();
+  while (!isFinal(record.state) && !disconnected.aborted) {
+    record = (await waitOnce(record, limits.heartbeatMs, disconnected, queue)) ?? record;
+    if (!isFinal(record.state) && !disconnected.aborted) beat();
   }
   return record;
 }
 
-/** Undefined where the queue can't be reached. Throws `job_expired` where it no longer knows the job. */
-async function look(record: JobRecord, waitMs: number, leaving: AbortSignal, queue: JobQueue) {
+/** Undefined while the queue is not reachable. Throws `job_expired` if the job no longer exists. */
+async function waitOnce(record: JobRecord, waitMs: number, disconnected: AbortSignal, queue: JobQueue) {
   try {
-    const seen = await queue.wait(record.spec.id, waitMs, leaving);
-    if (!seen) throw new Problem("job_expired", "The job is gone: the server keeps too few results.");
+    const seen = await queue.wait(record.spec.id, waitMs, disconnected);
+    if (!seen) throw new Problem("job_expired", "The job has already been deleted to free memory.");
     return seen;
   } catch (error) {
     if (!(error instanceof QueueUnavailable)) throw error;
-    await delay(RETRY_MS, undefined, { signal: leaving }).catch(() => {});
+    await delay(RETRY_MS, undefined, { signal: disconnected }).catch(() => {});
     return undefined;
   }
 }

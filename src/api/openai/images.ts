@@ -1,42 +1,29 @@
-import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import Type from "typebox";
 import { Problem } from "../../errors.js";
 import { isFinal, type JobRecord, jobTiming } from "../../job.js";
-import { principalOf } from "../access/principal.js";
-import type { Api, ApiDeps } from "../deps.js";
-import { readIdempotency } from "../http/idempotency.js";
-import type { HttpLimits } from "../http/limits.js";
-import { logWithJob } from "../http/request-log.js";
+import type { Api, ApiDeps, RouteDeps } from "../deps.js";
+import { eventStreamContent } from "../events/event-text.js";
 import { timingHeaders } from "../http/response-headers.js";
+import { component, IdempotencyKeyHeader, openAiResponses, SUBMIT_PROBLEMS } from "../openapi/components.js";
 import { className, imagePath, jobProblem } from "../resources/job-resource.js";
-import { acceptJob, cancelAbandoned, HUNG_UP, stopWaitingOn, waitUntilFinal } from "../resources/submit-job.js";
+import { cancelAbandoned, DISCONNECTED, type Submission, submitAndWait } from "../resources/submit-job.js";
 import { imageBase64, imageFacts, unixTime } from "./image-facts.js";
 import { toGenerateRequest } from "./image-request.js";
 import { streamImage } from "./image-stream.js";
-import { openAiImagesSchema } from "./images-route-schema.js";
 import type { OpenAiImages } from "./schemas.js";
 
 /** `POST /v1/images/generations`: OpenAI's `images.generate` over the same jobs as `POST /generate`. */
-export function openAiImagesRoute(app: Api, deps: ApiDeps, limits: HttpLimits): void {
-  const closing = new AbortController();
-  app.addHook("preClose", async () => closing.abort());
+export function openAiImagesRoute(app: Api, deps: RouteDeps): void {
   app.post("/v1/images/generations", { schema: openAiImagesSchema }, async (request, reply) => {
     const { body } = request;
-    const principal = principalOf(request);
-    const idempotency = readIdempotency(request.headers["idempotency-key"], body, principal.id);
     reply.header("Cache-Control", "no-store");
-    const leaving = stopWaitingOn(reply, closing.signal);
-    const onLimits = (headers: Readonly<Record<string, string>>) => void reply.headers(headers);
-    const { id: requestId, traceparent } = request;
-    const terms = { principal, requestId, traceparent, idempotency, cancelAfterMs: undefined, onLimits };
-    const accepted = await acceptJob(toGenerateRequest(body, deps), terms, deps);
-    const { id, seed } = accepted.spec;
-    logWithJob(request, reply, id);
-    reply.headers({ "Marimba-Job": id, "Marimba-Seed": String(seed) });
-    const giveUp = (record: JobRecord) => giveUpOn(record, idempotency === undefined, leaving, request.log, deps);
-    if (body.stream) {
-      return streamImage(accepted, body.partial_images ?? 0, reply, { leaving, giveUp, deps, limits });
-    }
-    const record = await waitUntilFinal(accepted, deps.config.syncTimeoutS * 1000, leaving, deps);
+    const waitMs = body.stream ? 0 : deps.config.syncTimeoutS * 1000;
+    const submission = await submitAndWait(reply, toGenerateRequest(body, deps), { waitMs }, deps);
+    const { record } = submission;
+    reply.headers({ "Marimba-Job": record.spec.id, "Marimba-Seed": String(record.spec.seed) });
+    const giveUp = (record: JobRecord) => giveUpOn({ ...submission, record }, reply, deps);
+    if (body.stream) return streamImage(submission, body.partial_images ?? 0, reply, giveUp, deps);
     if (!isFinal(record.state)) throw await giveUp(record);
     if (record.state !== "completed") throw jobProblem(record);
     const origin = body.response_format === "url" ? originOf(request) : undefined;
@@ -44,35 +31,26 @@ export function openAiImagesRoute(app: Api, deps: ApiDeps, limits: HttpLimits): 
   });
 }
 
-/** A proxy may say by which protocol it was asked, and only of the two that there are. */
+/** A proxy may state the protocol of the original request; only the two that exist are believed. */
 function originOf({ protocol, host }: FastifyRequest): string {
   return `${protocol === "https" ? "https" : "http"}://${host}`;
 }
 
 /**
- * What to tell who waits no longer. This API has no answer that says where to look later, so a job that no idempotency
- * key leads back to is cancelled.
+ * Ends the wait for a job that has not ended, and returns the problem to answer with. OpenAI's API has no response that
+ * points to an unfinished job, so the job is cancelled unless an idempotency key leads back to it.
  */
-async function giveUpOn(
-  record: JobRecord,
-  isLost: boolean,
-  leaving: AbortSignal,
-  log: FastifyBaseLogger,
-  deps: ApiDeps,
-): Promise<Problem> {
-  const problem = whyLeft(leaving, isLost, deps.config.syncTimeoutS);
-  const detail = leaving.reason === HUNG_UP ? undefined : problem.message;
-  if (isLost) await cancelAbandoned(record, log, deps, detail);
+async function giveUpOn(submission: Submission, reply: FastifyReply, deps: ApiDeps): Promise<Problem> {
+  const { disconnected, isFindable } = submission;
+  const outcome = isFindable ? "continues: repeat the request with the same Idempotency-Key" : "was cancelled";
+  const { syncTimeoutS } = deps.config;
+  const problem = disconnected.aborted
+    ? new Problem("shutting_down", `The server is shutting down; the image's job ${outcome}.`, {
+        headers: { "Retry-After": "10" },
+      })
+    : new Problem("deadline_exceeded", `The image was not finished within ${syncTimeoutS} s; its job ${outcome}.`);
+  await cancelAbandoned(submission, reply, deps, disconnected.reason === DISCONNECTED ? undefined : problem.message);
   return problem;
-}
-
-function whyLeft(leaving: AbortSignal, isLost: boolean, syncTimeoutS: number): Problem {
-  const outcome = isLost ? "was cancelled" : "goes on: come back with the same Idempotency-Key";
-  if (!leaving.aborted) {
-    return new Problem("deadline_exceeded", `The image was not done within ${syncTimeoutS} s; its job ${outcome}.`);
-  }
-  const headers = { "Retry-After": "10" };
-  return new Problem("shutting_down", `The server is shutting down; the image's job ${outcome}.`, { headers });
 }
 
 async function sendImages(record: JobRecord, origin: string | undefined, reply: FastifyReply, deps: ApiDeps) {
@@ -87,3 +65,40 @@ async function sendImages(record: JobRecord, origin: string | undefined, reply: 
   const created = unixTime(record.finishedAt);
   return { created, data: await Promise.all(images), ...imageFacts(record, deps.models) } satisfies OpenAiImages;
 }
+
+const header = (description: string) => ({ type: "string", description });
+
+const openAiImagesSchema = {
+  operationId: "createImage",
+  tags: ["openai"],
+  summary: "Generate images, in the shape of OpenAI's API",
+  description: [
+    "For OpenAI's clients and compatible ones. `prompt` names a class: by name, id or index, or as a text that contains",
+    "class names, of which the longest counts. All other fields of `POST /generate` are supported as well. The response",
+    "waits for the images; disconnecting cancels them.",
+  ].join("\n"),
+  headers: Type.Object({
+    "Idempotency-Key": IdempotencyKeyHeader,
+  }),
+  body: component("OpenAiImageRequest"),
+  response: {
+    200: Type.Unsafe<unknown>({
+      description: "The images or, with `stream`, events named after their `type`, or `error`.",
+      headers: {
+        "Marimba-Job": header("The job's id, for `/jobs/{id}`."),
+        "Marimba-Seed": header("The seed that was used. The same seed gives the same images."),
+        "Server-Timing": header("Milliseconds of each part, for the image that finished last."),
+        "Marimba-Batch-Size": header("Mean number of images in the batch over that image's steps."),
+        "Marimba-Ms-Per-Image": header("Engine time for that image, its share of each step."),
+      },
+      content: {
+        "application/json": { schema: component("OpenAiImages") },
+        ...eventStreamContent(
+          ["image_generation.partial_image", "image_generation.completed", "error"],
+          [component("OpenAiPartialImage"), component("OpenAiCompletedImage"), component("OpenAiError")],
+        ),
+      },
+    }),
+    ...openAiResponses(...SUBMIT_PROBLEMS),
+  },
+};

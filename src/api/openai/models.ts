@@ -2,8 +2,8 @@ import Type from "typebox";
 import type { Manifest } from "../../model/manifest.js";
 import type { Api, ApiDeps } from "../deps.js";
 import { component, openAiResponses } from "../openapi/components.js";
-import { foundModel } from "../resources/model-lookup.js";
-import type { OpenAiModel } from "./models-schema.js";
+import { findModel } from "../resources/model-resource.js";
+import type { OpenAiModel } from "./schemas.js";
 
 /** `GET /v1/models` and `GET /v1/models/{id}`. */
 export function openAiModelRoutes(app: Api, { models }: Pick<ApiDeps, "models">): void {
@@ -11,7 +11,7 @@ export function openAiModelRoutes(app: Api, { models }: Pick<ApiDeps, "models">)
   const listSchema = {
     operationId: "listOpenAiModels",
     tags: ["openai"],
-    summary: "The models that can be asked for, in the shape of OpenAI's API",
+    summary: "All models, in the shape of OpenAI's API",
     response: { 200: json("The models.", list), ...openAiResponses() },
   };
   app.get("/v1/models", { schema: listSchema }, () => ({ object: "list", data: models.list().map(openAiModel) }));
@@ -23,7 +23,7 @@ export function openAiModelRoutes(app: Api, { models }: Pick<ApiDeps, "models">)
     params: Type.Object({ id: Type.String({ description: "The model's id." }) }),
     response: { 200: json("The model.", component("OpenAiModel")), ...openAiResponses("unknown_model") },
   };
-  app.get("/v1/models/:id", { schema: getSchema }, (request) => openAiModel(foundModel(request.params.id, models)));
+  app.get("/v1/models/:id", { schema: getSchema }, (request) => openAiModel(findModel(request.params.id, models)));
 }
 
 function openAiModel({ name }: Manifest): OpenAiModel {

@@ -5,12 +5,12 @@ import { showValue } from "../../validation/field-errors.js";
 import { nearMisses } from "../../validation/near-misses.js";
 
 /**
- * The class that a prompt asks for. A model of classes reads no sentences, so the prompt is, in this order:
- * 1. a class's name or id, as `class` of `POST /generate` takes it;
+ * The class that a prompt names. A class-conditional model understands no sentences, so the prompt is, in this order:
+ * 1. a class's name or id, as in `class` of `POST /generate`;
  * 2. a class's index;
- * 3. a text in which a class's name stands, word by word. The name of the most words wins, then that of the most
- *    characters, then the one that stands first.
- * Throws `unknown_class`, also where two classes go by the same name.
+ * 3. a text that contains a class's name, word by word. The name with the most words wins, then the one with the most
+ *    characters, then the first one in the text.
+ * Throws `unknown_class`, also if two classes have the name.
  */
 export function classOfPrompt(prompt: string, manifest: Manifest): ModelClass {
   const search = findClass(manifest, prompt);
@@ -26,14 +26,14 @@ export function classOfPrompt(prompt: string, manifest: Manifest): ModelClass {
   return mentioned.classes[0]!;
 }
 
-/** A name as the words that it consists of, and the classes that go by it. */
+/** The words of a name, and the classes that have it. */
 interface Phrase {
   readonly words: readonly string[];
   readonly characters: number;
   readonly classes: readonly ModelClass[];
 }
 
-/** Phrases by their first word. */
+/** By first word. */
 type Phrases = ReadonlyMap<string, readonly Phrase[]>;
 
 function findMention(words: readonly string[], phrases: Phrases): Phrase | undefined {
@@ -52,7 +52,7 @@ function isLonger(a: Phrase, b: Phrase): boolean {
 
 const phrasesByManifest = new WeakMap<Manifest, Phrases>();
 
-/** Whole names go before the names in `tench, Tinca tinca`, as in `findClass`. */
+/** Whole names take precedence over the parts of `tench, Tinca tinca`, as in `findClass`. */
 function phrasesOf(manifest: Manifest): Phrases {
   const known = phrasesByManifest.get(manifest);
   if (known) return known;
@@ -81,7 +81,7 @@ function phrasesOf(manifest: Manifest): Phrases {
   return phrases;
 }
 
-/** Letters, marks and digits make words; everything else parts them. */
+/** Words consist of letters, marks and digits; everything else separates them. */
 function wordsOf(text: string): string[] {
   return (
     text
@@ -93,16 +93,16 @@ function wordsOf(text: string): string[] {
 
 function ambiguous(name: string, classes: readonly ModelClass[]): Problem {
   const list = classes.map(({ index, name }) => `${index} (${name})`).join(" or ");
-  return unknownClass(`${showValue(name)} names ${classes.length} classes: ask by index, for ${list}`);
+  return unknownClass(`${showValue(name)} names ${classes.length} classes: choose one by index, ${list}`);
 }
 
 function unknown(prompt: string, manifest: Manifest): Problem {
-  const sentence = `must name a class of ${manifest.name} (this model draws classes), not ${showValue(prompt)}`;
+  const sentence = `must name a class of ${manifest.name}, which generates images of classes, not ${showValue(prompt)}`;
   const near = nearestNames(prompt, manifest);
   if (near.length > 0) return unknownClass(`${sentence}; did you mean ${near.map(showValue).join(" or ")}?`);
   const { classes, name } = manifest;
   if (classes.length > MOST_LISTED) return unknownClass(`${sentence}; GET /models/${name}/classes lists them`);
-  return unknownClass(`${sentence}; it knows ${classes.map((known) => known.name).join(", ")}`);
+  return unknownClass(`${sentence}; its classes are ${classes.map((known) => known.name).join(", ")}`);
 }
 
 function unknownClass(message: string): Problem {
@@ -111,11 +111,11 @@ function unknownClass(message: string): Problem {
 }
 
 const MOST_LISTED = 20;
-/** Each text is compared with every name, which costs milliseconds: the prompt where it is short, and its longest words. */
+/** Comparing a text with every name takes milliseconds, so only short prompts and their longest words are compared. */
 const COMPARED_WORDS = 3;
 const COMPARED_LETTERS = { least: 4, most: 32 };
 
-/** Names like the whole prompt first, then names like its longest words. */
+/** Names similar to the whole prompt, then names similar to its longest words. */
 function nearestNames(prompt: string, manifest: Manifest): string[] {
   const names = new Map<string, string>();
   for (const modelClass of manifest.classes) {

@@ -3,7 +3,8 @@ import { PROBLEMS, Problem, type ProblemCode } from "../../errors.js";
 import { JobError, type JobRecord, JobState, jobTiming, Timing } from "../../job.js";
 import { SamplingParameters } from "../../model/parameters.js";
 import type { ModelRegistry } from "../../model/registry.js";
-import type { JobQueue } from "../../queue/queue.js";
+import type { GetResult, JobQueue } from "../../queue/queue.js";
+import { type Caller, maySee } from "../access/caller.js";
 
 /** A job as clients see it. */
 
@@ -12,45 +13,47 @@ const path = (description: string) => Type.String({ format: "uri-reference", des
 
 const JobImage = Type.Object({
   index: Type.Integer({ minimum: 0, description: "Images count from 0." }),
-  url: path("Where its bytes are."),
+  url: path("Address of its bytes."),
   width: Type.Integer({ description: "Pixels." }),
   height: Type.Integer({ description: "Pixels." }),
   content_type: Type.String({ description: "The bytes' media type, such as image/png." }),
   timing: Timing,
-  base64: Type.Optional(Type.String({ contentEncoding: "base64", description: "The bytes, with `response_format`." })),
+  base64: Type.Optional(
+    Type.String({ contentEncoding: "base64", description: "The bytes, with `response_format`: base64." }),
+  ),
 });
 
 export const JobResource = Type.Object(
   {
-    id: Type.String({ description: "Names the job in every address." }),
+    id: Type.String({ description: "Identifies the job in addresses." }),
     state: JobState,
-    model: Type.String({ description: "The model that makes the images." }),
+    model: Type.String({ description: "The model that generates the images." }),
     parameters: Type.Object(
       {
         ...SamplingParameters.properties,
-        class_name: Type.Union([Type.String(), Type.Null()], { description: "The class by name." }),
+        class_name: Type.Union([Type.String(), Type.Null()], { description: "The class's name." }),
       },
-      { description: "What the images are made with: the request's fields, then the preset's, then the model's." },
+      { description: "The parameters in effect: those of the request, then of the preset, then of the model." },
     ),
-    seed: Type.Integer({ description: "The request's, or the one that was drawn. With it the pictures repeat." }),
-    num_images: Type.Integer({ minimum: 1, description: "How many images the job makes." }),
+    seed: Type.Integer({ description: "The request's seed, or a random one. The same seed gives the same images." }),
+    num_images: Type.Integer({ minimum: 1, description: "Number of images." }),
     created_at: time("When the request was accepted."),
-    started_at: Type.Optional(time("When the first image was taken in.")),
-    finished_at: Type.Optional(time("When the job became final.")),
-    expires_at: Type.Optional(time("When a final job and its images are forgotten.")),
-    position: Type.Optional(Type.Integer({ minimum: 0, description: "While queued: the images ahead." })),
+    started_at: Type.Optional(time("When the first image started.")),
+    finished_at: Type.Optional(time("When the job ended.")),
+    expires_at: Type.Optional(time("When the ended job and its images are deleted.")),
+    position: Type.Optional(Type.Integer({ minimum: 0, description: "While queued: the number of images ahead." })),
     progress: Type.Optional(
       Type.Object(
         { step: Type.Integer(), of: Type.Integer() },
-        { description: "Autoregressive steps done, over all images, of how many." },
+        { description: "Autoregressive steps done and in total, over all images." },
       ),
     ),
-    images: Type.Array(JobImage, { description: "Those of a completed job; empty before." }),
-    timing: Type.Optional(Type.Unsafe<Timing>({ ...Timing, description: "Of the image that was done last." })),
+    images: Type.Array(JobImage, { description: "The images of a completed job; empty before." }),
+    timing: Type.Optional(Type.Unsafe<Timing>({ ...Timing, description: "Timing of the image that finished last." })),
     error: Type.Optional(Type.Unsafe<JobError>({ ...JobError, description: "Why it failed or was cancelled." })),
     links: Type.Object({ self: path("This job."), model: path("Its model.") }),
   },
-  { description: "A request that was accepted, and what became of it." },
+  { description: "An accepted request and its results." },
 );
 export type JobResource = Static<typeof JobResource>;
 
@@ -85,7 +88,7 @@ export function jobResource(record: JobRecord, models: ModelRegistry): JobResour
   };
 }
 
-/** Fills in `base64` for the images that there are. */
+/** Adds the images' bytes as `base64`. */
 export async function embedImages(job: JobResource, queue: JobQueue): Promise<JobResource> {
   const images = job.images.map(async (image) => {
     const stored = await queue.image(job.id, image.index);
@@ -102,17 +105,35 @@ export function imagePath(id: string, index: number): string {
   return `${jobPath(id)}/images/${index}`;
 }
 
-/** The problem that a job which ended without pictures stands for, where the status may say it all. */
+/** Every job id looks like this; the queue is not asked for others. */
+const JOB_ID = /^[A-Za-z0-9_-]{8,64}$/;
+
+/** The record of a job that exists and that the caller may see. Throws `job_not_found` or `job_expired`. */
+export async function findJob(id: string, queue: JobQueue, caller: Caller): Promise<JobRecord> {
+  const record = foundRecord(JOB_ID.test(id) ? await queue.get(id) : { kind: "unknown" }, id);
+  return maySee(caller, record.spec) ? record : foundRecord({ kind: "unknown" }, id);
+}
+
+export function foundRecord(result: GetResult, id: string): JobRecord {
+  if (result.kind === "found") return result.record;
+  if (result.kind === "unknown") throw new Problem("job_not_found", `There is no job ${JSON.stringify(id)}.`);
+  throw new Problem(
+    "job_expired",
+    `The job ${id} has expired; the server's RESULT_TTL_S sets how long ended jobs are kept.`,
+  );
+}
+
+/** The problem to answer with for a job that ended without images. */
 export function jobProblem(record: JobRecord): Problem {
-  const { code, detail } = record.error ?? { code: "generation_failed", detail: "The job ended without pictures." };
-  // Another release's worker may know codes that this one doesn't.
+  const { code, detail } = record.error ?? { code: "generation_failed", detail: "The job ended without images." };
+  // A worker of another release may use codes that this one does not know.
   const unknown: ProblemCode = record.state === "cancelled" ? "job_cancelled" : "generation_failed";
   const known = Object.hasOwn(PROBLEMS, code) ? (code as ProblemCode) : unknown;
   const isTemporary = PROBLEMS[known].status === 503;
   return new Problem(known, detail, isTemporary ? { headers: { "Retry-After": "10" } } : {});
 }
 
-/** Null for an unconditional job. */
+/** The class's name; null for an unconditional job. */
 export function className({ spec }: JobRecord, models: ModelRegistry): string | null {
   const index = spec.parameters.class;
   return index === null ? null : (models.get(spec.model)?.classes[index]?.name ?? null);

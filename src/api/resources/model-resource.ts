@@ -1,26 +1,29 @@
 import Type, { type Static } from "typebox";
+import { Problem } from "../../errors.js";
 import { Manifest, ModelClass } from "../../model/manifest.js";
+import type { ModelRegistry } from "../../model/registry.js";
+import { nearMisses } from "../../validation/near-misses.js";
 
-/** A model as clients see it: what can be asked of it, without its insides. */
+/** A model as clients see it: what it can do, without its internals. */
 
 const { defaults, presets } = Manifest.properties;
 
 export const ModelResource = Type.Object(
   {
-    id: Type.String({ description: "The name for a request's `model`." }),
+    id: Type.String({ description: "The value for a request's `model`." }),
     description: Type.Optional(Type.String()),
     image_width: Type.Integer({ description: "Pixels." }),
     image_height: Type.Integer({ description: "Pixels." }),
-    token_count: Type.Integer({ description: "Tokens of one image: the most `steps` there can be." }),
-    class_count: Type.Integer({ description: "Classes; their names are under `links.classes`." }),
-    precision: Type.String({ description: "Of the weights." }),
-    hash: Type.String({ description: "SHA-256 over graphs and weights: equal hashes make equal pictures." }),
+    token_count: Type.Integer({ description: "Tokens of one image, and so the largest possible `steps`." }),
+    class_count: Type.Integer({ description: "Number of classes; `links.classes` lists them." }),
+    precision: Type.String({ description: "Precision of the weights." }),
+    hash: Type.String({ description: "SHA-256 of graphs and weights: equal hashes give equal images." }),
     defaults,
     presets,
-    default_preset: Type.Optional(Type.String({ description: "Taken when a request names no preset." })),
+    default_preset: Type.Optional(Type.String({ description: "The preset of requests that name none." })),
     links: Type.Object({ self: Type.String(), classes: Type.String() }),
   },
-  { description: "A model and what can be asked of it." },
+  { description: "A model and the parameters it supports." },
 );
 export type ModelResource = Static<typeof ModelResource>;
 
@@ -31,7 +34,7 @@ export const ModelList = Type.Object({
 
 export const ClassList = Type.Object({
   model: Type.String(),
-  total: Type.Integer({ description: "Classes that match, of which at most `limit` follow." }),
+  total: Type.Integer({ description: "Number of matching classes; `classes` has at most `limit` of them." }),
   classes: Type.Array(ModelClass),
 });
 
@@ -53,7 +56,17 @@ export function modelResource(manifest: Manifest): ModelResource {
   };
 }
 
-/** Classes whose name or id holds the words, those that begin with them first; an index finds its class. */
+/** The model with this id. Throws `unknown_model`. */
+export function findModel(id: string, models: ModelRegistry): Manifest {
+  const manifest = models.get(id);
+  if (manifest) return manifest;
+  const names = models.list().map(({ name }) => name);
+  const meant = nearMisses(id, names);
+  const hint = meant.length > 0 ? `did you mean ${meant.join(" or ")}?` : `the models are ${names.join(", ")}.`;
+  throw new Problem("unknown_model", `There is no model ${JSON.stringify(id)}; ${hint}`);
+}
+
+/** Classes whose name contains the words, those that begin with them first; also the class with that id or index. */
 export function searchClasses(classes: readonly ModelClass[], query: string): ModelClass[] {
   const words = query.trim().toLowerCase();
   if (words === "") return [...classes];

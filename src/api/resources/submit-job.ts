@@ -1,40 +1,57 @@
-import type { FastifyBaseLogger, FastifyReply } from "fastify";
+import type { FastifyReply } from "fastify";
 import { Problem } from "../../errors.js";
 import { type GenerateRequest, isFinal, type JobRecord, type JobSpec } from "../../job.js";
-import { type Idempotency, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
+import { type Allowance as CallerLimits, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
 import { resolveRequest } from "../../resolve-request.js";
-import type { CallerLimits, Principal } from "../access/principal.js";
-import type { ApiDeps } from "../deps.js";
-import { rateLimitHeaders, rateLimitPolicy } from "../http/rate-limit-headers.js";
+import { type Caller, callerOf } from "../access/caller.js";
+import type { ApiDeps, RouteDeps } from "../deps.js";
+import { readIdempotency } from "../http/request-headers.js";
+import { logWithJob } from "../http/request-log.js";
+import { rateLimitHeaders, rateLimitPolicy } from "../http/response-headers.js";
 
-/** The way of a request into the queue and of its answer back, for every route that makes pictures. */
+/** A request's way into the queue, and its wait for the job, for every route that generates images. */
 
-/** What the request's headers and connection say of the job. */
-export interface Terms {
-  readonly principal: Principal;
-  /** Goes through logs from here to the worker and back. */
-  readonly requestId: string;
-  /** W3C Trace Context of the request, where it has one. */
-  readonly traceparent?: string | undefined;
-  readonly idempotency: Idempotency | undefined;
-  readonly cancelAfterMs: number | undefined;
-  /** Told of the headers that say what is left of the caller's limits, where it has some; a refusal holds them itself. */
-  readonly onLimits?: (headers: Readonly<Record<string, string>>) => void;
+export interface SubmitOptions {
+  /** How long to wait for the job to end; 0 returns it as it was accepted. */
+  readonly waitMs: number;
+  /** Time that the request's headers give the job. */
+  readonly cancelAfterMs?: number | undefined;
 }
 
-/** Resolves the request against the model and queues it; with a known idempotency key, finds the job it made before. */
-export async function acceptJob(
+/** A request's job. */
+export interface Submission {
+  /** The job as it was when the wait ended. */
+  readonly record: JobRecord;
+  /** Whether an idempotency key leads back to the job; if not, only this response can tell its id. */
+  readonly isFindable: boolean;
+  /** Aborts when the client disconnects, for the reason `DISCONNECTED`, or when the server closes. */
+  readonly disconnected: AbortSignal;
+}
+
+export const DISCONNECTED = new Error("The client disconnected before the response.");
+
+/**
+ * Resolves the request against its model, queues the job and waits for it. A known idempotency key finds the job that the
+ * first request created. Sets the headers with the caller's limits. Throws the `Problem` for which no job was accepted.
+ */
+export async function submitAndWait(
+  reply: FastifyReply,
   body: GenerateRequest,
-  { principal, requestId, traceparent, idempotency, cancelAfterMs = Infinity, onLimits }: Terms,
-  { queue, models, config, readiness, webhooks }: ApiDeps,
-): Promise<JobRecord> {
+  { waitMs, cancelAfterMs = Infinity }: SubmitOptions,
+  deps: RouteDeps,
+): Promise<Submission> {
+  const { queue, models, config, readiness, webhooks } = deps;
+  const { request } = reply;
+  const caller = callerOf(request);
+  const idempotency = readIdempotency(request.headers["idempotency-key"], request.body, caller.id);
+  const disconnected = abortOnDisconnect(reply, deps.closing);
   if (readiness().shuttingDown) {
-    throw new Problem("shutting_down", "The server is shutting down and takes no new work.", retryAfter(10));
+    throw new Problem("shutting_down", "The server is shutting down and accepts no new jobs.", retryAfter(10));
   }
   const resolved = resolveRequest(body, models, config.maxImagesPerJob);
-  const { limits } = principal;
+  const { limits } = caller;
   if (limits) checkWithinLimits(resolved.num_images, limits);
-  if (body.webhook_url !== undefined) checkWebhook(body.webhook_url, principal, webhooks);
+  if (body.webhook_url !== undefined) checkWebhook(body.webhook_url, caller, webhooks);
   const acceptedAt = Date.now();
   const deadlineMs = Math.min(body.deadline_ms ?? Infinity, cancelAfterMs);
   const spec: JobSpec = {
@@ -42,106 +59,107 @@ export async function acceptJob(
     id: queue.newId(),
     ...resolved,
     accepted_at: acceptedAt,
-    caller: principal.id,
-    request_id: requestId,
+    caller: caller.id,
+    request_id: request.id,
     ...(body.webhook_url !== undefined && { webhook_url: body.webhook_url }),
-    ...(traceparent !== undefined && { traceparent }),
+    ...(request.traceparent !== undefined && { traceparent: request.traceparent }),
     ...(deadlineMs < Infinity && { deadline_at: acceptedAt + deadlineMs }),
   };
   const result = await queue.submit(spec, idempotency, limits && Object.keys(limits).length > 0 ? limits : undefined);
+  const accepted = acceptedRecord(result, spec, caller, readiness().reason);
+  if (limits && result.kind === "accepted" && result.usage) reply.headers(rateLimitHeaders(limits, result.usage));
+  logWithJob(request, reply, accepted.spec.id);
+  const record = await waitUntilFinal(accepted, waitMs, disconnected, deps);
+  return { record, isFindable: idempotency !== undefined, disconnected };
+}
+
+/** The job's record; throws the `Problem` for which there is none. */
+function acceptedRecord(result: SubmitResult, spec: JobSpec, { limits }: Caller, notReadyReason?: string): JobRecord {
   switch (result.kind) {
     case "accepted":
-      if (limits && result.usage) onLimits?.(rateLimitHeaders(limits, result.usage));
-      return result.record;
     case "existing":
       return result.record;
     case "over_allowance":
       throw overLimit(result, limits!);
     case "conflict":
-      throw new Problem("idempotency_conflict", "The Idempotency-Key was used before, with another body.");
+      throw new Problem("idempotency_conflict", "The Idempotency-Key was used before with a different body.");
     case "webhooks_backed_up":
-      throw new Problem(result.kind, "Too many webhooks of this caller were not delivered yet.", retryAfter(60));
+      throw new Problem(result.kind, "Too many of this caller's webhooks are waiting for delivery.", retryAfter(60));
     case "full":
       throw new Problem("queue_full", "The queue is full; try again later.", retryAfter(result.retryAfterS));
     case "draining":
       throw new Problem("queue_draining", `The queue of ${spec.model} is being drained.`, retryAfter(30));
     case "no_worker":
-      throw new Problem("no_worker", readiness().reason ?? `No worker serves ${spec.model} now.`, retryAfter(5));
+      throw new Problem("no_worker", notReadyReason ?? `No worker serves ${spec.model} at the moment.`, retryAfter(5));
   }
 }
 
-function checkWebhook(url: string, principal: Principal, webhooks: ApiDeps["webhooks"]): void {
-  const message = webhooks ? webhooks.refusal(url, principal) : "is not offered by this server";
+function checkWebhook(url: string, caller: Caller, webhooks: ApiDeps["webhooks"]): void {
+  const message = webhooks ? webhooks.refusal(url, caller) : "is not supported by this server";
   if (message === undefined) return;
   throw new Problem("invalid_request", `webhook_url ${message}.`, { errors: [{ pointer: "/webhook_url", message }] });
 }
 
-/** What no waiting would make possible is no 429. */
+/** A job above the limits would never fit, so it is a 400, not a 429. */
 function checkWithinLimits(images: number, limits: CallerLimits): void {
   const { imagesPerMinute, concurrentImages } = limits;
   const most = Math.min(imagesPerMinute ?? Infinity, concurrentImages ?? Infinity);
   if (images <= most) return;
   const message = `must be at most ${most} with this API key`;
-  const headers = rateLimitPolicy(limits);
-  throw new Problem("invalid_request", `num_images ${message}.`, {
-    errors: [{ pointer: "/num_images", message }],
-    headers,
-  });
+  const errors = [{ pointer: "/num_images", message }];
+  throw new Problem("invalid_request", `num_images ${message}.`, { errors, headers: rateLimitPolicy(limits) });
 }
 
 function overLimit({ limit, retryAfterS, usage }: SubmitResult & { kind: "over_allowance" }, limits: CallerLimits) {
   const headers = { ...retryAfter(retryAfterS).headers, ...rateLimitHeaders(limits, usage) };
   if (limit === "imagesPerMinute") {
-    const detail = `This key may ask for ${limits.imagesPerMinute} images within a minute; try again when some are older.`;
+    const detail = `This API key is limited to ${limits.imagesPerMinute} images per minute; try again later.`;
     return new Problem("images_per_minute_exceeded", detail, { headers });
   }
-  const detail = `This key may have ${limits.concurrentImages} images in the making; try again when some are done.`;
+  const detail = `This API key is limited to ${limits.concurrentImages} concurrent images; try again when some have finished.`;
   return new Problem("concurrent_images_exceeded", detail, { headers });
 }
 
-export async function waitUntilFinal(
+async function waitUntilFinal(
   accepted: JobRecord,
   waitMs: number,
-  leaving: AbortSignal,
+  disconnected: AbortSignal,
   { queue }: ApiDeps,
 ): Promise<JobRecord> {
   if (waitMs === 0 || isFinal(accepted.state)) return accepted;
   try {
-    return (await queue.wait(accepted.spec.id, waitMs, leaving)) ?? accepted;
+    return (await queue.wait(accepted.spec.id, waitMs, disconnected)) ?? accepted;
   } catch (error) {
-    // The job is accepted, so its client must learn where it is, not that something went wrong.
+    // The job is accepted, so its client must get its address, not an error.
     if (error instanceof QueueUnavailable) return accepted;
     throw error;
   }
 }
 
-/** Nobody knows the job's id when its client leaves without an answer, unless an idempotency key leads back to it. */
+/** Cancels a job whose client gets no response that names it, unless an idempotency key leads back to it. */
 export async function cancelAbandoned(
-  { spec, state }: JobRecord,
-  log: FastifyBaseLogger,
+  { record: { spec, state }, isFindable }: Submission,
+  { log }: FastifyReply,
   { queue }: ApiDeps,
-  detail = "The client hung up before the answer.",
+  detail = DISCONNECTED.message,
 ): Promise<void> {
-  if (isFinal(state)) return;
-  log.info({ job: spec.id, detail }, "cancelling a job that nobody waits for");
+  if (isFindable || isFinal(state)) return;
+  log.info({ job: spec.id, detail }, "cancelling an abandoned job");
   try {
     await queue.cancel(spec.id, { code: "job_cancelled", detail });
   } catch (error) {
-    log.warn({ job: spec.id, err: error }, "a job that nobody waits for could not be cancelled");
+    log.warn({ job: spec.id, err: error }, "could not cancel an abandoned job");
   }
 }
 
-export const HUNG_UP = new Error("The client hung up.");
-
-/** Aborts when the client hangs up, for the reason `HUNG_UP`, or when the server closes: the answer is where to look. */
-export function stopWaitingOn(reply: FastifyReply, closing: AbortSignal): AbortSignal {
+function abortOnDisconnect(reply: FastifyReply, closing: AbortSignal): AbortSignal {
   const controller = new AbortController();
   const onClosing = () => controller.abort(closing.reason);
   closing.addEventListener("abort", onClosing, { once: true });
   if (closing.aborted) onClosing();
   reply.raw.once("close", () => {
     closing.removeEventListener("abort", onClosing);
-    if (!reply.raw.writableFinished) controller.abort(HUNG_UP);
+    if (!reply.raw.writableFinished) controller.abort(DISCONNECTED);
   });
   return controller.signal;
 }

@@ -3,18 +3,18 @@ import swaggerUi from "@fastify/swagger-ui";
 import Type from "typebox";
 import { OPEN, withAccess } from "../access/authentication.js";
 import type { Api, ApiDeps } from "../deps.js";
-import { inFolder } from "../http/route-of.js";
-import { PAGE_CSP } from "../http/security-headers.js";
+import { PAGE_CSP } from "../http/browsers.js";
+import { inFolder } from "../http/known-paths.js";
 import { openProblemResponses } from "../openapi/components.js";
-import { presetTable } from "../openapi/preset-table.js";
+import { presetTable } from "../openapi/document.js";
 
 interface OpenApiTags {
   readonly tags: readonly { readonly name: string; readonly description: string }[];
 }
 
 /**
- * `GET /openapi.json` and, under `/docs`, the pages that show it; there the presets' measured quality stands beside the
- * models, unless keys guard what is served.
+ * `GET /openapi.json` and, under `/docs`, Swagger UI, which adds the presets' measured quality unless the server requires
+ * keys.
  */
 export async function docsRoutes(app: Api, { models, keys }: ApiDeps): Promise<void> {
   const table = keys ? undefined : presetTable(models.list());
@@ -38,7 +38,7 @@ export async function docsRoutes(app: Api, { models, keys }: ApiDeps): Promise<v
     docs.addHook("onRoute", inFolder("/docs/"));
     await docs.register(swaggerUi, {
       routePrefix: "/docs",
-      // Swagger UI writes style attributes; everything else it needs is its own files.
+      // Swagger UI writes style attributes; everything else comes from its own files.
       staticCSP: PAGE_CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
       logo: { type: "image/svg+xml", content: icon, href: "/" },
       theme: {
@@ -52,10 +52,10 @@ export async function docsRoutes(app: Api, { models, keys }: ApiDeps): Promise<v
   });
 }
 
-/** The document with words added to what it says of the models. */
-function withModels(document: OpenApiTags, words: string): OpenApiTags {
+/** The document with a text added to the description of its models. */
+function withModels(document: OpenApiTags, text: string): OpenApiTags {
   const tags = document.tags.map((tag) =>
-    tag.name === "models" ? { ...tag, description: `${tag.description}\n\n${words}` } : tag,
+    tag.name === "models" ? { ...tag, description: `${tag.description}\n\n${text}` } : tag,
   );
   return { ...document, tags };
 }

@@ -1,47 +1,33 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
+import Type from "typebox";
 import { Problem } from "../../errors.js";
-import { type GenerateRequest, isFinal, type JobRecord } from "../../job.js";
-import { principalOf } from "../access/principal.js";
-import type { Api, ApiDeps } from "../deps.js";
-import { readCancelAfter } from "../http/cancel-after.js";
-import { readIdempotency } from "../http/idempotency.js";
-import { imageHeaders } from "../http/image-headers.js";
-import { readPrefer } from "../http/prefer.js";
-import { chooseRepresentation } from "../http/request-headers.js";
-import { logWithJob } from "../http/request-log.js";
-import { timingHeaders } from "../http/response-headers.js";
+import { type GenerateRequest, isFinal, type JobRecord, TIMING_SPANS } from "../../job.js";
+import type { Api, ApiDeps, RouteDeps } from "../deps.js";
+import { chooseRepresentation, type Representation, readCancelAfter, readPrefer } from "../http/request-headers.js";
+import { imageHeaders, timingHeaders } from "../http/response-headers.js";
+import { component, IdempotencyKeyHeader, problemResponses, SUBMIT_PROBLEMS } from "../openapi/components.js";
 import { embedImages, imagePath, jobPath, jobProblem, jobResource } from "../resources/job-resource.js";
-import { acceptJob, cancelAbandoned, HUNG_UP, stopWaitingOn, waitUntilFinal } from "../resources/submit-job.js";
-import { generateSchema } from "./generate-schema.js";
+import { cancelAbandoned, DISCONNECTED, submitAndWait } from "../resources/submit-job.js";
 
-/** `POST /generate`: accepts a job and answers with its picture, with the job once it is done, or with where it will be. */
-export function generateRoute(app: Api, deps: ApiDeps): void {
-  const closing = new AbortController();
-  app.addHook("preClose", async () => closing.abort());
+/** `POST /generate`: submits a job and answers with its image, with the finished job, or with the job's address. */
+export function generateRoute(app: Api, deps: RouteDeps): void {
   app.post("/generate", { schema: generateSchema }, async (request, reply) => {
     const wanted = chooseRepresentation(request.headers.accept);
-    const principal = principalOf(request);
-    const idempotency = readIdempotency(request.headers["idempotency-key"], request.body, principal.id);
-    const cancelAfterMs = readCancelAfter(request.headers["cancel-after"]);
     reply.header("Vary", "Accept, Prefer").header("Cache-Control", "no-store");
-    const leaving = stopWaitingOn(reply, closing.signal);
-    if (wanted === "image/png") checkOnePicture(request.body);
-    const onLimits = (headers: Readonly<Record<string, string>>) => void reply.headers(headers);
-    const { id: requestId, traceparent } = request;
-    const terms = { principal, requestId, traceparent, idempotency, cancelAfterMs, onLimits };
-    const accepted = await acceptJob(request.body, terms, deps);
-    logWithJob(request, reply, accepted.spec.id);
-    const wait = waitFor(wanted, request, deps.config.syncTimeoutS);
-    const record = await waitUntilFinal(accepted, wait.waitMs, leaving, deps);
-    if (leaving.reason === HUNG_UP && !idempotency) await cancelAbandoned(record, request.log, deps);
-    if (wait.applied) reply.header("Preference-Applied", wait.applied);
-    if (wanted === "image/png" && isFinal(record.state)) return sendPicture(record, reply, deps);
+    const cancelAfterMs = readCancelAfter(request.headers["cancel-after"]);
+    if (wanted === "image/png") checkOneImage(request.body);
+    const { waitMs, applied } = chooseWait(wanted, request, deps.config.syncTimeoutS);
+    const submission = await submitAndWait(reply, request.body, { waitMs, cancelAfterMs }, deps);
+    const { record, disconnected } = submission;
+    if (disconnected.reason === DISCONNECTED) await cancelAbandoned(submission, reply, deps);
+    if (applied) reply.header("Preference-Applied", applied);
+    if (wanted === "image/png" && isFinal(record.state)) return sendImage(record, reply, deps);
     return sendJob(record, request.body, reply, deps);
   });
 }
 
-/** An image answer holds one image and nothing else: whatever doesn't fit into it is refused, not dropped. */
-function checkOnePicture({ num_images, response_format }: GenerateRequest): void {
+/** An `image/png` response contains one image and nothing else; a request for more is refused, not cut down. */
+function checkOneImage({ num_images, response_format }: GenerateRequest): void {
   const errors = [];
   if (num_images !== undefined && num_images > 1) {
     errors.push({ pointer: "/num_images", message: "must be 1 with `Accept: image/png`" });
@@ -50,13 +36,12 @@ function checkOnePicture({ num_images, response_format }: GenerateRequest): void
     errors.push({ pointer: "/response_format", message: 'must be "link" or absent with `Accept: image/png`' });
   }
   if (errors.length === 0) return;
-  const detail =
-    "`Accept: image/png` answers with the bytes of one image; ask with `Accept: application/json` instead.";
+  const detail = "`Accept: image/png` returns the bytes of one image; use `Accept: application/json` instead.";
   throw new Problem("invalid_request", detail, { errors });
 }
 
-/** How long the answer may wait for the job: an image answer as long as we allow, a JSON answer as long as is preferred. */
-function waitFor(wanted: "application/json" | "image/png", request: FastifyRequest, syncTimeoutS: number) {
+/** How long to wait for the job: for an image as long as the server allows, for JSON as long as `Prefer` asks. */
+function chooseWait(wanted: Representation, request: FastifyRequest, syncTimeoutS: number) {
   const { waitS, respondAsync } = readPrefer(request.headers.prefer);
   if (waitS !== undefined) {
     const boundedS = Math.min(waitS, syncTimeoutS);
@@ -66,11 +51,11 @@ function waitFor(wanted: "application/json" | "image/png", request: FastifyReque
   return { waitMs: wanted === "image/png" ? syncTimeoutS * 1000 : 0 };
 }
 
-async function sendPicture(record: JobRecord, reply: FastifyReply, { queue }: ApiDeps): Promise<FastifyReply> {
+async function sendImage(record: JobRecord, reply: FastifyReply, { queue }: ApiDeps): Promise<FastifyReply> {
   if (record.state !== "completed") throw jobProblem(record);
   const { id } = record.spec;
   const image = await queue.image(id, 0);
-  if (!image) throw new Problem("job_expired", "The picture was done, but is gone already: the server keeps too few.");
+  if (!image) throw new Problem("job_expired", "The image was finished but has already been deleted to free memory.");
   return reply
     .headers(imageHeaders(image, record))
     .header("Content-Location", imagePath(id, 0))
@@ -85,3 +70,68 @@ async function sendJob(record: JobRecord, body: GenerateRequest, reply: FastifyR
   reply.code(isDone ? 200 : 202).header(isDone ? "Content-Location" : "Location", jobPath(job.id));
   return body.response_format === "base64" ? embedImages(job, deps.queue) : job;
 }
+
+const header = (description: string) => ({ type: "string", description });
+
+const resultHeaders = {
+  "Content-Location": header("Address where the same bytes can be fetched again until the job expires."),
+  ETag: header("Hash of the bytes."),
+  "Marimba-Job": header("The job's id."),
+  "Marimba-Seed": header("The seed that was used. The same seed gives the same image."),
+  "Server-Timing": header(`Milliseconds: ${TIMING_SPANS.join(", ")}, total.`),
+  "Marimba-Batch-Size": header("Mean number of images in the batch over the image's steps."),
+  "Marimba-Ms-Per-Image": header("Engine time, each step's divided by the number of images that shared it."),
+  "RateLimit-Policy": header("The API key's limits in images, if it has any."),
+  RateLimit: header("What is left of the limits."),
+  "Preference-Applied": header("The part of `Prefer` that was applied."),
+};
+
+const generateSchema = {
+  operationId: "generate",
+  tags: ["generate"],
+  summary: "Generate images of a class",
+  description: [
+    "With `Accept: image/png` the response is the image itself: the request waits for it, and disconnecting cancels it. If",
+    "it takes longer than the server lets a request wait, the response is 202 with the job.",
+    "Otherwise the response is JSON: 202 with the job and its `Location` at once or, with `Prefer: wait=n`, the finished",
+    "job if it ends within n seconds. Requests for several images are answered with JSON only.",
+    "",
+    "The same request with the same `seed` gives the same image, byte for byte, regardless of the server's other work.",
+    "With an `Idempotency-Key`, a request that is sent again finds the job that the first one created.",
+  ].join("\n"),
+  headers: Type.Object({
+    Prefer: Type.Optional(
+      Type.String({
+        description: "RFC 7240: `wait=n` waits up to n seconds for the job; `respond-async` does not wait.",
+      }),
+    ),
+    "Idempotency-Key": IdempotencyKeyHeader,
+    "Cancel-After": Type.Optional(
+      Type.String({
+        description: "Seconds, such as 30 or 2.5, up to a day. Like `deadline_ms`; the earlier of the two applies.",
+      }),
+    ),
+  }),
+  body: component("GenerateRequest"),
+  response: {
+    200: Type.Unsafe<unknown>({
+      description: "The image, or the job, which has ended: completed, failed or cancelled.",
+      headers: resultHeaders,
+      content: {
+        "image/png": { schema: Type.Unsafe({ type: "string", format: "binary" }) },
+        "application/json": { schema: component("Job") },
+      },
+    }),
+    202: Type.Unsafe<unknown>({
+      description: "The job, which has not ended yet.",
+      headers: {
+        Location: header("The job's address."),
+        "Preference-Applied": resultHeaders["Preference-Applied"],
+        "RateLimit-Policy": resultHeaders["RateLimit-Policy"],
+        RateLimit: resultHeaders.RateLimit,
+      },
+      content: { "application/json": { schema: component("Job") } },
+    }),
+    ...problemResponses(...SUBMIT_PROBLEMS, "not_acceptable"),
+  },
+};

@@ -4,7 +4,7 @@ import { OPEN } from "../access/authentication.js";
 import type { Api, ApiDeps } from "../deps.js";
 import { openProblemResponses } from "../openapi/components.js";
 
-/** `GET /health/live` and `GET /health/ready`. Probes come often: only their failures are logged. */
+/** `GET /health/live` and `GET /health/ready`. Probes are frequent, so only failures are logged. */
 export function healthRoutes(app: Api, deps: ApiDeps): void {
   const status = (value: string) => ({
     description: `Always \`${value}\`.`,
@@ -14,7 +14,7 @@ export function healthRoutes(app: Api, deps: ApiDeps): void {
     operationId: "isLive",
     tags: ["health"],
     security: [],
-    summary: "Whether the process answers at all",
+    summary: "Whether the process is alive",
     response: { 200: Type.Unsafe<unknown>(status("live")), ...openProblemResponses() },
   };
   app.get("/health/live", { schema: liveSchema, config: OPEN, logLevel: "warn" }, () => ({ status: "live" }));
@@ -23,7 +23,7 @@ export function healthRoutes(app: Api, deps: ApiDeps): void {
     operationId: "isReady",
     tags: ["health"],
     security: [],
-    summary: "Whether requests are served now: the queue answers, a worker is there, and no shutdown has begun",
+    summary: "Whether requests are served: the queue is reachable, a worker is live, and no shutdown has begun",
     response: {
       200: Type.Unsafe<unknown>(status("ready")),
       ...openProblemResponses("no_worker", "queue_unavailable", "shutting_down"),
@@ -31,13 +31,13 @@ export function healthRoutes(app: Api, deps: ApiDeps): void {
   };
   app.get("/health/ready", { schema: readySchema, config: OPEN, logLevel: "warn" }, async (_request, reply) => {
     reply.header("Cache-Control", "no-store");
-    const problem = await whyNotReady(deps);
+    const problem = await notReadyProblem(deps);
     if (problem) throw problem;
     return { status: "ready" };
   });
 }
 
-async function whyNotReady({ readiness, queue, models }: ApiDeps): Promise<Problem | undefined> {
+async function notReadyProblem({ readiness, queue, models }: ApiDeps): Promise<Problem | undefined> {
   const options = { headers: { "Retry-After": "5" } };
   const { ready, reason, shuttingDown } = readiness();
   if (shuttingDown) return new Problem("shutting_down", reason ?? "The server is shutting down.", options);

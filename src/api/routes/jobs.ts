@@ -1,10 +1,9 @@
 import Type from "typebox";
 import { GenerateRequest } from "../../job.js";
-import { principalOf } from "../access/principal.js";
+import { callerOf } from "../access/caller.js";
 import type { Api, ApiDeps } from "../deps.js";
 import { component, problemResponses } from "../openapi/components.js";
-import { findJob, foundRecord } from "../resources/job-lookup.js";
-import { embedImages, jobResource } from "../resources/job-resource.js";
+import { embedImages, findJob, foundRecord, jobResource } from "../resources/job-resource.js";
 
 const params = Type.Object({ id: Type.String({ description: "The job's id." }) });
 
@@ -20,12 +19,12 @@ export function jobRoutes(app: Api, { queue, models }: ApiDeps): void {
       { additionalProperties: false },
     ),
     response: {
-      200: json("The job as it stands."),
+      200: json("The job's current state."),
       ...problemResponses("invalid_request", "job_not_found", "job_expired", "queue_unavailable"),
     },
   };
   app.get("/jobs/:id", { schema: getSchema }, async (request, reply) => {
-    const record = await findJob(request.params.id, queue, principalOf(request));
+    const record = await findJob(request.params.id, queue, callerOf(request));
     reply.header("Cache-Control", "no-store");
     const job = jobResource(record, models);
     return request.query.response_format === "base64" ? embedImages(job, queue) : job;
@@ -36,18 +35,18 @@ export function jobRoutes(app: Api, { queue, models }: ApiDeps): void {
     tags: ["jobs"],
     summary: "Cancel a job",
     description:
-      "A waiting job is cancelled at once, a running one at its next step. A job that has ended stays as it is: the " +
-      "answer tells its state, and asking again changes nothing.",
+      "A waiting job is cancelled at once, a running one at its next step. A job that has ended stays as it is; the " +
+      "response states how it ended. Cancelling twice changes nothing.",
     params,
     response: {
-      200: json("The job as it stands after the cancellation."),
+      200: json("The job after the cancellation."),
       ...problemResponses("job_not_found", "job_expired", "queue_unavailable"),
     },
   };
   app.delete("/jobs/:id", { schema: deleteSchema }, async (request, reply) => {
     const { id } = request.params;
-    await findJob(id, queue, principalOf(request));
-    const reason = { code: "job_cancelled", detail: "The job was cancelled on request." };
+    await findJob(id, queue, callerOf(request));
+    const reason = { code: "job_cancelled", detail: "The job was cancelled by a client." };
     const record = foundRecord(await queue.cancel(id, reason), id);
     reply.header("Cache-Control", "no-store");
     return jobResource(record, models);

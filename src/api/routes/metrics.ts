@@ -1,14 +1,12 @@
 import Type from "typebox";
 import { ADMIN } from "../access/authentication.js";
 import type { Api, ApiDeps } from "../deps.js";
-import { addConfigMetrics } from "../metrics/config-metrics.js";
 import { addQueueMetrics } from "../metrics/queue-metrics.js";
 import { problemResponses } from "../openapi/components.js";
 
-/** `GET /metrics`: what Prometheus scrapes, unless it has a port of its own. Only failures are logged. */
+/** `GET /metrics` for Prometheus, unless METRICS_PORT serves it. Only failures are logged. */
 export function metricsRoute(app: Api, { registry, queue, models, config }: ApiDeps): void {
-  addQueueMetrics(registry, queue, models);
-  addConfigMetrics(registry, config);
+  addQueueMetrics(registry, queue, models, config);
   if (config.metricsPort !== undefined) return;
   const schema = {
     operationId: "getMetrics",
@@ -16,7 +14,7 @@ export function metricsRoute(app: Api, { registry, queue, models, config }: ApiD
     summary: "Metrics in the text format of Prometheus",
     response: {
       200: Type.Unsafe<unknown>({
-        description: "Every metric of the process, and of the queue as a whole.",
+        description: "Every metric of the process and of the whole queue.",
         content: { "text/plain": { schema: Type.Unsafe({ type: "string" }) } },
       }),
       ...problemResponses("forbidden"),

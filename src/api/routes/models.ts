@@ -1,8 +1,7 @@
 import Type from "typebox";
 import type { Api, ApiDeps } from "../deps.js";
 import { component, problemResponses } from "../openapi/components.js";
-import { foundModel } from "../resources/model-lookup.js";
-import { ClassList, ModelList, modelResource, searchClasses } from "../resources/model-resource.js";
+import { ClassList, findModel, ModelList, modelResource, searchClasses } from "../resources/model-resource.js";
 
 const params = Type.Object({ id: Type.String({ description: "The model's id." }) });
 const MAX_CLASSES = 1000;
@@ -13,7 +12,7 @@ export function modelRoutes(app: Api, { models }: ApiDeps): void {
   const listSchema = {
     operationId: "listModels",
     tags: ["models"],
-    summary: "The models that can be asked for",
+    summary: "All models",
     response: { 200: json("The models.", list), ...problemResponses() },
   };
   app.get("/models", { schema: listSchema }, () => ({
@@ -24,16 +23,16 @@ export function modelRoutes(app: Api, { models }: ApiDeps): void {
   const getSchema = {
     operationId: "getModel",
     tags: ["models"],
-    summary: "One model: its sizes, defaults and presets",
+    summary: "One model: sizes, defaults and presets",
     params,
     response: { 200: json("The model.", component("Model")), ...problemResponses("unknown_model") },
   };
-  app.get("/models/:id", { schema: getSchema }, (request) => modelResource(foundModel(request.params.id, models)));
+  app.get("/models/:id", { schema: getSchema }, (request) => modelResource(findModel(request.params.id, models)));
 
   const classesSchema = {
     operationId: "listClasses",
     tags: ["models"],
-    summary: "A model's classes, all or those that match",
+    summary: "A model's classes: all, or those that match a query",
     params,
     querystring: Type.Object(
       {
@@ -44,19 +43,19 @@ export function modelRoutes(app: Api, { models }: ApiDeps): void {
           Type.Integer({
             minimum: 1,
             maximum: MAX_CLASSES,
-            description: `The most classes to answer with; ${MAX_CLASSES} when absent.`,
+            description: `Maximum number of classes to return; ${MAX_CLASSES} when absent.`,
           }),
         ),
       },
       { additionalProperties: false },
     ),
     response: {
-      200: json("The classes, those that begin with the query first.", ClassList),
+      200: json("The classes; those whose name begins with the query come first.", ClassList),
       ...problemResponses("invalid_request", "unknown_model"),
     },
   };
   app.get("/models/:id/classes", { schema: classesSchema }, (request) => {
-    const manifest = foundModel(request.params.id, models);
+    const manifest = findModel(request.params.id, models);
     const { query = "", limit = MAX_CLASSES } = request.query;
     const found = searchClasses(manifest.classes, query);
     return { model: manifest.name, total: found.length, classes: found.slice(0, limit) };

@@ -3,7 +3,7 @@ import Type from "typebox";
 import { Problem } from "../../errors.js";
 import { ADMIN, withAccess } from "../access/authentication.js";
 import type { Api, ApiDeps } from "../deps.js";
-import { PAGE_CSP } from "../http/security-headers.js";
+import { PAGE_CSP } from "../http/browsers.js";
 import { problemResponses } from "../openapi/components.js";
 
 const BOARD = "/admin/queues";

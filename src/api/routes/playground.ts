@@ -1,17 +1,19 @@
 import { createHash } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
+import { open, readdir, readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { TSchema } from "typebox";
+import { GenerateRequest } from "../../job.js";
+import { DefaultParameters } from "../../model/parameters.js";
+import type { ModelRegistry } from "../../model/registry.js";
 import { type Access, OPEN } from "../access/authentication.js";
 import type { Api, ApiDeps } from "../deps.js";
-import { PAGE_CSP } from "../http/security-headers.js";
-import { formDescription } from "./form-description.js";
-import { readSampleSheets, SAMPLE_SHEET_TYPE } from "./sample-sheets.js";
+import { PAGE_CSP } from "../http/browsers.js";
 
 const FOLDER = fileURLToPath(new URL("../playground", import.meta.url));
-/** Under this their addresses are, and in metrics they are one. */
+/** The files' common prefix; in metrics they are one route. */
 const FILES = "/playground/";
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -21,7 +23,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 };
 
-/** The page at `/` and its files, open to all, and what its form is drawn from, for who has a key: all read once. */
+/** The page at `/` and its files, open to all; the form's description and samples, for callers with a key. All read once. */
 export async function playgroundRoutes(
   app: Api,
   { config, models }: Pick<ApiDeps, "config" | "models">,
@@ -31,16 +33,19 @@ export async function playgroundRoutes(
     const type = TYPES[extname(file)];
     if (!type) continue;
     const url = file === "index.html" ? "/" : `${FILES}${file}`;
-    serve(app, url, { type, bytes: await readFile(join(FOLDER, file)) }, OPEN);
+    const content = { type, bytes: await readFile(join(FOLDER, file)) };
+    serve(app, url, content, OPEN);
+    // Browsers ask for it by themselves when they show an image or JSON.
+    if (file === "icon.svg") serve(app, "/favicon.ico", content, OPEN);
   }
-  const sheets = await readSampleSheets(config.modelsDir, models);
+  const sheets = await readSampleSheets(models);
   for (const [model, bytes] of sheets) serve(app, `${FILES}samples/${model}`, { type: SAMPLE_SHEET_TYPE, bytes });
   const form = formDescription(config.maxImagesPerJob, [...sheets.keys()]);
   const type = "application/json; charset=utf-8";
   serve(app, `${FILES}form.json`, { type, bytes: Buffer.from(JSON.stringify(form)) });
 }
 
-/** Browsers keep a file and ask each time whether it changed; text goes compressed to who takes that. */
+/** Browsers keep a file and ask each time whether it has changed. Text is compressed for clients that accept gzip. */
 function serve(
   app: Api,
   url: string,
@@ -69,4 +74,54 @@ function serve(
 
 function takesGzip({ headers }: FastifyRequest): boolean {
   return /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(String(headers["accept-encoding"] ?? ""));
+}
+
+/** The page draws its form from this: the schema of each field, in order, and where the class samples are. */
+interface FormDescription {
+  readonly fields: Readonly<Record<string, TSchema>>;
+  /** By model: the address of a sheet with a small image of each class. */
+  readonly samples: Readonly<Record<string, string>>;
+}
+
+/** Sampling parameters come from their one schema, so that a new one appears in the form by itself. */
+function formDescription(maxImagesPerJob: number, modelsWithSamples: readonly string[]): FormDescription {
+  const { seed, num_images } = GenerateRequest.properties;
+  const numImages = { ...num_images, maximum: maxImagesPerJob };
+  return {
+    fields: { num_images: numImages, seed, ...DefaultParameters.properties },
+    samples: Object.fromEntries(modelsWithSamples.map((model) => [model, `${FILES}samples/${model}`])),
+  };
+}
+
+/**
+ * A small image of each class in one file beside the model's manifest: squares in the order of the classes, row by row, in
+ * as many columns as rows or one more. `npm run samples` generates it with a running service.
+ */
+const SAMPLE_SHEET = "samples.webp";
+const SAMPLE_SHEET_TYPE = "image/webp";
+
+/** A thousand squares of 64 pixels take about 2 MB. */
+const MAX_SHEET_BYTES = 8 * 1024 * 1024;
+
+/** By model; models without a sheet are left out. */
+async function readSampleSheets(models: ModelRegistry): Promise<Map<string, Buffer>> {
+  const sheets = new Map<string, Buffer>();
+  for (const { name } of models.list()) {
+    const bytes = await readBounded(join(models.folderOf(name), SAMPLE_SHEET));
+    if (bytes) sheets.set(name, bytes);
+  }
+  return sheets;
+}
+
+/** Undefined if the file is missing, unreadable or too large: a decoration must not stop the service from starting. */
+async function readBounded(path: string): Promise<Buffer | undefined> {
+  const file = await open(path).catch(() => undefined);
+  try {
+    const stat = await file?.stat();
+    return stat?.isFile() && stat.size <= MAX_SHEET_BYTES ? await file!.readFile() : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    await file?.close();
+  }
 }

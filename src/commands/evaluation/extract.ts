@@ -1,18 +1,17 @@
 import { EvaluationError } from "../../evaluation/error.js";
 import type { FeatureNetwork } from "../../evaluation/feature-network.js";
 import type { Features } from "../../evaluation/features.js";
-import type { PictureSet } from "./picture-set.js";
-import { showProgress } from "./progress.js";
+import { momentsOf } from "../../evaluation/moments.js";
+import { type Reference, readStatistics } from "../../evaluation/reference.js";
+import type { Manifest } from "../../model/manifest.js";
+import { showProgress } from "../progress.js";
+import { type ImageSet, openImageSet } from "./image-set.js";
 
-/** Large enough to fill the cores, small enough that a step shows. */
+/** Large enough to keep the cores busy, small enough that progress shows. */
 const BATCH = 50;
 
-/** What the network says of every picture of the set. Throws `EvaluationError`. */
-export async function extractFeatures(
-  set: PictureSet,
-  network: FeatureNetwork,
-  signal: AbortSignal,
-): Promise<Features> {
+/** The network's features of every image in the set. Throws `EvaluationError`. */
+export async function extractFeatures(set: ImageSet, network: FeatureNetwork, signal: AbortSignal): Promise<Features> {
   const progress = showProgress("features", set.count, process.stderr);
   const features: Float32Array[] = [];
   const logits: Float32Array[] = [];
@@ -21,7 +20,7 @@ export async function extractFeatures(
       signal.throwIfAborted();
       const result = await network.run(batch).catch((error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
-        throw new EvaluationError(`The feature network refuses ${batch.width} x ${batch.height} pixels: ${reason}`);
+        throw new EvaluationError(`The feature network can't take ${batch.width} x ${batch.height} pixels: ${reason}`);
       });
       features.push(result.features.slice());
       if (result.logits) logits.push(result.logits.slice());
@@ -49,4 +48,35 @@ function concatenated(parts: readonly Float32Array[]): Float32Array {
     at += part.length;
   }
   return all;
+}
+
+/** Reads statistics, or extracts the features of images. Throws `EvaluationError`. */
+export async function openReference(path: string, network: FeatureNetwork, signal: AbortSignal): Promise<Reference> {
+  const statistics = path.endsWith(".npz") ? await readStatistics(path) : undefined;
+  if (statistics) return statistics;
+  const features = await extractFeatures(await openImageSet(path), network, signal);
+  return { moments: momentsOf(features), features };
+}
+
+/**
+ * Runs the network on one black image, before any is generated: does it take the model's size, and do its features fit the
+ * reference? Throws `EvaluationError`.
+ */
+export async function tryNetwork(
+  network: FeatureNetwork,
+  { architecture }: Manifest,
+  { moments }: Reference,
+  referencePath: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { image_height: height, image_width: width } = architecture.tokenizer;
+  const black = { count: 1, height, width, pixels: new Uint8Array(height * width * 3) };
+  const batches = async function* () {
+    yield black;
+  };
+  const features = await extractFeatures({ count: 1, batches }, network, signal);
+  if (features.width !== moments.mean.length)
+    throw new EvaluationError(
+      `The network gives ${features.width} features, and ${referencePath} has ${moments.mean.length}.`,
+    );
 }

@@ -1,12 +1,12 @@
 import type { Interval } from "../../evaluation/bootstrap.js";
 import type { Measures } from "../../evaluation/measure.js";
 
-/** Figures as they are printed: four digits that count. */
+/** Four significant digits. */
 export const figure = (value: number): string => Number(value.toPrecision(4)).toString();
 
 export function formatMeasures(measures: Measures): string {
   const { frechet_distance, frechet_interval, inception_score, precision, recall } = measures;
-  const lines = [`Pictures            ${measures.pictures}`];
+  const lines = [`Images              ${measures.images}`];
   const interval = frechet_interval ? ` (95 %: ${frechet_interval.map(figure).join(" to ")})` : "";
   lines.push(`Fréchet distance    ${figure(frechet_distance)}${interval}`);
   if (inception_score !== undefined)

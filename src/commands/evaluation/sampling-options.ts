@@ -2,17 +2,17 @@ import type { ParseArgsConfig } from "node:util";
 import { exactNumber } from "../../validation/exact-number.js";
 import { showValue } from "../../validation/field-errors.js";
 
-/** The options of `marimba sample` and `marimba evaluate` that say how pictures are sampled: a request's fields, with dashes. */
+/** The options of `marimba sample` and `marimba evaluate` that say how images are sampled: the request's fields, with dashes. */
 
 export const SAMPLING_USAGE = `\
-  --model NAME               the default model when absent
-  --preset NAME              one of the model's presets; what follows overrides it
+  --model NAME               default: the default model
+  --preset NAME              one of the model's presets; the options below override it
   --steps N                  autoregressive steps, 1 to the number of tokens
-  --guidance-scale X         1 (none) to 20
+  --guidance-scale X         1 (no guidance) to 20
   --guidance-schedule KIND   linear or constant
   --temperature X            0 to 2
   --diffusion-steps N        2 to 1000
-  --diffusion-steps-final N  2 to 1000: what they fall to in the last autoregressive step
+  --diffusion-steps-final N  2 to 1000: their number in the last autoregressive step
   --max-timestep N           1 to 999
   --order KIND               random, raster or checkerboard
   --reconstruction-steps N   autoregressive steps for the second half of the tokens; 0 for the cosine schedule
@@ -33,7 +33,7 @@ export const SAMPLING_OPTIONS: NonNullable<ParseArgsConfig["options"]> = Object.
   [...WORDS, ...NUMBERS].map((field) => [optionName(field), { type: "string" }]),
 );
 
-/** The fields that were given, to be checked by the request's schema. */
+/** The given fields, still to be checked against the request's schema. */
 export function readSampling(values: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
   const request: Record<string, unknown> = {};
   for (const field of WORDS) {
@@ -47,7 +47,7 @@ export function readSampling(values: Readonly<Record<string, string | undefined>
   return request;
 }
 
-/** What is no plain decimal number, or would be rounded to an integer, stays text, and fails its check by what was typed. */
+/** Text that is not a plain decimal number, or would be rounded, stays text, so that its check fails with what was typed. */
 export function readNumber(number: string): number | string {
   return /^-?\d+(\.\d+)?$/.test(number) ? (exactNumber(number) ?? number) : number;
 }
@@ -56,7 +56,7 @@ export function optionName(field: string): string {
   return field.replaceAll("_", "-");
 }
 
-/** Reads options that are whole numbers; what one must be, where it is not, goes into `problems`. */
+/** Reads options that are whole numbers; adds to `problems` what a wrong one must be. */
 export function wholeNumbers(values: Readonly<Record<string, string | undefined>>, problems: string[]) {
   return (name: string, fallback: number, least: number, most: number): number => {
     const value = values[name] === undefined ? fallback : readNumber(values[name]);

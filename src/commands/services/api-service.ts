@@ -1,18 +1,21 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import type { Caller } from "../../api/access/caller.js";
+import type { KeyRing } from "../../api/access/key-ring.js";
 import type { KeySource } from "../../api/access/key-source.js";
-import { buildApp } from "../../api/app.js";
-import type { Api, Readiness } from "../../api/deps.js";
-import { listen } from "../../api/server.js";
+import { buildApp, listen } from "../../api/app.js";
+import type { Api, ApiDeps, Readiness } from "../../api/deps.js";
+import { jobResource } from "../../api/resources/job-resource.js";
 import type { Config } from "../../config.js";
+import { VERSION } from "../../files/package.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { JobQueue } from "../../queue/queue.js";
-import { type Monitor, openMonitor } from "../../telemetry/health-server.js";
+import { type HealthServer, openHealthServer } from "../../telemetry/health-server.js";
 import type { Tracing } from "../../telemetry/tracing.js";
-import type { Deliverer } from "../../webhooks/deliverer.js";
+import { Deliverer } from "../../webhooks/deliverer.js";
+import { readTarget, type TargetPolicy, TargetRefused } from "../../webhooks/target.js";
 import type { QueueBoard } from "./open-board.js";
 import type { Service } from "./run-services.js";
-import { openWebhooks } from "./webhooks.js";
 
 export interface ApiServiceOptions {
   readonly config: Config;
@@ -26,19 +29,19 @@ export interface ApiServiceOptions {
   readonly tracing?: Tracing | undefined;
   /** Closed with the service. */
   readonly keySource: KeySource;
-  /** Why requests can't be served now, where that hangs on another part of the process. */
-  readonly notReady?: () => string | undefined;
+  /** Why requests can't be served now, where another part of the process decides that. */
+  readonly notReadyReason?: () => string | undefined;
 }
 
-/** What connections get to send their last answers. */
+/** How long connections may take to send their last answers. */
 const ANSWER_MS = 2000;
 
-/** The HTTP half: it knows manifests and the queue, and neither models nor engines. */
+/** The HTTP half: it knows manifests and the queue, but no weights and no engines. */
 export class ApiService implements Service {
   readonly #options: ApiServiceOptions;
   #app: Api | undefined;
   #deliverer: Deliverer | undefined;
-  #monitor: Monitor | undefined;
+  #healthServer: HealthServer | undefined;
   #isShuttingDown = false;
   #openRequests = 0;
   #onAnswered = () => {};
@@ -47,13 +50,15 @@ export class ApiService implements Service {
     this.#options = options;
   }
 
-  /** Resolves with the address that it listens on. */
+  /** Resolves with the address it listens on. */
   async start(): Promise<string> {
     const { config, queue, models, logger, registry, tracing, board, keySource } = this.#options;
     const readiness = () => this.#readiness();
     const { keys } = keySource;
-    const webhooks = openWebhooks({ config, queue: queue.deliveries, models, keys, logger });
-    await this.#openMonitor(config.host, config.metricsPort);
+    const policy = { allowPrivate: config.webhookAllowPrivate, allowHosts: config.webhookAllowHosts };
+    // Without keys all callers share one secret; with keys, a withdrawn key takes its secret with it.
+    const secretOf = (caller: string) => (keys ? keys.webhookSecretOf(caller) : config.webhookSecret);
+    await this.#openHealthServer(config.host, config.metricsPort);
     const app = await buildApp({
       config,
       queue,
@@ -64,10 +69,19 @@ export class ApiService implements Service {
       tracing,
       boardQueues: board?.queues,
       keys,
-      webhooks: webhooks.acceptance,
+      webhooks: webhookAcceptance(keys, secretOf, policy),
     });
     this.#app = app;
-    this.#deliverer = webhooks.deliverer;
+    this.#deliverer = new Deliverer({
+      queue: queue.deliveries,
+      policy,
+      secretOf,
+      maxAttempts: config.webhookAttempts,
+      firstDelayMs: config.webhookRetryMs,
+      describe: (record) => jobResource(record, models),
+      userAgent: `Marimba/${VERSION}`,
+      logger,
+    });
     this.#deliverer.start();
     app.server.on("request", (_request, response) => {
       this.#openRequests++;
@@ -78,16 +92,16 @@ export class ApiService implements Service {
     return listen(app, config.host, config.port);
   }
 
-  /** `/metrics` where the public does not come by. */
-  async #openMonitor(host: string, port: number | undefined): Promise<void> {
+  /** `/metrics` on a port of its own, apart from the public API. */
+  async #openHealthServer(host: string, port: number | undefined): Promise<void> {
     if (port === undefined) return;
     const { registry } = this.#options;
-    const notReady = () => this.#readiness().reason;
-    this.#monitor = await openMonitor({ host, port, variable: "METRICS_PORT", registry, notReady });
-    process.stdout.write(`This API's health and metrics are on ${this.#monitor.address}.\n`);
+    const notReadyReason = () => this.#readiness().reason;
+    this.#healthServer = await openHealthServer({ host, port, variable: "METRICS_PORT", registry, notReadyReason });
+    process.stdout.write(`This API's health and metrics are on ${this.#healthServer.address}.\n`);
   }
 
-  /** New jobs are refused; those who wait for one may do so until the grace ends. States can still be asked for. */
+  /** New jobs are refused; open requests may finish until the grace period ends. Job states are still answered. */
   async shutDown(graceMs: number): Promise<void> {
     this.#isShuttingDown = true;
     if (this.#openRequests === 0) return;
@@ -100,7 +114,7 @@ export class ApiService implements Service {
     });
   }
 
-  /** Who still waits is told where to look for the job. */
+  /** Requests that still wait are answered with the address of their job. */
   async close(): Promise<void> {
     this.#isShuttingDown = true;
     const app = this.#app;
@@ -113,12 +127,37 @@ export class ApiService implements Service {
     this.#options.keySource.close();
     await this.#options.board?.close();
     await this.#options.queue.close();
-    await this.#monitor?.close();
+    await this.#healthServer?.close();
   }
 
   #readiness(): Readiness {
     if (this.#isShuttingDown) return { ready: false, shuttingDown: true, reason: "The server is shutting down." };
-    const reason = this.#options.notReady?.();
+    const reason = this.#options.notReadyReason?.();
     return reason === undefined ? { ready: true } : { ready: false, reason };
+  }
+}
+
+/** Why a job with this webhook can't be accepted, if it can't. */
+function webhookAcceptance(
+  keys: KeyRing | undefined,
+  secretOf: (caller: string) => string | undefined,
+  policy: TargetPolicy,
+): NonNullable<ApiDeps["webhooks"]> {
+  const missing = keys
+    ? "this API key has none (webhook_secret in the key file)"
+    : "this server has none (WEBHOOK_SECRET)";
+  return {
+    refusal: (url: string, { id }: Caller) =>
+      secretOf(id) === undefined ? `needs a secret to sign with: ${missing}` : targetRefusal(url, policy),
+  };
+}
+
+function targetRefusal(url: string, policy: TargetPolicy): string | undefined {
+  try {
+    readTarget(url, policy);
+    return undefined;
+  } catch (error) {
+    if (error instanceof TargetRefused) return error.message;
+    throw error;
   }
 }

@@ -1,16 +1,15 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Config } from "../../config.js";
-import { staysWhole } from "../../engine/batching.js";
 import type { Engine, EngineLost, StepWork } from "../../engine/engine.js";
 import type { Manifest } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { JobSource } from "../../queue/queue.js";
-import type { Monitor } from "../../telemetry/health-server.js";
+import type { HealthServer } from "../../telemetry/health-server.js";
 import type { Tracing } from "../../telemetry/tracing.js";
 import type { WorkerMetrics } from "../../worker/metrics.js";
 import { startWorker } from "../../worker/worker.js";
-import { openConfiguredEngine } from "./open-engine.js";
+import { openConfiguredEngine } from "./open-parts.js";
 import type { Service } from "./run-services.js";
 
 export interface WorkerServiceOptions {
@@ -19,21 +18,19 @@ export interface WorkerServiceOptions {
   readonly source: JobSource;
   readonly models: ModelRegistry;
   readonly logger: Logger;
-  /** Where the worker's metrics go; absent: they are not measured. */
+  /** Where the worker's metrics go; absent: nothing is measured. */
   readonly registry?: Registry;
   readonly tracing?: Tracing | undefined;
 }
 
-/** The engine's waiting room holds half a batch more than its batch, so that who leaves is replaced at the next step. */
+/** The engine holds half a batch more than its batch, so that an image that leaves is replaced at the next step. */
 const TAKEN_PER_BATCH = 1.5;
-/** Where a batch leaves as a whole, the next one waits. */
-const TAKEN_PER_WHOLE_BATCH = 2;
 
 /** The working half: opens the models' engines, then takes images. */
 export class WorkerService implements Service {
   readonly #options: WorkerServiceOptions;
   readonly #engines = new Map<string, Engine>();
-  #monitor: Monitor | undefined;
+  #healthServer: HealthServer | undefined;
   #metrics: WorkerMetrics | undefined;
   #state: "loading" | "working" | "stopping" = "loading";
   #lost: EngineLost | undefined;
@@ -56,8 +53,8 @@ export class WorkerService implements Service {
     return this.#starting;
   }
 
-  /** Why no images are made now; nothing while they are. */
-  notReady(): string | undefined {
+  /** Why no images are generated now; undefined while they are. */
+  notReadyReason(): string | undefined {
     if (this.#lost) return this.#lost.message;
     if (this.#state === "loading") return "The models are being loaded.";
     if (this.#state === "stopping") return "The worker is shutting down.";
@@ -65,32 +62,31 @@ export class WorkerService implements Service {
     return health.reachable ? undefined : health.reason;
   }
 
-  /** Takes no more images; those taken are finished, or handed back when the grace ends. */
+  /** Takes no more images; those it has are finished, or handed back when the grace period ends. */
   async shutDown(graceMs: number): Promise<void> {
     this.#state = "stopping";
     await this.#options.source.stop(graceMs);
   }
 
-  /** A model that is still being loaded is waited for: a thread inside ONNX Runtime can't be ended without a crash. */
+  /** Waits for a model that is still being loaded: ending a thread inside ONNX Runtime would crash the process. */
   async close(): Promise<void> {
     this.#state = "stopping";
     await this.#options.source.close();
     await this.#starting.catch(() => {});
     await Promise.all([...this.#engines.values()].map((engine) => engine.close(0)));
-    await this.#monitor?.close();
+    await this.#healthServer?.close();
   }
 
   async #start(): Promise<boolean> {
     const { config, source, models, logger, registry, tracing } = this.#options;
     if (registry) await this.#openMetrics(registry);
-    if (config.engine === "null") logger.warn("ENGINE is null: every picture is the same grey one.");
-    const takenPerBatch = staysWhole(config.batching) ? TAKEN_PER_WHOLE_BATCH : TAKEN_PER_BATCH;
+    if (config.engine === "null") logger.warn("ENGINE is null: every image is plain grey.");
     for (const manifest of models.list()) {
-      await this.#openEngine(manifest, Math.ceil(config.maxBatch * takenPerBatch));
+      await this.#openEngine(manifest, Math.ceil(config.maxBatch * TAKEN_PER_BATCH));
       if (this.#isStopping()) return false;
     }
     const maxBatch = Math.max(...[...this.#engines.values()].map((engine) => engine.stats().maxBatch));
-    const maxImages = Math.ceil(maxBatch * takenPerBatch);
+    const maxImages = Math.ceil(maxBatch * TAKEN_PER_BATCH);
     const observer = this.#metrics;
     await startWorker({
       source,
@@ -107,47 +103,48 @@ export class WorkerService implements Service {
   }
 
   async #openEngine(manifest: Manifest, maxWaiting: number): Promise<void> {
-    const { config, logger } = this.#options;
+    const { config, models, logger } = this.#options;
     const log = logger.child({ model: manifest.name });
     const metrics = this.#metrics;
     const onTrouble = (reason: string) => {
-      log.error(`The engine starts again: ${reason}`);
+      log.error(`The engine restarts: ${reason}`);
       metrics?.restarted(manifest.name);
     };
     const onWork = metrics && ((work: StepWork) => metrics.stepped(manifest.name, work));
     const onLost = (lost: EngineLost) => this.#loseEngine(lost);
-    const handling = { maxBatch: config.maxBatch, maxWaiting, onTrouble, onLost, ...(onWork && { onWork }) };
-    log.info("The model is being loaded, and tried with one image and with the largest batch.");
+    const folder = models.folderOf(manifest.name);
+    const handling = { folder, maxBatch: config.maxBatch, maxWaiting, onTrouble, onLost, ...(onWork && { onWork }) };
+    log.info("Loading the model, and trying it with one image and with the largest batch.");
     const engine = await openConfiguredEngine(config, manifest, handling);
     this.#engines.set(manifest.name, engine);
     metrics?.loaded(manifest);
     const { maxBatch } = engine.stats();
     if (maxBatch < config.maxBatch)
       log.warn(
-        `MAX_BATCH is ${config.maxBatch}, but memory holds ${maxBatch} images at once: so many are made together.`,
+        `MAX_BATCH is ${config.maxBatch}, but memory holds only ${maxBatch} images at once: the batch is limited to that.`,
       );
     if (config.provider === "cuda" && manifest.precision === "int8")
-      log.warn("The model is int8, which ONNX Runtime multiplies on the CPU alone; fp16 is for CUDA.");
+      log.warn("The model is int8, which ONNX Runtime multiplies on the CPU only; use fp16 with CUDA.");
     log.info("The model is loaded and warm.");
   }
 
-  /** A worker without one of its engines is of no use: it stops taking images, hands back what it has, and ends. */
+  /** A worker that has lost an engine is of no use: it stops taking images, hands back what it has, and exits. */
   #loseEngine(lost: EngineLost): void {
     this.#lost ??= lost;
     void this.shutDown(this.#options.config.shutdownGraceS * 1000);
     this.#onLost(lost);
   }
 
-  /** Before the models, so that a worker that loads them can be asked. */
+  /** Before the models, so that health checks are answered while they are loading. */
   async #openMetrics(registry: Registry): Promise<void> {
     const { WorkerMetrics } = await import("../../worker/metrics.js");
     this.#metrics = new WorkerMetrics(registry, this.#engines);
     const { host, workerPort: port } = this.#options.config;
     if (port === undefined) return;
-    const { openMonitor } = await import("../../telemetry/health-server.js");
-    const notReady = () => this.notReady();
-    this.#monitor = await openMonitor({ host, port, variable: "WORKER_PORT", registry, notReady });
-    process.stdout.write(`This worker's health and metrics are on ${this.#monitor.address}.\n`);
+    const { openHealthServer } = await import("../../telemetry/health-server.js");
+    const notReadyReason = () => this.notReadyReason();
+    this.#healthServer = await openHealthServer({ host, port, variable: "WORKER_PORT", registry, notReadyReason });
+    process.stdout.write(`This worker's health and metrics are on ${this.#healthServer.address}.\n`);
   }
 
   /** A method, since the state may change during any await. */

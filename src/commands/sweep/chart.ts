@@ -1,4 +1,4 @@
-/** A line chart as SVG, drawn for light and dark. */
+/** A line chart as SVG, for light and dark colour schemes. */
 export interface Chart {
   readonly title: string;
   /** Beside the title. */
@@ -10,7 +10,7 @@ export interface Chart {
 
 export interface Series {
   readonly name: string;
-  /** Points that are joined in their order; `low` and `high` are an interval of y. */
+  /** Joined in this order; `low` and `high` are an interval of y. */
   readonly points: readonly {
     readonly x: number;
     readonly y: number;
@@ -25,11 +25,11 @@ export interface Series {
 
 const MARGIN = { left: 64, right: 24, top: 44, bottom: 52 };
 const LEGEND_LINE = 20;
-/** Of readable text, and about so wide a character. */
+/** Font size, and the approximate width of a character. */
 const FONT = 13;
 const CHARACTER = 7.2;
 
-/** Colours that can be told apart, by colour-blind people too (Okabe and Ito), one for each series. */
+/** Colours that colour-blind readers can distinguish too (Okabe and Ito), one for each series. */
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 
 const STYLE = `<style>
@@ -140,7 +140,7 @@ interface Box {
   readonly bottom: number;
 }
 
-/** Each label where it covers no dot, interval or other label; the highlighted ones choose first, and what finds no place is left out. */
+/** Places each label where it covers no dot, interval or other label, the highlighted first; omits a label that finds no place. */
 function drawLabels(series: readonly Series[], x: Place, y: Place, plot: Box): string {
   const taken: Box[] = series.flatMap(({ points, isHighlighted }) =>
     points.flatMap(({ low, high, ...point }) => {
@@ -201,7 +201,7 @@ function freePlace(
 const around = (x: number, y: number, r: number): Box => ({ left: x - r, right: x + r, top: y - r, bottom: y + r });
 const overlap = (a: Box, b: Box) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 
-/** Where values lie between two ends, with round numbers to mark. */
+/** Maps values to positions between `start` and `end`, with round numbers as ticks. */
 function axis(values: readonly number[], scale: "linear" | "log", start: number, end: number) {
   const isLog = scale === "log";
   const forward = (value: number) => (isLog ? Math.log(value) : value);

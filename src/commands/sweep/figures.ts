@@ -10,7 +10,7 @@ const NAMES: Readonly<Record<VariedField, string>> = {
 };
 const DISTANCE = "Fréchet distance (lower is better)";
 
-/** Time against distance: the presets, and the sweeps that change the time. Undefined where no time was taken. */
+/** Time against distance: the presets, and the sweeps that change the time. Undefined if fewer than two points were timed. */
 export function tradeoffSvg(outcomes: readonly SweepOutcome[], title: string): string | undefined {
   const timed = outcomes.filter(({ ms }) => ms !== undefined);
   if (timed.length < 2) return undefined;
@@ -30,8 +30,8 @@ export function tradeoffSvg(outcomes: readonly SweepOutcome[], title: string): s
   const presets = timed.filter(({ point }) => point.preset !== undefined).map((one) => place(one, presetLabel(one)));
   const chart: Chart = {
     title,
-    ...(timed.some(({ isOnFront }) => !isOnFront) && { note: "hollow: another is as fast, as near and as varied" }),
-    x: { label: "processor milliseconds a picture, full batch (lower is better)", scale: "log" },
+    ...(timed.some(({ isOnFront }) => !isOnFront) && { note: "hollow: another is at least as good in all respects" }),
+    x: { label: "processor milliseconds an image, full batch (lower is better)", scale: "log" },
     y: { label: DISTANCE, scale: "linear" },
     series: [...sweeps, ...(presets.length > 0 ? [{ name: "presets", points: presets, isHighlighted: true }] : [])],
   };
@@ -43,7 +43,7 @@ function presetLabel({ point, speed, measures: { recall } }: SweepOutcome): stri
   return `${point.preset} (${times}${recall === undefined ? "" : `, recall ${recall.toFixed(2)}`})`;
 }
 
-/** One chart for each parameter that was varied. Undefined where none was. */
+/** One chart for each varied parameter. Undefined if no parameter was varied. */
 export function sweepsSvg(outcomes: readonly SweepOutcome[]): string | undefined {
   const charts = VARIED_FIELDS.flatMap((field): Chart[] => {
     const swept = outcomes.filter(({ point }) => point.sweep?.field === field);

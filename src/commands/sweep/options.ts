@@ -1,7 +1,6 @@
 import { GenerateRequest } from "../../job.js";
 import { fieldErrors, showValue } from "../../validation/field-errors.js";
-import { readArguments } from "../arguments.js";
-import { UsageError } from "../command-line.js";
+import { readArguments, UsageError } from "../command-line.js";
 import { optionName, readNumber, wholeNumbers } from "../evaluation/sampling-options.js";
 
 /** A parameter that a sweep varies, and the values it takes. */
@@ -16,16 +15,16 @@ export interface SweepOptions {
   readonly model: string | undefined;
   readonly num: number;
   readonly seed: number;
-  /** The preset that the others vary, and whose time is 1. */
+  /** The preset that the variations start from. */
   readonly base: string | undefined;
   readonly presets: readonly string[] | undefined;
   readonly variations: readonly Variation[];
-  /** With each guidance scale; linear alone where it is absent. */
+  /** Each is combined with every guidance scale; linear alone if none is given. */
   readonly guidanceSchedules: readonly string[];
   readonly features: string | undefined;
   readonly reference: string | undefined;
   readonly resamples: number;
-  /** Of one full batch of each point, for its time. */
+  /** How often one full batch of every point is timed. */
   readonly rounds: number;
 }
 
@@ -36,22 +35,23 @@ export const SWEEP_USAGE = `marimba sweep: quality and time of a model over its 
 
   marimba sweep --out DIR --num 5000 --steps 8,16,32,64 --temperature 0.8,0.9,1
 
-  --out DIR                    results.jsonl, table.md, tradeoff.svg and sweeps.svg go here; what is there is not done again
-  --num N                      pictures a point, classes in turn (default: 1000)
-  --seed N                     picture i of every point is image i of this seed (default: 0)
-  --model NAME                 the default model when absent
-  --base PRESET                what the sweeps vary, one parameter at a time (default: the model's default preset,
-                               or its default parameters where it has none)
-  --presets A,B                points of their own (default: all of the model's; the first one's time is 1)
+  --out DIR                    write results.jsonl, table.md, tradeoff.svg and sweeps.svg here; a stopped sweep continues
+  --num N                      images a point, classes in turn (default: 1000)
+  --seed N                     image i of every point is image i of this seed (default: 0)
+  --model NAME                 default: the default model
+  --base PRESET                the sweeps vary one parameter of this preset at a time (default: the model's default preset,
+                               or its default parameters if it has none)
+  --presets A,B                presets to measure (default: all of the model's); times are relative to the first
   --steps LIST                 autoregressive steps
-  --diffusion-steps LIST       the same in every autoregressive step
-  --guidance-scale LIST        with each of --guidance-schedule
+  --diffusion-steps LIST       the same number in every autoregressive step
+  --guidance-scale LIST        each with every --guidance-schedule
   --guidance-schedule LIST     linear, constant or both (default: linear)
   --temperature LIST
   --features FILE, --reference PATH, --bootstrap N   as for marimba evaluate
-  --rounds N                   one full batch of every point in turn, N times: its processor time is the median (default: 3; 0 for none)
+  --rounds N                   time one full batch of every point N times, and take the median (default: 3; 0 for no times)
 
-Pictures of points that were measured are removed. Models are found in MODELS_DIR; THREADS and MAX_BATCH hold here too.
+A point's images are removed once it is measured. MODELS_DIR, THREADS and MAX_BATCH are read from the environment, as for
+marimba serve.
 `;
 
 const text = { type: "string" } as const;
@@ -68,16 +68,14 @@ const OPTIONS = {
   reference: text,
   bootstrap: text,
   rounds: text,
-  help: { type: "boolean" },
 } as const;
 
-/** More values than one can read off a chart. */
+/** More could not be read off a chart. */
 const MOST_VALUES = 32;
 
-/** Undefined when help was asked for. Throws `UsageError` that names each option at fault. */
-export function readSweepOptions(argv: string[]): SweepOptions | undefined {
+/** Throws `UsageError` that names every wrong option. */
+export function readSweepOptions(argv: string[]): SweepOptions {
   const values = readArguments({ args: argv, options: OPTIONS }).values as Record<string, string | undefined>;
-  if (values.help) return undefined;
   const problems: string[] = [];
   const whole = wholeNumbers(values, problems);
   const list = (name: string): string[] | undefined => {
@@ -100,8 +98,8 @@ export function readSweepOptions(argv: string[]): SweepOptions | undefined {
   const guidanceSchedules = list("guidance-schedule") ?? ["linear"];
   for (const schedule of guidanceSchedules) check("guidance_schedule", schedule);
   if (values["guidance-schedule"] !== undefined && values["guidance-scale"] === undefined)
-    problems.push("--guidance-schedule needs --guidance-scale, with whose values it is measured");
-  if (!values.out) problems.push("--out is required: where the results go");
+    problems.push("--guidance-schedule needs --guidance-scale");
+  if (!values.out) problems.push("--out is required: the folder for the results");
   const options: SweepOptions = {
     out: values.out ?? "",
     model: values.model,

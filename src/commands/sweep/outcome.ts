@@ -5,19 +5,19 @@ import { figure } from "../evaluation/report.js";
 import type { SweepPoint } from "./points.js";
 import type { SweepResults } from "./results.js";
 
-/** A point with all that was found of it. */
+/** A point and its results. */
 export interface SweepOutcome {
   readonly point: SweepPoint;
   readonly measures: Measures;
-  /** Processor milliseconds a picture in a full batch: the median of the rounds. */
+  /** Processor milliseconds an image in a full batch: the median of the rounds. */
   readonly ms?: number;
   /** How many times as fast as the first point: the median of the rounds' ratios. */
   readonly speed?: number;
-  /** No other point is at least as fast, as near and as varied (recall), and better in one of these. */
+  /** On the Pareto front: no other point is at least as good in time, distance and recall, and better in one of them. */
   readonly isOnFront?: boolean;
 }
 
-/** The points that were measured. */
+/** The points measured so far. */
 export function sweepOutcomes(points: readonly SweepPoint[], results: SweepResults): SweepOutcome[] {
   const rounds = results.roundsOf(points);
   const first = points[0]?.name ?? "";
@@ -34,7 +34,7 @@ export function sweepOutcomes(points: readonly SweepPoint[], results: SweepResul
 }
 
 function beats(other: SweepOutcome, one: SweepOutcome): boolean {
-  // The same settings under another name differ by chance in their time alone.
+  // The same settings under another name differ only in time, and only by chance.
   if (isDeepStrictEqual(other.point.parameters, one.point.parameters)) return false;
   const gains = [
     one.ms! - other.ms!,
@@ -50,7 +50,7 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** A Markdown table of them. */
+/** A Markdown table of the points. */
 export function sweepTable(outcomes: readonly SweepOutcome[]): string {
   const head = [
     "Point",
@@ -59,8 +59,8 @@ export function sweepTable(outcomes: readonly SweepOutcome[]): string {
     "Inception Score",
     "Precision",
     "Recall",
-    "CPU ms a picture",
-    "Times as fast",
+    "CPU ms an image",
+    "Speed-up",
     "Front",
   ];
   const cell = (value: number | undefined, digits = 3) =>

@@ -3,17 +3,17 @@ import type { ModelRegistry } from "../../model/registry.js";
 import { resolveRequest } from "../../resolve-request.js";
 import type { SweepOptions, VariedField } from "./options.js";
 
-/** One setting that is measured. */
+/** One setting to measure. */
 export interface SweepPoint {
   /** Such as `balanced`, `steps 16` or `guidance_scale 2 constant`. */
   readonly name: string;
   readonly parameters: Omit<SamplingParameters, "class">;
-  /** The preset, or the sweeps that it is a point of. */
+  /** The preset, or the sweep that the point belongs to. */
   readonly preset?: string;
   readonly sweep?: { readonly field: VariedField; readonly value: number; readonly series?: string };
 }
 
-/** The presets, then every variation of the base. Throws `Problem` where the model has no such base, or can't be sampled with a point. */
+/** The presets, then every variation of the base. Throws `Problem` if the model has no such base, or refuses a point. */
 export function sweepPoints(options: SweepOptions, models: ModelRegistry): SweepPoint[] {
   const model = options.model ?? models.default;
   const resolve = (change: object, preset = options.base) => {
@@ -21,7 +21,7 @@ export function sweepPoints(options: SweepOptions, models: ModelRegistry): Sweep
     const { class: _, ...parameters } = resolveRequest(request, models, 1).parameters;
     return parameters;
   };
-  resolve({}); // An unknown base is refused even where nothing varies it.
+  resolve({}); // An unknown base is refused even if nothing varies it.
   const names = options.presets ?? Object.keys(models.get(model)?.presets ?? {});
   const points: SweepPoint[] = names.map((preset) => ({ name: preset, preset, parameters: resolve({}, preset) }));
   for (const { field, values } of options.variations)

@@ -7,12 +7,12 @@ import { Measures } from "../../evaluation/measure.js";
 import { DefaultParameters } from "../../model/parameters.js";
 import type { SweepPoint } from "./points.js";
 
-/** What every line of one results file has in common. */
+/** Every line of a results file has these in common. */
 const SweepSettings = Type.Object({
   model: Type.String(),
   model_hash: Type.String(),
   seed: Type.Integer(),
-  pictures: Type.Integer(),
+  images: Type.Integer(),
   feature_network_sha256: Type.String(),
 });
 export type SweepSettings = Readonly<Static<typeof SweepSettings>>;
@@ -25,7 +25,7 @@ const MeasuredLine = Type.Object({
   measures: Measures,
 });
 
-/** Processor milliseconds a picture in one full batch of each point, one point after another. */
+/** Processor milliseconds an image in one full batch of each point, one point after another. */
 const RoundLine = Type.Object({
   kind: Type.Literal("round"),
   batch: Type.Integer(),
@@ -35,7 +35,7 @@ const RoundLine = Type.Object({
 const Line = Type.Union([MeasuredLine, RoundLine]);
 type Line = Static<typeof Line>;
 
-/** `results.jsonl`: a line for each point that was measured and each round that was timed; one that is damaged counts as none. */
+/** `results.jsonl`: one line for each measured point and each timed round. A damaged line is ignored. */
 export class SweepResults {
   private constructor(
     private readonly path: string,
@@ -43,13 +43,13 @@ export class SweepResults {
     private readonly lines: Line[],
   ) {}
 
-  /** Throws `EvaluationError` where the file holds the results of another model, seed, count or network. */
+  /** Throws `EvaluationError` if the file holds results of another model, seed, count or network. */
   static async open(path: string, settings: SweepSettings): Promise<SweepResults> {
     const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return "";
       throw error;
     });
-    // A cut line has no end: what is appended next must not become a part of it.
+    // A truncated line has no newline: the next line must not be appended to it.
     if (text !== "" && !text.endsWith("\n")) await appendFile(path, "\n");
     const lines = text.split("\n").flatMap(parseLine);
     for (const line of lines)
@@ -68,7 +68,7 @@ export class SweepResults {
     return undefined;
   }
 
-  /** Rounds that timed every one of the points. */
+  /** Rounds that timed all of the points. */
   roundsOf(points: readonly SweepPoint[]): Readonly<Record<string, number>>[] {
     return this.lines.flatMap((line) =>
       line.kind === "round" && points.every(({ name }) => line.ms[name] !== undefined) ? [line.ms] : [],

@@ -8,39 +8,36 @@ import type { Reference } from "../../evaluation/reference.js";
 import { makeFolder } from "../../files/make-folder.js";
 import { hashFiles } from "../../model/files/hash-files.js";
 import type { Manifest } from "../../model/manifest.js";
-import { loadRegistry } from "../../model/registry.js";
-import { extractFeatures } from "../evaluation/extract.js";
+import { extractFeatures, openReference, tryNetwork } from "../evaluation/extract.js";
+import { openImageSet } from "../evaluation/image-set.js";
 import {
   claimFolder,
-  makePictures,
-  missingPictures,
-  pictureFolder,
-  pictureRequest,
+  imageFolder,
+  imageRequest,
+  makeImages,
+  missingImages,
   replaceFile,
-} from "../evaluation/make-pictures.js";
-import { openPictureSet } from "../evaluation/picture-set.js";
-import { showProgress } from "../evaluation/progress.js";
-import { openReference } from "../evaluation/reference-file.js";
-import { tryNetwork } from "../evaluation/try-network.js";
-import { interruptible } from "../services/interruption.js";
-import { openConfiguredEngine } from "../services/open-engine.js";
+} from "../evaluation/make-images.js";
+import { showProgress } from "../progress.js";
+import { openConfiguredEngine, openModels } from "../services/open-parts.js";
+import { interruptible } from "../services/signals.js";
 import { sweepsSvg, tradeoffSvg } from "./figures.js";
 import { readSweepOptions, SWEEP_USAGE, type SweepOptions } from "./options.js";
 import { type SweepOutcome, sweepOutcomes, sweepTable } from "./outcome.js";
 import { type SweepPoint, sweepPoints } from "./points.js";
 import { SweepResults } from "./results.js";
 
+export const usage = SWEEP_USAGE;
+
 /** Runs `marimba sweep`; returns the exit code: 0, or 130 when interrupted. */
-export async function runSweep(argv: string[]): Promise<number> {
+export async function run(argv: string[]): Promise<number> {
   return interruptible(async (signal) => {
-    const options = readSweepOptions(argv);
-    if (options) await sweep(options, signal);
-    else process.stdout.write(SWEEP_USAGE);
+    await sweep(readSweepOptions(argv), signal);
     return 0;
   });
 }
 
-/** All that measuring a point takes. */
+/** Everything needed to measure a point. */
 interface Bench {
   readonly options: SweepOptions;
   readonly manifest: Manifest;
@@ -53,10 +50,10 @@ interface Bench {
 
 async function sweep(options: SweepOptions, signal: AbortSignal): Promise<void> {
   const config = loadConfig();
-  const models = await loadRegistry(config.modelsDir, options.model === undefined ? config.models : [options.model]);
+  const models = await openModels(config, options.model);
   const points = sweepPoints(options, models);
   const manifest = models.get(options.model ?? models.default)!;
-  const folder = join(config.modelsDir, manifest.name);
+  const folder = models.folderOf(manifest.name);
   const networkPath = options.features ?? join(folder, "classifier.onnx");
   const network = await openFeatureNetwork(networkPath, config.threads);
   try {
@@ -68,11 +65,11 @@ async function sweep(options: SweepOptions, signal: AbortSignal): Promise<void> 
       model: manifest.name,
       model_hash: manifest.hash,
       seed: options.seed,
-      pictures: options.num,
+      images: options.num,
       feature_network_sha256: (await hashFiles([[networkPath]]))[0]!,
     });
     const { maxBatch } = config;
-    const engine = await openConfiguredEngine(config, manifest, { maxBatch, maxWaiting: maxBatch });
+    const engine = await openConfiguredEngine(config, manifest, { folder, maxBatch, maxWaiting: maxBatch });
     try {
       const bench = { options, manifest, engine, maxBatch, network, reference, signal };
       await measurePoints(points, results, bench);
@@ -99,27 +96,27 @@ async function measurePoint({ name, parameters }: SweepPoint, bench: Bench): Pro
   const out = join(options.out, "points", name.replaceAll(/[^a-z0-9.]+/gi, "-"));
   const settings = settingsOf(bench, parameters);
   await claimFolder(out, settings);
-  const indices = await missingPictures(out, options.num);
-  const progress = showProgress("pictures", indices.length, process.stderr);
+  const indices = await missingImages(out, options.num);
+  const progress = showProgress("images", indices.length, process.stderr);
   try {
     const making = { engine, manifest, settings, out, indices, atOnce: 2 * maxBatch, signal };
-    await makePictures({ ...making, onPicture: () => progress.step() });
+    await makeImages({ ...making, onImage: () => progress.step() });
   } finally {
     progress.stop();
   }
-  const features = await extractFeatures(await openPictureSet(pictureFolder(out), options.num), bench.network, signal);
+  const features = await extractFeatures(await openImageSet(imageFolder(out), options.num), bench.network, signal);
   const { resamples } = options;
   const measures = measure(features, bench.reference, {
     resamples,
     classes: manifest.classes.length,
     neighbours: 3,
-    manifoldPictures: 10_000,
+    manifoldImages: 10_000,
   });
   await rm(out, { recursive: true });
   return measures;
 }
 
-/** Every point in turn, one full batch each, as often as there are rounds: processor time, which others' work hardly changes. */
+/** Times one full batch of every point in turn, once a round. Processor time, which other processes hardly change. */
 async function timePoints(points: readonly SweepPoint[], results: SweepResults, bench: Bench): Promise<void> {
   const { options, manifest, engine, maxBatch, signal } = bench;
   const left = options.rounds - results.roundsOf(points).length;
@@ -132,7 +129,7 @@ async function timePoints(points: readonly SweepPoint[], results: SweepResults, 
       const before = process.cpuUsage();
       await Promise.all(
         Array.from({ length: maxBatch }, (_, index) =>
-          engine.generate(pictureRequest(settings, manifest.classes.length, index), { signal }),
+          engine.generate(imageRequest(settings, manifest.classes.length, index), { signal }),
         ),
       );
       const { user, system } = process.cpuUsage(before);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
+import { maskSchedule } from "../../families/mar/mask-schedule.js";
 import { respacedTimesteps } from "../../model/sampler/diffusion-schedule.js";
-import { maskSchedule } from "../../model/sampler/mask-schedule.js";
 import type { Report } from "./report.js";
 
 /** `schedules.json` of the reference: every case of the two integer schedules. */

@@ -1,25 +1,36 @@
-import { COEFFICIENTS, type DenoiseBatch, type DenoiseResult, type Runtime } from "../../engine/runtime/runtime.js";
+import { Decoder } from "../../engine/decoder.js";
+import type { Runtime } from "../../engine/runtime/runtime.js";
+import { type DenoiseBatch, type DenoiseResult, MarGraphs } from "../../families/mar/run-graphs.js";
 import type { GeneratorArchitecture, Manifest } from "../../model/manifest.js";
-import { DiffusionSchedules, type ModelDiffusionSchedule } from "../../model/sampler/schedules.js";
+import {
+  COEFFICIENTS,
+  DiffusionSchedules,
+  type ModelDiffusionSchedule,
+} from "../../model/sampler/diffusion-schedule.js";
 
 /** The highest timestep of the published sampler. */
 const MAX_TIMESTEP = 999;
 
-/** An imported model whose graphs expose what lies between. */
+/** An imported model whose graphs expose what they compute on the way. */
 export class ParityModel {
   readonly generator: GeneratorArchitecture;
-  private readonly schedules: DiffusionSchedules;
+  readonly graphs: MarGraphs;
+  readonly decoder: Decoder;
+  readonly #schedules: DiffusionSchedules;
 
   constructor(
     readonly manifest: Manifest,
-    readonly runtime: Runtime,
+    runtime: Runtime,
   ) {
-    this.generator = manifest.architecture.generator;
-    this.schedules = new DiffusionSchedules(this.generator.head.frequency_channels);
+    const { generator, tokenizer } = manifest.architecture;
+    this.generator = generator;
+    this.graphs = new MarGraphs(runtime, generator);
+    this.decoder = new Decoder(runtime, tokenizer);
+    this.#schedules = new DiffusionSchedules(this.generator.head.frequency_channels);
   }
 
   schedule(diffusionSteps: number): ModelDiffusionSchedule {
-    return this.schedules.get(diffusionSteps, MAX_TIMESTEP);
+    return this.#schedules.get(diffusionSteps, MAX_TIMESTEP);
   }
 
   /** Steps [from, from + steps) of a schedule. */
@@ -29,7 +40,7 @@ export class ParityModel {
     batch: Omit<DenoiseBatch, "frequencies" | "coefficients">,
   ): Promise<DenoiseResult> {
     const columns = (table: Float32Array, width: number) => table.slice(from * width, (from + batch.steps) * width);
-    return this.runtime.denoise({
+    return this.graphs.denoise({
       ...batch,
       frequencies: columns(schedule.frequencies, this.generator.head.frequency_channels),
       coefficients: columns(schedule.coefficients, COEFFICIENTS.length),

@@ -9,7 +9,7 @@ export interface Tensor {
 /** One file of recorded tensors. It remembers which were read, so that none can be left out of the comparison. */
 export class Recording {
   readonly name: string;
-  private readonly read = new Set<string>();
+  readonly #read = new Set<string>();
 
   constructor(private readonly file: Checkpoint) {
     this.name = basename(file.path);
@@ -20,8 +20,8 @@ export class Recording {
   }
 
   async tensor(name: string): Promise<Tensor> {
-    const entry = this.entry(name);
-    this.read.add(name);
+    const entry = this.#entry(name);
+    this.#read.add(name);
     if (entry.dtype === "U8") return { shape: entry.shape, data: await this.file.readBytes(entry) };
     if (entry.dtype !== "I32") return { shape: entry.shape, data: await this.file.readFloat32(entry) };
     const bytes = await this.file.readBytes(entry);
@@ -61,10 +61,10 @@ export class Recording {
 
   /** Tensors that nobody asked for. */
   unread(): string[] {
-    return [...this.file.tensors.keys()].filter((name) => !this.read.has(name));
+    return [...this.file.tensors.keys()].filter((name) => !this.#read.has(name));
   }
 
-  private entry(name: string): TensorEntry {
+  #entry(name: string): TensorEntry {
     const entry = this.file.tensors.get(name);
     if (!entry) throw new Error(`${this.name}: the recording has no ${name}.`);
     return entry;

@@ -29,10 +29,10 @@ interface Numbers {
 
 /** Collects comparisons; one line per recording and stage. */
 export class Report {
-  private readonly byKey = new Map<string, Line>();
+  readonly #byKey = new Map<string, Line>();
 
   lines(): readonly Line[] {
-    return [...this.byKey.values()];
+    return [...this.#byKey.values()];
   }
 
   get failed(): boolean {
@@ -48,21 +48,21 @@ export class Report {
     const sameShape = `${actual.shape}` === `${expected.shape}` && actual.data.length === expected.data.length;
     const error = sameShape ? relativeError(actual.data, expected.data) : Number.POSITIVE_INFINITY;
     const note = sameShape ? undefined : `${at}: shape [${actual.shape}], recorded [${expected.shape}]`;
-    this.add(recording, stage, at, allowed, error, note);
+    this.#add(recording, stage, at, allowed, error, note);
   }
 
   /** Counts something that must hold exactly. */
   holds(recording: string, stage: string, at: string, holds: boolean, note: string): void {
     const error = holds ? 0 : Number.POSITIVE_INFINITY;
-    this.add(recording, stage, at, ALLOWED.exact, error, holds ? undefined : `${at}: ${note}`);
+    this.#add(recording, stage, at, ALLOWED.exact, error, holds ? undefined : `${at}: ${note}`);
   }
 
-  private add(recording: string, stage: string, at: string, allowed: number, error: number, note?: string): void {
+  #add(recording: string, stage: string, at: string, allowed: number, error: number, note?: string): void {
     const key = `${recording}\n${stage}`;
-    let line = this.byKey.get(key);
+    let line = this.#byKey.get(key);
     if (!line) {
       line = { recording, stage, allowed, compared: 0, worst: 0, worstAt: at, failed: 0 };
-      this.byKey.set(key, line);
+      this.#byKey.set(key, line);
     }
     line.compared++;
     if (error > line.worst) {

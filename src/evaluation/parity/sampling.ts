@@ -1,4 +1,4 @@
-import { guidanceInStep, type MaskStep, maskSchedule } from "../../model/sampler/mask-schedule.js";
+import { guidanceInStep, type MaskStep, maskSchedule } from "../../families/mar/mask-schedule.js";
 import { unpatchify } from "../../model/sampler/patches.js";
 import { condition, type ParityModel } from "./model.js";
 import { part, type Recording } from "./recording.js";
@@ -127,7 +127,7 @@ async function compareTransformer(
     targets: (row: number) => targets[row % run.images] ?? [],
   };
   const batch = predictInput(a, input);
-  const out = await model.runtime.predict(batch);
+  const out = await model.graphs.predict(batch);
   const compare = async (stage: string, shape: number[], data: ArrayLike<number>) => {
     if (!recording.has(`${stage}.${i}`)) return;
     const expected = await recording.floats(`${stage}.${i}`);

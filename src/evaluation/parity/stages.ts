@@ -11,7 +11,7 @@ export async function compareStages(model: ParityModel, recording: Recording, re
 }
 
 async function comparePredict(model: ParityModel, recording: Recording, report: Report, j: number): Promise<void> {
-  const { generator: a, runtime } = model;
+  const { generator: a } = model;
   const labels = recording.metadata("labels") as number[];
   const positions = Array.from({ length: a.token_count }, (_, position) => position);
   const batch = predictInput(a, {
@@ -20,7 +20,7 @@ async function comparePredict(model: ParityModel, recording: Recording, report: 
     classes: [...labels, ...labels.map(() => a.class_count)],
     targets: () => positions,
   });
-  const out = await runtime.predict(batch);
+  const out = await model.graphs.predict(batch);
   const at = `predict.${j}`;
   const { name } = recording;
   const encoder = { shape: [batch.rows, a.buffer_size + batch.known, a.encoder.width], data: out.encoder ?? [] };
@@ -74,10 +74,9 @@ export async function compareDecode(
 ): Promise<void> {
   const t = model.manifest.architecture.tokenizer;
   const latents = await recording.floats(latentsName);
-  const images = latents.shape[0] ?? 0;
   const expected = await recording.floats(imageName);
-  const { image = [], pixels } = await model.runtime.decode(latents.data, images);
-  const shape = [images, 3, t.image_height, t.image_width];
+  const { image = [], pixels } = await model.decoder.decode(latents.data);
+  const shape = [latents.shape[0] ?? 0, 3, t.image_height, t.image_width];
   report.numbers(recording.name, "image", imageName, ALLOWED.image, { shape, data: image }, expected);
   const note = "a pixel is not round-half-even(clip(255 (x + 1) / 2, 0, 255)) of the image";
   report.holds(recording.name, "pixels", imageName, pixelsFollow(image, pixels, t.image_height * t.image_width), note);

@@ -1,4 +1,4 @@
-import type { PredictBatch } from "../../engine/runtime/runtime.js";
+import type { PredictBatch } from "../../families/mar/run-graphs.js";
 import type { GeneratorArchitecture } from "../../model/manifest.js";
 
 /** What the transformer is asked for: all images with their own class, then, with guidance, again without one. */

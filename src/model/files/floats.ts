@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { builtFile } from "../../files/built-file.js";
+import { builtFile } from "../../files/package.js";
 
 /** The functions of floats.wat, which says what they do. */
 interface FloatFunctions {

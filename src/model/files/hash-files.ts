@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { builtFile } from "../../files/built-file.js";
+import { builtFile } from "../../files/package.js";
 
 /** Float32 values in a file, which must all be finite: in their order, at multiples of four. */
 export type Stretches = readonly (readonly [begin: number, end: number])[];

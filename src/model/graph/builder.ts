@@ -30,11 +30,11 @@ interface ModelState {
  * values; weights and constants belong to the outermost graph, each once, but for int8 weights that a body uses.
  */
 export class GraphBuilder {
-  private readonly inputs: OnnxValue[] = [];
-  private readonly outputs: OnnxValue[] = [];
-  private readonly nodes: OnnxNode[] = [];
+  readonly #inputs: OnnxValue[] = [];
+  readonly #outputs: OnnxValue[] = [];
+  readonly #nodes: OnnxNode[] = [];
   /** A body's int8 weights: ONNX Runtime spares a CPU that needs it their saturation only in the graph that they stand in. */
-  private readonly ownWeights = new Map<string, OnnxTensor>();
+  readonly #ownWeights = new Map<string, OnnxTensor>();
 
   private constructor(
     private readonly name: string,
@@ -59,14 +59,14 @@ export class GraphBuilder {
   }
 
   input(name: string, type: ElementType, shape: readonly (number | string)[]): Value {
-    this.inputs.push({ name, type, shape });
+    this.#inputs.push({ name, type, shape });
     return name;
   }
 
   /** Makes `value` an output of the graph under a name of its own. */
   output(name: string, value: Value, type: ElementType, shape: readonly (number | string)[]): void {
-    this.nodes.push({ op: "Identity", domain: "", name, inputs: [value], outputs: [name], attributes: {} });
-    this.outputs.push({ name, type, shape });
+    this.#nodes.push({ op: "Identity", domain: "", name, inputs: [value], outputs: [name], attributes: {} });
+    this.#outputs.push({ name, type, shape });
   }
 
   /** Adds a node with one output and returns its name. An empty input name leaves an optional input out. */
@@ -76,9 +76,9 @@ export class GraphBuilder {
 
   /** Adds a node with several outputs. */
   split(op: string, inputs: readonly Value[], outputCount: number, options: NodeOptions = {}): Value[] {
-    const name = this.fresh(op);
+    const name = this.#fresh(op);
     const outputs = Array.from({ length: outputCount }, (_, i) => (i === 0 ? name : `${name}.${i}`));
-    this.nodes.push({ op, domain: options.domain ?? "", name, inputs, outputs, attributes: options.attributes ?? {} });
+    this.#nodes.push({ op, domain: options.domain ?? "", name, inputs, outputs, attributes: options.attributes ?? {} });
     return outputs;
   }
 
@@ -88,61 +88,66 @@ export class GraphBuilder {
 
   /** The shape as stored, of a weight or of a part that it is stored in. */
   weightShape(name: string, rows?: OutputRows): readonly number[] {
-    return this.storedPart(name, rows).shape;
+    return this.#storedPart(name, rows).shape;
   }
 
   /** What a weight, or the parts that it is stored in, consists of. */
   weightType(name: string, rows?: OutputRows): WeightType {
-    return this.storedPart(name, rows).type;
+    return this.#storedPart(name, rows).type;
   }
 
   /** The whole weight as it lies in the file, or `rows` of its first axis (contiguous, so nothing is copied). */
   weight(name: string, rows?: OutputRows): Value {
-    if (!rows) return this.wholeWeight(name);
+    if (!rows) return this.#wholeWeight(name);
     const value = partOf(name, rows);
-    if (this.state.weights.has(value)) return this.wholeWeight(value);
-    const { location, offset, byteLength, type, shape } = this.found(name);
+    if (this.state.weights.has(value)) return this.#wholeWeight(value);
+    const { location, offset, byteLength, type, shape } = this.#found(name);
     const [height = 0, ...rest] = shape;
     if (rows.start + rows.count > height) throw new Error(`The weight ${name} has ${height} rows, not ${value}.`);
     const rowBytes = byteLength / height;
     const data = { location, offset: offset + rows.start * rowBytes, byteLength: rows.count * rowBytes };
-    return this.initializer({ name: value, type, shape: [rows.count, ...rest], data });
+    return this.#initializer({ name: value, type, shape: [rows.count, ...rest], data });
   }
 
   /** A constant vector of 64-bit integers: shapes, axes, indices. */
   ints(values: readonly number[]): Value {
     const data = new BigInt64Array(values.map(BigInt));
     const shape = [values.length];
-    return this.initializer({ name: `ints(${values.join(",")})`, type: "int64", shape, data: bytesOf(data) });
+    return this.#initializer({ name: `ints(${values.join(",")})`, type: "int64", shape, data: bytesOf(data) });
   }
 
   /** A constant 64-bit integer. */
   int(value: number): Value {
     const data = bytesOf(BigInt64Array.of(BigInt(value)));
-    return this.initializer({ name: `int(${value})`, type: "int64", shape: [], data });
+    return this.#initializer({ name: `int(${value})`, type: "int64", shape: [], data });
   }
 
   /** A constant unsigned byte. */
   byte(value: number): Value {
-    return this.initializer({ name: `byte(${value})`, type: "uint8", shape: [], data: Uint8Array.of(value) });
+    return this.#initializer({ name: `byte(${value})`, type: "uint8", shape: [], data: Uint8Array.of(value) });
   }
 
   /** A constant number, float32. */
   float(value: number): Value {
     const data = bytesOf(Float32Array.of(value));
-    return this.initializer({ name: `float(${value})`, type: "float32", shape: [], data });
+    return this.#initializer({ name: `float(${value})`, type: "float32", shape: [], data });
   }
 
   /** A constant vector. */
   floats(label: string, values: Float32Array): Value {
     const shape = [values.length];
-    return this.initializer({ name: `floats(${label})`, type: "float32", shape, data: bytesOf(values) });
+    return this.#initializer({ name: `floats(${label})`, type: "float32", shape, data: bytesOf(values) });
   }
 
   /** The finished graph without the outermost's constants: the body of a Scan. */
   graph(): OnnxGraph {
-    const { name, inputs, outputs, nodes } = this;
-    return { name, inputs, outputs, nodes, initializers: [...this.ownWeights.values()] };
+    return {
+      name: this.name,
+      inputs: this.#inputs,
+      outputs: this.#outputs,
+      nodes: this.#nodes,
+      initializers: [...this.#ownWeights.values()],
+    };
   }
 
   /** The bytes of the `.onnx` file. */
@@ -150,28 +155,28 @@ export class GraphBuilder {
     return encodeModel({ ...this.graph(), initializers: [...this.state.initializers.values()] });
   }
 
-  private storedPart(name: string, rows?: OutputRows): WeightLocation {
-    return (rows && this.state.weights.get(partOf(name, rows))) ?? this.found(name);
+  #storedPart(name: string, rows?: OutputRows): WeightLocation {
+    return (rows && this.state.weights.get(partOf(name, rows))) ?? this.#found(name);
   }
 
-  private wholeWeight(name: string): Value {
-    const found = this.found(name);
-    return this.initializer({ name, type: found.type, shape: found.shape, data: found });
+  #wholeWeight(name: string): Value {
+    const found = this.#found(name);
+    return this.#initializer({ name, type: found.type, shape: found.shape, data: found });
   }
 
-  private found(name: string): WeightLocation {
+  #found(name: string): WeightLocation {
     const found = this.state.weights.get(name);
     if (!found) throw new Error(`The graph needs the weight ${name}, and the model has none of that name.`);
     return found;
   }
 
-  private initializer(tensor: OnnxTensor): Value {
-    const place = this.isBody && tensor.type === "int8" ? this.ownWeights : this.state.initializers;
+  #initializer(tensor: OnnxTensor): Value {
+    const place = this.isBody && tensor.type === "int8" ? this.#ownWeights : this.state.initializers;
     if (!place.has(tensor.name)) place.set(tensor.name, tensor);
     return tensor.name;
   }
 
-  private fresh(op: string): Value {
+  #fresh(op: string): Value {
     const count = this.state.counts.get(op) ?? 0;
     this.state.counts.set(op, count + 1);
     return `${op}_${count}`;

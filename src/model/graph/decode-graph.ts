@@ -1,6 +1,6 @@
 import type { TokenizerArchitecture } from "../manifest.js";
 import { GraphBuilder, type Value } from "./builder.js";
-import { concat, silu, sizes } from "./linear.js";
+import { concat, silu, sizes } from "./ops.js";
 import type { GraphOptions, WeightIndex } from "./weights.js";
 
 const DECODER = "tokenizer.decoder";

@@ -1,91 +1,114 @@
 import type { GraphBuilder, Value } from "./builder.js";
-import { CONTRIB_DOMAIN, ELEMENT_TYPES } from "./onnx.js";
-import { type QuantizedRows, quantizedProduct, quantizeRows } from "./quantized.js";
-import type { Rows } from "./rows.js";
-import type { OutputRows } from "./weights.js";
-
-/** Layers that more than one graph is made of. `name` is the layer's name in the checkpoint. */
-
-/** x W^T + b, W of whatever type it is stored as; `rows` are those of x. [rows, in] -> [rows, out] */
-export function linear(g: GraphBuilder, x: Value, name: string, rows: Rows): Value {
-  return products(g, x, rows)(name);
-}
-
-/** How a product is made where a layer's own way won't do. */
-export interface ProductOptions {
-  /** Some of the layer's outputs. */
-  readonly outputs?: OutputRows;
-  /** Instead of the layer's bias; null where the operator that takes the product adds it. */
-  readonly bias?: Value | null;
-}
+import { CONTRIB_DOMAIN } from "./onnx.js";
+import { concat, sizes } from "./ops.js";
+import { type OutputRows, scalesOf } from "./weights.js";
 
 /**
- * `linear` for several layers, or several parts of one, over the same x: it is quantised once, if at all. No value of x
- * may be below -`negative`, where that is known.
+ * The product of rows and a layer's weights, x W^T + b, for weights stored as float32, float16 or int8. `name` is always
+ * the layer's name in the checkpoint.
  */
-export function products(g: GraphBuilder, x: Value, rows: Rows, negative?: number) {
-  let quantized: QuantizedRows | undefined;
-  return (name: string, { outputs, bias = g.weight(`${name}.bias`, outputs) }: ProductOptions = {}): Value => {
-    const weight = `${name}.weight`;
-    if (!isQuantized(g, name, outputs)) {
-      const inputs = [x, g.weight(weight, outputs), ...(bias === null ? [] : [bias])];
-      return g.node("Gemm", inputs, { attributes: { transB: { int: 1 } } });
-    }
-    const [width = 0] = g.weightShape(weight, outputs);
-    quantized ??= quantizeRows(g, x, width, rows, negative);
-    const product = quantizedProduct(g, quantized, weight, outputs);
-    return bias === null ? product : g.node("Add", [product, bias]);
-  };
+
+/** The largest quantised magnitude, of activations and weights alike. */
+const LIMIT = 127;
+/** The byte that stands for zero in quantised activations. */
+const ZERO_POINT = 128;
+
+/** x W^T + b. [rows, in] -> [rows, out] */
+export function linear(g: GraphBuilder, x: Value, name: string, zeroPoints: RowZeroPoints): Value {
+  return new LinearInput(g, x, zeroPoints).project(name);
 }
 
-/** Whether a layer's product is of integers: its bias is then an addition of its own, which Gemm's is not. */
+/** Whether a layer is stored as int8. Its bias is then an addition of its own; in a float layer Gemm adds it. */
 export function isQuantized(g: GraphBuilder, name: string, outputs?: OutputRows): boolean {
   return g.weightType(`${name}.weight`, outputs) === "int8";
 }
 
-/** To the type that the model's weights have, if it is another than float32. */
-export function toWeightType(g: GraphBuilder, x: Value): Value {
-  return g.floatType === "float32"
-    ? x
-    : g.node("Cast", [x], { attributes: { to: { int: ELEMENT_TYPES[g.floatType] } } });
+/** What a projection changes about a layer. */
+export interface ProjectOptions {
+  /** Some of the layer's outputs only. */
+  readonly outputs?: OutputRows;
+  /** Instead of the layer's own bias; null where the next operator adds the bias. */
+  readonly bias?: Value | null;
 }
 
-/** Back to float32. */
-export function toFloat32(g: GraphBuilder, x: Value): Value {
-  return g.floatType === "float32" ? x : g.node("Cast", [x], { attributes: { to: { int: ELEMENT_TYPES.float32 } } });
+/** Rows that one layer multiplies, or several, or several parts of one layer: the rows are quantised once, if at all. */
+export class LinearInput {
+  #quantized: QuantizedRows | undefined;
+
+  /** `x` is [rows, in]. Where it is known that no value is below `lowest`, quantising takes less work. */
+  constructor(
+    private readonly g: GraphBuilder,
+    private readonly x: Value,
+    private readonly zeroPoints: RowZeroPoints,
+    private readonly lowest?: number,
+  ) {}
+
+  /** The layer's outputs. -> [rows, out] */
+  project(name: string, options: ProjectOptions = {}): Value {
+    const { g } = this;
+    const { outputs, bias = g.weight(`${name}.bias`, outputs) } = options;
+    const weight = `${name}.weight`;
+    if (!isQuantized(g, name, outputs)) {
+      const inputs = [this.x, g.weight(weight, outputs), ...(bias === null ? [] : [bias])];
+      return g.node("Gemm", inputs, { attributes: { transB: { int: 1 } } });
+    }
+    const [width = 0] = g.weightShape(weight, outputs);
+    this.#quantized ??= quantizeRows(g, this.x, width, this.zeroPoints, this.lowest);
+    const product = quantizedProduct(g, this.#quantized, weight, outputs);
+    return bias === null ? product : g.node("Add", [product, bias]);
+  }
 }
 
-/** LayerNorm over the last axis with a scale and, where there is one, a bias. */
-export function layerNorm(g: GraphBuilder, x: Value, affine: readonly Value[], epsilon: number): Value {
-  const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } };
-  return g.node("LayerNormalization", [x, ...affine], { attributes });
+/**
+ * A zero point for each row of activations, [rows, 1], for all activations that have as many rows as `like` ([rows, ...]).
+ * The zero points are made once, in the graph of `g` even where a loop's body needs them.
+ */
+export class RowZeroPoints {
+  #value: Value | undefined;
+
+  constructor(
+    private readonly g: GraphBuilder,
+    private readonly like: Value,
+  ) {}
+
+  get value(): Value {
+    const shape = () => concat(this.g, [sizes(this.g, this.like, 0, 1), this.g.ints([1])], 0);
+    this.#value ??= this.g.node("Expand", [this.g.byte(ZERO_POINT), shape()]);
+    return this.#value;
+  }
 }
 
-/** LayerNorm with the layer's own scale and bias. */
-export function affineLayerNorm(g: GraphBuilder, x: Value, name: string, epsilon: number): Value {
-  return layerNorm(g, x, [g.weight(`${name}.weight`), g.weight(`${name}.bias`)], epsilon);
+/** Activations as bytes: x = scale (quantized - ZERO_POINT), with a scale for each row. */
+interface QuantizedRows {
+  readonly quantized: Value; // [rows, in]
+  readonly scale: Value; // [rows, 1]
 }
 
-/** x sigmoid(x) */
-export function silu(g: GraphBuilder, x: Value): Value {
-  return g.node("QuickGelu", [x], { domain: CONTRIB_DOMAIN, attributes: { alpha: { float: 1 } } });
+/**
+ * Symmetric quantisation of each row by its own largest magnitude, so that a row's result does not depend on the other
+ * rows. `width` is x's second axis. Where no value is below `lowest`, the largest value is found without magnitudes.
+ */
+function quantizeRows(
+  g: GraphBuilder,
+  x: Value,
+  width: number,
+  zeroPoints: RowZeroPoints,
+  lowest?: number,
+): QuantizedRows {
+  const largestOf = (values: Value) => g.node("ReduceMax", [values, g.ints([1])]); // [rows, 1]
+  const largest =
+    lowest === undefined ? largestOf(g.node("Abs", [x])) : g.node("Max", [largestOf(x), g.float(-lowest)]);
+  const scale = g.node("Mul", [largest, g.float(1 / LIMIT)]);
+  const attributes = { axis: { int: 1 }, block_size: { int: width } };
+  return { quantized: g.node("QuantizeLinear", [x, scale, zeroPoints.value], { attributes }), scale };
 }
 
-/** The sizes of some axes of x, as a vector. */
-export function sizes(g: GraphBuilder, x: Value, start: number, end: number): Value {
-  return g.node("Shape", [x], { attributes: { start: { int: start }, end: { int: end } } });
-}
-
-export function concat(g: GraphBuilder, values: readonly Value[], axis: number): Value {
-  return g.node("Concat", values, { attributes: { axis: { int: axis } } });
-}
-
-/** Reshape that takes a zero in the shape as an empty axis, not as "the input's size". */
-export function reshape(g: GraphBuilder, x: Value, shape: Value): Value {
-  return g.node("Reshape", [x, shape], { attributes: { allowzero: { int: 1 } } });
-}
-
-/** Rows of x by index along the first axis. */
-export function gather(g: GraphBuilder, x: Value, indices: Value): Value {
-  return g.node("Gather", [x, indices], { attributes: { axis: { int: 0 } } });
+/**
+ * x W^T over quantised rows, W stored as int8: sums of products in int32, which are exact, then both scales.
+ * `outputs` is one of the parts that the weight is stored in. [rows, in] -> [rows, out]
+ */
+function quantizedProduct(g: GraphBuilder, x: QuantizedRows, weight: string, outputs?: OutputRows): Value {
+  const scales = g.weight(scalesOf(weight), outputs);
+  const inputs = [x.quantized, g.weight(weight, outputs), g.float(1), scales, g.byte(ZERO_POINT)];
+  return g.node("Mul", [g.node("MatMulIntegerToFloat", inputs, { domain: CONTRIB_DOMAIN }), x.scale]);
 }

@@ -23,7 +23,7 @@ async function open(keys: KeyRing | undefined, environment: Record<string, strin
   app.setErrorHandler(sendProblem);
   await authenticate(app, { keys, config }, DEFAULT_LIMITS);
   for (const method of ["GET", "POST"] as const)
-    app.route({ method, url: "/queues", config: ADMIN, handler: (request) => request.principal?.name ?? "anybody" });
+    app.route({ method, url: "/queues", config: ADMIN, handler: (request) => request.caller?.name ?? "anybody" });
   return (headers: Record<string, string> = {}, method: "GET" | "POST" = "GET", remoteAddress = "127.0.0.1") =>
     app.inject({ method, url: "/queues", headers, remoteAddress });
 }
@@ -62,7 +62,7 @@ describe("an operator's route", () => {
   });
 
   const TRUSTING = { TRUST_PROXY: "loopback" };
-  const ANYBODY = { ALLOW_ANONYMOUS: "1" };
+  const ANYBODY = { ALLOW_ANONYMOUS: "true" };
   it.each([
     ["a trusted proxy's client", TRUSTING, { "x-forwarded-for": "8.8.8.8" }],
     ["such a client that claims to be here", TRUSTING, { "x-forwarded-for": "127.0.0.1, 8.8.8.8" }],

@@ -106,7 +106,7 @@ describe("a server without keys", () => {
   });
 
   it("answers for any name where it was told to serve whoever comes, or has keys", async () => {
-    expect(await statusFor(await open({ environment: { ALLOW_ANONYMOUS: "1" } }), "api.example.com")).toBe(200);
+    expect(await statusFor(await open({ environment: { ALLOW_ANONYMOUS: "true" } }), "api.example.com")).toBe(200);
     const app = await open({ deps: { keys: ringOf(alice) } });
     const headers = { ...alice.headers, host: "api.example.com" };
     expect((await app.inject({ url: "/models", headers })).statusCode).toBe(200);

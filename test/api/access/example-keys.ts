@@ -1,6 +1,5 @@
-import { hashSecret, newApiKey, writeApiKey } from "../../../src/api/access/api-key.js";
 import { type KeyEntry, writeKeyEntry } from "../../../src/api/access/key-entry.js";
-import { KeyRing } from "../../../src/api/access/key-ring.js";
+import { hashSecret, KeyRing, newApiKey, writeApiKey } from "../../../src/api/access/key-ring.js";
 
 export interface ExampleKey {
   /** What a client sends. */

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { newApiKey, readApiKey, writeApiKey } from "../../../src/api/access/api-key.js";
 import { KeyFileError, readKeyEntries, writeKeyEntry } from "../../../src/api/access/key-entry.js";
+import { newApiKey, readApiKey, writeApiKey } from "../../../src/api/access/key-ring.js";
 import { openKeys } from "../../../src/api/access/key-source.js";
 import { loadConfig } from "../../../src/config.js";
 import { eventually } from "../../eventually.js";
@@ -34,14 +34,14 @@ describe("the keys that are accepted", () => {
 
   it("tell who holds one", () => {
     const ring = ringOf(alice, bob);
-    expect(ring.principalOf(alice.key)).toEqual({
+    expect(ring.callerOf(alice.key)).toEqual({
       id: `key-${alice.entry.id}`,
       name: "alice",
       isAdmin: true,
       isKnown: true,
       limits: { imagesPerMinute: 60, concurrentImages: 4 },
     });
-    expect(ring.principalOf(bob.key)).toMatchObject({ name: "bob", isAdmin: false, limits: {} });
+    expect(ring.callerOf(bob.key)).toMatchObject({ name: "bob", isAdmin: false, limits: {} });
   });
 
   it("know no other secret, id or mixture", () => {
@@ -49,7 +49,7 @@ describe("the keys that are accepted", () => {
     const [, id] = alice.key.split("_");
     const [, , otherSecret] = bob.key.split("_");
     for (const wrong of [exampleKey("eve").key, `mrb_${id}_${otherSecret}`, `mrb_${id}_${"0".repeat(48)}`, ""])
-      expect(ring.principalOf(wrong), wrong).toBeUndefined();
+      expect(ring.callerOf(wrong), wrong).toBeUndefined();
   });
 
   it("hold no secret", () => {
@@ -63,8 +63,8 @@ describe("the keys that are accepted", () => {
   it("change as a whole: one that was withdrawn is refused", () => {
     const ring = ringOf(alice, bob);
     ring.replace([bob.entry]);
-    expect(ring.principalOf(alice.key)).toBeUndefined();
-    expect(ring.principalOf(bob.key)).toBeDefined();
+    expect(ring.callerOf(alice.key)).toBeUndefined();
+    expect(ring.callerOf(bob.key)).toBeDefined();
   });
 });
 
@@ -81,12 +81,12 @@ describe("a key file", () => {
 
   it.each([
     ["é 0123456789ab sha256:00", "it must begin with a name (letters, digits, . _ -)"],
-    ["alice 0123456789ab", "after the name must follow the id and sha256:HASH of a key"],
+    ["alice 0123456789ab", "the name must be followed by a key's id and sha256:HASH"],
     [`${two.line} rights=all`, "a setting must be one of role, images_per_minute, concurrent_images, webhook_secret"],
     [`${two.line} images_per_minute=0`, "images_per_minute must be an integer from 1 to 1000000000"],
     [`${two.line} images_per_minute=1e3`, "images_per_minute must be an integer from 1 to 1000000000"],
     [`${one.line} webhook_secret=`, "webhook_secret must be whsec_ and base64 of 24 to 64 bytes"],
-    [`${two.line} role=admin`, "role stands there twice"],
+    [`${two.line} role=admin`, "role appears twice"],
     [two.line.replace("role=admin", "role=root"), "role must be user or admin"],
   ])("with %j is refused", (line, fault) => {
     expect(() => readKeyEntries(`# a\n${line}`, "keys")).toThrow(new KeyFileError(`keys, line 2: ${fault}.`));
@@ -94,7 +94,7 @@ describe("a key file", () => {
 
   it("names every line at fault, and holds no id twice", () => {
     expect(() => readKeyEntries(`x\n${one.line}\n${one.line}`, "keys")).toThrow(
-      "keys, line 1: after the name must follow the id and sha256:HASH of a key.\nkeys, line 3: its id stands there twice.",
+      "keys, line 1: the name must be followed by a key's id and sha256:HASH.\nkeys, line 3: its id appears twice.",
     );
   });
 
@@ -121,7 +121,7 @@ describe("opening the keys", () => {
     for (const mode of [0o644, 0o640, 0o602]) {
       await chmod(file, mode);
       expect(await warnings({ API_KEYS_FILE: file })).toEqual([
-        expect.stringMatching(/^Others can read the key file, or change it/),
+        expect.stringMatching(/^Other users can read or change the key file/),
       ]);
     }
     await chmod(file, 0o600);
@@ -138,8 +138,8 @@ describe("opening the keys", () => {
     onTestFinished(close);
     const sizes = new Set<number>();
     const isRead = eventually(() => {
-      if (!keys!.principalOf(bob.key)) sizes.add(keys!.size);
-      expect(keys!.principalOf(bob.key)).toBeDefined();
+      if (!keys!.callerOf(bob.key)) sizes.add(keys!.size);
+      expect(keys!.callerOf(bob.key)).toBeDefined();
     });
     await truncate(file);
     process.emit("SIGHUP");
@@ -157,10 +157,11 @@ describe("opening the keys", () => {
   });
 
   it("warns where whoever can connect may do without one", async () => {
-    const sentence = expect.stringMatching(/^No key is asked for \(ALLOW_ANONYMOUS=1\)/);
+    const sentence = expect.stringMatching(/^No API key is required \(ALLOW_ANONYMOUS=true\)/);
     for (const HOST of ["0.0.0.0", "::", "192.0.2.1"])
-      expect(await warnings({ HOST, ALLOW_ANONYMOUS: "1" })).toEqual([sentence]);
-    for (const HOST of ["127.0.0.1", "localhost"]) expect(await warnings({ HOST, ALLOW_ANONYMOUS: "1" })).toEqual([]);
+      expect(await warnings({ HOST, ALLOW_ANONYMOUS: "true" })).toEqual([sentence]);
+    for (const HOST of ["127.0.0.1", "localhost"])
+      expect(await warnings({ HOST, ALLOW_ANONYMOUS: "true" })).toEqual([]);
     expect(await warnings({ HOST: "0.0.0.0", API_KEYS: exampleKey("alice").line })).toEqual([]);
   });
 });

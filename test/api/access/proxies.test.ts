@@ -40,21 +40,21 @@ describe("X-Forwarded-*", () => {
     ["without TRUST_PROXY", {}, PROXY],
     ["past the proxies that TRUST_PROXY names", { TRUST_PROXY: "10.0.0.7, ::1" }, "203.0.113.9"],
   ])("says nothing %s: not in the log, not in addresses", async (_, environment, from) => {
-    const { picture, seen } = await open({ ...environment, ALLOW_ANONYMOUS: "1" });
+    const { picture, seen } = await open({ ...environment, ALLOW_ANONYMOUS: "true" });
     const answer = await picture(from, { ...forwarded("198.51.100.1"), host: "marimba.internal:8080" });
     expect(answer.json().data[0].url).toMatch(/^http:\/\/marimba\.internal:8080\/jobs\//);
     expect(seen()).toEqual([from]);
   });
 
   it("of a proxy that TRUST_PROXY names says who asks and by which address, whatever the client wrote before", async () => {
-    const { picture, seen } = await open({ TRUST_PROXY: "10.0.0.0/8", ALLOW_ANONYMOUS: "1" });
+    const { picture, seen } = await open({ TRUST_PROXY: "10.0.0.0/8", ALLOW_ANONYMOUS: "true" });
     const answer = await picture(PROXY, forwarded("127.0.0.1, 198.51.100.1, 10.0.0.8"));
     expect(answer.json().data[0].url).toMatch(/^https:\/\/pictures\.example\/jobs\//);
     expect(seen()).toEqual(["198.51.100.1"]);
   });
 
   it("makes no address of another protocol", async () => {
-    const { picture } = await open({ TRUST_PROXY: PROXY, ALLOW_ANONYMOUS: "1" });
+    const { picture } = await open({ TRUST_PROXY: PROXY, ALLOW_ANONYMOUS: "true" });
     const answer = await picture(PROXY, { ...forwarded("198.51.100.1"), "x-forwarded-proto": "javascript" });
     expect(answer.json().data[0].url).toMatch(/^http:\/\/pictures\.example\/jobs\//);
   });

@@ -2,8 +2,7 @@
 // image until the parent says "go". Messages: it sends {port}; "memory" is answered with {heapBytes, rssBytes, sockets}.
 import pino from "pino";
 import { Registry } from "prom-client";
-import { buildApp } from "../../../dist/api/app.js";
-import { listen } from "../../../dist/api/server.js";
+import { buildApp, listen } from "../../../dist/api/app.js";
 import { loadConfig } from "../../../dist/config.js";
 import { PACKAGE_ROOT } from "../../../dist/files/package.js";
 import { loadRegistry } from "../../../dist/model/registry.js";
@@ -11,7 +10,7 @@ import { LocalQueue } from "../../../dist/queue/local/local-queue.js";
 
 const STEPS = 4;
 const config = loadConfig({ PORT: "0", LOG_LEVEL: "silent", MAX_QUEUED_IMAGES: "10000" });
-const models = await loadRegistry(`${PACKAGE_ROOT}/models`, ["demo"]);
+const models = await loadRegistry([`${PACKAGE_ROOT}/models`], ["demo"]);
 const queue = new LocalQueue({
   maxQueuedImages: config.maxQueuedImages,
   resultTtlMs: config.resultTtlS * 1000,

@@ -155,7 +155,7 @@ describe("open streams", () => {
     await app.close();
     for (const client of clients) {
       expect(await client.ended).toBe(true);
-      expect(client.comments.at(-1)).toContain("connect again");
+      expect(client.comments.at(-1)).toContain("reconnect");
       expect(client.names).toEqual(["running"]);
     }
   });

@@ -49,6 +49,36 @@ describe("methods and paths", () => {
     },
   );
 
+  it.each([
+    ["GET", "/models/", "/models"],
+    ["GET", "/models/?limit=1", "/models"],
+    ["HEAD", "/models/", undefined],
+    ["POST", "/generate/", "/generate"],
+    ["POST", "/v1/images/generations/", "/v1/images/generations"],
+    ["GET", "/v1/models/", "/v1/models"],
+    ["GET", "/v1/models/demo/", "/v1/models/demo"],
+    ["GET", "/models/demo/classes//", "/models/demo/classes"],
+    ["DELETE", "/jobs/job_00000000/", "/jobs/job_00000000"],
+    ["GET", "/health/ready/", "/health/ready"],
+    ["GET", "/jobs/", undefined],
+    ["GET", "/no/such/thing/", undefined],
+  ])("%s %s is 404 and hints at %s", async (method, url, meant) => {
+    const response = await api.app.inject({ method: method as "GET", url });
+    expect(response.statusCode).toBe(404);
+    if (method === "HEAD") return;
+    const { code, detail, message } = url.startsWith("/v1") ? response.json().error : response.json();
+    expect(code).toBe("not_found");
+    expect(detail ?? message).toBe(
+      `There is no such address. ${meant ? `Did you mean ${meant}?` : "/docs lists all addresses."}`,
+    );
+  });
+
+  it("answers /favicon.ico, which browsers ask for by themselves", async () => {
+    const icon = await api.app.inject("/favicon.ico");
+    expect(icon).toMatchObject({ statusCode: 200, headers: { "content-type": "image/svg+xml" } });
+    expect(icon.body).toBe((await api.app.inject("/playground/icon.svg")).body);
+  });
+
   it("refuses addresses that are broken or too long", async () => {
     expect(await problem({ url: "/jobs/%zz" })).toMatchObject({ status: 400, code: "invalid_request" });
     expect(await problem({ url: `/jobs/${"x".repeat(300)}` })).toMatchObject({ status: 414, code: "uri_too_long" });
@@ -79,6 +109,7 @@ describe("bodies", () => {
       "application/json; charset=utf-8",
       "Application/JSON;charset=UTF-8",
       'application/json; charset="utf-8"',
+      "application/json; charset=UTF8",
     ]) {
       const response = await api.app.inject({
         method: "POST",
@@ -137,6 +168,7 @@ describe("what goes wrong on our side", () => {
             return [];
           },
           get: () => undefined,
+          folderOf: (name) => name,
         },
       },
     });

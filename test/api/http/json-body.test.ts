@@ -45,7 +45,7 @@ describe("parseJsonBody", () => {
         try {
           expect(parse(text)).toEqual(expected);
         } catch (error) {
-          expect((error as Problem).message).toContain("must stand only once");
+          expect((error as Problem).message).toContain("must appear only once");
         }
       }),
       { seed: 4, numRuns: 3000 },
@@ -71,12 +71,12 @@ describe("parseJsonBody", () => {
   it("refuses a key that stands twice, by its pointer", () => {
     const problem = problemOf('{"seed": 1, "a/b": {"x": 1, "\\u0078": 2}}');
     expect(problem.code).toBe("invalid_request");
-    expect(problem.options.errors).toEqual([{ pointer: "/a~1b/x", message: "must stand only once" }]);
+    expect(problem.options.errors).toEqual([{ pointer: "/a~1b/x", message: "must appear only once" }]);
   });
 
   it.each(["1e400", "9007199254740993", "9007199254740990.5"])("refuses to round %s", (text) => {
     expect(problemOf(`{"seed": ${text}}`).options.errors).toEqual([
-      { pointer: "/seed", message: `must be a number that a double can hold, not ${text}` },
+      { pointer: "/seed", message: `must be a number that a double can represent, not ${text}` },
     ]);
   });
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readPrefer } from "../../../src/api/http/prefer.js";
-import { chooseRepresentation } from "../../../src/api/http/request-headers.js";
+import { chooseRepresentation, readPrefer } from "../../../src/api/http/request-headers.js";
 
 describe("Accept", () => {
   it.each([
@@ -23,7 +22,9 @@ describe("Accept", () => {
     ["application/json;q=0, */*", "image/png"],
     ["image/avif, image/webp, image/png, image/svg+xml, image/*;q=0.8, */*;q=0.5", "image/png"],
     ["text/html, application/xhtml+xml, */*;q=0.8", "application/json"],
-    ["image/png;q=2, application/json;q=0.1", "application/json"],
+    ["application/json; charset=utf-8", "application/json"],
+    ["image/png; version=1;q=0.9, application/json;q=0.8", "image/png"],
+    ["*/*;q=1;note=x, image/png;q=0.5", "application/json"],
     ["image/png ; q=1.000", "image/png"],
   ])("%s: %s", (accept, chosen) => {
     expect(chooseRepresentation(accept)).toBe(chosen);

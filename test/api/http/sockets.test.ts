@@ -182,6 +182,6 @@ describe("listening", () => {
     const { port } = await open();
     const second = await exampleApi({ environment: { PORT: String(port) } });
     opened.push(second);
-    await expect(second.listen()).rejects.toThrow(`Can't listen on 127.0.0.1:${port}: another process does already`);
+    await expect(second.listen()).rejects.toThrow(`Can't listen on 127.0.0.1:${port}: another process already does`);
   });
 });

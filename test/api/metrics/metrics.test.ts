@@ -87,7 +87,7 @@ describe("GET /metrics", () => {
     expect(requests(text, { route: "/v1/images/generations" })).toBe(1);
     expect(requests(text, { route: "/v1/images/generations", status: "500" })).toBe(1);
     expect(sum(text, "marimba_http_problems_total", { code: "generation_failed" })).toBe(1);
-    const line = lines.map((text) => JSON.parse(text)).find(({ msg }) => msg.startsWith("a streamed answer"));
+    const line = lines.map((text) => JSON.parse(text)).find(({ msg }) => msg.startsWith("a streamed response"));
     const job = answer.headers["marimba-job"];
     expect(line).toMatchObject({ level: 40, code: "generation_failed", reason: "A run failed.", job });
     expect(line.request_id).toBe(answer.headers["x-request-id"]);

@@ -64,7 +64,7 @@ describe("a streamed answer", () => {
     expect(held[0]!.context.wantsPreview()).toBe(false);
     held[0]!.complete();
     const { body } = await answer;
-    expect(body).toMatch(/^(: still here\n\n)+event: image_generation\.completed\n/);
+    expect(body).toMatch(/^(: heartbeat\n\n)+event: image_generation\.completed\n/);
     expect(events(body)).toHaveLength(1);
     await api.close();
   });
@@ -88,7 +88,7 @@ describe("a streamed answer", () => {
     const closing = api.app.close();
     const body = await stopped.text();
     // The head did not wait for the first event or heartbeat.
-    expect(body).not.toMatch(/still here/);
+    expect(body).not.toMatch(/heartbeat/);
     const [event] = events(body);
     expect(event).toMatchObject({ name: "error", data: { error: { code: "shutting_down", type: "server_error" } } });
     await closing;

@@ -67,7 +67,9 @@ describe("a prompt is matched to a class", () => {
   );
 
   it("names the classes that go by an ambiguous name", () => {
-    expect(problem("crane").message).toBe('prompt "crane" names 2 classes: ask by index, for 5 (crane) or 6 (crane).');
+    expect(problem("crane").message).toBe(
+      'prompt "crane" names 2 classes: choose one by index, 5 (crane) or 6 (crane).',
+    );
     expect(problem("a steel crane").message).toBe(problem("crane").message);
   });
 
@@ -77,7 +79,7 @@ describe("a prompt is matched to a class", () => {
   });
 
   it("lists all names of a small model where none is near, and says where a large one's are", () => {
-    expect(problem("xxxxxxxxxxxxxxxx").message).toContain("it knows tench, Tinca tinca, golden retriever, ");
+    expect(problem("xxxxxxxxxxxxxxxx").message).toContain("its classes are tench, Tinca tinca, golden retriever, ");
     const classes = Array.from({ length: 1000 }, (_, index) => ({ index, name: `thing ${index}` }));
     expect(() => classOfPrompt("a dragon", { ...manifest, classes })).toThrow("GET /models/demo/classes lists them");
   });

@@ -9,7 +9,7 @@ const generate = ({ app }: Api, payload: object, headers: Record<string, string>
 describe("POST /v1/images/generations", () => {
   let api: Api;
   beforeAll(async () => {
-    api = await exampleApi({ environment: { MAX_IMAGES_PER_JOB: "4", ALLOW_ANONYMOUS: "1" } });
+    api = await exampleApi({ environment: { MAX_IMAGES_PER_JOB: "4", ALLOW_ANONYMOUS: "true" } });
   });
   afterAll(() => api.close());
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { foldEnums } from "../../../src/api/openapi/fold-enums.js";
+import { foldEnums } from "../../../src/api/openapi/document.js";
 
 const value = (...values: unknown[]) => ({ type: typeof values[0], enum: values });
 

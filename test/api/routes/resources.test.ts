@@ -167,11 +167,11 @@ describe("pages", () => {
       return tags.find(({ name }: { name: string }) => name === "models").description;
     };
     const [sentence, empty, head, rule, ...rows] = (await described({})).split("\n");
-    expect([sentence, empty]).toEqual(["What can be asked for.", ""]);
+    expect([sentence, empty]).toEqual(["Models, their classes and parameters.", ""]);
     expect(head).toMatch(/^\| model \| preset \| /);
     expect(rule).toMatch(/^(\| -+:? ){7}\|$/);
     const cells = rows.map((row: string) => row.split("|").map((cell) => cell.trim()));
     expect(cells).toEqual([["", "demo", "fast", "0.25 (0.24 to 0.26)", "", "", "0.7", "5", ""]]);
-    expect(await described({ keys: new KeyRing([]) })).toBe("What can be asked for.");
+    expect(await described({ keys: new KeyRing([]) })).toBe("Models, their classes and parameters.");
   });
 });

@@ -10,7 +10,7 @@ import { readPngText } from "../../worker/png-chunks.js";
 import { type Ended, Marimba } from "../marimba.js";
 
 const MODELS_DIR = fileURLToPath(new URL("../../../models", import.meta.url));
-const PICTURES = 72;
+const IMAGES = 72;
 /** Too little noise, no guidance, and diffusion that begins where it should be half done. */
 const BROKEN = ["--temperature", "0.5", "--guidance-scale", "1", "--max-timestep", "500"];
 /** What is to be equal is so with few resamples, too. */
@@ -26,10 +26,10 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const evaluate = (...args: string[]) => new Marimba(["evaluate", ...args], { MODELS_DIR, MAX_BATCH: "12" });
 const made = (out: string, ...args: string[]) =>
-  evaluate("--out", join(folder, out), "--num", String(PICTURES), ...SAMPLER, ...args);
+  evaluate("--out", join(folder, out), "--num", String(IMAGES), ...SAMPLER, ...args);
 const result = async (out: string) => JSON.parse(await readFile(join(folder, out, "result.json"), "utf8"));
-const pictureCount = async (out: string) => {
-  const names = await readdir(join(folder, out, "pictures")).catch(() => []);
+const imageCount = async (out: string) => {
+  const names = await readdir(join(folder, out, "images")).catch(() => []);
   return names.filter((name) => name.endsWith(".png")).length;
 };
 
@@ -42,14 +42,14 @@ describe("marimba evaluate", () => {
   it("gives after a kill -9 what it gives undisturbed", { timeout: 240_000 }, async () => {
     const whole = await made("whole", ...FEW_RESAMPLES).ended;
     expectSuccess(whole);
-    expect(whole.stdout).toMatch(/^Pictures +72\nFréchet distance +[\d.]+ \(95 %: [\d.]+ to [\d.]+\)\nInception Score/);
+    expect(whole.stdout).toMatch(/^Images +72\nFréchet distance +[\d.]+ \(95 %: [\d.]+ to [\d.]+\)\nInception Score/);
 
     const killed = made("resumed", ...FEW_RESAMPLES);
-    await eventually(async () => expect(await pictureCount("resumed")).toBeGreaterThanOrEqual(6));
+    await eventually(async () => expect(await imageCount("resumed")).toBeGreaterThanOrEqual(6));
     killed.kill("SIGKILL");
     await killed.ended;
-    const before = await pictureCount("resumed");
-    expect(before).toBeLessThan(PICTURES);
+    const before = await imageCount("resumed");
+    expect(before).toBeLessThan(IMAGES);
     const resumed = await made("resumed", "--npz", ...FEW_RESAMPLES).ended;
     expectSuccess(resumed);
     expect(resumed.stdout).toBe(whole.stdout);
@@ -57,16 +57,16 @@ describe("marimba evaluate", () => {
     expect(ms_per_image).toBeGreaterThan(0);
     expect(await result("resumed")).toMatchObject(rest);
 
-    const picture = await readFile(join(folder, "resumed", "pictures", "000013.png"));
-    expect(picture).toEqual(await readFile(join(folder, "whole", "pictures", "000013.png")));
-    expect(readPngText(picture)).toMatchObject({ class: "1", class_name: "heart", seed: "5", image_index: "13" });
+    const image = await readFile(join(folder, "resumed", "images", "000013.png"));
+    expect(image).toEqual(await readFile(join(folder, "whole", "images", "000013.png")));
+    expect(readPngText(image)).toMatchObject({ class: "1", class_name: "heart", seed: "5", image_index: "13" });
   });
 
   it("measures an .npz and a folder alike", { timeout: 120_000 }, async () => {
     const classes = ["--classes", "12", ...FEW_RESAMPLES];
-    const fromNpz = await evaluate("--pictures", join(folder, "resumed", "pictures.npz"), ...classes).ended;
+    const fromNpz = await evaluate("--images", join(folder, "resumed", "images.npz"), ...classes).ended;
     const copy = ["--out", join(folder, "copies", "one"), "--npz"];
-    const fromFolder = await evaluate("--pictures", join(folder, "whole", "pictures"), ...classes, ...copy).ended;
+    const fromFolder = await evaluate("--images", join(folder, "whole", "images"), ...classes, ...copy).ended;
     expectSuccess(fromNpz);
     expectSuccess(fromFolder);
     expect(fromNpz.stdout).toBe(fromFolder.stdout);
@@ -82,9 +82,12 @@ describe("marimba evaluate", () => {
   });
 
   it.each([
-    [["--pictures", "whole/pictures", "--num", "100"], /whole\/pictures holds 72 pictures, not 100\.\n$/],
-    [["--pictures", "whole/pictures", "--num", "60", "--compare", "whole"], /60 pictures can't .* the 72 of .*whole: /],
-    [["--out", "unmade", "--num", "20000", "--compare", "whole"], /20000 pictures can't .* the 72 of .*whole: pairs/],
+    [["--images", "whole/images", "--num", "100"], /whole\/images holds 72 images, not 100\.\n$/],
+    [["--images", "whole/images", "--num", "60", "--compare", "whole"], /60 images can't .* the 72 of .*whole: /],
+    [
+      ["--out", "unmade", "--num", "20000", "--compare", "whole"],
+      /20000 images can't .* the 72 of .*whole: the comparison is by pairs/,
+    ],
     [
       ["--out", "unmade", "--num", "20000", "--compare", "none"],
       /none\/features\.npz can't be opened: there is no such/,
@@ -111,21 +114,21 @@ describe("marimba evaluate", () => {
   it("goes on in a folder of the same settings alone", async () => {
     const { code, stderr } = await made("whole", "--temperature", "0.5").ended;
     expect(code).toBe(1);
-    expect(stderr).toMatch(/whole holds pictures of other settings .*; name another folder, or remove it\.\n$/);
+    expect(stderr).toMatch(/whole holds images of other settings .*; name another folder, or remove it\.\n$/);
   });
 
   it.each([
-    [["--pictures", "none"], /none can't be .*: there is no such file or folder/],
-    [["--pictures", MODELS_DIR], /There are no pictures in /],
+    [["--images", "none"], /none can't be .*: there is no such file or folder/],
+    [["--images", MODELS_DIR], /There are no images in /],
     [
-      ["--pictures", MODELS_DIR, "--features", join(MODELS_DIR, "demo", "decode.onnx")],
-      /decode\.onnx is no feature network/,
+      ["--images", MODELS_DIR, "--features", join(MODELS_DIR, "demo", "decode.onnx")],
+      /decode\.onnx is not a feature network/,
     ],
     [
       ["--out", "x", "--reference", join(MODELS_DIR, "demo", "model.json")],
       /model\.json is no \.npz file: .*[^.]\.\n$/,
     ],
-    [["--out", "x", "--features", "none.onnx"], /ONNX Runtime cannot use none\.onnx: .*\n$/],
+    [["--out", "x", "--features", "none.onnx"], /ONNX Runtime can't use none\.onnx: .*\n$/],
     [["--out", "x", "--reference", "none.npz"], /none\.npz can't be opened: there is no such file/],
   ])("says what is wrong: %j", async (args, message) => {
     const { code, stderr } = await evaluate(...args).ended;
@@ -142,9 +145,8 @@ describe("readEvaluateOptions", () => {
       seed: 0,
       resamples: 200,
       neighbours: 3,
-      manifoldPictures: 10_000,
+      manifoldImages: 10_000,
     });
-    expect(readEvaluateOptions(["--help"])).toBeUndefined();
   });
 
   it("names every option at fault", () => {
@@ -155,16 +157,16 @@ describe("readEvaluateOptions", () => {
   });
 
   it.each([
-    ["--pictures a --preset fast --seed 0 --guidance-scale 2", /^--preset, --guidance-scale, --seed .* leave them out/],
+    ["--images a --preset fast --seed 0 --guidance-scale 2", /^--preset, --guidance-scale, --seed .* leave them out/],
     ["--out a --write-reference b --compare c --bootstrap 9", /^--compare, --bootstrap .* leave them out/],
     ["--out a --manifold 3", /^--manifold must be more than --neighbours \(3\), or 0, not 3\.$/],
-    ["--out a --num 20 --neighbours 20", /^--neighbours must be less than the number of pictures \(20\), not 20\.$/],
+    ["--out a --num 20 --neighbours 20", /^--neighbours must be less than the number of images \(20\), not 20\.$/],
   ])("refuses what would be ignored or fail at the end: %s", (line, message) => {
     expect(() => readEvaluateOptions(line.split(" "))).toThrow(message);
   });
 
   it("leaves precision and recall out where nothing is said of them", () => {
-    for (const line of ["--out a --num 2", "--out a --neighbours 20 --manifold 0 --num 10", "--pictures a --model b"])
+    for (const line of ["--out a --num 2", "--out a --neighbours 20 --manifold 0 --num 10", "--images a --model b"])
       expect(readEvaluateOptions(line.split(" "))).toBeDefined();
   });
 });

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { SweepPoint } from "../../../src/commands/sweep/points.js";
 import { SweepResults } from "../../../src/commands/sweep/results.js";
 
-const SETTINGS = { model: "demo", model_hash: "1", seed: 0, pictures: 12, feature_network_sha256: "2" };
-const MEASURES = { pictures: 12, frechet_distance: 0.5, frechet_interval: [0.4, 0.6], precision: 0.7 };
+const SETTINGS = { model: "demo", model_hash: "1", seed: 0, images: 12, feature_network_sha256: "2" };
+const MEASURES = { images: 12, frechet_distance: 0.5, frechet_interval: [0.4, 0.6], precision: 0.7 };
 const PARAMETERS = {
   steps: 8,
   guidance_scale: 1,

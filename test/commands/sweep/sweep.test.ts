@@ -105,12 +105,11 @@ describe("readSweepOptions", () => {
         { field: "temperature", values: [0.9] },
       ],
     });
-    expect(readSweepOptions(["--help"])).toBeUndefined();
   });
 
   it("refuses schedules of guidance that is not varied", () => {
     expect(() => readSweepOptions(["--out", "a", "--guidance-schedule", "constant"])).toThrow(
-      /^--guidance-schedule needs --guidance-scale, /,
+      /^--guidance-schedule needs --guidance-scale\.$/,
     );
   });
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
+import type { Runtime } from "../../../src/engine/runtime/runtime.js";
 import { ParityModel } from "../../../src/evaluation/parity/model.js";
 import {
   compareFolder,
@@ -94,6 +95,7 @@ test("a file that is neither checkpoint nor recording is an error", async () => 
 describe("one run, changed", () => {
   let models: string;
   let model: ParityModel;
+  let runtime: Runtime;
   beforeAll(async () => {
     models = mkdtempSync(join(tmpdir(), "marimba-parity-test-"));
     const { folder: imported, manifest } = await importModel({
@@ -105,10 +107,11 @@ describe("one run, changed", () => {
       modelsDir: models,
       expose: true,
     });
-    model = new ParityModel(manifest, await openRuntime(imported, { threads: 1 }));
+    runtime = await openRuntime(imported, { threads: 1 });
+    model = new ParityModel(manifest, runtime);
   });
   afterAll(async () => {
-    await model?.runtime.close();
+    await runtime?.close();
     rmSync(models, { recursive: true, force: true });
   });
 

@@ -1,5 +1,4 @@
 import { pairedRatio, quantile } from "../../../bench/statistics.js";
-import type { Batching } from "../../../src/engine/batching.js";
 import { markdownTable } from "../../../src/markdown-table.js";
 import { startDistributed, type Topology } from "../../topology/topology.js";
 import { SUMMARY_HEAD, type Summary, summarise, summaryRow } from "../answers.js";
@@ -7,11 +6,12 @@ import { mixedSteps } from "../bodies.js";
 import { runClosedLoop } from "../closed-loop.js";
 import { poissonArrivals, runOpenLoop } from "../open-loop.js";
 import { baseEnvironment, MAX_BATCH, type Scenario, type Setting } from "../scenario.js";
+import { STATIC_MODES, staticEnvironment } from "../static-batching.js";
 
 /** Share of the capacity of continuous batching at which requests arrive. */
 const LOAD = 0.7;
 
-const MODES = ["continuous", "static", "static-ragged"] as const satisfies readonly Batching[];
+const MODES = ["continuous", ...STATIC_MODES] as const;
 type Mode = (typeof MODES)[number];
 
 /** One worker's way through one sequence of arrivals. */
@@ -83,7 +83,8 @@ export function measureCapacity(setting: Setting, mode: Mode, requests: number):
 }
 
 async function withWorker<T>(setting: Setting, mode: Mode, use: (service: Topology) => Promise<T>): Promise<T> {
-  const service = await startDistributed(1, 1, baseEnvironment(setting, { BATCHING: mode }));
+  const environment = mode === "continuous" ? {} : staticEnvironment(mode, MAX_BATCH);
+  const service = await startDistributed(1, 1, baseEnvironment(setting, environment));
   try {
     return await use(service);
   } finally {

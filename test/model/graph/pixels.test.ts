@@ -1,20 +1,20 @@
 import { chmodSync, closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { openRuntime } from "../../../src/engine/runtime/onnx.js";
+import { openTyped } from "../../families/mar/typed-runtime.js";
 import { TINY_ARCHITECTURE, tinyWeights, writeTinyModel } from "../tiny.js";
 
 let folder: string;
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The bytes that decode makes of a picture of one colour, given in [-1, 1]: its last convolution is its bias alone. */
+/** The bytes that decode makes of an image of one colour, given in [-1, 1]: its last convolution is its bias alone. */
 async function pixelsOf(red: number, green: number, blue: number): Promise<number[]> {
   folder = writeTinyModel({});
   overwrite("tokenizer.decoder.conv_out.weight", (bytes) => new Uint8Array(bytes));
   overwrite("tokenizer.decoder.conv_out.bias", () => new Uint8Array(Float32Array.of(red, green, blue).buffer));
-  const runtime = await openRuntime(folder, { threads: 1 });
+  const runtime = await openTyped(folder, TINY_ARCHITECTURE);
   const { latent_channels, latent_height, latent_width } = TINY_ARCHITECTURE.tokenizer;
-  const { pixels } = await runtime.decode(new Float32Array(latent_channels * latent_height * latent_width), 1);
+  const { pixels } = await runtime.decode(new Float32Array(latent_channels * latent_height * latent_width));
   await runtime.close();
   return [...pixels.subarray(0, 3)];
 }

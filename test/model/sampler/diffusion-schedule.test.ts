@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { COEFFICIENTS } from "../../../src/engine/runtime/runtime.js";
 import {
+  COEFFICIENTS,
   cosineAlphaBars,
+  DiffusionSchedules,
   diffusionSchedule,
   respacedTimesteps,
   sampledTimesteps,
+  timestepFrequencies,
 } from "../../../src/model/sampler/diffusion-schedule.js";
-import { timestepFrequencies } from "../../../src/model/sampler/frequencies.js";
-import { DiffusionSchedules } from "../../../src/model/sampler/schedules.js";
 
 describe("respacedTimesteps", () => {
   it("equals the reference for 2 to 1000 diffusion steps", () => {

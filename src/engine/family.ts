@@ -1,0 +1,52 @@
+import type { GraphOptions, WeightIndex } from "../model/graph/weights.js";
+import type { GeneratorArchitecture } from "../model/manifest.js";
+import type { ImageRequest, SamplingParameters } from "../model/parameters.js";
+import type { Span } from "./clock.js";
+import type { Runtime } from "./runtime/runtime.js";
+import type { StepRuns } from "./step-runs.js";
+
+/**
+ * A family of models: all that is peculiar to one way of generating latents. The engine batches images of any family by
+ * this interface alone; `src/families/families.ts` lists the families.
+ */
+export interface Family {
+  /** Whether a model of this architecture is one of the family's. */
+  generates(model: GeneratorArchitecture): boolean;
+  /** A short image that uses every graph and takes the memory of the largest; sound weights give finite numbers. */
+  warmUpParameters(model: GeneratorArchitecture): SamplingParameters;
+  /** The family's graphs by name, as bytes of `.onnx` files over weights that stay where they are. */
+  buildGraphs(model: GeneratorArchitecture, weights: WeightIndex, options: GraphOptions): Record<string, Uint8Array>;
+  open(runtime: Runtime, model: GeneratorArchitecture): Sampler;
+}
+
+/**
+ * One loaded model of a family. It turns a request into an image's state, and takes the states of all images in flight one
+ * step further at a time, whatever their age, length and parameters.
+ */
+export interface Sampler<Image extends ImageState = ImageState> {
+  /** The image before its first step. Throws a sentence where the request can't be sampled. */
+  admit(request: ImageRequest): Image;
+  /** Whether one more image may start a step with these; absent: always. The batch's limit holds as well. */
+  hasRoom?(inFlight: readonly Image[]): boolean;
+  /** The parts of a step, in their order. */
+  readonly stages: readonly Stage<Image>[];
+  /** Ends the image's step: what the stages sampled is known from now on. */
+  advance(image: Image): void;
+  /** Writes the image's latents as they stand, [C', h, w]; what is not sampled yet is zero. */
+  writeLatents(image: Image, latents: Float32Array, offset: number): void;
+}
+
+/** An image in flight. What a family keeps of it between steps is the family's own; the engine reads how far it is. */
+export interface ImageState {
+  /** Steps done, of `steps`; the image is finished when both are equal. */
+  readonly step: number;
+  readonly steps: number;
+}
+
+/** One part of a step. */
+export interface Stage<Image> {
+  /** The span of an image's timing that the part counts as. */
+  readonly span: Exclude<Span, "batchWaitMs" | "decodeMs">;
+  /** Runs it for these images, which are all in flight. What it writes into an image must be the same when repeated. */
+  run(images: readonly Image[], runs: StepRuns<Image>): Promise<void>;
+}

@@ -1,0 +1,153 @@
+import type { Stage } from "../../engine/family.js";
+import { groupBy, type StepRuns } from "../../engine/step-runs.js";
+import type { GeneratorArchitecture } from "../../model/manifest.js";
+import { COEFFICIENTS, type ModelDiffusionSchedule } from "../../model/sampler/diffusion-schedule.js";
+import type { MarImage } from "./image.js";
+import type { MarGraphs } from "./run-graphs.js";
+
+/** What one run's adaLN products (rows x steps x their width) should take: more falls out of a last-level cache of 32 MiB. */
+const SLICE_BYTES = 24 * 1024 * 1024;
+/** A run of fewer steps costs more than the cache saves; it may take more memory. */
+const FEWEST_STEPS = 4;
+/** What even those steps may not exceed, because it bounds how long a run lasts, too: the rows are divided instead. */
+const MOST_BYTES = 64 * 1024 * 1024;
+
+/** One token being sampled. */
+interface TokenRow {
+  readonly image: MarImage;
+  readonly position: number;
+  /** Index among its image's targets: its row in the image's z. */
+  readonly index: number;
+}
+
+/**
+ * The diffusion part of a step: from z and noise to sampled tokens. Rows that share a diffusion schedule run together,
+ * guided rows first; the loop is cut into slices of steps (x in, x out), each one run.
+ */
+export class Denoiser implements Stage<MarImage> {
+  readonly span = "diffusionMs";
+  readonly #bytesPerRowStep: number;
+  readonly #scratch = new Scratch();
+
+  constructor(
+    private readonly graphs: MarGraphs,
+    private readonly model: GeneratorArchitecture,
+  ) {
+    const { depth, width } = model.head;
+    this.#bytesPerRowStep = 4 * (3 * depth + 2) * width;
+  }
+
+  async run(images: readonly MarImage[], runs: StepRuns<MarImage>): Promise<void> {
+    for (const group of groupBy(images, (image) => image.diffusionKey))
+      await runs.run(group, (some) => this.#sample(some, runs));
+    for (const image of images)
+      if (runs.isInFlight(image) && !image.sampledFinite())
+        runs.fail(
+          image,
+          "not_finite",
+          `The latents stopped being finite numbers in step ${image.step + 1} of ${image.steps}; a lower max_timestep or guidance_scale, or more diffusion_steps, usually helps.`,
+        );
+  }
+
+  async #sample(images: readonly MarImage[], runs: StepRuns<MarImage>): Promise<void> {
+    const guidedFirst = [...images].sort((a, b) => Number(b.guided) - Number(a.guided));
+    const rows: TokenRow[] = [];
+    for (const image of guidedFirst)
+      image.targets.forEach((position, index) => {
+        rows.push({ image, position, index });
+      });
+    const schedule = images[0]!.diffusion;
+    const widest = guidedFirst[0]!.guided ? 2 : 1;
+    const steps = Math.min(FEWEST_STEPS, schedule.steps);
+    const rowLimit = Math.max(1, Math.floor(MOST_BYTES / (this.#bytesPerRowStep * steps * widest)));
+    const parts = Math.ceil(rows.length / rowLimit);
+    const size = Math.ceil(rows.length / parts);
+    for (let start = 0; start < rows.length; start += size)
+      await this.#denoise(rows.slice(start, start + size), schedule, runs);
+  }
+
+  /** The whole diffusion loop of some rows, slice by slice. */
+  async #denoise(rows: readonly TokenRow[], schedule: ModelDiffusionSchedule, runs: StepRuns<MarImage>) {
+    const C = this.model.token_channels;
+    const F = this.model.head.frequency_channels;
+    const guidedRows = rows.filter((row) => row.image.guided).length;
+    const condition = this.#condition(rows, guidedRows);
+    let x: Float32Array = this.#scratch.floats("x", rows.length * C);
+    rows.forEach((row, i) => {
+      row.image.noise.fill(x, i * C, C, row.image.step, row.position, 0);
+    });
+    const bytesPerStep = this.#bytesPerRowStep * (rows.length + guidedRows);
+    const cached = Math.max(FEWEST_STEPS, Math.floor(SLICE_BYTES / bytesPerStep));
+    const size = Math.ceil(schedule.steps / Math.ceil(schedule.steps / cached)); // as equal as they can be
+    for (let start = 0; start < schedule.steps; start += size) {
+      if (!rows.some((row) => runs.isInFlight(row.image))) return;
+      const end = Math.min(start + size, schedule.steps);
+      const result = await this.graphs.denoise({
+        ...condition,
+        rows: rows.length,
+        guidedRows,
+        steps: end - start,
+        x,
+        noise: this.#noise(rows, start, end, schedule.steps),
+        frequencies: schedule.frequencies.subarray(start * F, end * F),
+        coefficients: schedule.coefficients.subarray(start * COEFFICIENTS.length, end * COEFFICIENTS.length),
+      });
+      x = result.x;
+      await runs.pause();
+    }
+    rows.forEach((row, i) => {
+      row.image.setToken(row.position, x, i * C);
+    });
+  }
+
+  /** What the head is conditioned on, row by row. */
+  #condition(rows: readonly TokenRow[], guidedRows: number) {
+    const D = this.model.decoder.width;
+    const z = this.#scratch.floats("z", rows.length * D); // [N, D]
+    const zUnconditional = this.#scratch.floats("zUnconditional", guidedRows * D); // [M, D]
+    const guidance = this.#scratch.floats("guidance", guidedRows);
+    const temperature = this.#scratch.floats("temperature", rows.length);
+    for (let i = 0; i < rows.length; i++) {
+      const { image, index } = rows[i]!;
+      for (let d = 0; d < D; d++) z[i * D + d] = image.z[index * D + d]!;
+      temperature[i] = image.parameters.temperature;
+      if (i >= guidedRows) continue;
+      for (let d = 0; d < D; d++) zUnconditional[i * D + d] = image.zUnconditional[index * D + d]!;
+      guidance[i] = image.guidance;
+    }
+    return { z, zUnconditional, guidance, temperature };
+  }
+
+  /** Raw noise of diffusion steps [start, end); the last step of all adds none. -> [end - start, N, C] */
+  #noise(rows: readonly TokenRow[], start: number, end: number, steps: number): Float32Array {
+    const C = this.model.token_channels;
+    const noise = this.#scratch.floats("noise", (end - start) * rows.length * C);
+    for (let k = start; k < end; k++) {
+      const plane = (k - start) * rows.length * C;
+      if (k === steps - 1) {
+        noise.fill(0, plane);
+        continue;
+      }
+      for (let i = 0; i < rows.length; i++) {
+        const { image, position } = rows[i]!;
+        image.noise.fill(noise, plane + i * C, C, image.step, position, k + 1);
+      }
+    }
+    return noise;
+  }
+}
+
+/** Buffers that are kept from run to run and grow when a run needs more. */
+class Scratch {
+  readonly #buffers = new Map<string, Float32Array>();
+
+  /** A view of `length` numbers with whatever an earlier run left in it. */
+  floats(name: string, length: number): Float32Array {
+    let buffer = this.#buffers.get(name);
+    if (!buffer || buffer.length < length) {
+      buffer = new Float32Array(length);
+      this.#buffers.set(name, buffer);
+    }
+    return buffer.subarray(0, length);
+  }
+}

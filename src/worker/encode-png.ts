@@ -1,0 +1,38 @@
+import sharp from "sharp";
+import type { GeneratedImage } from "../engine/engine.js";
+import type { Manifest } from "../model/manifest.js";
+import { type ImageRequest, SamplingParameters } from "../model/parameters.js";
+import { insertPngText, type PngText } from "./png-text.js";
+
+/** These settings define the bytes: after a change, no PNG is byte-equal to one encoded before it. */
+const PNG_SETTINGS = { compressionLevel: 6, adaptiveFiltering: true, palette: false } as const;
+
+export type Pixels = Pick<GeneratedImage, "pixels" | "width" | "height">;
+
+/** A PNG whose text says how it was generated. The bytes depend on the arguments alone; encoding runs off the event loop. */
+export async function encodeImage(pixels: Pixels, request: ImageRequest, manifest: Manifest): Promise<Uint8Array> {
+  return insertPngText(await encodePng(pixels), imageText(request, manifest));
+}
+
+export async function encodePng({ pixels, width, height }: Pixels): Promise<Uint8Array> {
+  return sharp(pixels, { raw: { width, height, channels: 3 } })
+    .png(PNG_SETTINGS)
+    .toBuffer();
+}
+
+/** All that generates the image again, under the API's field names; nothing that varies from run to run. */
+export function imageText({ parameters, seed, imageIndex }: ImageRequest, manifest: Manifest): PngText {
+  const className = parameters.class === null ? "none" : manifest.classes[parameters.class]!.name;
+  const sampling = Object.keys(SamplingParameters.properties) as (keyof SamplingParameters)[];
+  return [
+    ["Software", "Marimba"],
+    ["model", manifest.name],
+    ["model_hash", manifest.hash],
+    ["class_name", className],
+    ["seed", String(seed)],
+    ["image_index", String(imageIndex)],
+    ...sampling
+      .filter((name) => parameters[name] !== undefined)
+      .map((name) => [name, String(parameters[name])] as const),
+  ];
+}
