@@ -1,4 +1,4 @@
-import type { ModelFiles } from "../model/files/model-files.js";
+import type { ManifestFiles } from "../model/files/model-files.js";
 import type { Architecture } from "../model/manifest.js";
 import type { BatchLimits, LeaveReason, Ticket } from "./batch.js";
 import type { MeasuredSpans } from "./clock.js";
@@ -10,7 +10,7 @@ export interface ThreadData extends BatchLimits {
   /** The model's folder. */
   readonly folder: string;
   /** The files as the manifest states them: checked at every start, since files may be replaced under a running server. */
-  readonly files: ModelFiles;
+  readonly files: ManifestFiles;
   readonly architecture: Architecture;
   readonly runtime: RuntimeOptions;
   /** What its `RunGate` shares with the handle. */

@@ -7,7 +7,7 @@ import { inFile } from "./checkpoint/error.js";
 import { asCheckpointError } from "./checkpoint/file.js";
 import type { ImportProgress, Progress } from "./progress.js";
 import { copyCheckpoints } from "./weights/copy-checkpoints.js";
-import { writeFileBehind, writeWholeFile } from "./weights/hashed-writer.js";
+import { writeHashedFile, writeSmallFile } from "./weights/hashed-writer.js";
 import { writeWeights } from "./weights/weights-file.js";
 import type { WeightsPlan } from "./weights/weights-plan.js";
 
@@ -90,7 +90,7 @@ async function writeGraphs(
   const digests: FileDigest[] = [];
   for (const graph of GRAPH_FILES) {
     const file = MODEL_FILES[graph];
-    digests.push({ file, sha256: await writeWholeFile(join(folder, file), graphs[graph]) });
+    digests.push({ file, sha256: await writeSmallFile(join(folder, file), graphs[graph]) });
   }
   return digests;
 }
@@ -104,6 +104,6 @@ async function writeWeightsFile(
   if (converted.length === 0) return [];
   const file = MODEL_FILES.weights;
   const count = (bytes: number) => progress.add(step, bytes);
-  const sha256 = await writeFileBehind(join(folder, file), count, (output) => writeWeights(converted, output));
+  const sha256 = await writeHashedFile(join(folder, file), count, (output) => writeWeights(converted, output));
   return [{ file, sha256 }];
 }

@@ -10,10 +10,10 @@ const SYNC_BYTES = 128 * 1024 * 1024;
  * Makes a large file, written from its beginning to its end by `write`; resolves with its SHA-256 when everything is on the
  * disk. Rejects with `NotFiniteError` where it has `floats` that are none. When it settles, nothing is under way.
  */
-export async function writeFileBehind(
+export async function writeHashedFile(
   path: string,
   onBytes: (bytes: number) => void,
-  write: (output: WrittenBehind) => Promise<void>,
+  write: (output: HashedWriter) => Promise<void>,
   floats?: Stretches,
 ): Promise<string> {
   const file = await open(path, "wx+"); // another thread reads what is hashed
@@ -22,7 +22,7 @@ export async function writeFileBehind(
     const growing = new GrowingFile(file.fd);
     const { descriptor, shared } = growing;
     const hash = hashFiles([[{ descriptor, shared, ...(floats && { floats }) }]], { signal: failed.signal });
-    const output = new WrittenBehind(file, growing, onBytes);
+    const output = new HashedWriter(file, growing, onBytes);
     hash.catch((error: unknown) => output.refuse(error)); // it is awaited in the end
     try {
       await write(output);
@@ -41,7 +41,7 @@ export async function writeFileBehind(
 }
 
 /** Makes a small file; resolves with its SHA-256 when it is on the disk. */
-export async function writeWholeFile(path: string, bytes: Uint8Array): Promise<string> {
+export async function writeSmallFile(path: string, bytes: Uint8Array): Promise<string> {
   const file = await open(path, "wx");
   try {
     await file.writeFile(bytes);
@@ -53,7 +53,7 @@ export async function writeWholeFile(path: string, bytes: Uint8Array): Promise<s
 }
 
 /** A file that another thread hashes as it is written, one write under way while the next bytes are made. */
-export class WrittenBehind {
+export class HashedWriter {
   private endOffset = 0;
   private unsynced = 0;
   private writing: Promise<void> = Promise.resolve();
