@@ -15,7 +15,7 @@ import { RedisServer } from "../redis-server.js";
 
 const logger = pino({ level: "silent" });
 
-describe("ACCEPT_DURABLE=1, on Valkey, which knows WAITAOF,", () => {
+describe("ACCEPT_DURABLE=true, on Valkey, which knows WAITAOF,", () => {
   let valkey: RedisServer;
   let client: Redis;
   let queue: JobQueue;
@@ -69,7 +69,7 @@ describe("ACCEPT_DURABLE=1, on Valkey, which knows WAITAOF,", () => {
     for (const [index, kind] of [QueueUnavailable, QueueUnavailable, QueueStartError].entries())
       expect(refused[index]).toMatchObject({ reason: expect.any(kind) });
     expect(String((refused[2] as PromiseRejectedResult).reason)).toMatch(
-      /: ACCEPT_DURABLE=1 needs appendfsync everysec or always\.$/,
+      /: ACCEPT_DURABLE=true needs appendfsync everysec or always\.$/,
     );
     await sync(true);
     await eventually(async () =>
