@@ -58,7 +58,7 @@ describe("ACCEPT_DURABLE=true, on Valkey, which knows WAITAOF,", () => {
     expect(many.map(({ kind }) => kind)).toEqual(Array(8).fill("accepted"));
   });
 
-  it("refuses what does not get there in time: nobody makes it, but for whoever comes back with its key", async () => {
+  it("refuses a job that is not on disk in time and cancels it, unless its client can come back with an idempotency key", async () => {
     await sync(false);
     const idempotency = { key: "caller:key", bodyHash: "a" };
     const [forgotten, keyed] = [job(), job()];
