@@ -124,8 +124,8 @@ async function importAndReport(options: ImportOptions, signal: AbortSignal): Pro
   );
   for (const network of ["generator", "tokenizer"] as const) {
     const { key, isAveraged } = weights[network];
-    const kind = isAveraged ? "averaged weights" : "weights";
-    if (key !== "" || isAveraged) process.stdout.write(`The ${network} has the ${kind} ${place(key)}.\n`);
+    const which = isAveraged ? "the averaged ones" : "those";
+    if (key !== "" || isAveraged) process.stdout.write(`The ${network}'s weights are ${which} ${place(key)}.\n`);
   }
   if (deviations) reportDeviations(manifest.precision, deviations);
 }

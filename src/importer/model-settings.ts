@@ -89,8 +89,8 @@ export function publishedDefaults(encoderWidth: number, tokenCount: number): Def
 const ANNEALED_FROM = 950;
 
 /**
- * The presets of a model that brings none: `exact`, the published sampler, whatever the model's defaults are, and two
- * that skip some of it. `balanced` is GtR as published (FID 1.59 for H, as `exact`; arXiv 2510.17171); `fast` goes further than
+ * The presets of a model without its own: `exact`, the published sampler whatever the model's defaults are, and two
+ * that skip some of its work. `balanced` is GtR as published (FID 1.59 for H, as `exact`; arXiv 2510.17171); `fast` goes further than
  * anything published.
  */
 export function publishedPresets(published: DefaultParameters): Manifest["presets"] {

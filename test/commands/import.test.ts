@@ -72,10 +72,10 @@ test("says which weights it took, where a file has several", async () => {
     temporaryPath("wrapped"),
   ];
   expect(await runImport(args)).toBe(0);
-  expect(out).toContain('The generator has the averaged weights under "ema_model".\n');
-  expect(out).not.toContain("The tokenizer has");
+  expect(out).toContain(`The generator's weights are the averaged ones under "ema_model".\n`);
+  expect(out).not.toContain("The tokenizer's weights");
   expect(await runImport([...args, "--force", "--weights", "raw"])).toBe(0);
-  expect(out).toContain('The generator has the weights under "model".\n');
+  expect(out).toContain(`The generator's weights are those under "model".\n`);
 });
 
 test("goes where models are served from unless told otherwise", async () => {

@@ -114,8 +114,8 @@ function isCounted(names: ReadonlyMap<string, unknown>, prefix: string): boolean
 }
 
 /**
- * Averaged weights without names: lists in the order of the trained parameters. Whatever else a key calls averaged, and is
- * none of the networks found, is listed with the reason why it is not usable.
+ * Averaged weights without names: lists in the order of the trained parameters. Everything else that a key calls averaged
+ * and that is not a network is listed, with the reason why it is not usable.
  */
 function averagedElsewhere(
   { stateDicts }: Checkpoint,

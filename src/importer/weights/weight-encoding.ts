@@ -3,9 +3,9 @@ import type { Precision } from "../../model/manifest.js";
 import { toFloat16 } from "./float16.js";
 import { Quantizer } from "./quantize.js";
 
-/** One tensor of the weights' file that a checkpoint's tensor becomes. */
+/** One of the tensors of weights.bin that a checkpoint's tensor becomes. */
 export interface EncodedPart {
-  /** By which the graphs know it. */
+  /** In the graphs. */
   readonly name: string;
   readonly type: WeightType;
   readonly shape: readonly number[];
@@ -24,8 +24,8 @@ export interface WeightEncoding {
   readonly isCopy?: true;
   readonly parts: readonly EncodedPart[];
   /**
-   * Converts the tensor's float32 values, which come in row-major chunks. `check` is given values that are all finite where
-   * the tensor's are: those themselves, or an output's scale for all its weights.
+   * Converts the tensor's float32 values, which come in row-major chunks. `check` is called with values that are
+   * finite if and only if the tensor's are: the values themselves, or the scale of each output.
    */
   convert(chunks: AsyncIterable<Float32Array>, check?: (values: Float32Array) => void): AsyncIterable<EncodedBytes>;
 }
@@ -125,18 +125,18 @@ function asInt8(name: string, [outputs, inputs]: readonly [number, number], quan
 
 /** Chunks of any size as rows of one length. */
 class RowBuffer {
-  private filled = 0;
+  #filled = 0;
 
   constructor(private readonly row: Float32Array) {}
 
   /** Fills the row, again and again; yields whenever it is full. */
   *add(chunk: Float32Array): Generator<void> {
     for (let start = 0; start < chunk.length; ) {
-      const count = Math.min(this.row.length - this.filled, chunk.length - start);
-      this.row.set(chunk.subarray(start, start + count), this.filled);
+      const count = Math.min(this.row.length - this.#filled, chunk.length - start);
+      this.row.set(chunk.subarray(start, start + count), this.#filled);
       start += count;
-      this.filled = (this.filled + count) % this.row.length;
-      if (this.filled === 0) yield;
+      this.#filled = (this.#filled + count) % this.row.length;
+      if (this.#filled === 0) yield;
     }
   }
 }

@@ -1,4 +1,4 @@
-import { areFinite } from "../../model/files/finite.js";
+import { areFinite } from "../../model/files/floats.js";
 import type { Dtype, TensorChunk } from "../checkpoint/checkpoint.js";
 import { elementBytes } from "../checkpoint/dtype.js";
 import { quote } from "../checkpoint/error.js";
@@ -24,8 +24,8 @@ export async function writeWeights(sources: readonly ConvertedSource[], output: 
 }
 
 /**
- * A chunk may be handed over to be written as it is, and is overwritten when two more have been asked for: none is asked
- * for before what was under way at the one before is written.
+ * The writer may still hold a chunk, and the reader overwrites it after two more requests: each request waits until the
+ * bytes that were being written at the previous one are on their way to the file.
  */
 async function* afterWriting(
   chunks: AsyncIterable<TensorChunk>,
@@ -50,7 +50,7 @@ async function* floats(chunks: AsyncIterator<TensorChunk>, path: string): AsyncG
   }
 }
 
-/** Float32 values stay where they are, if they can. */
+/** Float32 values are not copied where their alignment allows. */
 function asFloats(chunk: Uint8Array, dtype: Dtype): Float32Array {
   const length = chunk.byteLength / elementBytes(dtype);
   if (dtype === "F32" && chunk.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0) {

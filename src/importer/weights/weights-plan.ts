@@ -8,15 +8,15 @@ import { encodingOf, type WeightEncoding } from "./weight-encoding.js";
 /** Float32 vectors of any instruction set are aligned by it, and so is a cache line. */
 const ALIGNMENT_BYTES = 64;
 
-/** One checkpoint, and what a model needs of it. */
+/** One checkpoint, and the tensors that a model needs from it. */
 export interface WeightSource {
   readonly checkpoint: Checkpoint;
   /** By the names of `table`. */
   readonly tensors: Tensors;
   readonly table: TensorTable;
-  /** Of the names by which the graphs know its tensors. */
+  /** Prefix of its tensors' names in the graphs. */
   readonly prefix: string;
-  /** What a copy of the whole checkpoint is called in the model's folder. */
+  /** Name of a copy of the whole checkpoint in the model's folder. */
   readonly copy: WeightFile;
 }
 
@@ -27,21 +27,21 @@ interface Weight {
 
 /** One tensor of weights.bin: where it comes from and where it goes. */
 export interface PlannedWeight extends Weight {
-  /** Of each of the encoding's parts. */
+  /** One for each part of the encoding. */
   readonly targets: readonly WeightLocation[];
 }
 
-/** What is taken from one checkpoint, in the order of weights.bin. */
+/** The weights of one checkpoint, in the order of weights.bin. */
 export interface ConvertedSource {
   readonly checkpoint: Checkpoint;
   readonly weights: readonly PlannedWeight[];
 }
 
-/** A checkpoint that is copied as it is: the graphs point into the copy. */
+/** A checkpoint that is copied unchanged: the graphs point into the copy. */
 export interface CopiedSource {
   readonly checkpoint: Checkpoint;
   readonly file: WeightFile;
-  /** The tensors that the graphs point at. */
+  /** The tensors that the graphs use. */
   readonly entries: readonly TensorEntry[];
 }
 
