@@ -31,9 +31,7 @@ export class Undisturbed {
   /** Every job completed, with the very bytes of an undisturbed run. */
   async expectAll(orders: readonly Order[], outcomes: readonly Outcome[]): Promise<void> {
     const expected = await Promise.all(orders.map(({ body }) => this.images(body)));
-    const pairs = outcomes.flatMap(({ images }, job) =>
-      images.map((image, index) => [image, expected[job]![index]]),
-    );
+    const pairs = outcomes.flatMap(({ images }, job) => images.map((image, index) => [image, expected[job]![index]]));
     note({
       jobs: outcomes.length,
       lost: outcomes.filter(({ state, error }) => state !== "completed" && !error).length,
