@@ -1,8 +1,10 @@
 import { loadConfig } from "../config.js";
+import { isArchitectureName, unknownArchitecture } from "../importer/architecture/stated-architecture.js";
+import { quote } from "../importer/checkpoint/error.js";
+import { nameMistake } from "../importer/draft-manifest.js";
 import { importModel } from "../importer/import.js";
 import { readClasses, readSettings } from "../importer/model-settings.js";
-import type { ImportOptions } from "../importer/options.js";
-import { ALLOWED_DEVIATION, type Deviation } from "../importer/options.js";
+import { ALLOWED_DEVIATION, type Deviation, type ImportOptions } from "../importer/options.js";
 import { PRECISIONS, type Precision } from "../model/manifest.js";
 import { readArguments, reportError, UsageError } from "./command-line.js";
 import { watchImport } from "./import-progress.js";
@@ -13,30 +15,36 @@ export const usage = `marimba import: turns a MAR checkpoint and its tokenizer i
   marimba import --name NAME --generator FILE --tokenizer FILE [options]
 
   --name NAME         the model's name: its folder under the models folder, and what requests call it
-  --generator FILE    the MAR checkpoint: .safetensors, or PyTorch's .pth, .ckpt or .pt (model_ema where there is one)
-  --tokenizer FILE    the KL autoencoder's checkpoint, in either form
+  --generator FILE    the MAR checkpoint: .safetensors, the index of a sharded one (model.safetensors.index.json), or
+                      PyTorch's .pth, .ckpt or .pt
+  --tokenizer FILE    the KL autoencoder's checkpoint, in any of these forms
+  --weights W         which of the generator's weights: ema, the averaged ones; raw, those that were trained; or the key
+                      that leads to them, such as model_ema (default: the averaged ones where the file has any)
+  --tokenizer-weights W  the same for the tokenizer's file
   --arch ARCH         mar-b, mar-l, mar-h, or a config.json that states heads, scale and norm_eps;
-                      can be left out for models of the published widths
+                      optional for models of the published widths
   --precision P       how large weights are stored and multiplied (default: fp32): fp32, the reference's arithmetic;
                       int8, a quarter of the size and faster on a CPU; fp16, for CUDA
   --classes FILE      JSON array of class names, or of {"name", "id"}, in order (default: ImageNet's for the published
                       models, else numbers)
   --defaults FILE     JSON with description, defaults, presets and default_preset of the model
-  --verify            run the model and compare it with a float32 one of the same files, which needs as much more
-                      disk meanwhile; prints how far it is off
-  --hash-sources      state the SHA-256 of both checkpoints in model.json, for which each that is not copied as it is
-                      is read whole once more
-  --models-dir DIR    where models live (default: MODELS_DIR, else ./models)
+  --verify            run the model and compare it with a float32 import of the same files; prints the deviation.
+                      Needs disk space for both models until it ends
+  --hash-sources      record the SHA-256 of both checkpoints in model.json; reads each file once more unless it is
+                      copied unchanged
+  --models-dir DIR    the models folder (default: MODELS_DIR, else ./models)
   --force             replace a model of the same name
 
-No code in a checkpoint is run. A failed or interrupted import leaves nothing behind; what one that was killed left in
-the models folder, the next import clears away.
+No code in a checkpoint is run. A failed or interrupted import leaves nothing behind; the next import removes what a
+killed one left in the models folder.
 `;
 
 const OPTIONS = {
   name: { type: "string" },
   generator: { type: "string" },
   tokenizer: { type: "string" },
+  weights: { type: "string" },
+  "tokenizer-weights": { type: "string" },
   arch: { type: "string" },
   precision: { type: "string", default: "fp32" },
   classes: { type: "string" },
@@ -51,7 +59,7 @@ const OPTIONS = {
 export async function run(argv: string[]): Promise<number> {
   return interruptible(async (signal) => {
     try {
-      await importAndTell(await readOptions(argv), signal);
+      await importAndReport(await readOptions(argv), signal);
       return 0;
     } catch (error) {
       const exitCode = reportError(error);
@@ -68,10 +76,12 @@ async function readOptions(argv: string[]): Promise<ImportOptions> {
     throw new UsageError(`${missing.join(" and ")} must be given; --help describes the command.`);
   }
   return {
-    name,
+    name: readName(name),
     generator,
     tokenizer,
-    arch: values.arch,
+    weights: values.weights,
+    tokenizerWeights: values["tokenizer-weights"],
+    arch: readArch(values.arch),
     precision: readPrecision(values.precision),
     modelsDir: values["models-dir"] ?? loadConfig().modelsDir,
     classes: values.classes === undefined ? undefined : await readClasses(values.classes),
@@ -82,15 +92,26 @@ async function readOptions(argv: string[]): Promise<ImportOptions> {
   };
 }
 
+function readName(name: string): string {
+  const mistake = nameMistake(name);
+  if (mistake === undefined) return name;
+  throw new UsageError(`--name ${mistake}`);
+}
+
+function readArch(arch: string | undefined): string | undefined {
+  if (arch === undefined || isArchitectureName(arch)) return arch;
+  throw new UsageError(unknownArchitecture(arch));
+}
+
 function readPrecision(text: string): Precision {
   const precision = PRECISIONS.find((one) => one === text);
   if (precision) return precision;
   throw new UsageError(`--precision ${JSON.stringify(text)} is not known; ${PRECISIONS.join(", ")} are.`);
 }
 
-async function importAndTell(options: ImportOptions, signal: AbortSignal): Promise<void> {
+async function importAndReport(options: ImportOptions, signal: AbortSignal): Promise<void> {
   const watch = await watchImport(process.stderr);
-  const { manifest, folder, warnings, deviations } = await importModel({
+  const { manifest, folder, weights, warnings, deviations } = await importModel({
     ...options,
     signal,
     onProgress: watch.update,
@@ -101,13 +122,22 @@ async function importAndTell(options: ImportOptions, signal: AbortSignal): Promi
     `Imported ${manifest.name} into ${folder}: ${generator.class_count} classes, ${generator.token_count} tokens, ` +
       `${tokenizer.image_width}x${tokenizer.image_height} pixels.\n`,
   );
-  if (deviations) tellDeviations(manifest.precision, deviations);
+  for (const network of ["generator", "tokenizer"] as const) {
+    const { key, isAveraged } = weights[network];
+    const which = isAveraged ? "the averaged ones" : "those";
+    if (key !== "" || isAveraged) process.stdout.write(`The ${network}'s weights are ${which} ${place(key)}.\n`);
+  }
+  if (deviations) reportDeviations(manifest.precision, deviations);
 }
 
-function tellDeviations(precision: Precision, deviations: readonly Deviation[]): void {
+function place(key: string): string {
+  return key === "" ? "at the top of its file" : `under ${quote(key)}`;
+}
+
+function reportDeviations(precision: Precision, deviations: readonly Deviation[]): void {
   if (precision === "fp32") {
     process.stdout.write(
-      "Its numbers are the checkpoint's own in float32: it runs, and there is nothing to compare.\n",
+      "The model runs. In float32 its numbers are the checkpoint's own: there is nothing to compare.\n",
     );
     return;
   }
@@ -115,12 +145,12 @@ function tellDeviations(precision: Precision, deviations: readonly Deviation[]):
   const allowed = ALLOWED_DEVIATION[precision];
   const lines = deviations.map(({ of, relativeRms }) => `  ${of.padEnd(15)}${percent(relativeRms).padStart(10)}\n`);
   process.stdout.write(
-    `Deviation from float32 on the same inputs, relative root mean square; ${percent(allowed)} at most is usual:\n${lines.join("")}`,
+    `Deviation from float32 on the same inputs, relative root mean square; usually at most ${percent(allowed)}:\n${lines.join("")}`,
   );
   const above = deviations.filter(({ relativeRms }) => relativeRms > allowed).map(({ of }) => of);
   if (above.length === 0) return;
   process.stderr.write(
-    `Warning: ${above.join(" and ")} deviate more than is usual of ${precision}. Compare images before you serve it ` +
+    `Warning: ${above.join(" and ")} deviate more than is usual for ${precision}. Compare images before you serve the model ` +
       "(marimba evaluate), or import it again with --precision fp32 --force.\n",
   );
 }

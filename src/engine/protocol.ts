@@ -1,4 +1,4 @@
-import type { ModelFiles } from "../model/files/model-files.js";
+import type { ManifestFiles } from "../model/files/model-files.js";
 import type { Architecture } from "../model/manifest.js";
 import type { BatchLimits, LeaveReason, Ticket } from "./batch.js";
 import type { MeasuredSpans } from "./clock.js";
@@ -9,8 +9,8 @@ import type { RuntimeOptions } from "./runtime/runtime.js";
 export interface ThreadData extends BatchLimits {
   /** The model's folder. */
   readonly folder: string;
-  /** What the manifest states: checked at every start, for files may be replaced under a running server. */
-  readonly files: ModelFiles;
+  /** The files as the manifest states them: checked at every start, since files may be replaced under a running server. */
+  readonly files: ManifestFiles;
   readonly architecture: Architecture;
   readonly runtime: RuntimeOptions;
   /** What its `RunGate` shares with the handle. */
@@ -21,9 +21,9 @@ export interface ThreadData extends BatchLimits {
 export type ToThread =
   | { readonly kind: "generate"; readonly ticket: Ticket }
   | { readonly kind: "cancel"; readonly id: number }
-  /** Asks for the image as it stands. */
+  /** Asks for a preview. */
   | { readonly kind: "preview"; readonly id: number }
-  /** Ends the thread after the run under way; images that are still there are dropped. */
+  /** Ends the thread after the run under way; unfinished images are dropped. */
   | { readonly kind: "close" };
 
 /** From the thread to the handle. */

@@ -11,7 +11,7 @@ import type { WeightsPlan } from "./weights/weights-plan.js";
 /** Everything of the manifest that is known before the weights are read, and checked before anything is written. */
 export async function draftManifest(
   options: ImportOptions,
-  { architecture, preset }: DerivedArchitecture,
+  { architecture, publishedSize }: DerivedArchitecture,
   plan: WeightsPlan,
 ): Promise<Manifest> {
   const { generator } = architecture;
@@ -23,7 +23,7 @@ export async function draftManifest(
     name: options.name,
     ...(settings.description === undefined ? {} : { description: settings.description }),
     architecture,
-    classes: await nameClasses(options.classes, preset, generator.class_count),
+    classes: await nameClasses(options.classes, publishedSize, generator.class_count),
     precision: options.precision,
     weight_files: [...plan.files],
     hash: "0".repeat(64),
@@ -36,12 +36,10 @@ export async function draftManifest(
   return manifest;
 }
 
-export function checkName(name: string): void {
-  if (fieldErrors(Manifest.properties.name, name).length > 0) {
-    throw new ImportError(
-      `${JSON.stringify(name)} is no name for a model: lower-case letters, digits, dots, dashes and underscores, a letter or digit first, at most 64.`,
-    );
-  }
+/** What is wrong with a model's name, as a sentence; undefined where nothing is. */
+export function nameMistake(name: string): string | undefined {
+  if (fieldErrors(Manifest.properties.name, name).length === 0) return undefined;
+  return `${JSON.stringify(name)} is not a valid model name: begin with a lower-case letter or a digit, then use lower-case letters, digits, dots, dashes and underscores, 64 characters at most.`;
 }
 
 function assertManifest(manifest: Manifest): void {

@@ -1,4 +1,4 @@
-/** An import that cannot be done: one sentence for people, saying what is wrong and what would be right. */
+/** An import that cannot be done: one sentence that states the mistake and a correct alternative. */
 export class ImportError extends Error {
   override readonly name = "ImportError";
 }

@@ -7,14 +7,14 @@ import { deriveArchitecture } from "./architecture/derive-architecture.js";
 import type { Tensors } from "./architecture/tensor-table.js";
 import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import { openCheckpoint } from "./checkpoint/open.js";
-import { checkName, draftManifest } from "./draft-manifest.js";
+import { draftManifest, nameMistake } from "./draft-manifest.js";
 import { ImportError } from "./error.js";
 import { writeFiles, writeModelFolder } from "./model-folder.js";
 import type { Deviation, ImportedModel, ImportOptions } from "./options.js";
 import { Progress } from "./progress.js";
 import { checkNameIsFree, stageModel } from "./staging.js";
 import { chooseWeights } from "./weights/choose-weights.js";
-import { writeWholeFile } from "./weights/hashed-writer.js";
+import { writeSmallFile } from "./weights/hashed-writer.js";
 import { planWeights, type WeightsPlan } from "./weights/weights-plan.js";
 
 /** Of alpha-bar, which is at most 1: a half-precision copy is closer. */
@@ -25,7 +25,8 @@ const SCHEDULE_TOLERANCE = 1e-3;
  * whatever the checkpoints' size. Throws `ImportError` or `CheckpointError`; then nothing was left behind.
  */
 export async function importModel(options: ImportOptions): Promise<ImportedModel> {
-  checkName(options.name);
+  const mistake = nameMistake(options.name);
+  if (mistake !== undefined) throw new ImportError(mistake);
   await checkNameIsFree(options.modelsDir, options.name, options.replace ?? false);
   prepareToHash();
   const generator = await openCheckpoint(options.generator);
@@ -90,7 +91,7 @@ async function importOpened(
     if (options.verify) deviations = await verify({ folder: staging, manifest }, float32, progress);
     for (const checkpoint of [generator, tokenizer]) await checkpoint.checkUnchanged();
     const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
-    await writeWholeFile(join(staging, MODEL_FILES.manifest), text);
+    await writeSmallFile(join(staging, MODEL_FILES.manifest), text);
     progress.add("writing", 0);
   });
   return { manifest, folder, weights, warnings, ...(deviations && { deviations }) };
@@ -104,7 +105,7 @@ async function checkNoiseSchedule(checkpoint: Checkpoint, generator: Tensors): P
     const found = await checkpoint.readFloat32(entry);
     if (found.every((value, t) => Math.abs(value - expected[t]!) < SCHEDULE_TOLERANCE)) continue;
     throw new ImportError(
-      `${checkpoint.path} was trained with another noise schedule than the cosine one, which alone is sampled: ${name} differs.`,
+      `${checkpoint.path} was trained with another noise schedule than the cosine one, the only one that is sampled: ${name} differs.`,
     );
   }
 }

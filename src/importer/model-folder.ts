@@ -7,14 +7,14 @@ import { inFile } from "./checkpoint/error.js";
 import { asCheckpointError } from "./checkpoint/file.js";
 import type { ImportProgress, Progress } from "./progress.js";
 import { copyCheckpoints } from "./weights/copy-checkpoints.js";
-import { writeFileBehind, writeWholeFile } from "./weights/hashed-writer.js";
+import { writeHashedFile, writeSmallFile } from "./weights/hashed-writer.js";
 import { writeWeights } from "./weights/weights-file.js";
 import type { WeightsPlan } from "./weights/weights-plan.js";
 
-/** What is known of a model once its files are written. */
+/** The part of a manifest that follows from the written files. */
 export type WrittenModel = Pick<Manifest, "hash" | "source">;
 
-/** What a model's files are made of. */
+/** Everything that the files of a model are made from. */
 export interface FilesPlan {
   readonly architecture: Architecture;
   readonly weights: WeightsPlan;
@@ -22,7 +22,7 @@ export interface FilesPlan {
   readonly expose?: boolean | undefined;
 }
 
-/** Writes graphs and weights, while another thread hashes `toHash`, checkpoints that are not copied. */
+/** Writes graphs and weights, while another thread hashes the checkpoints in `toHash`, which are not copied. */
 export async function writeModelFolder(
   folder: string,
   [generator, tokenizer]: readonly [Checkpoint, Checkpoint],
@@ -43,7 +43,7 @@ export async function writeModelFolder(
   return { hash: modelHash(digests), source: { generator: describe(generator), tokenizer: describe(tokenizer) } };
 }
 
-/** One after another: together they would take the cores from those who write. */
+/** One after another: together they would take the cores from the writing. */
 async function hashSources(checkpoints: readonly Checkpoint[], progress: Progress): Promise<Map<Checkpoint, string>> {
   const hashes = new Map<Checkpoint, string>();
   for (const checkpoint of checkpoints) hashes.set(checkpoint, await hashCheckpoint(checkpoint, progress));
@@ -90,7 +90,7 @@ async function writeGraphs(
   const digests: FileDigest[] = [];
   for (const graph of GRAPH_FILES) {
     const file = MODEL_FILES[graph];
-    digests.push({ file, sha256: await writeWholeFile(join(folder, file), graphs[graph]) });
+    digests.push({ file, sha256: await writeSmallFile(join(folder, file), graphs[graph]) });
   }
   return digests;
 }
@@ -104,6 +104,6 @@ async function writeWeightsFile(
   if (converted.length === 0) return [];
   const file = MODEL_FILES.weights;
   const count = (bytes: number) => progress.add(step, bytes);
-  const sha256 = await writeFileBehind(join(folder, file), count, (output) => writeWeights(converted, output));
+  const sha256 = await writeHashedFile(join(folder, file), count, (output) => writeWeights(converted, output));
   return [{ file, sha256 }];
 }

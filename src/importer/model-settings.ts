@@ -2,11 +2,11 @@ import { readFile } from "node:fs/promises";
 import Type, { type Static } from "typebox";
 import { type Manifest, type ModelClass, Preset } from "../model/manifest.js";
 import { type DefaultParameters, PresetParameters } from "../model/parameters.js";
-import { type PresetName, presetOfWidth } from "./architecture/stated-architecture.js";
+import { type PublishedSize, publishedSizeOfWidth } from "./architecture/stated-architecture.js";
 import { ImportError } from "./error.js";
 import { readJsonFile } from "./json-file.js";
 
-/** What a model ships beside its weights: a JSON file for `--defaults`. Defaults left out are the published ones. */
+/** `--defaults`: a JSON file of settings. Defaults that it leaves out are the published ones. */
 export const ModelSettings = Type.Object(
   {
     description: Type.Optional(Type.String({ maxLength: 400 })),
@@ -28,8 +28,8 @@ const ClassEntry = Type.Union([
 const ClassFile = Type.Array(ClassEntry);
 export type ClassEntry = Static<typeof ClassEntry>;
 
-/** Guidance of the best published results (arXiv 2406.11838, 256 steps); L's for a model that was never published. */
-const PUBLISHED_GUIDANCE: Readonly<Record<PresetName, number>> = { "mar-b": 2.9, "mar-l": 3.0, "mar-h": 3.2 };
+/** Guidance of the best published results (arXiv 2406.11838, 256 steps); L's for a model of another size. */
+const PUBLISHED_GUIDANCE: Readonly<Record<PublishedSize, number>> = { "mar-b": 2.9, "mar-l": 3.0, "mar-h": 3.2 };
 const OTHER_GUIDANCE = PUBLISHED_GUIDANCE["mar-l"];
 const PUBLISHED_STEPS = 64;
 
@@ -42,16 +42,16 @@ export function readClasses(path: string): Promise<ClassEntry[]> {
   return readJsonFile(path, ClassFile);
 }
 
-/** Names for every class: those given, ImageNet's for a published model, else "class 0", "class 1" ... */
+/** A name for every class: the given one, ImageNet's for a published model, or "class 0", "class 1" ... */
 export async function nameClasses(
   given: readonly ClassEntry[] | undefined,
-  preset: PresetName | undefined,
+  publishedSize: PublishedSize | undefined,
   classCount: number,
 ): Promise<ModelClass[]> {
-  const entries = given ?? (preset && classCount === IMAGENET_CLASSES ? await readImagenetClasses() : undefined);
+  const entries = given ?? (publishedSize && classCount === IMAGENET_CLASSES ? await readImagenetClasses() : undefined);
   if (!entries) return Array.from({ length: classCount }, (_, index) => ({ index, name: `class ${index}` }));
   if (entries.length !== classCount) {
-    throw new ImportError(`${entries.length} classes are named, but the generator has ${classCount}.`);
+    throw new ImportError(`--classes names ${entries.length} classes, but the generator has ${classCount}.`);
   }
   return entries.map((entry, index) => ({ index, ...(typeof entry === "string" ? { name: entry } : entry) }));
 }
@@ -73,10 +73,10 @@ export async function readImagenetClasses(): Promise<{ id: string; name: string 
 
 /** The published sampler for a model of these sizes: 64 steps, linear guidance, 100 diffusion steps from t = 999. */
 export function publishedDefaults(encoderWidth: number, tokenCount: number): DefaultParameters {
-  const preset = presetOfWidth(encoderWidth);
+  const size = publishedSizeOfWidth(encoderWidth);
   return {
     steps: Math.min(PUBLISHED_STEPS, tokenCount),
-    guidance_scale: preset ? PUBLISHED_GUIDANCE[preset] : OTHER_GUIDANCE,
+    guidance_scale: size ? PUBLISHED_GUIDANCE[size] : OTHER_GUIDANCE,
     guidance_schedule: "linear",
     temperature: 1,
     diffusion_steps: 100,
@@ -89,8 +89,8 @@ export function publishedDefaults(encoderWidth: number, tokenCount: number): Def
 const ANNEALED_FROM = 950;
 
 /**
- * The presets of a model that brings none: `exact`, the published sampler, whatever the model's defaults are, and two
- * that skip some of it. `balanced` is GtR as published (FID 1.59 for H, as `exact`; arXiv 2510.17171); `fast` goes further than
+ * The presets of a model without its own: `exact`, the published sampler whatever the model's defaults are, and two
+ * that skip some of its work. `balanced` is GtR as published (FID 1.59 for H, as `exact`; arXiv 2510.17171); `fast` goes further than
  * anything published.
  */
 export function publishedPresets(published: DefaultParameters): Manifest["presets"] {

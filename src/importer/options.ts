@@ -20,11 +20,11 @@ export interface ImportOptions extends ProgressOptions {
   readonly settings?: ModelSettings | undefined;
   /** Replace a model of the same name. */
   readonly replace?: boolean;
-  /** Compare the imported model with a float32 one of the same files, which lies beside it meanwhile. */
+  /** Compare the imported model with a float32 import of the same files, which exists until the import ends. */
   readonly verify?: boolean;
-  /** State the SHA-256 of both checkpoints, for which each is read whole once more unless it is copied. */
+  /** Record the SHA-256 of both checkpoints; each is read once more unless it is copied unchanged. */
   readonly hashSources?: boolean;
-  /** Graphs that also output what lies between, for the parity check. */
+  /** Build graphs that also output intermediate tensors, for the parity check. */
   readonly expose?: boolean;
 }
 
@@ -33,14 +33,14 @@ export interface ImportedModel {
   readonly folder: string;
   readonly weights: Readonly<Record<Network, NetworkWeights>>;
   readonly warnings: readonly string[];
-  /** Where asked for; empty for a float32 model, whose numbers are the checkpoint's own. */
+  /** With `verify`; empty for a float32 model, whose numbers are the checkpoint's own. */
   readonly deviations?: readonly Deviation[];
 }
 
-/** How far a precision may be from float32: what a model of the family should keep (measured: docs/importing.md). */
+/** Usual deviation from float32 of a model of this family, by precision (measured: docs/importing.md). */
 export const ALLOWED_DEVIATION: Readonly<Record<Precision, number>> = { fp32: 0, int8: 0.05, fp16: 0.005 };
 
-/** Root mean square of the difference from what float32 makes of the same inputs, relative to that of float32's. */
+/** Root mean square of the difference from float32 on the same inputs, relative to the root mean square of float32. */
 export interface Deviation {
   readonly of: "z" | "sampled tokens" | "pixels";
   readonly relativeRms: number;

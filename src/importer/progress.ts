@@ -9,14 +9,14 @@ export interface ImportProgress {
 
 export interface ProgressOptions {
   readonly onProgress?: (progress: ImportProgress) => void;
-  /** Aborted: the import stops within a few megabytes of work and leaves nothing behind. */
+  /** Cancels: the import stops within a few megabytes of work and leaves nothing behind. */
   readonly signal?: AbortSignal;
 }
 
-/** Counts bytes for whoever watches, and is where an import stops that was cancelled or has failed elsewhere. */
+/** Counts and reports bytes; stops an import that was cancelled, or of which another part has failed. */
 export class Progress {
-  private doneBytes = 0;
-  private readonly stopped = new AbortController();
+  #doneBytes = 0;
+  readonly #stopped = new AbortController();
 
   constructor(
     private readonly options: ProgressOptions,
@@ -25,29 +25,29 @@ export class Progress {
 
   /** Aborted when a part of the import has failed. */
   get signal(): AbortSignal {
-    return this.stopped.signal;
+    return this.#stopped.signal;
   }
 
-  /** Whether whoever asked for the import has given it up: the next `add` throws. */
+  /** Whether the caller has cancelled the import: the next `add` throws. */
   get isCancelled(): boolean {
     return this.options.signal?.aborted ?? false;
   }
 
   add(step: ImportProgress["step"], bytes: number): void {
-    this.stopped.signal.throwIfAborted();
-    this.doneBytes += bytes;
-    this.options.onProgress?.({ step, doneBytes: this.doneBytes, totalBytes: this.totalBytes });
+    this.#stopped.signal.throwIfAborted();
+    this.#doneBytes += bytes;
+    this.options.onProgress?.({ step, doneBytes: this.#doneBytes, totalBytes: this.totalBytes });
     if (this.isCancelled) throw new ImportError("The import was cancelled; nothing was written.");
   }
 
-  /** All results. Where one fails, the others are stopped and waited for: then none reads or writes any more. */
+  /** All results. If one part fails, stops the others and waits until they read and write no more. */
   async untilOneFails<Parts extends readonly Promise<unknown>[]>(
     parts: readonly [...Parts],
   ): Promise<{ -readonly [Part in keyof Parts]: Awaited<Parts[Part]> }> {
     try {
       return await Promise.all(parts);
     } catch (error) {
-      this.stopped.abort(error);
+      this.#stopped.abort(error);
       await Promise.allSettled(parts);
       throw error;
     }

@@ -100,16 +100,16 @@ class Stages {
 
   async predict(): Promise<Outputs["z"]> {
     const { generator } = this.manifest.architecture;
-    await this.attempt("z", new Predictor(new MarGraphs(this.runtime, generator), generator));
+    await this.#attempt("z", new Predictor(new MarGraphs(this.runtime, generator), generator));
     const all = this.images.map(({ z, zUnconditional }) => [z, zUnconditional] as const);
-    if (!all.flat().every((values) => values.every(Number.isFinite))) throw this.notFinite("z");
+    if (!all.flat().every((values) => values.every(Number.isFinite))) throw this.#notFinite("z");
     return all;
   }
 
   async denoise(): Promise<Outputs["tokens"]> {
     const { architecture } = this.manifest;
     const { generator } = architecture;
-    await this.attempt("sampled tokens", new Denoiser(new MarGraphs(this.runtime, generator), generator));
+    await this.#attempt("sampled tokens", new Denoiser(new MarGraphs(this.runtime, generator), generator));
     return this.images.map((image) => targetsOf(image, architecture));
   }
 
@@ -122,7 +122,7 @@ class Stages {
   }
 
   /** Runs a stage. An interruption is seen between its runs, and ends it. */
-  private async attempt(what: string, stage: Stage<MarImage>): Promise<void> {
+  async #attempt(what: string, stage: Stage<MarImage>): Promise<void> {
     let reason: string | undefined;
     const runs = stepRuns<MarImage>({
       isInFlight: () => !this.progress.isCancelled,
@@ -131,11 +131,11 @@ class Stages {
     });
     await stage.run(this.images, runs);
     this.progress.add("verifying", 0);
-    if (this.images.some((image) => !image.sampledFinite())) throw this.notFinite(what);
+    if (this.images.some((image) => !image.sampledFinite())) throw this.#notFinite(what);
     if (reason !== undefined) throw new ImportError(`The imported model can't be run: ${reason}`);
   }
 
-  private notFinite(what: string): ImportError {
+  #notFinite(what: string): ImportError {
     const { precision } = this.manifest;
     const advice =
       precision === "fp32"

@@ -112,13 +112,16 @@ function reasonOf(error: unknown): string {
 /** One model's manifest, checked: its shape by the schema, then what one field must say of another. */
 export async function readManifest(modelsDir: string, name: string): Promise<Manifest> {
   const path = join(modelsDir, name, MODEL_FILES.manifest);
-  const manifest = parseManifest(path, await readBounded(path));
-  const errors = checkManifest(manifest);
-  if (manifest.name !== name) {
-    errors.unshift({ pointer: "/name", message: `must be the folder's name, "${name}", not "${manifest.name}"` });
-  }
-  throwErrors(path, errors);
+  // A folder may be copied or linked under another name: that is the model's name here.
+  const manifest = { ...parseManifest(path, await readBounded(path)), name };
+  throwErrors(path, [...checkFolderName(name), ...checkManifest(manifest)]);
   return manifest;
+}
+
+function checkFolderName(name: string): FieldError[] {
+  const isName = fieldErrors(Manifest.properties.name, name).length === 0;
+  const rule = "lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit, 64 at most";
+  return isName ? [] : [{ pointer: "/name", message: `is the folder's name, "${name}", which must be ${rule}` }];
 }
 
 async function readBounded(path: string): Promise<string> {

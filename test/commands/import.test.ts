@@ -11,6 +11,7 @@ import {
   useTemporaryFolder,
   writeJson,
   writeRamps,
+  writeWrapped,
 } from "../importer/models.js";
 
 useTemporaryFolder();
@@ -57,6 +58,24 @@ test("imports, says what came of it, and shows plain lines where there is no ter
   expect(await runImport(["--name", "small", ...files, "--models-dir", modelsDir])).toBe(1);
   expect(err).toContain("exists already; choose another --name or replace it with --force.\n");
   expect(await runImport(["--name", "small", ...files, "--models-dir", modelsDir, "--force"])).toBe(0);
+});
+
+test("says which weights it took, where a file has several", async () => {
+  const averaged = await writeWrapped("wrapped.safetensors", { "model.": 1, "ema_model.": 2 });
+  const args = [
+    "--name",
+    "wrapped",
+    "--generator",
+    averaged,
+    ...files.slice(2),
+    "--models-dir",
+    temporaryPath("wrapped"),
+  ];
+  expect(await runImport(args)).toBe(0);
+  expect(out).toContain(`The generator's weights are the averaged ones under "ema_model".\n`);
+  expect(out).not.toContain("The tokenizer's weights");
+  expect(await runImport([...args, "--force", "--weights", "raw"])).toBe(0);
+  expect(out).toContain(`The generator's weights are those under "model".\n`);
 });
 
 test("goes where models are served from unless told otherwise", async () => {
@@ -135,7 +154,31 @@ describe("errors are one sentence and an exit code", () => {
       async () => ["--name", "m", ...files, "--classes", temporaryPath("none")],
       "none cannot be read: there is no such file or folder.",
     ],
-    [1, async () => ["--name", "M", ...files], "is no name for a model"],
+    [
+      2,
+      async () => ["--name", ".hid", ...files],
+      '--name ".hid" is not a valid model name: begin with a lower-case letter or a digit, then use',
+    ],
+    [
+      2,
+      async () => ["--name", "m", ...files.slice(0, -1), "mar-x"],
+      '--arch "mar-x" is not known; use mar-b, mar-l, mar-h or the path of a config.json.\n',
+    ],
+    [
+      1,
+      async () => ["--name", "m", ...files.slice(0, -1), temporaryPath("no.json")],
+      "no.json cannot be read: there is no",
+    ],
+    [
+      1,
+      async () => ["--name", "m", ...files, "--weights", "ema"],
+      "generator.safetensors has no averaged weights of the generator, only weights at its top.\n",
+    ],
+    [
+      1,
+      async () => ["--name", "m", ...files, "--tokenizer-weights", "vae"],
+      'tokenizer.safetensors has no weights under "vae" of the tokenizer, only weights at its top.\n',
+    ],
     [
       1,
       async () => ["--name", "m", ...files.slice(0, -1), "mar-b"],
@@ -144,7 +187,7 @@ describe("errors are one sentence and an exit code", () => {
     [
       1,
       async () => ["--name", "m", ...files.slice(2), "--generator", temporaryPath("none.pth")],
-      "none.pth cannot be read: it does not exist.",
+      "/none.pth cannot be read: it does not exist.",
     ],
   ])("%i", async (code, args, message) => {
     const modelsDir = temporaryPath("untouched");

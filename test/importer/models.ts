@@ -81,6 +81,18 @@ export async function writeRamps(name: string, tensors: Tensors): Promise<string
   return path;
 }
 
+/** Writes the small generator once under each prefix, the values multiplied by its factor. */
+export async function writeWrapped(name: string, factors: Record<string, number>): Promise<string> {
+  const written: Record<string, SafetensorsTensor> = {};
+  for (const [prefix, factor] of Object.entries(factors)) {
+    for (const [key, { shape }] of smallGenerator()) {
+      const values = new Float32Array(shape.reduce((a, b) => a * b, 1)).map((_, i) => (factor * ((i % 7) - 3)) / 64);
+      written[`${prefix}${key}`] = { dtype: "F32", shape, bytes: Buffer.from(values.buffer) };
+    }
+  }
+  return writeTensors(name, written);
+}
+
 /** A checkpoint's tensors with their bytes, to be changed and written again. */
 export async function loadTensors(path: string): Promise<Record<string, SafetensorsTensor>> {
   const checkpoint = await openCheckpoint(path);

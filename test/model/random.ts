@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, writeFileSync, writeSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildGraphs } from "../../src/families/families.js";
-import { storageOf } from "../../src/importer/weights/weight-encoding.js";
+import { encodingOf } from "../../src/importer/weights/weight-encoding.js";
 import type { GraphOptions, WeightLocation } from "../../src/model/graph/weights.js";
 import { type Architecture, MODEL_FILES, type Precision } from "../../src/model/manifest.js";
 
@@ -145,7 +145,7 @@ export async function writeRandomModel(
   let offset = 0;
   let tensors = 0;
   for (const [name, shape] of shapes) {
-    const storage = storageOf(name, shape, precision);
+    const storage = encodingOf(name, shape, precision);
     for (const part of storage.parts) {
       weights.set(part.name, { location: MODEL_FILES.weights, offset, ...part });
       offset += part.byteLength;

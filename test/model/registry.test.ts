@@ -98,13 +98,26 @@ describe("loadRegistry", () => {
     expect(error).toContain("/presets/wrong/parameters/class is not a known field; the known fields are steps,");
   });
 
-  it("refuses what is not JSON, too large, or another folder's", async () => {
+  it("names a model by its folder, which may be a copy or a link", async () => {
+    for (const name of ["mar-b", "copy"]) await addModel(name, exampleManifest("mar-b"));
+    await symlink("mar-b", join(folder, "linked"));
+    const models = await loadRegistry([folder]);
+    expect(models.list().map(({ name }) => name)).toEqual(["copy", "linked", "mar-b"]);
+    expect(models.get("linked")).toEqual({ ...models.get("mar-b"), name: "linked" });
+  });
+
+  it("refuses a folder whose name can't be a model's", async () => {
+    await addModel("My model", exampleManifest());
+    await expect(loadRegistry([folder])).rejects.toThrow(
+      /\/name is the folder's name, "My model", which must be lower-case letters/,
+    );
+  });
+
+  it("refuses what is not JSON, or too large", async () => {
     const notJson = await addModel("demo", "{");
     await expect(loadRegistry([folder])).rejects.toThrow(`${notJson} is not JSON`);
     await truncate(notJson, 65 * 1024 * 1024);
     await expect(loadRegistry([folder])).rejects.toThrow(/has 68157440 bytes; a manifest has at most/);
-    await writeFile(notJson, JSON.stringify(exampleManifest("other")));
-    await expect(loadRegistry([folder])).rejects.toThrow(/\/name must be the folder's name, "demo", not "other"/);
   });
 });
 

@@ -22,7 +22,7 @@ export interface SubmitOptions {
 export interface Submission {
   /** The job as it was when the wait ended. */
   readonly record: JobRecord;
-  /** Whether an idempotency key leads back to the job; if not, only this response can tell its id. */
+  /** Whether an idempotency key leads back to the job; if not, its id is known from this response only. */
   readonly isFindable: boolean;
   /** Aborts when the client disconnects, for the reason `DISCONNECTED`, or when the server closes. */
   readonly disconnected: AbortSignal;
@@ -73,7 +73,7 @@ export async function submitAndWait(
   return { record, isFindable: idempotency !== undefined, disconnected };
 }
 
-/** The job's record; throws the `Problem` for which there is none. */
+/** The record of the submitted job. Throws the `Problem` for which the job was refused. */
 function acceptedRecord(result: SubmitResult, spec: JobSpec, { limits }: Caller, notReadyReason?: string): JobRecord {
   switch (result.kind) {
     case "accepted":

@@ -8,7 +8,7 @@ import {
   readGeneratorSizes,
   type StackSizes,
 } from "./generator-tensors.js";
-import { checkClaims, type PresetName, readStated, type StatedArchitecture } from "./stated-architecture.js";
+import { checkClaims, type PublishedSize, readStated, type StatedArchitecture } from "./stated-architecture.js";
 import { checkTensors, listed, type Tensors, type TensorTable } from "./tensor-table.js";
 import {
   NORM_GROUPS,
@@ -19,19 +19,19 @@ import {
   unknownTokenizerTensors,
 } from "./tokenizer-tensors.js";
 
-/** What two checkpoints and `--arch` amount to, every tensor checked. */
+/** The architecture that two checkpoints and `--arch` describe, every tensor checked. */
 export interface DerivedArchitecture {
   readonly architecture: Architecture;
-  /** The published model whose sizes these are. */
-  readonly preset: PresetName | undefined;
+  /** The published model that has these sizes. */
+  readonly publishedSize: PublishedSize | undefined;
   readonly generatorTable: TensorTable;
   readonly tokenizerTable: TensorTable;
   readonly warnings: readonly string[];
 }
 
 /**
- * Takes every size from the tensors' shapes and the rest from `arch` (a preset's name or the path of a config.json;
- * inferred for the published widths). Throws `ImportError` naming missing, surplus and misshapen tensors, and every
+ * Takes every size from the tensors' shapes and the rest from `arch` (a published size or the path of a config.json; inferred for the
+ * published widths). Throws `ImportError` naming missing, surplus and misshapen tensors, and the first
  * statement that the tensors contradict.
  */
 export async function deriveArchitecture(
@@ -60,7 +60,13 @@ export async function deriveArchitecture(
   const warnings = Object.entries(unused)
     .filter(([, names]) => names.length > 0)
     .map(([network, names]) => `The ${network} has tensors that are not used: ${listed(names.map(quote))}.`);
-  return { architecture, preset: stated.preset, generatorTable: table, tokenizerTable: tokenizerNames, warnings };
+  return {
+    architecture,
+    publishedSize: stated.publishedSize,
+    generatorTable: table,
+    tokenizerTable: tokenizerNames,
+    warnings,
+  };
 }
 
 function combine(sizes: GeneratorSizes, levels: TokenizerSizes, stated: StatedArchitecture): Architecture {

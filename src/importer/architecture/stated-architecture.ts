@@ -1,15 +1,13 @@
-import { basename } from "node:path";
 import Type from "typebox";
 import type { Architecture } from "../../model/manifest.js";
 import { ImportError } from "../error.js";
 import { readJsonFile } from "../json-file.js";
 
-/** What no tensor says and somebody must state, and what they stated beside it, to be checked against the tensors. */
+/** Numbers that no tensor states, and claims beside them that are checked against the tensors. */
 export interface StatedArchitecture {
-  /** `mar-b`, or the file's name. */
+  /** `mar-b`, or the config's path. */
   readonly label: string;
-  /** The published model whose sizes these are. */
-  readonly preset?: PresetName;
+  readonly publishedSize?: PublishedSize;
   readonly encoderHeads: number;
   readonly decoderHeads: number;
   readonly normEps: number;
@@ -26,19 +24,19 @@ interface Claim {
 }
 
 /** The published sizes (models/mar.py of the reference); all go with the KL-16 tokenizer and its scale. */
-export const PRESETS = {
+export const PUBLISHED_SIZES = {
   "mar-b": { width: 768, depth: 12, heads: 12 },
   "mar-l": { width: 1024, depth: 16, heads: 16 },
   "mar-h": { width: 1280, depth: 20, heads: 16 },
 } as const;
-export type PresetName = keyof typeof PRESETS;
+export type PublishedSize = keyof typeof PUBLISHED_SIZES;
 const KL16 = { scale: 0.2325, channels: 16, stride: 16 } as const;
 const DEFAULT_NORM_EPS = 1e-6;
 
 const count = () => Type.Integer({ minimum: 1, maximum: 1_048_576 });
 const optionalCount = () => Type.Optional(count());
-/** The constructor arguments of both networks; those that only training needs are let be. */
-const Config = Type.Object({
+/** The constructor arguments of both networks; those that only training needs are ignored. */
+const ArchitectureConfig = Type.Object({
   mar: Type.Object({
     encoder_num_heads: count(),
     decoder_num_heads: count(),
@@ -65,18 +63,24 @@ const Config = Type.Object({
     embed_dim: optionalCount(),
   }),
 });
-type Config = Type.Static<typeof Config>;
+type ArchitectureConfig = Type.Static<typeof ArchitectureConfig>;
 
-/** `--arch`: a preset's name or a config.json; without it the preset whose width both stacks have. */
+/** Whether `--arch` can name an architecture at all; its file is read later. */
+export function isArchitectureName(arch: string): boolean {
+  return Object.hasOwn(PUBLISHED_SIZES, arch) || arch.endsWith(".json");
+}
+
+/** `--arch`: a published size or a config.json; without it the published size whose width both stacks have. */
 export async function readStated(arch: string | undefined, widths: readonly number[]): Promise<StatedArchitecture> {
-  if (arch === undefined) return inferPreset(widths);
-  if (Object.hasOwn(PRESETS, arch)) return presetArchitecture(arch as PresetName);
-  if (!arch.endsWith(".json")) {
-    throw new ImportError(
-      `--arch ${JSON.stringify(arch)} is neither ${Object.keys(PRESETS).join(", ")} nor the path of a config.json.`,
-    );
-  }
-  return configArchitecture(basename(arch), await readJsonFile(arch, Config));
+  if (arch === undefined) return inferSize(widths);
+  if (Object.hasOwn(PUBLISHED_SIZES, arch)) return publishedArchitecture(arch as PublishedSize);
+  if (!isArchitectureName(arch)) throw new ImportError(unknownArchitecture(arch));
+  return configArchitecture(arch, await readJsonFile(arch, ArchitectureConfig));
+}
+
+export function unknownArchitecture(arch: string): string {
+  const sizes = Object.keys(PUBLISHED_SIZES).join(", ");
+  return `--arch ${JSON.stringify(arch)} is not known; use ${sizes} or the path of a config.json.`;
 }
 
 /** Throws at the first statement that the tensors contradict, naming both values. */
@@ -89,23 +93,23 @@ export function checkClaims(stated: StatedArchitecture, architecture: Architectu
   }
 }
 
-/** The preset of a generator's width, for what else was published by size. */
-export function presetOfWidth(width: number): PresetName | undefined {
-  return (Object.keys(PRESETS) as PresetName[]).find((name) => PRESETS[name].width === width);
+/** The published size of a generator's width. */
+export function publishedSizeOfWidth(width: number): PublishedSize | undefined {
+  return (Object.keys(PUBLISHED_SIZES) as PublishedSize[]).find((name) => PUBLISHED_SIZES[name].width === width);
 }
 
-function inferPreset(widths: readonly number[]): StatedArchitecture {
-  const name = presetOfWidth(widths[0]!);
-  if (name === undefined || widths.some((width) => width !== PRESETS[name].width)) {
+function inferSize(widths: readonly number[]): StatedArchitecture {
+  const name = publishedSizeOfWidth(widths[0]!);
+  if (name === undefined || widths.some((width) => width !== PUBLISHED_SIZES[name].width)) {
     throw new ImportError(
-      `A generator ${widths.join(" and ")} wide is none of the published ones, and no tensor says its number of heads or the latent scale: state them with --arch config.json.`,
+      `A generator of width ${widths.join(" and ")} is not one of the published ones, and no tensor states its number of heads or the latent scale: state them with --arch config.json.`,
     );
   }
-  return presetArchitecture(name);
+  return publishedArchitecture(name);
 }
 
-function presetArchitecture(name: PresetName): StatedArchitecture {
-  const { width, depth, heads } = PRESETS[name];
+function publishedArchitecture(name: PublishedSize): StatedArchitecture {
+  const { width, depth, heads } = PUBLISHED_SIZES[name];
   const claims: Claim[] = [
     { field: "the encoder's width", stated: width, found: (a) => a.generator.encoder.width },
     { field: "the decoder's width", stated: width, found: (a) => a.generator.decoder.width },
@@ -116,7 +120,7 @@ function presetArchitecture(name: PresetName): StatedArchitecture {
   ];
   return {
     label: name,
-    preset: name,
+    publishedSize: name,
     encoderHeads: heads,
     decoderHeads: heads,
     normEps: DEFAULT_NORM_EPS,
@@ -125,7 +129,7 @@ function presetArchitecture(name: PresetName): StatedArchitecture {
   };
 }
 
-function configArchitecture(label: string, { mar, vae }: Config): StatedArchitecture {
+function configArchitecture(label: string, { mar, vae }: ArchitectureConfig): StatedArchitecture {
   return {
     label,
     encoderHeads: mar.encoder_num_heads,
@@ -136,8 +140,8 @@ function configArchitecture(label: string, { mar, vae }: Config): StatedArchitec
   };
 }
 
-function generatorClaims(mar: Config["mar"]): Claim[] {
-  const found: Partial<Record<keyof Config["mar"], Claim["found"]>> = {
+function generatorClaims(mar: ArchitectureConfig["mar"]): Claim[] {
+  const found: Partial<Record<keyof ArchitectureConfig["mar"], Claim["found"]>> = {
     patch_size: (a) => a.generator.patch_size,
     encoder_embed_dim: (a) => a.generator.encoder.width,
     encoder_depth: (a) => a.generator.encoder.depth,
@@ -170,7 +174,7 @@ function generatorClaims(mar: Config["mar"]): Claim[] {
   return claims;
 }
 
-function tokenizerClaims(vae: Config["vae"]): Claim[] {
+function tokenizerClaims(vae: ArchitectureConfig["vae"]): Claim[] {
   const claims: Claim[] = [];
   const claim = (field: string, stated: number | undefined, found: Claim["found"]) => {
     if (stated !== undefined) claims.push({ field: `vae.${field}`, stated, found });

@@ -38,7 +38,7 @@ export function readTokenizerSizes(tensors: Tensors): TokenizerSizes {
   return sizes;
 }
 
-/** Levels from the highest index down, as they run; every level but the last doubles the picture's side. */
+/** Levels from the highest index down, as they run; every level but the last doubles the image's side. */
 function readLevels(tensors: Tensors): TokenizerSizes["levels"] {
   const count = countModules(tensors, "decoder.up");
   if (count < 1 || count > 16) {

@@ -31,7 +31,7 @@ export class CheckpointFile {
 
   /** Exactly `length` bytes from `position`, or an error; the caller has bounded `length`. */
   async read(position: number, length: number): Promise<Buffer> {
-    this.checkRange(position, length);
+    this.#checkRange(position, length);
     const target = Buffer.allocUnsafeSlow(length);
     await this.readInto(target, position);
     return target;
@@ -39,7 +39,7 @@ export class CheckpointFile {
 
   /** Fills `target` from `position`. */
   async readInto(target: Uint8Array, position: number): Promise<void> {
-    this.checkRange(position, target.byteLength);
+    this.#checkRange(position, target.byteLength);
     let done = 0;
     while (done < target.byteLength) {
       let bytesRead: number;
@@ -63,7 +63,7 @@ export class CheckpointFile {
     await this.handle.close();
   }
 
-  private checkRange(position: number, length: number): void {
+  #checkRange(position: number, length: number): void {
     if (!Number.isSafeInteger(position) || position < 0 || length < 0 || !(position + length <= this.sizeBytes)) {
       throw new CheckpointError(`it refers to bytes ${position} to ${position + length} but holds ${this.sizeBytes}`);
     }

@@ -6,37 +6,37 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The operands of a pickle's opcodes. Every read is checked against the end before anything is allocated. */
 export class PickleReader {
-  private at = 0;
-  private readonly view: DataView;
+  #at = 0;
+  readonly #view: DataView;
 
   constructor(private readonly bytes: Uint8Array) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   byte(): number {
-    return this.view.getUint8(this.take(1));
+    return this.#view.getUint8(this.#take(1));
   }
 
   /** Unsigned little-endian of 1, 2, 4 or 8 bytes. */
   unsigned(width: 1 | 2 | 4 | 8): number {
-    const at = this.take(width);
-    if (width === 1) return this.view.getUint8(at);
-    if (width === 2) return this.view.getUint16(at, true);
-    if (width === 4) return this.view.getUint32(at, true);
-    return Number(this.view.getBigUint64(at, true));
+    const at = this.#take(width);
+    if (width === 1) return this.#view.getUint8(at);
+    if (width === 2) return this.#view.getUint16(at, true);
+    if (width === 4) return this.#view.getUint32(at, true);
+    return Number(this.#view.getBigUint64(at, true));
   }
 
   int32(): number {
-    return this.view.getInt32(this.take(4), true);
+    return this.#view.getInt32(this.#take(4), true);
   }
 
   float64(): number {
-    return this.view.getFloat64(this.take(8), false);
+    return this.#view.getFloat64(this.#take(8), false);
   }
 
   /** Two's complement, little-endian, of `width` bytes (at most 255); a number where that is exact. */
   long(width: number): number | bigint {
-    const at = this.take(width);
+    const at = this.#take(width);
     let value = 0n;
     for (let i = width - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.bytes[at + i]!);
     if (width > 0) value = BigInt.asIntN(8 * width, value);
@@ -45,11 +45,11 @@ export class PickleReader {
   }
 
   skip(length: number): void {
-    this.take(length);
+    this.#take(length);
   }
 
   text(length: number): string {
-    const at = this.take(length);
+    const at = this.#take(length);
     try {
       return UTF8.decode(this.bytes.subarray(at, at + length));
     } catch {
@@ -59,19 +59,19 @@ export class PickleReader {
 
   /** Up to the next line feed. */
   line(): string {
-    const end = this.bytes.subarray(this.at, this.at + MAX_LINE_BYTES).indexOf(0x0a);
+    const end = this.bytes.subarray(this.#at, this.#at + MAX_LINE_BYTES).indexOf(0x0a);
     if (end < 0) {
       throw new CheckpointError("it has a damaged pickle: a global whose name does not end");
     }
     const line = this.text(end);
-    this.take(1);
+    this.#take(1);
     return line;
   }
 
-  private take(length: number): number {
-    const at = this.at;
+  #take(length: number): number {
+    const at = this.#at;
     if (length > this.bytes.byteLength - at) throw new CheckpointError("it has a pickle that is cut short");
-    this.at += length;
+    this.#at += length;
     return at;
   }
 }

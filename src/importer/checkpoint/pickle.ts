@@ -35,82 +35,82 @@ export function unpickle(bytes: Uint8Array): PickleValue {
 }
 
 class PickleMachine {
-  private readonly reader: PickleReader;
-  private readonly stack: PickleValue[] = [];
+  readonly #reader: PickleReader;
+  readonly #stack: PickleValue[] = [];
   /** Stack heights at the open marks. */
-  private readonly marks: number[] = [];
-  private readonly memo = new Map<number, PickleValue>();
-  private containers = 0;
+  readonly #marks: number[] = [];
+  readonly #memo = new Map<number, PickleValue>();
+  #containers = 0;
 
   constructor(bytes: Uint8Array) {
-    this.reader = new PickleReader(bytes);
+    this.#reader = new PickleReader(bytes);
   }
 
   run(): PickleValue {
     for (let count = 0; count < MAX_OPCODES; count++) {
-      const opcode = this.reader.byte();
+      const opcode = this.#reader.byte();
       if (opcode === 0x2e /* STOP */) return this.pop();
       const operation = OPERATIONS[opcode];
       if (!operation) throw refusedOpcode(opcode);
-      operation(this, this.reader);
-      if (this.stack.length > MAX_STACK)
+      operation(this, this.#reader);
+      if (this.#stack.length > MAX_STACK)
         throw new CheckpointError("it has a pickle that needs an absurd amount of stack");
     }
     throw new CheckpointError(`it has a pickle of more than ${MAX_OPCODES} instructions`);
   }
 
   push(value: PickleValue): void {
-    this.stack.push(value);
+    this.#stack.push(value);
   }
 
   pushContainer(value: Dict | List): void {
-    if (++this.containers > MAX_CONTAINERS) {
+    if (++this.#containers > MAX_CONTAINERS) {
       throw new CheckpointError(`it has a pickle with more than ${MAX_CONTAINERS} lists and dicts`);
     }
-    this.stack.push(value);
+    this.#stack.push(value);
   }
 
   pop(): PickleValue {
-    const floor = this.marks.at(-1) ?? 0;
-    if (this.stack.length <= floor) throw new CheckpointError("it has a damaged pickle: it takes from an empty stack");
-    return this.stack.pop()!;
+    const floor = this.#marks.at(-1) ?? 0;
+    if (this.#stack.length <= floor) throw new CheckpointError("it has a damaged pickle: it takes from an empty stack");
+    return this.#stack.pop()!;
   }
 
   top(): PickleValue {
     const value = this.pop();
-    this.stack.push(value);
+    this.#stack.push(value);
     return value;
   }
 
   mark(): void {
-    this.marks.push(this.stack.length);
-    if (this.marks.length > MAX_STACK)
+    this.#marks.push(this.#stack.length);
+    if (this.#marks.length > MAX_STACK)
       throw new CheckpointError("it has a pickle that needs an absurd amount of stack");
   }
 
   popMark(): PickleValue[] {
-    const mark = this.marks.pop();
+    const mark = this.#marks.pop();
     if (mark === undefined) throw new CheckpointError("it has a damaged pickle: a mark is missing");
-    return this.stack.splice(mark);
+    return this.#stack.splice(mark);
   }
 
   popTuple(length: number): void {
-    const from = this.stack.length - length;
-    if (from < (this.marks.at(-1) ?? 0))
+    const from = this.#stack.length - length;
+    if (from < (this.#marks.at(-1) ?? 0))
       throw new CheckpointError("it has a damaged pickle: it takes from an empty stack");
-    this.push(new Tuple(this.stack.splice(from)));
+    this.push(new Tuple(this.#stack.splice(from)));
   }
 
   remember(index: number): void {
-    this.memo.set(index, this.top());
+    this.#memo.set(index, this.top());
   }
 
   rememberNext(): void {
-    this.remember(this.memo.size);
+    this.remember(this.#memo.size);
   }
 
   recall(index: number): void {
-    const value = this.memo.get(index);
+    const value = this.#memo.get(index);
     if (value === undefined) throw new CheckpointError("it has a damaged pickle: it recalls what it never stored");
     this.push(value);
   }

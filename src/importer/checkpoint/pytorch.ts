@@ -32,7 +32,7 @@ export async function readPytorch(file: CheckpointFile): Promise<TensorDirectory
       const record = value instanceof TensorReference ? records.get(`${root}/data/${value.storage.key}`) : undefined;
       const entry = entryOf(name, value, record);
       tensors.set(name, entry);
-      // A checksum covers a whole storage; a view of a part has none.
+      // A checksum covers a whole storage: a view of a part can't be checked.
       if (record?.crc32 !== undefined && spanBytes(entry) === record.byteLength) checksums.set(entry, record.crc32);
     }
     return { key, tensors, isList };
@@ -56,7 +56,7 @@ async function checkByteOrder(file: CheckpointFile, record: ZipRecord | undefine
   }
 }
 
-/** A tensor that does not fit its storage has a problem: many a file holds some that nobody needs. */
+/** A tensor that can't be read gets a problem instead of an error: the model may not need it. */
 function entryOf(name: string, value: TensorReference | Placeholder, record: ZipRecord | undefined): TensorEntry {
   try {
     if (value instanceof TensorReference) return checkTensor(name, value, record);

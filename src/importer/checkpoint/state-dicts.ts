@@ -30,6 +30,7 @@ export function findStateDicts(top: PickleValue): { keys: string[]; dicts: Pickl
   let tensors = 0;
   const visit = (key: string, container: Dict | List | Tuple, depth: number) => {
     const values = new Map<string, TensorReference | Placeholder>();
+    dicts.push({ key, values, isList: !(container instanceof Dict) });
     for (const [name, value] of namedValues(container)) {
       if (++visited > MAX_VALUES) throw new CheckpointError(`it holds more than ${MAX_VALUES} values`);
       if (value instanceof TensorReference && ++tensors > MAX_TENSORS) {
@@ -41,10 +42,10 @@ export function findStateDicts(top: PickleValue): { keys: string[]; dicts: Pickl
         visit(key === "" ? name : `${key}.${name}`, value, depth + 1);
       }
     }
-    if (values.size > 0) dicts.push({ key, values, isList: !(container instanceof Dict) });
   };
   visit("", top, 0);
-  return { keys: [...namedValues(top)].map(([name]) => name), dicts };
+  const keys = [...namedValues(top)].map(([name]) => name);
+  return { keys, dicts: dicts.filter(({ values }) => values.size > 0) };
 }
 
 function isContainer(value: PickleValue): value is Dict | List | Tuple {

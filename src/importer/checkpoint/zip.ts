@@ -19,7 +19,7 @@ const MAX_NAME_BYTES = 1024;
 const WINDOW_BYTES = 8192;
 
 /**
- * The records of a zip as PyTorch writes it: all stored, none compressed, so that each can be read by offset. Sizes and
+ * The records of a zip as PyTorch writes it: all uncompressed, so that each can be read by offset. Sizes and
  * offsets were checked against the file (zip64 too); records neither overlap nor share a name.
  */
 export async function readZipDirectory(file: CheckpointFile): Promise<ReadonlyMap<string, ZipRecord>> {
@@ -101,11 +101,11 @@ function checkOverlaps(spans: Span[]): void {
 
 /**
  * What yauzl reads through, instead of its own descriptor: an offset beyond 2^53 (a zip64 field may hold any 64 bits)
- * would make `fs.read` throw inside a callback, where nobody could catch it.
+ * would make `fs.read` throw inside a callback, where nothing could catch it.
  */
 class WindowReader extends RandomAccessReader {
-  private window: Buffer = Buffer.alloc(0);
-  private windowAt = 0;
+  #window: Buffer = Buffer.alloc(0);
+  #windowAt = 0;
 
   constructor(private readonly file: CheckpointFile) {
     super();
@@ -118,7 +118,7 @@ class WindowReader extends RandomAccessReader {
     position: number,
     callback: (error: Error | null) => void,
   ): void {
-    this.slice(position, length).then(
+    this.#slice(position, length).then(
       (bytes) => {
         bytes.copy(target, offset);
         callback(null);
@@ -131,15 +131,15 @@ class WindowReader extends RandomAccessReader {
     setImmediate(callback, null);
   }
 
-  private async slice(position: number, length: number): Promise<Buffer> {
-    const inWindow = position - this.windowAt;
-    if (inWindow >= 0 && inWindow + length <= this.window.byteLength) {
-      return this.window.subarray(inWindow, inWindow + length);
+  async #slice(position: number, length: number): Promise<Buffer> {
+    const inWindow = position - this.#windowAt;
+    if (inWindow >= 0 && inWindow + length <= this.#window.byteLength) {
+      return this.#window.subarray(inWindow, inWindow + length);
     }
     const available = Math.min(WINDOW_BYTES, this.file.sizeBytes - position);
     const window = await this.file.read(position, Math.max(length, available));
-    this.window = window;
-    this.windowAt = position;
+    this.#window = window;
+    this.#windowAt = position;
     return window.subarray(0, length);
   }
 }

@@ -53,7 +53,7 @@ export function chooseWeights(checkpoint: Checkpoint, network: Network, choice?:
   const pick = (what: string, candidates: readonly NetworkWeights[]): NetworkWeights => {
     if (candidates.length === 1) return candidates[0]!;
     if (candidates.length === 0) return fail(`has no ${what} of the ${network}, only weights ${places(found)}.`);
-    return fail(`has ${what} of the ${network} ${places(candidates)}; choose with ${option} KEY.`);
+    return fail(`has ${what} of the ${network} in several places: ${places(candidates)}. Choose with ${option} KEY.`);
   };
   const averaged = found.filter(({ isAveraged }) => isAveraged);
   const trained = found.filter(({ isAveraged }) => !isAveraged);
@@ -114,8 +114,8 @@ function isCounted(names: ReadonlyMap<string, unknown>, prefix: string): boolean
 }
 
 /**
- * Averaged weights without names: lists in the order of the trained parameters. Whatever else a key calls averaged, and is
- * none of the networks found, is listed with the reason why it is not usable.
+ * Averaged weights without names: lists in the order of the trained parameters. Everything else that a key calls averaged
+ * and that is not a network is listed, with the reason why it is not usable.
  */
 function averagedElsewhere(
   { stateDicts }: Checkpoint,

@@ -4,7 +4,7 @@ import { hashFiles, NotFiniteError, prepareToHash, type Stretches } from "../../
 import type { FileDigest } from "../../model/files/model-files.js";
 import type { Checkpoint, TensorEntry } from "../checkpoint/checkpoint.js";
 import type { ImportProgress, Progress } from "../progress.js";
-import { type WrittenBehind, writeFileBehind } from "./hashed-writer.js";
+import { type HashedWriter, writeHashedFile } from "./hashed-writer.js";
 import { notFinite } from "./weights-file.js";
 import type { CopiedSource } from "./weights-plan.js";
 
@@ -45,7 +45,7 @@ async function copyCheckpoint(
   const checked = [...entries].sort((a, b) => a.offset - b.offset);
   const floats = checked.map(({ offset, byteLength }) => [offset, offset + byteLength] as const);
   const count = (bytes: number) => progress.add(step, bytes);
-  const write = async (output: WrittenBehind) => {
+  const write = async (output: HashedWriter) => {
     await writeWhole(checkpoint, output);
     onWritten();
   };
@@ -53,7 +53,7 @@ async function copyCheckpoint(
     const isClone = await clone(checkpoint, path);
     const sha256 = isClone
       ? await hashClone(path, floats, count, progress.signal)
-      : await writeFileBehind(path, count, write, floats);
+      : await writeHashedFile(path, count, write, floats);
     return { file, sha256 };
   } catch (error) {
     throw error instanceof NotFiniteError ? notFinite(checked[error.stretch]!.name, checkpoint.path) : error;
@@ -61,7 +61,7 @@ async function copyCheckpoint(
 }
 
 /** Header and every tensor as they lie. */
-async function writeWhole(checkpoint: Checkpoint, output: WrittenBehind): Promise<void> {
+async function writeWhole(checkpoint: Checkpoint, output: HashedWriter): Promise<void> {
   const entries = [...checkpoint.tensors.values()].sort((a, b) => a.offset - b.offset);
   const headerBytes = entries[0]?.offset ?? checkpoint.sizeBytes;
   const header: TensorEntry = { name: "", dtype: "U8", shape: [headerBytes], offset: 0, byteLength: headerBytes };

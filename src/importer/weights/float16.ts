@@ -1,11 +1,11 @@
-/** float32 to float16 bits (IEEE 754 binary16), to nearest even; what is too large becomes infinite. */
+/** float32 to float16 bits (IEEE 754 binary16), rounded to nearest even; values too large become infinite. */
 export function toFloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const halves = new Uint16Array(values.length);
   for (let i = 0; i < halves.length; i++) {
     const magnitude = bits[i]! & 0x7fffffff;
     const isNormal = magnitude >= SMALLEST_NORMAL && magnitude < TOO_LARGE;
-    // Half a unit of what is kept, less the least there is where that is even; a carry goes into the exponent.
+    // Adds half a unit in the last kept place, less one bit if that place is even; a carry goes into the exponent.
     const rounded = (magnitude + 0xfff + ((magnitude >>> 13) & 1) - EXPONENTS_APART) >>> 13;
     halves[i] = isNormal ? rounded | ((bits[i]! >>> 16) & 0x8000) : halfBits(bits[i]!);
   }
@@ -15,7 +15,7 @@ export function toFloat16(values: Float32Array): Uint16Array {
 /** float32 bits of 2^-14 and 2^16: between them float16 is normal, or rounds to infinity. */
 const SMALLEST_NORMAL = 0x38800000;
 const TOO_LARGE = 0x47800000;
-/** The exponents' biases, 127 and 15, as far as they are apart. */
+/** The difference of the exponents' biases, 127 and 15. */
 const EXPONENTS_APART = 0x38000000;
 
 function halfBits(bits: number): number {

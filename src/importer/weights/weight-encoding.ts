@@ -3,9 +3,9 @@ import type { Precision } from "../../model/manifest.js";
 import { toFloat16 } from "./float16.js";
 import { Quantizer } from "./quantize.js";
 
-/** One tensor of the weights' file that a checkpoint's tensor becomes. */
-export interface StoredPart {
-  /** By which the graphs know it. */
+/** One of the tensors of weights.bin that a checkpoint's tensor becomes. */
+export interface EncodedPart {
+  /** In the graphs. */
   readonly name: string;
   readonly type: WeightType;
   readonly shape: readonly number[];
@@ -13,35 +13,35 @@ export interface StoredPart {
 }
 
 /** A stretch of a part; parts come one after another, each from its beginning. */
-export interface StoredBytes {
+export interface EncodedBytes {
   readonly part: number;
   readonly bytes: Uint8Array;
 }
 
 /** How one tensor of a checkpoint is stored in a model of some precision. */
-export interface Storage {
+export interface WeightEncoding {
   /** Whether float32 tensors are stored as they are. */
   readonly isCopy?: true;
-  readonly parts: readonly StoredPart[];
+  readonly parts: readonly EncodedPart[];
   /**
-   * Converts the tensor's float32 values, which come in row-major chunks. `check` is given values that are all finite where
-   * the tensor's are: those themselves, or an output's scale for all its weights.
+   * Converts the tensor's float32 values, which come in row-major chunks. `check` is called with values that are
+   * finite if and only if the tensor's are: the values themselves, or the scale of each output.
    */
-  convert(chunks: AsyncIterable<Float32Array>, check?: (values: Float32Array) => void): AsyncIterable<StoredBytes>;
+  convert(chunks: AsyncIterable<Float32Array>, check?: (values: Float32Array) => void): AsyncIterable<EncodedBytes>;
 }
 
 const TYPE_BYTES: Readonly<Record<WeightType, number>> = { float32: 4, float16: 2, int8: 1 };
 
 /**
- * `name` is the graphs' name of the tensor (`tokenizer.` in front of the tokenizer's), `shape` the checkpoint's. Storages
+ * `name` is the graphs' name of the tensor (`tokenizer.` in front of the tokenizer's), `shape` the checkpoint's. Encodings
  * that are converted one after another may share a quantizer.
  */
-export function storageOf(
+export function encodingOf(
   name: string,
   shape: readonly number[],
   precision: Precision,
   quantizer = new Quantizer(),
-): Storage {
+): WeightEncoding {
   if (precision === "int8" && isQuantized(name)) return asInt8(name, shape as [number, number], quantizer);
   if (precision === "fp16" && isHalf(name)) return asFloat16(name, shape);
   return asFloat32(name, shape);
@@ -66,7 +66,7 @@ function isHalf(name: string): boolean {
   return !/^(tokenizer\.|diffloss\.net\.final_layer\.linear\.)/.test(name);
 }
 
-function asFloat32(name: string, shape: readonly number[]): Storage {
+function asFloat32(name: string, shape: readonly number[]): WeightEncoding {
   return {
     isCopy: true,
     parts: [part(name, "float32", shape)],
@@ -79,7 +79,7 @@ function asFloat32(name: string, shape: readonly number[]): Storage {
   };
 }
 
-function asFloat16(name: string, shape: readonly number[]): Storage {
+function asFloat16(name: string, shape: readonly number[]): WeightEncoding {
   return {
     parts: [part(name, "float16", shape)],
     async *convert(chunks, check) {
@@ -95,7 +95,7 @@ function asFloat16(name: string, shape: readonly number[]): Storage {
  * A scale for each output: w = scale * stored. Stored as [in, out], or as several of these, one after another, where the
  * graphs use the outputs in parts.
  */
-function asInt8(name: string, [outputs, inputs]: readonly [number, number], quantizer: Quantizer): Storage {
+function asInt8(name: string, [outputs, inputs]: readonly [number, number], quantizer: Quantizer): WeightEncoding {
   const width = IN_PARTS.test(name) ? inputs : outputs;
   const count = outputs / width;
   const partName = (i: number) => (count === 1 ? name : partOf(name, { start: i * width, count: width }));
@@ -104,7 +104,7 @@ function asInt8(name: string, [outputs, inputs]: readonly [number, number], quan
     parts: [...matrices, part(scalesOf(name), "float32", [outputs])],
     async *convert(chunks, check) {
       const matrix = quantizer.forMatrices(inputs, width);
-      const rows = new Rows(matrix.weights);
+      const rows = new RowBuffer(matrix.weights);
       const scales = new Float32Array(outputs);
       let stored: Int8Array = new Int8Array(0);
       let output = 0;
@@ -124,24 +124,24 @@ function asInt8(name: string, [outputs, inputs]: readonly [number, number], quan
 }
 
 /** Chunks of any size as rows of one length. */
-class Rows {
-  private filled = 0;
+class RowBuffer {
+  #filled = 0;
 
   constructor(private readonly row: Float32Array) {}
 
   /** Fills the row, again and again; yields whenever it is full. */
   *add(chunk: Float32Array): Generator<void> {
     for (let start = 0; start < chunk.length; ) {
-      const count = Math.min(this.row.length - this.filled, chunk.length - start);
-      this.row.set(chunk.subarray(start, start + count), this.filled);
+      const count = Math.min(this.row.length - this.#filled, chunk.length - start);
+      this.row.set(chunk.subarray(start, start + count), this.#filled);
       start += count;
-      this.filled = (this.filled + count) % this.row.length;
-      if (this.filled === 0) yield;
+      this.#filled = (this.#filled + count) % this.row.length;
+      if (this.#filled === 0) yield;
     }
   }
 }
 
-function part(name: string, type: WeightType, shape: readonly number[]): StoredPart {
+function part(name: string, type: WeightType, shape: readonly number[]): EncodedPart {
   return { name, type, shape, byteLength: TYPE_BYTES[type] * shape.reduce((product, side) => product * side, 1) };
 }
 

@@ -1,21 +1,20 @@
-import { basename } from "node:path";
-import { areFinite } from "../../model/files/finite.js";
+import { areFinite } from "../../model/files/floats.js";
 import type { Dtype, TensorChunk } from "../checkpoint/checkpoint.js";
 import { elementBytes } from "../checkpoint/dtype.js";
 import { quote } from "../checkpoint/error.js";
 import { toFloat32 } from "../checkpoint/float32.js";
 import { ImportError } from "../error.js";
-import type { WrittenBehind } from "./hashed-writer.js";
+import type { HashedWriter } from "./hashed-writer.js";
 import type { ConvertedSource } from "./weights-plan.js";
 
 /** Writes the planned weights of weights.bin as they are to be stored, chunk by chunk. */
-export async function writeWeights(sources: readonly ConvertedSource[], output: WrittenBehind): Promise<void> {
+export async function writeWeights(sources: readonly ConvertedSource[], output: HashedWriter): Promise<void> {
   for (const { checkpoint, weights } of sources) {
     const chunks = afterWriting(checkpoint.chunks(weights.map(({ entry }) => entry)), output);
     try {
-      for (const { entry, storage, targets } of weights) {
+      for (const { entry, encoding, targets } of weights) {
         const check = (values: Float32Array) => checkFinite(values, entry.name, checkpoint.path);
-        for await (const { part, bytes } of storage.convert(floats(chunks, checkpoint.path), check))
+        for await (const { part, bytes } of encoding.convert(floats(chunks, checkpoint.path), check))
           await output.put(bytes, targets[part]!.offset);
       }
     } finally {
@@ -25,12 +24,12 @@ export async function writeWeights(sources: readonly ConvertedSource[], output: 
 }
 
 /**
- * A chunk may be handed over to be written as it is, and is overwritten when two more have been asked for: none is asked
- * for before what was under way at the one before is written.
+ * The writer may still hold a chunk, and the reader overwrites it after two more requests: each request waits until the
+ * bytes that were being written at the previous one are on their way to the file.
  */
 async function* afterWriting(
   chunks: AsyncIterable<TensorChunk>,
-  output: WrittenBehind,
+  output: HashedWriter,
 ): AsyncGenerator<TensorChunk, void> {
   let writing = output.underWay;
   for await (const chunk of chunks) {
@@ -51,7 +50,7 @@ async function* floats(chunks: AsyncIterator<TensorChunk>, path: string): AsyncG
   }
 }
 
-/** Float32 values stay where they are, if they can. */
+/** Float32 values are not copied where their alignment allows. */
 function asFloats(chunk: Uint8Array, dtype: Dtype): Float32Array {
   const length = chunk.byteLength / elementBytes(dtype);
   if (dtype === "F32" && chunk.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0) {
@@ -62,13 +61,13 @@ function asFloats(chunk: Uint8Array, dtype: Dtype): Float32Array {
   return values;
 }
 
-/** A weight that is no number would make every picture fail; here its tensor can still be named. */
+/** A weight that is not a number would fail every image; here its tensor can still be named. */
 function checkFinite(values: Float32Array, tensor: string, path: string): void {
   if (!areFinite(values)) throw notFinite(tensor, path);
 }
 
 export function notFinite(tensor: string, path: string): ImportError {
   return new ImportError(
-    `The tensor ${quote(tensor)} of ${basename(path)} holds a value that is no finite float32: the checkpoint is damaged, or its training diverged.`,
+    `The tensor ${quote(tensor)} of ${path} holds a value that is not a finite float32: the checkpoint is damaged, or its training diverged.`,
   );
 }

@@ -3,45 +3,45 @@ import { MODEL_FILES, type Precision, type WeightFile } from "../../model/manife
 import type { Tensors, TensorTable } from "../architecture/tensor-table.js";
 import type { Checkpoint, TensorEntry } from "../checkpoint/checkpoint.js";
 import { Quantizer } from "./quantize.js";
-import { type Storage, storageOf } from "./weight-encoding.js";
+import { encodingOf, type WeightEncoding } from "./weight-encoding.js";
 
 /** Float32 vectors of any instruction set are aligned by it, and so is a cache line. */
 const ALIGNMENT_BYTES = 64;
 
-/** One checkpoint, and what a model needs of it. */
+/** One checkpoint, and the tensors that a model needs from it. */
 export interface WeightSource {
   readonly checkpoint: Checkpoint;
   /** By the names of `table`. */
   readonly tensors: Tensors;
   readonly table: TensorTable;
-  /** Of the names by which the graphs know its tensors. */
+  /** Prefix of its tensors' names in the graphs. */
   readonly prefix: string;
-  /** What a copy of the whole checkpoint is called in the model's folder. */
+  /** Name of a copy of the whole checkpoint in the model's folder. */
   readonly copy: WeightFile;
 }
 
 interface Weight {
   readonly entry: TensorEntry;
-  readonly storage: Storage;
+  readonly encoding: WeightEncoding;
 }
 
 /** One tensor of weights.bin: where it comes from and where it goes. */
 export interface PlannedWeight extends Weight {
-  /** Of each of the storage's parts. */
+  /** One for each part of the encoding. */
   readonly targets: readonly WeightLocation[];
 }
 
-/** What is taken from one checkpoint, in the order of weights.bin. */
+/** The weights of one checkpoint, in the order of weights.bin. */
 export interface ConvertedSource {
   readonly checkpoint: Checkpoint;
   readonly weights: readonly PlannedWeight[];
 }
 
-/** A checkpoint that is copied as it is: the graphs point into the copy. */
+/** A checkpoint that is copied unchanged: the graphs point into the copy. */
 export interface CopiedSource {
   readonly checkpoint: Checkpoint;
   readonly file: WeightFile;
-  /** The tensors that the graphs point at. */
+  /** The tensors that the graphs use. */
   readonly entries: readonly TensorEntry[];
 }
 
@@ -68,21 +68,21 @@ export function planWeights(sources: readonly WeightSource[], precision: Precisi
   for (const source of sources) {
     const { checkpoint, tensors, copy } = source;
     const weights = [...source.table].map(([name, shape]): Weight => {
-      const storage = storageOf(`${source.prefix}${name}`, shape, precision, quantizer);
-      return { entry: tensors.get(name)!, storage };
+      const encoding = encodingOf(`${source.prefix}${name}`, shape, precision, quantizer);
+      return { entry: tensors.get(name)!, encoding };
     });
-    const areThere = ({ entry, storage }: Weight) => storage.isCopy && canPointAt(checkpoint, entry);
+    const areThere = ({ entry, encoding }: Weight) => encoding.isCopy && canPointAt(checkpoint, entry);
     if (precision === "fp32" && weights.every(areThere)) {
       copied.push({ checkpoint, file: copy, entries: weights.map(({ entry }) => entry) });
-      for (const { entry, storage } of weights) index.set(storage.parts[0]!.name, pointAt(entry, copy));
+      for (const { entry, encoding } of weights) index.set(encoding.parts[0]!.name, pointAt(entry, copy));
       continue;
     }
     const placed = weights.map((weight) => ({
       ...weight,
-      targets: weight.storage.parts.map((part) => layout.place(part)),
+      targets: weight.encoding.parts.map((part) => layout.place(part)),
     }));
-    for (const { storage, targets } of placed)
-      storage.parts.forEach(({ name }, i) => void index.set(name, targets[i]!));
+    for (const { encoding, targets } of placed)
+      encoding.parts.forEach(({ name }, i) => void index.set(name, targets[i]!));
     converted.push({ checkpoint, weights: placed });
   }
   const files = [...copied.map(({ file }) => file), ...(converted.length > 0 ? [MODEL_FILES.weights] : [])];
@@ -104,7 +104,7 @@ function pointAt({ offset, byteLength, shape }: TensorEntry, location: WeightFil
 class Layout {
   end = 0;
 
-  place({ type, shape, byteLength }: Storage["parts"][number]): WeightLocation {
+  place({ type, shape, byteLength }: WeightEncoding["parts"][number]): WeightLocation {
     const offset = Math.ceil(this.end / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
     this.end = offset + byteLength;
     return { location: MODEL_FILES.weights, offset, byteLength, shape, type };

@@ -1,4 +1,9 @@
-;; What an import does to many weights, in SIMD instructions. Addresses and lengths are in bytes.
+;; The loops over all weights of an import, in SIMD instructions. Addresses and lengths are in bytes.
+;;
+;; Worth it because these loops, the copy and SHA-256 share two cores: on a Xeon with AVX-512, for a matrix of 4096 x 1024,
+;; quantizeRow and storeColumns take 1.9 to 2.4 GB/s of float32 where the best JavaScript took 1.2 and the one output at a
+;; time of quantize.ts 0.8; `largest` takes 12 to 25 GB/s where JavaScript took 3 to 4.5. An import of MAR-B to int8
+;; takes 2.2 s of processor time, and 3.1 s without them.
 (module
   (import "floats" "memory" (memory 0))
 

@@ -2,7 +2,7 @@ const STATE = 0;
 const ENDED = 1n;
 
 /**
- * How far a file is written, shared with a thread that reads it meanwhile. One 64-bit cell holds twice the bytes that
+ * The written length of a file, shared with a thread that reads it at the same time. One 64-bit cell holds twice the bytes that
  * are there, plus one when no more come, so that a waiting reader misses neither.
  */
 export class GrowingFile {

@@ -4,7 +4,7 @@ import { builtFile } from "../../files/package.js";
 /** Float32 values in a file, which must all be finite: in their order, at multiples of four. */
 export type Stretches = readonly (readonly [begin: number, end: number])[];
 
-/** A descriptor that stays open meanwhile, of a file that may be written meanwhile and is checked on the way. */
+/** An open file, which may still be written while it is hashed, and whose numbers may be checked on the way. */
 export interface OpenFile {
   readonly descriptor: number;
   /** Of a `GrowingFile`: how far it is written. */
@@ -15,13 +15,13 @@ export interface OpenFile {
 /** Files that are hashed as one, one after another; a string is a path. */
 export type HashJob = readonly (string | OpenFile)[];
 
-/** A stretch of an `OpenFile` holds a value that is no finite float32. */
+/** A stretch of an `OpenFile` holds a value that is not a finite float32. */
 export class NotFiniteError extends Error {
   constructor(
     /** The stretch's place in the list. */
     readonly stretch: number,
   ) {
-    super(`Stretch ${stretch} of a file holds a value that is no finite float32.`);
+    super(`Stretch ${stretch} of a file holds a value that is not a finite float32.`);
   }
 }
 
@@ -56,7 +56,7 @@ export function prepareToHash(): void {
 }
 
 function startThread(): Worker {
-  // Options of the process that say how its own program is read (--input-type, --import) are none of the thread's.
+  // The thread must not inherit options that say how the process reads its own program (--input-type, --import).
   return new Worker(THREAD_FILE, { execArgv: [] });
 }
 

@@ -1,8 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
-import { areFinite } from "./finite.js";
-import { makeFloatMemory } from "./floats.js";
+import { areFinite, makeFloatMemory } from "./floats.js";
 import { GrowingFile } from "./growing-file.js";
 import { type FromHashThread, type HashJob, NotFiniteError, type OpenFile, type Stretches } from "./hash-files.js";
 

@@ -9,11 +9,11 @@ export interface FileDigest {
   readonly sha256: string;
 }
 
-/** What a manifest says of the files beside it. */
-export type ModelFiles = Pick<Manifest, "hash" | "weight_files">;
+/** The part of a manifest that describes the files beside it. */
+export type ManifestFiles = Pick<Manifest, "hash" | "weight_files">;
 
-/** The files that a manifest's `hash` is over, in their order. */
-export function hashedFiles({ weight_files }: ModelFiles): string[] {
+/** The files that a manifest's `hash` covers, in order. */
+export function hashedFiles({ weight_files }: ManifestFiles): string[] {
   return [...GRAPH_FILES.map((graph) => MODEL_FILES[graph]), ...weight_files];
 }
 
@@ -31,7 +31,7 @@ export function modelHash(digests: readonly FileDigest[]): string {
  * Reads all graphs and weights once, in a thread of its own, and throws a sentence unless they have the hash that the
  * manifest states: other files would make other pictures under its name.
  */
-export async function checkModelFiles(folder: string, model: ModelFiles): Promise<void> {
+export async function checkModelFiles(folder: string, model: ManifestFiles): Promise<void> {
   const files = hashedFiles(model);
   const paths = files.map((file) => join(folder, file));
   const hashes = await hashFiles(paths.map((path) => [path])).catch((error: NodeJS.ErrnoException) => {

@@ -35,7 +35,7 @@ const open = async (options: Parameters<typeof exampleApi>[0] = {}) => {
 };
 
 describe("GET /admin/queue", () => {
-  it("shows operators what waits, runs and came of the jobs, and who works", async () => {
+  it("shows operators waiting and running images, totals and workers", async () => {
     const { held, handler } = holdingHandler();
     await open({ handler, maxImages: 1 });
     await api.post({ class: 0, num_images: 3 }, user.headers);

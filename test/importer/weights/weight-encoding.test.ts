@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { toFloat32 } from "../../../src/importer/checkpoint/float32.js";
 import { toFloat16 } from "../../../src/importer/weights/float16.js";
 import { Quantizer } from "../../../src/importer/weights/quantize.js";
-import { type Storage, storageOf } from "../../../src/importer/weights/weight-encoding.js";
+import { encodingOf, type WeightEncoding } from "../../../src/importer/weights/weight-encoding.js";
 import { makeFloatMemory } from "../../../src/model/files/floats.js";
 import { scalesOf } from "../../../src/model/graph/weights.js";
 import { normals } from "../../model/random.js";
@@ -14,16 +14,16 @@ async function* inChunks(values: Float32Array, size: number): AsyncGenerator<Flo
 }
 
 /** The bytes of every part, put together. */
-async function converted(storage: Storage, values: Float32Array, chunk: number): Promise<Buffer[]> {
-  const parts: Buffer[][] = storage.parts.map(() => []);
+async function converted(encoding: WeightEncoding, values: Float32Array, chunk: number): Promise<Buffer[]> {
+  const parts: Buffer[][] = encoding.parts.map(() => []);
   let last = 0;
-  for await (const { part, bytes } of storage.convert(inChunks(values, chunk))) {
+  for await (const { part, bytes } of encoding.convert(inChunks(values, chunk))) {
     expect(part).toBeGreaterThanOrEqual(last);
     last = part;
     parts[part]!.push(Buffer.from(bytes));
   }
   const whole = parts.map((pieces) => Buffer.concat(pieces));
-  expect(whole.map(({ byteLength }) => byteLength)).toEqual(storage.parts.map(({ byteLength }) => byteLength));
+  expect(whole.map(({ byteLength }) => byteLength)).toEqual(encoding.parts.map(({ byteLength }) => byteLength));
   return whole;
 }
 
@@ -76,12 +76,12 @@ test.each([160, 150].flatMap((outputs) => [1, 7, 12, 50, 5000].map((chunk) => [o
     row(8).set(TIES.map((tie) => tie * 2 ** 120));
     row(10).fill(0.024096854031085968).set([0.24482403695583344]); // 12.4999..., which is 140.5 with 128 more
     row(outputs - 1).set(TIES);
-    const storage = storageOf(FC1, [outputs, inputs], "int8");
-    expect(storage.parts.map(({ name, type, shape }) => [name, type, shape])).toEqual([
+    const encoding = encodingOf(FC1, [outputs, inputs], "int8");
+    expect(encoding.parts.map(({ name, type, shape }) => [name, type, shape])).toEqual([
       [FC1, "int8", [inputs, outputs]],
       [scalesOf(FC1), "float32", [outputs]],
     ]);
-    const [bytes, scaleBytes] = await converted(storage, values, chunk);
+    const [bytes, scaleBytes] = await converted(encoding, values, chunk);
     const stored = new Int8Array(bytes!);
     const scales = new Float32Array(Uint8Array.from(scaleBytes!).buffer);
     for (let o = 0; o < outputs; o++) {
@@ -101,18 +101,18 @@ test.each([8, 32])("int8: what the graphs use in parts is stored in parts, %i wi
   const name = "diffloss.net.res_blocks.1.adaLN_modulation.1.weight";
   const size = width * width;
   const values = normals(3 * size, 4);
-  const storage = storageOf(name, [3 * width, width], "int8");
-  expect(storage.parts.map((part) => [part.name, part.type, part.shape])).toEqual([
+  const encoding = encodingOf(name, [3 * width, width], "int8");
+  expect(encoding.parts.map((part) => [part.name, part.type, part.shape])).toEqual([
     [`${name}[0:${width}]`, "int8", [width, width]],
     [`${name}[${width}:${2 * width}]`, "int8", [width, width]],
     [`${name}[${2 * width}:${3 * width}]`, "int8", [width, width]],
     [scalesOf(name), "float32", [3 * width]],
   ]);
-  const stored = await converted(storage, values, 50);
+  const stored = await converted(encoding, values, 50);
   const scales = new Float32Array(Uint8Array.from(stored[3]!).buffer);
   for (let part = 0; part < 3; part++) {
     const own = values.slice(size * part, size * (part + 1));
-    const [alone] = await converted(storageOf(FC1, [width, width], "int8"), own, 64);
+    const [alone] = await converted(encodingOf(FC1, [width, width], "int8"), own, 64);
     expect(stored[part]).toEqual(alone);
     expect(scales[width * part]).toBe(Math.fround(Math.max(...own.slice(0, width).map(Math.abs)) / 127));
   }
@@ -134,8 +134,8 @@ test("int8: storages that share a quantizer leave each other's matrices as they 
   let previous: { bytes: Uint8Array; expected: Buffer } | undefined;
   for (const [i, [outputs, inputs]] of sizes.entries()) {
     const values = normals(outputs * inputs, i);
-    const [expected] = await converted(storageOf(FC1, [outputs, inputs], "int8"), values, 1000);
-    for await (const { part, bytes } of storageOf(FC1, [outputs, inputs], "int8", quantizer).convert(
+    const [expected] = await converted(encodingOf(FC1, [outputs, inputs], "int8"), values, 1000);
+    for await (const { part, bytes } of encodingOf(FC1, [outputs, inputs], "int8", quantizer).convert(
       inChunks(values, 1000),
     )) {
       if (part !== 0) continue;
@@ -147,7 +147,7 @@ test("int8: storages that share a quantizer leave each other's matrices as they 
 });
 
 test("only the large products are int8; the input projections, the head's output and the tokenizer are not", () => {
-  const type = (name: string) => storageOf(name, [16, 16], "int8").parts[0]!.type;
+  const type = (name: string) => encodingOf(name, [16, 16], "int8").parts[0]!.type;
   for (const name of [
     "decoder_blocks.11.attn.qkv.weight",
     "decoder_blocks.11.attn.proj.weight",
@@ -168,9 +168,9 @@ test("only the large products are int8; the input projections, the head's output
 
 test("fp32 keeps every bit, and fp16 has the shape and half the bytes", async () => {
   const values = normals(60, 9);
-  const [same] = await converted(storageOf(FC1, [5, 12], "fp32"), values, 7);
+  const [same] = await converted(encodingOf(FC1, [5, 12], "fp32"), values, 7);
   expect(same).toEqual(Buffer.from(values.buffer));
-  const half = storageOf(FC1, [5, 12], "fp16");
+  const half = encodingOf(FC1, [5, 12], "fp16");
   expect(half.parts).toEqual([{ name: FC1, type: "float16", shape: [5, 12], byteLength: 120 }]);
   expect((await converted(half, values, 7))[0]).toEqual(Buffer.from(toFloat16(values).buffer));
 });

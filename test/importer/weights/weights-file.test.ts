@@ -2,7 +2,7 @@ import { type FileHandle, open, readFile } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { openCheckpoint } from "../../../src/importer/checkpoint/open.js";
-import { WrittenBehind } from "../../../src/importer/weights/hashed-writer.js";
+import { HashedWriter } from "../../../src/importer/weights/hashed-writer.js";
 import { writeWeights } from "../../../src/importer/weights/weights-file.js";
 import { planWeights } from "../../../src/importer/weights/weights-plan.js";
 import { GrowingFile } from "../../../src/model/files/growing-file.js";
@@ -41,7 +41,7 @@ test("what is read next leaves what is still being written as it is", async () =
   const { converted } = planWeights(sources, "int8");
   const path = temporaryPath("slow.bin");
   const file = await open(path, "wx+");
-  const output = new WrittenBehind(slow(file), new GrowingFile(file.fd), () => {});
+  const output = new HashedWriter(slow(file), new GrowingFile(file.fd), () => {});
   await writeWeights(converted, output);
   await output.end();
   await file.close();

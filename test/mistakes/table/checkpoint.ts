@@ -1,17 +1,41 @@
 import type { Mistake } from "../mistake.js";
 
 const FLOAT32 = "importer/checkpoint/float32.ts";
+const CHOICE = "importer/weights/choose-weights.ts";
+const GLOBALS = "importer/checkpoint/pickle-globals.ts";
 const PYTORCH = "importer/checkpoint/pytorch.ts";
+const STRIDED = "importer/checkpoint/strided.ts";
 const STATED = "importer/architecture/stated-architecture.ts";
 
-/** What is read from checkpoints, and what no tensor says. */
+/** Mistakes in reading checkpoints, and in the numbers that no tensor states. */
 export const CHECKPOINT_MISTAKES: readonly Mistake[] = [
   {
     name: "weights-without-ema",
-    file: PYTORCH,
-    find: '["model_ema", "model", "state_dict"]',
-    replace: '["model", "model_ema", "state_dict"]',
+    file: CHOICE,
+    find: 'if (averaged.length > 0 || choice === "ema") return pick("averaged weights", averaged);',
+    replace: 'if (trained.length === 0 || choice === "ema") return pick("averaged weights", averaged);',
     why: "sampling uses the averaged weights",
+  },
+  {
+    name: "raw-for-unusable-ema",
+    file: CHOICE,
+    find: "if (averaged.length === 0 && unusable.length > 0) {",
+    replace: 'if (averaged.length === 0 && choice === "ema") {',
+    why: "averaged weights that can't be used must not be passed over in silence",
+  },
+  {
+    name: "ema-list-by-count",
+    file: CHOICE,
+    find: "entries[i]!.problem === undefined && entries[i]!.shape.join() === shape.join();",
+    replace: "entries[i]!.problem === undefined && shape.length > 0;",
+    why: "a list is taken for the parameters only where every shape agrees",
+  },
+  {
+    name: "online-model-as-ema",
+    file: CHOICE,
+    find: "return last !== undefined && !TRAINED.test(last);",
+    replace: "return last !== undefined;",
+    why: "ema.online_model are trained weights",
   },
   {
     name: "storage-offset-ignored",
@@ -26,6 +50,27 @@ export const CHECKPOINT_MISTAKES: readonly Mistake[] = [
     find: "if (shape[i] !== 1 && strides[i] !== expected) return false;",
     replace: "if (strides.length < shape.length) return false;",
     why: "a transposed tensor is not the tensor",
+  },
+  {
+    name: "stride-of-another-axis",
+    file: STRIDED,
+    find: "from -= steps[axis]! * sides[axis]!;",
+    replace: "from -= steps[axis]! * (sides[axis]! - 1);",
+    why: "the next row begins at its own stride, not where the last one ended",
+  },
+  {
+    name: "negated-view-as-it-lies",
+    file: GLOBALS,
+    find: 'metadata.entries.get("neg")',
+    replace: 'metadata.entries.get("negative")',
+    why: "the storage of a lazily negated view has the other sign",
+  },
+  {
+    name: "noise-schedule-unchecked",
+    file: "importer/import.ts",
+    find: "Math.abs(value - expected[t]!) < SCHEDULE_TOLERANCE",
+    replace: "Math.abs(value - value) < SCHEDULE_TOLERANCE",
+    why: "a model that was trained with another noise schedule makes wrong images",
   },
   {
     name: "float16-subnormals-flushed",
@@ -53,7 +98,7 @@ export const CHECKPOINT_MISTAKES: readonly Mistake[] = [
     file: STATED,
     find: '"mar-h": { width: 1280, depth: 20, heads: 16 }',
     replace: '"mar-h": { width: 1280, depth: 20, heads: 20 }',
-    why: "no tensor tells the number of heads",
+    why: "no tensor states the number of heads",
   },
   {
     name: "published-epsilon",

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { redisOptions } from "../../src/queue/redis-connection/connection.js";
-import { checkRedis } from "../../src/queue/redis-connection/start-check.js";
-import { freePort } from "../free-port.js";
-import { type Certificate, makeCertificate, tlsSettings } from "../queue/certificate.js";
-import { type RedisServer, startRedis } from "../queue/redis-server.js";
-import { bytes, deployments } from "./deployment.js";
-import { generate } from "./marimba.js";
+import { redisOptions } from "../../../src/queue/redis-connection/connection.js";
+import { checkRedis } from "../../../src/queue/redis-connection/start-check.js";
+import { freePort } from "../../free-port.js";
+import { type Certificate, makeCertificate, tlsSettings } from "../../queue/certificate.js";
+import { type RedisServer, startRedis } from "../../queue/redis-server.js";
+import { bytes, deployments } from "../deployment.js";
+import { generate } from "../marimba.js";
 
 const { deploy, redis: plainRedis } = deployments();
 

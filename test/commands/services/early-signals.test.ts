@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { exampleManifest } from "../model/example-manifest.js";
-import { Marimba } from "./marimba.js";
+import { exampleManifest } from "../../model/example-manifest.js";
+import { Marimba } from "../marimba.js";
 
 let modelsDir: string;
 let manifestPath: string;

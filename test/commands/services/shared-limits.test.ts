@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { exampleKey } from "../api/access/example-keys.js";
-import { deployments } from "./deployment.js";
-import { generate } from "./marimba.js";
+import { exampleKey } from "../../api/access/example-keys.js";
+import { deployments } from "../deployment.js";
+import { generate } from "../marimba.js";
 
 const { deploy } = deployments();
 

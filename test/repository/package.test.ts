@@ -1,12 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { PACKAGE_ROOT } from "../src/files/package.js";
-import { generate, importTinyModel } from "./commands/marimba.js";
+import { PACKAGE_ROOT } from "../../src/files/package.js";
+import { generate, importTinyModel } from "../commands/marimba.js";
 
 /** As in a user's shell: without the settings that npm hands down to the tests, and without this project's .npmrc. */
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|VITEST)/i.test(name)));
@@ -60,11 +59,8 @@ async function modelsOf(address: string): Promise<Record<string, number>> {
 describe("the package, installed into an empty folder,", () => {
   it("holds what serving needs, and no more", async () => {
     const installed = join(folder, "app", "node_modules", "marimba");
-    expect((await readdir(installed)).filter((name) => name !== "node_modules").sort()).toEqual(
-      ["CHANGELOG.md", "LICENSE", "README.md", "dist", "models", "openapi", "package.json"].filter(
-        (name) => name !== "CHANGELOG.md" || existsSync(join(installed, name)),
-      ),
-    );
+    const expected = ["CHANGELOG.md", "LICENSE", "README.md", "dist", "models", "openapi", "package.json"];
+    expect((await readdir(installed)).filter((name) => name !== "node_modules").sort()).toEqual(expected);
     expect(npm(join(folder, "app"), "exec", "--offline", "--", "marimba", "--version")).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 

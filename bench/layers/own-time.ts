@@ -1,15 +1,14 @@
-import { markdownTable } from "../src/markdown-table.js";
-import { closedLoop } from "./closed-loop.js";
-import type { HttpClient } from "./http-client.js";
-import type { Load, MeasuringProcess } from "./measuring-process.js";
-import type { MeasuredModel } from "./model-folder.js";
-import { median } from "./statistics.js";
+import { markdownTable } from "../../src/markdown-table.js";
+import type { HttpClient } from "../http-client.js";
+import type { Load, MeasuringProcess } from "../measuring-process.js";
+import type { MeasuredModel } from "../model-folder.js";
+import { median } from "../statistics.js";
+import { closedLoop, requestBody } from "../workload.js";
 import type { Throughput } from "./throughput.js";
-import { requestBody } from "./workload.js";
 
 export type EngineProcess = MeasuringProcess<"engine" | "png" | "plainPng" | "queued">;
 
-/** What each part takes by itself, in milliseconds an image: measured without the engine, so that little shows. */
+/** Each layer's own time in milliseconds per image, measured without the engine, whose noise would hide it. */
 export interface OwnTime {
   readonly concurrency: number;
   readonly pngMs: number;
@@ -18,7 +17,7 @@ export interface OwnTime {
 }
 
 /**
- * Layer upon layer over an engine that takes no time: encoding, then queue and worker around it, then HTTP around those.
+ * Measures layer upon layer over an engine that takes no time: encoding, then queue and worker, then HTTP.
  * `nullServer` is a server with ENGINE=null.
  */
 export async function measureOwnTime(
@@ -40,14 +39,14 @@ export async function measureOwnTime(
   for (let round = -1; round < rounds; round++)
     for (const [layer, measure] of layers.entries()) {
       const ms = await measure();
-      if (round >= 0) perImage[layer]!.push(ms / total); // the round before the first warms up
+      if (round >= 0) perImage[layer]!.push(ms / total); // round -1 warms up
     }
   const [png, plainPng, queued, http] = perImage as [number[], number[], number[], number[]];
   const difference = (upper: number[], lower: number[]) => median(upper.map((ms, round) => ms - lower[round]!));
   return { concurrency, pngMs: median(png), queueMs: difference(queued, plainPng), httpMs: difference(http, queued) };
 }
 
-/** Milliseconds an image, and their share of an image's time through HTTP at this concurrency. */
+/** Milliseconds per image, and their share of an image's time through HTTP at this concurrency. */
 export function ownTimeTable(parts: readonly OwnTime[], throughputs: readonly Throughput[]): string {
   const rows = parts.map(({ concurrency, pngMs, queueMs, httpMs }, i) => {
     const through = throughputs[i]!;

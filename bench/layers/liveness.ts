@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { HttpClient } from "./http-client.js";
+import { HttpClient } from "../http-client.js";
 
-/** How often `/health/live` is asked. */
+/** Time between two probes of `/health/live`. */
 const PROBE_MS = 20;
 
-/** Asks at fixed times, whether or not the last answer is there: a slow answer hides none that would have followed. */
+/** Probes at fixed times, even if the last answer is pending: a slow answer must not hide those that would follow it. */
 export function probeLiveness(address: string) {
   const http = new HttpClient(address);
   const answers: Promise<number>[] = [];
@@ -16,7 +16,7 @@ export function probeLiveness(address: string) {
     }
   })();
   return {
-    /** Latencies from the time each was due, in ms. */
+    /** Resolves with the latencies in ms, each from the time its probe was due. */
     async stop(): Promise<number[]> {
       stopped = true;
       await done;

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { exampleKey } from "../api/access/example-keys.js";
-import { freePort } from "../free-port.js";
-import { Receiver, verified } from "../webhooks/receiver.js";
-import { deployments, type Job } from "./deployment.js";
-import { generate } from "./marimba.js";
+import { exampleKey } from "../../api/access/example-keys.js";
+import { freePort } from "../../free-port.js";
+import { Receiver, verified } from "../../webhooks/receiver.js";
+import { deployments, type Job } from "../deployment.js";
+import { generate } from "../marimba.js";
 
 const { deploy } = deployments();
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -62,7 +62,7 @@ describe("a job's webhook", () => {
     const [first] = await Promise.all([api(), worker()]);
     const port = await freePort();
     const id = await idOf(await askFor(first.address, `http://127.0.0.1:${port}/`));
-    await expect.poll(() => first.marimba.stderr, soon).toContain("it will be tried again");
+    await expect.poll(() => first.marimba.stderr, soon).toContain("trying again later");
     first.marimba.kill("SIGKILL");
     await first.marimba.ended;
     const receiver = await receive(port);

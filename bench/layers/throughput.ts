@@ -1,19 +1,18 @@
-import { markdownTable } from "../src/markdown-table.js";
-import { closedLoop } from "./closed-loop.js";
-import type { Answer, HttpClient } from "./http-client.js";
-import type { Load, MeasuringProcess } from "./measuring-process.js";
-import type { MeasuredModel } from "./model-folder.js";
-import { median, pairedRatio } from "./statistics.js";
-import { requestBody } from "./workload.js";
+import { markdownTable } from "../../src/markdown-table.js";
+import type { Answer, HttpClient } from "../http-client.js";
+import type { Load, MeasuringProcess } from "../measuring-process.js";
+import type { MeasuredModel } from "../model-folder.js";
+import { median, pairedRatio, quantile } from "../statistics.js";
+import { closedLoop, requestBody } from "../workload.js";
 
-/** The same images by three ways, from the inside out. */
+/** Three ways to the same images, from the inside out. */
 export interface Sides {
   readonly runs: MeasuringProcess<"runs">;
   readonly engine: MeasuringProcess<"engine">;
   readonly http: HttpClient;
 }
 
-/** One concurrency: what each way took in each round, in milliseconds, and every answer. */
+/** At one concurrency: each way's milliseconds in each round, and every answer. */
 export interface Throughput extends Load {
   readonly runsMs: number[];
   readonly engineMs: number[];
@@ -21,7 +20,7 @@ export interface Throughput extends Load {
   readonly answers: Answer[];
 }
 
-/** Measures the three ways in turn, each round beginning with another, after one round that doesn't count. */
+/** Measures the three ways in turn; each round begins with another one. */
 export async function measureThroughput(
   load: Load,
   rounds: number,
@@ -46,7 +45,7 @@ export async function measureThroughput(
   return result;
 }
 
-/** Images a second and what each layer leaves of the one below it. */
+/** Images per second, and each layer's share of the layer below it. */
 export function throughputTable(results: readonly Throughput[]): string {
   const perSecond = (total: number, ms: readonly number[]) => (total / (median(ms) / 1000)).toFixed(2);
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
@@ -61,4 +60,19 @@ export function throughputTable(results: readonly Throughput[]): string {
   ]);
   const head = ["Concurrent", "ONNX runs/s", "Engine/s", "HTTP/s", "Engine : runs", "HTTP : engine", "HTTP : runs"];
   return markdownTable(head, rows);
+}
+
+/** How long a single client waits for an image, where the time goes, and how much of it is not ONNX. */
+export function singleImageLines({ answers, total, runsMs, engineMs }: Throughput): string[] {
+  const latencies = answers.map(({ ms }) => ms);
+  const names = Object.keys(answers[0]!.timing).filter((name) => name !== "total");
+  const terms = names.map((name) => `${name} ${median(answers.map(({ timing }) => timing[name]!)).toFixed(1)}`);
+  const outsideMs = median(answers.map(({ ms, timing }) => ms - timing.total!));
+  const javascript = median(engineMs.map((ms, round) => (ms - runsMs[round]!) / total));
+  const share = (100 * javascript) / (median(engineMs) / total);
+  return [
+    `A single client's image: median ${median(latencies).toFixed(0)} ms, slowest of ${latencies.length} ${quantile(latencies, 1).toFixed(0)} ms.`,
+    `Of which, in ms (Server-Timing): ${terms.join(", ")}; HTTP round trip ${outsideMs.toFixed(1)}.`,
+    `The engine outside its ONNX runs: ${javascript.toFixed(1)} ms, ${share.toFixed(1)} % of its time.`,
+  ];
 }

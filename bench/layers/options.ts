@@ -2,23 +2,23 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-const USAGE = `npm run bench: what HTTP, queue, batching and PNG cost
+const USAGE = `npm run bench: the cost of HTTP, queue, batching and PNG
 
   npm run bench -- [options]
 
   --model-folder DIR  the model to measure (default: models/demo)
-  --quick             a sixth of the images, one round: to see that it works
+  --quick             a sixth of the images in one round, to see that it works
   --help              print this
 
-The server and the engine are configured by environment, as always: MAX_BATCH, MAX_BATCH_DELAY_MS, THREADS.
+Environment variables configure the server and the engine, as always: MAX_BATCH, MAX_BATCH_DELAY_MS, THREADS.
 `;
 
-/** How much is measured. */
+/** How much to measure. */
 export interface Amounts {
   readonly rounds: number;
-  /** Requests under way at once, and images in each round. */
+  /** Concurrent requests, and images in each round. */
   readonly levels: readonly { readonly concurrency: number; readonly total: number }[];
-  /** Requests that are sent together, and one after another. */
+  /** Requests that are sent together, and then one after another. */
   readonly together: number;
   /** Images without an engine, in each round. */
   readonly plain: number;
@@ -50,12 +50,15 @@ export interface BenchOptions {
   readonly amounts: Amounts;
 }
 
-/** Undefined: help was asked for, and printed. */
+/** Undefined if it has printed the help. */
 export function readBenchOptions(argv: string[]): BenchOptions | undefined {
   const { values } = parseArgs({
     args: argv,
     options: {
-      "model-folder": { type: "string", default: join(fileURLToPath(new URL("../models/", import.meta.url)), "demo") },
+      "model-folder": {
+        type: "string",
+        default: join(fileURLToPath(new URL("../../models/", import.meta.url)), "demo"),
+      },
       quick: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },

@@ -1,17 +1,16 @@
-// npm run bench: images a second through HTTP, from the engine alone and from the bare ONNX runs, and what lies between.
-import { HttpClient } from "./http-client.js";
-import { busyWarning, describeMachine } from "./machine.js";
-import { MeasuringProcess } from "./measuring-process.js";
-import { type MeasuredModel, openModelFolder } from "./model-folder.js";
+// npm run bench: images per second through HTTP, from the engine alone and from the bare ONNX runs, and the layers between.
+import { HttpClient } from "../http-client.js";
+import { busyWarning, describeMachine } from "../machine.js";
+import { MeasuringProcess } from "../measuring-process.js";
+import { type MeasuredModel, openModelFolder } from "../model-folder.js";
+import { imageRequest } from "../workload.js";
 import { type Amounts, readBenchOptions } from "./options.js";
 import { type EngineProcess, measureOwnTime, type OwnTime, ownTimeTable } from "./own-time.js";
 import { type ServerProcess, startServer } from "./server-process.js";
-import { singleImageLines } from "./single.js";
-import { measureThroughput, type Throughput, throughputTable } from "./throughput.js";
+import { measureThroughput, singleImageLines, type Throughput, throughputTable } from "./throughput.js";
 import { measureTogether, togetherLines } from "./together.js";
-import { imageRequest } from "./workload.js";
 
-/** All processes that are measured; none works while another is. */
+/** All measured processes; only one works at a time. */
 interface Processes {
   readonly runs: MeasuringProcess<"runs">;
   readonly engine: EngineProcess;
@@ -44,8 +43,8 @@ async function measure(model: MeasuredModel, amounts: Amounts, processes: Proces
     const plain = { total: amounts.plain, concurrency: load.concurrency };
     ownTimes.push(await measureOwnTime(plain, amounts.rounds, processes.engine, nullServer, model));
   }
-  print("", "### Images a second", "", throughputTable(throughputs));
-  print("", "### Milliseconds an image, and their share", "", ownTimeTable(ownTimes, throughputs));
+  print("", "### Images per second", "", throughputTable(throughputs));
+  print("", "### Milliseconds per image, and their share", "", ownTimeTable(ownTimes, throughputs));
   print("", "### One image", "", ...singleImageLines(throughputs[0]!).map((line) => `- ${line}`));
   progress(`${amounts.together} together ...`);
   const together = await measureTogether(amounts.together, processes.server.address, model);

@@ -1,6 +1,6 @@
-// Makes the sheets of docs/parameters.md: one sheet per parameter, with a column for each value and a row for each class,
-// all from one seed. Needs a running server: `npm run parameter-sheets -- http://127.0.0.1:8080 docs/parameters`. Further
-// arguments choose sheets by name.
+// Makes the images of docs/parameters.md: for each parameter one sheet, a column for each value and a row for each class,
+// all from one seed. Asks a running service: `npm run parameter-images -- http://127.0.0.1:8080 docs/parameters`; names
+// after that choose sheets.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -11,7 +11,7 @@ const TILE_PIXELS = 96;
 const GAP_PIXELS = 4;
 const LABEL_PIXELS = 24;
 
-/** The values of each sheet; `fixed` holds further fields of its requests. */
+/** For each sheet its values; `fixed` is what the request states besides. */
 const SHEETS = {
   preset: { values: ["exact", "balanced", "fast"] },
   seed: { values: [1, 2, 3, 4, 5, 6] },
@@ -28,13 +28,13 @@ const [address, folder, ...chosen] = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(SHEETS, name));
 if (!folder || unknown.length > 0) {
   const names = Object.keys(SHEETS).join(", ");
-  console.error(`npm run parameter-sheets -- ADDRESS FOLDER [SHEET...], such as http://127.0.0.1:8080 docs/parameters`);
-  console.error(unknown.length > 0 ? `Unknown sheet ${unknown.join(", ")}: ${names}.` : `Sheets: ${names}.`);
+  console.error(`npm run parameter-images -- ADDRESS FOLDER [SHEET...], such as http://127.0.0.1:8080 docs/parameters`);
+  console.error(unknown.length > 0 ? `There is no sheet ${unknown.join(", ")}: ${names}.` : `Sheets: ${names}.`);
   process.exit(2);
 }
 const key = process.env.MARIMBA_API_KEY;
 
-async function generate(body) {
+async function image(body) {
   const response = await fetch(new URL("/generate", address), {
     method: "POST",
     headers: {
@@ -66,7 +66,7 @@ async function sheet(name) {
   const parts = values.flatMap((value, column) => [
     { input: label(String(value)), left: place(column), top: 0 },
     ...CLASSES.map((className, row) => ({
-      input: generate({ class: className, seed: SEED, ...fixed, [name]: value }),
+      input: image({ class: className, seed: SEED, ...fixed, [name]: value }),
       left: place(column),
       top: LABEL_PIXELS + place(row),
     })),

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
-import { freePort } from "../free-port.js";
-import { ready } from "./deployment.js";
-import { generate, Marimba } from "./marimba.js";
+import { freePort } from "../../free-port.js";
+import { ready } from "../deployment.js";
+import { generate, Marimba } from "../marimba.js";
 
 /** Every request is logged, and images cost nothing. */
 const ENVIRONMENT = { ENGINE: "null", LOG_LEVEL: "trace" };

@@ -3,16 +3,16 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const ENTRY = join(fileURLToPath(new URL("../dist/", import.meta.url)), "main.js");
+const ENTRY = join(fileURLToPath(new URL("../../dist/", import.meta.url)), "main.js");
 
 export interface ServerProcess {
-  /** Such as http://127.0.0.1:40123 */
+  /** For example http://127.0.0.1:40123 */
   readonly address: string;
-  /** SIGTERM; resolves with the exit code. */
+  /** Sends SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
 }
 
-/** Starts the built server on a free port and waits until it is ready. Rejects with what it said when it ends before. */
+/** Starts the built server on a free port and waits until it is ready. Rejects with its output if it ends before that. */
 export async function startServer(environment: Readonly<Record<string, string>>): Promise<ServerProcess> {
   const env = { ...process.env, HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "warn", ...environment };
   const server = spawn(process.execPath, [ENTRY, "serve"], { env, stdio: ["ignore", "pipe", "pipe"] });

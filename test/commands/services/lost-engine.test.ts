@@ -3,9 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { MODEL_FILES } from "../../src/model/manifest.js";
-import { accepted, bytes, deployments, hasEnded, hasProgress, jobNow, jobWhere, monitor, ready } from "./deployment.js";
-import { generate, importTinyModel } from "./marimba.js";
+import { MODEL_FILES } from "../../../src/model/manifest.js";
+import {
+  accepted,
+  bytes,
+  deployments,
+  hasEnded,
+  hasProgress,
+  jobNow,
+  jobWhere,
+  monitor,
+  ready,
+} from "../deployment.js";
+import { generate, importTinyModel } from "../marimba.js";
 
 const { deploy } = deployments();
 

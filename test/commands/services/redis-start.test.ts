@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { failAppendOnlyFile } from "../chaos/starve.js";
-import { startRedis } from "../queue/redis-server.js";
-import { deployments, metric, monitor, ready } from "./deployment.js";
-import { Marimba } from "./marimba.js";
+import { failAppendOnlyFile } from "../../chaos/starve.js";
+import { startRedis } from "../../queue/redis-server.js";
+import { deployments, metric, monitor, ready } from "../deployment.js";
+import { Marimba } from "../marimba.js";
 
 const { deploy, redis } = deployments();
 
