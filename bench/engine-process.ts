@@ -1,4 +1,4 @@
-// The engine alone, and what stands between it and HTTP, in a process of their own: `fork` it with the model's folder.
+// The engine, and the layers between it and HTTP, in a process of their own: `fork` it with the model's folder.
 import { randomUUID } from "node:crypto";
 import { pino } from "pino";
 import { loadConfig } from "../src/config.js";
@@ -8,10 +8,9 @@ import { openEngine } from "../src/engine/threaded-engine.js";
 import { LocalQueue } from "../src/queue/local/local-queue.js";
 import { encodeImage } from "../src/worker/encode-png.js";
 import { startWorker } from "../src/worker/worker.js";
-import { closedLoop } from "./closed-loop.js";
 import { type Load, serveMeasurements } from "./measuring-process.js";
 import { openModelFolder } from "./model-folder.js";
-import { imageRequest } from "./workload.js";
+import { closedLoop, imageRequest } from "./workload.js";
 
 const { maxBatch, maxBatchDelayMs, threads, ...config } = loadConfig();
 const { folder, manifest, models } = await openModelFolder(process.argv[2]!);
@@ -26,7 +25,7 @@ const queue = new LocalQueue({
 const engines = new Map([[manifest.name, nullEngine]]);
 await startWorker({ source: queue, engines, models, maxImages: maxBatch, logger: pino({ level: "silent" }) });
 
-/** The images that the engine made last, for `png`. */
+/** The engine's latest images, for `png`. */
 let images: GeneratedImage[] = [];
 
 async function fromEngine({ total, concurrency }: Load): Promise<number> {
@@ -45,7 +44,7 @@ async function png({ total, concurrency }: Load): Promise<number> {
   });
 }
 
-/** Encoding the null engine's image: the part of `queue` that isn't the queue's. */
+/** Encoding the null engine's image: the part of `queued` that is not the queue's. */
 async function plainPng({ total, concurrency }: Load): Promise<number> {
   return closedLoop(total, concurrency, async (index) => {
     const request = imageRequest(index, models);
@@ -53,7 +52,7 @@ async function plainPng({ total, concurrency }: Load): Promise<number> {
   });
 }
 
-/** From a job to its stored PNG through queue and worker, with an engine that takes no time. */
+/** From a job to its stored PNG, through queue and worker, with an engine that takes no time. */
 async function queued({ total, concurrency }: Load): Promise<number> {
   return closedLoop(total, concurrency, async (index) => {
     const id = `job_${randomUUID()}`;

@@ -3,13 +3,13 @@ import { Agent, type IncomingMessage, request } from "node:http";
 export interface Answer {
   readonly status: number;
   readonly body: Buffer;
-  /** From the call until the last byte of the answer. */
+  /** From the call to the last byte of the answer. */
   readonly ms: number;
   /** The terms of `Server-Timing`, in milliseconds, by name. */
   readonly timing: Readonly<Record<string, number>>;
 }
 
-/** One kept connection for each request under way, as a client that means it would have. */
+/** Keeps one connection open for each concurrent request, as a real client would. */
 export class HttpClient {
   readonly #agent = new Agent({ keepAlive: true });
 
@@ -19,7 +19,7 @@ export class HttpClient {
     return this.#exchange("GET", path);
   }
 
-  /** `POST /generate` that waits for the image; rejects unless it comes. */
+  /** `POST /generate`, waiting for the image; rejects on any other answer. */
   async image(body: unknown): Promise<Answer> {
     const answer = await this.#exchange("POST", "/generate", JSON.stringify(body));
     if (answer.status !== 200) throw new Error(`/generate answered ${answer.status}: ${answer.body.toString()}`);

@@ -1,4 +1,4 @@
-// One import in a process of its own, as the command line makes it; it prints the process's peak memory in MiB.
+// One import in a process of its own, as the command line runs it; prints the process's peak memory in MiB.
 import { run } from "../dist/commands/import.js";
 
 process.exitCode = await run(process.argv.slice(2));

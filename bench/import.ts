@@ -1,4 +1,4 @@
-// npm run bench:import: an import beside cp of the same files, taking turns, everything on the disk before the clock stops.
+// npm run bench:import: an import compared with cp of the same files, in turn, with everything on the disk before the clock stops.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
@@ -11,16 +11,16 @@ import { markdownTable } from "../src/markdown-table.js";
 import { describeMachine } from "./machine.js";
 import { median, pairedRatio } from "./statistics.js";
 
-const USAGE = `npm run bench:import: how fast checkpoints are imported, beside cp of the same files
+const USAGE = `npm run bench:import: how fast checkpoints are imported, compared with cp of the same files
 
   npm run bench:import -- --generator FILE --tokenizer FILE [options]
 
   --precision P    as marimba import takes it (default: fp32)
   --rounds N       how often each runs (default: 5)
-  --work DIR       where both write; what they wrote is removed (default: bench/.work/import)
+  --work DIR       where both write; the files are removed afterwards (default: bench/.work/import)
   --help           print this
 
-The files are read once before, so that both find them in memory where they fit.
+The files are read once before, so that both find them in memory if they fit.
 `;
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -39,7 +39,7 @@ async function timed(work: () => Promise<void>): Promise<number> {
   return (performance.now() - startMs) / 1000;
 }
 
-/** Seconds of cp until all is on the disk. */
+/** Seconds that cp takes until everything is on the disk. */
 function copy(files: readonly string[], folder: string): Promise<number> {
   return timed(async () => {
     await run("cp", [...files, folder]);
@@ -60,7 +60,8 @@ async function main(): Promise<void> {
   });
   const { generator, tokenizer, precision } = values;
   if (values.help) return void process.stdout.write(USAGE);
-  if (!generator || !tokenizer) throw new Error("--generator and --tokenizer must be given; --help says more.");
+  if (!generator || !tokenizer)
+    throw new Error("--generator and --tokenizer are required; --help describes the options.");
   const files = [resolve(generator), resolve(tokenizer)];
   const gigabytes = (await Promise.all(files.map((path) => stat(path)))).reduce((sum, { size }) => sum + size, 0) / 1e9;
   await mkdir(values.work, { recursive: true });

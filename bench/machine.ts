@@ -4,7 +4,7 @@ import sharp from "sharp";
 
 const { version: ortVersion } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
 
-/** What the numbers depend on, one fact a line. */
+/** Facts about the machine that the numbers depend on, one a line. */
 export function describeMachine(): string[] {
   return [
     `CPU: ${cpus()[0]?.model.trim() ?? "unknown"}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
@@ -13,9 +13,9 @@ export function describeMachine(): string[] {
   ];
 }
 
-/** A sentence, where the machine has so much else to do that its numbers mean little. */
+/** A warning if the machine is so busy that the numbers mean little. */
 export function busyWarning(): string | undefined {
   const load = loadavg()[0]!;
   if (load < 0.75 * availableParallelism()) return undefined;
-  return `The machine is busy (load ${load.toFixed(1)} on ${availableParallelism()} cores): the times below are too long, and only the ratios can be used.`;
+  return `The machine is busy (load ${load.toFixed(1)} on ${availableParallelism()} cores): the times below are too long; only the ratios are usable.`;
 }

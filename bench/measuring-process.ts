@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 
-/** So many images, so many of them under way at any time. */
+/** A number of images, and how many of them are in progress at once. */
 export interface Load {
   readonly total: number;
   readonly concurrency: number;
@@ -13,7 +13,7 @@ interface Ask extends Load {
 
 type Reply = { readonly ms: number } | { readonly error: string };
 
-/** A process of its own that measures what it is asked for: its memory, threads and pauses are nobody else's. */
+/** A separate process that measures on request, so that it shares no memory, threads or pauses with others. */
 export class MeasuringProcess<Measure extends string> {
   private constructor(private readonly process: ChildProcess) {}
 
@@ -25,7 +25,7 @@ export class MeasuringProcess<Measure extends string> {
     return started;
   }
 
-  /** Milliseconds that the load took. */
+  /** Resolves with the milliseconds that the load took. */
   async measure(measure: Measure, load: Load): Promise<number> {
     this.process.send({ measure, ...load } satisfies Ask);
     return this.reply();
@@ -54,7 +54,7 @@ export class MeasuringProcess<Measure extends string> {
   }
 }
 
-/** The process's own side: answers until its parent lets go of it, one measurement after another. */
+/** The process's side: answers one measurement after another until its parent disconnects. */
 export function serveMeasurements<Measure extends string>(
   measures: Record<Measure, (load: Load) => Promise<number>>,
 ): void {

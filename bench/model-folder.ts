@@ -2,16 +2,16 @@ import { basename, dirname, resolve } from "node:path";
 import type { Manifest } from "../src/model/manifest.js";
 import { loadRegistry, type ModelRegistry } from "../src/model/registry.js";
 
-/** The one model that is measured. */
+/** The model to measure. */
 export interface MeasuredModel {
   readonly folder: string;
   readonly manifest: Manifest;
   readonly models: ModelRegistry;
-  /** What a server needs to know to serve this model alone. */
+  /** Makes a server serve this model alone. */
   readonly environment: { readonly MODELS_DIR: string; readonly MODELS: string };
 }
 
-/** Rejects with a sentence where the folder holds no usable model. */
+/** Rejects with `RegistryError` if the folder holds no usable model. */
 export async function openModelFolder(path: string): Promise<MeasuredModel> {
   const folder = resolve(path);
   const environment = { MODELS_DIR: dirname(folder), MODELS: basename(folder) };

@@ -1,4 +1,4 @@
-// npm run recognition: how many generated images the classifier takes for what was asked for, class by class.
+// npm run recognition: how many generated images the classifier assigns to the requested class, class by class.
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,9 +12,9 @@ import { PRECISIONS, type Precision } from "../src/model/manifest.js";
 import { resolveRequest } from "../src/resolve-request.js";
 import { checkpointOfModel } from "./checkpoint/of-model.js";
 import { openClassifier } from "./classifier.js";
-import { closedLoop } from "./closed-loop.js";
 import { type MeasuredModel, openModelFolder } from "./model-folder.js";
 import { wilsonInterval } from "./statistics.js";
+import { closedLoop } from "./workload.js";
 
 const USAGE = `npm run recognition: generated images that a classifier recognises
 
@@ -22,12 +22,12 @@ const USAGE = `npm run recognition: generated images that a classifier recognise
 
   --per-class N       images of each class, at the default preset (default: 50)
   --model-folder DIR  the model, with classifier.onnx beside its graphs (default: models/demo)
-  --precision P       imports the model, which must be a float32 one, in this precision first: fp32, int8 or fp16
+  --precision P       import the model, which must be float32, in this precision first: fp32, int8 or fp16
   --help              print this
 `;
 
 const CLASSIFIER = "classifier.onnx";
-/** Seeds 0, 1, 2 ... of every class: nobody chose them. */
+/** Seeds 0, 1, 2 ... of every class: not cherry-picked. */
 const FIRST_SEED = 0;
 
 interface Options {
@@ -59,7 +59,7 @@ function readOptions(argv: string[]): Options | undefined {
   return { folder: values["model-folder"], perClass, precision };
 }
 
-/** Runs `use` on the model; where a precision is asked for, on one that is imported for it and removed afterwards. */
+/** Runs `use` on the model, or on a temporary import of the model in the precision given. */
 async function withModel({ folder, precision }: Options, use: (model: MeasuredModel) => Promise<void>): Promise<void> {
   const model = await openModelFolder(folder);
   if (!precision) return use(model);
@@ -74,7 +74,7 @@ async function withModel({ folder, precision }: Options, use: (model: MeasuredMo
   }
 }
 
-/** For each class, what the classifier saw in its images. */
+/** For each class, the classes that the classifier assigned to its images. */
 async function seenClasses({ folder, manifest, models }: MeasuredModel, perClass: number): Promise<number[][]> {
   const { maxBatch, maxBatchDelayMs, threads } = loadConfig();
   const engine = await openEngine({ folder, manifest, maxBatch, maxBatchDelayMs, maxWaiting: maxBatch, threads });

@@ -3,12 +3,12 @@ import type { Runtime, Tensors } from "../src/engine/runtime/runtime.js";
 import type { Architecture } from "../src/model/manifest.js";
 import type { ImageRequest } from "../src/model/parameters.js";
 
-/** One ONNX run with inputs of its own: what the engine asked for, for the second time. */
+/** Repeats one of the engine's ONNX runs, with its own copy of the inputs. */
 export type RecordedRun = (runtime: Runtime) => Promise<unknown>;
 
 /**
- * The runs with which an ideal engine makes these images, `concurrency` of them asked for at any time: who is done is
- * replaced before the next step, and never more than `maxBatch` are in flight.
+ * The runs with which an ideal engine makes these images, `concurrency` of them requested at any time: a finished
+ * image is replaced before the next step, and at most `maxBatch` are in flight.
  */
 export async function recordRuns(
   runtime: Runtime,
@@ -39,7 +39,7 @@ export async function recordRuns(
   return runs;
 }
 
-/** The bare runs: no engine, no noise, no gathering of inputs. Resolves with the milliseconds they took. */
+/** The bare runs: no engine, no noise, no gathering of inputs. Resolves with their milliseconds. */
 export async function replayRuns(runtime: Runtime, runs: readonly RecordedRun[]): Promise<number> {
   const startMs = performance.now();
   for (const run of runs) await run(runtime);
@@ -57,7 +57,7 @@ function recorder(runtime: Runtime, runs: RecordedRun[]): Runtime {
   };
 }
 
-/** The engine fills the same buffers again for its next run. */
+/** The engine reuses its buffers for the next run. */
 function copyArrays(inputs: Tensors): Tensors {
   const copies = Object.entries(inputs).map(([name, { data, shape }]) => [name, { data: data.slice(), shape }]);
   return Object.fromEntries(copies) as Tensors;

@@ -1,4 +1,4 @@
-/** The value below which the share `q` of the values lies, interpolated between neighbours. Throws without values. */
+/** The q-quantile of the values, interpolated linearly. Throws `RangeError` without values. */
 export function quantile(values: readonly number[], q: number): number {
   if (values.length === 0) throw new RangeError("There are no values to take a quantile of.");
   const sorted = [...values].sort((a, b) => a - b);
@@ -9,12 +9,12 @@ export function quantile(values: readonly number[], q: number): number {
 
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
-/** Median of the ratios of what was measured side by side: what slows one round down slows both of its sides. */
+/** Median of the rounds' ratios: a disturbance slows both sides of its round. */
 export function pairedRatio(over: readonly number[], under: readonly number[]): number {
   return median(over.map((value, round) => value / under[round]!));
 }
 
-/** The 95 % Wilson interval of a share: `of` tries, `hits` of them successful. */
+/** The 95 % Wilson interval of a share: `hits` successes in `of` trials. */
 export function wilsonInterval(hits: number, of: number): { low: number; high: number } {
   const z = 1.96;
   const share = hits / of;

@@ -1,4 +1,4 @@
-// Module hooks: strips the types of bench/ and test/, and takes what they import of src/ from dist/, the code that is served.
+// Module hooks: strip the types of bench/ and test/, and load their imports from src/ out of dist/, the code that is served.
 import { readFile } from "node:fs/promises";
 import ts from "typescript";
 

@@ -1,5 +1,5 @@
-// Makes a model's sample sheet: one small image of each class, which the web page shows beside the class's name. Needs a
-// running server: `npm run samples -- http://127.0.0.1:8080 demo models/demo/samples.webp`.
+// Makes a model's sample sheet: one little image of each class, which the playground shows beside the class's name. Asks
+// a running service for the images: `npm run samples -- http://127.0.0.1:8080 demo models/demo/samples.webp`.
 import sharp from "sharp";
 
 const TILE_PIXELS = 64;

@@ -1,4 +1,4 @@
-/** A Markdown table whose columns line up as plain text, too: the first `texts` to the left, the others to the right. */
+/** A Markdown table that is also aligned as plain text: the first `texts` columns to the left, the others to the right. */
 export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[], texts = 1): string {
   const widths = head.map((title, column) => Math.max(3, title.length, ...rows.map((row) => row[column]!.length)));
   const line = (cells: readonly string[]) =>

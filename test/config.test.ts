@@ -45,7 +45,7 @@ describe("loadConfig", () => {
     expect(isAbsolute(config.modelsDir)).toBe(true);
   });
 
-  it("takes an empty variable for an absent one and leaves unknown ones alone", () => {
+  it("treats an empty variable as absent and ignores unknown ones", () => {
     expect(loadConfig({ PORT: "", MODELS: " ", REDIS_URL: "", NO_SUCH_VARIABLE: "x" })).toEqual(loadConfig({}));
   });
 
@@ -68,7 +68,7 @@ describe("loadConfig", () => {
     ]);
   });
 
-  it("trusts the proxies that are named, and takes neither everybody nor a number of hops for them", () => {
+  it("trusts the named proxies, and accepts neither everybody nor a number of hops", () => {
     const named = "127.0.0.1, 10.0.0.0/8,fd00::/8, ::1,uniquelocal";
     const trustProxy = ["127.0.0.1", "10.0.0.0/8", "fd00::/8", "::1", "uniquelocal"];
     expect(loadConfig({ TRUST_PROXY: named })).toMatchObject({ trustProxy });

@@ -36,7 +36,7 @@ describe("resolveRequest", () => {
     expect(parameters).toMatchObject({ class: null, steps: 4, diffusion_steps: 50, temperature: 0, max_timestep: 950 });
   });
 
-  it("takes parameters that the defaults don't have, from a preset and from the request", () => {
+  it("accepts parameters without a default, from a preset and from the request", () => {
     const annealed = { ...exampleManifest(), default_preset: "annealed" };
     annealed.presets = {
       annealed: { description: "", parameters: { diffusion_steps_final: 5, reconstruction_steps: 2 } },
@@ -46,7 +46,7 @@ describe("resolveRequest", () => {
     expect(parameters).toMatchObject({ diffusion_steps: 25, diffusion_steps_final: 5, reconstruction_steps: 0 });
   });
 
-  it("applies the model's default preset when none is asked for", () => {
+  it("applies the model's default preset if the request names none", () => {
     expect(resolve({ class: 0, model: "other" }).parameters.steps).toBe(4);
     expect(resolve({ class: 0, model: "other", preset: "best" }).parameters.steps).toBe(16);
   });
@@ -71,7 +71,7 @@ describe("resolveRequest", () => {
     ]);
   });
 
-  it("refuses indices outside, quoted indices and names of several classes, and says what would do", () => {
+  it("refuses unknown indices, quoted indices and ambiguous names, and says what would be right", () => {
     expect(problemOf({ class: 4 }).message).toBe(
       "class must be an index from 0 to 3, a class name of demo, or null, not 4.",
     );

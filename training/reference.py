@@ -1,7 +1,7 @@
 """Freshly drawn pictures as an .npz (arr_0, uint8 [N, 64, 64, 3]): what generated pictures are measured against.
 
     python training/reference.py --count 12000 --out drawn.npz
-    node dist/main.js evaluate --pictures drawn.npz --write-reference models/demo/reference.npz
+    node dist/main.js evaluate --images drawn.npz --write-reference models/demo/reference.npz
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The two containers, written tensor by tensor: what is held in memory at once is one tensor."""
+"""The two containers, written tensor by tensor: only one tensor is in memory at a time."""
 
 import json
 from collections import OrderedDict
@@ -14,7 +14,7 @@ Draw = Callable[[str, tuple[int, ...]], torch.Tensor]
 
 
 def write_safetensors(path: Path, shapes: Shapes, draw: Draw) -> None:
-    """float32, in the order of the names, as the safetensors library writes it."""
+    """float32, ordered by name, as the safetensors library writes it."""
     header, end = {"__metadata__": {"format": "pt"}}, 0
     for name in sorted(shapes):
         begin, end = end, end + 4 * int(np.prod(shapes[name]))
@@ -28,7 +28,7 @@ def write_safetensors(path: Path, shapes: Shapes, draw: Draw) -> None:
 
 
 def map_safetensors(path: Path, shapes: Shapes) -> OrderedDict[str, torch.Tensor]:
-    """The file's tensors, mapped and not read, in the order of `shapes`, each with a storage of its own."""
+    """The file's tensors, mapped into memory, in the order of `shapes`, each with a storage of its own."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
@@ -51,7 +51,7 @@ def write_tokenizer_checkpoint(path: Path, state: OrderedDict) -> None:
 
 
 def _save_as_from_gpu(value: dict, path: Path) -> None:
-    """`torch.save` with storages that say cuda:0."""
+    """`torch.save` with storages located on cuda:0."""
     entry = (0, lambda storage: "cuda:0", lambda storage, location: None)
     registry = torch.serialization._package_registry
     registry.insert(0, entry)

@@ -42,7 +42,7 @@ def make_tokenizer(folder: Path, seed: int) -> None:
 
 
 def report(path: Path, published_mib: int | None = None) -> None:
-    """The authors' download script counts mebibytes begun."""
+    """The authors' download script rounds up to whole mebibytes."""
     size = path.stat().st_size
     begun = -(-size // MIB)
     print(f"{path}: {size} bytes, {begun} MiB" + (f", published {published_mib}" if published_mib else ""))

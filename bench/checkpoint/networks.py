@@ -16,7 +16,7 @@ class Size:
     head_width: int
     head_depth: int
     published_mib: int
-    """Of checkpoint-last.pth, which holds model and model_ema."""
+    """The contents of checkpoint-last.pth: model and model_ema."""
 
 
 SIZES = {

@@ -5,20 +5,20 @@ import { GRAPH_FILES, type Manifest, MODEL_FILES } from "../../src/model/manifes
 import { type SafetensorsTensor, safetensors } from "../../test/importer/checkpoint/writers.js";
 import { type ReadTensor, readModel } from "../../test/model/graph/read-onnx.js";
 
-/** What `importModel` takes to make the same model anew, in whatever precision. */
+/** The options with which `importModel` imports the same model again, in any precision. */
 export type ModelSource = Required<Pick<ImportOptions, "generator" | "tokenizer" | "classes" | "settings">> & {
   readonly arch: string;
 };
 
-/** As the graphs name some of a weight's rows (`partOf`). */
+/** How the graphs name some of a weight's rows (`partOf`). */
 const PART = /^(.+)\[(\d+):(\d+)\]$/;
 const TOKENIZER = "tokenizer.";
 const FLOAT32 = 1;
 
 /**
- * Writes the weights of a float32 model as two checkpoints into a folder that is there, with the names and shapes that
- * its graphs say: a model whose own checkpoint is not at hand can be imported in another precision. Throws where a graph
- * uses rows of a weight without using all of them.
+ * Writes the weights of a float32 model as two checkpoints into an existing folder, with the names and shapes of its graphs,
+ * so that a model can be imported in another precision without its original checkpoint. Throws if a graph uses only some
+ * rows of a weight.
  */
 export async function checkpointOfModel(model: string, manifest: Manifest, folder: string): Promise<ModelSource> {
   const { architecture, classes, description = "", defaults, presets, default_preset = "" } = manifest;
@@ -45,13 +45,13 @@ export async function checkpointOfModel(model: string, manifest: Manifest, folde
   };
 }
 
-/** What was measured of a preset holds for the model that it was measured on. */
+/** A preset's measured quality holds only for the model it was measured on. */
 function unmeasured(presets: Manifest["presets"]): Manifest["presets"] {
   const entries = Object.entries(presets);
   return Object.fromEntries(entries.map(([name, { description, parameters }]) => [name, { description, parameters }]));
 }
 
-/** All weights of a model's graphs by their checkpoint names, those that the graphs use in rows put together. */
+/** All weights of a model's graphs by their checkpoint names; rows that the graphs use separately are joined. */
 async function readWeights(model: string, fileNames: readonly string[]): Promise<Map<string, SafetensorsTensor>> {
   const files = new Map<string, Buffer>();
   for (const name of fileNames) files.set(name, await readFile(join(model, name)));
@@ -71,7 +71,8 @@ async function readWeights(model: string, fileNames: readonly string[]): Promise
 function stored(tensor: ReadTensor, files: ReadonlyMap<string, Buffer>): SafetensorsTensor {
   const { name, type, shape } = tensor;
   const { location = "", offset, length } = tensor.external!;
-  if (type !== FLOAT32) throw new Error(`The weight ${name} is not float32: only a float32 model holds a checkpoint.`);
+  if (type !== FLOAT32)
+    throw new Error(`The weight ${name} is not float32: only a float32 model holds its checkpoint's weights.`);
   const bytes = files.get(location)!.subarray(Number(offset), Number(offset) + Number(length));
   return { dtype: "F32", shape, bytes };
 }

@@ -18,7 +18,7 @@ GATE, GATE_SPREAD = 0.5, 0.2
 
 
 def random_tensor(name: str, shape: tuple[int, ...], seed: int) -> torch.Tensor:
-    """float32; a function of its arguments alone."""
+    """float32; depends on the arguments alone."""
     generator = torch.Generator().manual_seed(zlib.crc32(f"{seed} {name}".encode()))
     draw = torch.randn(shape, generator=generator)
     if name.startswith(HEAD):

@@ -1,4 +1,4 @@
-// npm run profile: where a model's time goes, operator by operator, beside what this machine could do at most.
+// npm run profile: where a model's time goes, operator by operator, compared with this machine's peak rates.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { median } from "../statistics.js";
 import { type NodeEvent, type OperatorTime, operatorTimes } from "./operators.js";
 import { measurePeaks, type Peaks } from "./peaks.js";
 
-const USAGE = `npm run profile: where a model's time goes, by operator, beside this machine's bounds
+const USAGE = `npm run profile: where a model's time goes, by operator, compared with this machine's peak rates
 
   npm run profile -- --model-folder DIR [options]
 
@@ -25,15 +25,15 @@ const USAGE = `npm run profile: where a model's time goes, by operator, beside t
   --steps N    diffusion steps of one run (default: 12)
   --threads N  as THREADS (default: all)
   --repeats N  runs of each graph (default: 5)
-  --only LIST  graphs, with commas between (default: predict,denoise,decode)
+  --only LIST  graphs, separated by commas (default: predict,denoise,decode)
   --help       print this
 
-Needs a C compiler (cc) for the bounds.
+Needs a C compiler (cc) to measure the peak rates.
 `;
 
 /** A working set below this stays in the last level's cache. */
 const CACHED_BYTES = 16 * 2 ** 20;
-/** Operators below this share of their graph are summed up in one line. */
+/** Operators with less than this share of their graph's time share one line. */
 const SMALLEST_SHARE = 0.01;
 
 function readOptions() {
@@ -60,7 +60,7 @@ function readOptions() {
 
 type Options = ReturnType<typeof readOptions>;
 
-/** What each graph is given, in each of its runs. */
+/** The inputs of each graph's runs. */
 async function inputs(
   options: Options,
 ): Promise<{ folder: string; run: Record<string, (r: Runtime) => Promise<unknown>> }> {
@@ -82,7 +82,7 @@ async function inputs(
   };
 }
 
-/** The least time that the work can take here: its products at the peak, its bytes at the cache's or the memory's rate. */
+/** The least time that the work can take: its products at the peak rate, its bytes at the rate of cache or memory. */
 function boundMs(o: OperatorTime, peaks: Peaks): { ms: number; by: string } {
   const operationsMs = o.type && peaks[o.type] ? o.operations / peaks[o.type]! / 1e6 : 0;
   const bytesMs = o.bytes / (o.bytes / o.count < CACHED_BYTES ? peaks.cacheGBs : peaks.memoryGBs) / 1e6;
@@ -119,7 +119,7 @@ function table(operators: readonly OperatorTime[], peaks: Peaks): string {
   return markdownTable(["Operator", "Runs", "ms", "Share", "GOP/s", "GB/s", "Of its bound"], rows);
 }
 
-/** Runs one graph often; prints medians without the profile, then the profile's table. */
+/** Runs one graph repeatedly; prints medians without profiling, then the profile's table. */
 async function profile(
   folder: string,
   graph: string,

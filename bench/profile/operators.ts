@@ -1,4 +1,4 @@
-/** One operator's run, as ONNX Runtime's profile tells it. */
+/** One run of an operator in ONNX Runtime's profile. */
 export interface NodeEvent {
   readonly cat: string;
   readonly name: string;
@@ -13,7 +13,7 @@ export interface NodeEvent {
 /** Runs of one kind of operator. */
 export interface OperatorTime {
   readonly name: string;
-  /** The type its products are made in; undefined where it makes none. */
+  /** The type of its products; undefined if it has none. */
   readonly type?: "float32" | "int8";
   count: number;
   ms: number;
@@ -30,7 +30,7 @@ const ELEMENT_BYTES: Readonly<Record<string, number>> = {
   int8: 1,
   bool: 1,
 };
-/** Operators whose time is that of the operators within. */
+/** Operators whose time is that of the operators inside them. */
 const CONTAINERS = new Set(["Scan", "Loop", "If"]);
 const PRODUCTS = /^(Gemm|FusedGemm|MatMul|FusedMatMul|MatMulInteger|MatMulIntegerToFloat)$/;
 
@@ -49,7 +49,7 @@ const bytesOf = (entry: Readonly<Record<string, readonly number[]>>) => {
   return (ELEMENT_BYTES[type] ?? 4) * elements(shape);
 };
 
-/** What an operator has to compute: its name with the sizes that matter, and its multiplications and additions. */
+/** An operator's work: its name with the sizes that matter, and its number of multiplications and additions. */
 function workOf({ args }: NodeEvent): { name: string; operations: number; type?: "float32" | "int8" } {
   const input = tensor(args.input_type_shape[0]);
   const second = tensor(args.input_type_shape[1]);
@@ -78,7 +78,7 @@ function workOf({ args }: NodeEvent): { name: string; operations: number; type?:
   return { name: args.op_name, operations: 0 };
 }
 
-/** Sums up a profile's operators, the longest first; `runs` runs are in it, and the figures are of one. */
+/** Sums the operators of a profile of `runs` runs, per run, the longest first. */
 export function operatorTimes(events: readonly NodeEvent[], runs: number): OperatorTime[] {
   const byName = new Map<string, OperatorTime>();
   for (const event of events) {

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** What the machine can do at most, all threads together. */
+/** The machine's peak rates, all threads together. */
 export interface Peaks {
-  /** 10^9 operations a second, a multiplication and an addition each counted; absent where the CPU lacks instructions. */
+  /** 10^9 operations a second, counting multiplications and additions; absent if the CPU lacks the instructions. */
   readonly float32?: number;
   readonly int8?: number;
   /** 10^9 bytes a second, read from 4 MiB and from 256 MiB a thread. */
@@ -14,7 +14,7 @@ export interface Peaks {
   readonly memoryGBs: number;
 }
 
-/** Measures with a small C program, the best of three. Throws where the machine has no C compiler. */
+/** Measures with a small C program, the best of three. Throws if there is no C compiler. */
 export function measurePeaks(threads: number): Peaks {
   const folder = mkdtempSync(join(tmpdir(), "marimba-peaks-"));
   try {

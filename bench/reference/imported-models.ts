@@ -15,7 +15,7 @@ export interface ImportedSide {
   readonly manifest: Manifest;
 }
 
-/** The side's model, imported from the checkpoint where that was not done yet by this very code. */
+/** The side's model, imported from the checkpoint unless this very code has already imported it. */
 export async function importSide(side: Side, options: ReferenceOptions): Promise<ImportedSide> {
   const precision = precisionOf(side) as Manifest["precision"];
   const modelsDir = join(options.work, "models");
@@ -31,7 +31,7 @@ export async function importSide(side: Side, options: ReferenceOptions): Promise
   return importModel({ name, generator, tokenizer, precision, modelsDir });
 }
 
-/** Of the checkpoints, and of the code that makes a model of them. */
+/** A hash of the checkpoints and of the code that imports them. */
 async function fingerprint({ generator, tokenizer }: ReferenceOptions): Promise<string> {
   const hash = createHash("sha256");
   for (const path of [generator, tokenizer]) {

@@ -1,4 +1,4 @@
-// npm run bench:reference: Marimba beside the authors' PyTorch code; the sides take turns, and runs are kept.
+// npm run bench:reference: Marimba compared with the authors' PyTorch code; the sides take turns, and runs are kept.
 import { stat } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { basename, join } from "node:path";
@@ -12,7 +12,7 @@ import { summaryTable } from "./summary.js";
 const progress = (line: string) => process.stderr.write(`${line}\n`);
 const print = (...lines: string[]) => process.stdout.write(`${lines.join("\n")}\n`);
 
-/** What is measured of each side: PyTorch's checkpoint, and the model that Marimba made of it. */
+/** Each side's subject: PyTorch's checkpoint, or the model that Marimba imported from it. */
 interface Subject {
   readonly name: string;
   readonly imported?: ImportedSide;
@@ -38,7 +38,7 @@ function keyOf(side: Side, subject: Subject, batch: number, round: number, optio
   return { side, subject: subject.name, batch, every, steps, diffusionSteps, guidance, threads, round };
 }
 
-/** Every run that was asked for, round by round, so that the sides alternate. */
+/** All requested runs, round by round, so that the sides alternate. */
 function* wantedRuns(options: ReferenceOptions, subjects: ReadonlyMap<Side, Subject>): Generator<[Side, RunKey]> {
   for (let round = 0; round < options.rounds; round++)
     for (const batch of options.batches)

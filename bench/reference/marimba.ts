@@ -1,4 +1,4 @@
-// One run of Marimba's engine, timed by part like official.py: prints one JSON object; times are milliseconds.
+// One run of Marimba's engine, timed by part like official.py. Prints one JSON object; times are milliseconds.
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
 import { ContinuousBatch } from "../../src/engine/batch.js";

@@ -48,7 +48,7 @@ def load_networks(options: argparse.Namespace):
 
 
 class Parts:
-    """Times the parts of `sample_tokens` from outside, and leaves out the steps that are not to be computed."""
+    """Times the parts of `sample_tokens` from outside, and skips the steps that are not to be computed."""
 
     def __init__(self, model, every: int):
         self.model, self.every = model, every

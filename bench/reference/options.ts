@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-/** In the order in which they take turns. */
+/** The sides, in the order of their turns. */
 export const SIDES = [
   "pytorch-fp32",
   "marimba-fp32",
@@ -12,7 +12,7 @@ export const SIDES = [
 ] as const;
 export type Side = (typeof SIDES)[number];
 
-const USAGE = `npm run bench:reference: Marimba beside the authors' PyTorch code, on the same checkpoint and machine
+const USAGE = `npm run bench:reference: Marimba compared with the authors' PyTorch code, on the same checkpoint and machine
 
   npm run bench:reference -- --official DIR --generator FILE --tokenizer FILE [options]
 
@@ -20,21 +20,21 @@ const USAGE = `npm run bench:reference: Marimba beside the authors' PyTorch code
   --generator FILE    checkpoint-last.pth of MAR-B, L or H, published or made by bench/checkpoint/make.py
   --tokenizer FILE    kl16.ckpt
   --python FILE       a Python with torch, torchvision, timm 0.9.12, scipy and tqdm (default: python3)
-  --every K           compute every K-th autoregressive step only, on both sides, and multiply (default: 1, whole images)
+  --every K           on both sides compute only every K-th autoregressive step, and multiply (default: 1, whole images)
   --batches 1,8       images at once (default: 1,8)
-  --rounds N          how often each side runs; the sides take turns (default: 1)
+  --rounds N          runs of each side, in turn (default: 1)
   --sides A,B         of ${SIDES.join(", ")} (default: all)
-  --runs N            make at most N of the missing runs, then print (default: all)
+  --runs N            at most N of the missing runs, then print (default: all)
   --steps N           autoregressive steps (default: 64)
   --diffusion-steps N (default: 100)
   --guidance G        linear (default: 2.9)
   --threads N         on both sides (default: 2)
-  --work DIR          imported models and the runs made so far (default: bench/.work/reference)
-  --quick             --every 16 --batches 1: a few minutes, to see that it works
+  --work DIR          imported models and earlier runs (default: bench/.work/reference)
+  --quick             --every 16 --batches 1: takes a few minutes, to see that it works
   --help              print this
 
-Runs are kept: started again, it makes only those that are missing. A whole image of MAR-B takes PyTorch one to three
-minutes on two cores, a batch of eight many times that: --every 8 is close to it.
+Runs are kept: started again, it adds only the missing ones. A whole image of MAR-B takes PyTorch one to three minutes on
+two cores, and a batch of eight many times that; --every 8 comes close to it.
 `;
 
 export interface ReferenceOptions {
@@ -54,7 +54,7 @@ export interface ReferenceOptions {
   readonly work: string;
 }
 
-/** Undefined: help was asked for, and printed. Throws a sentence where an option is missing or no number. */
+/** Undefined if it has printed the help. Throws if an option is missing or wrong. */
 export function readReferenceOptions(argv: string[]): ReferenceOptions | undefined {
   const { values } = parseArgs({
     args: argv,
@@ -83,11 +83,11 @@ export function readReferenceOptions(argv: string[]): ReferenceOptions | undefin
   }
   const { official, generator, tokenizer, quick } = values;
   if (!official || !generator || !tokenizer) {
-    throw new Error("--official, --generator and --tokenizer must be given; --help says more.");
+    throw new Error("--official, --generator and --tokenizer are required; --help describes the options.");
   }
   const steps = whole("steps", values.steps);
   const every = whole("every", values.every ?? (quick ? "16" : "1"));
-  if (steps % every !== 0) throw new Error(`--every must divide the ${steps} steps, and ${every} does not.`);
+  if (steps % every !== 0) throw new Error(`--every must divide the ${steps} steps; ${every} does not.`);
   const guidance = Number(values.guidance);
   if (!(guidance >= 1)) throw new Error(`--guidance must be a number of at least 1, not ${values.guidance}.`);
   return {
@@ -116,6 +116,6 @@ function whole(option: string, text: string): number {
 
 function asSide(text: string): Side {
   const side = SIDES.find((name) => name === text);
-  if (!side) throw new Error(`--sides: ${JSON.stringify(text)} is none of ${SIDES.join(", ")}.`);
+  if (!side) throw new Error(`--sides: ${JSON.stringify(text)} is not one of ${SIDES.join(", ")}.`);
   return side;
 }

@@ -1,17 +1,17 @@
 import type { Runtime, Tensors } from "../../src/engine/runtime/runtime.js";
 
-/** Milliseconds of one autoregressive step, the JavaScript around its ONNX runs included. */
+/** Milliseconds of one autoregressive step, including the JavaScript around its ONNX runs. */
 export interface StepTime {
   readonly step: number;
   readonly transformer: number;
   readonly head: number;
-  /** Where a side has work that is neither. */
+  /** Work that is neither, where a side has any. */
   readonly other: number;
 }
 
 /**
  * A runtime that computes only every k-th autoregressive step and returns zeros and noise at once in the others; it
- * divides a step's time into transformer, head and the decoding of what is finished. All images must be at one step.
+ * divides a step's time into transformer, head and decoding. All images must be at the same step.
  */
 export class PartialRuntime {
   readonly steps: StepTime[] = [];

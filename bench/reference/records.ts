@@ -2,25 +2,25 @@ import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { StepTime } from "./partial-runtime.js";
 
-/** What one run of a side measured, in milliseconds. */
+/** The measurements of one run of a side, in milliseconds. */
 export interface RunResult {
-  /** Of the steps that were computed. */
+  /** One entry for each computed step. */
   readonly stepTimes: readonly StepTime[];
   readonly decode: number;
   readonly wall: number;
-  /** Within ONNX runs; of Marimba only. */
+  /** Time within ONNX runs; Marimba only. */
   readonly onnx?: number;
   readonly peakRssMib: number;
   readonly version: string;
 }
 
-/** What a run is a measurement of: two runs with equal keys measure the same. */
+/** Runs with equal keys measure the same. */
 export interface RunKey {
   readonly side: string;
-  /** What was measured: the checkpoint, or the imported model's hash. */
+  /** The subject: the checkpoint, or the imported model's hash. */
   readonly subject: string;
   readonly batch: number;
-  /** Every k-th autoregressive step was computed. */
+  /** Only every k-th autoregressive step was computed. */
   readonly every: number;
   readonly steps: number;
   readonly diffusionSteps: number;
@@ -34,7 +34,7 @@ export interface RunRecord extends RunKey, RunResult {
   readonly at: string;
 }
 
-/** Runs kept in a file, one JSON object a line: a run that is in it is not made again. */
+/** Runs kept in a file, one JSON object a line: a run in it is not repeated. */
 export class Records {
   private constructor(
     private readonly path: string,

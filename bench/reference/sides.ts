@@ -6,14 +6,14 @@ import type { ReferenceOptions, Side } from "./options.js";
 import type { RunKey, RunResult } from "./records.js";
 
 export const isMarimba = (side: Side): boolean => side.startsWith("marimba");
-/** What a side's model is imported as. */
+/** The precision of a side's model. */
 export const precisionOf = (side: Side): string => side.split("-")[1]!;
-/** One of the model's presets, on its own: it has fewer steps than the others, and all of them are computed. */
+/** A preset of the model: it has fewer steps than the other sides, and all of them are computed. */
 export const presetOf = (side: Side): string | undefined => side.split("-")[2];
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
-/** Runs one side in a process of its own; its progress goes to stderr. Rejects with a sentence where it fails. */
+/** Runs one side in a process of its own; its progress goes to stderr. Rejects if it fails. */
 export async function runSide(
   side: Side,
   key: RunKey,
@@ -48,6 +48,6 @@ async function run(command: string, args: readonly string[], environment = {}): 
   });
   const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
   const [output, [code, signal]] = await Promise.all([text(child.stdout), ended]);
-  if (code !== 0) throw new Error(`${command} ${args[0]} ended with ${code ?? signal}; its last lines say why.`);
+  if (code !== 0) throw new Error(`${command} ${args[0]} ended with ${code ?? signal}; see its last lines.`);
   return JSON.parse(output) as RunResult;
 }

@@ -6,7 +6,7 @@ import type { RunRecord } from "./records.js";
 const PARTS = ["encoder and decoder", "diffusion head", "VAE", "other", "whole"] as const;
 type Part = (typeof PARTS)[number];
 
-/** Seconds of each part of a batch; of a share of its steps, every computed one stands for `every`. */
+/** Seconds of each part of a batch; each computed step stands for `every` steps. */
 function seconds({ stepTimes, decode, every }: RunRecord): Record<Part, number> {
   const sum = (part: "transformer" | "head" | "other") =>
     (every * stepTimes.reduce((total, step) => total + step[part], 0)) / 1000;
@@ -48,7 +48,7 @@ export function summaryTable(runs: ReadonlyMap<Side, readonly RunRecord[]>): str
   ]);
   const memory = sides.map((side) => `${Math.max(...runs.get(side)!.map((run) => run.peakRssMib)).toFixed(0)} MiB`);
   rows.push(["peak memory", ...memory, ...ratios.map(() => "")]);
-  // Where steps are skipped, what surrounds them is not: only whole images tell the share.
+  // Skipping steps does not skip what surrounds them: only whole images show the share.
   const outside = sides.map((side) => {
     const whole = runs.get(side)!.flatMap(({ every, wall, onnx }) => (every === 1 && onnx ? [1 - onnx / wall] : []));
     return whole.length > 0 ? `${(100 * median(whole)).toFixed(2)} %` : "";

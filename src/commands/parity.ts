@@ -1,8 +1,8 @@
 import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { ParityError } from "../evaluation/parity/error.js";
+import { ParityError } from "../evaluation/parity/folder.js";
 import { compareFolder, compareScheduleFile, type Parity, uncompared } from "../evaluation/parity/parity.js";
-import { formatReport } from "../evaluation/parity/table.js";
+import { formatReport } from "../evaluation/parity/report.js";
 import { CheckpointError } from "../importer/checkpoint/error.js";
 import { ImportError } from "../importer/error.js";
 import { readArguments, UsageError } from "./command-line.js";

@@ -1,20 +1,20 @@
 import type { ImageRequest } from "../model/parameters.js";
 
-/** Where an image's time went inside the engine. The five spans are disjoint and measured by their own clocks. */
+/** Where an image's time went inside the engine. The four spans are disjoint; together they are the whole time. */
 export interface EngineTiming {
-  /** Epoch milliseconds (with fraction) when the engine took the image in, and when its pixels were ready. */
+  /** Epoch milliseconds (with fraction) when the engine took the image, and when its pixels were ready. */
   readonly submittedAt: number;
   readonly finishedAt: number;
-  /** Before the first step, and while the engine worked for others between its steps (decoding their images). */
+  /** Before the first step, and between steps while the engine decoded other images. */
   readonly batchWaitMs: number;
-  /** Wall time of the transformer part of its steps (the whole batch's). */
+  /** Transformer part of its steps: wall time of the whole batch. */
   readonly transformerMs: number;
-  /** Wall time of the diffusion part of its steps, noise included. */
+  /** Diffusion part of its steps, including noise. */
   readonly diffusionMs: number;
   readonly decodeMs: number;
   /** Mean number of images in flight over its steps. */
   readonly batchSize: number;
-  /** Its share of its steps and decode: the sum of each span divided by the images that shared it. */
+  /** Its share of its steps and its decode run: each span divided by the number of images that shared it. */
   readonly msPerImage: number;
 }
 
@@ -30,15 +30,15 @@ export interface GenerateOptions {
   readonly signal?: AbortSignal;
   /** Epoch milliseconds; past it the image leaves at the next step boundary with `ImageExpired`. */
   readonly deadlineAt?: number;
-  /** Called after each of the image's autoregressive steps. */
+  /** Called after each of the image's steps. */
   readonly onStep?: (step: number, of: number) => void;
-  /** Asked after each step: true to have the image decoded as it stands, as often as the batch can afford. */
+  /** Asked after each step: true to decode the image as it stands, as often as the batch can afford. */
   readonly wantsPreview?: () => boolean;
-  /** A picture of the tokens so far; positions still unknown are latents of zero. */
+  /** The image as it stands; where it is not sampled yet, its latents are zero. */
   readonly onPreview?: (pixels: Uint8Array, step: number, of: number) => void; // [H, W, 3]
 }
 
-/** One autoregressive step of the whole batch: its images, and the wall time of its two parts. */
+/** One step of the whole batch: its images, and the wall time of its parts. */
 export interface StepWork {
   readonly images: number;
   readonly transformerMs: number;
@@ -56,10 +56,10 @@ export interface EngineStats {
 /** One model behind a continuous batch. The handle lives on the event loop; the work in a thread of its own. */
 export interface Engine {
   readonly model: string;
-  /** Takes an image in at once, or rejects with `EngineFull` when its waiting room is full. */
+  /** Accepts an image at once, or rejects with `EngineFull` when too many images wait. */
   generate(image: ImageRequest, options?: GenerateOptions): Promise<GeneratedImage>;
   stats(): EngineStats;
-  /** Stops taking images in; lets those in flight finish for at most `graceMs`, then cancels them. */
+  /** Accepts no more images; lets the accepted ones finish for at most `graceMs`, then cancels them. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -76,7 +76,7 @@ export class EngineFull extends Error {
 export class EngineFailure extends Error {
   override readonly name: string = "EngineFailure";
 }
-/** The thread can't be started again: whatever is asked of the engine fails, and none of it is the image's fault. */
+/** The thread can't be started again: every request to the engine fails, and no image is at fault. */
 export class EngineLost extends EngineFailure {
   override readonly name = "EngineLost";
 }

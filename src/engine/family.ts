@@ -12,7 +12,7 @@ import type { StepRuns } from "./step-runs.js";
 export interface Family {
   /** Whether a model of this architecture is one of the family's. */
   generates(model: GeneratorArchitecture): boolean;
-  /** A short image that uses every graph and takes the memory of the largest; sound weights give finite numbers. */
+  /** A short image that runs every graph with the most memory that an image takes. Sound weights give finite numbers. */
   warmUpParameters(model: GeneratorArchitecture): SamplingParameters;
   /** The family's graphs by name, as bytes of `.onnx` files over weights that stay where they are. */
   buildGraphs(model: GeneratorArchitecture, weights: WeightIndex, options: GraphOptions): Record<string, Uint8Array>;

@@ -2,12 +2,12 @@ import type { Manifest } from "../model/manifest.js";
 import { type Engine, EngineFailure, type GeneratedImage, ImageCancelled, ImageExpired } from "./engine.js";
 
 /**
- * An engine that does no work: every image is the same marked picture, at once. For load tests of everything around
- * the engine (`ENGINE=null`); whoever opens it warns that no real pictures are made.
+ * An engine that does no work: every image is the same marked image, at once. For load tests of everything around the
+ * engine (`ENGINE=null`). Its callers warn that no real images are made.
  */
 export function openNullEngine(manifest: Manifest, maxBatch: number): Engine {
   const { image_width: width, image_height: height } = manifest.architecture.tokenizer;
-  const picture = markedPicture(width, height);
+  const marked = markedImage(width, height);
   let closed = false;
   return {
     model: manifest.name,
@@ -19,9 +19,9 @@ export function openNullEngine(manifest: Manifest, maxBatch: number): Engine {
         throw new ImageExpired("The deadline had passed before the image was submitted.");
       const { steps } = request.parameters;
       options.onStep?.(steps, steps);
-      if (options.wantsPreview?.()) options.onPreview?.(picture.slice(), steps, steps);
+      if (options.wantsPreview?.()) options.onPreview?.(marked.slice(), steps, steps);
       const spans = { batchWaitMs: 0, transformerMs: 0, diffusionMs: 0, decodeMs: 0, batchSize: 1, msPerImage: 0 };
-      return { pixels: picture.slice(), width, height, timing: { submittedAt: now, finishedAt: now, ...spans } };
+      return { pixels: marked.slice(), width, height, timing: { submittedAt: now, finishedAt: now, ...spans } };
     },
     stats: () => ({ inFlight: 0, waiting: 0, maxBatch, runMs: 0 }),
     async close() {
@@ -30,8 +30,8 @@ export function openNullEngine(manifest: Manifest, maxBatch: number): Engine {
   };
 }
 
-/** Grey with a magenta cross from corner to corner: nobody takes it for a generated picture. [H, W, 3] */
-function markedPicture(width: number, height: number): Uint8Array {
+/** Grey with a magenta cross from corner to corner, so that it can't be mistaken for a generated image. [H, W, 3] */
+function markedImage(width: number, height: number): Uint8Array {
   const pixels = new Uint8Array(height * width * 3).fill(128);
   for (let y = 0; y < height; y++) {
     const x = Math.round((y * (width - 1)) / Math.max(1, height - 1));

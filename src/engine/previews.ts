@@ -2,23 +2,23 @@ import type { GenerateOptions } from "./engine.js";
 
 /** Share of the engine's time that previews may take. */
 const SHARE = 0.1;
-/** What may be saved up while nobody asks: a burst of previews stops the batch for no longer than that. */
+/** How much of it may be saved up while no client asks: a burst of previews stops the batch for no longer. */
 const MOST_SAVED_MS = 250;
-/** Nobody sees more pictures a second of one image, and each costs the batch a decoding. */
+/** A person sees no more previews a second of one image, and each costs the batch a decode run. */
 const LEAST_GAP_MS = 250;
 
-/** What previews may cost: a share of the steps' time, paid before or after. */
+/** How much time previews may take: a share of the time that steps took, saved up before or paid off afterwards. */
 export class PreviewBudget {
   #savedMs = 0;
-  /** What the last previews took, each. */
+  /** How long each of the last previews took. */
   #imageMs = Number.POSITIVE_INFINITY;
 
-  /** The batch worked for so long on what it is there for. */
+  /** The batch spent so long on its images. */
   worked(ms: number): void {
     this.#savedMs = Math.min(MOST_SAVED_MS, this.#savedMs + (ms * SHARE) / (1 - SHARE));
   }
 
-  /** How many images may be decoded now: where one costs more than is saved, it is paid off afterwards. */
+  /** How many images may be decoded now. One that costs more than is saved is paid off afterwards. */
   affordableImages(): number {
     return this.#savedMs <= 0 ? 0 : Math.max(1, Math.floor(this.#savedMs / this.#imageMs));
   }

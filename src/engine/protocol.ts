@@ -9,7 +9,7 @@ import type { RuntimeOptions } from "./runtime/runtime.js";
 export interface ThreadData extends BatchLimits {
   /** The model's folder. */
   readonly folder: string;
-  /** What the manifest states: checked at every start, for files may be replaced under a running server. */
+  /** The files as the manifest states them: checked at every start, since files may be replaced under a running server. */
   readonly files: ManifestFiles;
   readonly architecture: Architecture;
   readonly runtime: RuntimeOptions;
@@ -21,9 +21,9 @@ export interface ThreadData extends BatchLimits {
 export type ToThread =
   | { readonly kind: "generate"; readonly ticket: Ticket }
   | { readonly kind: "cancel"; readonly id: number }
-  /** Asks for the image as it stands. */
+  /** Asks for a preview. */
   | { readonly kind: "preview"; readonly id: number }
-  /** Ends the thread after the run under way; images that are still there are dropped. */
+  /** Ends the thread after the run under way; unfinished images are dropped. */
   | { readonly kind: "close" };
 
 /** From the thread to the handle. */

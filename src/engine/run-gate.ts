@@ -9,8 +9,8 @@ const SHARED_BYTES = CLOCK_OFFSET_BYTES + BigInt64Array.BYTES_PER_ELEMENT;
 
 /**
  * A gate that every ONNX call of a thread passes. Ending a thread in the middle of such a call aborts the whole process,
- * so whoever ends the process shuts the gate first: it blocks until the present call is over, and no other begins. It also
- * counts the time that the calls took.
+ * so the gate is shut before the process ends: that blocks until the present call is over, and no other begins. The gate
+ * also counts the time that the calls took.
  */
 export class RunGate {
   readonly #cells: Int32Array;
@@ -40,7 +40,7 @@ export class RunGate {
     }
   }
 
-  /** Outside: blocks for at most `atMostMs` until no call is under way; tells whether that was reached. */
+  /** Outside: blocks for at most `atMostMs` until no call is under way. Returns whether none is. */
   shut(atMostMs: number): boolean {
     Atomics.store(this.#cells, SHUT, 1);
     return Atomics.wait(this.#cells, RUNNING, 1, atMostMs) !== "timed-out";

@@ -10,18 +10,18 @@ const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
 /** A closing thread gets this long to end by itself. */
 const CLOSE_MS = 30_000;
-/** What the process waits for a run to end when it exits. */
+/** How long an exiting process waits for a run to end. */
 const EXIT_MS = 10_000;
 
 export interface ThreadListener {
   message(message: FromThread): void;
   /** The thread is ready again after it had died. */
   up(): void;
-  /** The thread died; another one is being started. `failedStarts` in a row ended before they were ready. */
+  /** The thread died, and another is started. The last `failedStarts` starts in a row ended before they were ready. */
   down(reason: string, failedStarts: number): void;
 }
 
-/** One engine thread that is started again, ever more slowly, when it dies. */
+/** One engine thread that is started again when it dies, after a wait that grows with each failed start. */
 export class SupervisedThread {
   #worker: Worker | undefined;
   #isReady = false;
@@ -49,7 +49,7 @@ export class SupervisedThread {
     return this.#earlierMs + this.#gate.insideMs;
   }
 
-  /** Images in flight at once: what was asked for, or less where memory holds less. */
+  /** Images in flight at once: the number asked for, or less where memory holds less. */
   get maxBatch(): number {
     return this.#heldBatch;
   }
@@ -80,7 +80,7 @@ export class SupervisedThread {
     clearTimeout(timer);
   }
 
-  /** Resolves with nothing once the thread is ready, after `onReady`, or with why it ended before. */
+  /** Resolves once the thread is ready, after `onReady`; if it ends before, resolves with the reason. */
   #start(onReady: () => void): Promise<string | undefined> {
     return new Promise((resolve) => {
       const gate = new RunGate();
@@ -119,7 +119,7 @@ export class SupervisedThread {
   #died(reason: string): void {
     if (this.#isClosing) return;
     this.listener.down(reason, this.#failedStarts);
-    // Who was told may have had enough.
+    // The listener may have closed this.
     if (this.#isClosing) return;
     const waitMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failedStarts, LAST_RETRY_MS);
     this.#retry = setTimeout(() => void this.#startAgain(), waitMs);
@@ -133,7 +133,7 @@ export class SupervisedThread {
   }
 }
 
-/** Gates of the threads that live: all are shut before the process exits, however it comes to that. */
+/** Gates of the living threads. All are shut before the process exits, for whatever reason it exits. */
 const guarded = new Set<RunGate>();
 
 function guard(gate: RunGate): void {

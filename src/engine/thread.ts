@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { checkModelFiles } from "../model/files/model-files.js";
-import { ContinuousBatch } from "./batch.js";
+import { type BatchEvents, ContinuousBatch } from "./batch.js";
 import type { FromThread, ThreadData, ToThread } from "./protocol.js";
 import { gated, RunGate } from "./run-gate.js";
 import { openRuntime } from "./runtime/onnx.js";
@@ -44,7 +44,7 @@ interface Opened {
   readonly maxBatch: number;
 }
 
-/** Opens and warms the model while another thread hashes its files; nothing is made with it before they are known. */
+/** Opens and warms the model while another thread hashes its files. No image is made before the hash is checked. */
 async function openChecked(data: ThreadData): Promise<Opened> {
   const gate = new RunGate(data.gate);
   const open = async () => {
@@ -52,25 +52,23 @@ async function openChecked(data: ThreadData): Promise<Opened> {
     return { runtime, maxBatch: await warmUp(runtime, data.architecture, data.maxBatch) };
   };
   const [checked, opened] = await Promise.allSettled([checkModelFiles(data.folder, data.files), open()]);
-  // Wrong files are the reason for whatever else went wrong.
+  // Wrong files explain any other failure.
   if (checked.status === "rejected") throw checked.reason;
   if (opened.status === "rejected") throw opened.reason;
   return opened.value;
 }
 
-const events = {
-  started: (ids: readonly number[]) => post({ kind: "started", ids }),
-  worked: (work: Extract<FromThread, { kind: "worked" }>["work"]) => post({ kind: "worked", work }),
-  stepped: (steps: Extract<FromThread, { kind: "stepped" }>["steps"]) => post({ kind: "stepped", steps }),
-  previewed: (id: number, pixels: Uint8Array, step: number, of: number) =>
+const events: BatchEvents = {
+  started: (ids) => post({ kind: "started", ids }),
+  worked: (work) => post({ kind: "worked", work }),
+  stepped: (steps) => post({ kind: "stepped", steps }),
+  previewed: (id, pixels, step, of) =>
     post({ kind: "previewed", id, pixels, step, of }, [pixels.buffer as ArrayBuffer]),
-  finished: (id: number, pixels: Uint8Array, spans: Extract<FromThread, { kind: "finished" }>["spans"]) =>
-    post({ kind: "finished", id, pixels, spans }, [pixels.buffer as ArrayBuffer]),
-  left: (id: number, reason: Extract<FromThread, { kind: "left" }>["reason"], message: string) =>
-    post({ kind: "left", id, reason, message }),
+  finished: (id, pixels, spans) => post({ kind: "finished", id, pixels, spans }, [pixels.buffer as ArrayBuffer]),
+  left: (id, reason, message) => post({ kind: "left", id, reason, message }),
 };
 
-/** Applies messages as they come, which is only between runs; `message` waits for the next one while idle. */
+/** Applies messages as they arrive, which is only between runs. While idle, `message` waits for the next. */
 function listen(batch: ContinuousBatch) {
   let wake = () => {};
   const inbox = {

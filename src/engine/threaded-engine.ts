@@ -27,11 +27,11 @@ export interface EngineOptions extends BatchLimits, RuntimeOptions {
   readonly manifest: Manifest;
   /** Images that may wait for a place in the batch; above, `generate` rejects with `EngineFull`. */
   readonly maxWaiting: number;
-  /** Told why, whenever the engine's thread died or could not be started again. */
+  /** Called with the reason whenever the engine's thread died or could not be started again. */
   readonly onTrouble?: (reason: string) => void;
-  /** Told once, before the images that are there reject with it, that the thread can't be started again. */
+  /** Called once when the thread can't be started again, before the pending images reject with the same error. */
   readonly onLost?: (lost: EngineLost) => void;
-  /** Told of each autoregressive step. */
+  /** Called after each step. */
   readonly onWork?: (work: StepWork) => void;
 }
 
@@ -39,7 +39,7 @@ export interface EngineOptions extends BatchLimits, RuntimeOptions {
 const MAX_RERUNS = 2;
 /** Starts that may fail in a row before the images that wait for the thread are given up. */
 const MAX_FAILED_STARTS = 5;
-/** What cancelled images in flight get to reach a boundary when the engine closes. */
+/** How long cancelled images in flight may take to reach a boundary when the engine closes. */
 const CANCEL_MS = 10_000;
 
 /** Opens a model in a thread of its own and warms it up. Rejects with `EngineFailure`. */
@@ -70,7 +70,7 @@ interface Pending {
 class ThreadedEngine implements Engine {
   readonly model: string;
   readonly #thread: SupervisedThread;
-  /** In the order they came. */
+  /** In the order in which they came. */
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
   #closing: Promise<void> | undefined;
@@ -154,7 +154,7 @@ class ThreadedEngine implements Engine {
     return this.#closing;
   }
 
-  /** Throws where an image can't be taken in. */
+  /** Throws if an image can't be accepted. */
   #refuse(request: ImageRequest, options: GenerateOptions): void {
     if (this.#closing) throw new EngineFailure("The engine is closing and takes no more images.");
     if (this.#lost) throw this.#lost;
@@ -203,7 +203,7 @@ class ThreadedEngine implements Engine {
   #stepped(id: number, step: number, of: number): void {
     const image = this.#pending.get(id);
     image?.options.onStep?.(step, of);
-    // The last step is followed by the picture itself.
+    // The last step is followed by the image itself.
     if (step < of && image?.previews.ask(monotonicMs())) this.#thread.post({ kind: "preview", id });
   }
 
@@ -215,7 +215,7 @@ class ThreadedEngine implements Engine {
     return { pixels, width, height, timing: { submittedAt, finishedAt, ...spans } };
   }
 
-  /** Results are functions of their requests, so everything that is left simply runs again. */
+  /** Results are functions of their requests, so every pending image simply runs again. */
   #threadUp(): void {
     for (const { ticket } of this.#pending.values()) this.#thread.post({ kind: "generate", ticket });
   }

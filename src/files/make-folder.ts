@@ -2,8 +2,8 @@ import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /**
- * Makes a folder and those above it that are not there. Node's own `recursive` tries again for ever where a folder that
- * is there says ENOENT, as `/proc` does. Returns the outermost folder that it made, if any.
+ * Creates a folder and its missing parents. Node's own `recursive` loops for ever if an existing folder reports ENOENT, as
+ * `/proc` does. Resolves with the outermost folder that it created, if any.
  */
 export async function makeFolder(path: string): Promise<string | undefined> {
   if (await isFolder(path)) return undefined;
@@ -12,7 +12,7 @@ export async function makeFolder(path: string): Promise<string | undefined> {
   try {
     await mkdir(path);
   } catch (error) {
-    // Another process was quicker.
+    // Another process was faster.
     if ((error as NodeJS.ErrnoException).code === "EEXIST" && (await isFolder(path))) return outermost;
     throw error;
   }

@@ -4,9 +4,9 @@ const RANDOM_BYTES = 12;
 const SIGNATURE_BYTES = 8;
 const ID = new RegExp(`^job_([0-9a-f]{${2 * RANDOM_BYTES}})([0-9a-f]{${2 * SIGNATURE_BYTES}})$`);
 
-/** Job ids that carry their own proof: a queue tells those it gave out from all others without a list of them. */
-export class SignedIds {
-  /** Whoever shares the secret recognises each other's ids. */
+/** Signed job ids: a queue recognises the ids that it issued without keeping a list. */
+export class JobIds {
+  /** Queues that share the secret recognise each other's ids. */
   constructor(private readonly secret: Uint8Array = randomBytes(32)) {}
 
   next(): string {

@@ -1,4 +1,4 @@
-import type { JobError, JobRecord, JobSpec, Preview, StoredImage } from "../job.js";
+import type { JobError, JobRecord, JobSpec, Preview, Priority, StoredImage } from "../job.js";
 
 /** Lets a repeated request find the job that its first try made. */
 export interface Idempotency {
@@ -8,41 +8,41 @@ export interface Idempotency {
   readonly bodyHash: string;
 }
 
-/** How many images a caller may ask for. It is checked and counted in the same step that takes a job in. */
-export interface Allowance {
+/** How many images a caller may request. The step that accepts a job checks and counts them. */
+export interface CallerLimits {
   /** Within any sixty seconds, counted when accepted. */
   readonly imagesPerMinute?: number;
   /** Waiting and running together. */
   readonly concurrentImages?: number;
 }
 
-/** What a caller has used of its allowance, this job's images included where it was accepted. */
+/** What a caller has used of its limits, this job's images included where it was accepted. */
 export interface Usage {
   readonly recentImages: number;
-  /** Whole seconds until the first of the recent images counts no more; 0 when there are none. */
+  /** Whole seconds until the oldest of the recent images no longer counts; 0 without recent images. */
   readonly resetS: number;
   readonly unfinishedImages: number;
 }
 
 export type SubmitResult =
-  /** The usage is told where an allowance was given. */
+  /** With the usage where limits were given. */
   | { readonly kind: "accepted"; readonly record: JobRecord; readonly usage?: Usage }
   /** The idempotency key was used before with the same body. */
   | { readonly kind: "existing"; readonly record: JobRecord }
   /** The idempotency key was used before with another body. */
   | { readonly kind: "conflict" }
-  /** The caller's allowance is used up. */
+  /** The job would break one of the caller's limits. */
   | {
-      readonly kind: "over_allowance";
-      readonly limit: keyof Allowance;
+      readonly kind: "over_limit";
+      readonly limit: keyof CallerLimits;
       readonly retryAfterS: number;
       readonly usage: Usage;
     }
-  /** So many ends of the caller's jobs wait to be told to its webhooks that no more are promised. */
+  /** Too many webhooks of the caller are pending. */
   | { readonly kind: "webhooks_backed_up" }
   /** The queue's cap in images is reached. */
   | { readonly kind: "full"; readonly retryAfterS: number }
-  /** An operator drains the model's queue: what was accepted is still made, nothing new is taken. */
+  /** An operator drains the model's queue: accepted jobs are completed, new ones refused. */
   | { readonly kind: "draining" }
   /** No live worker serves the model. */
   | { readonly kind: "no_worker" };
@@ -50,7 +50,7 @@ export type SubmitResult =
 export type GetResult =
   | { readonly kind: "found"; readonly record: JobRecord }
   | { readonly kind: "unknown" }
-  /** It was here, finished, and its time to live is over. */
+  /** The job was here, finished, and its time to live is over. */
   | { readonly kind: "expired" };
 
 export interface QueueStats {
@@ -66,18 +66,18 @@ export interface WorkerStatus {
   readonly id: string;
   readonly host: string;
   readonly pid: number;
-  /** Images that it makes now, of all models. */
+  /** Images that the worker makes now, of all models. */
   readonly running: number;
   readonly paused: boolean;
 }
 
-/** What came of a model's jobs, over all processes and for as long as the queue remembers. Each counts once. */
+/** How a model's jobs ended, over all processes and for as long as the queue exists. Each job counts once. */
 export interface JobTotals {
   readonly accepted: number;
   readonly completed: number;
   readonly failed: number;
   readonly cancelled: number;
-  /** Images that were made and kept, whatever became of their jobs. */
+  /** Images that were stored, however their jobs ended. */
   readonly images: number;
 }
 
@@ -96,7 +96,7 @@ export interface ModelStatus {
 export interface QueueStatus {
   /** Images that may wait, over all models. */
   readonly maxQueuedImages: number;
-  /** What finished jobs and their images take. */
+  /** Size of the finished jobs and their images. */
   readonly keptBytes: number;
   readonly models: readonly ModelStatus[];
 }
@@ -104,12 +104,12 @@ export interface QueueStatus {
 /** Whether the queue can be reached now; if not, why, in a sentence for people. */
 export type QueueHealth = { readonly reachable: true } | { readonly reachable: false; readonly reason: string };
 
-/** The store behind the queue does not answer, or refuses: any call of the port may reject with it. */
+/** The store behind the queue does not answer or refuses; every call of the port may reject with this error. */
 export class QueueUnavailable extends Error {
   override readonly name = "QueueUnavailable";
 }
 
-/** What a subscriber is told. Calls come in order and never overlap; a subscriber that is slow skips to the newest. */
+/** Calls come in order and never overlap; a slow subscriber skips to the newest state. */
 export interface JobListener {
   /** The job as it stands now; at once for the present record, then on every change, last of all the final one. */
   onChange(record: JobRecord): void;
@@ -117,19 +117,16 @@ export interface JobListener {
   onPreview?(preview: Preview): void;
 }
 
-/** The end of a job whose `webhook_url` is to be told of it. */
+/** One attempt to notify a job's `webhook_url` of the job's end. */
 export interface Delivery {
-  /** The job as it ended; it is here though the queue may have forgotten the job. */
+  /** The job as it ended, even where the queue has forgotten it since. */
   readonly record: JobRecord;
   /** From 1. */
   readonly attempt: number;
 }
 
-/** Deliveries of one caller that may wait; above, its jobs with a webhook are refused. */
-export const MAX_DELIVERIES_OF_CALLER = 1000;
-
-/** Ends of jobs that are to be told: each from the very step that ends its job until it is said to be told. */
-export interface DeliveryQueue {
+/** Pending webhooks: each is there from the very step that ends its job until `end` is called. */
+export interface WebhookOutbox {
   /** Takes up to `count` that are due. One that is neither ended nor postponed within `leaseMs` is due again. */
   take(count: number, leaseMs: number): Promise<readonly Delivery[]>;
   end(jobId: string): Promise<void>;
@@ -139,17 +136,17 @@ export interface DeliveryQueue {
 
 /** The port as the API sees it. Adapters: local (in this process) and redis. */
 export interface JobQueue {
-  readonly deliveries: DeliveryQueue;
-  /** An id for a new job that can't be guessed, and that `get` can tell from one this queue never gave out. */
+  readonly webhooks: WebhookOutbox;
+  /** A new job id that can't be guessed, and that `get` can distinguish from an id this queue never issued. */
   newId(): string;
-  submit(spec: JobSpec, idempotency?: Idempotency, allowance?: Allowance): Promise<SubmitResult>;
+  submit(spec: JobSpec, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult>;
   get(id: string): Promise<GetResult>;
   image(id: string, index: number): Promise<StoredImage | undefined>;
   /** Durable: whether waiting or running, the job ends cancelled unless it ended before. */
   cancel(id: string, reason: JobError): Promise<GetResult>;
-  /** Resolves once the job is final, or with its record as it stands after `timeoutMs` or when `signal` aborts. */
+  /** Resolves once the job is final, else with its current record after `timeoutMs` or when `signal` aborts. */
   wait(id: string, timeoutMs: number, signal?: AbortSignal): Promise<JobRecord | undefined>;
-  /** Tells of the job until the returned function is called; nothing for a job that is not here. */
+  /** Reports the job's changes until the returned function is called; nothing for a job that is not here. */
   subscribe(id: string, listener: JobListener): () => void;
   stats(): Promise<QueueStats>;
   /** More than `stats`, for people and their instruments. */
@@ -158,7 +155,12 @@ export interface JobQueue {
   close(): Promise<void>;
 }
 
-/** One image of a job: what a worker takes at a time, so that a large request neither starves others nor fills a batch. */
+/** The progress to show: a completed job has made all its steps, though the last were not reported one by one. */
+export function shownProgress(state: JobRecord["state"], step: number, of: number): { step: number; of: number } {
+  return { step: state === "completed" ? of : step, of };
+}
+
+/** One image of a job. Workers take single images, so a large request neither starves others nor fills a batch. */
 export interface ImageTask {
   readonly spec: JobSpec;
   readonly imageIndex: number;
@@ -172,16 +174,13 @@ export interface ImageTask {
 export type ImageHandler = (task: ImageTask, context: ImageContext) => Promise<StoredImage>;
 
 export interface ImageContext {
-  /** Aborts when the job ended meanwhile (cancelled, failed) or the worker must hand the image back. */
+  /** Aborts when the job has ended (cancelled, failed) or the worker must hand the image back. */
   readonly signal: AbortSignal;
   progress(step: number, of: number): void;
   /** Whether somebody watches the job's previews now. */
   wantsPreview(): boolean;
   preview(preview: Preview): void;
 }
-
-/** Runs that an image gets before its job fails: a worker that dies or an error that nobody foresaw ends one. */
-export const MAX_TRIES = 3;
 
 export class JobFailure extends Error {
   override readonly name = "JobFailure";
@@ -204,3 +203,35 @@ export interface JobSource {
   health(): QueueHealth;
   close(): Promise<void>;
 }
+
+// What every adapter keeps to. The Redis adapter's scripts get these values by their names (redis/scripts.ts).
+
+/** Runs that an image gets before its job fails: a worker's death or an unexpected error ends one. */
+export const MAX_TRIES = 3;
+/** Share of the images that each level gets while images of all levels wait. */
+export const PRIORITY_WEIGHTS: Readonly<Record<Priority, number>> = { high: 9, normal: 3, low: 1 };
+/** Above this number of a caller's pending webhooks, its jobs with a webhook are refused. */
+export const MAX_PENDING_WEBHOOKS = 1000;
+/** What a finished job counts for beside its images, in bytes: its record and keys, rather too much. */
+export const RECORD_BYTES = 4096;
+/** Window of `imagesPerMinute`. */
+export const LIMIT_WINDOW_S = 60;
+/** Window over which the rate of finished images is measured, to say when a refused client should come back. */
+export const RATE_WINDOW_MS = 60_000;
+export const MIN_RETRY_S = 1;
+export const MAX_RETRY_S = 300;
+/** The answer while no rate has been measured yet. */
+export const UNMEASURED_RETRY_S = 5;
+
+export const DEADLINE_PASSED: JobError = {
+  code: "deadline_exceeded",
+  detail: "The deadline passed before all images of the job were done.",
+};
+export const OUT_OF_TRIES: JobError = {
+  code: "generation_failed",
+  detail: `An image could not be made in ${MAX_TRIES} tries; the server's log says why.`,
+};
+export const WORKERS_DIED: JobError = {
+  code: "generation_failed",
+  detail: `The workers that made an image died ${MAX_TRIES} times.`,
+};

@@ -1,16 +1,19 @@
 /** Longest delay that a Node timer takes. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Resolves when `change` does, after `timeoutMs`, or when `signal` aborts. */
-export function unlessOver(change: Promise<void>, timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+/** Resolves with true once `event` settles, with false after `timeoutMs` or when `signal` aborts. Never rejects. */
+export function waitUntil(event: Promise<unknown>, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    const end = () => {
+    const end = (happened: boolean) => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
-      resolve();
+      signal?.removeEventListener("abort", giveUp);
+      resolve(happened);
     };
-    const timer = setTimeout(end, Math.min(timeoutMs, MAX_TIMER_MS));
-    signal?.addEventListener("abort", end);
-    void change.then(end);
+    const happen = () => end(true);
+    const giveUp = () => end(false);
+    const timer = setTimeout(giveUp, Math.min(timeoutMs, MAX_TIMER_MS));
+    signal?.addEventListener("abort", giveUp);
+    if (signal?.aborted) giveUp();
+    event.then(happen, happen);
   });
 }

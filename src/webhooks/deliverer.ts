@@ -1,12 +1,12 @@
 import { createHmac } from "node:crypto";
 import type { Logger } from "pino";
 import type { JobRecord } from "../job.js";
-import type { Delivery, DeliveryQueue } from "../queue/queue.js";
+import type { Delivery, WebhookOutbox } from "../queue/queue.js";
 import { ATTEMPT_MS, describeAttemptFailure, post } from "./post.js";
 import { type Resolve, readTarget, type TargetPolicy, TargetRefused } from "./target.js";
 
 export interface DelivererOptions {
-  readonly queue: DeliveryQueue;
+  readonly queue: WebhookOutbox;
   readonly policy: TargetPolicy;
   /** Attempts before a webhook is given up. */
   readonly maxAttempts: number;

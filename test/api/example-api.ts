@@ -62,7 +62,7 @@ export async function exampleApi(options: ExampleApiOptions = {}) {
     queue,
     models: exampleModels(),
     readiness: () => ({ ready: true }),
-    logger: pino({ level: config.logLevel }),
+    logger: pino({ level: config.logLevel }, { write: () => {} }),
     registry: new Registry(),
     ...options.deps,
   };

@@ -28,8 +28,8 @@ function takeAway(queue: JobQueue, ...calls: Call[]): void {
 
 const PNG = { accept: "image/png" };
 
-describe("a queue that can't be reached", () => {
-  it("is 503 with Retry-After whatever was asked for, and tells nothing of the insides", async () => {
+describe("a queue that is not reachable", () => {
+  it("is 503 with Retry-After for every request, and reveals no internals", async () => {
     const { app, post, queue } = await open();
     const { links } = (await post({ class: 0 }, { prefer: "wait=5" })).json();
     takeAway(queue, "submit", "get", "cancel", "wait", "stats");
@@ -50,7 +50,7 @@ describe("a queue that can't be reached", () => {
     expect((await app.inject({ url: "/health/live" })).statusCode).toBe(200);
   });
 
-  it("at the last moment, when the picture is done, is 503 too", async () => {
+  it("when the image has just finished, is 503 too", async () => {
     const { app, post, queue } = await open();
     const { links, images } = (await post({ class: 0 }, { prefer: "wait=5" })).json();
     takeAway(queue, "image");

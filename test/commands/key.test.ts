@@ -152,11 +152,11 @@ describe("a server", () => {
   it("says what is wrong with its keys, and shows no line of them", async () => {
     await writeFile(file, "alice 00 secret\n");
     const bad = await serve({ API_KEYS_FILE: file }).ended;
-    expect(bad.stderr).toBe(`${file}, line 1: after the name must follow the id and sha256:HASH of a key.\n`);
+    expect(bad.stderr).toBe(`${file}, line 1: the name must be followed by a key's id and sha256:HASH.\n`);
     const missing = await serve({ API_KEYS_FILE: `${file}-none` }).ended;
     expect(missing.stderr).toBe(`${file}-none can't be opened: there is no such file or folder.\n`);
     const both = await serve({ API_KEYS_FILE: file, API_KEYS: "x" }).ended;
-    expect(both.stderr).toBe("API_KEYS and API_KEYS_FILE are both set; set one of them.\n");
+    expect(both.stderr).toBe("API_KEYS and API_KEYS_FILE are both set; set only one of them.\n");
     for (const { code } of [bad, missing, both]) expect(code).toBe(1);
   });
 
@@ -171,7 +171,7 @@ describe("a server", () => {
     expect(await statusWith(address, alice.key)).toBe(401);
     await writeFile(file, `${alice.line} role=`);
     server.kill("SIGHUP");
-    await eventually(() => expect(server.stderr).toContain("can't be read"));
+    await eventually(() => expect(server.stderr).toContain("Can't reload"));
     expect(await statusWith(address, bob.key)).toBe(200);
     expect(await statusWith(address, alice.key)).toBe(401);
   });
@@ -182,7 +182,7 @@ describe("a server", () => {
     const server = serve({ API_KEYS_FILE: file });
     const address = await server.address();
     server.kill("SIGHUP");
-    await eventually(() => expect(server.stderr).toContain("were read again"));
+    await eventually(() => expect(server.stderr).toContain("Reloaded"));
     expect(await statusWith(address, alice.key)).toBe(401);
   });
 

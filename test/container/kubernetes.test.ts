@@ -1,11 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { QueueKeys } from "bullmq";
 import { describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { describeConfig, loadConfig } from "../../src/config.js";
-import { queueName } from "../../src/queue/redis/replies.js";
 import { readCompose } from "./compose-file.js";
 import { manifestFaults } from "./schema.js";
 
@@ -71,7 +69,7 @@ describe("the Kubernetes manifests", () => {
       containers[0].env.flatMap((v) => v.valueFrom?.secretKeyRef ?? []),
     );
     expect(named).toHaveLength(3);
-    const { secretTargetRef } = find("TriggerAuthentication", "marimba-redis").spec;
+    const { secretTargetRef } = find("TriggerAuthentication", "marimba-scaler").spec;
     const document = readFileSync(join(PROJECT, "docs/deployment.md"), "utf8");
     for (const { name, key } of [...named, ...secretTargetRef])
       expect(document).toMatch(new RegExp(`create secret generic ${name} .*--from-literal=${key}=`));
@@ -158,17 +156,18 @@ describe("the Kubernetes manifests", () => {
     const { scaleTargetRef, minReplicaCount, triggers } = find("ScaledObject", "marimba-worker").spec;
     expect(find("Deployment", scaleTargetRef.name).spec).not.toHaveProperty("replicas");
     expect(minReplicaCount).toBe(1);
-    const { redisPrefix, maxBatch } = loadConfig({});
+    const { maxBatch } = loadConfig({});
     expect(triggers).toEqual([
       {
-        type: "redis",
+        type: "metrics-api",
         metadata: {
-          address: "marimba-redis.NAMESPACE.svc:6379",
-          // A new version of payloads has another queue: then this list is another, too.
-          listName: new QueueKeys(redisPrefix).toKey(queueName("demo"), "wait"),
-          listLength: String(maxBatch),
+          url: "http://marimba-api.NAMESPACE.svc/admin/queue",
+          // GJSON; test/api/routes/operator.test.ts has the answer that it looks into.
+          valueLocation: 'models.#(model=="demo").waiting',
+          targetValue: String(maxBatch),
+          authMode: "bearer",
         },
-        authenticationRef: { name: "marimba-redis" },
+        authenticationRef: { name: "marimba-scaler" },
       },
     ]);
   });
@@ -179,10 +178,10 @@ describe("the Kubernetes manifests", () => {
     const [{ select, fieldPaths, options }] = targets;
     expect([select.kind, fieldPaths, options]).toEqual([
       "ScaledObject",
-      ["spec.triggers.0.metadata.address"],
+      ["spec.triggers.0.metadata.url"],
       { delimiter: ".", index: 1 },
     ]);
-    const { address } = find("ScaledObject", "marimba-worker").spec.triggers[0].metadata;
-    expect(address.split(".")[1]).toBe("NAMESPACE");
+    const { url } = find("ScaledObject", "marimba-worker").spec.triggers[0].metadata;
+    expect(url.split(".")[1]).toBe("NAMESPACE");
   });
 });

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -23,7 +24,7 @@ interface Report {
   readonly output: string;
 }
 
-/** Schemathesis, in a folder of its own: it leaves what it found there. */
+/** Schemathesis in a temporary folder, since it writes what it finds into `.schemathesis` where it runs. */
 async function schemathesis(args: readonly string[]): Promise<Report> {
   const folder = await mkdtemp(join(tmpdir(), "marimba-contract-"));
   const program = join(dirname(testPython()), "schemathesis");
@@ -40,7 +41,7 @@ async function schemathesis(args: readonly string[]): Promise<Report> {
   }
 }
 
-describe("Schemathesis finds nothing in the service that its own /openapi.json does not say", () => {
+describe("Schemathesis finds nothing in the service that contradicts its /openapi.json", () => {
   it.each([
     ["without keys", false],
     ["with a key", true],
@@ -62,6 +63,7 @@ describe("Schemathesis finds nothing in the service that its own /openapi.json d
     const summary = /^Test cases:\n +([\d,]+) generated.*$/m.exec(report.output);
     console.log(`${asksForKey ? "with a key" : "without keys"}: ${summary?.[0].replace(/\s+/g, " ")}`);
     expect(report.passed, report.output).toBe(true);
+    for (const folder of [".schemathesis", ".hypothesis"]) expect(existsSync(folder), folder).toBe(false);
     expect(Number(summary![1]!.replaceAll(",", ""))).toBeGreaterThanOrEqual(leastCases);
     // A warning is the engine's own; an error would be a 500 that was told as something else.
     expect(stderr).not.toMatch(/"level":[56]0/);

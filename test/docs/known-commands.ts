@@ -31,7 +31,7 @@ export interface KnownCommand {
 export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^npm ci$/, elsewhere: ".ci/run does it before any test" },
   { pattern: /^(npm ci && )?npm test$/, elsewhere: "this test is a part of it" },
-  { pattern: /^npm run (lint|format)$/, elsewhere: "npm test checks the same before any test" },
+  { pattern: /^npm run (lint|format|test:fast)$/, elsewhere: "npm test checks the same before any test" },
   { pattern: /^([A-Z_]+=\S+ )?npx vitest run test\/\w+$/, elsewhere: "npm test runs all of them" },
   { pattern: /^npm run openapi$/, elsewhere: "test/api/openapi/document.test.ts fails where it would change a file" },
   { pattern: /^npm run mistakes( -- gelu-tanh)?$/, elsewhere: "test/mistakes/mistakes.test.ts is its short form" },
@@ -42,12 +42,12 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     elsewhere: "test/container/image.test.ts runs the Dockerfile's steps, it among them",
   },
   { pattern: /^npm audit --omit=dev$/, elsewhere: "needs a registry that answers it" },
-  { pattern: /^node scripts\/licences\.js$/, elsewhere: "test/licences.test.ts" },
+  { pattern: /^node scripts\/licences\.js$/, elsewhere: "test/repository/licences.test.ts" },
   { pattern: /^sha256sum /, standIn: (command) => `cd models/demo && ${command}`, check: checkHash },
   { pattern: /^([A-Z_]+=\S+ )*(npm start|node dist\/main\.js serve)$/, serves: true },
   {
     pattern: /^([A-Z_]+=\S+ )*node dist\/main\.js (api|worker|queue \w+)$/,
-    elsewhere: "test/commands/topology.test.ts runs it on a Redis of its own",
+    elsewhere: "test/commands/services/topology.test.ts runs it on a Redis of its own",
   },
   { pattern: /^job=\$\(curl .*http:\/\/127\.0\.0\.1:8080.*\)$/ },
   { pattern: /^curl .*\/events/, check: endsWithTheJob },
@@ -68,7 +68,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^npm run build$/ },
   { pattern: /^npm run contract$/, elsewhere: "test/contract is its short form" },
   { pattern: /^npm run client -- \S+$/, check: printsSomething },
-  { pattern: /^\(cd my-app && npm init -y && npm install \.\/marimba-client-[\d.]+\.tgz\)$/, check: printsSomething },
+  { pattern: /^\(cd my-app && npm init -y && npm install \.\/marimba-client-\*\.tgz\)$/, check: printsSomething },
   // The reader is in the project already.
   { pattern: /^npm install openai@6$/, standIn: (command) => `cd my-app && ${command}`, check: printsSomething },
   {
@@ -109,7 +109,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     check: printsSomething,
   },
   {
-    pattern: /^npm run parameter-sheets -- \S+ docs\/parameters$/,
+    pattern: /^npm run parameter-images -- \S+ docs\/parameters$/,
     standIn: (command) => `${command} guidance_schedule`,
     check: printsSomething,
   },

@@ -11,18 +11,18 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe("makeFolder", () => {
-  it("makes what is not there, whoever else does", async () => {
+  it("creates what is missing, even if others do so at once", async () => {
     const path = join(folder, "a", "b", "c");
     await Promise.all([makeFolder(path), makeFolder(path), makeFolder(join(folder, "a", "d"))]);
     await makeFolder(path);
     expect((await stat(path)).isDirectory()).toBe(true);
   });
 
-  it("says which folder can't be made, and why", async () => {
+  it("says which folder can't be created, and why", async () => {
     const file = join(folder, "file");
     await writeFile(file, "");
     await expect(makeFolder(join(file, "a"))).rejects.toMatchObject({ code: "EEXIST", path: file });
-    // A folder that is there, in which none can be made.
+    // An existing folder in which no folder can be created.
     const refusal = { path: "/proc/marimba", syscall: "mkdir" };
     await expect(makeFolder("/proc/marimba/a")).rejects.toMatchObject(refusal);
   });

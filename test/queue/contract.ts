@@ -1,12 +1,12 @@
 import { afterEach, describe } from "vitest";
-import { allowingContract } from "./contract/allowing.js";
-import { countingContract } from "./contract/counting.js";
-import { endingContract } from "./contract/ending.js";
+import { endingsContract } from "./contract/endings.js";
+import { eventsContract } from "./contract/events.js";
 import { Bench, type MakeQueue, type Open } from "./contract/harness.js";
+import { lifecycleContract } from "./contract/lifecycle.js";
+import { limitsContract } from "./contract/limits.js";
 import { sharingContract } from "./contract/sharing.js";
-import { tellingContract } from "./contract/telling.js";
-import { watchingContract } from "./contract/watching.js";
-import { wayContract } from "./contract/way.js";
+import { totalsContract } from "./contract/totals.js";
+import { webhooksContract } from "./contract/webhooks.js";
 
 export type { MakeQueue, QueueLimits, QueueUnderTest } from "./contract/harness.js";
 
@@ -25,12 +25,12 @@ export function queueContract(name: string, makeQueue: MakeQueue): void {
     const open: Open = async (limits = {}, maxImages = 4, models = ["demo"]) =>
       (await make(limits)).start(maxImages, models);
 
-    wayContract(open);
+    lifecycleContract(open);
     sharingContract(open, make);
-    watchingContract(open);
-    endingContract(open);
-    allowingContract(open);
-    tellingContract(open);
-    countingContract(open);
+    eventsContract(open);
+    endingsContract(open);
+    limitsContract(open);
+    webhooksContract(open);
+    totalsContract(open);
   });
 }

@@ -35,7 +35,7 @@ describe("a process's health server", () => {
     expect(await (await fetch(`${address}/health/ready?verbose`)).json()).toEqual({ status: "ready" });
   });
 
-  it("tells the metrics of its registry", async () => {
+  it("serves the metrics of its registry", async () => {
     const registry = new Registry();
     new Counter({ name: "things_total", help: "Things.", registers: [registry] }).inc(3);
     const answer = await fetch(`${(await open(registry)).address}/metrics`);
@@ -53,7 +53,7 @@ describe("a process's health server", () => {
     expect([posted.status, posted.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
   });
 
-  it("says that its port is taken", async () => {
+  it("explains that its port is in use", async () => {
     const other = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => other.once("listening", resolve));
     const { port } = other.address() as { port: number };

@@ -15,7 +15,7 @@ function logged(
 }
 
 describe("openLogger", () => {
-  it("writes JSON lines where nobody looks on", () => {
+  it("writes JSON lines if the output is not a terminal", () => {
     const { lines } = logged(false);
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([
       { level: 30, job: "1a", tookMs: 12.3456, msg: "Done." },

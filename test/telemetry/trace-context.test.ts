@@ -31,5 +31,5 @@ describe("readTraceparent", () => {
     `00-${trace}${span}-01`,
     `cc-${trace}-${span}-01.more`,
     [`00-${trace}-${span}-01`, `00-${trace}-${span}-01`],
-  ])("takes %j for none", (header) => expect(readTraceparent(header)).toBeUndefined());
+  ])("treats %j as absent", (header) => expect(readTraceparent(header)).toBeUndefined());
 });

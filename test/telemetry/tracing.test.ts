@@ -24,7 +24,7 @@ const lines = ({ stderr }: Marimba, fields: object) =>
     .filter((line) => Object.entries(fields).every(([key, value]) => line[key] === value));
 
 describe("a request's id and trace", () => {
-  it("stand in every line of API and worker, and go back to the caller, without tracing as well", async () => {
+  it("are in every log line of API and worker, and returned to the caller, even without tracing", async () => {
     const { api, worker } = deploy({ LOG_LEVEL: "debug" });
     const [{ marimba, address }, maker] = await Promise.all([api(), worker()]);
     const traceId = newTrace();
@@ -130,7 +130,7 @@ describe("a request's id and trace", () => {
     for (const image of spans.filter(({ name }) => name === "image")) expect(image.status).toBe(2);
   });
 
-  it("do no harm where the collector is away, and say so once", async () => {
+  it("do no harm if the collector is not reachable, which is logged once", async () => {
     const { start } = deploy({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9", OTEL_BSP_SCHEDULE_DELAY: "50" });
     const serve = start("serve");
     const address = await serve.address();
@@ -144,7 +144,7 @@ describe("a request's id and trace", () => {
     expect(stderr.match(/Can't send traces/g)).toHaveLength(1);
   });
 
-  it("need an address that is one", async () => {
+  it("need a valid address", async () => {
     const { start } = deploy({ OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318" });
     expect(await start("serve").ended).toMatchObject({
       code: 1,
@@ -154,7 +154,7 @@ describe("a request's id and trace", () => {
 });
 
 describe("OpenTelemetry's SDK", () => {
-  it("is loaded where a collector is named, and nowhere else", async () => {
+  it("is loaded only if a collector is configured", async () => {
     const { start } = deploy({ NODE_DEBUG: "esm" });
     const [without, having] = [start("serve"), start("serve", { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint })];
     await Promise.all([without.prints(/^Ready/m), having.prints(/^Ready/m)]);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { exactNumber } from "../../src/validation/exact-number.js";
 
 describe("exactNumber", () => {
-  it("takes whatever JSON.stringify writes", () => {
+  it("accepts everything that JSON.stringify writes", () => {
     const numbers = fc.double({ noDefaultInfinity: true, noNaN: true });
     fc.assert(
       fc.property(numbers, (number) => {

@@ -29,7 +29,7 @@ describe("fieldErrors", () => {
     expect(errorsOf({})["/class"]).toMatch(/^is required: an integer/);
   });
 
-  it("refuses unknown fields by name and suggests the one that was meant", () => {
+  it("refuses unknown fields by name and suggests similar ones", () => {
     expect(errorsOf({ class: 0, guidance: 2, "a/b~c": 1, toString: 1 })).toMatchObject({
       "/guidance": "is not a known field; did you mean guidance_scale or guidance_schedule?",
       "/a~1b~0c": expect.stringMatching(/^is not a known field; the known fields are class, seed,/),
@@ -44,7 +44,7 @@ describe("fieldErrors", () => {
     expect(error?.message.length).toBeLessThan(150);
   });
 
-  it("takes any kind of value as a whole", () => {
+  it("accepts a value of any type", () => {
     for (const value of [null, 7, "text", [], undefined]) expect(fieldErrors(GenerateRequest, value)).toHaveLength(1);
   });
 });

@@ -26,7 +26,7 @@ afterEach(async () => {
 
 function deliver(options: Partial<DelivererOptions> = {}): Deliverer {
   const deliverer = new Deliverer({
-    queue: queue.deliveries,
+    queue: queue.webhooks,
     policy: { allowPrivate: true, allowHosts: [] },
     maxAttempts: 3,
     firstDelayMs: 1,
@@ -57,7 +57,7 @@ const soon = { timeout: 10_000, interval: 10 };
 const logged = (sentence: string) => expect.poll(() => lines.join(""), soon).toContain(sentence);
 
 describe("a webhook", () => {
-  it("is what the specification's own library verifies, and nobody else's secret does", async () => {
+  it("is verified by the specification's own library, and by no other secret", async () => {
     deliver();
     const id = await told();
     await expect.poll(() => receiver.received.length, soon).toBe(1);
@@ -77,10 +77,10 @@ describe("a webhook", () => {
     expect(() => verified(received!, "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")).toThrow();
     expect(() => verified({ ...received!, body: received!.body.replace("completed", "cancelled") }, SECRET)).toThrow();
     await logged("delivered a webhook");
-    expect(await queue.deliveries.take(1, 1)).toEqual([]);
+    expect(await queue.webhooks.take(1, 1)).toEqual([]);
   });
 
-  it("is tried again until it is taken, with the same id", async () => {
+  it("is retried until it is accepted, with the same id", async () => {
     const answers = [500, 404, 200];
     receiver.answer = (response) => response.writeHead(answers.shift()!).end();
     deliver();
@@ -91,17 +91,17 @@ describe("a webhook", () => {
     for (const received of receiver.received) verified(received, SECRET);
   });
 
-  it("is given up after its last attempt, and its log line holds neither its address nor its secret", async () => {
+  it("is given up after its last attempt, and its log line contains neither its address nor its secret", async () => {
     receiver.answer = (response) => response.writeHead(503).end();
     deliver();
     await told("/secret-path");
     await logged("gave up on a webhook");
     expect(receiver.received).toHaveLength(3);
-    expect(await queue.deliveries.take(1, 1)).toEqual([]);
+    expect(await queue.webhooks.take(1, 1)).toEqual([]);
     expect(lines.join("")).not.toMatch(/secret-path|whsec/);
   });
 
-  it("leaves its host out of the log, whatever kept it from being sent", async () => {
+  it("keeps its host out of the log, whatever the failure", async () => {
     const fault = (code: string, syscall: string) =>
       Object.assign(new Error(`${syscall} ${code} tok-s3cr3t.hooks.invalid`), { code, syscall });
     const faults = [fault("ENOTFOUND", "queryA"), fault("ETIMEOUT", "queryA"), fault("ENOTFOUND", "getaddrinfo")];
@@ -125,7 +125,7 @@ describe("a webhook", () => {
     expect(lines.join("")).not.toMatch(/s3cr3t|127\.0\.0\.1/);
   });
 
-  it("leaves it out where a certificate is another's, an answer is no HTTP, or none comes", () => {
+  it("keeps it out for wrong certificates, invalid responses and timeouts", () => {
     const fault = (code: string) => Object.assign(new Error("tok-s3cr3t"), { code });
     expect(describeAttemptFailure(fault("ERR_TLS_CERT_ALTNAME_INVALID"))).toMatch(
       /^The receiver's certificate is not valid \(/,
@@ -138,7 +138,7 @@ describe("a webhook", () => {
     );
   });
 
-  it("is given up at once where its receiver says 410, or its key has no secret any more", async () => {
+  it("is given up at once after a 410, or if its key no longer has a secret", async () => {
     receiver.answer = (response) => response.writeHead(410).end();
     deliver({ secretOf: (caller) => (caller === "alice" ? SECRET : undefined) });
     await told();
@@ -171,7 +171,7 @@ describe("a webhook", () => {
     expect(receiver.connections).toBe(0);
   });
 
-  it("reads nothing of an answer's body, however long", async () => {
+  it("reads nothing of a response's body, however long", async () => {
     let sent = 0;
     receiver.answer = (response) => {
       response.writeHead(200);
@@ -188,7 +188,7 @@ describe("a webhook", () => {
     expect(sent).toBeLessThan(64 * 1024 * 1024);
   });
 
-  it("holds up no job, and no other caller's webhook, when its receiver never answers", async () => {
+  it("delays no job, and no other caller's webhook, if its receiver never responds", async () => {
     let silentBefore: number | undefined;
     receiver.answer = (response, { path }) => {
       if (path === "/silent") return;
@@ -203,7 +203,7 @@ describe("a webhook", () => {
     receiver = await Receiver.listen();
   });
 
-  it("is whole or not begun when its process stops", async () => {
+  it("is sent completely or not at all when its process stops", async () => {
     let answer = () => {};
     receiver.answer = (response) => (answer = () => response.writeHead(200).end());
     const deliverer = deliver();
@@ -215,6 +215,6 @@ describe("a webhook", () => {
     await stopped;
     await logged("delivered a webhook");
     expect(receiver.received).toHaveLength(1);
-    expect(await queue.deliveries.take(2, 1)).toHaveLength(1);
+    expect(await queue.webhooks.take(2, 1)).toHaveLength(1);
   });
 });

@@ -71,7 +71,7 @@ const HOSTS = [
 ];
 
 describe("no webhook reaches what is inside:", () => {
-  it.each(HOSTS)("%s is refused as it stands", async (host) => {
+  it.each(HOSTS)("%s is refused as written", async (host) => {
     await expect(attack(`https://${host}:${inside.port}/`)).rejects.toThrow(TargetRefused);
     await expect(attack(`http://${host}:${inside.port}/`)).rejects.toThrow(TargetRefused);
   });
@@ -86,7 +86,7 @@ describe("no webhook reaches what is inside:", () => {
     ["127.0.0.1", "8.8.8.8"],
     ["2606:4700::1111", "::1"],
     ["not an address"],
-  ])("a name that leads to %s %s", async (...found) => {
+  ])("a name that resolves to %s %s", async (...found) => {
     for (const host of ["inside.example", "inside.example.", "localhost", "localhost.", "a.localhost"])
       await expect(attack(`https://${host}:${inside.port}/`, () => addresses(...found))).rejects.toThrow(TargetRefused);
   });
@@ -99,7 +99,7 @@ describe("no webhook reaches what is inside:", () => {
     "ip6-localhost",
     "ip6-loopback",
     "localhost.localdomain",
-  ])("%s is this machine, and refused before any name is asked for", (host) => {
+  ])("%s is this machine, and refused without a DNS query", (host) => {
     expect(() => readTarget(`https://${host}:${inside.port}/`, STRICT)).toThrow(TargetRefused);
     expect(readTarget(`http://${host}/`, { ...STRICT, allowPrivate: true }).protocol).toBe("http:");
   });
@@ -124,7 +124,7 @@ describe("no webhook reaches what is inside:", () => {
     expect(() => readTarget(url, STRICT)).toThrow(TargetRefused);
   });
 
-  it("a name that leads elsewhere when it is asked again is asked once", async () => {
+  it("a name is resolved once, so that a later change does not matter", async () => {
     let asked = 0;
     const resolve = () => addresses(++asked === 1 ? "192.0.2.1" : "127.0.0.1");
     await expect(attack(`https://rebinding.example:${inside.port}/`, resolve)).rejects.toThrow(TargetRefused);

@@ -256,7 +256,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The queue as operators see it: what waits and runs of each model, totals of jobs and images, live workers */
+        /** The queue: waiting and running images of each model, totals of jobs and images, live workers */
         get: operations["getQueue"];
         put?: never;
         post?: never;
@@ -325,7 +325,7 @@ export interface components {
             /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
             max_timestep?: number;
             /**
-             * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171).
+             * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).
              * @enum {string}
              */
             order?: "random" | "raster" | "checkerboard";
@@ -385,7 +385,7 @@ export interface components {
                 /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
                 max_timestep: number;
                 /**
-                 * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171).
+                 * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).
                  * @enum {string}
                  */
                 order: "random" | "raster" | "checkerboard";
@@ -564,7 +564,7 @@ export interface components {
                 /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
                 max_timestep: number;
                 /**
-                 * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171).
+                 * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).
                  * @enum {string}
                  */
                 order: "random" | "raster" | "checkerboard";
@@ -593,14 +593,14 @@ export interface components {
                         /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
                         max_timestep?: number;
                         /**
-                         * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171).
+                         * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).
                          * @enum {string}
                          */
                         order?: "random" | "raster" | "checkerboard";
                         /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
                         reconstruction_steps?: number;
                     };
-                    /** @description What was measured of the preset's pictures. */
+                    /** @description What was measured of the preset's images. */
                     quality?: {
                         /** @description From the model's reference; lower is better. */
                         frechet_distance: number;
@@ -725,7 +725,7 @@ export interface components {
             /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
             max_timestep?: number;
             /**
-             * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the picture (GtR, arXiv 2510.17171).
+             * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).
              * @enum {string}
              */
             order?: "random" | "raster" | "checkerboard";
@@ -2657,7 +2657,7 @@ export interface operations {
                     "application/json": {
                         /** @description Images that may wait, over all models. */
                         max_queued_images: number;
-                        /** @description What finished jobs and their images take. */
+                        /** @description Bytes of finished jobs and their images. */
                         kept_bytes: number;
                         models: {
                             model: string;
@@ -2679,12 +2679,12 @@ export interface operations {
                                 /** @description Images made and stored. */
                                 images: number;
                             };
-                            /** @description Those that live. */
+                            /** @description Live workers. */
                             workers: {
                                 id: string;
                                 host: string;
                                 pid: number;
-                                /** @description Images that it makes now, of all models. */
+                                /** @description Images that the worker makes now, of all models. */
                                 running: number;
                                 paused: boolean;
                             }[];

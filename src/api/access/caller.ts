@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import type { JobSpec } from "../../job.js";
-import type { Allowance as CallerLimits } from "../../queue/queue.js";
+import type { CallerLimits } from "../../queue/queue.js";
 
 /** On whose behalf a request is made: the owner of an API key or, on a server without keys, a client address. */
 export interface Caller {

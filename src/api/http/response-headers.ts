@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type JobRecord, type StoredImage, TIMING_SPANS, type Timing } from "../../job.js";
-import type { Allowance as CallerLimits, Usage } from "../../queue/queue.js";
+import type { CallerLimits, Usage } from "../../queue/queue.js";
 
 /** `Server-Timing` with milliseconds by span, which browsers' developer tools show, and headers for the other figures. */
 export function timingHeaders(timing: Timing): Record<string, string> {

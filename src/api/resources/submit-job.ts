@@ -1,7 +1,7 @@
 import type { FastifyReply } from "fastify";
 import { Problem } from "../../errors.js";
 import { type GenerateRequest, isFinal, type JobRecord, type JobSpec } from "../../job.js";
-import { type Allowance as CallerLimits, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
+import { type CallerLimits, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
 import { resolveRequest } from "../../resolve-request.js";
 import { type Caller, callerOf } from "../access/caller.js";
 import type { ApiDeps, RouteDeps } from "../deps.js";
@@ -22,7 +22,7 @@ export interface SubmitOptions {
 export interface Submission {
   /** The job as it was when the wait ended. */
   readonly record: JobRecord;
-  /** Whether an idempotency key leads back to the job; if not, only this response can tell its id. */
+  /** Whether an idempotency key leads back to the job; if not, its id is known from this response only. */
   readonly isFindable: boolean;
   /** Aborts when the client disconnects, for the reason `DISCONNECTED`, or when the server closes. */
   readonly disconnected: AbortSignal;
@@ -73,13 +73,13 @@ export async function submitAndWait(
   return { record, isFindable: idempotency !== undefined, disconnected };
 }
 
-/** The job's record; throws the `Problem` for which there is none. */
+/** The record of the submitted job. Throws the `Problem` for which the job was refused. */
 function acceptedRecord(result: SubmitResult, spec: JobSpec, { limits }: Caller, notReadyReason?: string): JobRecord {
   switch (result.kind) {
     case "accepted":
     case "existing":
       return result.record;
-    case "over_allowance":
+    case "over_limit":
       throw overLimit(result, limits!);
     case "conflict":
       throw new Problem("idempotency_conflict", "The Idempotency-Key was used before with a different body.");
@@ -110,7 +110,7 @@ function checkWithinLimits(images: number, limits: CallerLimits): void {
   throw new Problem("invalid_request", `num_images ${message}.`, { errors, headers: rateLimitPolicy(limits) });
 }
 
-function overLimit({ limit, retryAfterS, usage }: SubmitResult & { kind: "over_allowance" }, limits: CallerLimits) {
+function overLimit({ limit, retryAfterS, usage }: SubmitResult & { kind: "over_limit" }, limits: CallerLimits) {
   const headers = { ...retryAfter(retryAfterS).headers, ...rateLimitHeaders(limits, usage) };
   if (limit === "imagesPerMinute") {
     const detail = `This API key is limited to ${limits.imagesPerMinute} images per minute; try again later.`;

@@ -8,13 +8,12 @@ import { problemResponses } from "../openapi/components.js";
 
 const BOARD = "/admin/queues";
 
-/** What operators look at: `GET /admin/queue`, and over Redis BullMQ's own board under `/admin/queues`. */
+/** For operators: `GET /admin/queue`, and over Redis BullMQ's own board under `/admin/queues`. */
 export async function operatorRoutes(app: Api, { queue, boardQueues }: ApiDeps): Promise<void> {
   const schema = {
     operationId: "getQueue",
     tags: ["health"],
-    summary:
-      "The queue as operators see it: what waits and runs of each model, totals of jobs and images, live workers",
+    summary: "The queue: waiting and running images of each model, totals of jobs and images, live workers",
     response: {
       200: Type.Unsafe<unknown>({
         description: "The queue, over all processes.",
@@ -41,7 +40,7 @@ const count = (description: string) => Type.Integer({ minimum: 0, description })
 
 const QueueResource = Type.Object({
   max_queued_images: count("Images that may wait, over all models."),
-  kept_bytes: count("What finished jobs and their images take."),
+  kept_bytes: count("Bytes of finished jobs and their images."),
   models: Type.Array(
     Type.Object({
       model: Type.String(),
@@ -61,16 +60,16 @@ const QueueResource = Type.Object({
           id: Type.String(),
           host: Type.String(),
           pid: Type.Integer(),
-          running: count("Images that it makes now, of all models."),
+          running: count("Images that the worker makes now, of all models."),
           paused: Type.Boolean(),
         }),
-        { description: "Those that live." },
+        { description: "Live workers." },
       ),
     }),
   ),
 });
 
-/** Loaded only where it is shown. Its page names a font of another site, which the policy keeps it from asking for. */
+/** Loaded only where it is shown. Its page links a font of another site, which the content security policy blocks. */
 async function addBoard(app: Api, queues: readonly BaseAdapter[]): Promise<void> {
   const [{ createBullBoard }, { FastifyAdapter }] = await Promise.all([
     import("@bull-board/api"),
@@ -85,9 +84,9 @@ async function addBoard(app: Api, queues: readonly BaseAdapter[]): Promise<void>
       route.logLevel = "warn";
     });
     board.addHook("onRequest", async ({ method }, reply) => {
-      // Not all that the board can do heeds its own read-only mode.
+      // Some of the board's actions ignore its read-only mode.
       if (method !== "GET" && method !== "HEAD") {
-        const detail = "The board is for looking; marimba queue pauses, resumes and drains.";
+        const detail = "The board is read-only; use marimba queue to pause, resume and drain.";
         throw new Problem("method_not_allowed", detail, { headers: { Allow: "GET, HEAD" } });
       }
       reply.header("Content-Security-Policy", BOARD_CSP).header("Cache-Control", "no-store");
@@ -95,7 +94,7 @@ async function addBoard(app: Api, queues: readonly BaseAdapter[]): Promise<void>
     const addRoutes = serverAdapter.registerPlugin();
     await board.register(
       (scope, options, done) => {
-        // The board would answer errors in a shape of its own, a missing key among them.
+        // The board would answer errors, such as a missing key, in its own format.
         const ours = Object.create(scope, { setErrorHandler: { value: () => ours } });
         addRoutes(ours, options, done);
       },

@@ -73,7 +73,7 @@ export class ApiService implements Service {
     });
     this.#app = app;
     this.#deliverer = new Deliverer({
-      queue: queue.deliveries,
+      queue: queue.webhooks,
       policy,
       secretOf,
       maxAttempts: config.webhookAttempts,

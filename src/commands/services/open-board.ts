@@ -11,12 +11,14 @@ export interface QueueBoard {
 
 /** What an operator must know to read it. */
 const DESCRIPTION =
-  "Tokens: one for each image that waits (waiting) and one for each busy lane of a worker (active). Which image is made is " +
-  "decided when a worker takes a token. Jobs, totals and workers are at /admin/queue.";
+  "One lease for each image. Active, completed and failed leases name their job, image, class, seed, caller and request; " +
+  "which image a waiting lease is for is decided when a worker takes it. Read-only: a failed job has been answered, so " +
+  "retrying its lease would make nothing; submit the job again. Pause, resume and drain with `marimba queue`. " +
+  "Totals and workers are at /admin/queue.";
 
 /**
- * The board, where there is a Redis; its code is loaded there only. It is for looking: tokens that are missing or too many
- * are mended by the sweep, so whatever is done to them here would only fight it. Pausing and draining are `marimba queue`'s.
+ * The board, where there is a Redis; its code is loaded there only. It is read-only: the sweep adds and removes leases to
+ * fit the images, so a change here would not last.
  */
 export async function openBoard(
   { redisUrl, redisPrefix }: Config,
@@ -24,12 +26,12 @@ export async function openBoard(
   logger: Logger,
 ): Promise<QueueBoard | undefined> {
   if (redisUrl === undefined) return undefined;
-  const [{ BullMQAdapter }, { openTokenQueues }] = await Promise.all([
+  const [{ BullMQAdapter }, { openLeaseQueues }] = await Promise.all([
     import("@bull-board/api/bullMQAdapter"),
-    import("../../queue/redis/token-queues.js"),
+    import("../../queue/redis/leases.js"),
   ]);
   const names = models.list().map(({ name }) => name);
-  const tokens = openTokenQueues({ redisUrl, redisPrefix }, names, logger);
+  const leases = openLeaseQueues({ redisUrl, redisPrefix }, names, logger);
   const options = { readOnlyMode: true, allowRetries: false, description: DESCRIPTION };
-  return { queues: tokens.queues.map((queue) => new BullMQAdapter(queue, options)), close: () => tokens.close() };
+  return { queues: leases.queues.map((queue) => new BullMQAdapter(queue, options)), close: () => leases.close() };
 }

@@ -31,7 +31,7 @@ export function tradeoffSvg(outcomes: readonly SweepOutcome[], title: string): s
   const chart: Chart = {
     title,
     ...(timed.some(({ isOnFront }) => !isOnFront) && { note: "hollow: another is at least as good in all respects" }),
-    x: { label: "processor milliseconds an image, full batch (lower is better)", scale: "log" },
+    x: { label: "processor milliseconds per image, full batch (lower is better)", scale: "log" },
     y: { label: DISTANCE, scale: "linear" },
     series: [...sweeps, ...(presets.length > 0 ? [{ name: "presets", points: presets, isHighlighted: true }] : [])],
   };

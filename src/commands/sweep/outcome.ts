@@ -59,8 +59,8 @@ export function sweepTable(outcomes: readonly SweepOutcome[]): string {
     "Inception Score",
     "Precision",
     "Recall",
-    "CPU ms an image",
-    "Speed-up",
+    "CPU ms per image",
+    "Times as fast",
     "Front",
   ];
   const cell = (value: number | undefined, digits = 3) =>

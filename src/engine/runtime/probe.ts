@@ -27,7 +27,7 @@ let saturates: Promise<boolean> | undefined;
 /**
  * Whether this CPU's products of uint8 and int8 are wrong where they are large: x64 without VNNI adds two of them in 16
  * bits, which saturate at 32,767 (ONNX Runtime's docs/performance/model-optimizations/quantization). Asked of the CPU by
- * multiplying, since ONNX Runtime tells nobody which of its kernels it takes.
+ * multiplying, since ONNX Runtime does not say which of its kernels it uses.
  */
 export function int8Saturates(): Promise<boolean> {
   saturates ??= multiplyLargest();

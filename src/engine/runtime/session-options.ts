@@ -18,7 +18,7 @@ export async function sessionOptions(options: RuntimeOptions): Promise<Inference
     extra: {
       session: {
         // The next operator follows within a few microseconds, and waking a thread takes longer; but a thread that waits on
-        // takes processor time from whoever else has work.
+        // takes processor time from other threads that have work.
         intra_op: { allow_spinning: "1", spin_duration_us: "20" },
         force_spinning_stop: "1",
         // Weights as uint8: exact on CPUs whose products with int8 are not; slower on all others, VNNI included.

@@ -2,11 +2,15 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../importer/checkpoint/open.js";
-import { ParityError } from "./error.js";
 
 const CONFIG = "config.json";
 
-/** What a directory of recordings holds, each file told by its content (the layout's names may differ). */
+/** A directory that cannot be compared at all: one sentence for people. */
+export class ParityError extends Error {
+  override readonly name = "ParityError";
+}
+
+/** What a directory of recordings holds, each file recognised by its content, not by its name. */
 export interface ReferenceFolder {
   readonly config: string | undefined;
   /** Checkpoint files, PyTorch's before safetensors. */
@@ -80,7 +84,7 @@ function kindOf(file: Checkpoint): Kind {
   if (has("decoder.conv_in.weight")) return "tokenizer";
   if (has("image") && has("moments")) return "encode";
   throw new ParityError(
-    `${file.path} is neither a checkpoint nor a recording: it has none of the tensors that tell which.`,
+    `${file.path} is neither a checkpoint nor a recording: it has none of the tensors that would identify it.`,
   );
 }
 

@@ -59,7 +59,7 @@ export class Recording {
     return JSON.parse(text);
   }
 
-  /** Tensors that nobody asked for. */
+  /** The tensors that were not read. */
   unread(): string[] {
     return [...this.file.tensors.keys()].filter((name) => !this.#read.has(name));
   }

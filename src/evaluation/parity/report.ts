@@ -8,6 +8,9 @@ export const ALLOWED = {
   exact: 0,
 } as const;
 
+/** Columns of the report as a table. */
+const HEADINGS = ["recording", "stage", "compared", "worst error", "allowed", ""] as const;
+
 /** The comparisons of one kind within one recording. */
 export interface Line {
   readonly recording: string;
@@ -22,7 +25,7 @@ export interface Line {
   note?: string;
 }
 
-interface Numbers {
+export interface Numbers {
   readonly shape: readonly number[];
   readonly data: ArrayLike<number>;
 }
@@ -89,4 +92,34 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
     squares += want * want;
   }
   return worst === 0 ? 0 : worst / Math.sqrt(squares / expected.length);
+}
+
+/** The report as a table: one line per recording and stage, errors relative to the recorded tensor's RMS. */
+export function formatReport(report: Report): string {
+  const rows = report.lines().map(formatLine);
+  const widths = HEADINGS.map((heading, i) =>
+    Math.max(heading.length, ...rows.map((row) => (row[i] as string).length)),
+  );
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => (i === 2 || i === 3 || i === 4 ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+      .join("  ")
+      .trimEnd();
+  const notes = report.lines().flatMap((l) => (l.note ? [`  ${l.recording}, ${l.stage}: ${shorten(l.note)}`] : []));
+  return [line(HEADINGS), ...rows.map(line), ...notes].join("\n");
+}
+
+function formatLine(line: Line): string[] {
+  const verdict = line.failed === 0 ? "ok" : `FAILED ${line.failed}, worst at ${line.worstAt}`;
+  const allowed = line.allowed === 0 ? "exact" : line.allowed.toExponential(0);
+  return [line.recording, line.stage, `${line.compared}`, formatError(line.worst), allowed, verdict];
+}
+
+function formatError(error: number): string {
+  if (error === 0) return "0";
+  return Number.isFinite(error) ? error.toExponential(1) : "infinite";
+}
+
+function shorten(text: string): string {
+  return text.length > 300 ? `${text.slice(0, 297)}...` : text;
 }

@@ -5,11 +5,11 @@ import { COEFFICIENTS, type ModelDiffusionSchedule } from "../../model/sampler/d
 import type { MarImage } from "./image.js";
 import type { MarGraphs } from "./run-graphs.js";
 
-/** What one run's adaLN products (rows x steps x their width) should take: more falls out of a last-level cache of 32 MiB. */
+/** Memory for one run's adaLN products (rows x steps x their width): more falls out of a last-level cache of 32 MiB. */
 const SLICE_BYTES = 24 * 1024 * 1024;
 /** A run of fewer steps costs more than the cache saves; it may take more memory. */
 const FEWEST_STEPS = 4;
-/** What even those steps may not exceed, because it bounds how long a run lasts, too: the rows are divided instead. */
+/** The limit for even so few steps, since it also bounds how long a run lasts: the rows are divided instead. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
 /** One token being sampled. */

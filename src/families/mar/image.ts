@@ -51,7 +51,7 @@ export class MarImage implements ImageState {
     for (const { masked, sampled } of this.#schedule) this.#order.subarray(masked - sampled, masked).sort();
   }
 
-  /** Transformer rows it takes. */
+  /** How many transformer rows it takes. */
   get rows(): number {
     return this.guided ? 2 : 1;
   }

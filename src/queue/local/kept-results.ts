@@ -1,7 +1,5 @@
+import { RECORD_BYTES } from "../queue.js";
 import { MAX_TIMER_MS } from "../wait-until.js";
-
-/** What a finished job costs beside its images: its record, maps and strings, roughly and rather too much. */
-const RECORD_BYTES = 4096;
 
 interface Kept {
   readonly bytes: number;
@@ -34,7 +32,7 @@ export class KeptResults {
     return kept.expiresAt;
   }
 
-  /** Drops what is past its time: for callers that must not see a job that the timer is about to drop. */
+  /** Drops what is past its time, for callers that must not see a job that the timer is about to drop. */
   expire(): void {
     const now = Date.now();
     for (const [id, { expiresAt }] of this.#kept) {

@@ -1,7 +1,6 @@
 import { isFinal, type JobError, type JobRecord, type JobSpec, type StoredImage } from "../../job.js";
-import { shownProgress } from "../progress.js";
-import { type ImageContext, type JobListener, MAX_TRIES } from "../queue.js";
-import { MAX_TIMER_MS, unlessOver } from "../wait-until.js";
+import { type ImageContext, type JobListener, MAX_TRIES, shownProgress } from "../queue.js";
+import { MAX_TIMER_MS, waitUntil } from "../wait-until.js";
 import { Subscription } from "./subscription.js";
 
 /** How a job ended. */
@@ -10,7 +9,7 @@ export interface JobEnd {
   readonly error?: JobError;
 }
 
-/** One job of the local queue: its record, the images made so far, and who wants to know of changes. */
+/** One job of the local queue: its record, the images made so far, and its subscribers. */
 export class LocalJob {
   readonly #subscriptions = new Set<Subscription>();
   readonly #abort = new AbortController();
@@ -56,7 +55,7 @@ export class LocalJob {
     if (this.record.state === "queued") this.#change({ state: "running", startedAt: Date.now() });
   }
 
-  /** What the handler of one image may ask and tell. */
+  /** What the handler of one image gets. */
   context(imageIndex: number): ImageContext {
     return {
       signal: this.#abort.signal,
@@ -68,19 +67,19 @@ export class LocalJob {
     };
   }
 
-  /** Keeps an image until all are made; tells whether it did: one that comes after the end is dropped. */
+  /** Keeps an image until all are made; returns false for one that comes after the job's end. */
   store(imageIndex: number, image: StoredImage): boolean {
     if (this.isFinal) return false;
     this.#made[imageIndex] = image;
     return true;
   }
 
-  /** Counts a run of the image that ended with an error; tells whether it gets another. */
+  /** Counts a run of the image that ended with an error; returns whether it gets another. */
   mayTryAgain(imageIndex: number): boolean {
     return ++this.#failedTries[imageIndex]! < MAX_TRIES;
   }
 
-  /** Makes the job final, once and for all, and lets its handlers know. */
+  /** Makes the job final, once and for all, and aborts its handlers. */
   end(end: JobEnd, expiresAt: number): void {
     clearTimeout(this.#deadlineTimer);
     if (end.state === "completed") this.images = this.#made as StoredImage[];
@@ -100,7 +99,7 @@ export class LocalJob {
     else this.#deadlineTimer = setTimeout(() => this.onDeadline(callback), Math.min(leftMs, MAX_TIMER_MS));
   }
 
-  /** Tells the listener of the job, `present()` being its record, until the returned function is called. */
+  /** Reports the job's changes to the listener, `present()` being its record, until the returned function is called. */
   subscribe(listener: JobListener, present = () => this.record): () => void {
     const subscription = new Subscription(listener, present);
     this.#subscriptions.add(subscription);
@@ -117,7 +116,7 @@ export class LocalJob {
     const ended = new Promise<void>((resolve) => {
       unsubscribe = this.subscribe({ onChange: ({ state }) => isFinal(state) && resolve() });
     });
-    await unlessOver(ended, timeoutMs, signal);
+    await waitUntil(ended, timeoutMs, signal);
     unsubscribe();
   }
 

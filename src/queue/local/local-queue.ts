@@ -1,8 +1,9 @@
 import { hostname } from "node:os";
 import type { JobError, JobRecord, JobSpec, StoredImage } from "../../job.js";
-import { SignedIds } from "../job-ids.js";
+import { JobIds } from "../job-ids.js";
 import {
-  type Allowance,
+  type CallerLimits,
+  DEADLINE_PASSED,
   type GetResult,
   type Idempotency,
   type ImageHandler,
@@ -12,19 +13,18 @@ import {
   type JobQueue,
   type JobSource,
   type JobTotals,
-  MAX_TRIES,
+  OUT_OF_TRIES,
   type QueueHealth,
   type QueueStats,
   type QueueStatus,
   type SubmitResult,
   WorkerUnfit,
 } from "../queue.js";
-import { Allowances } from "./caller-limits.js";
-import { FinishRate } from "./finish-rate.js";
+import { FinishRate, LimitedCallers } from "./caller-limits.js";
 import { KeptResults } from "./kept-results.js";
 import { type JobEnd, LocalJob } from "./local-job.js";
 import { WaitingLine } from "./waiting-line.js";
-import { Deliveries } from "./webhook-outbox.js";
+import { LocalWebhookOutbox } from "./webhook-outbox.js";
 
 export interface LocalQueueOptions {
   /** Images that may wait, over all models. */
@@ -50,14 +50,14 @@ const SHUTTING_DOWN: JobError = { code: "shutting_down", detail: "The server shu
 /** The queue inside this process: everything is in memory, and forgotten at exit. */
 export class LocalQueue implements JobQueue, JobSource {
   readonly #options: LocalQueueOptions;
-  readonly deliveries = new Deliveries();
-  readonly #ids = new SignedIds();
+  readonly webhooks = new LocalWebhookOutbox();
+  readonly #ids = new JobIds();
   readonly #jobs = new Map<string, LocalJob>();
   readonly #idempotent = new Map<string, { readonly bodyHash: string; readonly id: string }>();
   readonly #models = new Map<string, ModelQueue>();
   readonly #kept: KeptResults;
   readonly #rate = new FinishRate();
-  readonly #allowances = new Allowances();
+  readonly #callers = new LimitedCallers();
 
   readonly #unfinished = new Set<LocalJob>();
   #worker: Worker | undefined;
@@ -73,7 +73,7 @@ export class LocalQueue implements JobQueue, JobSource {
     return this.#ids.next();
   }
 
-  async submit(spec: JobSpec, idempotency?: Idempotency, allowance?: Allowance): Promise<SubmitResult> {
+  async submit(spec: JobSpec, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult> {
     this.#kept.expire();
     const earlier = idempotency && this.#idempotent.get(idempotency.key);
     if (earlier) {
@@ -82,9 +82,9 @@ export class LocalQueue implements JobQueue, JobSource {
     }
     const model = this.#models.get(spec.model);
     if (!model || !this.#accepting) return { kind: "no_worker" };
-    const refusal = allowance && this.#allowances.refusal(callerOf(spec), spec.num_images, allowance, this.#rate);
+    const refusal = limits && this.#callers.refusal(callerOf(spec), spec.num_images, limits, this.#rate);
     if (refusal) return refusal;
-    if (spec.webhook_url !== undefined && this.deliveries.isBackedUp(callerOf(spec)))
+    if (spec.webhook_url !== undefined && this.webhooks.isBackedUp(callerOf(spec)))
       return { kind: "webhooks_backed_up" };
     const surplus = this.#waitingImages + spec.num_images - this.#options.maxQueuedImages;
     if (surplus > 0) return { kind: "full", retryAfterS: this.#rate.secondsFor(surplus) };
@@ -95,11 +95,11 @@ export class LocalQueue implements JobQueue, JobSource {
     this.#unfinished.add(job);
     if (idempotency) this.#idempotent.set(idempotency.key, { bodyHash: idempotency.bodyHash, id: spec.id });
     model.line.add(spec);
-    this.#allowances.accepted(callerOf(spec), spec.num_images, allowance ?? {});
+    this.#callers.accepted(callerOf(spec), spec.num_images, limits ?? {});
     this.#waitingImages += spec.num_images;
     model.totals.accepted++;
-    job.onDeadline(() => this.#end(job, { state: "failed", error: lateness(job) }));
-    const usage = allowance && { usage: this.#allowances.usage(callerOf(spec)) };
+    job.onDeadline(() => this.#end(job, { state: "failed", error: DEADLINE_PASSED }));
+    const usage = limits && { usage: this.#callers.usage(callerOf(spec)) };
     this.#takeImages(model);
     return { kind: "accepted", record: this.#view(job), ...usage };
   }
@@ -132,7 +132,7 @@ export class LocalQueue implements JobQueue, JobSource {
     return job ? job.subscribe(listener, () => this.#view(job)) : () => {};
   }
 
-  /** Whoever can ask is where the queue is. */
+  /** The queue is in the process that asks. */
   health(): QueueHealth {
     return { reachable: true };
   }
@@ -227,7 +227,7 @@ export class LocalQueue implements JobQueue, JobSource {
       this.#rate.record(1);
       if (job.store(imageIndex, image)) {
         model.totals.images++;
-        this.#allowances.done(callerOf(job.spec), 1);
+        this.#callers.done(callerOf(job.spec), 1);
       }
       if (job.isMade) this.#end(job, { state: "completed" });
     } catch (error) {
@@ -237,19 +237,19 @@ export class LocalQueue implements JobQueue, JobSource {
     this.#takeImages(model);
   }
 
-  /** What was foreseen fails the job; anything else is tried again, as long as there is a worker. */
+  /** A `JobFailure` fails the job; anything else is tried again, as long as there is a worker. */
   #afterError(error: unknown, task: ImageTask, job: LocalJob, model: ModelQueue): void {
     if (job.isFinal) return;
     if (error instanceof JobFailure) this.#end(job, { state: "failed", error: error.error });
     else if (error instanceof WorkerUnfit) this.#end(job, { state: "cancelled", error: SHUTTING_DOWN });
-    else if (!job.mayTryAgain(task.imageIndex)) this.#end(job, { state: "failed", error: outOfTries(task) });
+    else if (!job.mayTryAgain(task.imageIndex)) this.#end(job, { state: "failed", error: OUT_OF_TRIES });
     else {
-      model.line.addAgain(task);
+      model.line.requeue(task);
       this.#waitingImages++;
     }
   }
 
-  /** Makes a job final unless it is; takes what waits of it out of the line, keeps what it made. */
+  /** Makes a job final unless it is already: takes its waiting images out of the line, keeps its stored ones. */
   #end(job: LocalJob, end: JobEnd): void {
     if (job.isFinal) return;
     const { id } = job.spec;
@@ -257,22 +257,12 @@ export class LocalQueue implements JobQueue, JobSource {
     this.#waitingImages -= model.line.remove(job.spec);
     model.totals[end.state]++;
     this.#unfinished.delete(job);
-    this.#allowances.done(callerOf(job.spec), job.unmadeImages);
+    this.#callers.done(callerOf(job.spec), job.unmadeImages);
     job.end(end, this.#kept.keep(id, end.state === "completed" ? job.sizeBytes : 0));
-    if (job.spec.webhook_url !== undefined) this.deliveries.add(job.record);
+    if (job.spec.webhook_url !== undefined) this.webhooks.add(job.record);
   }
 }
 
 function callerOf({ caller = "" }: JobSpec): string {
   return caller;
-}
-
-function lateness({ record }: LocalJob): JobError {
-  const when = record.state === "queued" ? "while it waited in the queue" : "before all its images were done";
-  return { code: "deadline_exceeded", detail: `The job's deadline passed ${when}.` };
-}
-
-function outOfTries({ imageIndex }: ImageTask): JobError {
-  const detail = `Image ${imageIndex} could not be made in ${MAX_TRIES} tries; the server's log says why.`;
-  return { code: "generation_failed", detail };
 }

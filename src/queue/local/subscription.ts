@@ -2,12 +2,12 @@ import { isFinal, type JobRecord, type Preview } from "../../job.js";
 import type { JobListener } from "../queue.js";
 
 /**
- * Brings one listener the newest of a job: soon after the changes, not within them, and once for all that came
+ * Reports the newest state of a job to one listener: soon after a change, not within it, and once for all changes that came
  * meanwhile. What the listener throws becomes a warning: it must not stop the queue half way, nor the process.
  */
 export class Subscription {
   readonly #previews = new Map<number, Preview>();
-  #toldSeq = -1;
+  #reportedSeq = -1;
   #isDue = false;
   #isClosed = false;
 
@@ -26,7 +26,7 @@ export class Subscription {
   changed(): void {
     if (this.#isDue || this.#isClosed) return;
     this.#isDue = true;
-    queueMicrotask(() => this.#tell());
+    queueMicrotask(() => this.#report());
   }
 
   preview(preview: Preview): void {
@@ -39,13 +39,13 @@ export class Subscription {
     this.#isClosed = true;
   }
 
-  #tell(): void {
+  #report(): void {
     this.#isDue = false;
     const record = this.present();
     const previews = isFinal(record.state) ? [] : [...this.#previews.values()];
     this.#previews.clear();
-    if (record.seq !== this.#toldSeq) this.#call(() => this.listener.onChange(record));
-    this.#toldSeq = record.seq;
+    if (record.seq !== this.#reportedSeq) this.#call(() => this.listener.onChange(record));
+    this.#reportedSeq = record.seq;
     for (const preview of previews) this.#call(() => this.listener.onPreview?.(preview));
   }
 

@@ -1,8 +1,6 @@
 import type { JobSpec, Priority } from "../../job.js";
-import type { ImageTask } from "../queue.js";
+import { type ImageTask, PRIORITY_WEIGHTS } from "../queue.js";
 
-/** Share of the images taken from each level while all of them have some waiting. */
-const WEIGHTS: Readonly<Record<Priority, number>> = { high: 9, normal: 3, low: 1 };
 const LEVELS: readonly Priority[] = ["high", "normal", "low"];
 
 /** A job of which images `next` and following wait. */
@@ -18,7 +16,7 @@ interface Caller {
 }
 
 interface Level {
-  /** In the order of their turns: who is served goes to the end. Nobody is here without a waiting image. */
+  /** In the order of their turns: the caller that is served goes to the end. Each has a waiting image. */
   readonly callers: Map<string, Caller>;
   images: number;
   /** Virtual time at which the level's turn comes: each image taken moves it on by 1 / weight. */
@@ -27,17 +25,17 @@ interface Level {
 
 /**
  * The waiting images of one model. Priorities share by weighted turns (start-time fair queueing), so that the lowest is
- * slow under load but never starves. Callers of one priority take turns image by image, which is the same with equal
- * weights; whoever comes new waits for at most one image of each other.
+ * slow under load but never starves. Callers of one priority take turns image by image; a new caller waits for at most one
+ * image of each other.
  */
 export class WaitingLine {
   /** Images that were handed out and came back: they go first, whatever their level, and are not charged again. */
-  #again: ImageTask[] = [];
+  #requeued: ImageTask[] = [];
   readonly #levels: Readonly<Record<Priority, Level>> = { high: emptyLevel(), normal: emptyLevel(), low: emptyLevel() };
-  /** Turn of the level that was drawn last: one that was empty joins here and can't claim the past. */
+  /** Turn of the level that was drawn last: a level that was empty joins here and can't claim the past. */
   #turn = 0;
 
-  /** Puts all images of a job at the end of its caller's. */
+  /** Puts all images of a job behind its caller's others. */
   add(spec: JobSpec): void {
     const level = this.#levels[spec.priority];
     if (level.images === 0) level.turn = Math.max(level.turn, this.#turn);
@@ -50,14 +48,14 @@ export class WaitingLine {
   }
 
   /** Puts an image that was taken at the very front. */
-  addAgain(task: ImageTask): void {
-    this.#again.push(task);
+  requeue(task: ImageTask): void {
+    this.#requeued.push(task);
   }
 
   /** Takes out the image whose turn it is. */
   take(): ImageTask | undefined {
-    const again = this.#again.shift();
-    if (again) return again;
+    const requeued = this.#requeued.shift();
+    if (requeued) return requeued;
     let drawn: Priority | undefined;
     for (const priority of LEVELS) {
       const level = this.#levels[priority];
@@ -67,15 +65,15 @@ export class WaitingLine {
     if (drawn === undefined) return undefined;
     const level = this.#levels[drawn];
     this.#turn = level.turn;
-    level.turn += 1 / WEIGHTS[drawn];
+    level.turn += 1 / PRIORITY_WEIGHTS[drawn];
     return takeInTurn(level);
   }
 
-  /** Takes out what waits of a job; returns how many images that were. */
+  /** Takes out the waiting images of a job; returns how many these were. */
   remove(spec: JobSpec): number {
-    const before = this.#again.length;
-    this.#again = this.#again.filter((task) => task.spec.id !== spec.id);
-    const removed = before - this.#again.length;
+    const before = this.#requeued.length;
+    this.#requeued = this.#requeued.filter((task) => task.spec.id !== spec.id);
+    const removed = before - this.#requeued.length;
     const level = this.#levels[spec.priority];
     const caller = level.callers.get(callerOf(spec));
     const job = caller?.jobs.get(spec.id);
@@ -90,12 +88,12 @@ export class WaitingLine {
 
   /** All that wait. */
   get images(): number {
-    return this.#again.length + LEVELS.reduce((sum, priority) => sum + this.#levels[priority].images, 0);
+    return this.#requeued.length + LEVELS.reduce((sum, priority) => sum + this.#levels[priority].images, 0);
   }
 
   /** Images that go before the first of `spec`, if nothing else comes: those of higher levels, and the turns of its own. */
   imagesAhead(spec: JobSpec): number {
-    let images = this.#again.length;
+    let images = this.#requeued.length;
     for (const priority of LEVELS) {
       if (priority === spec.priority) break;
       images += this.#levels[priority].images;
@@ -128,7 +126,7 @@ function takeInTurn(level: Level): ImageTask {
   return task;
 }
 
-/** All that name no caller are one. */
+/** Jobs without a caller belong to one caller. */
 const callerOf = (spec: JobSpec): string => spec.caller ?? "";
 
 const waitingImages = ({ spec, next }: WaitingJob): number => spec.num_images - next;

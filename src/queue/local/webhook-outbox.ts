@@ -1,5 +1,5 @@
 import type { JobRecord } from "../../job.js";
-import { type Delivery, type DeliveryQueue, MAX_DELIVERIES_OF_CALLER } from "../queue.js";
+import { type Delivery, MAX_PENDING_WEBHOOKS, type WebhookOutbox } from "../queue.js";
 
 interface Waiting {
   readonly record: JobRecord;
@@ -8,19 +8,19 @@ interface Waiting {
   dueAt: number;
 }
 
-/** Ends of jobs that are to be told to webhooks, in this process's memory. */
-export class Deliveries implements DeliveryQueue {
+/** Pending webhooks, in this process's memory. */
+export class LocalWebhookOutbox implements WebhookOutbox {
   readonly #waiting = new Map<string, Waiting>();
-  readonly #untold = new Map<string, number>();
+  readonly #pending = new Map<string, number>();
 
   isBackedUp(caller: string): boolean {
-    return (this.#untold.get(caller) ?? 0) >= MAX_DELIVERIES_OF_CALLER;
+    return (this.#pending.get(caller) ?? 0) >= MAX_PENDING_WEBHOOKS;
   }
 
   add(record: JobRecord): void {
     const { id, caller = "" } = record.spec;
     this.#waiting.set(id, { record, attempts: 0, dueAt: Date.now() });
-    this.#untold.set(caller, (this.#untold.get(caller) ?? 0) + 1);
+    this.#pending.set(caller, (this.#pending.get(caller) ?? 0) + 1);
   }
 
   async take(count: number, leaseMs: number): Promise<Delivery[]> {
@@ -35,9 +35,9 @@ export class Deliveries implements DeliveryQueue {
   async end(jobId: string): Promise<void> {
     const { caller = "" } = this.#waiting.get(jobId)?.record.spec ?? {};
     if (!this.#waiting.delete(jobId)) return;
-    const left = this.#untold.get(caller)! - 1;
-    if (left > 0) this.#untold.set(caller, left);
-    else this.#untold.delete(caller);
+    const left = this.#pending.get(caller)! - 1;
+    if (left > 0) this.#pending.set(caller, left);
+    else this.#pending.delete(caller);
   }
 
   async postpone(jobId: string, delayMs: number, attempt: "used" | "unused"): Promise<void> {

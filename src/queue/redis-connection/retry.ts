@@ -4,8 +4,8 @@ const FIRST_DELAY_MS = 50;
 const LONGEST_DELAY_MS = 1000;
 
 /**
- * What Redis says while it can't do now what it can do later. NOSCRIPT is one: ioredis sends a script again that Redis does
- * not hold, but of several calls at once only the first, and none is kept while Redis refuses them.
+ * Errors of a Redis that can't do now what it can do later. NOSCRIPT is one: ioredis sends a script again that Redis does
+ * not hold, but of several calls at once only the first, and Redis keeps no script while it refuses them.
  */
 const PASSING = /^(OOM|MISCONF|NOSCRIPT|LOADING|READONLY|NOREPLICAS|MASTERDOWN|BUSY|UNBLOCKED|CLUSTERDOWN)\b/;
 const CONNECTION =
@@ -16,20 +16,20 @@ export function isPassing(error: unknown): boolean {
 }
 
 /**
- * Calls until it succeeds, with growing pauses, as long as `giveUp` has not aborted. What is not known to pass is told, and
- * tried again all the same: whoever gives up on an image that is bound to it leaves it to nobody.
+ * Calls until the call succeeds, with growing pauses, as long as `giveUp` has not aborted. Errors that may not pass are
+ * reported and tried again all the same: a worker that gave up on its image would leave the image to nobody.
  */
-export async function patiently<T>(
+export async function retry<T>(
   call: () => Promise<T>,
   giveUp: AbortSignal,
-  onUnforeseen: (error: unknown) => void,
+  onUnexpected: (error: unknown) => void,
 ): Promise<T> {
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS)) {
     try {
       return await call();
     } catch (error) {
       if (giveUp.aborted) throw error;
-      if (!isPassing(error)) onUnforeseen(error);
+      if (!isPassing(error)) onUnexpected(error);
       await delay(delayMs, undefined, { signal: giveUp });
     }
   }

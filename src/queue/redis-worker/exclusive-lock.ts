@@ -1,40 +1,38 @@
+export type LockMode = "shared" | "exclusive";
+
 /**
- * Lets many run together, or one alone: an image that two workers died of waits until its neighbours are done, and none
- * starts beside it, so that it can't take them with it.
+ * A readers-writer lock: many images run together, or one alone. An image that two workers died of waits until its
+ * neighbours are done, and no other begins beside it, so that it can't take them with it.
  */
-export class RunAlone {
+export class ExclusiveLock {
   #running = 0;
-  #alone = 0;
-  #waiting: { readonly alone: boolean; readonly enter: () => void }[] = [];
+  /** Exclusive ones that wait or run: as long as there are any, shared ones wait. */
+  #exclusive = 0;
+  #waiting: { readonly mode: LockMode; readonly enter: () => void }[] = [];
 
-  /** Whether one wants to run alone: whoever can should let it. */
-  get isWanted(): boolean {
-    return this.#alone > 0;
-  }
-
-  enter(alone: boolean): Promise<void> {
-    if (alone) this.#alone++;
+  enter(mode: LockMode): Promise<void> {
+    if (mode === "exclusive") this.#exclusive++;
     return new Promise((enter) => {
-      this.#waiting.push({ alone, enter });
+      this.#waiting.push({ mode, enter });
       this.#admit();
     });
   }
 
-  leave(alone: boolean): void {
-    if (alone) this.#alone--;
+  leave(mode: LockMode): void {
+    if (mode === "exclusive") this.#exclusive--;
     this.#running--;
     this.#admit();
   }
 
   #admit(): void {
     for (;;) {
-      const place = this.isWanted ? this.#waiting.findIndex(({ alone }) => alone) : 0;
+      const place = this.#exclusive > 0 ? this.#waiting.findIndex(({ mode }) => mode === "exclusive") : 0;
       const next = this.#waiting[place];
-      if (!next || (next.alone ? this.#running > 0 : this.isWanted)) return;
+      if (!next || (next.mode === "exclusive" ? this.#running > 0 : this.#exclusive > 0)) return;
       this.#waiting.splice(place, 1);
       this.#running++;
       next.enter();
-      if (next.alone) return;
+      if (next.mode === "exclusive") return;
     }
   }
 }

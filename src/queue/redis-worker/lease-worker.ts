@@ -1,47 +1,51 @@
-import { Worker } from "bullmq";
+import { type Job, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isPassing } from "../redis-connection/retry.js";
 
-/** How long nothing is fetched after Redis has refused: BullMQ would ask again at once, thousands of times a second. */
+/** How long no lease is fetched after Redis has refused: BullMQ would ask again at once, thousands of times a second. */
 const FIRST_REST_MS = 100;
 const LONGEST_REST_MS = 2000;
-/** The bound on an image's tries is ours: a token that stalls is never given up. */
-const NEVER_STALLED_TOO_OFTEN = 1_000_000;
+/** Finished leases that the board shows. */
+const KEPT_COMPLETED = 200;
+const KEPT_FAILED = 1000;
 
-export interface TokenWorkerOptions {
+export interface LeaseWorkerOptions {
   readonly client: Redis;
   readonly redisPrefix: string;
-  /** Tokens that are held at a time. */
+  /** The worker's name in Redis, for the board. */
+  readonly name: string;
+  /** Leases that are held at a time. */
   readonly concurrency: number;
   readonly lockMs: number;
 }
 
-/** BullMQ's worker on one queue: it fetches tokens, as long as nobody holds it and Redis does not refuse. */
-export class TokenWorker {
+/** BullMQ's worker on one queue: it fetches leases unless it is held or Redis refuses. */
+export class LeaseWorker {
   readonly #worker: Worker;
   #isHeld = false;
   #rest: NodeJS.Timeout | undefined;
   #restMs = FIRST_REST_MS;
 
-  /** `onToken` resolves once the token is used up. */
   constructor(
     private readonly queue: string,
-    onToken: () => Promise<void>,
-    { client, redisPrefix, concurrency, lockMs }: TokenWorkerOptions,
+    run: (lease: Job, token: string) => Promise<string>,
+    { client, redisPrefix, name, concurrency, lockMs }: LeaseWorkerOptions,
     private readonly logger: Logger,
   ) {
-    this.#worker = new Worker(queue, onToken, {
+    this.#worker = new Worker(queue, (lease, token) => run(lease, token!), {
       connection: client,
       prefix: redisPrefix,
+      name,
       autorun: false,
       concurrency,
       lockDuration: lockMs,
-      stalledInterval: lockMs / 2,
-      maxStalledCount: NEVER_STALLED_TOO_OFTEN,
+      stalledInterval: Math.ceil(lockMs / 6),
+      // BullMQ would count the stalls of a lease for ever, and those of a Redis that was away; the image's tries are the bound.
+      maxStalledCount: Number.MAX_SAFE_INTEGER,
       runRetryDelay: 1000,
-      removeOnComplete: { count: 0 },
-      removeOnFail: { count: 0 },
+      removeOnComplete: { count: KEPT_COMPLETED },
+      removeOnFail: { count: KEPT_FAILED },
     });
     this.#worker.on("active", () => {
       this.#restMs = FIRST_REST_MS;
@@ -56,12 +60,12 @@ export class TokenWorker {
     await this.#worker.waitUntilReady();
   }
 
-  /** Fetches tokens from here on. */
+  /** Fetches leases from here on. */
   run(): void {
-    this.#worker.run().catch((error) => this.logger.error({ err: error, queue: this.queue }, "BullMQ ended."));
+    this.#worker.run().catch((error) => this.logger.error({ err: error, queue: this.queue }, "BullMQ's worker ended."));
   }
 
-  /** No token is fetched until `release`; those that are held are used up. */
+  /** Fetches no lease until `release`; the runs of those held go on. */
   hold(): void {
     this.#isHeld = true;
     this.#apply();
@@ -72,7 +76,7 @@ export class TokenWorker {
     this.#apply();
   }
 
-  /** Waits for the tokens that are held, unless `force`. */
+  /** Waits for the leases that are held, unless `force`. */
   async close(force: boolean): Promise<void> {
     this.#isHeld = true;
     clearTimeout(this.#rest);

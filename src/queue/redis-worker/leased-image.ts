@@ -1,150 +1,162 @@
+import { type Job, WaitingError } from "bullmq";
 import type { Logger } from "pino";
-import type { JobError, JobSpec, StoredImage } from "../../job.js";
-import { type ImageHandler, JobFailure, MAX_TRIES, WorkerUnfit } from "../queue.js";
-import type { Tokens } from "../redis/leases.js";
+import type { JobSpec, StoredImage } from "../../job.js";
+import { type ImageHandler, JobFailure, OUT_OF_TRIES, WORKERS_DIED, WorkerUnfit } from "../queue.js";
+import type { Leases } from "../redis/leases.js";
 import type { Scripts } from "../redis/scripts.js";
 import type { ResultBounds } from "../redis/sweeper.js";
-import { patiently } from "../redis-connection/retry.js";
-import type { RunAlone } from "./exclusive-lock.js";
+import { retry } from "../redis-connection/retry.js";
+import type { ExclusiveLock, LockMode } from "./exclusive-lock.js";
 import type { RunningImage, RunningImages } from "./running-images.js";
 
-const UNFORESEEN: JobError = {
-  code: "generation_failed",
-  detail: `The picture could not be made in ${MAX_TRIES} tries; the server's log says why.`,
-};
+/** What `take` in worker-calls.lua returns. */
+type TaskReply = readonly [
+  id: string,
+  index: number,
+  what: "run" | "run_alone" | "given_up",
+  isWatched: number,
+  spec: string,
+];
 
-/** What call-take.lua and call-finish.lua give a lane to do. */
-type TaskReply = readonly [id: string, index: number, mustBeAlone: number, isWatched: number, spec: string] | null;
-
-export interface LanesOptions extends ResultBounds {
+export interface LeasedImagesOptions extends ResultBounds {
   /** The worker's name in Redis. */
   readonly worker: string;
   readonly sendPreview: Parameters<RunningImages["context"]>[1];
 }
 
-/** The lanes of one model's queue: in each, one image after another is made for as long as there are any. */
-export class Lanes {
-  readonly #free: number[] = [];
-  #count = 0;
-  #isStopping = false;
-  /** Tokens that others must get: this worker would only take them itself. */
-  #owed = 0;
+/** Makes the images of one queue's leases. What a lease returns or throws is for those who look at BullMQ's board. */
+export class LeasedImages {
+  readonly #runs = new Map<string, Promise<string>>();
 
   constructor(
     private readonly queue: string,
     private readonly parts: {
       readonly scripts: Scripts;
-      readonly tokens: Tokens;
+      readonly leases: Leases;
       readonly running: RunningImages;
-      readonly alone: RunAlone;
+      readonly lock: ExclusiveLock;
       readonly handler: ImageHandler;
       readonly logger: Logger;
     },
-    private readonly options: LanesOptions,
-    /** An operator paused this worker. */
-    private readonly isPaused: () => boolean,
-    /** Ends the patience with a Redis that is away. */
+    private readonly options: LeasedImagesOptions,
+    /** Whether this worker takes no images now: it is paused or stops. */
+    private readonly isHeld: () => boolean,
+    /** The grace of a stopping worker is over: images are handed back, whether their handlers have let go or not. */
+    private readonly graceOver: AbortSignal,
+    /** Ends the retries of calls to a Redis that is away. */
     private readonly giveUp: AbortSignal,
   ) {}
 
-  /** No image is taken from here on. */
-  stop(): void {
-    this.#isStopping = true;
-  }
-
-  /** Adds the tokens of images that were handed back and of those that came too late to be used. */
-  async returnTokens(): Promise<void> {
-    await this.parts.tokens.add(this.queue, this.#owed);
-    this.#owed = 0;
-  }
-
-  /** What a token is worth: a lane that takes images until there are none, or until it is told to stop. */
-  async run(): Promise<void> {
-    if (this.#isStopping) {
-      this.#owed++;
-      return;
+  async run(lease: Job, token: string): Promise<string> {
+    const id = lease.id!;
+    const earlier = this.#runs.get(id);
+    if (earlier) {
+      // Its lock was lost while Redis was away, and here it is again: its image is still in the making.
+      await earlier.catch(() => {});
+      return "This worker has made the image under an earlier lock of the lease.";
     }
-    const number = this.#free.pop() ?? this.#count++;
-    const lane = `${this.queue}/${number}`;
+    const run = this.#run(lease, token);
+    this.#runs.set(id, run);
     try {
-      let task = await this.#call("take", this.queue, this.options.worker, lane);
-      while (task) task = await this.#make(lane, task);
+      return await run;
     } finally {
-      this.#free.push(number);
+      this.#runs.delete(id);
     }
   }
 
-  /** Makes one image; resolves with the next one. */
-  async #make(lane: string, task: NonNullable<TaskReply>): Promise<TaskReply> {
-    const [id, index, isLoner, isWatched, specText] = task;
-    const { alone, running } = this.parts;
-    const mustBeAlone = isLoner === 1;
-    const image = running.add(id, index);
-    if (isWatched) running.interest.watched(id);
-    const entered = this.#enter(lane, image, mustBeAlone);
+  async #run(lease: Job, token: string): Promise<string> {
+    const { lock } = this.parts;
+    let mode: LockMode = "shared";
+    await lock.enter(mode);
     try {
-      await entered;
-      const made = await this.#handle(image, JSON.parse(specText) as JobSpec);
-      if (made.ok) return await this.#finish(lane, image, made.stored);
-      await this.#release(lane, image, made.error);
-      return this.#mayGoOn() ? await this.#call("take", this.queue, this.options.worker, lane) : null;
+      if (this.isHeld()) return await this.#returnLease(lease, token);
+      const { worker, resultTtlMs, maxResultBytes } = this.options;
+      const task = await this.#call("take", ...this.#names(lease), worker, resultTtlMs, maxResultBytes);
+      if (!task) return "No image was waiting.";
+      const [jobId, index, what, isWatched, specText] = task as TaskReply;
+      const spec = JSON.parse(specText) as JobSpec;
+      this.#describe(lease, spec, index);
+      if (what === "given_up") throw new Error(WORKERS_DIED.detail);
+      const { running, scripts } = this.parts;
+      const image = running.add(jobId, index);
+      try {
+        if (isWatched) running.interest.watched(jobId);
+        if (what === "run_alone") {
+          lock.leave(mode);
+          mode = "exclusive";
+          await lock.enter(mode);
+          await scripts.call("begin", ...this.#names(lease)).catch(() => {});
+        }
+        return await this.#make(image, spec, lease, token);
+      } finally {
+        running.remove(image);
+      }
     } finally {
-      void entered.then(() => alone.leave(mustBeAlone));
-      running.remove(image);
+      lock.leave(mode);
     }
   }
 
-  /** Waits until the image may begin; if its worker dies meanwhile, that costs it no try. */
-  async #enter(lane: string, { id, index }: RunningImage, mustBeAlone: boolean): Promise<void> {
-    const { alone, scripts } = this.parts;
-    const hold = (isHeld: 0 | 1) => scripts.call("hold", this.options.worker, lane, id, index, isHeld).catch(() => {});
-    const waits = mustBeAlone || alone.isWanted;
-    if (waits && !mustBeAlone) await hold(1);
-    await alone.enter(mustBeAlone);
-    if (waits) await hold(0);
+  async #make(image: RunningImage, spec: JobSpec, lease: Job, token: string): Promise<string> {
+    const { resultTtlMs, maxResultBytes } = this.options;
+    let error: unknown;
+    try {
+      const { bytes, contentType, ...description } = await this.#handle(image, spec);
+      const result = [image.id, image.index, Buffer.from(bytes), contentType, JSON.stringify(description)] as const;
+      const steps = image.step?.of ?? 0;
+      await this.#call("finish", this.queue, lease.id!, ...result, steps, resultTtlMs, maxResultBytes);
+      return "The image is stored.";
+    } catch (reason) {
+      error = reason;
+    }
+    const isHandedBack = image.abort.signal.aborted || error instanceof WorkerUnfit;
+    const why = isHandedBack ? "handed_back" : error instanceof JobFailure ? "failed" : "error";
+    const failure = JSON.stringify(error instanceof JobFailure ? error.error : OUT_OF_TRIES);
+    const waits = await this.#call("release", ...this.#names(lease), why, failure, resultTtlMs, maxResultBytes);
+    if (isHandedBack) return waits ? await this.#returnLease(lease, token) : "The job ended before the image was made.";
+    if (waits) await this.parts.leases.add(this.queue, 1);
+    throw error;
   }
 
-  async #handle(image: RunningImage, spec: JobSpec) {
+  async #handle(image: RunningImage, spec: JobSpec): Promise<StoredImage> {
     const { handler, running } = this.parts;
-    try {
-      image.abort.signal.throwIfAborted();
-      const context = running.context(image, this.options.sendPreview);
-      return { ok: true, stored: await handler({ spec, imageIndex: image.index }, context) } as const;
-    } catch (error) {
-      return { ok: false, error } as const;
-    }
+    const { signal } = image.abort;
+    signal.throwIfAborted();
+    const made = handler({ spec, imageIndex: image.index }, running.context(image, this.options.sendPreview));
+    return await unlessAborted(made, this.graceOver);
   }
 
-  #finish(lane: string, image: RunningImage, { bytes, contentType, ...description }: StoredImage): Promise<TaskReply> {
-    const { worker, resultTtlMs, maxResultBytes } = this.options;
-    const goOn = this.#mayGoOn() ? 1 : 0;
-    const described = JSON.stringify(description);
-    const steps = image.step?.of ?? 0;
-    const result = [image.id, image.index, Buffer.from(bytes), contentType, described, steps] as const;
-    return this.#call("finish", this.queue, worker, lane, ...result, goOn, resultTtlMs, maxResultBytes);
+  /** Gives the lease back to BullMQ, first in line. */
+  async #returnLease(lease: Job, token: string): Promise<never> {
+    // Where its lock is lost, BullMQ has given it to another worker already.
+    await lease.moveToWait(token).catch((error) => this.parts.logger.debug({ err: error }, "A lease was lost."));
+    throw new WaitingError();
   }
 
-  /** Gives an image up: for good where its job failed, else back to the line. */
-  async #release(lane: string, { id, index, abort }: RunningImage, error: unknown): Promise<void> {
-    const { worker, resultTtlMs, maxResultBytes } = this.options;
-    const failure = error instanceof JobFailure ? error.error : UNFORESEEN;
-    const isNoTry = abort.signal.aborted || error instanceof WorkerUnfit;
-    const counts = isNoTry ? "nothing" : error instanceof JobFailure ? "end" : "try";
-    const bounds = [resultTtlMs, maxResultBytes] as const;
-    const waits = await this.#call("release", worker, lane, id, index, counts, JSON.stringify(failure), ...bounds);
-    if ((waits as unknown) !== 1) return;
-    if (this.#isStopping) this.#owed++;
-    else await this.parts.tokens.add(this.queue, 1);
+  /** What the board shows of a lease. */
+  #describe(lease: Job, spec: JobSpec, image: number): void {
+    const { id: job, model, seed, caller, request_id, parameters } = spec;
+    lease
+      .updateData({ job, image, model, class: parameters.class, seed, caller, request_id })
+      .catch((error) => this.parts.logger.debug({ err: error }, "A lease could not be described for the board."));
   }
 
-  /** Whether a lane may take another image by itself. */
-  #mayGoOn(): boolean {
-    return !this.#isStopping && !this.isPaused() && !this.parts.alone.isWanted;
+  /** What the scripts know a lease's run by. */
+  #names(lease: Job): [queue: string, lease: string, run: number] {
+    return [this.queue, lease.id!, lease.attemptsStarted];
   }
 
-  #call(...call: Parameters<Scripts["call"]>): Promise<TaskReply> {
-    const tell = (error: unknown) =>
-      this.parts.logger.error({ err: error, queue: this.queue, call: call[0] }, "Redis did not do what it was asked.");
-    return patiently(() => this.parts.scripts.call(...call), this.giveUp, tell) as Promise<TaskReply>;
+  #call(...call: Parameters<Scripts["call"]>): Promise<unknown> {
+    const report = (error: unknown) =>
+      this.parts.logger.error({ err: error, queue: this.queue, call: call[0] }, "A call to Redis failed unexpectedly.");
+    return retry(() => this.parts.scripts.call(...call), this.giveUp, report);
   }
+}
+
+/** Settles as the promise does, or rejects as soon as the signal aborts. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
 }

@@ -1,26 +1,26 @@
 import { randomUUID } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Preview } from "../../job.js";
 import type { ImageHandler, JobSource, QueueHealth } from "../queue.js";
-import { Tokens } from "../redis/leases.js";
+import { Leases } from "../redis/leases.js";
 import { readableQueues } from "../redis/replies.js";
 import { Scripts } from "../redis/scripts.js";
-import { type ResultBounds, sweepOften } from "../redis/sweeper.js";
+import { type ResultBounds, startSweeping } from "../redis/sweeper.js";
 import { connect } from "../redis-connection/connection.js";
 import { Reachability } from "../redis-connection/redis-health.js";
 import { checkRedis } from "../redis-connection/start-check.js";
-import { RunAlone } from "./exclusive-lock.js";
-import { TokenWorker } from "./lease-worker.js";
-import { Lanes } from "./leased-image.js";
-import { lookForNewerJobs } from "./newer-jobs.js";
-import { WATCHED_MS } from "./preview-interest.js";
-import { RunningImages } from "./running-images.js";
-import { listenToControl, WorkerPresence } from "./worker-presence.js";
+import { waitUntil } from "../wait-until.js";
+import { ExclusiveLock } from "./exclusive-lock.js";
+import { LeaseWorker } from "./lease-worker.js";
+import { LeasedImages } from "./leased-image.js";
+import { RunningImages, WATCHED_MS } from "./running-images.js";
+import { listenToControl, lookForNewerJobs, WorkerPresence } from "./worker-presence.js";
 
-/** How often the progress of all running images is told. */
+/** How often the progress of all running images is reported. */
 const PROGRESS_MS = 250;
-/** What handing back and saying goodbye may take once the grace is over. */
+/** What handing back and closing may take once the grace is over. */
 const GOODBYE_MS = 2000;
 
 export interface RedisSourceOptions extends ResultBounds {
@@ -41,18 +41,18 @@ export async function openRedisSource(options: RedisSourceOptions, logger: Logge
 
 class RedisSource implements JobSource {
   readonly #scripts: Scripts;
-  readonly #tokens: Tokens;
+  readonly #leases: Leases;
   readonly #running = new RunningImages();
-  readonly #alone = new RunAlone();
+  readonly #lock = new ExclusiveLock();
   readonly #worker = `worker-${randomUUID()}`;
+  readonly #graceOver = new AbortController();
   readonly #giveUp = new AbortController();
-  #workers: TokenWorker[] = [];
-  readonly #lanes: Lanes[] = [];
+  #workers: LeaseWorker[] = [];
   #presence: WorkerPresence | undefined;
   #subscriber: Redis | undefined;
   #progressTimer: NodeJS.Timeout | undefined;
-  #endSweeping = () => {};
-  #endLooking = () => {};
+  #stopSweeping = () => {};
+  #stopLooking = () => {};
   #isPaused = false;
   #stopped: Promise<void> | undefined;
 
@@ -63,7 +63,9 @@ class RedisSource implements JobSource {
     private readonly logger: Logger,
   ) {
     this.#scripts = new Scripts(client, options.redisPrefix);
-    this.#tokens = new Tokens(client, options.redisPrefix, logger);
+    this.#leases = new Leases(client, options.redisPrefix, logger);
+    // Each image that runs listens.
+    setMaxListeners(0, this.#graceOver.signal);
   }
 
   async start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void> {
@@ -82,13 +84,13 @@ class RedisSource implements JobSource {
     const onPaused = (isPaused: boolean) => this.#pause(isPaused);
     const presence = { worker: this.#worker, queues, lockMs, isPaused: () => this.#isPaused, onPaused };
     this.#presence = new WorkerPresence(this.#scripts, this.reachability, presence, this.logger);
-    this.#workers = queues.map((queue) => this.#takeTokens(queue, maxImages, handler));
+    this.#workers = queues.map((queue) => this.#openWorker(queue, maxImages, handler));
     await Promise.all(this.#workers.map((worker) => worker.ready()));
     await this.#presence.start();
     for (const worker of this.#workers) worker.run();
-    this.#endSweeping = sweepOften(this.#scripts, this.#tokens, this.options, this.logger);
-    this.#endLooking = lookForNewerJobs(this.client, redisPrefix, models, this.logger);
-    this.#progressTimer = setInterval(() => void this.#tellProgress(), PROGRESS_MS);
+    this.#stopSweeping = startSweeping(this.#scripts, this.#leases, this.options, this.logger);
+    this.#stopLooking = lookForNewerJobs(this.client, redisPrefix, models, this.logger);
+    this.#progressTimer = setInterval(() => void this.#reportProgress(), PROGRESS_MS);
   }
 
   stop(graceMs: number): Promise<void> {
@@ -107,32 +109,35 @@ class RedisSource implements JobSource {
     this.client.disconnect();
   }
 
-  #takeTokens(queue: string, maxImages: number, handler: ImageHandler): TokenWorker {
-    const parts = {
-      scripts: this.#scripts,
-      tokens: this.#tokens,
-      running: this.#running,
-      alone: this.#alone,
-      handler,
-      logger: this.logger,
-    };
+  #openWorker(queue: string, maxImages: number, handler: ImageHandler): LeaseWorker {
     const { resultTtlMs, maxResultBytes, redisPrefix, lockMs } = this.options;
-    const sendPreview = (id: string, preview: Preview) => this.#sendPreview(id, preview);
-    const lanesOptions = { worker: this.#worker, resultTtlMs, maxResultBytes, sendPreview };
-    const lanes = new Lanes(queue, parts, lanesOptions, () => this.#isPaused, this.#giveUp.signal);
-    this.#lanes.push(lanes);
-    const options = { client: this.client, redisPrefix, concurrency: maxImages, lockMs };
-    return new TokenWorker(queue, () => lanes.run(), options, this.logger);
+    const images = new LeasedImages(
+      queue,
+      {
+        scripts: this.#scripts,
+        leases: this.#leases,
+        running: this.#running,
+        lock: this.#lock,
+        handler,
+        logger: this.logger,
+      },
+      { worker: this.#worker, resultTtlMs, maxResultBytes, sendPreview: (...preview) => this.#sendPreview(...preview) },
+      () => this.#isPaused || this.#stopped !== undefined,
+      this.#graceOver.signal,
+      this.#giveUp.signal,
+    );
+    const options = { client: this.client, redisPrefix, name: this.#worker, concurrency: maxImages, lockMs };
+    return new LeaseWorker(queue, (lease, token) => images.run(lease, token), options, this.logger);
   }
 
   #pause(isPaused: boolean): void {
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
-    this.logger.info(isPaused ? "An operator paused this worker." : "An operator let this worker go on.");
+    this.logger.info(isPaused ? "An operator paused this worker." : "An operator resumed this worker.");
     for (const worker of this.#workers) isPaused ? worker.hold() : worker.release();
   }
 
-  async #tellProgress(): Promise<void> {
+  async #reportProgress(): Promise<void> {
     const progress = this.#running.takeProgress();
     if (progress.length === 0) return;
     try {
@@ -140,8 +145,8 @@ class RedisSource implements JobSource {
       // Their message may have been lost.
       for (const id of ended) this.#running.abortJob(id);
     } catch (error) {
-      this.#running.tellAgain();
-      this.logger.debug({ err: error }, "Progress could not be told; it will be again.");
+      this.#running.reportAgain();
+      this.logger.debug({ err: error }, "Progress could not be reported; it will be again.");
     }
   }
 
@@ -152,36 +157,22 @@ class RedisSource implements JobSource {
   }
 
   async #stop(graceMs: number): Promise<void> {
-    for (const lanes of this.#lanes) lanes.stop();
     for (const worker of this.#workers) worker.hold();
     const retired = this.#presence?.retire().catch(() => {});
     await this.#running.untilNone(graceMs);
     const giveUp = setTimeout(() => this.#giveUp.abort(), GOODBYE_MS);
     this.#running.abortAll();
-    await Promise.all([atMost(retired, GOODBYE_MS), this.#running.untilNone(GOODBYE_MS)]);
+    this.#graceOver.abort();
+    if (retired) await waitUntil(retired, GOODBYE_MS);
+    await this.#running.untilNone(GOODBYE_MS);
     this.#presence?.end();
     clearInterval(this.#progressTimer);
-    const { resultTtlMs, maxResultBytes } = this.options;
-    const left = this.#scripts.call("leave", this.#worker, resultTtlMs, maxResultBytes).catch(() => {});
-    await atMost(left, GOODBYE_MS);
-    this.#endSweeping();
-    this.#endLooking();
+    this.#stopSweeping();
+    this.#stopLooking();
+    const closed = Promise.allSettled(this.#workers.map((worker) => worker.close(this.#running.size > 0)));
+    await waitUntil(closed, GOODBYE_MS);
     this.#giveUp.abort();
     clearTimeout(giveUp);
-    // BullMQ would wait without end for a handler that does not heed its signal.
-    const force = this.#running.size > 0;
-    await atMost(Promise.allSettled(this.#workers.map((worker) => worker.close(force))), GOODBYE_MS);
-    await atMost(Promise.all(this.#lanes.map((lanes) => lanes.returnTokens())), GOODBYE_MS);
-    await atMost(this.#tokens.close(), GOODBYE_MS);
+    await waitUntil(this.#leases.close(), GOODBYE_MS);
   }
-}
-
-/** Resolves when `end` settles, or after `timeoutMs`: nothing that waits for Redis may hold up a shutdown. */
-async function atMost(end: Promise<unknown> | undefined, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  await Promise.race([Promise.resolve(end).catch(() => {}), late]);
-  clearTimeout(timer);
 }

@@ -1,6 +1,42 @@
 import type { Preview } from "../../job.js";
 import type { ImageContext } from "../queue.js";
-import { PreviewInterest } from "./preview-interest.js";
+import { waitUntil } from "../wait-until.js";
+
+/** How long one announcement of a preview's watcher counts; a watcher that stays repeats it. */
+export const WATCHED_MS = 6000;
+
+/** Which jobs' previews are watched, as announced to this worker: also of jobs that others make. */
+export class PreviewInterest {
+  /** In the order of their times. */
+  readonly #until = new Map<string, number>();
+
+  get size(): number {
+    return this.#until.size;
+  }
+
+  watched(id: string): void {
+    const now = Date.now();
+    this.#until.delete(id);
+    this.#until.set(id, now + WATCHED_MS);
+    for (const [oldest, until] of this.#until) {
+      if (until > now) break;
+      this.#until.delete(oldest);
+    }
+  }
+
+  has(id: string): boolean {
+    const until = this.#until.get(id);
+    if (until === undefined) return false;
+    if (until > Date.now()) return true;
+    this.#until.delete(id);
+    return false;
+  }
+
+  /** Forgets a job of which this worker makes no more images. */
+  forget(id: string): void {
+    this.#until.delete(id);
+  }
+}
 
 /** An image that this worker makes now. */
 export interface RunningImage {
@@ -9,11 +45,11 @@ export interface RunningImage {
   readonly abort: AbortController;
   /** Steps done and how many there are; absent before the first. */
   step?: { readonly step: number; readonly of: number };
-  /** The step that was told last. */
-  toldStep: number;
+  /** The step that was reported last. */
+  reportedStep: number;
 }
 
-/** All images that this worker makes now: what of them is to be told, and which have to leave. */
+/** All images that this worker makes now: their progress, and which of them must stop. */
 export class RunningImages {
   readonly #images = new Set<RunningImage>();
   readonly interest = new PreviewInterest();
@@ -24,7 +60,7 @@ export class RunningImages {
   }
 
   add(id: string, index: number): RunningImage {
-    const image = { id, index, abort: new AbortController(), toldStep: 0 };
+    const image = { id, index, abort: new AbortController(), reportedStep: 0 };
     this.#images.add(image);
     return image;
   }
@@ -35,7 +71,7 @@ export class RunningImages {
     if (this.#images.size === 0) this.#onEmpty();
   }
 
-  /** What the worker's handler is given. */
+  /** What the worker's handler gets. */
   context(image: RunningImage, sendPreview: (id: string, preview: Preview) => void): ImageContext {
     return {
       signal: image.abort.signal,
@@ -47,7 +83,7 @@ export class RunningImages {
     };
   }
 
-  /** Ends the images of a job that has ended. */
+  /** Stops the images of a job that has ended. */
   abortJob(id: string): void {
     for (const image of this.#images) if (image.id === id) image.abort.abort();
   }
@@ -56,32 +92,29 @@ export class RunningImages {
     for (const image of this.#images) image.abort.abort();
   }
 
-  /** Images whose progress was not told yet, as call-progress.lua takes them; told from now on. */
+  /** Progress that was not reported yet, as `progress` in worker-calls.lua takes it; it counts as reported from now on. */
   takeProgress(): (string | number)[] {
-    const told: (string | number)[] = [];
+    const progress: (string | number)[] = [];
     for (const image of this.#images) {
       const { id, index, step } = image;
-      if (!step || step.step === image.toldStep) continue;
-      image.toldStep = step.step;
-      told.push(id, index, step.step, step.of);
+      if (!step || step.step === image.reportedStep) continue;
+      image.reportedStep = step.step;
+      progress.push(id, index, step.step, step.of);
     }
-    return told;
+    return progress;
   }
 
-  /** What was taken of progress last may not have been told. */
-  tellAgain(): void {
-    for (const image of this.#images) image.toldStep = 0;
+  /** The progress that was taken last was perhaps not reported. */
+  reportAgain(): void {
+    for (const image of this.#images) image.reportedStep = 0;
   }
 
-  /** Resolves when none is left, or after `timeoutMs`. */
+  /** Resolves when no image is left, or after `timeoutMs`. */
   async untilNone(timeoutMs: number): Promise<void> {
     if (this.#images.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs);
-      this.#onEmpty = () => {
-        clearTimeout(timer);
-        resolve();
-      };
+    const empty = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
     });
+    await waitUntil(empty, timeoutMs);
   }
 }

@@ -1,13 +1,16 @@
 import { hostname } from "node:os";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
+import { isNewer, modelOf } from "../redis/replies.js";
 import type { Scripts } from "../redis/scripts.js";
 import { refusalOf } from "../redis-connection/redis-errors.js";
 import type { Reachability } from "../redis-connection/redis-health.js";
 import { isPassing } from "../redis-connection/retry.js";
+import { waitUntil } from "../wait-until.js";
 
-/** A beat that is not answered within this time shows that Redis is away. */
+/** A call that is not answered within this time shows that Redis is away. */
 const ANSWER_MS = 5000;
+const NEWER_JOBS_EVERY_MS = 60_000;
 
 export interface PresenceOptions {
   /** Unique for this process's life. */
@@ -16,11 +19,11 @@ export interface PresenceOptions {
   readonly lockMs: number;
   /** Whether an operator paused this worker, as it was last heard. */
   readonly isPaused: () => boolean;
-  /** An operator paused this worker, or let it go on. */
+  /** An operator paused or resumed this worker. */
   onPaused(isPaused: boolean): void;
 }
 
-/** Says again and again that this worker lives: one that is silent for `lockMs` counts as dead, and its images run elsewhere. */
+/** Says again and again that this worker serves its queues: jobs of a model that no worker serves are refused. */
 export class WorkerPresence {
   #timer: NodeJS.Timeout | undefined;
   #isServing = true;
@@ -33,21 +36,21 @@ export class WorkerPresence {
     private readonly logger: Logger,
   ) {}
 
-  /** The first beat; rejects when it fails. From then on by itself. */
+  /** Says so for the first time, and rejects when that fails; from then on by itself. */
   async start(): Promise<void> {
-    await this.#beat();
+    await this.#serve();
     this.#schedule();
   }
 
-  /** Beats now: an operator may have paused this worker. */
+  /** An operator may have paused this worker. */
   lookNow(): void {
-    this.#beat().catch((error) => this.#failed(error));
+    this.#serve().catch((error) => this.#failed(error));
   }
 
-  /** Goes on living, but counts no longer when a job asks for a worker. */
+  /** From now on the worker serves no queue. */
   async retire(): Promise<void> {
     this.#isServing = false;
-    await this.scripts.call("retire", this.options.worker);
+    await this.#serve();
   }
 
   end(): void {
@@ -58,39 +61,31 @@ export class WorkerPresence {
   #schedule(): void {
     if (this.#ended) return;
     this.#timer = setTimeout(async () => {
-      await this.#beat().catch((error) => this.#failed(error));
+      await this.#serve().catch((error) => this.#failed(error));
       this.#schedule();
     }, this.options.lockMs / 6);
   }
 
-  async #beat(): Promise<void> {
+  async #serve(): Promise<void> {
     const { worker, queues, lockMs, isPaused } = this.options;
     const details = JSON.stringify({ host: hostname(), pid: process.pid });
     const served = this.#isServing ? queues : [];
-    const beat = this.scripts.call("beat", worker, details, lockMs / 2, lockMs, isPaused() ? 1 : 0, ...served);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error("Command timed out: a worker's beat.")), ANSWER_MS);
-    });
-    try {
-      const paused = await Promise.race([beat, late]);
-      this.reachability.answered();
-      if (!this.#ended && this.#isServing) this.options.onPaused(paused === 1);
-    } finally {
-      clearTimeout(timer);
-      beat.catch(() => {});
-    }
+    const reply = this.scripts.call("serve", worker, details, Math.ceil(lockMs / 2), isPaused() ? 1 : 0, ...served);
+    if (!(await waitUntil(reply, ANSWER_MS))) throw new Error("Command timed out: a worker's presence.");
+    const paused = await reply;
+    this.reachability.answered();
+    if (!this.#ended && this.#isServing) this.options.onPaused(paused === 1);
   }
 
   #failed(error: unknown): void {
     this.reachability.failed("Redis does not answer as it should.");
     if (isPassing(error) || refusalOf(error as Error))
-      this.logger.debug({ err: error }, "A beat was not answered; the next one follows.");
-    else this.logger.error({ err: error }, "A beat failed.");
+      this.logger.debug({ err: error }, "This worker's presence was not noted; the next try follows.");
+    else this.logger.error({ err: error }, "This worker's presence could not be noted.");
   }
 }
 
-/** What other processes tell workers: "ended ID", "watched ID", "look". */
+/** Messages to workers: "ended ID", "watched ID", "look". */
 export async function listenToControl(
   client: Redis,
   redisPrefix: string,
@@ -107,4 +102,37 @@ export async function listenToControl(
   });
   await subscriber.subscribe(`${redisPrefix}::control`);
   return subscriber;
+}
+
+/**
+ * Warns in the log while images of this worker's models wait that only workers of a newer release can make, as after a
+ * release was taken back: nothing else would say why they wait. Returns how to stop.
+ */
+export function lookForNewerJobs(
+  client: Redis,
+  redisPrefix: string,
+  models: readonly string[],
+  logger: Logger,
+): () => void {
+  const reported = new Set<string>();
+  const look = async () => {
+    try {
+      const queues = await client.smembers(`${redisPrefix}::queues`);
+      for (const queue of queues.filter((one) => isNewer(one) && models.includes(modelOf(one)))) {
+        const waiting = Number(await client.hget(`${redisPrefix}::line:${queue}`, "waiting"));
+        if (waiting > 0 && !reported.has(queue)) {
+          const why =
+            "Images wait that a newer release accepted: this worker can't read their jobs and leaves them to one of that release.";
+          logger.warn({ queue, waiting }, why);
+        }
+        if (waiting > 0) reported.add(queue);
+        else reported.delete(queue);
+      }
+    } catch (error) {
+      logger.debug({ err: error }, "Could not look for jobs of newer releases.");
+    }
+  };
+  void look();
+  const timer = setInterval(look, NEWER_JOBS_EVERY_MS).unref();
+  return () => clearInterval(timer);
 }

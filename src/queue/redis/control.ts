@@ -3,18 +3,17 @@ import type { Logger } from "pino";
 import { type ModelStatus, QueueUnavailable } from "../queue.js";
 import { connect } from "../redis-connection/connection.js";
 import { checkRedis } from "../redis-connection/start-check.js";
-import { Tokens } from "./leases.js";
-import { modelOf } from "./replies.js";
+import { Leases } from "./leases.js";
+import { modelOf, readStatus, type StatusReply } from "./replies.js";
 import { Scripts } from "./scripts.js";
-import { readStatus, type StatusReply } from "./status.js";
 
-/** What an operator sees of the queue, and does to it. Nothing that was accepted is lost by any of it. */
+/** What an operator sees of the queue and can do to it. No action loses an accepted job. */
 export interface QueueControl {
   status(): Promise<readonly ModelStatus[]>;
-  /** Workers take no image of the model until it is resumed; those in the making are finished. */
+  /** Workers take no image of the model until it is resumed; running images are finished. */
   pause(model: string): Promise<void>;
   resume(model: string): Promise<void>;
-  /** New jobs of the model are refused; those accepted are made. */
+  /** New jobs of the model are refused; accepted ones are completed. */
   drain(model: string): Promise<void>;
   undrain(model: string): Promise<void>;
   pauseWorker(id: string): Promise<void>;
@@ -33,7 +32,7 @@ export async function openControl(
 
 class RedisControl implements QueueControl {
   readonly #scripts: Scripts;
-  readonly #tokens: Tokens;
+  readonly #leases: Leases;
 
   constructor(
     private readonly client: Redis,
@@ -42,19 +41,22 @@ class RedisControl implements QueueControl {
   ) {
     client.on("error", (error) => logger.debug({ err: error }, "The connection to Redis has an error."));
     this.#scripts = new Scripts(client, redisPrefix);
-    this.#tokens = new Tokens(client, redisPrefix, logger);
+    this.#leases = new Leases(client, redisPrefix, logger);
   }
 
   status(): Promise<readonly ModelStatus[]> {
-    return this.#answer(async () => readStatus((await this.#scripts.call("status")) as StatusReply).models);
+    return this.#answer(async () => {
+      const reply = (await this.#scripts.call("status")) as StatusReply;
+      return readStatus(reply, await this.#leases.paused(reply[0].map(([queue]) => queue))).models;
+    });
   }
 
   pause(model: string): Promise<void> {
-    return this.#onQueues(model, (queue) => this.#tokens.queue(queue).pause());
+    return this.#onQueues(model, (queue) => this.#leases.queue(queue).pause());
   }
 
   resume(model: string): Promise<void> {
-    return this.#onQueues(model, (queue) => this.#tokens.queue(queue).resume());
+    return this.#onQueues(model, (queue) => this.#leases.queue(queue).resume());
   }
 
   drain(model: string): Promise<void> {
@@ -68,23 +70,23 @@ class RedisControl implements QueueControl {
   pauseWorker(id: string): Promise<void> {
     return this.#answer(async () => {
       await this.client.hset(this.#key(`worker:${id}`), "paused", 1);
-      await this.#tellWorkers();
+      await this.#notifyWorkers();
     });
   }
 
   resumeWorker(id: string): Promise<void> {
     return this.#answer(async () => {
       await this.client.hdel(this.#key(`worker:${id}`), "paused");
-      await this.#tellWorkers();
+      await this.#notifyWorkers();
     });
   }
 
   async close(): Promise<void> {
-    await this.#tokens.close();
+    await this.#leases.close();
     this.client.disconnect();
   }
 
-  async #tellWorkers(): Promise<void> {
+  async #notifyWorkers(): Promise<void> {
     await this.client.publish(this.#key("control"), "look");
   }
 

@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isFinal, type JobRecord, type Preview } from "../../job.js";
 import type { JobListener } from "../queue.js";
-import { WATCHED_MS } from "../redis-worker/preview-interest.js";
+import { WATCHED_MS } from "../redis-worker/running-images.js";
 import { readRecord, type ViewReply } from "./replies.js";
 import type { Scripts } from "./scripts.js";
 import { type Watch, Watches } from "./watches.js";
@@ -11,14 +11,14 @@ import { type Watch, Watches } from "./watches.js";
 /** How often all watched jobs are read again, in case a message was lost. */
 const READ_AGAIN_MS = 10_000;
 
-/** What is told when a job's newest preview is there: "id 0 preview". */
+/** The message "id 0 preview": a job has a new preview. */
 const PREVIEW = "0 preview";
 
-/** One subscription for the whole process: what is told of jobs reaches those who watch them here. */
+/** One subscription for the whole process: passes the changes of jobs on to those that follow them here. */
 export class JobEvents {
   readonly watches = new Watches();
   readonly #timer: NodeJS.Timeout;
-  /** Who watches a job's previews, by its id, and what says so to the workers again and again. */
+  /** Those that watch a job's previews, by its id, and the timer that tells the workers so. */
   readonly #previewWatchers = new Map<string, { listeners: Set<(preview: Preview) => void>; timer: NodeJS.Timeout }>();
 
   private constructor(
@@ -65,13 +65,13 @@ export class JobEvents {
     const watch = this.watches.open(id);
     let due = false;
     let ended = false;
-    let told: JobRecord | undefined;
+    let reported: JobRecord | undefined;
     const deliver = () => {
       due = false;
       if (ended || !watch.record) return;
       // It may only have been read again.
-      if (told?.seq === watch.record.seq && isDeepStrictEqual(told, watch.record)) return;
-      told = watch.record;
+      if (reported?.seq === watch.record.seq && isDeepStrictEqual(reported, watch.record)) return;
+      reported = watch.record;
       try {
         listener.onChange(watch.record);
       } catch (error) {
@@ -79,7 +79,7 @@ export class JobEvents {
       }
       if (isFinal(watch.record.state)) leave();
     };
-    // Changes that come together are told as one.
+    // Changes that come together are reported as one.
     const stopListening = watch.listen(() => {
       if (due) return;
       due = true;
@@ -112,18 +112,18 @@ export class JobEvents {
     const space = message.indexOf(" ");
     const watch = this.watches.get(message.slice(0, space));
     if (!watch) return;
-    const told = message.slice(space + 1);
-    if (told === PREVIEW) void this.#readPreview(watch.id);
-    else if (!watch.apply(told)) void this.#readQuietly(watch);
+    const change = message.slice(space + 1);
+    if (change === PREVIEW) void this.#readPreview(watch.id);
+    else if (!watch.apply(change)) void this.#readQuietly(watch);
   }
 
-  /** However many watch a job here, the workers are told once at a time; returns how to stop. */
+  /** However many watch a job here, one timer tells the workers; returns how to stop. */
   #watchPreviews(id: string, listener: (preview: Preview) => void): () => void {
     let watcher = this.#previewWatchers.get(id);
     if (!watcher) {
-      watcher = { listeners: new Set(), timer: setInterval(() => this.#sayWatched(id), WATCHED_MS / 3) };
+      watcher = { listeners: new Set(), timer: setInterval(() => this.#announceWatched(id), WATCHED_MS / 3) };
       this.#previewWatchers.set(id, watcher);
-      this.#sayWatched(id);
+      this.#announceWatched(id);
     }
     const { listeners, timer } = watcher;
     listeners.add(listener);
@@ -134,13 +134,13 @@ export class JobEvents {
     };
   }
 
-  #sayWatched(id: string): void {
+  #announceWatched(id: string): void {
     const said = this.client
       .pipeline()
       .set(`${this.redisPrefix}::watched:${id}`, 1, "PX", WATCHED_MS)
       .publish(`${this.redisPrefix}::control`, `watched ${id}`)
       .exec();
-    said.catch((error) => this.logger.debug({ err: error }, "Interest in previews could not be told."));
+    said.catch((error) => this.logger.debug({ err: error }, "Interest in previews could not be announced."));
   }
 
   async #readPreview(id: string): Promise<void> {

@@ -1,16 +1,22 @@
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
+import { connect } from "../redis-connection/connection.js";
+import { queueName } from "./replies.js";
 
-/** How many of BullMQ's own events are kept: nobody here reads them. */
+/** BullMQ's own events that are kept: nothing here reads them. */
 const KEPT_EVENTS = 100;
+/** Leases that one sweep adds or removes in a queue. */
+const MAX_BALANCED = 1000;
 
 /**
- * Tokens are BullMQ jobs that say no more than "there is an image to make"; which one is decided when a worker takes it.
- * So a token that is lost or too many does no harm: the sweep adds or drops the difference.
+ * A lease is a BullMQ job: the right to make one image. Which image is decided when a worker takes the lease
+ * (lua/leases.lua), so a surplus lease finds none and ends, and `balance` adds missing ones. Only BullMQ's public API is used.
  */
-export class Tokens {
+export class Leases {
   readonly #queues = new Map<string, Queue>();
+  /** By queue, as the last sweep saw it. */
+  readonly #surplus = new Map<string, number>();
 
   constructor(
     private readonly client: Redis,
@@ -18,19 +24,48 @@ export class Tokens {
     private readonly logger: Logger,
   ) {}
 
-  /** Never rejects: the sweep adds what could not be added here. */
+  /** Never rejects: the sweep adds the leases that could not be added here. */
   async add(queue: string, count: number): Promise<void> {
-    const options = { removeOnComplete: true, removeOnFail: true };
     try {
-      if (count === 1) await this.queue(queue).add("image", null, options);
+      if (count === 1) await this.queue(queue).add("image", null);
       else if (count > 1) {
-        await this.queue(queue).addBulk(
-          Array.from({ length: count }, () => ({ name: "image", data: null, opts: options })),
-        );
+        await this.queue(queue).addBulk(Array.from({ length: count }, () => ({ name: "image", data: null })));
       }
     } catch (error) {
-      this.logger.debug({ err: error, queue, count }, "Tokens could not be added; the sweep will.");
+      this.logger.debug({ err: error, queue, count }, "Leases could not be added; the sweep will.");
     }
+  }
+
+  /**
+   * Adds the leases that a queue lacks and removes those beyond, given its waiting images and the leases that have an image.
+   * Returns those of the latter that BullMQ no longer has.
+   */
+  async balance(name: string, waitingImages: number, bound: readonly string[]): Promise<string[]> {
+    const queue = this.queue(name);
+    const { waiting = 0, active = 0 } = await queue.getJobCounts("waiting", "active");
+    const missing = waitingImages + bound.length - waiting - active;
+    // Bound leases that stalled wait, too, before all others.
+    const surplus = waiting - waitingImages - Math.max(0, bound.length - active);
+    await this.#removeSurplus(queue, surplus);
+    if (missing <= 0) return [];
+    await this.add(name, Math.min(missing, MAX_BALANCED));
+    const present = new Set(bound.length > 0 ? await queue.getRanges(["active", "wait"], 0, -1) : []);
+    return bound.filter((lease) => !present.has(lease));
+  }
+
+  /** A job that is accepted between two looks may seem a surplus: only what was one at the last sweep, too, is removed. */
+  async #removeSurplus(queue: Queue, surplus: number): Promise<void> {
+    const count = Math.min(surplus, this.#surplus.get(queue.name) ?? 0, MAX_BALANCED);
+    this.#surplus.set(queue.name, surplus);
+    if (count <= 0) return;
+    const newest = await queue.getRanges(["wait"], 0, count - 1);
+    await Promise.all(newest.map((lease) => queue.remove(lease)));
+  }
+
+  /** Those of the queues that an operator paused. */
+  async paused(names: readonly string[]): Promise<Set<string>> {
+    const states = await Promise.all(names.map((name) => this.queue(name).isPaused()));
+    return new Set(names.filter((_, index) => states[index]));
   }
 
   queue(name: string): Queue {
@@ -50,4 +85,22 @@ export class Tokens {
   async close(): Promise<void> {
     await Promise.allSettled([...this.#queues.values()].map((queue) => queue.close()));
   }
+}
+
+/** BullMQ's queues of leases, for the board. */
+export function openLeaseQueues(
+  { redisUrl, redisPrefix }: { readonly redisUrl: string; readonly redisPrefix: string },
+  models: readonly string[],
+  logger: Logger,
+): { readonly queues: readonly Queue[]; close(): Promise<void> } {
+  const client = connect(redisUrl, { maxRetriesPerRequest: 1, commandTimeout: 5000 });
+  client.on("error", (error) => logger.debug({ err: error }, "The board's connection to Redis has an error."));
+  const leases = new Leases(client, redisPrefix, logger);
+  return {
+    queues: models.map((model) => leases.queue(queueName(model))),
+    async close() {
+      await leases.close();
+      client.disconnect();
+    },
+  };
 }

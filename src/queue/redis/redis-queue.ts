@@ -2,10 +2,9 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isFinal, type JobError, type JobRecord, type JobSpec, type StoredImage } from "../../job.js";
-import { SignedIds } from "../job-ids.js";
+import { JobIds } from "../job-ids.js";
 import {
-  type Allowance,
-  type DeliveryQueue,
+  type CallerLimits,
   type GetResult,
   type Idempotency,
   type JobListener,
@@ -16,21 +15,21 @@ import {
   QueueUnavailable,
   type SubmitResult,
   type Usage,
+  type WebhookOutbox,
 } from "../queue.js";
 import { connect } from "../redis-connection/connection.js";
 import { DurableFence } from "../redis-connection/durable-fence.js";
 import { Reachability } from "../redis-connection/redis-health.js";
 import { checkRedis } from "../redis-connection/start-check.js";
-import { unlessOver } from "../wait-until.js";
+import { waitUntil } from "../wait-until.js";
 import { JobEvents } from "./job-watch.js";
-import { Tokens } from "./leases.js";
-import { modelOf, queueName, readRecord, type ViewReply } from "./replies.js";
+import { Leases } from "./leases.js";
+import { modelOf, queueName, readRecord, readStatus, type StatusReply, type ViewReply } from "./replies.js";
 import { Scripts } from "./scripts.js";
-import { readStatus, type StatusReply } from "./status.js";
-import { sweepOften } from "./sweeper.js";
-import { Orphans } from "./unconfirmed-submits.js";
+import { startSweeping } from "./sweeper.js";
+import { UnconfirmedSubmits } from "./unconfirmed-submits.js";
 import type { Watch } from "./watches.js";
-import { Deliveries } from "./webhook-outbox.js";
+import { RedisWebhookOutbox } from "./webhook-outbox.js";
 
 const COMMAND_TIMEOUT_MS = 5000;
 
@@ -41,7 +40,7 @@ export interface RedisQueueOptions {
   readonly maxQueuedImages: number;
   readonly resultTtlMs: number;
   readonly maxResultBytes: number;
-  /** Whether a job is accepted only once Redis has it on disk. */
+  /** Whether a job is accepted only once Redis has written it to disk. */
   readonly acceptDurable: boolean;
 }
 
@@ -52,7 +51,7 @@ export async function openRedisQueue(options: RedisQueueOptions, logger: Logger)
   const reachability = new Reachability(logger, options.acceptDurable);
   const client = connect(redisUrl, { commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 1 });
   reachability.follow(client);
-  const ids = new SignedIds(await sharedSecret(client, redisPrefix));
+  const ids = new JobIds(await sharedSecret(client, redisPrefix));
   const fence = options.acceptDurable ? DurableFence.open(client, redisPrefix, logger) : undefined;
   await fence?.prove().catch((error) => {
     fence.close();
@@ -66,20 +65,20 @@ export async function openRedisQueue(options: RedisQueueOptions, logger: Logger)
   return new RedisQueue(options, client, scripts, events, ids, fence, reachability, logger);
 }
 
-/** Kept in Redis, so that every process of the queue signs ids alike. */
+/** Kept in Redis, so that every process of the queue issues ids with the same signature. */
 async function sharedSecret(client: Redis, redisPrefix: string): Promise<Uint8Array> {
   const key = `${redisPrefix}::secret`;
   await client.set(key, randomBytes(32).toString("hex"), "NX");
   return Buffer.from((await client.get(key))!, "hex");
 }
 
-const NOBODY_KNOWS: JobError = {
+const UNCONFIRMED: JobError = {
   code: "job_cancelled",
-  detail: "The job was taken in, but its client was told that it was not.",
+  detail: "The job was accepted, but its client got an error because Redis did not confirm it.",
 };
 
 type UsageReply = readonly [recentImages: number, resetS: number, unfinishedImages: number];
-/** What call-submit.lua returns. */
+/** What `submit` in job-calls.lua returns. */
 type SubmitReply = readonly [kind: SubmitResult["kind"], detail: unknown, usage?: UsageReply];
 
 function readUsage([recentImages, resetS, unfinishedImages]: UsageReply): Usage {
@@ -87,41 +86,41 @@ function readUsage([recentImages, resetS, unfinishedImages]: UsageReply): Usage 
 }
 
 class RedisQueue implements JobQueue {
-  readonly deliveries: DeliveryQueue;
-  readonly #tokens: Tokens;
-  readonly #endSweeping: () => void;
-  readonly #orphans: Orphans;
+  readonly webhooks: WebhookOutbox;
+  readonly #leases: Leases;
+  readonly #stopSweeping: () => void;
+  readonly #unconfirmed: UnconfirmedSubmits;
 
   constructor(
     private readonly options: RedisQueueOptions,
     private readonly client: Redis,
     private readonly scripts: Scripts,
     private readonly events: JobEvents,
-    private readonly ids: SignedIds,
+    private readonly ids: JobIds,
     private readonly fence: DurableFence | undefined,
     private readonly reachability: Reachability,
     logger: Logger,
   ) {
-    this.#tokens = new Tokens(client, options.redisPrefix, logger);
-    this.deliveries = new Deliveries(scripts, (reply) => this.#answer(reply));
-    this.#orphans = new Orphans(client, (id) => this.cancel(id, NOBODY_KNOWS));
-    this.#endSweeping = sweepOften(scripts, this.#tokens, options, logger, reachability);
+    this.#leases = new Leases(client, options.redisPrefix, logger);
+    this.webhooks = new RedisWebhookOutbox(scripts, (reply) => this.#answer(reply));
+    this.#unconfirmed = new UnconfirmedSubmits(client, (id) => this.cancel(id, UNCONFIRMED));
+    this.#stopSweeping = startSweeping(scripts, this.#leases, options, logger, reachability);
   }
 
   newId(): string {
     return this.ids.next();
   }
 
-  async submit(spec: JobSpec, idempotency?: Idempotency, allowance?: Allowance): Promise<SubmitResult> {
+  async submit(spec: JobSpec, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult> {
     const { unfitness } = this.reachability;
     if (unfitness) throw new QueueUnavailable(unfitness);
     const watch = this.events.watches.hold(spec.id);
     try {
-      return await this.#answer(this.#submit(watch, spec, idempotency, allowance));
+      return await this.#answer(this.#submit(watch, spec, idempotency, limits));
     } catch (error) {
       this.events.watches.drop(watch);
-      // Perhaps it was taken in without its client knowing: then it is cancelled as soon as that can be said.
-      if (!idempotency) this.#orphans.add(spec.id);
+      // Perhaps it was accepted all the same; with an idempotency key the client can come back for it.
+      if (!idempotency) this.#unconfirmed.add(spec.id);
       throw error;
     }
   }
@@ -130,7 +129,7 @@ class RedisQueue implements JobQueue {
     watch: Watch,
     spec: JobSpec,
     idempotency: Idempotency | undefined,
-    allowance: Allowance | undefined,
+    limits: CallerLimits | undefined,
   ): Promise<SubmitResult> {
     const queue = queueName(spec.model, spec.version);
     const key = idempotency ? createHash("sha256").update(idempotency.key).digest("base64url") : "";
@@ -146,21 +145,21 @@ class RedisQueue implements JobQueue {
       this.options.maxQueuedImages,
       key,
       idempotency?.bodyHash ?? "",
-      allowance?.imagesPerMinute ?? "",
-      allowance?.concurrentImages ?? "",
+      limits?.imagesPerMinute ?? "",
+      limits?.concurrentImages ?? "",
       spec.webhook_url === undefined ? "" : 1,
     );
     const [kind, detail, usage] = reply as SubmitReply;
     if (kind !== "accepted") this.events.watches.drop(watch);
-    if (kind === "over_allowance") {
-      const [limit, retryAfterS, used] = detail as [keyof Allowance, number, UsageReply];
+    if (kind === "over_limit") {
+      const [limit, retryAfterS, used] = detail as [keyof CallerLimits, number, UsageReply];
       return { kind, limit, retryAfterS, usage: readUsage(used) };
     }
     if (kind === "full") return { kind, retryAfterS: detail as number };
     if (kind !== "accepted" && kind !== "existing") return { kind };
     const record = readRecord(detail as ViewReply);
     if (kind === "accepted") {
-      void this.#tokens.add(queue, spec.num_images);
+      void this.#leases.add(queue, spec.num_images);
       watch.set(record);
     }
     await this.fence?.passed();
@@ -200,8 +199,8 @@ class RedisQueue implements JobQueue {
       if (!watch.record) await this.#answer(this.events.read(watch));
       if (!watch.record) return undefined;
       if (!isFinal(watch.record.state) && timeoutMs > 0 && !signal?.aborted)
-        await unlessOver(changed, timeoutMs, signal);
-      // What was heard of a job that has ended is whole; of another, the position may have changed silently.
+        await waitUntil(changed, timeoutMs, signal);
+      // The record of a job that has ended is complete; the position of another may have changed silently.
       if (!isFinal(watch.record.state) && !(await this.#answer(this.events.read(watch))))
         throw new QueueUnavailable(`Redis has lost the job ${id}: it was emptied, or restarted from an older file.`);
       return watch.record;
@@ -227,7 +226,8 @@ class RedisQueue implements JobQueue {
 
   async status(): Promise<QueueStatus> {
     const reply = (await this.#answer(this.scripts.call("status"))) as StatusReply;
-    return { ...readStatus(reply), maxQueuedImages: this.options.maxQueuedImages };
+    const paused = await this.#answer(this.#leases.paused(reply[0].map(([queue]) => queue)));
+    return { ...readStatus(reply, paused), maxQueuedImages: this.options.maxQueuedImages };
   }
 
   health(): QueueHealth {
@@ -236,10 +236,10 @@ class RedisQueue implements JobQueue {
 
   async close(): Promise<void> {
     this.reachability.end();
-    this.#endSweeping();
+    this.#stopSweeping();
     this.events.close();
     this.fence?.close();
-    await this.#tokens.close();
+    await this.#leases.close();
     this.client.disconnect();
   }
 

@@ -1,5 +1,5 @@
 import { type JobRecord, type JobSpec, JobSpec as JobSpecSchema } from "../../job.js";
-import { shownProgress } from "../progress.js";
+import { type ModelStatus, type QueueStatus, shownProgress, type WorkerStatus } from "../queue.js";
 
 const VERSION: number = JobSpecSchema.properties.version.const;
 
@@ -26,7 +26,7 @@ export function modelOf(queue: string): string {
   return queue.split("@")[0]!;
 }
 
-/** What viewJob in view.lua returns. */
+/** What viewJob in job-calls.lua returns. */
 export type ViewReply = readonly [
   spec: string,
   state: JobRecord["state"],
@@ -55,4 +55,58 @@ export function readRecord(reply: ViewReply): JobRecord {
     ...(expiresAt ? { expiresAt: Number(expiresAt) } : {}),
     ...(error ? { error: JSON.parse(error) } : {}),
   };
+}
+
+type QueueReply = readonly [
+  name: string,
+  waiting: number,
+  running: number,
+  draining: number,
+  accepted: number,
+  completed: number,
+  failed: number,
+  cancelled: number,
+  images: number,
+];
+
+type WorkerReply = readonly [id: string, details: string | null, paused: number, running: number, queues: string[]];
+
+/** What `status` in operator-calls.lua returns. */
+export type StatusReply = readonly [queues: readonly QueueReply[], workers: readonly WorkerReply[], keptBytes: number];
+
+/** A model has one queue for each version of the payload that is still in use: the status has their sums. */
+export function readStatus(
+  [queues, workers, keptBytes]: StatusReply,
+  pausedQueues: ReadonlySet<string>,
+): Omit<QueueStatus, "maxQueuedImages"> {
+  const models = [...new Set(queues.map(([name]) => modelOf(name)))];
+  return {
+    keptBytes,
+    models: models.map((model) => {
+      const own = queues.filter(([name]) => modelOf(name) === model);
+      const names = own.map(([name]) => name);
+      const paused = names.some((name) => pausedQueues.has(name));
+      return { ...sumOf(model, own), paused, workers: workers.filter((one) => serves(one, names)).map(readWorker) };
+    }),
+  };
+}
+
+function sumOf(model: string, queues: readonly QueueReply[]): Omit<ModelStatus, "workers" | "paused"> {
+  const sum = (place: number) => queues.reduce((total, queue) => total + (queue[place] as number), 0);
+  return {
+    model,
+    waiting: sum(1),
+    running: sum(2),
+    draining: sum(3) > 0,
+    totals: { accepted: sum(4), completed: sum(5), failed: sum(6), cancelled: sum(7), images: sum(8) },
+  };
+}
+
+function serves([, , , , served]: WorkerReply, queues: readonly string[]): boolean {
+  return served.some((queue) => queues.includes(queue));
+}
+
+function readWorker([id, details, paused, running]: WorkerReply): WorkerStatus {
+  const place = JSON.parse(details ?? "{}") as { host: string; pid: number };
+  return { id, ...place, running, paused: paused === 1 };
 }

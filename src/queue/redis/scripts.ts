@@ -1,42 +1,74 @@
 import { readFileSync } from "node:fs";
 import type { Redis } from "ioredis";
+import * as port from "../queue.js";
 
 type Argument = string | number | Uint8Array;
 
-const SHARED = ["keys", "line", "progress", "deliveries", "ending", "allowance", "lanes", "view"];
-const CALLS = [
-  "submit",
-  "take",
-  "hold",
-  "finish",
-  "release",
-  "beat",
-  "retire",
-  "leave",
-  "progress",
-  "preview",
-  "cancel",
-  "view",
-  "stats",
-  "sweep",
-  "status",
-  "deliver",
-  "delivered",
-] as const;
-export type Call = (typeof CALLS)[number];
+/** In the order of their dependencies: functions that all scripts share, and between them and after them the calls. */
+const FILES = [
+  "keys",
+  "job",
+  "line",
+  "caller-limits",
+  "webhook-outbox",
+  "ending",
+  "leases",
+  "job-calls",
+  "worker-calls",
+  "operator-calls",
+];
 
-const read = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), "utf8");
+export type Call =
+  | "submit"
+  | "cancel"
+  | "view"
+  | "serve"
+  | "take"
+  | "begin"
+  | "finish"
+  | "release"
+  | "progress"
+  | "preview"
+  | "stats"
+  | "status"
+  | "sweep"
+  | "reclaim"
+  | "takeWebhooks"
+  | "postponeWebhook"
+  | "endWebhook";
 
-/** Each call's own file with the shared ones between its first line, which states its flags, and the rest. */
-function loadScripts(): ReadonlyMap<Call, string> {
-  const shared = SHARED.map(read).join("");
-  return new Map(
-    CALLS.map((call) => {
-      const own = read(`call-${call}`);
-      const afterFlags = own.indexOf("\n") + 1;
-      return [call, own.slice(0, afterFlags) + shared + own.slice(afterFlags)];
-    }),
-  );
+/** The numbers and texts of the port that the scripts need, too; each becomes a local of its name. */
+const CONSTANTS = {
+  MAX_TRIES: port.MAX_TRIES,
+  PRIORITY_WEIGHTS: port.PRIORITY_WEIGHTS,
+  MAX_PENDING_WEBHOOKS: port.MAX_PENDING_WEBHOOKS,
+  RECORD_BYTES: port.RECORD_BYTES,
+  LIMIT_WINDOW_S: port.LIMIT_WINDOW_S,
+  RATE_WINDOW_MS: port.RATE_WINDOW_MS,
+  MIN_RETRY_S: port.MIN_RETRY_S,
+  MAX_RETRY_S: port.MAX_RETRY_S,
+  UNMEASURED_RETRY_S: port.UNMEASURED_RETRY_S,
+  DEADLINE_PASSED: JSON.stringify(port.DEADLINE_PASSED),
+  WORKERS_DIED: JSON.stringify(port.WORKERS_DIED),
+};
+
+/** The scripts by name: a call's own lines, which begin with `#!lua name=...`, after all that the files share. */
+function loadScripts(): ReadonlyMap<string, string> {
+  const shared = Object.entries(CONSTANTS).map(([name, value]) => `local ${name} = ${luaLiteral(value)}\n`);
+  const calls = new Map<string, { flags: string; body: string }>();
+  for (const file of FILES) {
+    const text = readFileSync(new URL(`./lua/${file}.lua`, import.meta.url), "utf8");
+    const [head, ...rest] = text.split(/^#!lua name=(\w+)(.*)\n/m);
+    shared.push(head!);
+    for (let at = 0; at < rest.length; at += 3) calls.set(rest[at]!, { flags: rest[at + 1]!, body: rest[at + 2]! });
+  }
+  return new Map([...calls].map(([name, { flags, body }]) => [name, `#!lua${flags}\n${shared.join("")}${body}`]));
+}
+
+function luaLiteral(value: string | number | Readonly<Record<string, number>>): string {
+  if (typeof value === "string") return `[==[${value}]==]`;
+  if (typeof value === "number") return String(value);
+  return `{ ${Object.entries(value).map(([name, number]) => `${name} = ${number}`)} }`;
 }
 
 const scripts = loadScripts();
@@ -44,7 +76,7 @@ const scripts = loadScripts();
 /** What `defineCommand` adds to a client. */
 type WithCommands = Readonly<Record<string, (...args: Argument[]) => Promise<unknown>>>;
 
-/** The Lua scripts on one connection. Each is one atomic step; what they take and return is said in their files. */
+/** The Lua scripts on one connection. Each is one atomic step; their files say what they take and return. */
 export class Scripts {
   readonly #client: WithCommands;
 

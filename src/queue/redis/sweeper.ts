@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Reachability } from "../redis-connection/redis-health.js";
 import { isPassing } from "../redis-connection/retry.js";
-import type { Tokens } from "./leases.js";
+import type { Leases } from "./leases.js";
 import type { Scripts } from "./scripts.js";
 
 const EVERY_MS = 1000;
@@ -13,11 +13,17 @@ export interface ResultBounds {
   readonly maxResultBytes: number;
 }
 
-/** Lets sweep.lua mend what crashes left behind, about every second from every process. Returns how to end it. */
-export function sweepOften(
+/** What `sweep` in operator-calls.lua returns. */
+type SweepReply = readonly (readonly [queue: string, waitingImages: number, boundLeases: readonly string[]])[];
+
+/**
+ * About every second, from every process: ends jobs past their deadline, drops results past their time, and sees to it that
+ * there is one lease for each image, whatever a process that died left undone. Returns how to stop.
+ */
+export function startSweeping(
   scripts: Scripts,
-  tokens: Tokens,
-  bounds: ResultBounds,
+  leases: Leases,
+  { resultTtlMs, maxResultBytes }: ResultBounds,
   logger: Logger,
   reachability?: Reachability,
 ): () => void {
@@ -25,12 +31,14 @@ export function sweepOften(
   let ended = false;
   const sweep = async () => {
     try {
-      const missing = (await scripts.call("sweep", GUARD_MS, bounds.resultTtlMs, bounds.maxResultBytes)) as (
-        | string
-        | number
-      )[];
+      const queues = (await scripts.call("sweep", GUARD_MS, resultTtlMs, maxResultBytes)) as SweepReply;
       reachability?.answered();
-      for (let at = 0; at < missing.length; at += 2) await tokens.add(String(missing[at]), Number(missing[at + 1]));
+      for (const [queue, waitingImages, bound] of queues) {
+        for (const lost of await leases.balance(queue, waitingImages, bound)) {
+          logger.warn({ queue, lease: lost }, "BullMQ has lost a lease; its image waits again.");
+          await scripts.call("reclaim", queue, lost);
+        }
+      }
     } catch (error) {
       if (!ended && isPassing(error)) reachability?.failed("Redis does not answer as it should.");
       if (!ended) logger.debug({ err: error }, "The sweep of the queue failed; the next one follows.");

@@ -1,14 +1,14 @@
 import type { Redis } from "ioredis";
 
-/** Ids that are remembered while Redis is away; more than that, and the oldest jobs are made for nobody. */
-const MOST = 1000;
+/** Ids that are remembered while Redis is away; beyond, the oldest jobs are made for nobody. */
+const MAX_IDS = 1000;
 const RETRY_MS = 1000;
 
 /**
- * Submits that their clients were told had failed, such as those whose answer never came: perhaps the jobs are there. They
- * are cancelled once Redis answers again.
+ * Submits that were answered with an error because Redis did not confirm them: the jobs may exist. They are cancelled once
+ * Redis answers again.
  */
-export class Orphans {
+export class UnconfirmedSubmits {
   readonly #ids = new Set<string>();
   #retry: NodeJS.Timeout | undefined;
 
@@ -21,12 +21,12 @@ export class Orphans {
 
   add(id: string): void {
     this.#ids.add(id);
-    if (this.#ids.size > MOST) this.#ids.delete(this.#ids.values().next().value!);
+    if (this.#ids.size > MAX_IDS) this.#ids.delete(this.#ids.values().next().value!);
     // A command that timed out leaves its connection as it is: there will be no "ready" to wait for.
     this.#retryLater();
   }
 
-  /** One timer for all: many submits fail together. */
+  /** One timer for all ids: many submits fail together. */
   #retryLater(): void {
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined;

@@ -1,10 +1,10 @@
 import { isFinal, type JobRecord } from "../../job.js";
-import { shownProgress } from "../progress.js";
+import { shownProgress } from "../queue.js";
 
-/** A job that this process wants to know about, as it stood when it was last heard of. */
+/** A job that this process follows, as it stood when it was last heard of. */
 export class Watch {
   readonly #listeners = new Set<() => void>();
-  /** What was told of the job before its record was here. */
+  /** Changes that came before the record. */
   #early: string[] = [];
   record: JobRecord | undefined;
 
@@ -27,10 +27,10 @@ export class Watch {
     const early = this.#early;
     this.#early = [];
     for (const message of early) this.apply(message);
-    this.#tell();
+    this.#notify();
   }
 
-  /** Takes in "seq changes" as keys.lua tells it; returns false when the changes are too long to be told. */
+  /** Applies "seq changes" as keys.lua publishes it; returns false where the changes were too long to be published. */
   apply(message: string): boolean {
     if (!this.record) {
       this.#early.push(message);
@@ -49,11 +49,11 @@ export class Watch {
       seq,
       ...(progress && { progress: shownProgress(state, progress.step, progress.of) }),
     };
-    this.#tell();
+    this.#notify();
     return true;
   }
 
-  #tell(): void {
+  #notify(): void {
     for (const listener of this.#listeners) listener();
   }
 }
@@ -61,8 +61,8 @@ export class Watch {
 const HOLD_MS = 5000;
 
 /**
- * The jobs this process watches, by id. One that was just submitted is held for a few seconds, so that whoever waits
- * for it next needs to read nothing and misses nothing.
+ * The jobs this process follows, by id. A job that was just submitted is held for a few seconds, so that the request that
+ * waits for it next needs to read nothing and misses nothing.
  */
 export class Watches {
   readonly #watches = new Map<string, Watch>();
@@ -70,7 +70,7 @@ export class Watches {
   #heldBefore = new Set<string>();
   readonly #timer = setInterval(() => this.#dropHeld(), HOLD_MS).unref();
 
-  /** Also what a message's id is looked up with: ids that nobody here waits for cost no more than this. */
+  /** Looks up the id of every message: for ids that nobody here waits for this is the whole cost. */
   get(id: string): Watch | undefined {
     return this.#watches.get(id);
   }
@@ -90,7 +90,7 @@ export class Watches {
     return this.open(id);
   }
 
-  /** Forgets a job once nobody listens and nothing holds it. */
+  /** Forgets a job once it has no listener and is not held. */
   release(watch: Watch): void {
     if (watch.isUsed || this.#held.has(watch.id) || this.#heldBefore.has(watch.id)) return;
     if (this.#watches.get(watch.id) === watch) this.#watches.delete(watch.id);
@@ -102,7 +102,7 @@ export class Watches {
     this.release(watch);
   }
 
-  /** Those of which more may be heard. */
+  /** Jobs that may still change. */
   unfinished(): Watch[] {
     return [...this.#watches.values()].filter(({ record }) => !record || !isFinal(record.state));
   }

@@ -1,24 +1,24 @@
-import type { Delivery, DeliveryQueue } from "../queue.js";
+import type { Delivery, WebhookOutbox } from "../queue.js";
 import { readRecord, type ViewReply } from "./replies.js";
 import type { Scripts } from "./scripts.js";
 
-/** Ends of jobs that are to be told to webhooks, in Redis (lua/deliveries.lua). */
-export class Deliveries implements DeliveryQueue {
+/** Pending webhooks, in Redis (lua/webhook-outbox.lua). */
+export class RedisWebhookOutbox implements WebhookOutbox {
   constructor(
     private readonly scripts: Scripts,
     private readonly answer: <T>(reply: Promise<T>) => Promise<T>,
   ) {}
 
   async take(count: number, leaseMs: number): Promise<Delivery[]> {
-    const taken = (await this.answer(this.scripts.call("deliver", count, leaseMs))) as [ViewReply, number][];
+    const taken = (await this.answer(this.scripts.call("takeWebhooks", count, leaseMs))) as [ViewReply, number][];
     return taken.map(([reply, attempt]) => ({ record: readRecord(reply), attempt }));
   }
 
   async end(jobId: string): Promise<void> {
-    await this.answer(this.scripts.call("delivered", jobId, "", ""));
+    await this.answer(this.scripts.call("endWebhook", jobId));
   }
 
   async postpone(jobId: string, delayMs: number, attempt: "used" | "unused"): Promise<void> {
-    await this.answer(this.scripts.call("delivered", jobId, delayMs, attempt));
+    await this.answer(this.scripts.call("postponeWebhook", jobId, delayMs, attempt));
   }
 }

@@ -29,7 +29,7 @@ async function open(keys: KeyRing | undefined, environment: Record<string, strin
 }
 
 describe("an operator's route", () => {
-  it("is 401 without a key, 403 with a user's, and answers an admin's", async () => {
+  it("is 401 without a key, 403 with a user's key, and open with an admin's key", async () => {
     const ask = await open(ringOf(user, operator));
     expect((await ask()).statusCode).toBe(401);
     const refused = await ask(user.headers);
@@ -37,7 +37,7 @@ describe("an operator's route", () => {
     expect((await ask(operator.headers)).body).toBe("operator");
   });
 
-  it("asks a browser for the key, and takes it as a password", async () => {
+  it("makes a browser ask for the key, and accepts it as a password", async () => {
     const ask = await open(ringOf(user, operator));
     expect((await ask()).headers["www-authenticate"]).toEqual(['Basic realm="marimba"', 'Bearer realm="marimba"']);
     expect((await ask(basic(operator.key))).body).toBe("operator");
@@ -55,7 +55,7 @@ describe("an operator's route", () => {
     expect((await ask({ ...operator.headers, "sec-fetch-site": "cross-site" }, "POST")).body).toBe("operator");
   });
 
-  it("of a server without keys answers on loopback only", async () => {
+  it("of a server without keys is open on loopback only", async () => {
     expect((await (await open(undefined))()).body).toBe("anybody");
     const refused = await (await open(undefined, { HOST: "0.0.0.0" }))();
     expect([refused.statusCode, refused.json().code]).toEqual([403, "forbidden"]);
@@ -85,7 +85,7 @@ describe("an operator's route", () => {
     expect((await (await open(undefined, environment))(headers)).statusCode).toBeGreaterThanOrEqual(400);
   });
 
-  it("of a server without keys answers who asks from its machine, also through a proxy that says so", async () => {
+  it("of a server without keys is open to its own machine, also through a trusted proxy", async () => {
     const ask = await open(undefined, { ...TRUSTING, ...ANYBODY });
     for (const headers of [{}, { host: "localhost:8080" }, { "x-forwarded-for": "127.0.0.1" }])
       expect((await ask(headers as Record<string, string>)).body).toBe("anybody");

@@ -35,7 +35,7 @@ function closedCalls(app: Awaited<ReturnType<typeof open>>["app"]): [method: str
 }
 
 describe("without a key", () => {
-  it("everything that makes or shows work is 401, and says how to send one", async () => {
+  it("everything that creates or shows jobs is 401, and says how to send a key", async () => {
     const { app } = await open({ limits: { authFailuresPerMinute: 1000 } });
     const calls = closedCalls(app);
     expect(calls.length).toBeGreaterThan(7);
@@ -60,7 +60,7 @@ describe("without a key", () => {
     },
   );
 
-  it("a file of the documentation is open, and an address that leads nowhere stays 404 or 405", async () => {
+  it("a file of the documentation is open, and an unknown address stays 404 or 405", async () => {
     const { app } = await open();
     expect((await app.inject({ url: "/docs/static/swagger-ui.css" })).statusCode).toBe(200);
     expect((await app.inject({ url: "/nowhere" })).json()).toMatchObject({ code: "not_found" });
@@ -102,7 +102,7 @@ describe("a key", () => {
       expect((await app.inject({ url, headers })).statusCode, url).toBe(401);
   });
 
-  it("that is wrong is told from none by the challenge alone", async () => {
+  it("that is wrong differs from a missing key by the challenge only", async () => {
     const { app } = await open();
     for (const headers of [exampleKey("eve").headers, { "x-api-key": "secret" }, { "x-api-key": "" }]) {
       const answer = await app.inject({ url: "/models", headers });
@@ -117,7 +117,7 @@ describe("a key", () => {
     expect(answer.json()).toMatchObject({ code: "invalid_request", status: 400 });
   });
 
-  it("counts from the moment it is withdrawn as none", async () => {
+  it("stops working as soon as it is withdrawn", async () => {
     const { app, keys } = await open();
     keys.replace([bob.entry]);
     expect((await app.inject({ url: "/models", headers: alice.headers })).statusCode).toBe(401);
@@ -166,7 +166,7 @@ describe("another key's job", () => {
     expect(ids[2]).not.toBe(ids[0]);
   });
 
-  it("is told from none by no answer after it has expired", async () => {
+  it("can't be distinguished from an unknown job after it has expired", async () => {
     const { app, alicesJob, queue } = await open({ environment: { MAX_RESULT_BYTES: "1" } });
     const id = await alicesJob();
     await alicesJob();

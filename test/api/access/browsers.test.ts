@@ -46,7 +46,7 @@ describe("a page of another origin", () => {
     expect((await app.inject({ url: "/models", headers: { origin: ORIGIN } })).statusCode).toBe(401);
   });
 
-  it("changes no other answer: unknown paths stay 404, and OPTIONS that is no preflight 405", async () => {
+  it("changes no other response: unknown paths stay 404, and OPTIONS without a preflight 405", async () => {
     const app = await open({ environment: { CORS_ORIGINS: ORIGIN }, deps: { keys: ringOf(alice) } });
     expect((await app.inject({ url: "/nowhere" })).json()).toMatchObject({ code: "not_found" });
     const options = await app.inject({ method: "OPTIONS", url: "/generate" });
@@ -54,7 +54,7 @@ describe("a page of another origin", () => {
   });
 });
 
-describe("every answer", () => {
+describe("every response", () => {
   it.each(["/", "/models", "/nowhere", "/docs/static/index.html"])(
     "of %s keeps to itself in a browser",
     async (url) => {
@@ -82,7 +82,7 @@ describe("a server without keys", () => {
   const statusFor = async (app: Awaited<ReturnType<typeof open>>, host: string) =>
     (await app.inject({ url: "/models", headers: { host } })).statusCode;
 
-  it("on this machine answers for this machine's names only: a name made to lead here gets nothing", async () => {
+  it("on loopback serves loopback names only: a DNS name that points here gets nothing", async () => {
     const app = await open();
     for (const host of [
       "localhost",
@@ -105,7 +105,7 @@ describe("a server without keys", () => {
     expect((await app.inject({ url: "/health/live", headers: { host: "evil.example" } })).statusCode).toBe(200);
   });
 
-  it("answers for any name where it was told to serve whoever comes, or has keys", async () => {
+  it("serves any name with ALLOW_ANONYMOUS or with API keys", async () => {
     expect(await statusFor(await open({ environment: { ALLOW_ANONYMOUS: "true" } }), "api.example.com")).toBe(200);
     const app = await open({ deps: { keys: ringOf(alice) } });
     const headers = { ...alice.headers, host: "api.example.com" };

@@ -32,7 +32,7 @@ describe("the keys that are accepted", () => {
   const alice = exampleKey("alice", { isAdmin: true, imagesPerMinute: 60, concurrentImages: 4 });
   const bob = exampleKey("bob");
 
-  it("tell who holds one", () => {
+  it("identify their caller", () => {
     const ring = ringOf(alice, bob);
     expect(ring.callerOf(alice.key)).toEqual({
       id: `key-${alice.entry.id}`,
@@ -52,7 +52,7 @@ describe("the keys that are accepted", () => {
       expect(ring.callerOf(wrong), wrong).toBeUndefined();
   });
 
-  it("hold no secret", () => {
+  it("contain no secret", () => {
     const [, , secret] = alice.key.split("_");
     expect(alice.line).not.toContain(secret);
     expect(alice.line).toMatch(
@@ -92,13 +92,13 @@ describe("a key file", () => {
     expect(() => readKeyEntries(`# a\n${line}`, "keys")).toThrow(new KeyFileError(`keys, line 2: ${fault}.`));
   });
 
-  it("names every line at fault, and holds no id twice", () => {
+  it("names every wrong line, and refuses duplicate ids", () => {
     expect(() => readKeyEntries(`x\n${one.line}\n${one.line}`, "keys")).toThrow(
       "keys, line 1: the name must be followed by a key's id and sha256:HASH.\nkeys, line 3: its id appears twice.",
     );
   });
 
-  it("tells no secret of a line that it refuses", () => {
+  it("reveals no secret of a refused line", () => {
     const secret = "whsec_c2VjcmV0";
     expect(() => readKeyEntries(`${two.line} webhook_secret=${secret}`, "keys")).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining(secret) }),
@@ -114,7 +114,7 @@ describe("opening the keys", () => {
     return lines;
   }
 
-  it.runIf(process.getuid)("warns of a file that others can read", async () => {
+  it.runIf(process.getuid)("warns if other users can read the file", async () => {
     const folder = await mkdtemp(join(tmpdir(), "marimba-keys-"));
     const file = join(folder, "api-keys");
     await writeFile(file, exampleKey("alice").line);
@@ -129,7 +129,7 @@ describe("opening the keys", () => {
     await rm(folder, { recursive: true });
   });
 
-  it("takes a file that is empty for a moment for one that is being written", async () => {
+  it("waits for a file that is empty while it is being written", async () => {
     const folder = await mkdtemp(join(tmpdir(), "marimba-keys-"));
     const file = join(folder, "api-keys");
     const [alice, bob] = [exampleKey("alice"), exampleKey("bob")];
@@ -156,7 +156,7 @@ describe("opening the keys", () => {
     await rm(folder, { recursive: true });
   });
 
-  it("warns where whoever can connect may do without one", async () => {
+  it("warns if everyone who can connect needs no key", async () => {
     const sentence = expect.stringMatching(/^No API key is required \(ALLOW_ANONYMOUS=true\)/);
     for (const HOST of ["0.0.0.0", "::", "192.0.2.1"])
       expect(await warnings({ HOST, ALLOW_ANONYMOUS: "true" })).toEqual([sentence]);

@@ -19,7 +19,7 @@ async function open() {
 }
 
 describe("a key's limits", () => {
-  it("are told with every answer, in images", async () => {
+  it("are stated in every response, in images", async () => {
     const { ask, slow, narrow, free } = await open();
     const { headers } = await ask(slow, 3);
     expect(headers["ratelimit-policy"]).toBe('"images-per-minute";q=5;w=60;qu="images"');
@@ -42,7 +42,7 @@ describe("a key's limits", () => {
     expect((await ask(slow)).statusCode).toBe(202);
   });
 
-  it("are told by the OpenAI routes as well", async () => {
+  it("are stated by the OpenAI routes as well", async () => {
     const { app, ask, slow } = await open();
     expect((await ask(slow, 5)).statusCode).toBe(202);
     const payload = { prompt: "star" };
@@ -83,7 +83,7 @@ describe("a key's limits", () => {
     }
   });
 
-  it("are one key's and nobody else's", async () => {
+  it("belong to one key only", async () => {
     const { ask, slow, free } = await open();
     expect((await ask(slow, 5)).statusCode).toBe(202);
     expect((await ask(slow)).statusCode).toBe(429);

@@ -46,7 +46,7 @@ describe("X-Forwarded-*", () => {
     expect(seen()).toEqual([from]);
   });
 
-  it("of a proxy that TRUST_PROXY names says who asks and by which address, whatever the client wrote before", async () => {
+  it("of a proxy in TRUST_PROXY decide the client and the host, whatever the client wrote into them", async () => {
     const { picture, seen } = await open({ TRUST_PROXY: "10.0.0.0/8", ALLOW_ANONYMOUS: "true" });
     const answer = await picture(PROXY, forwarded("127.0.0.1, 198.51.100.1, 10.0.0.8"));
     expect(answer.json().data[0].url).toMatch(/^https:\/\/pictures\.example\/jobs\//);
@@ -59,7 +59,7 @@ describe("X-Forwarded-*", () => {
     expect(answer.json().data[0].url).toMatch(/^http:\/\/pictures\.example\/jobs\//);
   });
 
-  it("parts the failures of a proxy's clients, and gives who connects directly no new address", async () => {
+  it("counts the failures of a proxy's clients separately, and gives direct connections no other address", async () => {
     const options = { limits: { authFailuresPerMinute: 1 }, deps: { keys: ringOf(exampleKey("alice")) } };
     const { call } = await open({ TRUST_PROXY: PROXY }, options);
     const status = async (from: string, client: string) => (await call(from, forwarded(client))).statusCode;
@@ -70,7 +70,7 @@ describe("X-Forwarded-*", () => {
     ]);
   });
 
-  it("does not lend this machine's name to a page whose own name was made to lead here", async () => {
+  it("does not let a page with a DNS name that points here pass as this machine", async () => {
     const { call } = await open({ TRUST_PROXY: "loopback" });
     const headers = { host: "evil.example", "x-forwarded-host": "localhost" };
     expect((await call("127.0.0.1", headers)).statusCode).toBe(421);

@@ -38,7 +38,7 @@ function tellAll(records: readonly JobRecord[], lastEventId?: number): string[] 
 }
 
 describe("a client that is there from the beginning", () => {
-  it("is told each state, each step and each change of the position once", () => {
+  it("gets each state, each step and each change of the position once", () => {
     const records = [queued(2), queued(2), queued(1), running(0), running(0), running(1), running(2)];
     expect(tellAll([...records, ended("completed", 8, 1), ended("completed", 8, 1)])).toEqual([
       "queued 2 #1",
@@ -50,7 +50,7 @@ describe("a client that is there from the beginning", () => {
     ]);
   });
 
-  it("is told of the start that came between two records, and of none where there was none", () => {
+  it("gets the start that came between two records, if there was one", () => {
     expect(tellAll([queued(0), ended("completed", 9, 1)])).toEqual(["queued 0 #1", "running #8", "completed #9"]);
     expect(tellAll([queued(0), running(3)])).toEqual(["queued 0 #1", "running #4", "progress 3 #5"]);
     expect(tellAll([queued(0), ended("cancelled", 2)])).toEqual(["queued 0 #1", "cancelled #2"]);
@@ -68,7 +68,7 @@ describe("a client that is there from the beginning", () => {
     });
   });
 
-  it("is told nothing older than it knows", () => {
+  it("gets nothing older than it has", () => {
     expect(tellAll([running(3), running(1), queued(0), running(4)])).toEqual([
       "running #4",
       "progress 3 #5",
@@ -76,7 +76,7 @@ describe("a client that is there from the beginning", () => {
     ]);
   });
 
-  it("is not told a position that a record leaves out, nor the same one again after it", () => {
+  it("gets no position that a record leaves out, nor the same one again after it", () => {
     const { position: _, ...unplaced } = queued(0);
     expect(tellAll([queued(3), unplaced, queued(3), queued(2)])).toEqual(["queued 3 #1", "queued 2 #1"]);
   });
@@ -88,7 +88,7 @@ describe("a client that comes later", () => {
     expect(tellAll([ended("completed", 9, 1)])).toEqual(["completed #9"]);
   });
 
-  it("that comes again is told what is newer than its last event", () => {
+  it("that reconnects gets what is newer than its last event", () => {
     expect(tellAll([queued(1), queued(1), queued(0)], 1)).toEqual(["queued 0 #1"]);
     expect(tellAll([ended("completed", 9, 1)], 1)).toEqual(["running #8", "completed #9"]);
     expect(tellAll([ended("completed", 9, 1)], 4)).toEqual(["completed #9"]);
@@ -97,7 +97,7 @@ describe("a client that comes later", () => {
     expect(tellAll([ended("completed", 9, 1)], 9)).toEqual([]);
   });
 
-  it("with an id that the job has not come to is told all", () => {
+  it("with an id that the job has not reached gets everything", () => {
     expect(tellAll([queued(0)], 5)).toEqual(["queued 0 #1"]);
     expect(tellAll([ended("completed", 9, 1)], 10)).toEqual(["completed #9"]);
   });
@@ -117,7 +117,7 @@ describe("whatever is skipped and wherever the connection breaks", () => {
     isStarted: fc.boolean(),
   });
 
-  it("nothing is told twice, the start is told before the end, and the end always", () => {
+  it("no event comes twice, the start comes before the end, and the end always comes", () => {
     fc.assert(
       fc.property(histories, fc.infiniteStream(fc.nat(9)), ({ positions, steps, end, isStarted }, draws) => {
         const draw = () => draws.next().value as number;

@@ -30,7 +30,7 @@ async function open(options: ExampleApiOptions = {}) {
 const since = (id: number) => ({ "last-event-id": String(id) });
 
 describe("GET /jobs/{id}/events", () => {
-  it("tells the job's way from the line to the end, shown as GET /jobs/{id} shows it", async () => {
+  it("shows the job from queue to end, as GET /jobs/{id} does", async () => {
     const { submit, watch, taken, show } = await open();
     const blocker = await submit();
     const job = await submit();
@@ -56,7 +56,7 @@ describe("GET /jobs/{id}/events", () => {
     expect((await show(blocker)).state).toBe("completed");
   });
 
-  it("tells a new position, and only that", async () => {
+  it("sends a new position, and nothing else", async () => {
     const { submit, watch, taken } = await open({ limits: { heartbeatMs: 20 } });
     for (const num_images of [1, 2]) await submit({ num_images });
     const job = await submit();
@@ -86,7 +86,7 @@ describe("GET /jobs/{id}/events", () => {
     expect(clients[1]!.names).toEqual(["queued", "cancelled"]);
   });
 
-  it("gives a client that comes again what it missed, nothing twice, and 204 at last", async () => {
+  it("gives a client that reconnects what it missed, nothing twice, and 204 at the end", async () => {
     const { submit, watch, taken } = await open();
     await submit();
     const job = await submit();
@@ -130,7 +130,7 @@ describe("GET /jobs/{id}/events", () => {
     }
   });
 
-  it("answers HEAD with the headers, and watches nothing for it", async () => {
+  it("answers HEAD with the headers, and watches no job for it", async () => {
     const { app, queue, submit } = await open();
     const job = await submit();
     const subscribe = vi.spyOn(queue, "subscribe");
@@ -150,7 +150,7 @@ describe("previews", () => {
     contentType: "image/png",
   });
 
-  it("are sent and made only for who asks, without an id, and not of what is finished", async () => {
+  it("are decoded and sent only on request, without an id, and not after the last step", async () => {
     const { submit, watch, taken } = await open();
     const job = await submit();
     const { context, complete } = await taken(1);
@@ -196,7 +196,7 @@ describe("previews", () => {
     expect(client.names.at(-1)).toBe("completed");
   });
 
-  it("don't pile up for a reader that takes nothing: it is dropped, and nobody else", async () => {
+  it("don't pile up for a stalled reader: it is dropped, and no other", async () => {
     const { submit, watch, taken, app } = await open({ limits: { stalledReaderMs: 300 } });
     const job = await submit();
     const { context, complete } = await taken(1);

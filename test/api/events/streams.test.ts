@@ -54,7 +54,7 @@ function countSubscriptions(queue: JobQueue) {
 }
 
 describe("open streams", () => {
-  it("say that they are still there when nothing happens", async () => {
+  it("send heartbeats when nothing happens", async () => {
     const { watch, held } = await open({ limits: { heartbeatMs: 50 } });
     const client = await watch();
     await eventually(() => expect(client.comments.length).toBeGreaterThanOrEqual(3));
@@ -63,7 +63,7 @@ describe("open streams", () => {
     expect(await client.ended).toBe(true);
   });
 
-  it("are bounded; who finds no room is told when to come back", async () => {
+  it("are bounded; a client above the bound learns when to retry", async () => {
     const { watch, app, path } = await open({ limits: { eventStreams: 2 } });
     const clients = [await watch(), await watch()];
     const refused = await app.inject({ url: path });
@@ -171,7 +171,7 @@ describe("open streams", () => {
 });
 
 describe("when the queue falters, a stream", () => {
-  it("finds out by itself what it was not told", async () => {
+  it("reads the job even if a message is lost", async () => {
     const { queue, watch, held } = await open({ limits: { heartbeatMs: 50 } });
     vi.spyOn(queue, "subscribe").mockReturnValue(() => {});
     const client = await watch();
@@ -180,7 +180,7 @@ describe("when the queue falters, a stream", () => {
     expect(client.names).toEqual(["running", "completed"]);
   });
 
-  it("waits while the queue can't be reached", async () => {
+  it("waits while the queue is not reachable", async () => {
     const { queue, watch, held } = await open({ limits: { heartbeatMs: 50 } });
     const get = queue.get.bind(queue);
     const client = await watch();
@@ -197,7 +197,7 @@ describe("when the queue falters, a stream", () => {
     expect(client.names.at(-1)).toBe("completed");
   });
 
-  it("ends when its job is gone, and who connects again learns that", async () => {
+  it("ends when its job is deleted, and a client that reconnects gets an error", async () => {
     const { queue, watch } = await open({ limits: { heartbeatMs: 50 } });
     const client = await watch();
     await client.named("running");

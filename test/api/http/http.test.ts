@@ -135,7 +135,7 @@ describe("bodies", () => {
 });
 
 describe("headers", () => {
-  it("give a request the id that its caller chose, if it is a plain one", async () => {
+  it("give a request the id that its caller chose, if it is plain text", async () => {
     const idOf = async (id: string) =>
       (await api.app.inject({ url: "/health/live", headers: { "x-request-id": id } })).headers["x-request-id"];
     expect(await idOf("trace-1.2_3")).toBe("trace-1.2_3");
@@ -156,8 +156,8 @@ describe("headers", () => {
   });
 });
 
-describe("what goes wrong on our side", () => {
-  it("is 500 without a word of the insides", async () => {
+describe("a server error", () => {
+  it("is 500 and reveals no internals", async () => {
     let isBuilt = false;
     const broken = await exampleApi({
       deps: {

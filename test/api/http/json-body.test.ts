@@ -26,7 +26,7 @@ describe("parseJsonBody", () => {
     );
   });
 
-  it("takes and refuses the same texts as JSON.parse, but for what it refuses on purpose", () => {
+  it("accepts and refuses the same texts as JSON.parse, except those it refuses on purpose", () => {
     const fragment = fc.constantFrom(
       ...'{ } [ ] , : 0 -1 1.5 2e3 01 .5 5. + true null nul "a" "b" "\\n" "\\x" "\\u12" \' NaN \t \n \u007f \u00a0'.split(
         " ",
@@ -62,13 +62,13 @@ describe("parseJsonBody", () => {
     ['{"a" 1}', 'column 6: expected ":", found "1"'],
     ['{"a":1', 'column 7: expected "," or "}", found the end'],
     ["", "empty"],
-  ])("says where %j breaks off", (text, message) => {
+  ])("reports the position of the error in %j", (text, message) => {
     const problem = problemOf(text);
     expect(problem.code).toBe("malformed_json");
     expect(problem.message).toContain(message);
   });
 
-  it("refuses a key that stands twice, by its pointer", () => {
+  it("refuses a duplicate key, by its pointer", () => {
     const problem = problemOf('{"seed": 1, "a/b": {"x": 1, "\\u0078": 2}}');
     expect(problem.code).toBe("invalid_request");
     expect(problem.options.errors).toEqual([{ pointer: "/a~1b/x", message: "must appear only once" }]);

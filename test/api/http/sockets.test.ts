@@ -162,12 +162,12 @@ describe("slow clients", () => {
   it.each([
     ["headers", "GET / HTTP/1.1\r\nHost:"],
     ["a body", request('{"class":0}').slice(0, -3)],
-  ])("that never end %s are told so", async (_, text) => {
+  ])("that never end %s get an error", async (_, text) => {
     const { port } = await open({ limits });
     expect(problemIn(await exchange(port, text))).toMatchObject({ status: 408, code: "request_timeout" });
   });
 
-  it("that wait for a picture are not cut off by the time that a request may take", async () => {
+  it("that wait for an image are not ended by the request timeout", async () => {
     const { handler, held } = holdingHandler();
     const { port } = await open({ handler, limits });
     const answer = exchange(port, request('{"class":0}', "Accept: image/png", "Connection: close"));
@@ -178,7 +178,7 @@ describe("slow clients", () => {
 });
 
 describe("listening", () => {
-  it("says why an address can't be had", async () => {
+  it("explains why it can't listen on an address", async () => {
     const { port } = await open();
     const second = await exampleApi({ environment: { PORT: String(port) } });
     opened.push(second);

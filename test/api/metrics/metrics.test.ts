@@ -75,7 +75,7 @@ describe("GET /metrics", () => {
     expect(sum(text, "marimba_http_problems_total")).toBe(4);
   });
 
-  it("counts and logs a streamed answer that fails after its head as the failure that it is", async () => {
+  it("counts and logs a streamed response that fails after its head as a failure", async () => {
     const lines: string[] = [];
     const failure = new JobFailure({ code: "generation_failed", detail: "A run failed." });
     const logger = openLogger("info", { write: (line) => lines.push(String(line)) });
@@ -93,7 +93,7 @@ describe("GET /metrics", () => {
     expect(line.request_id).toBe(answer.headers["x-request-id"]);
   });
 
-  it("counts the bytes of pictures that were sent, once for each time", async () => {
+  it("counts the bytes of images sent, once for each time", async () => {
     await open({ handler: async () => exampleImage(new Uint8Array(1000)) });
     const made = await api.post({ class: 0 }, { accept: "image/png" });
     const url = String(made.headers["content-location"]);
@@ -103,7 +103,7 @@ describe("GET /metrics", () => {
     expect(sum(await scrape(), "marimba_results_served_bytes_total")).toBe(2000);
   });
 
-  it("counts a client that hung up as 499, and what was no HTTP as a bad request", async () => {
+  it("counts a client that disconnected as 499, and invalid HTTP as a bad request", async () => {
     const { held, handler } = holdingHandler();
     await open({ handler });
     const { port } = new URL(await api.listen());
@@ -127,7 +127,7 @@ describe("GET /metrics", () => {
     expect(sum(text, "marimba_http_requests_in_progress")).toBe(1);
   });
 
-  it("tells how many event streams are open; their length is no latency", async () => {
+  it("reports the number of open event streams, whose duration is not a latency", async () => {
     const { held, handler } = holdingHandler();
     await open({ handler });
     const address = await api.listen();
@@ -143,7 +143,7 @@ describe("GET /metrics", () => {
     expect(sum(text, "marimba_http_request_duration_seconds_count", { route: "/jobs/:id/events" })).toBe(0);
   });
 
-  it("tells of the queue as a whole, by model and state", async () => {
+  it("reports the whole queue, by model and state", async () => {
     const { held, handler } = holdingHandler();
     await open({ handler, maxImages: 2 });
     const { id } = (await api.post({ class: 0, num_images: 3 })).json() as { id: string };
@@ -164,7 +164,7 @@ describe("GET /metrics", () => {
     expect(sum(after, "marimba_results_stored_bytes")).toBe(4096);
   });
 
-  it("tells nothing of a queue that is away, soon and without an error", async () => {
+  it("reports nothing of an unreachable queue, promptly and without an error", async () => {
     await open();
     vi.spyOn(api.queue, "status").mockRejectedValueOnce(new QueueUnavailable("away"));
     const away = await scrape();

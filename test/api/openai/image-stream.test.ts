@@ -9,7 +9,7 @@ type Api = Awaited<ReturnType<typeof exampleApi>>;
 const generate = ({ app }: Api, payload: object) =>
   app.inject({ method: "POST", url: "/v1/images/generations", payload });
 
-describe("a streamed answer", () => {
+describe("a streamed response", () => {
   const events = (text: string) =>
     text
       .split("\n\n")
@@ -19,7 +19,7 @@ describe("a streamed answer", () => {
         return { name, data: JSON.parse(data!) };
       });
 
-  it("has the partial images that were asked for, then the image", async () => {
+  it("has the requested partial images, then the image", async () => {
     const { handler, held } = holdingHandler();
     const api = await exampleApi({ handler });
     const answer = generate(api, { prompt: "a star", stream: true, partial_images: 2, seed: 1 });
@@ -55,7 +55,7 @@ describe("a streamed answer", () => {
     await api.close();
   });
 
-  it("asks for no previews where none are wanted, and says now and then that it is still here", async () => {
+  it("requests no previews unless they are wanted, and sends heartbeats", async () => {
     const { handler, held } = holdingHandler();
     const api = await exampleApi({ handler, limits: { heartbeatMs: 20 } });
     const answer = generate(api, { prompt: "star", stream: true });

@@ -66,7 +66,7 @@ describe("a prompt is matched to a class", () => {
     },
   );
 
-  it("names the classes that go by an ambiguous name", () => {
+  it("lists the classes that share an ambiguous name", () => {
     expect(problem("crane").message).toBe(
       'prompt "crane" names 2 classes: choose one by index, 5 (crane) or 6 (crane).',
     );
@@ -78,7 +78,7 @@ describe("a prompt is matched to a class", () => {
     expect(problem("two boats").message).toMatch(/; did you mean "boat"\?$/);
   });
 
-  it("lists all names of a small model where none is near, and says where a large one's are", () => {
+  it("lists all classes of a small model if none is similar, and says where a large model's are", () => {
     expect(problem("xxxxxxxxxxxxxxxx").message).toContain("its classes are tench, Tinca tinca, golden retriever, ");
     const classes = Array.from({ length: 1000 }, (_, index) => ({ index, name: `thing ${index}` }));
     expect(() => classOfPrompt("a dragon", { ...manifest, classes })).toThrow("GET /models/demo/classes lists them");

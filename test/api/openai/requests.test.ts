@@ -13,7 +13,7 @@ describe("POST /v1/images/generations", () => {
   });
   afterAll(() => api.close());
 
-  it("answers with the bytes that POST /generate gives for the same words", async () => {
+  it("returns the same bytes as POST /generate for the same request", async () => {
     const own = { seed: 3, steps: 4, guidance_scale: 1.5, preset: "fast", order: "raster", priority: "high" };
     const answer = await generate(api, { prompt: "a star", n: 2, ...own });
     expect(answer.statusCode, answer.body).toBe(200);
@@ -40,7 +40,7 @@ describe("POST /v1/images/generations", () => {
     expect(made).toMatchObject({ parameters: job.parameters, seed: 3, num_images: 2 });
   });
 
-  it("takes null for what OpenAI's clients leave open, and what can change nothing", async () => {
+  it("accepts null for absent fields, and fields that have no effect", async () => {
     const nothing = { model: null, n: null, size: null, response_format: null, stream: null, partial_images: null };
     const others = { output_format: null, background: null, quality: null, moderation: null, output_compression: null };
     expect((await generate(api, { prompt: "star", ...nothing, ...others })).statusCode).toBe(200);
@@ -49,13 +49,13 @@ describe("POST /v1/images/generations", () => {
     expect(answer.statusCode).toBe(200);
   });
 
-  it("takes a class before the prompt, and so makes unconditional pictures", async () => {
+  it("prefers class to the prompt, which allows unconditional images", async () => {
     const answer = await generate(api, { prompt: "whatever", class: null });
     expect(answer.json().data).toEqual([{ b64_json: expect.any(String) }]);
     expect((await generate(api, { prompt: "star", class: 1 })).json().data[0].revised_prompt).toBe("heart");
   });
 
-  it("answers with absolute addresses, which hold the bytes", async () => {
+  it("returns absolute addresses of the bytes", async () => {
     const payload = { prompt: "heart", n: 2, response_format: "url" };
     const { data } = (await generate(api, payload, { host: "pictures.example:8443" })).json();
     expect(data).toHaveLength(2);

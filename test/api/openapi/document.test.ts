@@ -44,7 +44,7 @@ describe("openapi.json", () => {
     expect(await validate(committed())).toMatchObject({ valid: true, warnings: [] });
   });
 
-  it("names and describes every operation, and answers errors in the shape that its address has", () => {
+  it("names and describes every operation, and returns errors in the shape of its address", () => {
     const { paths } = committed() as OpenApi;
     const operations = Object.values(paths).flatMap(Object.values) as Operation[];
     const openAi = Object.entries(paths).flatMap(([path, methods]) =>
@@ -66,7 +66,7 @@ describe("openapi.json", () => {
   });
 });
 
-describe("answers fit their schemas", () => {
+describe("responses match their schemas", () => {
   /** Closed, so that a field that the document doesn't know fails too. */
   const close = (schema: unknown): unknown => {
     if (Array.isArray(schema)) return schema.map(close);

@@ -17,7 +17,7 @@ async function open(options?: ExampleApiOptions) {
 const PNG = { accept: "image/png" };
 
 describe("POST /generate with Accept: image/png", () => {
-  it("answers with the picture, its seed, its job and its timings", async () => {
+  it("returns the image, its seed, its job and its timings", async () => {
     const { post } = await open();
     const response = await post({ class: "star", seed: 7 }, PNG);
     expect(response.statusCode).toBe(200);
@@ -44,14 +44,14 @@ describe("POST /generate with Accept: image/png", () => {
     expect(again.headers.etag).toBe(headers.etag);
   });
 
-  it("tells the seed that it drew", async () => {
+  it("states the seed that it drew", async () => {
     const { post } = await open();
     const seeds = await Promise.all([1, 2].map(async () => (await post({ class: 0 }, PNG)).headers["marimba-seed"]));
     expect(seeds[0]).toMatch(/^\d{1,16}$/);
     expect(seeds[0]).not.toBe(seeds[1]);
   });
 
-  it("refuses what one image can't hold, and says to ask for JSON", async () => {
+  it("refuses requests for more than one image, and suggests JSON", async () => {
     const { post } = await open();
     const response = await post({ class: 0, num_images: 2, response_format: "base64" }, PNG);
     expect(response.statusCode).toBe(400);
@@ -76,7 +76,7 @@ describe("POST /generate with Accept: image/png", () => {
     expect(held[0]!.context.signal.aborted).toBe(false);
   });
 
-  it("answers with the problem of a job that failed, and tells nothing of an error that nobody meant to tell", async () => {
+  it("returns the problem of a job that failed, and reveals nothing of an unexpected error", async () => {
     let thrown: unknown;
     const { post } = await open({ handler: () => Promise.reject(thrown) });
     const failing = async (error: unknown) => {
@@ -149,7 +149,7 @@ describe("POST /generate with JSON", () => {
     });
   });
 
-  it("holds the images as base64 on request, at once and later", async () => {
+  it("contains the images as base64 on request, at once and later", async () => {
     const { app, post } = await open();
     const body = { class: 0, seed: 5, num_images: 2, response_format: "base64" };
     const job = (await post(body, { prefer: "wait=5" })).json();
@@ -170,14 +170,14 @@ describe("POST /generate with JSON", () => {
 describe("Idempotency-Key", () => {
   const key = { "idempotency-key": "order-66" };
 
-  it("leads the same request back to its job, whatever the order of its fields", async () => {
+  it("finds the job of the same request, whatever the order of its fields", async () => {
     const { post } = await open();
     const first = (await post({ class: 0, steps: 4 }, key)).json();
     const second = (await post({ steps: 4, class: 0 }, key)).json();
     expect(second).toMatchObject({ id: first.id, seed: first.seed });
   });
 
-  it("gives the same picture again, without making it again", async () => {
+  it("returns the same image again, without generating it again", async () => {
     const { handler, held } = holdingHandler();
     const { post } = await open({ handler });
     const answers = [1, 2].map(() => post({ class: 0 }, { ...key, ...PNG }));
@@ -252,7 +252,7 @@ describe("what POST /generate refuses", () => {
     expect(await problem({ class: 0, preset: "slow" })).toMatchObject({ status: 400, code: "unknown_preset" });
   });
 
-  it("says when to come back to a full queue", async () => {
+  it("says when to retry after a full queue", async () => {
     const { handler } = holdingHandler();
     const { post } = await open({ handler, maxImages: 1, environment: { MAX_QUEUED_IMAGES: "1" } });
     await post({ class: 0 });
@@ -263,7 +263,7 @@ describe("what POST /generate refuses", () => {
     expect(Number(response.headers["retry-after"])).toBeGreaterThan(0);
   });
 
-  it("tells a missing worker from a shutdown", async () => {
+  it("distinguishes a missing worker from a shutdown", async () => {
     const { post, queue } = await open();
     await queue.stop(0);
     const missing = await post({ class: 0 });

@@ -16,7 +16,7 @@ async function open(options?: ExampleApiOptions) {
 const UNKNOWN = "/jobs/job_000000000000000000000000";
 
 describe("GET /jobs/{id}", () => {
-  it("tells the position while queued and the progress while running", async () => {
+  it("states the position while queued and the progress while running", async () => {
     const { handler, held } = holdingHandler();
     const { app, post } = await open({ handler, maxImages: 1 });
     const running = (await post({ class: 0 })).json();
@@ -53,7 +53,7 @@ describe("GET /jobs/{id}", () => {
 });
 
 describe("GET /jobs/{id}/images/{n}", () => {
-  it("answers GET and HEAD with headers to keep the bytes by", async () => {
+  it("answers GET and HEAD with headers for caches", async () => {
     const { app, post } = await open();
     const job = (await post({ class: 0, seed: 9, num_images: 2 }, { prefer: "wait=5" })).json();
     const get = await app.inject({ url: job.images[1].url });

@@ -2,8 +2,13 @@ import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openBoard } from "../../../src/commands/services/open-board.js";
 import { loadConfig } from "../../../src/config.js";
+import type { JobSpec } from "../../../src/job.js";
+import type { JobQueue, JobSource } from "../../../src/queue/queue.js";
+import { openRedisQueue } from "../../../src/queue/redis/redis-queue.js";
+import { openRedisSource } from "../../../src/queue/redis-worker/redis-source.js";
 import { launchChromium } from "../../browser/chromium.js";
 import { eventually } from "../../eventually.js";
+import { exampleJob } from "../../queue/example-job.js";
 import { type RedisServer, startRedis } from "../../queue/redis-server.js";
 import { exampleKey, ringOf } from "../access/example-keys.js";
 import { exampleApi, exampleModels, holdingHandler } from "../example-api.js";
@@ -30,7 +35,7 @@ const open = async (options: Parameters<typeof exampleApi>[0] = {}) => {
 };
 
 describe("GET /admin/queue", () => {
-  it("shows operators what waits, runs and came of the jobs, and who works", async () => {
+  it("shows operators waiting and running images, totals and workers", async () => {
     const { held, handler } = holdingHandler();
     await open({ handler, maxImages: 1 });
     await api.post({ class: 0, num_images: 3 }, user.headers);
@@ -97,11 +102,50 @@ describe("operators' addresses", () => {
 });
 
 describe("BullMQ's board", () => {
-  it("is shown in a browser, asks no other site for anything, and counts the tokens", { timeout: 60_000 }, async () => {
+  const logger = pino({ level: "silent" });
+  const common = () => ({ redisUrl: redis.url, redisPrefix: "marimba", resultTtlMs: 60_000, maxResultBytes: 1e9 });
+  let queue: JobQueue;
+  let source: JobSource;
+  beforeAll(async () => {
+    queue = await openRedisQueue({ ...common(), maxQueuedImages: 100, acceptDurable: false }, logger);
+    source = await openRedisSource({ ...common(), lockMs: 30_000 }, logger);
+    await source.start(["demo"], 1, async (task, { signal }) => {
+      if (task.spec.seed === 13) throw new Error("The engine broke.", { cause: "really" });
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      throw signal.reason;
+    });
+  });
+  afterAll(async () => {
+    await source?.close();
+    await queue?.close();
+  });
+
+  async function leases(status: string): Promise<{ data: object; failedReason?: string }[]> {
+    const url = `/admin/queues/api/queues?activeQueue=demo&status=${status}&page=1&jobsPerPage=10`;
+    const answer = await api.app.inject({ url, headers: operator.headers });
+    return answer.json().queues.find(({ name }: { name: string }) => name === "demo").jobs;
+  }
+
+  it("shows of each failed and active image its job, class, seed, caller, request and error", async () => {
+    await open();
+    const submit = async (fields: Partial<JobSpec>) => {
+      const spec = exampleJob({ id: queue.newId(), caller: "alice", request_id: "req-1", ...fields });
+      expect((await queue.submit(spec)).kind).toBe("accepted");
+      return spec.id;
+    };
+    const failed = await submit({ seed: 13 });
+    expect(await queue.wait(failed, 20_000)).toMatchObject({ state: "failed" });
+    const data = { job: failed, image: 0, model: "demo", class: 0, seed: 13, caller: "alice", request_id: "req-1" };
+    // One for each try; the last may still be on its way.
+    const failure = { data, failedReason: "The engine broke." };
+    await eventually(async () => expect(await leases("failed")).toMatchObject([failure, failure, failure]));
+    const active = await submit({ seed: 14, num_images: 8 });
+    await eventually(async () => expect(await leases("active")).toMatchObject([{ data: { job: active, seed: 14 } }]));
+  });
+
+  it("is shown in a browser, asks no other site for anything, and counts the leases", { timeout: 60_000 }, async () => {
     await open();
     const address = await api.listen();
-    const { queue } = board!.queues[0] as unknown as { queue: { add(name: string, data: null): Promise<unknown> } };
-    for (let i = 0; i < 7; i++) await queue.add("image", null);
     const browser = await launchChromium();
     try {
       const context = await browser.newContext({ httpCredentials: { username: "operator", password: operator.key } });
@@ -113,7 +157,7 @@ describe("BullMQ's board", () => {
       await page.goto(`${address}/admin/queues/`);
       await page.getByText("demo").first().waitFor();
       await page.goto(`${address}/admin/queues/queue/demo`);
-      await page.getByText("Tokens: one for each image that waits").first().waitFor();
+      await page.getByText("One lease for each image").first().waitFor();
       await page.getByText("7").first().waitFor();
       expect(elsewhere).toEqual([]);
       if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/board.png` });

@@ -21,7 +21,7 @@ afterAll(() => api.close());
 const get = (url: string, headers = {}) => api.app.inject({ url, headers });
 
 describe("models", () => {
-  it("lists what can be asked for, and nothing of the insides", async () => {
+  it("lists models and their parameters, and no internals", async () => {
     const { default: defaultModel, models } = (await get("/models")).json();
     expect(defaultModel).toBe("demo");
     expect(models.map(({ id }: { id: string }) => id)).toEqual(["demo", "other"]);
@@ -41,7 +41,7 @@ describe("models", () => {
     expect(await names("?query=xyz")).toEqual([]);
   });
 
-  it("bounds a list of classes and tells how many there are", async () => {
+  it("bounds a list of classes and states how many there are", async () => {
     const { total, classes } = (await get("/models/other/classes?query=thing&limit=7")).json();
     expect([total, classes.length]).toEqual([1500, 7]);
     expect((await get("/models/other/classes")).json().classes).toHaveLength(1000);
@@ -115,7 +115,7 @@ describe("pages", () => {
     for (const module of modules) expect(body).toContain(`"/playground/${module}"`);
   });
 
-  it("tells the form's bounds from the request's own schema", async () => {
+  it("takes the form's bounds from the request's schema", async () => {
     const { fields } = (await get("/playground/form.json")).json();
     expect(Object.keys(fields)).toEqual(["num_images", "seed", ...Object.keys(DefaultParameters.properties)]);
     expect(fields.num_images).toMatchObject({ minimum: 1, maximum: 64 });
@@ -134,7 +134,7 @@ describe("pages", () => {
     ["gzip;q=0", undefined],
     ["identity", undefined],
     [undefined, undefined],
-  ])("compresses the files for who takes that: Accept-Encoding: %s", async (accepted, encoding) => {
+  ])("compresses the files for clients that accept it: Accept-Encoding: %s", async (accepted, encoding) => {
     const answer = await get("/playground/main.js", accepted === undefined ? {} : { "accept-encoding": accepted });
     expect(answer.headers["content-encoding"]).toBe(encoding);
     expect(answer.headers.vary).toBe("Accept-Encoding");
@@ -152,7 +152,7 @@ describe("pages", () => {
     expect((await get("/docs")).statusCode).toBeLessThan(400);
   });
 
-  it("shows there what presets were measured at, where no key guards it", async () => {
+  it("shows the presets' measured quality there, unless keys are required", async () => {
     const quality = { frechet_distance: 0.25, frechet_interval: [0.24, 0.26], recall: 0.7, pictures: 5000, speed: 5 };
     const [demo] = exampleModels().list();
     const fast = { ...demo!.presets.fast!, quality };

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { ALLOWED, Report, relativeError } from "../../../src/evaluation/parity/report.js";
-import { formatReport } from "../../../src/evaluation/parity/table.js";
+import { ALLOWED, formatReport, Report, relativeError } from "../../../src/evaluation/parity/report.js";
 
 test("the error is the largest difference over the root mean square of what was recorded", () => {
   expect(relativeError([1, 2, 3], [1, 2, 3])).toBe(0);

@@ -1,6 +1,6 @@
 import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { probeLiveness } from "../../../bench/liveness.js";
+import { probeLiveness } from "../../../bench/layers/liveness.js";
 import { median, quantile } from "../../../bench/statistics.js";
 import { markdownTable } from "../../../src/markdown-table.js";
 import { startDistributed, type Topology } from "../../topology/topology.js";

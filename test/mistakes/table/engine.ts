@@ -1,8 +1,8 @@
 import type { Mistake } from "../mistake.js";
 
-const IMAGE = "engine/image-in-flight.ts";
-const PREDICT = "engine/predictor.ts";
-const DENOISE = "engine/denoiser.ts";
+const IMAGE = "families/mar/image.ts";
+const PREDICT = "families/mar/predictor.ts";
+const DENOISE = "families/mar/denoiser.ts";
 const DECODE = "engine/decoder.ts";
 
 /** How the engine puts images together for the graphs and takes them apart again. */
@@ -32,8 +32,8 @@ export const ENGINE_MISTAKES: readonly Mistake[] = [
   {
     name: "halves-have-each-others-class",
     file: PREDICT,
-    find: "half === 0 ? ",
-    replace: "half === 1 ? ",
+    find: "isUnconditional ? noClass : (image.parameters.class ?? noClass)",
+    replace: "isUnconditional ? (image.parameters.class ?? noClass) : noClass",
     why: "the conditional half comes first",
   },
   {
@@ -90,8 +90,8 @@ export const ENGINE_MISTAKES: readonly Mistake[] = [
   {
     name: "latents-of-the-first-image",
     file: DECODE,
-    find: "unpatchify(image.tokens, this.model.generator, latents, i * latentSize);",
-    replace: "unpatchify(images[0]!.tokens, this.model.generator, latents, i * latentSize);",
+    find: "sampler.writeLatents(image, latents, i * this.latentSize);",
+    replace: "sampler.writeLatents(images[0]!, latents, i * this.latentSize);",
     why: "images that finish together are different pictures",
   },
 ];

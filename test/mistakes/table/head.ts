@@ -1,9 +1,8 @@
 import type { Mistake } from "../mistake.js";
 
-const DENOISE = "model/graph/denoise-graph.ts";
-const HEAD = "model/graph/head.ts";
+const DENOISE = "families/mar/denoise-graph.ts";
+const HEAD = "families/mar/diffusion-head.ts";
 const DIFFUSION = "model/sampler/diffusion-schedule.ts";
-const FREQUENCIES = "model/sampler/frequencies.ts";
 
 const SLOPE = 'const slope = op("Mul", op("Sub", k("maxLogVariance"), k("minLogVariance")), g.float(0.25));';
 const DIFFERENCE = 'b.node("Sub", [epsConditional, gather(b, eps, rows.unconditional)])';
@@ -190,7 +189,7 @@ export const HEAD_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "respaced-index-as-timestep",
-    file: "model/sampler/schedules.ts",
+    file: DIFFUSION,
     find: "timestepFrequencies(tables.timesteps, this.frequencyChannels)",
     replace:
       "timestepFrequencies(\n        tables.timesteps.map((_, i) => tables.steps - 1 - i),\n        this.frequencyChannels,\n      )",
@@ -198,7 +197,7 @@ export const HEAD_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "sine-before-cosine",
-    file: FREQUENCIES,
+    file: DIFFUSION,
     find: "sinusoids[step * channels + i] = Math.cos(angle);\n      sinusoids[step * channels + half + i] = Math.sin(angle);",
     replace:
       "sinusoids[step * channels + i] = Math.sin(angle);\n      sinusoids[step * channels + half + i] = Math.cos(angle);",
@@ -206,7 +205,7 @@ export const HEAD_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "sinusoids-interleaved",
-    file: FREQUENCIES,
+    file: DIFFUSION,
     find: "sinusoids[step * channels + i] = Math.cos(angle);\n      sinusoids[step * channels + half + i] = Math.sin(angle);",
     replace:
       "sinusoids[step * channels + 2 * i] = Math.cos(angle);\n      sinusoids[step * channels + 2 * i + 1] = Math.sin(angle);",

@@ -1,8 +1,8 @@
 import type { Mistake } from "../mistake.js";
 
 const DIFFUSION = "model/sampler/diffusion-schedule.ts";
-const SCHEDULE = "model/sampler/mask-schedule.ts";
-const ORDER = "model/sampler/token-order.ts";
+const SCHEDULE = "families/mar/mask-schedule.ts";
+const ORDER = "families/mar/token-order.ts";
 const NOISE = "model/sampler/noise.ts";
 const PHILOX = "model/sampler/philox.ts";
 const PATCHES = "model/sampler/patches.ts";

@@ -1,7 +1,7 @@
 import type { Mistake } from "../mistake.js";
 
-const BLOCKS = "model/graph/transformer.ts";
-const PREDICT = "model/graph/predict-graph.ts";
+const BLOCKS = "families/mar/transformer.ts";
+const PREDICT = "families/mar/predict-graph.ts";
 
 /** Encoder and decoder: what `predict` computes. */
 export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
@@ -29,15 +29,15 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   {
     name: "keys-taken-for-queries",
     file: BLOCKS,
-    find: "(queries ?? stack).layout, 0);",
-    replace: "(queries ?? stack).layout, 1);",
+    find: 'project("q", queryRows,',
+    replace: 'project("k", queryRows,',
     why: "the rows of qkv are queries, then keys, then values",
   },
   {
     name: "keys-and-values-swapped",
     file: BLOCKS,
-    find: "attend(g, [q, k, v, bias], stack)",
-    replace: "attend(g, [q, v, k, bias], stack)",
+    find: "attend(g, { q, k, v, bias }, stack)",
+    replace: "attend(g, { q, k: v, v: k, bias }, stack)",
     why: "the rows of qkv are queries, then keys, then values",
   },
   {
@@ -150,8 +150,8 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   {
     name: "padded-keys-not-masked",
     file: BLOCKS,
-    find: '[...qkvAndBias, keyCounts ?? ""]',
-    replace: "[...qkvAndBias]",
+    find: 'keyCounts ? [bias ?? "", keyCounts] : bias ? [bias] : []',
+    replace: "bias ? [bias] : keyCounts ? [] : []",
     why: "padding must get no attention weight",
   },
   {

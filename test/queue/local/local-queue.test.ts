@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
-import { SignedIds } from "../../../src/queue/job-ids.js";
-import { FinishRate } from "../../../src/queue/local/finish-rate.js";
+import { JobIds } from "../../../src/queue/job-ids.js";
+import { FinishRate } from "../../../src/queue/local/caller-limits.js";
 import { KeptResults } from "../../../src/queue/local/kept-results.js";
 import { LocalQueue } from "../../../src/queue/local/local-queue.js";
 import { WaitingLine } from "../../../src/queue/local/waiting-line.js";
@@ -58,7 +58,8 @@ describe("LocalQueue", () => {
   });
 
   it("goes on when a subscriber throws", async () => {
-    const warned = new Promise((resolve) => process.once("warning", resolve));
+    const warn = vi.spyOn(process, "emitWarning").mockReturnValue();
+    onTestFinished(() => warn.mockRestore());
     const queue = new LocalQueue(options);
     await queue.start(["demo"], 1, async (task) => exampleImageOf(task));
     const spec = exampleJob();
@@ -69,7 +70,7 @@ describe("LocalQueue", () => {
       },
     });
     expect((await queue.wait(spec.id, 1000))?.state).toBe("completed");
-    expect(String(await warned)).toMatch(/subscriber broke/);
+    expect(String(warn.mock.lastCall)).toMatch(/subscriber broke/);
     await eventually(async () => expect((await queue.stats()).runningImages).toBe(0));
     await queue.close();
   });
@@ -125,7 +126,7 @@ describe("WaitingLine", () => {
       exampleJob({ caller, num_images: 1 + ((index * 5) % 4), priority: index === 4 ? "high" : "normal" }),
     );
     for (const spec of specs) line.add(spec);
-    line.addAgain({ spec: exampleJob(), imageIndex: 0 });
+    line.requeue({ spec: exampleJob(), imageIndex: 0 });
     const told = specs.map((spec) => line.imagesAhead(spec));
     const order: string[] = [];
     for (let task = line.take(); task; task = line.take()) order.push(`${task.spec.id} ${task.imageIndex}`);
@@ -148,7 +149,7 @@ describe("WaitingLine", () => {
     line.add(gone);
     line.add(stays);
     const first = line.take()!;
-    line.addAgain(first);
+    line.requeue(first);
     expect(line.remove(gone)).toBe(3);
     expect(line.remove(gone)).toBe(0);
     expect(line.take()).toEqual({ spec: stays, imageIndex: 0 });
@@ -201,10 +202,10 @@ describe("KeptResults", () => {
   });
 });
 
-describe("SignedIds", () => {
+describe("JobIds", () => {
   it("know their own, and those of the same secret", () => {
     const secret = new Uint8Array(32).fill(1);
-    const [ids, same, other] = [new SignedIds(secret), new SignedIds(secret), new SignedIds()];
+    const [ids, same, other] = [new JobIds(secret), new JobIds(secret), new JobIds()];
     const id = ids.next();
     expect([ids.isOwn(id), same.isOwn(id), other.isOwn(id)]).toEqual([true, true, false]);
     const digit = id.at(-1) === "0" ? "1" : "0";

@@ -3,6 +3,7 @@ import { Redis } from "ioredis";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type JobQueue, QueueUnavailable } from "../../../src/queue/queue.js";
+import { openControl } from "../../../src/queue/redis/control.js";
 import { openRedisQueue } from "../../../src/queue/redis/redis-queue.js";
 import { QueueStartError } from "../../../src/queue/redis-connection/start-check.js";
 import { openRedisSource } from "../../../src/queue/redis-worker/redis-source.js";
@@ -61,7 +62,9 @@ describe("ACCEPT_DURABLE=1, on Valkey, which knows WAITAOF,", () => {
     await sync(false);
     const idempotency = { key: "caller:key", bodyHash: "a" };
     const [forgotten, keyed] = [job(), job()];
-    await client.hset("durable:demo:meta", "paused", 1);
+    const control = await openControl({ redisUrl: valkey.url, redisPrefix: "durable" }, logger);
+    close.push(() => control.close());
+    await control.pause("demo");
     const refused = await Promise.allSettled([queue.submit(forgotten), queue.submit(keyed, idempotency), open()]);
     for (const [index, kind] of [QueueUnavailable, QueueUnavailable, QueueStartError].entries())
       expect(refused[index]).toMatchObject({ reason: expect.any(kind) });

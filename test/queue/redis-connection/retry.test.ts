@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Scripts } from "../../../src/queue/redis/scripts.js";
-import { isPassing, patiently } from "../../../src/queue/redis-connection/retry.js";
+import { isPassing, retry } from "../../../src/queue/redis-connection/retry.js";
 import { failAppendOnlyFile, mendAppendOnlyFile } from "../../chaos/starve.js";
 import { type RedisServer, startRedis } from "../redis-server.js";
 
@@ -19,8 +19,8 @@ afterAll(async () => {
 it("takes whatever calls at once are answered by a Redis that can't write for something that passes", async () => {
   await failAppendOnlyFile(server);
   // Never called before: Redis does not hold the script, and keeps none that it refuses.
-  const scripts = new Scripts(client, "patience");
-  const call = () => scripts.call("beat", "worker", "{}", 1000, 2000, 0, "demo");
+  const scripts = new Scripts(client, "retry");
+  const call = () => scripts.call("serve", "worker", "{}", 1000, 0, "demo");
   const errors: unknown[] = [];
   for (let round = 0; round < 50; round++) {
     const calls = Array.from({ length: 4 }, async (_, i) => {
@@ -45,6 +45,6 @@ it("goes on after what nobody foresaw, and tells it", async () => {
     if (error) throw error;
     return "done";
   };
-  expect(await patiently(call, new AbortController().signal, (error) => told.push(error))).toBe("done");
+  expect(await retry(call, new AbortController().signal, (error) => told.push(error))).toBe("done");
   expect(told).toEqual([unforeseen[0]]);
 });

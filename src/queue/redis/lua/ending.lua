@@ -1,23 +1,11 @@
 -- How jobs end: once and for all, with a time to live for everything they leave, within a bound of bytes over all jobs.
-local RECORD_BYTES = 4096 -- what a finished job costs beside its images, roughly and rather too much
-local TOLD_BYTES = 8192 -- longest descriptions that are told to every process; of more, whoever waits reads the job
-local RATE_SLOT_MS = 5000
-local RATE_SLOTS = 12
-
--- Tokens are BullMQ jobs that say no more than "there is an image to make", so any of those that wait may go.
-local function dropTokens(queue, count)
-  local base = PREFIX .. ":" .. queue .. ":"
-  for _ = 1, count do
-    local token = redis.call("RPOP", base .. "wait")
-    if not token then return end
-    redis.call("DEL", base .. token)
-  end
-end
+-- Held by test/queue/contract/endings.ts.
+local PUBLISHED_BYTES = 8192 -- longest descriptions that are published; of longer ones, those who wait read the job
 
 local function deleteJob(id, images)
   local key = redis.call("HGET", jobKey(id), "key")
   for index = 0, images - 1 do redis.call("UNLINK", imageKey(id, index)) end
-  redis.call("DEL", jobKey(id), againKey(id))
+  redis.call("DEL", jobKey(id), requeuedKey(id))
   if key and key ~= "" then redis.call("DEL", keyKey(key)) end
 end
 
@@ -36,30 +24,6 @@ local function trimKept(now, maxBytes, count)
   end
 end
 
-local function countFinished(now)
-  local slot = math.floor(now / RATE_SLOT_MS)
-  if redis.call("HINCRBY", RATE, slot, 1) > 1 then return end
-  for _, old in ipairs(redis.call("HKEYS", RATE)) do
-    if tonumber(old) <= slot - RATE_SLOTS then redis.call("HDEL", RATE, old) end
-  end
-end
-
--- Whole seconds, 1 to 300, until `images` more will be done at the rate of the last minute; 5 while it is unknown.
-local function secondsFor(images, now)
-  local slots = redis.call("HGETALL", RATE)
-  local done, oldest = 0, nil
-  for at = 1, #slots, 2 do
-    local slot = tonumber(slots[at])
-    if slot > math.floor(now / RATE_SLOT_MS) - RATE_SLOTS then
-      done = done + tonumber(slots[at + 1])
-      if not oldest or slot < oldest then oldest = slot end
-    end
-  end
-  if not oldest then return 5 end
-  local elapsedMs = math.max(1, now - oldest * RATE_SLOT_MS)
-  return math.min(300, math.max(1, math.ceil(images * elapsedMs / done / 1000)))
-end
-
 -- The images' descriptions as one JSON array.
 local function describeImages(job, expiresAt)
   local described = {}
@@ -70,49 +34,41 @@ local function describeImages(job, expiresAt)
   return "[" .. table.concat(described, ",") .. "]"
 end
 
-local function countDone(caller, images)
-  if images == 0 then return end
-  if redis.call("HINCRBY", UNFINISHED, caller, -images) <= 0 then redis.call("HDEL", UNFINISHED, caller) end
-end
-
 -- Makes a job final; `failure` is the error's JSON, absent for a job that completed.
 local function endJob(job, state, failure, ttlMs, maxBytes)
   local key, now = jobKey(job.id), nowMs()
   local expiresAt = now + ttlMs
-  if job.waiting > 0 then
-    dropTokens(job.queue, job.waiting)
-    leaveLine(job, job.waiting)
-  end
+  if job.waiting > 0 then leaveLine(job, job.waiting) end
+  local fields = redis.call("HMGET", key, "left", "bytes", "key", "webhook")
   local images = "[]"
   local bytes = 0
   if state == "completed" then
     images = describeImages(job, expiresAt)
-    bytes = tonumber(redis.call("HGET", key, "bytes") or 0)
+    bytes = tonumber(fields[2] or 0)
   else
     for index = 0, job.images - 1 do redis.call("UNLINK", imageKey(job.id, index)) end
   end
-  countDone(job.caller, tonumber(redis.call("HGET", key, "left")))
-  redis.call("DEL", againKey(job.id))
+  countDone(job.caller, tonumber(fields[1]))
+  redis.call("DEL", requeuedKey(job.id))
   redis.call("ZREM", DEADLINES, job.id)
   redis.call("HSET", key, "state", state, "finishedAt", whole(now), "expiresAt", whole(expiresAt), "images:json", images)
   if failure then redis.call("HSET", key, "error", failure) end
   redis.call("PEXPIREAT", key, whole(expiresAt))
-  local idempotent = redis.call("HGET", key, "key")
-  if idempotent and idempotent ~= "" then redis.call("PEXPIREAT", keyKey(idempotent), whole(expiresAt)) end
+  if fields[3] and fields[3] ~= "" then redis.call("PEXPIREAT", keyKey(fields[3]), whole(expiresAt)) end
   local size = bytes + RECORD_BYTES
   redis.call("HINCRBY", COUNTS, "keptBytes", size)
   redis.call("RPUSH", KEPT, job.id .. " " .. job.images .. " " .. size .. " " .. whole(expiresAt))
   trimKept(now, maxBytes, 100)
   job.state = state
   countTotal(job.queue, state)
-  if #images > TOLD_BYTES then
-    tell(job.id, '{"state":"' .. state .. '"}')
+  if #images > PUBLISHED_BYTES then
+    publish(job.id, '{"state":"' .. state .. '"}')
   else
     local changes = { '"state":"' .. state .. '"', '"images":' .. images, progressChange(job.id) }
     changes[#changes + 1] = string.format('"finishedAt":%.0f,"expiresAt":%.0f', now, expiresAt)
     if failure then changes[#changes + 1] = '"error":' .. failure end
-    tell(job.id, "{" .. table.concat(changes, ",") .. "}")
+    publish(job.id, "{" .. table.concat(changes, ",") .. "}")
   end
-  if redis.call("HEXISTS", key, "webhook") == 1 then addDelivery(job, now) end
+  if fields[4] then addWebhook(job, now) end
   if state ~= "completed" then redis.call("PUBLISH", CONTROL, "ended " .. job.id) end
 end

@@ -1,26 +1,9 @@
--- The waiting line of a queue: three levels that take turns by weight, in each of them the callers take turns image by
--- image, and a caller's own jobs are first come, first served. Turns are virtual times (start-time fair queueing).
+-- The waiting line of a queue: three levels take turns by weight, the callers of a level take turns image by image, and
+-- a caller's own jobs are first come, first served. Turns are virtual times (start-time fair queueing).
+-- Held by test/queue/contract/sharing.ts.
 local LEVELS = { "high", "normal", "low" }
-local WEIGHTS = { high = 9, normal = 3, low = 1 }
 -- Entries that a position counts one by one; beyond, it is an estimate.
 local COUNTED = 1000
-
-local function loadJob(id)
-  local fields = redis.call("HMGET", jobKey(id), "state", "queue", "level", "caller", "images", "waiting", "left")
-  if not fields[1] then return nil end
-  return {
-    id = id,
-    state = fields[1],
-    queue = fields[2],
-    level = fields[3],
-    caller = fields[4],
-    images = tonumber(fields[5]),
-    waiting = tonumber(fields[6]),
-    left = tonumber(fields[7]),
-  }
-end
-
-local function isFinal(job) return job.state ~= "queued" and job.state ~= "running" end
 
 local function countWaiting(job, count)
   job.waiting = redis.call("HINCRBY", jobKey(job.id), "waiting", count)
@@ -43,13 +26,13 @@ local function joinLine(job, count, front)
   local inLine = job.waiting > 0
   countWaiting(job, count)
   local callers = callersKey(job.queue, job.level)
-  -- Who joins stands with the first of those who wait, so coming back again and again pushes nobody out.
+  -- A caller that joins gets the turn of the first, so coming back again and again pushes nobody out.
   local first = redis.call("ZRANGE", callers, 0, 0, "WITHSCORES")
   local turn = math.floor(tonumber(first[2] or 0))
   if front then
     redis.call("ZADD", callers, turn - 1, job.caller)
   elseif not redis.call("ZSCORE", callers, job.caller) then
-    -- Among callers whose turn is the same, who came first goes first.
+    -- Of callers with equal turns the one that came first goes first.
     local arrival = redis.call("HINCRBY", COUNTS, "arrivals", 1)
     redis.call("ZADD", callers, turn + (arrival % 1000000) / 1000000, job.caller)
   end
@@ -66,11 +49,13 @@ local function leaveLine(job, count)
 end
 
 local function levelInTurn(line)
+  local names = {}
+  for at, level in ipairs(LEVELS) do names[2 * at - 1], names[2 * at] = "waiting:" .. level, "turn:" .. level end
+  local fields = redis.call("HMGET", line, unpack(names))
   local drawn, drawnTurn
-  for _, level in ipairs(LEVELS) do
-    local at = redis.call("HMGET", line, "waiting:" .. level, "turn:" .. level)
-    local turn = tonumber(at[2] or 0)
-    if tonumber(at[1] or 0) > 0 and (not drawn or turn < drawnTurn) then drawn, drawnTurn = level, turn end
+  for at, level in ipairs(LEVELS) do
+    local waiting, turn = tonumber(fields[2 * at - 1] or 0), tonumber(fields[2 * at] or 0)
+    if waiting > 0 and (not drawn or turn < drawnTurn) then drawn, drawnTurn = level, turn end
   end
   return drawn, drawnTurn
 end
@@ -85,10 +70,10 @@ local function drawImage(queue)
   local id = first[1] and redis.call("LINDEX", jobsKey(queue, level, first[1]), 0)
   local job = id and loadJob(id)
   if not job then return redis.error_reply("BROKEN the waiting line of " .. queue .. " does not fit its jobs") end
-  redis.call("HSET", line, "turn", turn, "turn:" .. level, turn + 1 / WEIGHTS[level])
+  redis.call("HSET", line, "turn", turn, "turn:" .. level, turn + 1 / PRIORITY_WEIGHTS[level])
   redis.call("ZINCRBY", callers, 1, job.caller)
   leaveLine(job, 1)
-  local index = redis.call("LPOP", againKey(id))
+  local index = redis.call("LPOP", requeuedKey(id))
   if not index then index = redis.call("HINCRBY", jobKey(id), "next", 1) - 1 end
   return job, tonumber(index)
 end

@@ -1,2 +1,0 @@
-#!lua flags=no-writes
-return viewJob(ARGV[1])

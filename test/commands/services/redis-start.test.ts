@@ -1,0 +1,98 @@
+import { describe, expect, it } from "vitest";
+import { failAppendOnlyFile } from "../../chaos/starve.js";
+import { startRedis } from "../../queue/redis-server.js";
+import { deployments, metric, monitor, ready } from "../deployment.js";
+import { Marimba } from "../marimba.js";
+
+const { deploy, redis } = deployments();
+
+describe("a start that can't use Redis ends with one sentence:", () => {
+  const oneSentence = /^[^\n]+\.\n$/;
+
+  it.each(["api", "worker", "queue"])("marimba %s without REDIS_URL", async (command) => {
+    const args = command === "queue" ? ["queue", "status"] : [command];
+    const { code, stdout, stderr } = await new Marimba(args).ended;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(oneSentence);
+    expect(stderr).toMatch(`REDIS_URL is not set; marimba ${command} needs`);
+  });
+
+  it("marimba api, worker or serve where nothing listens", async () => {
+    const { start } = deploy({ REDIS_URL: "redis://127.0.0.1:1", LOG_LEVEL: "silent" });
+    // Each tries for some seconds: all at once.
+    const ended = await Promise.all(["api", "worker", "serve"].map((command) => start(command).ended));
+    for (const { code, stdout, stderr } of ended) {
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      expect(stderr).toMatch(oneSentence);
+      expect(stderr).toMatch(/127\.0\.0\.1:1/);
+    }
+  });
+
+  it("marimba api with a wrong password, which it keeps to itself", async () => {
+    const guarded = await startRedis("--requirepass", "right-one");
+    try {
+      const url = guarded.url.replace("redis://", "redis://:wrong-one@");
+      const { code, stderr } = await deploy({ REDIS_URL: url, LOG_LEVEL: "silent" }).start("api").ended;
+      expect(code).toBe(1);
+      expect(stderr).toMatch(oneSentence);
+      expect(stderr).toMatch(/password/);
+      expect(stderr).not.toMatch(/wrong-one/);
+    } finally {
+      await guarded.stop();
+    }
+  });
+});
+
+describe("a start refuses a Redis that is not fit for a queue, in one sentence:", () => {
+  it.each([
+    [["--maxmemory-policy", "allkeys-lru"], {}, /has maxmemory-policy allkeys-lru, .* must be noeviction\.$/],
+    [["--appendonly", "no"], { ACCEPT_DURABLE: "1" }, /ACCEPT_DURABLE=1 needs (7\.2 or newer|appendonly yes)\.$/],
+  ] as const)("%j %j", async (settings, environment, says) => {
+    const unfit = await startRedis(...settings);
+    try {
+      const own = { REDIS_URL: unfit.url, LOG_LEVEL: "silent", ...environment };
+      const { code, stdout, stderr } = await deploy(own).start("api").ended;
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      expect(stderr).toMatch(/^[^\n]+\.\n$/);
+      expect(stderr.trimEnd()).toMatch(says);
+    } finally {
+      await unfit.stop();
+    }
+  });
+
+  it.each(["api", "worker"])("marimba %s where the append-only file can't be written", async (command) => {
+    const full = await startRedis("--appendonly", "yes");
+    try {
+      await failAppendOnlyFile(full);
+      const { code, stderr } = await deploy({ REDIS_URL: full.url, LOG_LEVEL: "silent" }).start(command).ended;
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^[^\n]+ can't write its append-only file, [^\n]+\.\n$/);
+    } finally {
+      await full.stop();
+    }
+  });
+});
+
+describe("WORKER_PORT", () => {
+  it("answers health and metrics, and nothing else", async () => {
+    const { start } = deploy({ WORKER_PORT: "0" });
+    const marimba = start("worker");
+    const address = await monitor(marimba);
+    expect((await fetch(`${address}/health/live`)).status).toBe(200);
+    await marimba.prints(/^Ready/m);
+    expect(await ready(address, 200)).toEqual({ status: "ready" });
+    expect(await metric(marimba, "marimba_max_batch")).toBe(4);
+    expect(await (await fetch(`${address}/metrics`)).text()).toMatch(/^process_resident_memory_bytes \d+$/m);
+    expect((await fetch(`${address}/generate`)).status).toBe(404);
+    const posted = await fetch(`${address}/metrics`, { method: "POST" });
+    expect([posted.status, posted.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+  });
+
+  it("is named when it is taken", async () => {
+    const { start } = deploy();
+    const port = new URL(redis().url).port;
+    const { code, stderr } = await start("worker", { WORKER_PORT: port, LOG_LEVEL: "silent" }).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^Can't listen on 127\.0\.0\.1:\d+: .*set WORKER_PORT to a free one[^\n]*\n$/);
+  });
+});
