@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { configDefaults, defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Folders and files that take long, or need more than Node: a browser, Redis, Python. `npm run test:fast` leaves them out. */
+/** Folders and files that take long, or need more than Node: a browser, Redis, Python, git. `npm run test:fast` leaves them out. */
 const SLOW = [
   "api/routes/operator.test.ts",
   "browser",
@@ -24,7 +24,7 @@ const SLOW = [
   "queue/redis",
   "queue/redis-connection",
   "queue/redis-worker",
-  "queue/redis.test.ts",
+  "repository/lone-clone.test.ts",
   "repository/package.test.ts",
   "telemetry/tracing.test.ts",
 ].map((path) => `test/${path}`);

@@ -33,8 +33,8 @@ const FOR_USERS = [
   EvaluationError,
 ];
 
-/** The Redis adapter's errors, by name: importing their classes would load BullMQ where no Redis is used. */
-const FOR_USERS_BY_NAME = ["QueueStartError", "RedisUrlError"];
+/** By name, since importing their classes would load BullMQ or the importer into every command. */
+const FOR_USERS_BY_NAME = ["QueueStartError", "RedisUrlError", "ParityError"];
 
 /** Writes a sentence for an error that the user can fix, and a stack for a fault of ours. Returns the exit code. */
 export function reportError(error: unknown): number {

@@ -1,13 +1,8 @@
 import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { ParityError } from "../evaluation/parity/folder.js";
 import { compareFolder, compareScheduleFile, type Parity, uncompared } from "../evaluation/parity/parity.js";
 import { formatReport } from "../evaluation/parity/report.js";
-import { CheckpointError } from "../importer/checkpoint/error.js";
-import { ImportError } from "../importer/error.js";
 import { readArguments, UsageError } from "./command-line.js";
-
-const FOR_USERS = [ParityError, CheckpointError, ImportError];
 
 export const usage = `marimba parity: compares a checkpoint's numbers with recordings of the reference implementation
 
@@ -31,13 +26,7 @@ export async function run(argv: string[]): Promise<number> {
   if (folder === undefined || rest.length > 0) {
     throw new UsageError("marimba parity takes one folder; --help describes the command.");
   }
-  try {
-    return await compareAll(folder, values.schedules);
-  } catch (error) {
-    if (!FOR_USERS.some((kind) => error instanceof kind)) throw error;
-    process.stderr.write(`${(error as Error).message}\n`);
-    return 1;
-  }
+  return compareAll(folder, values.schedules);
 }
 
 async function compareAll(folder: string, statedSchedules: string | undefined): Promise<number> {

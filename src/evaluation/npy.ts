@@ -40,8 +40,8 @@ export function readNpyHeader(bytes: Buffer): NpyHeader {
   const shape = /'shape':\s*\(([^)]*)\)/.exec(text)?.[1];
   if (type === undefined || shape === undefined) throw new EvaluationError("has a damaged NumPy header");
   if (!Object.hasOwn(TYPES, type))
-    throw new EvaluationError(`holds numbers of type ${type}; ${Object.keys(TYPES).join(", ")} are read`);
-  if (/'fortran_order':\s*True/.test(text)) throw new EvaluationError("is in Fortran order; C order is read");
+    throw new EvaluationError(`holds numbers of type ${type}; supported are ${Object.keys(TYPES).join(", ")}`);
+  if (/'fortran_order':\s*True/.test(text)) throw new EvaluationError("is in Fortran order; only C order is supported");
   const sizes = shape
     .split(",")
     .map((size) => size.trim())

@@ -8,7 +8,7 @@ import { ZipFile } from "yazl";
 import { EvaluationError } from "./error.js";
 import { decodeNpy, encodeNpy, type NpyArray, type NpyHeader, npyDataBytes, npyHeader, readNpyHeader } from "./npy.js";
 
-/** NumPy's `.npz`: a zip of `.npy` files, named by their arrays. */
+/** NumPy's `.npz`: a zip of `.npy` files named after their arrays. */
 export class NpzFile {
   private constructor(
     readonly path: string,
@@ -20,7 +20,7 @@ export class NpzFile {
   static async open(path: string): Promise<NpzFile> {
     const zip = await openPromise(path, { autoClose: false }).catch((error: Error) => {
       if ((error as NodeJS.ErrnoException).code) throw error;
-      throw new EvaluationError(`${path} is no .npz file: ${error.message.replace(/\.+$/, "")}.`);
+      throw new EvaluationError(`${path} is not an .npz file: ${error.message.replace(/\.+$/, "")}.`);
     });
     const entries = new Map<string, Entry>();
     for await (const entry of zip.eachEntry()) entries.set(entry.fileName.replace(/\.npy$/, ""), entry);
@@ -45,7 +45,7 @@ export class NpzFile {
     return this.#naming(name, async () => decodeNpy(await buffer(await this.zip.openReadStreamPromise(entry))));
   }
 
-  /** An array's rows one after another (its first axis), without holding it whole. Only of bytes. */
+  /** Streams the rows (first axis) of a byte array, without holding it whole. */
   async *rows(name: string): AsyncGenerator<Uint8Array> {
     let header: NpyHeader | undefined;
     let held: Buffer = Buffer.alloc(0);
@@ -92,13 +92,13 @@ export class NpzFile {
   }
 }
 
-/** An array of bytes whose rows come one after another. */
+/** A byte array whose rows are streamed. */
 export interface ByteRows {
   readonly shape: readonly number[];
   readonly rows: AsyncIterable<Uint8Array>;
 }
 
-/** Writes a `.npz`, in one move at the end; byte arrays may be larger than memory. The bytes follow from the arrays. */
+/** Writes an `.npz`, renamed into place at the end; byte arrays may be larger than memory. The bytes depend on the arrays alone. */
 export async function writeNpz(path: string, arrays: Readonly<Record<string, NpyArray | ByteRows>>): Promise<void> {
   const zip = new ZipFile();
   for (const [name, array] of Object.entries(arrays)) {

@@ -40,7 +40,7 @@ describe("over Sentinel", { timeout: HANGING_MS }, () => {
     ]);
     expect(misnamed).toMatch(/^Redis at \S+\/another can't be reached \(its sentinels know no master of this name\); /);
     expect(away).toBe(
-      "Redis at redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster can't be reached (none of its sentinels answers); " +
+      "Redis at redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster can't be reached (no sentinel answers); " +
         "REDIS_URL must be its address.",
     );
   });

@@ -195,7 +195,9 @@ describe("marimba serve, where it can't start,", () => {
     const { code, stderr } = await serve({ PORT: String(port), LOG_LEVEL: "silent" }).ended;
     other.close();
     expect(code).toBe(1);
-    expect(stderr).toMatch(new RegExp(`^Can't listen on 127\\.0\\.0\\.1:${port}: another process does[^\\n]*\\n$`));
+    expect(stderr).toMatch(
+      new RegExp(`^Can't listen on 127\\.0\\.0\\.1:${port}: another process already does[^\\n]*\\n$`),
+    );
   });
 
   it("says what is wrong with a model: no folder, a broken manifest, graphs that can't be loaded", async () => {

@@ -41,6 +41,10 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     pattern: /^npm ci --omit=dev$/,
     elsewhere: "test/container/image.test.ts runs the Dockerfile's steps, it among them",
   },
+  {
+    pattern: /^(npm pack|npm install --ignore-scripts \S+marimba-\*\.tgz|npx marimba serve)$/,
+    elsewhere: "test/repository/package.test.ts",
+  },
   { pattern: /^npm audit --omit=dev$/, elsewhere: "needs a registry that answers it" },
   { pattern: /^node scripts\/licences\.js$/, elsewhere: "test/repository/licences.test.ts" },
   { pattern: /^sha256sum /, standIn: (command) => `cd models/demo && ${command}`, check: checkHash },
@@ -57,7 +61,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^node dist\/main\.js import --name \S+ /, standIn: stateArchitecture, check: checkImport },
   { pattern: /^node dist\/main\.js evaluate .* --features inception\.onnx/, elsewhere: "needs the published weights" },
   { pattern: /^node dist\/main\.js evaluate (?!.*inception)/, standIn: fewRoughImages, check: checkMeasures },
-  { pattern: /^node dist\/main\.js key new --name \S+ .*--file \S+$/, check: checkKey },
+  { pattern: /^node dist\/main\.js key new --name \S+ .*--file \S+( --write-key \S+)?$/, check: checkKey },
   {
     pattern: /^node dist\/main\.js sweep /,
     standIn: (command) =>
@@ -121,9 +125,11 @@ export function knownCommand(command: string): KnownCommand {
   return known;
 }
 
-/** The output shows the key, and the file contains its hash. */
+/** The output, or the file of `--write-key`, shows the key; the key file contains its hash. */
 async function checkKey({ stdout, folder }: Outcome, command: string): Promise<void> {
-  const [, id, secret] = /mrb_([0-9a-f]{12})_([0-9a-f]{48})/.exec(stdout)!;
+  const written = / --write-key (\S+)/.exec(command)?.[1];
+  const shown = written ? await readFile(join(folder, written), "utf8") : stdout;
+  const [, id, secret] = /mrb_([0-9a-f]{12})_([0-9a-f]{48})/.exec(shown)!;
   const line = `${id} sha256:${createHash("sha256").update(secret!).digest("hex")}`;
   expect(await readFile(join(folder, /--file (\S+)/.exec(command)![1]!), "utf8")).toContain(line);
 }
@@ -182,7 +188,7 @@ function fewRoughImages(command: string): string {
 }
 
 function checkMeasures({ stdout }: Outcome, command: string): void {
-  expect(stdout).toMatch(/^Pictures +24\nFréchet distance +\d/);
+  expect(stdout).toMatch(/^Images +24\nFréchet distance +\d/);
   if (command.includes("--compare")) expect(stdout).toMatch(/compared with evaluation\/\S+ \([\d.]+\):\n/);
 }
 

@@ -15,11 +15,11 @@ export type StaticMode = (typeof STATIC_MODES)[number];
 
 /** The settings of a worker that batches so. Its engine takes two batches at a time, so that the next one always waits. */
 export function staticEnvironment(mode: StaticMode, batch: number): Readonly<Record<string, string>> {
-  const imports = ["../../bench/typescript.js", "static-batching.ts"].map(
-    (file) => `--import=${import.meta.resolve(`./${file}`)}`,
+  const modules = ["../../bench/typescript.js", "static-batching.ts"].map(
+    (file) => new URL(file, import.meta.url).href,
   );
   return {
-    NODE_OPTIONS: imports.join(" "),
+    NODE_OPTIONS: modules.map((url) => `--import=${url}`).join(" "),
     STATIC_BATCHING: mode,
     STATIC_BATCH: String(batch),
     // A worker takes 1.5 times as many images as this.

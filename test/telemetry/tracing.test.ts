@@ -44,7 +44,7 @@ describe("a request's id and trace", () => {
     await eventually(() => expect(lines(maker, own)).not.toHaveLength(0));
     expect(lines(marimba, own).map(({ msg }) => msg)).toEqual(["incoming request", "request completed"]);
     expect(lines(marimba, { ...own, job, msg: "request completed" })).toHaveLength(1);
-    expect(lines(maker, { ...own, job, image: 0 }).map(({ msg }) => msg)).toEqual(["The image is made."]);
+    expect(lines(maker, { ...own, job, image: 0 }).map(({ msg }) => msg)).toEqual(["The image is done."]);
 
     const refused = await generate(
       address,

@@ -7,9 +7,9 @@ import type { Report } from "./report.js";
 export interface RecordedSchedules {
   /** mask[L][n]: tokens sampled in each of n autoregressive steps. */
   readonly mask: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>;
-  /** respaced[S]: which of the 1000 timesteps S diffusion steps keep, ascending. */
+  /** respaced[S]: the timesteps, of 1000, that S diffusion steps keep, ascending. */
   readonly respaced: Readonly<Record<string, readonly number[]>>;
-  /** The same as SHA-256 of the list joined by commas. */
+  /** SHA-256 of the same list joined by commas. */
   readonly respaced_sha256: Readonly<Record<string, string>>;
 }
 

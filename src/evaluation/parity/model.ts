@@ -11,7 +11,7 @@ import {
 /** The highest timestep of the published sampler. */
 const MAX_TIMESTEP = 999;
 
-/** An imported model whose graphs expose what they compute on the way. */
+/** An imported model whose graphs expose their intermediate results. */
 export class ParityModel {
   readonly generator: GeneratorArchitecture;
   readonly graphs: MarGraphs;
@@ -48,7 +48,7 @@ export class ParityModel {
   }
 }
 
-/** The head's condition as recorded: N conditional rows, then none or N unconditional ones. */
+/** The head's recorded condition: N conditional rows, followed by N unconditional rows or none. */
 export interface Condition {
   readonly rows: number;
   readonly guidedRows: number;

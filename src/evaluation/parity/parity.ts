@@ -13,16 +13,16 @@ import { Report } from "./report.js";
 import { compareRun } from "./sampling.js";
 import { compareStages } from "./stages.js";
 
-/** Everything that was compared for one pair of checkpoint files. */
+/** The comparisons for one pair of checkpoint files. */
 export interface Parity {
   readonly title: string;
   readonly report: Report;
 }
 
 /**
- * Imports the checkpoint in a directory of recordings, every file of it, and compares what the model computes with all
- * recordings, each stage on recorded inputs. Throws when there is nothing to compare; a recording that cannot be
- * compared is a failed line of the report.
+ * Imports every checkpoint file in a folder of recordings, and compares the model's results with all recordings, each stage
+ * on recorded inputs. Throws `ParityError` if there is nothing to compare; a recording that can't be compared is a failed
+ * line of the report.
  */
 export async function* compareFolder(folder: string): AsyncGenerator<Parity> {
   const reference = await openReferenceFolder(folder);
@@ -37,7 +37,7 @@ export async function* compareFolder(folder: string): AsyncGenerator<Parity> {
   }
 }
 
-/** Names of recordings in the directory that no graph computes yet. */
+/** Names of the folder's recordings that no graph computes yet. */
 export async function uncompared(folder: string): Promise<string[]> {
   const reference = await openReferenceFolder(folder);
   await reference.close();
@@ -79,7 +79,7 @@ function importInto(models: string, files: ModelFiles, config: string | undefine
   return importModel({ name: "parity", ...files, arch: config, precision: "fp32", modelsDir: models, expose: true });
 }
 
-/** Runs one comparison; whatever stops it, and whatever it leaves unread, fails. */
+/** Runs one comparison; an error, and any tensor left unread, is a failure. */
 export async function compareRecording(
   file: Checkpoint,
   report: Report,

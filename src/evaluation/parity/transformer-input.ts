@@ -1,14 +1,14 @@
 import type { PredictBatch } from "../../families/mar/run-graphs.js";
 import type { GeneratorArchitecture } from "../../model/manifest.js";
 
-/** What the transformer is asked for: all images with their own class, then, with guidance, again without one. */
+/** The transformer's inputs: all images with their class, and with guidance again without a class. */
 export interface TransformerInput {
   readonly tokens: Float32Array; // [B, L, C]
   /** 1 where a token is unknown. */
   readonly mask: ArrayLike<number>; // [B, L]
   /** One for each row: B, or 2B with the unconditional half. */
   readonly classes: readonly number[];
-  /** Positions asked for, by row. */
+  /** Positions to predict, by row. */
   readonly targets: (row: number) => readonly number[];
 }
 

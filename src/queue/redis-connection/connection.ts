@@ -8,7 +8,7 @@ const SENTINEL_PORT = 26_379;
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 2000;
 
-/** REDIS_URL is no address that can be connected to. The message names no password. */
+/** REDIS_URL is not an address of Redis. The message contains no password. */
 export class RedisUrlError extends Error {
   override readonly name = "RedisUrlError";
 }
@@ -28,20 +28,20 @@ export function redisOptions(redisUrl: string): RedisOptions {
   }
   if (!/^rediss?:\/\//.test(redisUrl) || !URL.canParse(redisUrl)) {
     throw new RedisUrlError(
-      `REDIS_URL is no address of Redis; it must be redis://, rediss:// or redis+sentinel:// ` +
+      `REDIS_URL is not an address of Redis; it must be redis://, rediss:// or redis+sentinel:// ` +
         "([user:password@]HOST:PORT, for Sentinel HOST:PORT,HOST:PORT/MASTER).",
     );
   }
   const url = new URL(redisUrl);
   const host = url.hostname.replace(/^\[|\]$/g, "") || "127.0.0.1";
   const db = Number(url.pathname.slice(1) || 0);
-  if (!Number.isInteger(db)) throw new RedisUrlError("REDIS_URL's path is no database number.");
+  if (!Number.isInteger(db)) throw new RedisUrlError("The path of REDIS_URL is not a database number.");
   return {
     host,
     port: Number(url.port || 6379),
     db,
     ...readCredentials(url.username || url.password ? `${url.username}:${url.password}` : undefined),
-    // TLS tells servers the name that they are asked for; an address is none (RFC 6066).
+    // TLS sends the server's name (SNI), which must not be an IP address (RFC 6066).
     ...(url.protocol === "rediss:" ? { tls: isIP(host) ? {} : { servername: host } } : {}),
   };
 }
@@ -58,7 +58,7 @@ function readCredentials(text: string | undefined): { username?: string; passwor
   return { ...secret, ...(username ? { username: decodeURIComponent(username) } : {}) };
 }
 
-/** A client that reconnects for ever, soon and then less often, and again at once when a replica was promoted. */
+/** A client that reconnects for ever, with growing pauses, and at once when a replica was promoted. */
 export function connect(redisUrl: string, options: RedisOptions = {}): Redis {
   return new Redis({
     ...redisOptions(redisUrl),

@@ -6,9 +6,8 @@ import { QueueStartError } from "./start-check.js";
 const WAIT_MS = 4500;
 
 /**
- * Tells when everything that was written before a moment is in the append-only file on disk. WAITAOF blocks its
- * connection, so it has one of its own: a tiny write on it follows all that was written before, and one fence serves
- * all who came before it.
+ * Waits until everything written before a moment is in the append-only file on disk. WAITAOF blocks its connection, so the
+ * fence has one of its own: a tiny write on it follows all earlier writes, and one fence serves all callers that came before.
  */
 export class DurableFence {
   #next: Promise<void> | undefined;
@@ -32,14 +31,14 @@ export class DurableFence {
     } catch (error) {
       const reason = (error as Error).message;
       throw new QueueStartError(
-        `Redis can't say that a write is on disk (${reason}): ACCEPT_DURABLE=1 needs appendfsync everysec or always.`,
+        `Redis can't confirm that a write is on disk (${reason}): ACCEPT_DURABLE=true needs appendfsync everysec or always.`,
       );
     }
   }
 
   /** Resolves once all that Redis has answered so far is on disk; rejects when that takes too long. */
   passed(): Promise<void> {
-    // Whoever comes while a fence is under way may have written after it: they share the next one.
+    // Callers that come while a fence is under way may have written after it: they share the next one.
     this.#next ??= this.#running.then(() => {
       this.#next = undefined;
       const fence = this.#pass();
@@ -56,6 +55,6 @@ export class DurableFence {
   async #pass(): Promise<void> {
     await this.connection.set(this.key, 1);
     const [local] = (await this.connection.call("WAITAOF", 1, 0, WAIT_MS)) as [number, number];
-    if (local < 1) throw new Error(`it was not after ${WAIT_MS} ms`);
+    if (local < 1) throw new Error(`it was not on disk after ${WAIT_MS} ms`);
   }
 }

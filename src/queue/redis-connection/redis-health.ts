@@ -4,11 +4,11 @@ import type { QueueHealth } from "../queue.js";
 import { refusalOf } from "./redis-errors.js";
 import { lookWhetherFit } from "./start-check.js";
 
-/** How often a Redis that came back unfit is looked at again. */
+/** How often a Redis that came back unfit is checked again. */
 const LOOK_AGAIN_MS = 5000;
 
-/** Whether Redis answers now, and is still fit for a queue, from what its connections tell; says so in the log when that changes. */
-export class Reachability {
+/** Whether Redis answers and is still fit for a queue, as its connections report; logs when that changes. */
+export class RedisHealth {
   #health: QueueHealth = { reachable: true };
   /** Of a Redis that answers, why it must hold no queue. */
   #unfitness: string | undefined;
@@ -25,12 +25,12 @@ export class Reachability {
     return this.#health.reachable && unfitness ? { reachable: false, reason: unfitness } : this.#health;
   }
 
-  /** Why nothing may be put into this Redis, though it answers. */
+  /** Why no job may be stored in this Redis, though it answers. */
   get unfitness(): string | undefined {
     return this.#unfitness && `Redis ${this.#unfitness}`;
   }
 
-  /** Follows a client that was not connected before; the Redis that it then finds was checked already. */
+  /** Follows a client that is not connected yet; the Redis that it connects to first was checked before. */
   follow(client: Redis): void {
     let connections = 0;
     client.on("ready", () => {
@@ -42,7 +42,7 @@ export class Reachability {
     client.on("error", (error: Error) => {
       const refusal = refusalOf(error);
       if (refusal) this.failed(`Redis ${refusal}`);
-      // Without a listener ioredis writes errors to the console; what others lead to is told by "close".
+      // Without a listener ioredis writes errors to the console; "close" reports what other errors lead to.
       this.logger.debug({ err: error }, "The connection to Redis has an error.");
     });
   }
@@ -55,7 +55,7 @@ export class Reachability {
     this.#set({ reachable: false, reason });
   }
 
-  /** What follows is of our own doing. */
+  /** What follows is caused by closing. */
   end(): void {
     this.#ended = true;
     clearTimeout(this.#timer);
@@ -67,10 +67,11 @@ export class Reachability {
     try {
       this.#unfitness = await lookWhetherFit(client, this.acceptDurable, wasFit ? this.logger : undefined);
     } catch (error) {
-      this.logger.debug({ err: error }, "Whether Redis is fit could not be seen.");
+      this.logger.debug({ err: error }, "The check of Redis failed.");
     }
     if (this.#ended) return;
-    if (wasFit && this.#unfitness) this.logger.error(`Redis ${this.#unfitness} No job is taken until that is mended.`);
+    if (wasFit && this.#unfitness)
+      this.logger.error(`Redis ${this.#unfitness} No job is accepted until that is fixed.`);
     if (!wasFit && !this.#unfitness) this.logger.info("Redis is fit for a queue again.");
     if (this.#unfitness) this.#timer = setTimeout(() => void this.#look(client), LOOK_AGAIN_MS).unref();
   }

@@ -8,7 +8,7 @@ const OLDEST_VERSION = [7, 0] as const;
 /** The first that can say that a write is on disk (WAITAOF). */
 const DURABLE_VERSION = [7, 2] as const;
 
-/** Redis is not there or not fit for a queue: one sentence that says what would be right. Never holds the password. */
+/** Redis is missing or not fit for a queue: one sentence that says what would be right, never with the password. */
 export class QueueStartError extends Error {
   override readonly name = "QueueStartError";
 }
@@ -20,7 +20,7 @@ export interface StartNeeds {
   readonly connectMs?: number;
 }
 
-/** Connects once and looks whether Redis is fit for a queue; rejects with `QueueStartError`, warns of the doubtful. */
+/** Connects once and checks that Redis is fit for a queue; rejects with `QueueStartError`, warns of risky settings. */
 export async function checkRedis(needs: StartNeeds, logger?: Logger): Promise<void> {
   const { redisUrl, acceptDurable, connectMs = CONNECT_MS } = needs;
   const client = connect(redisUrl, { lazyConnect: true, maxRetriesPerRequest: null });
@@ -48,7 +48,7 @@ async function lookForDatabase(client: Redis, database: number): Promise<string 
   }
 }
 
-/** What makes a Redis that answers unfit for a queue, as the end of a sentence that begins with its name; warns of the doubtful. */
+/** Why a Redis that answers is unfit for a queue, as the end of a sentence that begins with its name; warns of risky settings. */
 export async function lookWhetherFit(
   client: Redis,
   acceptDurable: boolean,
@@ -58,12 +58,10 @@ export async function lookWhetherFit(
   const unfitness = refuse(info, acceptDurable);
   if (unfitness) return unfitness;
   if (info.get("aof_enabled") === "0") {
-    logger?.warn(
-      "Redis keeps no append-only file: when it restarts, jobs that were accepted are lost. Set appendonly yes.",
-    );
+    logger?.warn("Redis has no append-only file: when it restarts, accepted jobs are lost. Set appendonly yes.");
   } else if (await neverSyncs(client)) {
     logger?.warn(
-      "Redis never syncs its append-only file: when its machine stops, jobs that were accepted are lost. Set appendfsync everysec.",
+      "Redis never syncs its append-only file: when its machine stops, accepted jobs are lost. Set appendfsync everysec.",
     );
   }
   return undefined;
@@ -84,13 +82,13 @@ function refuse(info: ReadonlyMap<string, string>, acceptDurable: boolean): stri
     return `has maxmemory-policy ${policy}, which may drop jobs; it must be noeviction.`;
   }
   if (info.get("aof_last_write_status") === "err") {
-    return "can't write its append-only file, so it takes no job; its disk may be full: its log says more.";
+    return "can't write its append-only file, so no job can be stored safely; its disk may be full, see its log.";
   }
   if (!acceptDurable) return undefined;
   if (!isAtLeast(version, DURABLE_VERSION)) {
-    return `is version ${version}, which can't tell when a job is on disk: ACCEPT_DURABLE=1 needs 7.2 or newer.`;
+    return `is version ${version}, which can't confirm that a job is on disk: ACCEPT_DURABLE=true needs 7.2 or newer.`;
   }
-  if (info.get("aof_enabled") !== "1") return "keeps no append-only file: ACCEPT_DURABLE=1 needs appendonly yes.";
+  if (info.get("aof_enabled") !== "1") return "has no append-only file: ACCEPT_DURABLE=true needs appendonly yes.";
   return undefined;
 }
 
@@ -103,7 +101,7 @@ function readInfo(text: string): ReadonlyMap<string, string> {
   return new Map([...text.matchAll(/^([^#:\r\n]+):(.*?)\r?$/gm)].map(([, key, value]) => [key!, value!]));
 }
 
-/** Resolves once the client is ready; a refusal that waiting won't mend ends it at once. */
+/** Resolves once the client is ready; rejects at once for a reason that will not pass. */
 async function reach(client: Redis, redisUrl: string, address: string, connectMs: number): Promise<void> {
   const attempts: Attempts = { connections: 0, isMasterUnknown: false };
   await new Promise<void>((resolve, reject) => {

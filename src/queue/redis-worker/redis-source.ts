@@ -9,7 +9,7 @@ import { readableQueues } from "../redis/replies.js";
 import { Scripts } from "../redis/scripts.js";
 import { type ResultBounds, startSweeping } from "../redis/sweeper.js";
 import { connect } from "../redis-connection/connection.js";
-import { Reachability } from "../redis-connection/redis-health.js";
+import { RedisHealth } from "../redis-connection/redis-health.js";
 import { checkRedis } from "../redis-connection/start-check.js";
 import { waitUntil } from "../wait-until.js";
 import { ExclusiveLock } from "./exclusive-lock.js";
@@ -33,10 +33,10 @@ export interface RedisSourceOptions extends ResultBounds {
 /** Checks that Redis is fit for a queue and opens the worker's side of it; rejects with `QueueStartError`. */
 export async function openRedisSource(options: RedisSourceOptions, logger: Logger): Promise<JobSource> {
   await checkRedis({ redisUrl: options.redisUrl, acceptDurable: false }, logger);
-  const reachability = new Reachability(logger);
+  const redisHealth = new RedisHealth(logger);
   const client = connect(options.redisUrl, { maxRetriesPerRequest: null });
-  reachability.follow(client);
-  return new RedisSource(options, client, reachability, logger);
+  redisHealth.follow(client);
+  return new RedisSource(options, client, redisHealth, logger);
 }
 
 class RedisSource implements JobSource {
@@ -59,7 +59,7 @@ class RedisSource implements JobSource {
   constructor(
     private readonly options: RedisSourceOptions,
     private readonly client: Redis,
-    private readonly reachability: Reachability,
+    private readonly redisHealth: RedisHealth,
     private readonly logger: Logger,
   ) {
     this.#scripts = new Scripts(client, options.redisPrefix);
@@ -83,7 +83,7 @@ class RedisSource implements JobSource {
     );
     const onPaused = (isPaused: boolean) => this.#pause(isPaused);
     const presence = { worker: this.#worker, queues, lockMs, isPaused: () => this.#isPaused, onPaused };
-    this.#presence = new WorkerPresence(this.#scripts, this.reachability, presence, this.logger);
+    this.#presence = new WorkerPresence(this.#scripts, this.redisHealth, presence, this.logger);
     this.#workers = queues.map((queue) => this.#openWorker(queue, maxImages, handler));
     await Promise.all(this.#workers.map((worker) => worker.ready()));
     await this.#presence.start();
@@ -99,12 +99,12 @@ class RedisSource implements JobSource {
   }
 
   health(): QueueHealth {
-    return this.reachability.health;
+    return this.redisHealth.health;
   }
 
   async close(): Promise<void> {
     await this.stop(0);
-    this.reachability.end();
+    this.redisHealth.end();
     this.#subscriber?.disconnect();
     this.client.disconnect();
   }

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { isNewer, modelOf } from "../redis/replies.js";
 import type { Scripts } from "../redis/scripts.js";
 import { refusalOf } from "../redis-connection/redis-errors.js";
-import type { Reachability } from "../redis-connection/redis-health.js";
+import type { RedisHealth } from "../redis-connection/redis-health.js";
 import { isPassing } from "../redis-connection/retry.js";
 import { waitUntil } from "../wait-until.js";
 
@@ -31,7 +31,7 @@ export class WorkerPresence {
 
   constructor(
     private readonly scripts: Scripts,
-    private readonly reachability: Reachability,
+    private readonly redisHealth: RedisHealth,
     private readonly options: PresenceOptions,
     private readonly logger: Logger,
   ) {}
@@ -73,12 +73,12 @@ export class WorkerPresence {
     const reply = this.scripts.call("serve", worker, details, Math.ceil(lockMs / 2), isPaused() ? 1 : 0, ...served);
     if (!(await waitUntil(reply, ANSWER_MS))) throw new Error("Command timed out: a worker's presence.");
     const paused = await reply;
-    this.reachability.answered();
+    this.redisHealth.answered();
     if (!this.#ended && this.#isServing) this.options.onPaused(paused === 1);
   }
 
   #failed(error: unknown): void {
-    this.reachability.failed("Redis does not answer as it should.");
+    this.redisHealth.failed("Redis does not answer as it should.");
     if (isPassing(error) || refusalOf(error as Error))
       this.logger.debug({ err: error }, "This worker's presence was not noted; the next try follows.");
     else this.logger.error({ err: error }, "This worker's presence could not be noted.");

@@ -19,7 +19,7 @@ import {
 } from "../queue.js";
 import { connect } from "../redis-connection/connection.js";
 import { DurableFence } from "../redis-connection/durable-fence.js";
-import { Reachability } from "../redis-connection/redis-health.js";
+import { RedisHealth } from "../redis-connection/redis-health.js";
 import { checkRedis } from "../redis-connection/start-check.js";
 import { waitUntil } from "../wait-until.js";
 import { JobEvents } from "./job-watch.js";
@@ -48,9 +48,9 @@ export interface RedisQueueOptions {
 export async function openRedisQueue(options: RedisQueueOptions, logger: Logger): Promise<JobQueue> {
   await checkRedis(options, logger);
   const { redisUrl, redisPrefix } = options;
-  const reachability = new Reachability(logger, options.acceptDurable);
+  const redisHealth = new RedisHealth(logger, options.acceptDurable);
   const client = connect(redisUrl, { commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 1 });
-  reachability.follow(client);
+  redisHealth.follow(client);
   const ids = new JobIds(await sharedSecret(client, redisPrefix));
   const fence = options.acceptDurable ? DurableFence.open(client, redisPrefix, logger) : undefined;
   await fence?.prove().catch((error) => {
@@ -62,7 +62,7 @@ export async function openRedisQueue(options: RedisQueueOptions, logger: Logger)
   client.options.enableOfflineQueue = false;
   const scripts = new Scripts(client, redisPrefix);
   const events = await JobEvents.open(client, scripts, redisPrefix, logger);
-  return new RedisQueue(options, client, scripts, events, ids, fence, reachability, logger);
+  return new RedisQueue(options, client, scripts, events, ids, fence, redisHealth, logger);
 }
 
 /** Kept in Redis, so that every process of the queue issues ids with the same signature. */
@@ -98,13 +98,13 @@ class RedisQueue implements JobQueue {
     private readonly events: JobEvents,
     private readonly ids: JobIds,
     private readonly fence: DurableFence | undefined,
-    private readonly reachability: Reachability,
+    private readonly redisHealth: RedisHealth,
     logger: Logger,
   ) {
     this.#leases = new Leases(client, options.redisPrefix, logger);
     this.webhooks = new RedisWebhookOutbox(scripts, (reply) => this.#answer(reply));
     this.#unconfirmed = new UnconfirmedSubmits(client, (id) => this.cancel(id, UNCONFIRMED));
-    this.#stopSweeping = startSweeping(scripts, this.#leases, options, logger, reachability);
+    this.#stopSweeping = startSweeping(scripts, this.#leases, options, logger, redisHealth);
   }
 
   newId(): string {
@@ -112,7 +112,7 @@ class RedisQueue implements JobQueue {
   }
 
   async submit(spec: JobSpec, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult> {
-    const { unfitness } = this.reachability;
+    const { unfitness } = this.redisHealth;
     if (unfitness) throw new QueueUnavailable(unfitness);
     const watch = this.events.watches.hold(spec.id);
     try {
@@ -231,11 +231,11 @@ class RedisQueue implements JobQueue {
   }
 
   health(): QueueHealth {
-    return this.reachability.health;
+    return this.redisHealth.health;
   }
 
   async close(): Promise<void> {
-    this.reachability.end();
+    this.redisHealth.end();
     this.#stopSweeping();
     this.events.close();
     this.fence?.close();

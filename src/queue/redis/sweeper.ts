@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Reachability } from "../redis-connection/redis-health.js";
+import type { RedisHealth } from "../redis-connection/redis-health.js";
 import { isPassing } from "../redis-connection/retry.js";
 import type { Leases } from "./leases.js";
 import type { Scripts } from "./scripts.js";
@@ -25,14 +25,14 @@ export function startSweeping(
   leases: Leases,
   { resultTtlMs, maxResultBytes }: ResultBounds,
   logger: Logger,
-  reachability?: Reachability,
+  redisHealth?: RedisHealth,
 ): () => void {
   let timer: NodeJS.Timeout;
   let ended = false;
   const sweep = async () => {
     try {
       const queues = (await scripts.call("sweep", GUARD_MS, resultTtlMs, maxResultBytes)) as SweepReply;
-      reachability?.answered();
+      redisHealth?.answered();
       for (const [queue, waitingImages, bound] of queues) {
         for (const lost of await leases.balance(queue, waitingImages, bound)) {
           logger.warn({ queue, lease: lost }, "BullMQ has lost a lease; its image waits again.");
@@ -40,7 +40,7 @@ export function startSweeping(
         }
       }
     } catch (error) {
-      if (!ended && isPassing(error)) reachability?.failed("Redis does not answer as it should.");
+      if (!ended && isPassing(error)) redisHealth?.failed("Redis does not answer as it should.");
       if (!ended) logger.debug({ err: error }, "The sweep of the queue failed; the next one follows.");
     }
     schedule();

@@ -126,7 +126,7 @@ describe("marimba evaluate", () => {
     ],
     [
       ["--out", "x", "--reference", join(MODELS_DIR, "demo", "model.json")],
-      /model\.json is no \.npz file: .*[^.]\.\n$/,
+      /model\.json is not an \.npz file: .*[^.]\.\n$/,
     ],
     [["--out", "x", "--features", "none.onnx"], /ONNX Runtime can't use none\.onnx: .*\n$/],
     [["--out", "x", "--reference", "none.npz"], /none\.npz can't be opened: there is no such file/],

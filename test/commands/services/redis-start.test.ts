@@ -46,7 +46,7 @@ describe("a start that can't use Redis ends with one sentence:", () => {
 describe("a start refuses a Redis that is not fit for a queue, in one sentence:", () => {
   it.each([
     [["--maxmemory-policy", "allkeys-lru"], {}, /has maxmemory-policy allkeys-lru, .* must be noeviction\.$/],
-    [["--appendonly", "no"], { ACCEPT_DURABLE: "1" }, /ACCEPT_DURABLE=1 needs (7\.2 or newer|appendonly yes)\.$/],
+    [["--appendonly", "no"], { ACCEPT_DURABLE: "true" }, /ACCEPT_DURABLE=true needs (7\.2 or newer|appendonly yes)\.$/],
   ] as const)("%j %j", async (settings, environment, says) => {
     const unfit = await startRedis(...settings);
     try {

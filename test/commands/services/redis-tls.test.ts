@@ -63,8 +63,8 @@ describe("rediss://", () => {
     const { code, stdout, stderr } = await start("api", { LOG_LEVEL: "silent" }).ended;
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toBe(
-      `Redis at ${address(server)} shows a certificate that is not trusted (self-signed certificate); ` +
-        "NODE_EXTRA_CA_CERTS must name the file of its authority's.\n",
+      `Redis at ${address(server)} has a certificate that is not trusted (self-signed certificate); ` +
+        "NODE_EXTRA_CA_CERTS must name the file with the certificate of its authority.\n",
     );
   });
 
@@ -82,18 +82,18 @@ describe("rediss://", () => {
       says(address(plainRedis())),
       says(address(server, "redis")),
     ]);
-    expect(untrusted).toMatch(/^shows a certificate that is not trusted \(self-signed certificate\); .*\.$/);
+    expect(untrusted).toMatch(/^has a certificate that is not trusted \(self-signed certificate\); .*\.$/);
     const unreached = (reason: string) => `can't be reached (${reason}); REDIS_URL must be its address.`;
-    expect(plain).toBe(unreached("it does not answer over TLS: perhaps it speaks none, which is redis://"));
-    expect(secure).toBe(unreached("it closes every connection: perhaps it speaks TLS, which is rediss://"));
+    expect(plain).toBe(unreached("it does not answer over TLS: perhaps it speaks plain TCP, which needs redis://"));
+    expect(secure).toBe(unreached("it closes every connection: perhaps it speaks TLS, which needs rediss://"));
   });
 
-  it("says which host's certificate it takes, and that it has none of its own", async () => {
+  it("says which host's certificate it expects, and that it has no client certificate", async () => {
     const { start } = deploy({ NODE_EXTRA_CA_CERTS: own.certificate, LOG_LEVEL: "silent" });
     const urls = [address(server, "rediss", "localhost"), address(mutual)];
     const ended = await Promise.all(urls.map((REDIS_URL) => start("worker", { REDIS_URL }).ended));
     expect(ended.map(({ code }) => code)).toEqual([1, 1]);
-    expect(ended[0]!.stderr).toMatch(/^[^\n]+ shows the certificate of another host; [^\n]+\.\n$/);
-    expect(ended[1]!.stderr).toMatch(/^[^\n]+ asks for a client's certificate, and Marimba has none[^\n]+\.\n$/);
+    expect(ended[0]!.stderr).toMatch(/^[^\n]+ has a certificate for another host; [^\n]+\.\n$/);
+    expect(ended[1]!.stderr).toMatch(/^[^\n]+ requires a client certificate, which Marimba does not have[^\n]+\.\n$/);
   });
 });

@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { PACKAGE_ROOT } from "../../../src/files/package.js";
 import { eventually } from "../../eventually.js";
 import { startRedis } from "../../queue/redis-server.js";
 import {
@@ -23,7 +25,8 @@ const LONG = { class: "star", seed: 1, preset: "slow" };
 
 describe("marimba api and marimba worker", () => {
   it("give the bytes of `marimba sample` with the embedded model, whichever worker makes them", async () => {
-    const embedded = deploy({ MODELS_DIR: "", MODELS: "demo", MAX_BATCH: "1", WORKER_PORT: "0" });
+    const packaged = { MODELS_DIR: join(PACKAGE_ROOT, "models"), MODELS: "demo" };
+    const embedded = deploy({ ...packaged, MAX_BATCH: "1", WORKER_PORT: "0" });
     const [{ address }, ...workers] = await Promise.all([embedded.api(), embedded.worker(), embedded.worker()]);
     const request = { class: "star", steps: 32 };
     const images = await Promise.all([1, 2, 3, 4, 5, 6].map((seed) => bytes(generate(address, { ...request, seed }))));

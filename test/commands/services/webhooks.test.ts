@@ -62,7 +62,7 @@ describe("a job's webhook", () => {
     const [first] = await Promise.all([api(), worker()]);
     const port = await freePort();
     const id = await idOf(await askFor(first.address, `http://127.0.0.1:${port}/`));
-    await expect.poll(() => first.marimba.stderr, soon).toContain("it will be tried again");
+    await expect.poll(() => first.marimba.stderr, soon).toContain("trying again later");
     first.marimba.kill("SIGKILL");
     await first.marimba.ended;
     const receiver = await receive(port);

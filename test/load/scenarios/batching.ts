@@ -30,7 +30,7 @@ export const batching: Scenario = async (setting) => {
   const capacity = new Map<Mode, number>();
   for (const mode of MODES) {
     progress(`batching: the capacity of ${mode} ...`);
-    capacity.set(mode, await measureCapacity(setting, mode, quick ? 16 : 128));
+    capacity.set(mode, await measureCapacity(setting, mode, quick ? 2 * MAX_BATCH : 128));
   }
   const perSecond = LOAD * capacity.get("continuous")!;
   const runs = new Map<Mode, Run[]>(MODES.map((mode) => [mode, []]));

@@ -8,7 +8,7 @@ import { aborted, LONG_MS, type Open, USER_CANCELLED } from "./harness.js";
 /** Ends other than completion, what stays afterwards, and the worker's own end. */
 export function endingsContract(open: Open): void {
   describe("cancelling", () => {
-    it("takes a waiting job out of the line", async () => {
+    it("removes a waiting job from the line", async () => {
       const bench = await open({}, 1);
       const running = await bench.accept();
       const waiting = await bench.accept({ num_images: 2 });
@@ -21,7 +21,7 @@ export function endingsContract(open: Open): void {
       expect((await bench.final(running.spec.id))?.state).toBe("completed");
     });
 
-    it("aborts a running job's images; a place is free once its handler has let go", async () => {
+    it("aborts a running job's images; a slot is free once its handler has returned", async () => {
       const bench = await open({}, 2);
       const running = await bench.accept({ num_images: 3 });
       const next = await bench.accept();
@@ -51,7 +51,7 @@ export function endingsContract(open: Open): void {
   });
 
   describe("deadlines", () => {
-    it("fail a job that waits past its own, and nobody else's", async () => {
+    it("fail a job that waits past its own deadline, and no other job", async () => {
       const bench = await open({}, 1);
       await bench.accept();
       await bench.takes(1);
@@ -112,7 +112,7 @@ export function endingsContract(open: Open): void {
   });
 
   describe("stopping", () => {
-    it("takes nothing new and lets what runs finish within the grace", async () => {
+    it("takes no new images and lets running ones finish within the grace", async () => {
       const bench = await open();
       const { id } = (await bench.accept()).spec;
       const [image] = await bench.takes(1);
@@ -124,7 +124,7 @@ export function endingsContract(open: Open): void {
       expect((await bench.record(id)).state).toBe("completed");
     });
 
-    it("aborts what still runs when the grace is over", async () => {
+    it("aborts the images that still run when the grace is over", async () => {
       const bench = await open();
       await bench.accept();
       const [image] = await bench.takes(1);

@@ -3,7 +3,7 @@ import type { JobRecord, Preview } from "../../../src/job.js";
 import { eventually } from "../../eventually.js";
 import { LONG_MS, type Open, USER_CANCELLED } from "./harness.js";
 
-/** Waiting for a job, and being told of it. */
+/** Waiting for a job, and following its changes. */
 export function eventsContract(open: Open): void {
   describe("waiting", () => {
     it("returns the record as it stands after the timeout, or when the caller gives up", async () => {
@@ -20,7 +20,7 @@ export function eventsContract(open: Open): void {
       expect((await queue.wait(id, LONG_MS, caller.signal))?.state).toBe("running");
     });
 
-    it("wakes everyone who waits", async () => {
+    it("wakes all that wait", async () => {
       const bench = await open();
       const { id } = (await bench.accept()).spec;
       const waiting = [bench.final(id), bench.final(id)];
@@ -30,9 +30,9 @@ export function eventsContract(open: Open): void {
   });
 
   describe("subscribers", () => {
-    const told = ({ state, progress }: JobRecord) => (progress ? `${state} ${progress.step}` : state);
+    const shown = ({ state, progress }: JobRecord) => (progress ? `${state} ${progress.step}` : state);
 
-    it("are told of the present record first, then of every change until they leave", async () => {
+    it("get the present record first, then every change until they leave", async () => {
       const bench = await open({}, 1);
       await bench.accept();
       await bench.takes(1);
@@ -41,7 +41,7 @@ export function eventsContract(open: Open): void {
       const left: JobRecord[] = [];
       bench.queue.subscribe(id, { onChange: (record) => seen.push(record) });
       const leave = bench.queue.subscribe(id, { onChange: (record) => left.push(record) });
-      const sees = (text: string) => eventually(() => expect(seen.map(told)).toContain(text));
+      const sees = (text: string) => eventually(() => expect(seen.map(shown)).toContain(text));
       await sees("queued");
       await eventually(() => expect(left).not.toHaveLength(0));
       leave();
@@ -51,17 +51,17 @@ export function eventsContract(open: Open): void {
       await sees("running 1");
       await bench.drain(1, 1);
       await sees("completed 2");
-      expect([...new Set(seen.map(told))]).toEqual(["queued", "running", "running 1", "completed 2"]);
-      expect([...new Set(left.map(told))]).toEqual(["queued"]);
+      expect([...new Set(seen.map(shown))]).toEqual(["queued", "running", "running 1", "completed 2"]);
+      expect([...new Set(left.map(shown))]).toEqual(["queued"]);
     });
 
-    it("are told of a record once, though others come to look", async () => {
+    it("get a record once, though others subscribe", async () => {
       const bench = await open();
       const { id } = (await bench.accept()).spec;
       await bench.takes(1);
       await bench.next(id, ({ state }) => state === "running");
       const seen: string[] = [];
-      bench.queue.subscribe(id, { onChange: (record) => seen.push(told(record)) });
+      bench.queue.subscribe(id, { onChange: (record) => seen.push(shown(record)) });
       await eventually(() => expect(seen).toEqual(["running"]));
       for (let i = 0; i < 3; i++) await bench.next(id, ({ state }) => state === "running");
       expect(seen).toEqual(["running"]);
@@ -85,19 +85,19 @@ export function eventsContract(open: Open): void {
       expect((await bench.record(spec.id)).seq).toBe(seqs.at(-1));
     });
 
-    it("who come late begin with the job as it stands; after its end that is all", async () => {
+    it("that come late begin with the job as it stands; after its end they get nothing else", async () => {
       const bench = await open();
       const { id } = (await bench.accept()).spec;
       const [image] = await bench.takes(1);
       image!.context.progress(2, 8);
       await bench.next(id, ({ progress }) => progress?.step === 2);
       const running: string[] = [];
-      bench.queue.subscribe(id, { onChange: (record) => running.push(told(record)) });
+      bench.queue.subscribe(id, { onChange: (record) => running.push(shown(record)) });
       await eventually(() => expect(running).toEqual(["running 2"]));
       image!.complete();
       await bench.final(id);
       const done: string[] = [];
-      bench.queue.subscribe(id, { onChange: (record) => done.push(told(record)) });
+      bench.queue.subscribe(id, { onChange: (record) => done.push(shown(record)) });
       await eventually(() => expect(done).not.toHaveLength(0));
       await eventually(() => expect(running.at(-1)).toBe("completed 8"));
       expect(done).toEqual(["completed 8"]);
@@ -110,7 +110,7 @@ export function eventsContract(open: Open): void {
       return { imageIndex: 1, step, of: 8, bytes: new Uint8Array([0, 255, step]), contentType: "image/png" };
     };
 
-    it("are wanted while somebody listens for them, and reach who does", async () => {
+    it("are wanted while a subscriber listens for them, and reach it", async () => {
       const bench = await open();
       const { id } = (await bench.accept({ num_images: 2 })).spec;
       const { context } = (await bench.takes(2))[1]!;
@@ -136,7 +136,7 @@ export function eventsContract(open: Open): void {
       expect((await bench.record(id)).state).toBe("running");
     });
 
-    it("come no more once the job is final", async () => {
+    it("end once the job is final", async () => {
       const bench = await open();
       const { id } = (await bench.accept()).spec;
       const [image] = await bench.takes(1);

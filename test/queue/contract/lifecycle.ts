@@ -5,7 +5,7 @@ import { aborted, accepted, type Open, USER_CANCELLED } from "./harness.js";
 
 /** A job's way from submission to its end, image by image. */
 export function lifecycleContract(open: Open): void {
-  describe("a job's way", () => {
+  describe("a job's life", () => {
     it("goes from queued to running to completed, with its images in order", async () => {
       const bench = await open({}, 1);
       const { queue } = bench;
@@ -82,7 +82,7 @@ export function lifecycleContract(open: Open): void {
       expect(await bench.record(spec.id)).toMatchObject({ state: "completed" });
     });
 
-    it("shows all steps of an image that is done, however soon", async () => {
+    it("shows all steps of a finished image, however fast", async () => {
       const bench = await open();
       const { spec } = await bench.accept({ num_images: 2 });
       const isShown = bench.next(spec.id, ({ progress }) => progress?.step === 8);
@@ -96,7 +96,7 @@ export function lifecycleContract(open: Open): void {
       expect(await bench.record(spec.id)).toEqual(final);
     });
 
-    it("knows nothing of ids it never gave out", async () => {
+    it("does not know ids that it never issued", async () => {
       const { queue } = await open();
       for (const id of ["no-such-job", "job_000000000000000000000000", `${queue.newId().slice(0, -4)}zzzz`]) {
         expect(await queue.get(id)).toEqual({ kind: "unknown" });
@@ -107,7 +107,7 @@ export function lifecycleContract(open: Open): void {
       }
     });
 
-    it("gives out ids that fit a job's, never the same", async () => {
+    it("issues valid ids, never the same", async () => {
       const { queue } = await open();
       const ids = Array.from({ length: 1000 }, () => queue.newId());
       for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]{8,64}$/);
@@ -116,8 +116,8 @@ export function lifecycleContract(open: Open): void {
     });
   });
 
-  describe("an error that nobody foresaw", () => {
-    it("has the image tried again, ahead of all that waits", async () => {
+  describe("an unexpected error", () => {
+    it("is retried ahead of all waiting images", async () => {
       const bench = await open({}, 1);
       const { spec } = await bench.accept({ num_images: 2 });
       const other = await bench.accept();
@@ -131,7 +131,7 @@ export function lifecycleContract(open: Open): void {
       expect(await bench.final(other.spec.id)).toMatchObject({ state: "completed" });
     });
 
-    it("fails the job after the last try, without telling clients of it, and the next job goes on", async () => {
+    it("fails the job after the last try without exposing the error to clients, and the next job goes on", async () => {
       const bench = await open({}, 1);
       const { spec } = await bench.accept({ num_images: 2 });
       const other = await bench.accept();

@@ -10,7 +10,7 @@ export function limitsContract(open: Open): void {
     bench.queue.submit(exampleJob({ id: bench.queue.newId(), caller: "alice", ...fields }), undefined, limits);
 
   describe("images within a minute", () => {
-    it("are refused above the caller's limits, with the time to wait and what was used", async () => {
+    it("are refused above the caller's limits, with the time to wait and the usage", async () => {
       const bench = await open();
       const limits = { imagesPerMinute: 5 };
       const first = await submit(bench, limits, { num_images: 3 });
@@ -25,14 +25,14 @@ export function limitsContract(open: Open): void {
       expect(usage.resetS).toBe(retryAfterS);
     });
 
-    it("stay used when the job is cancelled or done: it is how many were asked for that counts", async () => {
+    it("stay used when the job is cancelled or done: the images requested count", async () => {
       const bench = await open();
       const { record } = (await submit(bench, { imagesPerMinute: 1 })) as SubmitResult & { kind: "accepted" };
       await bench.queue.cancel(record.spec.id, USER_CANCELLED);
       expect((await submit(bench, { imagesPerMinute: 1 })).kind).toBe("over_limit");
     });
 
-    it("are each caller's own, and unbounded where nothing bounds them", async () => {
+    it("are counted for each caller, and unlimited without limits", async () => {
       const bench = await open();
       for (const caller of ["alice", "bob"])
         expect((await submit(bench, { imagesPerMinute: 1 }, { caller })).kind).toBe("accepted");
@@ -41,7 +41,7 @@ export function limitsContract(open: Open): void {
       expect(free).not.toHaveProperty("usage");
     });
 
-    it("are not used by what is refused, or by an idempotency key's later tries", async () => {
+    it("are not used by refused jobs, or by an idempotency key's later tries", async () => {
       const bench = await open({ maxQueuedImages: 3 }, 1);
       const limits = { imagesPerMinute: 4 };
       const idempotency = { key: "k", bodyHash: "h" };
@@ -58,7 +58,7 @@ export function limitsContract(open: Open): void {
     });
   });
 
-  describe("images in the making at once", () => {
+  describe("concurrent images", () => {
     const limits = { concurrentImages: 3 };
     const mayAsk = async (bench: Bench, images: number) =>
       eventually(async () => expect((await submit(bench, limits, { num_images: images })).kind).toBe("accepted"));
@@ -96,7 +96,7 @@ export function limitsContract(open: Open): void {
     });
   });
 
-  it("never lets more through, however many ask at once", async () => {
+  it("never accepts more, however many requests come at once", async () => {
     const bench = await open();
     const many = Array.from({ length: 40 }, () => submit(bench, { imagesPerMinute: 7, concurrentImages: 9 }));
     const kinds = (await Promise.all(many)).map(({ kind }) => kind);

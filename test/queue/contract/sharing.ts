@@ -5,7 +5,7 @@ import { accepted, type Bench, type Open, type QueueLimits, type TakenImage, USE
 /** How many may wait, and who is served first. */
 export function sharingContract(open: Open, make: (limits?: Partial<QueueLimits>) => Promise<Bench>): void {
   describe("room", () => {
-    it("refuses what is above the cap of waiting images, says when to retry, and takes again later", async () => {
+    it("refuses jobs above the cap of waiting images, says when to retry, and accepts jobs again later", async () => {
       const bench = await open({ maxQueuedImages: 4 }, 1);
       await bench.accept();
       await bench.takes(1);
@@ -39,7 +39,7 @@ export function sharingContract(open: Open, make: (limits?: Partial<QueueLimits>
       expect((await bench.queue.stats()).models).toEqual(expect.arrayContaining(["demo", "other"]));
     });
 
-    it("refuses jobs of a model that nobody serves, and all before a worker has started", async () => {
+    it("refuses jobs of a model that no worker serves, and all jobs before a worker has started", async () => {
       const bench = await open();
       expect(await bench.submit({ model: "other" })).toEqual({ kind: "no_worker" });
       const idle = await make();
@@ -49,7 +49,7 @@ export function sharingContract(open: Open, make: (limits?: Partial<QueueLimits>
   });
 
   describe("priority", () => {
-    it("lets high overtake and low wait, but starves nobody", async () => {
+    it("lets high overtake and low wait, but starves no level", async () => {
       const bench = await open({}, 1);
       await bench.accept();
       await bench.takes(1);
@@ -71,7 +71,7 @@ export function sharingContract(open: Open, make: (limits?: Partial<QueueLimits>
       expect((await bench.drain(6)).map(({ spec }) => spec.seed)).toEqual([0, 1, 2, 3, 4, 5]);
     });
 
-    it("tells a queued job's position in images", async () => {
+    it("gives a queued job's position in images", async () => {
       const bench = await open({}, 1);
       await bench.accept();
       await bench.takes(1);
@@ -87,7 +87,7 @@ export function sharingContract(open: Open, make: (limits?: Partial<QueueLimits>
   describe("callers of one priority", () => {
     const callers = (images: readonly TakenImage[]) => images.map(({ spec }) => spec.caller).join("");
 
-    it("share: who comes with little is not behind all of who came with much", async () => {
+    it("share: a caller with few images is not behind all of a caller with many", async () => {
       const bench = await open({}, 1);
       await bench.accept({ caller: "a" });
       await bench.takes(1);
@@ -100,7 +100,7 @@ export function sharingContract(open: Open, make: (limits?: Partial<QueueLimits>
       expect(order.replaceAll("b", "")).toBe("a".repeat(20));
     });
 
-    it("share evenly, however each cut its images into jobs", async () => {
+    it("share evenly, however they divide their images into jobs", async () => {
       const bench = await open({}, 1);
       await bench.accept({ caller: "x" });
       await bench.takes(1);
@@ -112,7 +112,7 @@ export function sharingContract(open: Open, make: (limits?: Partial<QueueLimits>
       for (const caller of "abc") expect(order.split(caller)).toHaveLength(6 + 1);
     });
 
-    it("let one who comes back again and again not push out the others", async () => {
+    it("are not pushed out by one that comes back again and again", async () => {
       const bench = await open({}, 1);
       await bench.accept({ caller: "x" });
       await bench.takes(1);
@@ -134,7 +134,7 @@ export function sharingContract(open: Open, make: (limits?: Partial<QueueLimits>
       expect((await bench.drain(6)).map(({ spec }) => spec.seed)).toEqual([7, 1, 1, 1, 1, 2]);
     });
 
-    it("don't wait for a large job of another to end", async () => {
+    it("don't wait for the end of another's large job", async () => {
       const bench = await open({}, 4);
       const large = await bench.accept({ caller: "a", num_images: 10 });
       await bench.takes(4);
@@ -155,7 +155,7 @@ export function sharingContract(open: Open, make: (limits?: Partial<QueueLimits>
   describe("idempotency", () => {
     const idempotency = { key: "caller:key", bodyHash: "a" };
 
-    it("finds the job of the first try, waiting, running or done, and takes no room for it", async () => {
+    it("finds the job of the first try, waiting, running or done, and uses no room", async () => {
       const bench = await open({ maxQueuedImages: 1 }, 1);
       await bench.accept();
       await bench.takes(1);

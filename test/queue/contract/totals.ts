@@ -13,7 +13,7 @@ export function totalsContract(open: Open): void {
     await eventually(async () => expect((await statusOf(bench, "demo")).totals).toMatchObject(totals));
   }
 
-  it("counts every job once by how it ended, and the images that were kept", async () => {
+  it("counts every job once by how it ended, and the stored images", async () => {
     const bench = await open({}, 8);
     await expectTotals(bench, { accepted: 0, completed: 0, failed: 0, cancelled: 0, images: 0 });
     const done = await bench.accept({ num_images: 2 });
@@ -49,7 +49,7 @@ export function totalsContract(open: Open): void {
     await expectTotals(bench, { accepted: 1, completed: 1, failed: 0, cancelled: 0, images: 1 });
   });
 
-  it("shows what waits and runs of each model, who works, and what results take", async () => {
+  it("shows waiting and running images and workers of each model, and the size of results", async () => {
     const bench = await open({}, 1, ["demo", "other"]);
     await bench.accept({ num_images: 3 });
     await bench.accept({ model: "other" });

@@ -6,7 +6,7 @@ import { type Bench, type Open, type TakenImage, USER_CANCELLED } from "./harnes
 
 const webhook_url = "https://example.com/hook";
 
-/** Ends of jobs whose webhooks are to be told: none is lost, and none comes before its time. */
+/** Pending webhooks: no end of a job is lost, and none is due before its time. */
 export function webhooksContract(open: Open): void {
   const LEASE_MS = 60_000;
   const take = async (bench: Bench, leaseMs = LEASE_MS): Promise<Delivery> =>
@@ -18,7 +18,7 @@ export function webhooksContract(open: Open): void {
   const takesNone = async (bench: Bench) => expect(await bench.queue.webhooks.take(10, LEASE_MS)).toEqual([]);
 
   describe("the end of a job with a webhook", () => {
-    it("is to be told, however it ended, with the job as it ended", async () => {
+    it("is pending, however the job ended, with the job as it ended", async () => {
       const bench = await open({}, 1);
       const jobs = [];
       for (let i = 0; i < 3; i++) jobs.push((await bench.accept({ webhook_url, caller: "alice" })).spec.id);
@@ -33,7 +33,7 @@ export function webhooksContract(open: Open): void {
       await takesNone(bench);
     });
 
-    it("is told with the progress that was shown of the job", async () => {
+    it("has the progress that was shown of the job", async () => {
       const bench = await open({}, 1);
       const endWith = async (end: (image: TakenImage) => void): Promise<JobRecord> => {
         const image = bench.taken.length;
@@ -55,7 +55,7 @@ export function webhooksContract(open: Open): void {
       expect(failed.progress).toEqual({ step: 3, of: 8 });
     });
 
-    it("is nobody's to tell where the job has none", async () => {
+    it("is not pending for a job without a webhook", async () => {
       const bench = await open();
       const { id } = (await bench.accept()).spec;
       await bench.drain(1);
@@ -71,7 +71,7 @@ export function webhooksContract(open: Open): void {
       expect((await take(bench)).record).toMatchObject({ spec: { id }, state: "completed", images: [{ width: 2 }] });
     });
 
-    it("is due again when who took it is silent for longer than the lease", async () => {
+    it("is due again when it is neither ended nor postponed within the lease", async () => {
       const bench = await open();
       await bench.accept({ webhook_url });
       await bench.drain(1);
@@ -80,7 +80,7 @@ export function webhooksContract(open: Open): void {
       await takesNone(bench);
     });
 
-    it("is due again after a delay, and no more when it was told", async () => {
+    it("is due again after a delay, and no longer once it is ended", async () => {
       const bench = await open();
       const { id } = (await bench.accept({ webhook_url })).spec;
       await bench.drain(1);
@@ -95,21 +95,21 @@ export function webhooksContract(open: Open): void {
       await takesNone(bench);
     });
 
-    it("is told once, however many look for it", async () => {
+    it("is taken once, however many processes look for it", async () => {
       const bench = await open({}, 20);
       for (let i = 0; i < 20; i++) await bench.accept({ webhook_url });
       await bench.drain(20);
-      const told: string[] = [];
+      const taken: string[] = [];
       await eventually(async () => {
         const looks = Array.from({ length: 5 }, () => bench.queue.webhooks.take(3, LEASE_MS));
-        for (const { record } of (await Promise.all(looks)).flat()) told.push(record.spec.id);
-        expect(told).toHaveLength(20);
+        for (const { record } of (await Promise.all(looks)).flat()) taken.push(record.spec.id);
+        expect(taken).toHaveLength(20);
       });
-      expect(new Set(told).size).toBe(20);
+      expect(new Set(taken).size).toBe(20);
     });
   });
 
-  it("no more jobs with a webhook are taken from a caller of whom too many ends are untold", async () => {
+  it("jobs with a webhook are refused while too many of the caller's webhooks are pending", async () => {
     const bench = await open({ maxQueuedImages: MAX_PENDING_WEBHOOKS + 10 }, 1);
     const end = async () => {
       const { id } = (await bench.accept({ webhook_url, caller: "alice" })).spec;

@@ -17,7 +17,7 @@ queueContract("local", async (limits) => {
 describe("LocalQueue", () => {
   const options = { maxQueuedImages: 10, resultTtlMs: 60_000, maxResultBytes: 1e6 };
 
-  it("runs what waits until the grace ends, since nobody else will, and cancels the rest", async () => {
+  it("runs waiting images until the grace ends, since no other process can, and cancels the rest", async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const queue = new LocalQueue(options);
@@ -43,7 +43,7 @@ describe("LocalQueue", () => {
     await queue.close();
   });
 
-  it("ends what its only worker turns out unfit for, and all that waits behind it", async () => {
+  it("cancels the jobs that its only worker is unfit for, and all that wait behind them", async () => {
     const queue = new LocalQueue(options);
     await queue.start(["demo"], 1, async () => {
       throw new WorkerUnfit("The engine is lost.");
@@ -120,20 +120,20 @@ describe("WaitingLine", () => {
     expect(drawn.filter((priority) => priority === "low").length).toBeGreaterThan(0);
   });
 
-  it("tells positions that come true, if nothing else comes", () => {
+  it("gives positions that come true if no other job comes", () => {
     const line = new WaitingLine();
     const specs = ["a", "b", "a", "c", "b", "a"].map((caller, index) =>
       exampleJob({ caller, num_images: 1 + ((index * 5) % 4), priority: index === 4 ? "high" : "normal" }),
     );
     for (const spec of specs) line.add(spec);
     line.requeue({ spec: exampleJob(), imageIndex: 0 });
-    const told = specs.map((spec) => line.imagesAhead(spec));
+    const given = specs.map((spec) => line.imagesAhead(spec));
     const order: string[] = [];
     for (let task = line.take(); task; task = line.take()) order.push(`${task.spec.id} ${task.imageIndex}`);
     for (const [index, { id, priority }] of specs.entries()) {
-      if (priority === "high") expect(order.indexOf(`${id} 0`)).toBe(told[index]);
-      // A higher level takes most turns, not all: the told position is the worst.
-      else expect(order.indexOf(`${id} 0`)).toBeLessThanOrEqual(told[index]!);
+      if (priority === "high") expect(order.indexOf(`${id} 0`)).toBe(given[index]);
+      // A higher level takes most turns, not all: the given position is the worst.
+      else expect(order.indexOf(`${id} 0`)).toBeLessThanOrEqual(given[index]!);
     }
     const normal = specs.filter(({ priority }) => priority === "normal");
     for (const spec of normal) line.add(spec);

@@ -15,7 +15,7 @@ import { RedisServer } from "../redis-server.js";
 
 const logger = pino({ level: "silent" });
 
-describe("ACCEPT_DURABLE=1, on Valkey, which knows WAITAOF,", () => {
+describe("ACCEPT_DURABLE=true, on Valkey, which knows WAITAOF,", () => {
   let valkey: RedisServer;
   let client: Redis;
   let queue: JobQueue;
@@ -58,7 +58,7 @@ describe("ACCEPT_DURABLE=1, on Valkey, which knows WAITAOF,", () => {
     expect(many.map(({ kind }) => kind)).toEqual(Array(8).fill("accepted"));
   });
 
-  it("refuses what does not get there in time: nobody makes it, but for whoever comes back with its key", async () => {
+  it("refuses a job that is not on disk in time and cancels it, unless its client can come back with an idempotency key", async () => {
     await sync(false);
     const idempotency = { key: "caller:key", bodyHash: "a" };
     const [forgotten, keyed] = [job(), job()];
@@ -69,7 +69,7 @@ describe("ACCEPT_DURABLE=1, on Valkey, which knows WAITAOF,", () => {
     for (const [index, kind] of [QueueUnavailable, QueueUnavailable, QueueStartError].entries())
       expect(refused[index]).toMatchObject({ reason: expect.any(kind) });
     expect(String((refused[2] as PromiseRejectedResult).reason)).toMatch(
-      /: ACCEPT_DURABLE=1 needs appendfsync everysec or always\.$/,
+      /: ACCEPT_DURABLE=true needs appendfsync everysec or always\.$/,
     );
     await sync(true);
     await eventually(async () =>

@@ -16,7 +16,7 @@ afterAll(async () => {
   await server?.stop();
 });
 
-it("takes whatever calls at once are answered by a Redis that can't write for something that passes", async () => {
+it("treats every error of a Redis that can't write as one that passes", async () => {
   await failAppendOnlyFile(server);
   // Never called before: Redis does not hold the script, and keeps none that it refuses.
   const scripts = new Scripts(client, "retry");
@@ -36,15 +36,15 @@ it("takes whatever calls at once are answered by a Redis that can't write for so
   expect(errors.filter((error) => !isPassing(error)).map(String)).toEqual([]);
 });
 
-it("goes on after what nobody foresaw, and tells it", async () => {
+it("goes on after an unexpected error, and reports it", async () => {
   const unforeseen = [new Error("ERR no idea"), new Error("MISCONF for now")];
   const left = [...unforeseen];
-  const told: unknown[] = [];
+  const reported: unknown[] = [];
   const call = async () => {
     const error = left.shift();
     if (error) throw error;
     return "done";
   };
-  expect(await retry(call, new AbortController().signal, (error) => told.push(error))).toBe("done");
-  expect(told).toEqual([unforeseen[0]]);
+  expect(await retry(call, new AbortController().signal, (error) => reported.push(error))).toBe("done");
+  expect(reported).toEqual([unforeseen[0]]);
 });

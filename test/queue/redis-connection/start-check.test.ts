@@ -47,7 +47,7 @@ async function open(redisPrefix: string): Promise<{ queue: JobQueue; said: strin
   );
   await source.start(["demo"], 1, async (task, { progress }) => {
     progress(1, 8);
-    await sleep(500); // until that is told
+    await sleep(500); // until that is reported
     return exampleImageOf(task);
   });
   return { queue, said };
@@ -61,7 +61,7 @@ describe("a start", () => {
     await checkRedis({ redisUrl: `${server.url}/3`, acceptDurable: false });
   });
 
-  it("warns of an append-only file that is never synced", async () => {
+  it("warns about an append-only file that is never synced", async () => {
     await client.config("SET", "appendfsync", "no");
     const { said } = await open("never-synced");
     expect(said).toContainEqual(expect.stringMatching(/^Redis never syncs its append-only file/));
@@ -70,7 +70,7 @@ describe("a start", () => {
 });
 
 describe("an open queue", () => {
-  it("looks again whether Redis is fit when it comes back, and takes no job until it is", async () => {
+  it("checks Redis again when it comes back, and accepts no job until it is fit", async () => {
     const { queue, said } = await open("back");
     const evict = (policy: string) => client.config("SET", "maxmemory-policy", policy);
     await evict("allkeys-lru");
@@ -87,7 +87,7 @@ describe("an open queue", () => {
     expect(await queue.wait(spec.id, LONG_MS)).toMatchObject({ state: "completed", progress: { step: 8, of: 8 } });
   });
 
-  it("tells who waits that Redis was emptied", async () => {
+  it("rejects waiting requests when Redis was emptied", async () => {
     const { queue } = await open("emptied");
     const control = await openControl({ redisUrl: server.url, redisPrefix: "emptied" }, pino({ level: "silent" }));
     close.push(() => control.close());
@@ -98,7 +98,7 @@ describe("an open queue", () => {
     await expect(queue.wait(spec.id, 200)).rejects.toThrow(/^Redis has lost the job /);
   });
 
-  it("says nothing of connections that it closes itself", async () => {
+  it("does not log connections that it closes itself", async () => {
     const { said } = await open("closing");
     for (const one of close.splice(0)) await one();
     await sleep(50);

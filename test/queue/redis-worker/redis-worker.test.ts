@@ -31,7 +31,7 @@ async function open(redisPrefix: string, workers: number) {
 }
 
 describe("while Redis is out of memory", () => {
-  it("asks for images now and then, not all the time, and goes on once it has some", async () => {
+  it("asks for images only now and then, and goes on once it has memory", async () => {
     const { queue, sources, close } = await open("starved", 2);
     const [busy, free] = sources as [(typeof sources)[0], (typeof sources)[0]];
     const redisClient = new Redis(redis.url);
@@ -58,8 +58,8 @@ describe("while Redis is out of memory", () => {
 });
 
 describe("progress that Redis did not take", () => {
-  it("is told again, though no step follows", async () => {
-    const { queue, sources, close } = await open("untold", 1);
+  it("is reported again, though no step follows", async () => {
+    const { queue, sources, close } = await open("unreported", 1);
     const redisClient = new Redis(redis.url);
     const replicas = (count: number) => redisClient.config("SET", "min-replicas-to-write", count);
     let finish = () => {};
@@ -83,7 +83,7 @@ describe("progress that Redis did not take", () => {
 });
 
 describe("a worker that turns out unfit", () => {
-  it("costs an image none of its tries", async () => {
+  it("costs an image no try", async () => {
     const { queue, sources, close } = await open("unfit", 1);
     const source = sources[0]!;
     let runs = 0;

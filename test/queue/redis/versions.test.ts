@@ -37,8 +37,8 @@ async function loadNextRelease(): Promise<Release> {
 }
 
 const make: ImageHandler = async (task) => exampleImageOf(task);
-const holdUntilTold: ImageHandler = (_, { signal }) =>
-  new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("told to let go"))));
+const holdUntilAborted: ImageHandler = (_, { signal }) =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
 
 let redis: RedisServer;
 let next: Release;
@@ -100,16 +100,20 @@ describe("processes of neighbouring releases, whose payloads have other numbers,
   it("never give an older worker what it can't read: it says so, and a newer one makes it", async () => {
     redisPrefix = `versions${count++}`;
     const [older, newer] = [await api(THIS), await api(next)];
-    const leaving = await worker(next, holdUntilTold);
+    const leaving = await worker(next, holdUntilAborted);
     const spec = job(newer, NEXT_VERSION, { num_images: 2 });
     expect((await newer.submit(spec)).kind).toBe("accepted");
     await eventually(async () => expect((await newer.stats()).runningImages).toBe(2));
     await leaving.stop(0);
 
     await worker(THIS);
-    const told = () => said.find(({ queue }) => queue === `demo@${NEXT_VERSION}`);
-    await eventually(() => expect(told()).toBeDefined());
-    expect(told()).toMatchObject({ level: 40, waiting: 2, msg: expect.stringMatching(/newer release .*leaves them/) });
+    const warning = () => said.find(({ queue }) => queue === `demo@${NEXT_VERSION}`);
+    await eventually(() => expect(warning()).toBeDefined());
+    expect(warning()).toMatchObject({
+      level: 40,
+      waiting: 2,
+      msg: expect.stringMatching(/newer release .*leaves them/),
+    });
     expect(await ends(older, job(older, THIS_VERSION))).toBe("completed");
     expect(await older.stats()).toMatchObject({ waitingImages: 2, runningImages: 0 });
     expect(await newer.submit(job(newer, NEXT_VERSION))).toEqual({ kind: "no_worker" });

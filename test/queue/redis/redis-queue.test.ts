@@ -1,9 +1,9 @@
 import { pino } from "pino";
 import { afterAll, beforeAll } from "vitest";
-import { openRedisQueue } from "../../src/queue/redis/redis-queue.js";
-import { openRedisSource } from "../../src/queue/redis-worker/redis-source.js";
-import { queueContract } from "./contract.js";
-import { type RedisServer, startRedis } from "./redis-server.js";
+import { openRedisQueue } from "../../../src/queue/redis/redis-queue.js";
+import { openRedisSource } from "../../../src/queue/redis-worker/redis-source.js";
+import { queueContract } from "../contract.js";
+import { type RedisServer, startRedis } from "../redis-server.js";
 
 const logger = pino({ level: process.env.QUEUE_LOG ?? "silent" });
 let redis: RedisServer;
