@@ -37,7 +37,7 @@ async function openFile(path: string): Promise<Checkpoint | WeightMap> {
 }
 
 async function readDirectory(file: CheckpointFile, start: string): Promise<TensorDirectory> {
-  if (start.startsWith("PK")) return (await import("./pytorch.js")).readPytorch(file); // with a package to read zips
+  if (start.startsWith("PK")) return (await import("./pytorch/pytorch.js")).readPytorch(file); // with a package to read zips
   // safetensors: eight bytes of header length, then a JSON object.
   if (start[8] === "{") return readSafetensors(file);
   if (start === "") throw new CheckpointError("it is empty");

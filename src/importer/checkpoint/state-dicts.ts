@@ -1,6 +1,6 @@
 import { MAX_TENSORS } from "./dtype.js";
 import { CheckpointError } from "./error.js";
-import { Dict, List, type PickleValue, Placeholder, TensorReference, Tuple } from "./pickle-values.js";
+import { Dict, List, type PickleValue, Placeholder, TensorReference, Tuple } from "./pytorch/pickle-values.js";
 
 /** Tensors, or what stands in their place, of one dict or list of a pickle. */
 export interface PickledDict {

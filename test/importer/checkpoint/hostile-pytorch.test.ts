@@ -2,8 +2,8 @@ import { mkdir } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { CheckpointError } from "../../../src/importer/checkpoint/error.js";
 import { openCheckpoint } from "../../../src/importer/checkpoint/open.js";
-import { unpickle } from "../../../src/importer/checkpoint/pickle.js";
-import { Placeholder } from "../../../src/importer/checkpoint/pickle-values.js";
+import { unpickle } from "../../../src/importer/checkpoint/pytorch/pickle.js";
+import { Placeholder } from "../../../src/importer/checkpoint/pytorch/pickle-values.js";
 import { pickleRefusal, refusal, temporaryPath, useTemporaryFolder, withCheckpoint } from "./files.js";
 import { p, pickledTensor, torchZip, zip } from "./writers.js";
 

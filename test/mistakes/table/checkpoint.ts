@@ -2,8 +2,8 @@ import type { Mistake } from "../mistake.js";
 
 const FLOAT32 = "importer/checkpoint/float32.ts";
 const CHOICE = "importer/weights/choose-weights.ts";
-const GLOBALS = "importer/checkpoint/pickle-globals.ts";
-const PYTORCH = "importer/checkpoint/pytorch.ts";
+const GLOBALS = "importer/checkpoint/pytorch/pickle-globals.ts";
+const PYTORCH = "importer/checkpoint/pytorch/pytorch.ts";
 const STRIDED = "importer/checkpoint/strided.ts";
 const STATED = "importer/architecture/stated-architecture.ts";
 

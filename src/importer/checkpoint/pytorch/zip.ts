@@ -1,6 +1,6 @@
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from "yauzl";
-import { CheckpointError, quote } from "./error.js";
-import type { CheckpointFile } from "./file.js";
+import { CheckpointError, quote } from "../error.js";
+import type { CheckpointFile } from "../file.js";
 
 /** A file inside the zip, uncompressed, in one piece. */
 export interface ZipRecord {

@@ -1,4 +1,4 @@
-import { CheckpointError } from "./error.js";
+import { CheckpointError } from "../error.js";
 
 /** Longest `module` or `name` line of a GLOBAL. */
 const MAX_LINE_BYTES = 512;

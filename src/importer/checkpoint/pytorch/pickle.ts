@@ -1,4 +1,4 @@
-import { CheckpointError, quote } from "./error.js";
+import { CheckpointError, quote } from "../error.js";
 import { callGlobal, findGlobal, findStorage } from "./pickle-globals.js";
 import { PickleReader } from "./pickle-reader.js";
 import {

@@ -1,13 +1,13 @@
 import { crc32 } from "node:zlib";
-import type { StateDict, TensorEntry } from "./checkpoint.js";
-import { elementBytes, elementCount } from "./dtype.js";
-import { CheckpointError, checkCrc32, quote } from "./error.js";
-import type { CheckpointFile } from "./file.js";
+import type { StateDict, TensorEntry } from "../checkpoint.js";
+import { elementBytes, elementCount } from "../dtype.js";
+import { CheckpointError, checkCrc32, quote } from "../error.js";
+import type { CheckpointFile } from "../file.js";
+import { findStateDicts } from "../state-dicts.js";
+import { MAX_STRIDED_BYTES, spanBytes, spanOf } from "../strided.js";
+import type { TensorDirectory } from "../tensors.js";
 import { MAX_PICKLE_BYTES, unpickle } from "./pickle.js";
 import { type Placeholder, TensorReference } from "./pickle-values.js";
-import { findStateDicts } from "./state-dicts.js";
-import { MAX_STRIDED_BYTES, spanBytes, spanOf } from "./strided.js";
-import type { TensorDirectory } from "./tensors.js";
 import { readZipDirectory, type ZipRecord } from "./zip.js";
 
 /**

@@ -1,4 +1,4 @@
-import type { Dtype } from "./checkpoint.js";
+import type { Dtype } from "../checkpoint.js";
 
 /** What a pickle may hold here. Nothing else can be built, whatever the file says. */
 export type PickleValue =

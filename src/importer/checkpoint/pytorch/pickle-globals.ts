@@ -1,6 +1,6 @@
-import type { Dtype } from "./checkpoint.js";
-import { MAX_DIMENSIONS } from "./dtype.js";
-import { CheckpointError } from "./error.js";
+import type { Dtype } from "../checkpoint.js";
+import { MAX_DIMENSIONS } from "../dtype.js";
+import { CheckpointError } from "../error.js";
 import {
   Dict,
   Global,
