@@ -93,6 +93,6 @@ describe("WORKER_PORT", () => {
     const port = new URL(redis().url).port;
     const { code, stderr } = await start("worker", { WORKER_PORT: port, LOG_LEVEL: "silent" }).ended;
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^Can't listen on 127\.0\.0\.1:\d+: .*set WORKER_PORT to a free one[^\n]*\n$/);
+    expect(stderr).toMatch(/^Can't listen on 127\.0\.0\.1:\d+: .*set WORKER_PORT to a free port[^\n]*\n$/);
   });
 });
