@@ -20,7 +20,7 @@ const tallyFile = join(folder, "tally");
 
 /** The sum of the tests' tallies so far, one a line (test/chaos/tally.ts). */
 function tallies() {
-  const sum = { jobs: 0, lost: 0, pictures: 0, differing: 0 };
+  const sum = { jobs: 0, lost: 0, images: 0, differing: 0 };
   if (!existsSync(tallyFile)) return sum;
   for (const line of readFileSync(tallyFile, "utf8").trim().split("\n"))
     for (const [what, count] of Object.entries(JSON.parse(line))) sum[what] += count;
@@ -31,7 +31,7 @@ for (let time = 1; time <= times; time++) {
   console.log(`\n> chaos ${time} of ${times}`);
   const env = { ...process.env, CHAOS: "long", CHAOS_TALLY: tallyFile };
   const { status } = spawnSync(process.execPath, [vitest, "run", "test/chaos"], { cwd: root, stdio: "inherit", env });
-  const { jobs, lost, pictures: images, differing } = tallies();
+  const { jobs, lost, images, differing } = tallies();
   console.log(`${jobs} accepted jobs so far, ${lost} lost; ${images} images, ${differing} that differ.`);
   if (status !== 0) {
     console.error(`\nThe chaos tests failed in run ${time} of ${times}.`);

@@ -1,11 +1,11 @@
 import { appendFileSync } from "node:fs";
 
-/** What became of accepted jobs and their pictures. */
+/** What became of accepted jobs and their images. */
 export interface Tally {
   readonly jobs: number;
   /** Neither completed nor failed for a stated reason. */
   readonly lost: number;
-  readonly pictures: number;
+  readonly images: number;
   /** Other bytes than an undisturbed run gives. */
   readonly differing: number;
 }

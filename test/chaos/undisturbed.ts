@@ -4,7 +4,7 @@ import type { Ground } from "./ground.js";
 import { exampleBody, hash, type Order, type Outcome } from "./orders.js";
 import { note } from "./tally.js";
 
-/** The pictures that an undisturbed server without Redis makes of the same requests. */
+/** The images that an undisturbed server without Redis makes of the same requests. */
 export class Undisturbed {
   readonly #images = new Map<string, Promise<readonly string[]>>();
 
@@ -31,14 +31,12 @@ export class Undisturbed {
   /** Every job completed, with the very bytes of an undisturbed run. */
   async expectAll(orders: readonly Order[], outcomes: readonly Outcome[]): Promise<void> {
     const expected = await Promise.all(orders.map(({ body }) => this.images(body)));
-    const pictures = outcomes.flatMap(({ images }, job) =>
-      images.map((image, index) => [image, expected[job]![index]]),
-    );
+    const pairs = outcomes.flatMap(({ images }, job) => images.map((image, index) => [image, expected[job]![index]]));
     note({
       jobs: outcomes.length,
       lost: outcomes.filter(({ state, error }) => state !== "completed" && !error).length,
-      pictures: pictures.length,
-      differing: pictures.filter(([made, undisturbed]) => made !== undisturbed).length,
+      images: pairs.length,
+      differing: pairs.filter(([made, undisturbed]) => made !== undisturbed).length,
     });
     expect(outcomes).toEqual(expected.map((images) => ({ state: "completed", images })));
   }
@@ -48,7 +46,7 @@ export class Undisturbed {
     expect(answer.status).toBe(200);
     const made = hash(Buffer.from(await answer.arrayBuffer()));
     const undisturbed = await this.images(body);
-    note({ jobs: 1, lost: 0, pictures: 1, differing: made === undisturbed[0] ? 0 : 1 });
+    note({ jobs: 1, lost: 0, images: 1, differing: made === undisturbed[0] ? 0 : 1 });
     expect([made]).toEqual(undisturbed);
   }
 

@@ -10,6 +10,7 @@ import type { Config } from "../../config.js";
 import { VERSION } from "../../files/package.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { JobQueue } from "../../queue/queue.js";
+import { waitUntil } from "../../queue/wait-until.js";
 import { type HealthServer, openHealthServer } from "../../telemetry/health-server.js";
 import type { Tracing } from "../../telemetry/tracing.js";
 import { Deliverer } from "../../webhooks/deliverer.js";
@@ -105,13 +106,10 @@ export class ApiService implements Service {
   async shutDown(graceMs: number): Promise<void> {
     this.#isShuttingDown = true;
     if (this.#openRequests === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, graceMs);
-      this.#onAnswered = () => {
-        clearTimeout(timer);
-        resolve();
-      };
+    const answered = new Promise<void>((resolve) => {
+      this.#onAnswered = resolve;
     });
+    await waitUntil(answered, graceMs);
   }
 
   /** Requests that still wait are answered with the address of their job. */
