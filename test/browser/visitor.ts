@@ -31,7 +31,8 @@ export function useBrowser() {
     const context = await browser.newContext({ ...DESKTOP, ...options });
     const page = await context.newPage();
     pages.push(page);
-    page.setDefaultTimeout(30_000);
+    // Just below the time limit of a test, so that a busy machine fails no test and the error names the locator.
+    page.setDefaultTimeout(55_000);
     const visit: Visit = { page, complaints: [], requests: [], responses: [] };
     page.on("console", (message) => {
       if (["error", "warning"].includes(message.type())) visit.complaints.push(message.text());
