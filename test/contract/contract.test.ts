@@ -25,9 +25,8 @@ interface Report {
 }
 
 /** Schemathesis in a temporary folder, since it writes what it finds into `.schemathesis` where it runs. */
-async function schemathesis(args: readonly string[]): Promise<Report> {
+async function schemathesis(program: string, args: readonly string[]): Promise<Report> {
   const folder = await mkdtemp(join(tmpdir(), "marimba-contract-"));
-  const program = join(dirname(testPython()), "schemathesis");
   const config = fileURLToPath(new URL("./schemathesis.toml", import.meta.url));
   const options = { cwd: folder, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, NO_COLOR: "1" } };
   try {
@@ -49,9 +48,10 @@ describe("Schemathesis finds nothing in the service that contradicts its /openap
     const { key, line } = exampleKey("contract");
     // Waits are short: what they end in is a part of the contract, how long they take is not.
     const bounds = { ENGINE: "null", MODELS: "demo", LOG_LEVEL: "warn", SYNC_TIMEOUT_S: "5" };
+    const program = join(dirname(testPython()), "schemathesis");
     const marimba = new Marimba(["serve"], { ...bounds, ...(asksForKey && { API_KEYS: line }) });
     const address = await marimba.address();
-    const report = await schemathesis([
+    const report = await schemathesis(program, [
       "run",
       `${address}/openapi.json`,
       ...["--exclude-checks", LEFT_OUT, "--continue-on-failure", "--workers", "2"],
