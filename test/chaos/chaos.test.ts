@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { ready } from "../commands/deployment.js";
 import { generate, type Marimba } from "../commands/marimba.js";
+import { eventually } from "../eventually.js";
 import { Ground, HANGING_MS, killHard, LOCK_MS } from "./ground.js";
 import { exampleBody, type Order, order, orderMany, settle, untilUnderWay } from "./orders.js";
 import { ask, failAppendOnlyFile, mendAppendOnlyFile } from "./starve.js";
@@ -49,13 +51,7 @@ describe("whatever is killed, what was accepted is made", { timeout: HANGING_MS 
   }
 
   async function expectEmptyQueue(at = address): Promise<void> {
-    for (let tries = 0; ; tries++) {
-      const { waiting, running } = await queued(at);
-      const left = waiting + running;
-      if (left === 0) return;
-      expect(tries, "Images are left in the queue").toBeLessThan(100);
-      await sleep(100);
-    }
+    await eventually(async () => expect(await queued(at)).toMatchObject({ waiting: 0, running: 0 }));
   }
 
   describe("workers", () => {
@@ -83,7 +79,7 @@ describe("whatever is killed, what was accepted is made", { timeout: HANGING_MS 
       await ground.worker();
       await settle(address, orders);
       worker.kill("SIGCONT");
-      await sleep(LOCK_MS);
+      await sleep(LOCK_MS); // for its late results, which must change nothing
       await expectNothingLost(orders);
       const more = await orderMany(address, 4);
       await expectNothingLost(more);
@@ -107,7 +103,7 @@ describe("whatever is killed, what was accepted is made", { timeout: HANGING_MS 
       const ask = (at: string, index: number) =>
         generate(at, single(index), { accept: "image/png", "idempotency-key": keys[index]! });
       const broken = keys.map((_, index) => ask(address, index).then((answer) => answer.arrayBuffer(), String));
-      await sleep(300);
+      await eventually(async () => expect((await queued(other.address)).totals.accepted).toBe(JOBS));
       await killHard(api);
       await Promise.all(broken.map((answer) => answer.catch(() => {})));
       for (const [index] of keys.entries()) {
@@ -125,9 +121,9 @@ describe("whatever is killed, what was accepted is made", { timeout: HANGING_MS 
       await waiting;
       const single = { class: 1, seed: 4, steps: 40, diffusion_steps: 20 };
       const synchronous = generate(address, single);
-      while ((await queued()).totals.accepted < JOBS + 2) await sleep(20);
+      await eventually(async () => expect((await queued()).totals.accepted).toBe(JOBS + 2));
       await ground.redis.kill();
-      await sleep(500);
+      await ready(address, 503);
       expect((await fetch(`${address}/health/live`)).status).toBe(200);
       const refused = await generate(address, exampleBody(1));
       expect(refused.status).toBe(503);
@@ -155,7 +151,7 @@ describe("whatever is killed, what was accepted is made", { timeout: HANGING_MS 
       const refused = await generate(address, exampleBody(1), { prefer: "respond-async" });
       expect(refused.status).toBe(503);
       expect(await refused.json()).toMatchObject({ code: "queue_unavailable" });
-      await sleep(LOCK_MS);
+      await sleep(LOCK_MS); // so long that locks run out
       await ask(ground.redis, (redis) => redis.config("SET", "maxmemory", "0"));
       await expectNothingLost(orders);
       await expectNothingLost(await orderMany(address, 3));
@@ -168,7 +164,7 @@ describe("whatever is killed, what was accepted is made", { timeout: HANGING_MS 
       const refused = await generate(address, exampleBody(1), { prefer: "respond-async" });
       expect(refused.status).toBe(503);
       expect(await refused.json()).toMatchObject({ code: "queue_unavailable" });
-      await sleep(LOCK_MS);
+      await sleep(LOCK_MS); // so long that locks run out
       mendAppendOnlyFile(ground.redis);
       await expectNothingLost(orders);
       await expectNothingLost(await orderMany(address, 3));

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkRedis } from "../../src/queue/redis-connection/start-check.js";
 import { deployments, ready } from "../commands/deployment.js";
 import { generate } from "../commands/marimba.js";
+import { eventually } from "../eventually.js";
 import { type RedisServer, startRedis } from "../queue/redis-server.js";
 import { Sentinel } from "../queue/sentinel.js";
 import { HANGING_MS } from "./ground.js";
@@ -22,7 +22,7 @@ describe("over Sentinel", { timeout: HANGING_MS }, () => {
     await ask(master(), (redis) => redis.config("SET", "repl-diskless-sync-delay", 0));
     replica = await startRedis("--appendonly", "yes", "--replicaof", "127.0.0.1", String(master().port));
     await ask(replica, async (redis) => {
-      while (!/^master_link_status:up/m.test(await redis.info("replication"))) await sleep(20);
+      await eventually(async () => expect(await redis.info("replication")).toMatch(/^master_link_status:up/m));
     });
     sentinel = await Sentinel.start(master());
   });

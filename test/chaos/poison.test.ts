@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Marimba } from "../commands/marimba.js";
+import { eventually } from "../eventually.js";
 import { Ground, HANGING_MS, killHard } from "./ground.js";
 import { exampleBody, order, orderMany, settle } from "./orders.js";
 import { importPoisonedModel, POISONED_CLASS } from "./poison.js";
@@ -60,22 +60,21 @@ describe("a poison job fails alone", { timeout: HANGING_MS }, () => {
   });
 });
 
-async function untilUnderWayOrOver(address: string, id: string): Promise<string> {
-  for (;;) {
+function untilUnderWayOrOver(address: string, id: string): Promise<string> {
+  return eventually(async () => {
     const job = await read(address, id);
-    if (job.state !== "queued" && (job.state !== "running" || job.progress)) return job.state;
-    await sleep(20);
-  }
+    expect(job).toSatisfy(() => job.state !== "queued" && (job.state !== "running" || job.progress !== undefined));
+    return job.state;
+  }, HANGING_MS);
 }
 
 /** Until the progress that the dead worker left behind has been taken back. */
 async function untilNotRunning(address: string, id: string): Promise<void> {
   const before = (await read(address, id)).progress?.step;
-  for (;;) {
+  await eventually(async () => {
     const job = await read(address, id);
-    if (job.state !== "running" || job.progress?.step !== before) return;
-    await sleep(20);
-  }
+    expect(job).toSatisfy(() => job.state !== "running" || job.progress?.step !== before);
+  }, HANGING_MS);
 }
 
 async function read(address: string, id: string) {

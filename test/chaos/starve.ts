@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
+import { expect } from "vitest";
+import { eventually } from "../eventually.js";
 import type { RedisServer } from "../queue/redis-server.js";
 
 /** Answers of one connection to it. */
@@ -21,13 +22,9 @@ export async function failAppendOnlyFile(server: RedisServer): Promise<void> {
   const folder = join(server.folder, "appendonlydir");
   const sizes = readdirSync(folder).map((name) => statSync(join(folder, name)).size);
   limitFileSize(server, String(Math.max(...sizes)));
-  await ask(server, async (redis) => {
-    for (;;) {
-      const answer = await redis.set("chaos-probe", "x", "PX", 1).catch((error: Error) => error.message);
-      if (/^MISCONF/.test(String(answer))) return;
-      await sleep(20);
-    }
-  });
+  await ask(server, (redis) =>
+    eventually(() => expect(redis.set("chaos-probe", "x", "PX", 1)).rejects.toThrow(/^MISCONF/)),
+  );
 }
 
 export function mendAppendOnlyFile(server: RedisServer): void {

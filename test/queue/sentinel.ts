@@ -1,14 +1,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
+import { expect } from "vitest";
+import { eventually } from "../eventually.js";
 import { freePort } from "../free-port.js";
 import { REDIS_PROGRAM, type RedisServer, ServerProcess } from "./redis-server.js";
 
 const MASTER = "mymaster";
 /** How long a server may be silent before it counts as down. */
 const DOWN_AFTER_MS = 4000;
+/** How long a change of master may take. */
+const FAILOVER_MS = 120_000;
 
 /** One of Redis's sentinels, alone in its judgement. */
 export class Sentinel {
@@ -31,9 +34,9 @@ export class Sentinel {
     ];
     writeFileSync(file, `${lines.join("\n")}\n`);
     sentinel.#process = await ServerProcess.start(REDIS_PROGRAM, [file, "--sentinel"], /\+monitor master/);
-    await sentinel.#ask(async (redis) => {
-      while (((await redis.call("SENTINEL", "replicas", MASTER)) as unknown[]).length === 0) await sleep(50);
-    });
+    await sentinel.#ask((redis) =>
+      eventually(async () => expect(await redis.call("SENTINEL", "replicas", MASTER)).toHaveLength(1)),
+    );
     return sentinel;
   }
 
@@ -44,13 +47,13 @@ export class Sentinel {
 
   /** Resolves with the master's port once it is another than this. */
   masterOtherThan(port: number): Promise<number> {
-    return this.#ask(async (redis) => {
-      for (;;) {
+    return this.#ask((redis) =>
+      eventually(async () => {
         const [, now] = (await redis.call("SENTINEL", "get-master-addr-by-name", MASTER)) as [string, string];
-        if (Number(now) !== port) return Number(now);
-        await sleep(50);
-      }
-    });
+        expect(Number(now)).not.toBe(port);
+        return Number(now);
+      }, FAILOVER_MS),
+    );
   }
 
   async stop(): Promise<void> {

@@ -101,7 +101,7 @@ describe("an open queue", () => {
   it("does not log connections that it closes itself", async () => {
     const { said } = await open("closing");
     for (const one of close.splice(0)) await one();
-    await sleep(50);
+    await sleep(50); // a late log line would come by then
     expect(said.filter((message) => message.includes("lost"))).toEqual([]);
   });
 });
