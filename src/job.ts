@@ -24,7 +24,8 @@ export type Priority = Static<typeof Priority>;
 export const OutputFormat = Type.Union([Type.Literal("png")]);
 export type OutputFormat = Static<typeof OutputFormat>;
 
-const Parameter = SamplingParameters.properties;
+/** All but the class, which a request may also name. */
+const Sampling = Type.Partial(Type.Omit(SamplingParameters, ["class"]));
 
 /** A request, over HTTP or on the command line. Absent fields come from the preset, then from the model's defaults. */
 export const GenerateRequest = Type.Object(
@@ -38,15 +39,7 @@ export const GenerateRequest = Type.Object(
     num_images: Type.Optional(
       Type.Integer({ minimum: 1, description: "How many images to generate from the seed; 1 when absent." }),
     ),
-    steps: Type.Optional(Parameter.steps),
-    guidance_scale: Type.Optional(Parameter.guidance_scale),
-    guidance_schedule: Type.Optional(Parameter.guidance_schedule),
-    temperature: Type.Optional(Parameter.temperature),
-    diffusion_steps: Type.Optional(Parameter.diffusion_steps),
-    diffusion_steps_final: Parameter.diffusion_steps_final,
-    max_timestep: Type.Optional(Parameter.max_timestep),
-    order: Type.Optional(Parameter.order),
-    reconstruction_steps: Parameter.reconstruction_steps,
+    ...Sampling.properties,
     preset: Type.Optional(
       Type.String({ minLength: 1, maxLength: 32, description: "A preset of the model. Other fields override it." }),
     ),

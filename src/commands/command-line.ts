@@ -48,7 +48,7 @@ export function reportError(error: unknown): number {
 
 /**
  * `parseArgs`, but an option given twice is refused (parseArgs would silently drop the first), and a negative number is a
- * value: `--seed -1` is then refused for what a seed must be. `--help` is handled in main.ts. Throws `UsageError`.
+ * value: the seed's own check then rejects `--seed -1`. `--help` is handled in main.ts. Throws `UsageError`.
  */
 export function readArguments<const Config extends ParseArgsConfig>(config: Config) {
   const options = config.options ?? {};

@@ -76,7 +76,7 @@ export class EngineFull extends Error {
 export class EngineFailure extends Error {
   override readonly name: string = "EngineFailure";
 }
-/** The thread can't be started again: every request to the engine fails, and no image is at fault. */
+/** the thread can't be restarted: every request to the engine fails, and no image is at fault. */
 export class EngineLost extends EngineFailure {
   override readonly name = "EngineLost";
 }

@@ -4,7 +4,7 @@ import type { GenerateOptions } from "./engine.js";
 const SHARE = 0.1;
 /** How much of it may be saved up while no client asks: a burst of previews stops the batch for no longer. */
 const MOST_SAVED_MS = 250;
-/** A person sees no more previews a second of one image, and each costs the batch a decode run. */
+/** More previews a second of one image would not be noticed, and each costs the batch a decode run. */
 const LEAST_GAP_MS = 250;
 
 /** How much time previews may take: a share of the time that steps took, saved up before or paid off afterwards. */

@@ -29,7 +29,7 @@ export interface EngineOptions extends BatchLimits, RuntimeOptions {
   readonly maxWaiting: number;
   /** Called with the reason whenever the engine's thread died or could not be started again. */
   readonly onTrouble?: (reason: string) => void;
-  /** Called once when the thread can't be started again, before the pending images reject with the same error. */
+  /** Called once when the thread can't be restarted, before the pending images reject with the same error. */
   readonly onLost?: (lost: EngineLost) => void;
   /** Called after each step. */
   readonly onWork?: (work: StepWork) => void;
@@ -239,7 +239,7 @@ class ThreadedEngine implements Engine {
   #giveUp(failedStarts: number, reason: string): void {
     void this.#thread.close();
     this.#lost = new EngineLost(
-      `The engine of ${this.model} can't be started again, ${failedStarts} tries failed: ${reason}`,
+      `The engine of ${this.model} can't be restarted; ${failedStarts} attempts failed: ${reason}`,
     );
     this.options.onLost?.(this.#lost);
   }

@@ -12,7 +12,7 @@ import type { Runtime } from "./runtime/runtime.js";
 export async function warmUp(runtime: Runtime, model: Architecture, maxBatch: number): Promise<number> {
   await tryBatch(runtime, model, 1);
   for (let images = maxBatch; images > 1; images = Math.floor(images / 2)) {
-    // Where memory ends a run, the batch finishes its images in smaller runs: slower than a smaller batch.
+    // If a run exhausts the memory, the batch finishes its images in smaller runs: slower than a smaller batch.
     let ranOut = false;
     const watched: Runtime = {
       run: (graph, inputs) =>
@@ -38,7 +38,7 @@ async function tryBatch(runtime: Runtime, model: Architecture, images: number): 
     previewed() {},
     finished() {},
     left(_id: number, reason: LeaveReason, message: string) {
-      // The parameters are harmless, so it is not them that should change.
+      // The parameters are harmless, so advice to change them would be wrong.
       failure ??=
         reason === "not_finite"
           ? "its latents are not finite numbers; its weights are not those of a trained model."

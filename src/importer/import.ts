@@ -105,7 +105,7 @@ async function checkNoiseSchedule(checkpoint: Checkpoint, generator: Tensors): P
     const found = await checkpoint.readFloat32(entry);
     if (found.every((value, t) => Math.abs(value - expected[t]!) < SCHEDULE_TOLERANCE)) continue;
     throw new ImportError(
-      `${checkpoint.path} was trained with another noise schedule than the cosine one, the only one that is sampled: ${name} differs.`,
+      `${checkpoint.path} was trained with a noise schedule other than cosine, the only supported one: ${name} differs.`,
     );
   }
 }

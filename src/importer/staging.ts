@@ -62,7 +62,7 @@ export async function checkNameIsFree(modelsDir: string, name: string, replace: 
   if (!replace) throw new ImportError(`${target} exists already; choose another --name or replace it with --force.`);
   if (await exists(join(target, MODEL_FILES.manifest))) return;
   throw new ImportError(
-    `${target} is no model (it has no ${MODEL_FILES.manifest}), and --force replaces only models; choose another --name or move it away.`,
+    `${target} is not a model (it has no ${MODEL_FILES.manifest}), and --force replaces only models; choose another --name or move it away.`,
   );
 }
 

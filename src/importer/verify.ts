@@ -139,7 +139,7 @@ class Stages {
     const { precision } = this.manifest;
     const advice =
       precision === "fp32"
-        ? "its weights are not those of a trained model, or its defaults ask too much of it"
+        ? "its weights are not those of a trained model, or its default parameters are too extreme for it"
         : "in float32 it does not, so import it with --precision fp32";
     return new ImportError(`In ${precision} the model makes ${what} that are not finite numbers: ${advice}.`);
   }

@@ -4,7 +4,7 @@ import { DRAW_BOUNDS } from "./sampler/philox.js";
 
 type Limits = Pick<GeneratorArchitecture, "token_count" | "class_count">;
 
-/** Images one request may count: the noise key's room for the image index. */
+/** Largest image index that fits in the noise key. */
 export const MAX_IMAGE_INDEX = DRAW_BOUNDS.imageIndex - 1;
 
 /** Checks resolved parameters against a model, so that bad input never reaches its graphs. Empty: all is well. */

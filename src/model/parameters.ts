@@ -38,7 +38,7 @@ export const SamplingParameters = Type.Object(
         minimum: 0,
         maximum: 1_048_576,
         description:
-          "How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule.",
+          "How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule.",
       }),
     ),
   },

@@ -102,7 +102,7 @@ function checkAreThere(names: readonly string[], there: readonly string[], where
 
 function fail(error: unknown, isOneOfAll: boolean): never {
   if (!(error instanceof RegistryError) || !isOneOfAll) throw error;
-  throw new RegistryError(`${error.message}\nMend it, remove its folder, or name the models to serve in MODELS.`);
+  throw new RegistryError(`${error.message}\nFix it, remove its folder, or name the models to serve in MODELS.`);
 }
 
 function reasonOf(error: unknown): string {

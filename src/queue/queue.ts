@@ -206,13 +206,13 @@ export interface JobSource {
 
 // What every adapter keeps to. The Redis adapter's scripts get these values by their names (redis/scripts.ts).
 
-/** Runs that an image gets before its job fails: a worker's death or an unexpected error ends one. */
+/** Tries that an image gets before its job fails: a worker's death or an unexpected error ends one. */
 export const MAX_TRIES = 3;
 /** Share of the images that each level gets while images of all levels wait. */
 export const PRIORITY_WEIGHTS: Readonly<Record<Priority, number>> = { high: 9, normal: 3, low: 1 };
 /** Above this number of a caller's pending webhooks, its jobs with a webhook are refused. */
 export const MAX_PENDING_WEBHOOKS = 1000;
-/** What a finished job counts for beside its images, in bytes: its record and keys, rather too much. */
+/** Bytes that a finished job counts for besides its images: a generous estimate of its record and keys. */
 export const RECORD_BYTES = 4096;
 /** Window of `imagesPerMinute`. */
 export const LIMIT_WINDOW_S = 60;

@@ -329,7 +329,7 @@ export interface components {
              * @enum {string}
              */
             order?: "random" | "raster" | "checkerboard";
-            /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+            /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number;
             /** @description A preset of the model. Other fields override it. */
             preset?: string;
@@ -389,7 +389,7 @@ export interface components {
                  * @enum {string}
                  */
                 order: "random" | "raster" | "checkerboard";
-                /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+                /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
                 reconstruction_steps?: number;
                 /** @description The class's name. */
                 class_name: string | null;
@@ -568,7 +568,7 @@ export interface components {
                  * @enum {string}
                  */
                 order: "random" | "raster" | "checkerboard";
-                /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+                /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
                 reconstruction_steps?: number;
             };
             presets: {
@@ -597,7 +597,7 @@ export interface components {
                          * @enum {string}
                          */
                         order?: "random" | "raster" | "checkerboard";
-                        /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+                        /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
                         reconstruction_steps?: number;
                     };
                     /** @description What was measured of the preset's images. */
@@ -729,7 +729,7 @@ export interface components {
              * @enum {string}
              */
             order?: "random" | "raster" | "checkerboard";
-            /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), within what leaves each step a token. 0 or absent: the published cosine schedule. */
+            /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number;
             /** @description A preset of the model. Other fields override it. */
             preset?: string;

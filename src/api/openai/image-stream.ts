@@ -89,7 +89,7 @@ function sendPreviews(
   });
 }
 
-/** Chooses the first preview of each of `most` equal parts of the remaining steps, after the very first part. */
+/** Splits the steps into `most` + 1 equal parts and chooses the first preview of each part but the first. */
 export function previewChoice(most: number): (preview: Pick<Preview, "step" | "of">) => boolean {
   let left = most;
   let from = 1 / (most + 1);

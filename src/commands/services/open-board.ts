@@ -13,7 +13,7 @@ export interface QueueBoard {
 const DESCRIPTION =
   "One lease for each image. Active, completed and failed leases name their job, image, class, seed, caller and request; " +
   "which image a waiting lease is for is decided when a worker takes it. Read-only: a failed job has been answered, so " +
-  "retrying its lease would make nothing; submit the job again. Pause, resume and drain with `marimba queue`. " +
+  "retrying its lease would have no effect; submit the job again. Pause, resume and drain with `marimba queue`. " +
   "Totals and workers are at /admin/queue.";
 
 /**

@@ -80,7 +80,7 @@ export class WorkerService implements Service {
   async #start(): Promise<boolean> {
     const { config, source, models, logger, registry, tracing } = this.#options;
     if (registry) await this.#openMetrics(registry);
-    if (config.engine === "null") logger.warn("ENGINE is null: every image is plain grey.");
+    if (config.engine === "null") logger.warn("ENGINE is null: every image is a grey placeholder.");
     for (const manifest of models.list()) {
       await this.#openEngine(manifest, Math.ceil(config.maxBatch * TAKEN_PER_BATCH));
       if (this.#isStopping()) return false;
@@ -107,7 +107,7 @@ export class WorkerService implements Service {
     const log = logger.child({ model: manifest.name });
     const metrics = this.#metrics;
     const onTrouble = (reason: string) => {
-      log.error(`The engine restarts: ${reason}`);
+      log.error(`The engine stopped and will be restarted: ${reason}`);
       metrics?.restarted(manifest.name);
     };
     const onWork = metrics && ((work: StepWork) => metrics.stepped(manifest.name, work));

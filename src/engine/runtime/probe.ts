@@ -1,7 +1,7 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { encodeModel } from "../../model/graph/onnx.js";
 
-/** A product of two byte matrices, [rows, DEPTH] of uint8 and [DEPTH, OUTPUTS] of int8: the smallest graph that asks much. */
+/** A product of two byte matrices, [rows, DEPTH] of uint8 and [DEPTH, OUTPUTS] of int8: a minimal graph that exposes saturation. */
 const DEPTH = 8;
 const OUTPUTS = 16;
 const LARGEST_UINT8 = 255;

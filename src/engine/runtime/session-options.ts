@@ -5,7 +5,7 @@ import type { RuntimeOptions } from "./runtime.js";
 /** How every graph is opened. Rejects with a sentence where the provider that is asked for can't be used. */
 export async function sessionOptions(options: RuntimeOptions): Promise<InferenceSession.SessionOptions> {
   const { threads, provider = "cpu", cudaDevice = 0 } = options;
-  env.logLevel = "fatal"; // What is no session's yet; its errors are thrown too.
+  env.logLevel = "fatal"; // Messages outside any session; their errors are thrown as well.
   if (provider === "cuda") await checkCuda(cudaDevice);
   return {
     executionProviders: provider === "cuda" ? [{ name: "cuda", deviceId: cudaDevice }, "cpu"] : ["cpu"],

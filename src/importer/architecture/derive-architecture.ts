@@ -73,7 +73,7 @@ function combine(sizes: GeneratorSizes, levels: TokenizerSizes, stated: StatedAr
   const grid = wholeRoot(sizes.tokenCount, `${sizes.tokenCount} tokens do not make a square grid.`);
   const patch = wholeRoot(
     sizes.tokenChannels / levels.latentChannels,
-    `The generator's ${sizes.tokenChannels} token channels are no square number of patches of the tokenizer's ${levels.latentChannels} latent channels.`,
+    `The generator's ${sizes.tokenChannels} token channels divided by the tokenizer's ${levels.latentChannels} latent channels must be a square number.`,
   );
   const latentSide = grid * patch;
   const imageSide = latentSide * levels.stride;

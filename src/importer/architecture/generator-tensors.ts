@@ -29,7 +29,7 @@ export function readGeneratorSizes(tensors: Tensors): GeneratorSizes {
   const positions = side("encoder_pos_embed_learned", 1, 3);
   if (positions <= tokenCount) {
     throw new ImportError(
-      `The generator has ${positions} encoder positions for ${tokenCount} tokens; there must be more: the buffer's come on top.`,
+      `The generator has ${positions} encoder positions for ${tokenCount} tokens; there must be more, because the buffer has positions too.`,
     );
   }
   // A head without blocks would otherwise pass for one of depth zero.

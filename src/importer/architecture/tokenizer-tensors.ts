@@ -83,7 +83,7 @@ export function tokenizerTable(sizes: TokenizerSizes): TensorTable {
   return t.table;
 }
 
-/** Tensors that serving does not need, known or not: the encoding half is known, whatever else there is, is a warning. */
+/** Tensors outside the decoder, except the encoder's; they cause a warning. */
 export function unknownTokenizerTensors(table: TensorTable, tensors: Tensors): string[] {
   return [...tensors.keys()].filter((name) => !table.has(name) && !/^(encoder|quant_conv)\./.test(name));
 }

@@ -37,7 +37,7 @@ export function elementCount(name: string, shape: readonly number[]): number {
   let count = 1;
   for (const side of shape) {
     if (!Number.isSafeInteger(side) || side < 0) {
-      throw new CheckpointError(`tensor ${quote(name)} has a dimension that is no non-negative integer`);
+      throw new CheckpointError(`tensor ${quote(name)} has a dimension that is not a non-negative integer`);
     }
     count *= side;
     // Eight bytes an element must still be an exact integer.

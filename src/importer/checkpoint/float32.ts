@@ -58,6 +58,6 @@ export function toFloat32(dtype: Dtype, bytes: Uint8Array, target: Float32Array)
       for (let i = 0; i < target.length; i++) target[i] = view.getFloat64(8 * i, true);
       return;
     default:
-      throw new TypeError(`${dtype} is no floating-point type`);
+      throw new TypeError(`${dtype} is not a floating-point type`);
   }
 }

@@ -121,7 +121,7 @@ class HeaderParser {
     try {
       return JSON.parse(literal) as string;
     } catch {
-      return this.#fail(`${quote(literal)} is no JSON string`);
+      return this.#fail(`${quote(literal)} is not a JSON string`);
     }
   }
 

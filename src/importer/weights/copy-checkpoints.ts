@@ -68,7 +68,7 @@ async function writeWhole(checkpoint: Checkpoint, output: HashedWriter): Promise
   for await (const { bytes } of checkpoint.chunks([header, ...entries])) await output.put(bytes);
 }
 
-/** On Linux, of the file that is open, whatever the path names by now. False where the file system can't. */
+/** On Linux, clones the file that is open, even if the path now names another. False where the file system can't. */
 async function clone({ descriptors: [descriptor] }: Checkpoint, path: string): Promise<boolean> {
   const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = constants;
   const isClone = await copyFile(`/proc/self/fd/${descriptor}`, path, COPYFILE_EXCL | COPYFILE_FICLONE_FORCE).then(

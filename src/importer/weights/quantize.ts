@@ -24,7 +24,7 @@ export interface MatrixQuantizer {
   quantize(column: number, scales: Float32Array): void; // scales [atOnce]
 }
 
-/** Keeps the memory in which matrices are quantised, so that not every one of them takes new. */
+/** Quantises matrices in memory that is reused from one to the next. */
 export class Quantizer {
   private wide: WideMemory | undefined;
   private isRefused = false;

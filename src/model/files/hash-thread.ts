@@ -10,9 +10,9 @@ import { type FromHashThread, type HashJob, NotFiniteError, type OpenFile, type 
 /** What is read stays in a core's own cache until it is hashed. */
 const CHUNK_BYTES = 256 * 1024;
 const VALUE_BYTES = Float32Array.BYTES_PER_ELEMENT;
-/** The bits of the smallest magnitude that is no finite float32. */
+/** The bits of the smallest magnitude that is not a finite float32. */
 const INFINITE = 0x7f800000;
-/** How often it says how far it is. */
+/** Bytes between two progress reports. */
 const REPORT_BYTES = 16 * 1024 * 1024;
 
 const port = parentPort!;
@@ -32,7 +32,7 @@ interface Reading {
   readonly chunk?: Uint8Array;
   /** How much may be read after a position, as soon as there is something; 0 ends the file. */
   readonly bytesBeyond?: (position: number) => number;
-  /** Is given every piece: where in the file it lies, at the chunk's beginning. */
+  /** Called with each piece, at the chunk's beginning: its position in the file and its size. */
   readonly check?: (position: number, bytes: number) => void;
 }
 
@@ -57,7 +57,7 @@ function addFile(
   }
 }
 
-/** `check` throws `NotFiniteError` at the first piece with a value that is no finite number. */
+/** `check` throws `NotFiniteError` at the first piece with a value that is not finite. */
 function finiteCheck(floats: Stretches): Required<Pick<Reading, "chunk" | "check">> {
   const memory = makeFloatMemory(CHUNK_BYTES);
   const { buffer } = memory ?? plainChunk;

@@ -33,7 +33,7 @@ export class GraphBuilder {
   readonly #inputs: OnnxValue[] = [];
   readonly #outputs: OnnxValue[] = [];
   readonly #nodes: OnnxNode[] = [];
-  /** A body's int8 weights: ONNX Runtime spares a CPU that needs it their saturation only in the graph that they stand in. */
+  /** A body's int8 weights. ONNX Runtime works around int8 saturation only for weights of the graph that uses them. */
   readonly #ownWeights = new Map<string, OnnxTensor>();
 
   private constructor(

@@ -94,7 +94,7 @@ export class LocalJob {
     const { deadline_at } = this.spec;
     if (deadline_at === undefined) return;
     const leftMs = deadline_at - Date.now();
-    // Set again rather than trusted: a timer may fire a millisecond early, and takes no delay above its longest.
+    // Set again rather than trusted: a timer may fire a millisecond early, and has a maximum delay.
     if (leftMs <= 0) callback();
     else this.#deadlineTimer = setTimeout(() => this.onDeadline(callback), Math.min(leftMs, MAX_TIMER_MS));
   }
@@ -120,7 +120,7 @@ export class LocalJob {
     unsubscribe();
   }
 
-  /** An image that runs again doesn't turn the job's progress back. */
+  /** An image that runs again does not reset the job's progress. */
   #progress(imageIndex: number, step: number, of: number): void {
     if (this.isFinal || step <= this.#steps[imageIndex]!) return;
     this.#steps[imageIndex] = step;

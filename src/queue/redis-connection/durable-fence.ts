@@ -20,7 +20,9 @@ export class DurableFence {
 
   static open(client: Redis, redisPrefix: string, logger: Logger): DurableFence {
     const connection = client.duplicate({ commandTimeout: 2 * WAIT_MS, enableOfflineQueue: true });
-    connection.on("error", (error) => logger.debug({ err: error }, "The connection for durable writes has an error."));
+    connection.on("error", (error) =>
+      logger.debug({ err: error }, "The connection for durable writes reported an error."),
+    );
     return new DurableFence(connection, `${redisPrefix}::fence`);
   }
 

@@ -2,7 +2,7 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { QueueHealth } from "../queue.js";
 import { refusalOf } from "./redis-errors.js";
-import { lookWhetherFit } from "./start-check.js";
+import { findUnfitness } from "./start-check.js";
 
 /** How often a Redis that came back unfit is checked again. */
 const LOOK_AGAIN_MS = 5000;
@@ -10,7 +10,7 @@ const LOOK_AGAIN_MS = 5000;
 /** Whether Redis answers and is still fit for a queue, as its connections report; logs when that changes. */
 export class RedisHealth {
   #health: QueueHealth = { reachable: true };
-  /** Of a Redis that answers, why it must hold no queue. */
+  /** Why a reachable Redis must not be used for the queue. */
   #unfitness: string | undefined;
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
@@ -43,7 +43,7 @@ export class RedisHealth {
       const refusal = refusalOf(error);
       if (refusal) this.failed(`Redis ${refusal}`);
       // Without a listener ioredis writes errors to the console; "close" reports what other errors lead to.
-      this.logger.debug({ err: error }, "The connection to Redis has an error.");
+      this.logger.debug({ err: error }, "The connection to Redis reported an error.");
     });
   }
 
@@ -65,7 +65,7 @@ export class RedisHealth {
     clearTimeout(this.#timer);
     const wasFit = this.#unfitness === undefined;
     try {
-      this.#unfitness = await lookWhetherFit(client, this.acceptDurable, wasFit ? this.logger : undefined);
+      this.#unfitness = await findUnfitness(client, this.acceptDurable, wasFit ? this.logger : undefined);
     } catch (error) {
       this.logger.debug({ err: error }, "The check of Redis failed.");
     }

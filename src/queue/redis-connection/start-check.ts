@@ -28,28 +28,28 @@ export async function checkRedis(needs: StartNeeds, logger?: Logger): Promise<vo
   try {
     await reach(client, redisUrl, address, connectMs);
     const unfitness =
-      (await lookForDatabase(client, redisOptions(redisUrl).db ?? 0)) ??
-      (await lookWhetherFit(client, acceptDurable, logger));
+      (await checkDatabase(client, redisOptions(redisUrl).db ?? 0)) ??
+      (await findUnfitness(client, acceptDurable, logger));
     if (unfitness) throw new QueueStartError(`Redis at ${address} ${unfitness}`);
   } finally {
     client.disconnect();
   }
 }
 
-/** Like `lookWhetherFit`; ioredis goes on in database 0 where it is refused another. */
-async function lookForDatabase(client: Redis, database: number): Promise<string | undefined> {
+/** Like `findUnfitness`; ioredis silently stays in database 0 if SELECT fails. */
+async function checkDatabase(client: Redis, database: number): Promise<string | undefined> {
   try {
     await client.select(database);
     return undefined;
   } catch (error) {
     const { message } = error as Error;
     const reason = /out of range/.test(message) ? "" : ` (${message})`;
-    return `has no database ${database}${reason}; REDIS_URL's path must be one that it has.`;
+    return `has no database ${database}${reason}; REDIS_URL's path must name one that exists.`;
   }
 }
 
 /** Why a Redis that answers is unfit for a queue, as the end of a sentence that begins with its name; warns of risky settings. */
-export async function lookWhetherFit(
+export async function findUnfitness(
   client: Redis,
   acceptDurable: boolean,
   logger?: Logger,

@@ -1,12 +1,12 @@
 export type LockMode = "shared" | "exclusive";
 
 /**
- * A readers-writer lock: many images run together, or one alone. An image that two workers died of waits until its
- * neighbours are done, and no other begins beside it, so that it can't take them with it.
+ * A readers-writer lock: many images run together, or one alone. An image that has killed two workers waits until its
+ * neighbours are done, and no other begins beside it, so that it can't take them down too.
  */
 export class ExclusiveLock {
   #running = 0;
-  /** Exclusive ones that wait or run: as long as there are any, shared ones wait. */
+  /** Exclusive holders that wait or run. While there are any, shared ones wait. */
   #exclusive = 0;
   #waiting: { readonly mode: LockMode; readonly enter: () => void }[] = [];
 

@@ -41,7 +41,7 @@ export class LeaseWorker {
       concurrency,
       lockDuration: lockMs,
       stalledInterval: Math.ceil(lockMs / 6),
-      // BullMQ would count the stalls of a lease for ever, and those of a Redis that was away; the image's tries are the bound.
+      // BullMQ never resets a lease's stall count, and counts outages of Redis; MAX_TRIES is the limit instead.
       maxStalledCount: Number.MAX_SAFE_INTEGER,
       runRetryDelay: 1000,
       removeOnComplete: { count: KEPT_COMPLETED },
@@ -51,7 +51,7 @@ export class LeaseWorker {
       this.#restMs = FIRST_REST_MS;
     });
     this.#worker.on("error", (error) => {
-      this.logger.debug({ err: error, queue }, "BullMQ's worker has an error.");
+      this.logger.debug({ err: error, queue }, "BullMQ's worker reported an error.");
       if (isPassing(error)) this.#takeRest();
     });
   }

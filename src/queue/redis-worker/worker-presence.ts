@@ -80,8 +80,8 @@ export class WorkerPresence {
   #failed(error: unknown): void {
     this.redisHealth.failed("Redis does not answer as it should.");
     if (isPassing(error) || refusalOf(error as Error))
-      this.logger.debug({ err: error }, "This worker's presence was not noted; the next try follows.");
-    else this.logger.error({ err: error }, "This worker's presence could not be noted.");
+      this.logger.debug({ err: error }, "This worker's presence could not be renewed; it will be tried again.");
+    else this.logger.error({ err: error }, "This worker's presence could not be renewed.");
   }
 }
 
@@ -93,7 +93,7 @@ export async function listenToControl(
   logger: Logger,
 ): Promise<Redis> {
   const subscriber = client.duplicate({ maxRetriesPerRequest: null });
-  subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis has an error."));
+  subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis reported an error."));
   subscriber.on("message", (_, message) => {
     const [what, id = ""] = message.split(" ");
     if (what === "ended") on.ended(id);

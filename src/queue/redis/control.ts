@@ -39,7 +39,7 @@ class RedisControl implements QueueControl {
     private readonly redisPrefix: string,
     logger: Logger,
   ) {
-    client.on("error", (error) => logger.debug({ err: error }, "The connection to Redis has an error."));
+    client.on("error", (error) => logger.debug({ err: error }, "The connection to Redis reported an error."));
     this.#scripts = new Scripts(client, redisPrefix);
     this.#leases = new Leases(client, redisPrefix, logger);
   }
@@ -101,7 +101,7 @@ class RedisControl implements QueueControl {
     try {
       return await ask();
     } catch (error) {
-      throw new QueueUnavailable(`Redis did not do that: ${(error as Error).message.split(" script:")[0]}`, {
+      throw new QueueUnavailable(`Redis rejected the command: ${(error as Error).message.split(" script:")[0]}`, {
         cause: error,
       });
     }

@@ -40,7 +40,7 @@ export class JobEvents {
     subscriber.options.commandTimeout = undefined;
     const events = new JobEvents(client, subscriber, scripts, redisPrefix, logger);
     const channel = `${redisPrefix}::events`;
-    subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis has an error."));
+    subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis reported an error."));
     subscriber.on("message", (_, message) => events.#hear(message));
     await subscriber.subscribe(channel);
     // After a break: listen first, then read what was missed.

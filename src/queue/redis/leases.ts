@@ -37,8 +37,8 @@ export class Leases {
   }
 
   /**
-   * Adds the leases that a queue lacks and removes those beyond, given its waiting images and the leases that have an image.
-   * Returns those of the latter that BullMQ no longer has.
+   * Adds missing and removes surplus leases of a queue, given its waiting images and its bound leases (those with an image).
+   * Returns the bound leases that BullMQ has lost.
    */
   async balance(name: string, waitingImages: number, bound: readonly string[]): Promise<string[]> {
     const queue = this.queue(name);
@@ -76,7 +76,7 @@ export class Leases {
         prefix: this.redisPrefix,
         streams: { events: { maxLen: KEPT_EVENTS } },
       });
-      queue.on("error", (error) => this.logger.debug({ err: error, queue: name }, "BullMQ's queue has an error."));
+      queue.on("error", (error) => this.logger.debug({ err: error, queue: name }, "BullMQ's queue reported an error."));
       this.#queues.set(name, queue);
     }
     return queue;
@@ -94,7 +94,7 @@ export function openLeaseQueues(
   logger: Logger,
 ): { readonly queues: readonly Queue[]; close(): Promise<void> } {
   const client = connect(redisUrl, { maxRetriesPerRequest: 1, commandTimeout: 5000 });
-  client.on("error", (error) => logger.debug({ err: error }, "The board's connection to Redis has an error."));
+  client.on("error", (error) => logger.debug({ err: error }, "The board's connection to Redis reported an error."));
   const leases = new Leases(client, redisPrefix, logger);
   return {
     queues: models.map((model) => leases.queue(queueName(model))),

@@ -5,7 +5,7 @@ import type { Leases } from "./leases.js";
 import type { Scripts } from "./scripts.js";
 
 const EVERY_MS = 1000;
-/** Of all processes, one sweeps within this time. */
+/** At most one process sweeps in this interval. */
 const GUARD_MS = 400;
 
 export interface ResultBounds {

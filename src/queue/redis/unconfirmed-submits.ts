@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 
-/** Ids that are remembered while Redis is away; beyond, the oldest jobs are made for nobody. */
+/** Ids that are remembered while Redis is away; beyond that, the oldest are forgotten and their jobs run unwanted. */
 const MAX_IDS = 1000;
 const RETRY_MS = 1000;
 

@@ -46,7 +46,7 @@ async function copyModel(name: string): Promise<void> {
   await writeFile(join(folder, "model.json"), JSON.stringify({ ...manifest, name }));
 }
 
-describe("an engine that can't be started again", { timeout: 300_000 }, () => {
+describe("an engine that can't be restarted", { timeout: 300_000 }, () => {
   it("ends its worker with 1: what it had goes back, and another worker makes the same images", async () => {
     const { api, start, worker, sample } = deploy({ MODELS_DIR: models });
     const { address } = await api();
@@ -57,7 +57,7 @@ describe("an engine that can't be started again", { timeout: 300_000 }, () => {
     losing.kill("SIGUSR2");
     const { code, stderr } = await losing.ended;
     expect(code).toBe(1);
-    expect(stderr).toMatch(/The engine of demo can't be started again, 5 tries failed: .* Shutting down\./);
+    expect(stderr).toMatch(/The engine of demo can't be restarted; 5 attempts failed: .* Shutting down\./);
     expect(await jobNow(url)).toMatchObject({ state: "running" });
     expect(await ready(address, 503)).toMatchObject({ code: "no_worker" });
     // Whoever supervises the worker starts it again, to no avail as long as the model is as it is.
@@ -84,7 +84,7 @@ describe("an engine that can't be started again", { timeout: 300_000 }, () => {
     // Only the engine of `other` comes back, and has something to do for longer than the tries of `demo` last.
     const url = await accepted(address, { ...LONG, num_images: 4, model: "other" });
     expect(await ready(monitored, 503)).toMatchObject({
-      reason: expect.stringContaining("The engine of demo can't be started again"),
+      reason: expect.stringContaining("The engine of demo can't be restarted"),
     });
     expect(await (await generate(address, { class: 0, model: "other" })).json()).toMatchObject({ code: "no_worker" });
     expect((await losing.ended).code).toBe(1);

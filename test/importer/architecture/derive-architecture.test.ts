@@ -179,8 +179,8 @@ describe("sizes that make no model", () => {
   const generatorOf = (change: object) => entriesOf(generatorTable({ ...SMALL_GENERATOR, ...change }));
   test.each([
     ["tokens in no square", generatorOf({ tokenCount: 15 }), "15 tokens do not make a square grid"],
-    ["patches in no square", generatorOf({ tokenChannels: 8 }), "no square number of patches"],
-    ["fractions of patches", generatorOf({ tokenChannels: 18 }), "no square number of patches"],
+    ["patches in no square", generatorOf({ tokenChannels: 8 }), "must be a square number"],
+    ["fractions of patches", generatorOf({ tokenChannels: 18 }), "must be a square number"],
     ["no buffer", generatorOf({ bufferSize: 0 }), "16 encoder positions for 16 tokens"],
     ["a head without blocks", generatorOf({ head: { ...SMALL_GENERATOR.head, depth: 0 } }), "res_blocks.0"],
   ])("%s", async (_, generator, message) => {

@@ -116,7 +116,7 @@ describe("an operator's action", () => {
       for (const action of ["pause", "drain"] as const) {
         const error = await control[action]("demo").catch((reason: Error) => reason);
         expect(error).toBeInstanceOf(QueueUnavailable);
-        expect((error as Error).message).toMatch(/^Redis did not do that: OOM [^\n]*'maxmemory'\.$/);
+        expect((error as Error).message).toMatch(/^Redis rejected the command: OOM [^\n]*'maxmemory'\.$/);
       }
     } finally {
       await client.config("SET", "maxmemory", "0");

@@ -57,7 +57,7 @@ export function findGlobal(module: string, name: string): Global | Placeholder {
 /** What calling a global makes. */
 export function callGlobal(callee: PickleValue, args: PickleValue): PickleValue {
   if (callee instanceof Placeholder) return callee;
-  if (!(args instanceof Tuple)) throw new CheckpointError("it has a damaged pickle: arguments that are no tuple");
+  if (!(args instanceof Tuple)) throw new CheckpointError("it has a damaged pickle: arguments that are not a tuple");
   const make = callee instanceof Global ? CALLABLES.get(callee.name) : undefined;
   if (!make) throw new CheckpointError(`it has a damaged pickle: it calls a ${kindOf(callee)}`);
   return make(args.items);

@@ -230,7 +230,7 @@ function stackGlobal(machine: PickleMachine): Global | Placeholder {
   const name = machine.pop();
   const module = machine.pop();
   if (typeof name !== "string" || typeof module !== "string") {
-    throw new CheckpointError("it has a damaged pickle: a global whose name is no string");
+    throw new CheckpointError("it has a damaged pickle: a global whose name is not a string");
   }
   return findGlobal(module, name);
 }

@@ -6,7 +6,7 @@ local function deleteJob(id, images)
   local key = redis.call("HGET", jobKey(id), "key")
   for index = 0, images - 1 do redis.call("UNLINK", imageKey(id, index)) end
   redis.call("DEL", jobKey(id), requeuedKey(id))
-  if key and key ~= "" then redis.call("DEL", keyKey(key)) end
+  if key and key ~= "" then redis.call("DEL", idempotencyKey(key)) end
 end
 
 -- Drops up to `count` finished jobs: those past their time, and the oldest while all are above the bound.
@@ -54,7 +54,7 @@ local function endJob(job, state, failure, ttlMs, maxBytes)
   redis.call("HSET", key, "state", state, "finishedAt", whole(now), "expiresAt", whole(expiresAt), "images:json", images)
   if failure then redis.call("HSET", key, "error", failure) end
   redis.call("PEXPIREAT", key, whole(expiresAt))
-  if fields[3] and fields[3] ~= "" then redis.call("PEXPIREAT", keyKey(fields[3]), whole(expiresAt)) end
+  if fields[3] and fields[3] ~= "" then redis.call("PEXPIREAT", idempotencyKey(fields[3]), whole(expiresAt)) end
   local size = bytes + RECORD_BYTES
   redis.call("HINCRBY", COUNTS, "keptBytes", size)
   redis.call("RPUSH", KEPT, job.id .. " " .. job.images .. " " .. size .. " " .. whole(expiresAt))

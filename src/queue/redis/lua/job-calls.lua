@@ -18,7 +18,7 @@ local hasWebhook = ARGV[13] == "1"
 local now = nowMs()
 
 if key ~= "" then
-  local earlier = redis.call("GET", keyKey(key))
+  local earlier = redis.call("GET", idempotencyKey(key))
   if earlier then
     local hash, earlierId = string.match(earlier, "^(%S+) (%S+)$")
     if hash ~= bodyHash then return { "conflict" } end
@@ -40,7 +40,7 @@ redis.call(
   "HSET", jobKey(id), "spec", spec, "queue", queue, "level", level, "caller", caller, "images", images, "state", "queued",
   "seq", 1, "waiting", 0, "left", images, "next", 0, "key", key
 )
-if key ~= "" then redis.call("SET", keyKey(key), bodyHash .. " " .. id) end
+if key ~= "" then redis.call("SET", idempotencyKey(key), bodyHash .. " " .. id) end
 if hasWebhook then redis.call("HSET", jobKey(id), "webhook", 1) end
 if deadline ~= "" then redis.call("ZADD", DEADLINES, deadline, id) end
 local job = { id = id, queue = queue, level = level, caller = caller, images = images, waiting = 0, state = "queued" }

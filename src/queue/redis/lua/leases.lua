@@ -20,7 +20,7 @@ end
 
 local function unbind(queue, lease) redis.call("HDEL", leasesKey(queue), lease) end
 
--- Runs that have begun, but for those that ended through no fault of the image's.
+-- Tries that have begun, except those that ended through no fault of the image.
 local function countTry(image, count) return redis.call("HINCRBY", jobKey(image.id), "tries:" .. image.index, count) end
 
 local function triesAreOver(image)
@@ -31,9 +31,9 @@ end
 -- are watched, the spec.
 local function describeTask(image, what)
   local fields = redis.call("HMGET", jobKey(image.id), "spec", "deaths:" .. image.index)
-  local isLoner = tonumber(fields[2] or 0) >= DEATHS_BEFORE_ALONE
+  local mustRunAlone = tonumber(fields[2] or 0) >= DEATHS_BEFORE_ALONE
   local isWatched = redis.call("EXISTS", watchedKey(image.id))
-  return { image.id, image.index, what or (isLoner and "run_alone" or "run"), isWatched, fields[1] }
+  return { image.id, image.index, what or (mustRunAlone and "run_alone" or "run"), isWatched, fields[1] }
 end
 
 -- Binds an image to a lease. It begins at once, unless it must wait until it is alone.
