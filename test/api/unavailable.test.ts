@@ -129,7 +129,7 @@ describe("a job that another release's worker ended", () => {
   it.each([
     ["failed", 500, "generation_failed", "job_failed"],
     ["cancelled", 409, "job_cancelled", "job_cancelled"],
-  ] as const)("%s with an error unknown here is still shown", async (state, status, asPicture, asImage) => {
+  ] as const)("%s with an error unknown here is still shown", async (state, status, generateCode, imageCode) => {
     const { app, post, queue } = await open();
     const spec = { ...exampleJob(), id: queue.newId(), a_new_field: 1 };
     const record: JobRecord = { spec, state, seq: 3, startedAt: 1, finishedAt: 2, expiresAt: 9e12, images: [], error };
@@ -138,10 +138,14 @@ describe("a job that another release's worker ended", () => {
     const shown = await app.inject({ url: `/jobs/${spec.id}` });
     expect(shown.statusCode).toBe(200);
     expect(shown.json()).toMatchObject({ state, error });
-    const picture = await post({ class: 0 }, PNG);
-    expect([picture.statusCode, picture.json().code, picture.json().detail]).toEqual([status, asPicture, error.detail]);
+    const generated = await post({ class: 0 }, PNG);
+    expect([generated.statusCode, generated.json().code, generated.json().detail]).toEqual([
+      status,
+      generateCode,
+      error.detail,
+    ]);
     const image = await app.inject({ url: `/jobs/${spec.id}/images/0` });
-    expect([image.statusCode, image.json().code]).toEqual([409, asImage]);
+    expect([image.statusCode, image.json().code]).toEqual([409, imageCode]);
     const events = await app.inject({ url: `/jobs/${spec.id}/events` });
     expect(events.body).toContain(`event: ${state}\n`);
     expect(events.body).toContain('"out_of_paint"');

@@ -96,7 +96,7 @@ describe("whatever is killed, what was accepted is made", { timeout: HANGING_MS 
   });
 
   describe("API processes", () => {
-    it("killed with waiting clients: a client that comes back with its key gets its picture elsewhere", async () => {
+    it("killed with waiting clients: a client that comes back with its key gets its image elsewhere", async () => {
       const other = await ground.api();
       const keys = Array.from({ length: JOBS }, (_, index) => `chaos-${index}`);
       const single = (index: number) => ({ ...exampleBody(index), num_images: 1 });
@@ -107,7 +107,7 @@ describe("whatever is killed, what was accepted is made", { timeout: HANGING_MS 
       await killHard(api);
       await Promise.all(broken.map((answer) => answer.catch(() => {})));
       for (const [index] of keys.entries()) {
-        await undisturbed.expectPicture(single(index), await ask(other.address, index));
+        await undisturbed.expectImage(single(index), await ask(other.address, index));
       }
       await expectEmptyQueue(other.address);
     });
@@ -130,7 +130,7 @@ describe("whatever is killed, what was accepted is made", { timeout: HANGING_MS 
       expect(await refused.json()).toMatchObject({ code: "queue_unavailable" });
       await ground.redis.start();
       await expectNothingLost(orders);
-      await undisturbed.expectPicture(single, await synchronous);
+      await undisturbed.expectImage(single, await synchronous);
     });
 
     it(`frozen for ${FREEZE_MS / 1000} s: calls are refused meanwhile, and everything goes on after`, async () => {

@@ -41,8 +41,8 @@ export class Undisturbed {
     expect(outcomes).toEqual(expected.map((images) => ({ state: "completed", images })));
   }
 
-  /** The answer is the only picture of an undisturbed run, byte for byte. */
-  async expectPicture(body: Readonly<Record<string, unknown>>, answer: Response): Promise<void> {
+  /** The answer is the only image of an undisturbed run, byte for byte. */
+  async expectImage(body: Readonly<Record<string, unknown>>, answer: Response): Promise<void> {
     expect(answer.status).toBe(200);
     const made = hash(Buffer.from(await answer.arrayBuffer()));
     const undisturbed = await this.images(body);

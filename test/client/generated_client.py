@@ -1,4 +1,4 @@
-"""Calls Marimba through a client that openapi-python-client made. Arguments: address, key, the expected picture in base64."""
+"""Calls Marimba through a client that openapi-python-client made. Arguments: address, key, the expected image in base64."""
 
 import sys
 from base64 import b64encode
@@ -16,7 +16,7 @@ quick = {"seed": 7, "steps": 8, "diffusion_steps": 10}
 body = GenerateRequest(class_="boat", response_format=GenerateRequestResponseFormat.BASE64, **quick)
 job = generate.sync(client=client, body=body, prefer="wait=100", idempotency_key="python")
 assert job.state == JobState.COMPLETED and job.seed == 7 and job.parameters.class_name == "boat", job
-assert job.images[0].base64 == expected, "another picture than the server's own"
+assert job.images[0].base64 == expected, "another image than the server's own"
 assert job.timing.total_ms > 0
 print("generates")
 

@@ -19,7 +19,7 @@ let service: Awaited<ReturnType<typeof runningService>>;
 let expected: Buffer;
 beforeAll(async () => {
   service = await runningService();
-  expected = await service.picture({ class: "boat", ...QUICK });
+  expected = await service.image({ class: "boat", ...QUICK });
 });
 afterAll(() => service?.stop());
 
@@ -32,7 +32,7 @@ describe("OpenAI's package from npm", () => {
     throw new Error(`${error} is no APIError`);
   };
 
-  it("generates the pictures that POST /generate makes, Marimba's own parameters being passed on", async () => {
+  it("generates the images that POST /generate makes, Marimba's own parameters being passed on", async () => {
     const answer = await client().images.generate({ prompt: "a boat at sea", n: 2, size: "64x64", ...QUICK });
     expect(answer.data).toHaveLength(2);
     expect(Buffer.from(answer.data![0]!.b64_json!, "base64")).toEqual(expected);
@@ -57,10 +57,10 @@ describe("OpenAI's package from npm", () => {
       "image_generation.completed",
     ]);
     expect(events.map((event) => "partial_image_index" in event && event.partial_image_index)).toEqual([0, 1, false]);
-    const pictures = events.map(({ b64_json }) => Buffer.from(b64_json, "base64"));
-    expect(new Set(pictures.map((bytes) => bytes.toString("base64"))).size).toBe(3);
-    for (const bytes of pictures) expect(bytes.subarray(1, 4).toString()).toBe("PNG");
-    expect(pictures[2]).toEqual(await service.picture({ class: "boat", seed: 7, steps: 64, diffusion_steps: 1000 }));
+    const images = events.map(({ b64_json }) => Buffer.from(b64_json, "base64"));
+    expect(new Set(images.map((bytes) => bytes.toString("base64"))).size).toBe(3);
+    for (const bytes of images) expect(bytes.subarray(1, 4).toString()).toBe("PNG");
+    expect(images[2]).toEqual(await service.image({ class: "boat", seed: 7, steps: 64, diffusion_steps: 1000 }));
   });
 
   it("lists models", async () => {
@@ -128,6 +128,6 @@ describe("OpenAI's package from PyPI", () => {
   it("generates, streams, lists models and raises its own errors", { timeout: 120_000 }, async () => {
     const args = [script, `${service.address}/v1`, service.key, expected.toString("base64")];
     const { stdout } = await promisify(execFile)(testPython(), args);
-    expect(stdout.trim().split("\n")).toEqual(["pictures", "streams", "models", "errors"]);
+    expect(stdout.trim().split("\n")).toEqual(["images", "streams", "models", "errors"]);
   });
 });

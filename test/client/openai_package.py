@@ -1,4 +1,4 @@
-"""Calls Marimba through OpenAI's package. Arguments: base URL, key, the expected picture in base64."""
+"""Calls Marimba through OpenAI's package. Arguments: base URL, key, the expected image in base64."""
 
 import sys
 
@@ -9,10 +9,10 @@ client = openai.OpenAI(base_url=base_url, api_key=key)
 quick = {"seed": 7, "steps": 8, "diffusion_steps": 10}
 
 answer = client.images.generate(prompt="a boat at sea", n=2, size="64x64", response_format="b64_json", extra_body=quick)
-assert answer.data[0].b64_json == expected, "another picture than POST /generate makes"
+assert answer.data[0].b64_json == expected, "another image than POST /generate makes"
 assert len(answer.data) == 2 and answer.data[0].revised_prompt == "boat", answer.data
 assert answer.usage.output_tokens == 128, answer.usage
-print("pictures")
+print("images")
 
 # Seconds: previews come a quarter of a second apart at least, and take a tenth of the time at most.
 slow = {"seed": 7, "steps": 64, "diffusion_steps": 1000}

@@ -28,13 +28,13 @@ describe("a client for Python", () => {
     const args = ["generate", "--url", `${service.address}/openapi.json`, "--meta", "none"];
     const env = { ...process.env, PATH: pathWithTestPython(), PYTHONPATH: folder };
     const { stdout, stderr } = await run(generator, [...args, "--output-path", "marimba_client"], { cwd: folder, env });
-    // The one thing that it can't do: a picture as a picture.
+    // The generated client cannot receive an image as bytes.
     expect((stdout + stderr).match(/^WARNING .*$/gm) ?? []).toEqual([
       "WARNING parsing GET /jobs/{id}/images/{n} within jobs.",
     ]);
 
-    const picture = await service.picture({ class: "boat", seed: 7, steps: 8, diffusion_steps: 10 });
-    const called = await run(testPython(), [SCRIPT, service.address, service.key, picture.toString("base64")], { env });
+    const image = await service.image({ class: "boat", seed: 7, steps: 8, diffusion_steps: 10 });
+    const called = await run(testPython(), [SCRIPT, service.address, service.key, image.toString("base64")], { env });
     expect(called.stdout.trim().split("\n")).toEqual(["generates", "jobs", "cancels", "models", "problems"]);
   });
 });

@@ -12,7 +12,7 @@ export async function runningService(environment: Readonly<Record<string, string
     await marimba.ended;
   };
   /** What the server itself answers: the bytes that a client's must equal. */
-  const picture = async (body: object): Promise<Buffer> => {
+  const image = async (body: object): Promise<Buffer> => {
     const response = await fetch(`${address}/generate`, {
       method: "POST",
       headers: { "content-type": "application/json", accept: "image/png", authorization: `Bearer ${key}` },
@@ -21,5 +21,5 @@ export async function runningService(environment: Readonly<Record<string, string
     if (!response.ok) throw new Error(await response.text());
     return Buffer.from(await response.arrayBuffer());
   };
-  return { address, key, marimba, stop, picture };
+  return { address, key, marimba, stop, image };
 }

@@ -20,7 +20,7 @@ let expected: Buffer;
 beforeAll(async () => {
   [service, project] = await Promise.all([runningService(), FreshProject.make()]);
   client = await import(pathToFileURL(join(project.folder, "node_modules/@marimba/client/dist/index.js")).href);
-  expected = await service.picture({ class: "boat", ...QUICK });
+  expected = await service.image({ class: "boat", ...QUICK });
 });
 afterAll(async () => {
   await service?.stop();
@@ -257,7 +257,7 @@ describe("what goes wrong", () => {
 
 describe("an aborted generate", () => {
   it.each([
-    ["while the server waits for the pictures", true],
+    ["while the server waits for the images", true],
     ["before the server has answered at all", false],
   ])("cancels its job: %s", async (_, isRunning) => {
     const marimba = connect();
@@ -322,9 +322,9 @@ describe("in a browser", () => {
         for await (const event of marimba.events(id, { previews: true })) types.add(event.type);
         const problem = await marimba.generate({ class: "hart" }).catch((error: unknown) => error);
         const code = problem instanceof MarimbaProblem ? problem.code : undefined;
-        const picture = new Blob([images[0].bytes], { type: images[0].contentType });
+        const image = new Blob([images[0].bytes], { type: images[0].contentType });
         const browser = globalThis as unknown as { createImageBitmap(blob: Blob): Promise<{ width: number }> };
-        const { width } = await browser.createImageBitmap(picture);
+        const { width } = await browser.createImageBitmap(image);
         return { bytes: [...images[0].bytes], seed, types: [...types], code, width };
       },
       { apiKey: service.key, quick: QUICK, slow: { ...SLOW, seed: 11 } },

@@ -158,7 +158,7 @@ describe("the image, built from the Dockerfile's own steps in an empty folder", 
     expect(output).toMatch(/^HOST is 0\.0\.0\.0, .* API_KEYS_FILE .* ALLOW_ANONYMOUS=true .*\n$/);
   });
 
-  it("starts a server that turns healthy, makes a picture and ends on the stop signal", async () => {
+  it("starts a server that turns healthy, makes an image and ends on the stop signal", async () => {
     const environment = { PORT: String(await freePort()), THREADS: "1", MAX_BATCH: "2" };
     const isHealthy = async () => (await exitCode(image.healthcheck!, environment)) === 0;
     expect(await isHealthy()).toBe(false);

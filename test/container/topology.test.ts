@@ -117,7 +117,7 @@ describe("the compose file's services as plain processes", () => {
     for (const { output } of [api, ...workers, again]) expect(output).not.toContain(firstKey());
   });
 
-  it("answer a picture", async () => {
+  it("answer an image", async () => {
     const answer = await generate({ authorization: `Bearer ${firstKey()}` });
     expect(answer.headers.get("content-type"), api.output).toBe("image/png");
     expect(answer.status).toBe(200);

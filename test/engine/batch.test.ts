@@ -41,7 +41,7 @@ const SUBJECTS: readonly ImageRequest[] = [
   ),
 ];
 
-describe("a picture is a function of its request", () => {
+describe("a image is a function of its request", () => {
   it("whoever it shares the batch with, whenever they come and go", async () => {
     const expected = await Promise.all(SUBJECTS.map(alone));
     expect(new Set(expected).size).toBe(SUBJECTS.length);
@@ -213,12 +213,12 @@ describe("an image that cannot be made", () => {
           const latents = inputs.latents!.data as Float32Array;
           poisoned ??= latents.slice(2 * latentSize, 3 * latentSize); // third in the batch
           for (let i = 0; i < countOf(inputs); i++)
-            if (latents[i * latentSize] === poisoned[0]) throw new Error("No memory for the picture.");
+            if (latents[i * latentSize] === poisoned[0]) throw new Error("No memory for the image.");
           return run();
         },
       }),
     );
-    expect(batch.ended.get(9)).toMatchObject({ reason: "failed", message: expect.stringContaining("picture") });
+    expect(batch.ended.get(9)).toMatchObject({ reason: "failed", message: expect.stringContaining("image") });
   });
 });
 

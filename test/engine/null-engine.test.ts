@@ -5,7 +5,7 @@ import { exampleManifest } from "../model/example-manifest.js";
 import { fingerprint, imageRequest } from "./tiny-engine.js";
 
 describe("openNullEngine", () => {
-  it("gives one marked picture of the model's size for every request", async () => {
+  it("gives one marked image of the model's size for every request", async () => {
     const engine = openNullEngine(exampleManifest(), 16);
     const image = await engine.generate(imageRequest({}, 1));
     expect([image.width, image.height, image.pixels.length]).toEqual([128, 128, 128 * 128 * 3]);
@@ -14,7 +14,7 @@ describe("openNullEngine", () => {
     expect(engine.stats()).toEqual({ inFlight: 0, waiting: 0, maxBatch: 16, runMs: 0 });
   });
 
-  it("shows its picture to who wants to see it on the way", async () => {
+  it("shows its image to who wants to see it on the way", async () => {
     const engine = openNullEngine(exampleManifest(), 16);
     const shown: [string, number, number][] = [];
     const onPreview = (pixels: Uint8Array, step: number, of: number) => shown.push([fingerprint(pixels), step, of]);

@@ -26,7 +26,7 @@ const REQUESTS = [
   imageRequest({ steps: 3, class: null }, 83),
 ];
 
-/** The pictures of a batch whose images are all asked for before each step, or never. */
+/** The images of a batch whose images are all asked for before each step, or never. */
 async function run(batch: WatchedBatch, asked: boolean): Promise<string[]> {
   REQUESTS.forEach((request, id) => {
     batch.submit(id, request);
@@ -54,7 +54,7 @@ const blank = (images: number) => {
 };
 
 describe("a preview", () => {
-  it("is the picture of the tokens so far, zeros where there is none, and changes nothing about the last one", async () => {
+  it("is the image of the tokens so far, zeros where there is none, and changes nothing about the last one", async () => {
     const plain = new WatchedBatch(runtime, manifest);
     const asked = new WatchedBatch(runtime, manifest);
     expect(await run(asked, true)).toEqual(await run(plain, false));
@@ -122,7 +122,7 @@ describe("a preview", () => {
     expect(msPerImage).toBeCloseTo(transformerMs + diffusionMs + decodeMs, 6);
   });
 
-  it("that can't be decoded is none, and the picture comes all the same", async () => {
+  it("that can't be decoded is none, and the image comes all the same", async () => {
     let calls = 0;
     const failing = slow(0, async (_, run) => {
       if (calls++ === 0) throw new Error("No memory for the preview.");
@@ -140,7 +140,7 @@ describe("a preview", () => {
 });
 
 describe("an engine in its thread", () => {
-  it("shows an image while somebody wants it, and makes the same picture", async () => {
+  it("shows an image while somebody wants it, and makes the same image", async () => {
     const engine = await openEngine({ folder, manifest, maxBatch: 4, maxBatchDelayMs: 1, maxWaiting: 4, threads: 1 });
     const request = imageRequest({ steps: 16 }, 91);
     const expected = (await engine.generate(request)).pixels;

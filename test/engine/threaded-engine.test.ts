@@ -49,7 +49,7 @@ function firstStep(start: (onStep: () => void) => void): Promise<void> {
 }
 
 describe("an engine in its thread", () => {
-  it("makes the picture of the plain sampling loop, with its size and times", async () => {
+  it("makes the image of the plain sampling loop, with its size and times", async () => {
     const request = imageRequest({ steps: 4 }, 61);
     const runtime = await openRuntime(options.folder, { threads: 1 });
     const expected = await samplePlainly(runtime, options.manifest.architecture, request);
@@ -139,7 +139,7 @@ describe("an engine in its thread", () => {
 });
 
 describe("when the thread dies", () => {
-  it("makes the same pictures in the next one, waiting and in flight", async () => {
+  it("makes the same images in the next one, waiting and in flight", async () => {
     const requests = [1, 2, 3, 4, 5, 6].map((seed) => imageRequest({ steps: 5, diffusion_steps: 100 }, 70 + seed));
     const expected = (await Promise.all(requests.map((request) => engine.generate(request)))).map(hash);
     let images: Promise<GeneratedImage[]> | undefined;

@@ -120,12 +120,12 @@ export const countOf = (inputs: Tensors): number => (inputs.classes ?? inputs.x 
 
 const made = new Map<string, string>();
 
-/** The picture that a request gives in a batch of its own; each is made once. */
+/** The image that a request gives in a batch of its own; each is made once. */
 export async function imageAlone(runtime: Runtime, manifest: Manifest, request: ImageRequest): Promise<string> {
   const key = JSON.stringify(request);
-  const picture = made.get(key) ?? (await freshImageAlone(runtime, manifest, request));
-  made.set(key, picture);
-  return picture;
+  const image = made.get(key) ?? (await freshImageAlone(runtime, manifest, request));
+  made.set(key, image);
+  return image;
 }
 
 export async function freshImageAlone(runtime: Runtime, manifest: Manifest, request: ImageRequest): Promise<string> {

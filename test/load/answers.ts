@@ -19,7 +19,7 @@ export interface Summary {
   readonly requests: number;
   readonly completed: number;
   readonly refused: number;
-  /** Neither a picture nor a refusal: 5xx, connection errors. */
+  /** Neither an image nor a refusal: 5xx, connection errors. */
   readonly errors: number;
   readonly perSecond: number;
   readonly latencyMs: { readonly p50: number; readonly p90: number; readonly p975: number; readonly p99: number };

@@ -23,7 +23,7 @@ async function load(...args: string[]): Promise<{ code: number; stdout: string; 
 
 /** Longer than it takes on a machine that does much else. */
 describe("npm run load", { timeout: 240_000 }, () => {
-  it("measures the service without an engine beside the skeleton, and every request gets its picture", async () => {
+  it("measures the service without an engine beside the skeleton, and every request gets its image", async () => {
     const { code, stdout, stderr } = await load("null", "--quick");
     expect(stderr).not.toMatch(/Error/);
     expect(code).toBe(0);

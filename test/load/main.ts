@@ -16,7 +16,7 @@ import { topologies } from "./scenarios/topologies.js";
 
 const SCENARIOS: Readonly<Record<string, { readonly says: string; readonly run: Scenario }>> = {
   null: { says: "what the service carries without an engine, beside a bare skeleton", run: nullEngine },
-  redis: { says: "pictures a second through Redis, beside the bare engine", run: throughRedis },
+  redis: { says: "images a second through Redis, beside the bare engine", run: throughRedis },
   batching: { says: "continuous batching beside static, Poisson arrivals", run: batching },
   overload: { says: "three times the sustainable load", run: overload },
   topologies: { says: "embedded, 1 API + 1 worker, 2 + 2: closed loop, fixed rate, Poisson", run: topologies },

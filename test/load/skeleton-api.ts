@@ -1,4 +1,4 @@
-// The least that Fastify and BullMQ can do: a route that adds a job, waits for its end and answers the picture's bytes.
+// The least that Fastify and BullMQ can do: a route that adds a job, waits for its end and answers the image's bytes.
 // No cap, no events for clients, no logs, no validation: what the load test holds the real service against.
 import { Queue, QueueEvents } from "bullmq";
 import fastify from "fastify";

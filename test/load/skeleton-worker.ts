@@ -1,4 +1,4 @@
-// The skeleton's worker: encodes the null engine's picture and stores it with a time to live.
+// The skeleton's worker: encodes the null engine's image and stores it with a time to live.
 import { Worker } from "bullmq";
 import { Redis } from "ioredis";
 import { openModelFolder } from "../../bench/model-folder.js";

@@ -35,8 +35,8 @@ export class Tally {
     return new Response(answer.status === 204 ? null : bytes, { status: answer.status, headers: answer.headers });
   }
 
-  /** A picture that is waited for. */
-  async picture(body: { readonly steps: number }): Promise<void> {
+  /** An image that is waited for. */
+  async image(body: { readonly steps: number }): Promise<void> {
     const answer = await this.ask("POST", "/generate", body, "image/png");
     if (answer.status === 200) this.#end("completed", 1, body.steps);
     else if (answer.status === 504) this.#end("failed", 1, body.steps);

@@ -1,6 +1,6 @@
 import type { Manifest } from "../../src/model/manifest.js";
 
-/** A manifest of a small model with 16 tokens and 128x128 pictures; a fresh object on every call. */
+/** A manifest of a small model with 16 tokens and 128x128 images; a fresh object on every call. */
 export function exampleManifest(name = "demo"): Manifest {
   const stack = { width: 64, depth: 2, heads: 4, mlp_width: 256 };
   const source = { file: "weights.safetensors", bytes: 1, sha256: "0".repeat(64) };

@@ -12,7 +12,7 @@ const HAS_PROMETHEUS = spawnSync("prometheus", ["--version"]).status === 0;
 if (!HAS_PROMTOOL || !HAS_PROMETHEUS)
   console.warn("promtool and prometheus (Debian: prometheus) are not on PATH: their checks are left out.");
 
-/** What a real `serve` over Redis, which is API and worker, tells after a picture, a refusal and a failure. */
+/** What a real `serve` over Redis, which is API and worker, tells after an image, a refusal and a failure. */
 let text: string;
 let families: Family[];
 
@@ -103,7 +103,7 @@ describe("what the service tells Prometheus", () => {
       for (const name of names) expect(exposed(), expr).toContain(name);
       for (const label of labelNames(expr)) expect([...labels(), "instance", "job"], expr).toContain(label);
     }
-    // Nothing that is measured is left without a picture.
+    // Nothing that is measured is left without an image.
     const shown = new Set(asked.flatMap(metricNames).map((name) => name.replace(/_(bucket|sum|count)$/, "")));
     const hidden = own()
       .map(({ name }) => name)

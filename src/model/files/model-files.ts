@@ -29,7 +29,7 @@ export function modelHash(digests: readonly FileDigest[]): string {
 
 /**
  * Reads all graphs and weights once, in a thread of its own, and throws a sentence unless they have the hash that the
- * manifest states: other files would make other pictures under its name.
+ * manifest states: other files would make other images under its name.
  */
 export async function checkModelFiles(folder: string, model: ManifestFiles): Promise<void> {
   const files = hashedFiles(model);

@@ -17,7 +17,7 @@ async function open(environment: Record<string, string>, options: ExampleApiOpti
   opened.push(api);
   const call = (remoteAddress: string, headers: Record<string, string>) =>
     api.app.inject({ url: "/models", remoteAddress, headers });
-  const picture = (remoteAddress: string, headers: Record<string, string>) =>
+  const image = (remoteAddress: string, headers: Record<string, string>) =>
     api.app.inject({
       method: "POST",
       url: "/v1/images/generations",
@@ -26,7 +26,7 @@ async function open(environment: Record<string, string>, options: ExampleApiOpti
       payload: { prompt: "star", response_format: "url" },
     });
   const seen = () => lines.filter(({ msg }) => msg === "incoming request").map(({ req }) => req?.remoteAddress);
-  return { call, picture, seen };
+  return { call, image, seen };
 }
 
 const forwarded = (client: string) => ({
@@ -40,22 +40,22 @@ describe("X-Forwarded-*", () => {
     ["without TRUST_PROXY", {}, PROXY],
     ["past the proxies that TRUST_PROXY names", { TRUST_PROXY: "10.0.0.7, ::1" }, "203.0.113.9"],
   ])("says nothing %s: not in the log, not in addresses", async (_, environment, from) => {
-    const { picture, seen } = await open({ ...environment, ALLOW_ANONYMOUS: "true" });
-    const answer = await picture(from, { ...forwarded("198.51.100.1"), host: "marimba.internal:8080" });
+    const { image, seen } = await open({ ...environment, ALLOW_ANONYMOUS: "true" });
+    const answer = await image(from, { ...forwarded("198.51.100.1"), host: "marimba.internal:8080" });
     expect(answer.json().data[0].url).toMatch(/^http:\/\/marimba\.internal:8080\/jobs\//);
     expect(seen()).toEqual([from]);
   });
 
   it("of a proxy in TRUST_PROXY decide the client and the host, whatever the client wrote into them", async () => {
-    const { picture, seen } = await open({ TRUST_PROXY: "10.0.0.0/8", ALLOW_ANONYMOUS: "true" });
-    const answer = await picture(PROXY, forwarded("127.0.0.1, 198.51.100.1, 10.0.0.8"));
+    const { image, seen } = await open({ TRUST_PROXY: "10.0.0.0/8", ALLOW_ANONYMOUS: "true" });
+    const answer = await image(PROXY, forwarded("127.0.0.1, 198.51.100.1, 10.0.0.8"));
     expect(answer.json().data[0].url).toMatch(/^https:\/\/pictures\.example\/jobs\//);
     expect(seen()).toEqual(["198.51.100.1"]);
   });
 
   it("makes no address of another protocol", async () => {
-    const { picture } = await open({ TRUST_PROXY: PROXY, ALLOW_ANONYMOUS: "true" });
-    const answer = await picture(PROXY, { ...forwarded("198.51.100.1"), "x-forwarded-proto": "javascript" });
+    const { image } = await open({ TRUST_PROXY: PROXY, ALLOW_ANONYMOUS: "true" });
+    const answer = await image(PROXY, { ...forwarded("198.51.100.1"), "x-forwarded-proto": "javascript" });
     expect(answer.json().data[0].url).toMatch(/^http:\/\/pictures\.example\/jobs\//);
   });
 

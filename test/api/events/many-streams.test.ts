@@ -7,7 +7,7 @@ import { type EventClient, openEvents } from "./event-client.js";
 
 const STREAMS = 2000;
 const AT_ONCE = 50;
-/** Generous: a socket, its parser, request and response, and the job's record; a picture kept for each would break it. */
+/** Generous: a socket, its parser, request and response, and the job's record; an image kept for each would break it. */
 const MAX_BYTES = 60_000;
 
 let server: ChildProcess;

@@ -53,7 +53,7 @@ const request = (body: string, ...headers: string[]) =>
   ].join("\r\n");
 
 describe("a client that hangs up", () => {
-  const headersOf = { picture: ["Accept: image/png"], job: ["Prefer: wait=60"] };
+  const headersOf = { image: ["Accept: image/png"], job: ["Prefer: wait=60"] };
 
   it.each(Object.entries(headersOf))("while it waits for the %s cancels it", async (_, headers) => {
     const { handler, held } = holdingHandler();

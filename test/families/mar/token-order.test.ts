@@ -56,7 +56,7 @@ describe("the checkerboard order", () => {
     );
   });
 
-  it("begins with tokens that cover the picture", () => {
+  it("begins with tokens that cover the image", () => {
     const order = tokenOrder("checkerboard", { token_count: 64, grid_width: 8 }, 1, 0);
     const first = [...order.subarray(48)];
     expect(first.sort((a, b) => a - b)).toEqual([0, 4, 11, 15, 18, 22, 25, 29, 32, 36, 43, 47, 50, 54, 57, 61]);

@@ -45,7 +45,7 @@ export const batching: Scenario = async (setting) => {
   );
   print("", title, "", markdownTable(SUMMARY_HEAD, rows), "");
   const capacities = MODES.map((mode) => `${mode} ${capacity.get(mode)!.toFixed(2)}`);
-  print(`- Pictures a second of a worker that is kept busy: ${capacities.join(", ")}.`);
+  print(`- Images a second of a worker that is kept busy: ${capacities.join(", ")}.`);
   const p95 = (mode: Mode) => runs.get(mode)!.map(({ p95Ms }) => p95Ms);
   for (const mode of MODES) print(`- 95th percentiles in ms, ${mode}: ${p95(mode).map(Math.round).join(", ")}.`);
   for (const mode of MODES.slice(1)) {
@@ -72,7 +72,7 @@ export function measureRun(
   });
 }
 
-/** Pictures a second with every place of the batch taken but for the end. */
+/** Images a second with every place of the batch taken but for the end. */
 export function measureCapacity(setting: Setting, mode: Mode, requests: number): Promise<number> {
   return withWorker(setting, mode, async ({ addresses }) => {
     const load = { address: addresses[0]!, connections: 2 * MAX_BATCH, body: mixedSteps };

@@ -26,7 +26,7 @@ export const leftovers: Scenario = async (setting) => {
         progress(`leftovers: ${(step * jobs) / STEPS} of ${jobs} jobs ...`);
         const load = { address, connections: 64, requests: jobs / STEPS, body: defaultBody };
         const done = summarise(await runClosedLoop(load), 1).completed;
-        if (done !== jobs / STEPS) throw new Error(`Only ${done} of ${jobs / STEPS} jobs gave a picture.`);
+        if (done !== jobs / STEPS) throw new Error(`Only ${done} of ${jobs / STEPS} jobs gave an image.`);
       }
       await sleep((RESULT_TTL_S + 2) * 1000);
       rows.push([String((step * jobs) / STEPS), String(await redis.dbsize()), (await usedMiB(redis)).toFixed(2)]);

@@ -18,7 +18,7 @@ const QUICK = { steps: 2, diffusion_steps: 4, max_timestep: 950 };
 const SETTLING_MS = 10_000;
 
 /**
- * Many clients at two APIs and two workers, doing what clients do: pictures, jobs of several images, mistakes, a queue that
+ * Many clients at two APIs and two workers, doing what clients do: images, jobs of several images, mistakes, a queue that
  * is too full. What they counted must be what the service tells Prometheus, to the last one. Then jobs that don't end
  * well: of these it is the jobs that are compared, for nobody but the workers knows how many images were made.
  */
@@ -52,12 +52,12 @@ export const metrics: Scenario = async (setting) => {
   }
 };
 
-/** Pictures, jobs and mistakes; every job that is accepted is completed. */
+/** Images, jobs and mistakes; every job that is accepted is completed. */
 async function behaveWell(tally: Tally, client: number, rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     const seed = client * 10_000 + round;
     const body = { class: seed % 12, seed, ...QUICK };
-    if (round % 5 < 2) await tally.picture({ ...body, steps: 2 + (round % 3) });
+    if (round % 5 < 2) await tally.image({ ...body, steps: 2 + (round % 3) });
     else if (round % 5 === 2) {
       const images = 1 + (seed % 4);
       const job = await tally.job({ ...body, num_images: images });
@@ -105,7 +105,7 @@ async function compareImages(service: Topology, tallies: readonly Tally[]): Prom
       told: told("marimba_step_batch_size_sum"),
     },
     {
-      what: "bytes of pictures served",
+      what: "bytes of images served",
       counted: total(tallies, ({ servedBytes }) => servedBytes),
       told: apis.reduce((all, text) => all + sum(text, "marimba_results_served_bytes_total"), 0),
     },
@@ -172,7 +172,7 @@ async function scrape({ addresses, processes }: Topology): Promise<{ apis: strin
   return { apis: await Promise.all(addresses.map(read)), workers: await Promise.all(monitors.map(read)) };
 }
 
-/** A worker's count may follow a moment after the client has its picture. Too many is never mended by waiting. */
+/** A worker's count may follow a moment after the client has its image. Too many is never mended by waiting. */
 async function settled(compare: () => Promise<Row[]>): Promise<Row[]> {
   for (const startMs = performance.now(); ; ) {
     const rows = await compare();

@@ -52,7 +52,7 @@ export const nullEngine: Scenario = async (setting) => {
     print(
       `- Median ${median(ours!).toFixed(0)} finished a second; the bare skeleton's ${median(bare!).toFixed(0)}; median of the paired ratios ${(100 * pairedRatio(ours!, bare!)).toFixed(0)} %.`,
       `- Median of the 97.5th percentiles: ${median(sides[0]!.summaries.map(({ latencyMs }) => latencyMs.p975)).toFixed(0)} ms.`,
-      `- Processor time a picture, in ms: ${[...cpu].map(([name, ms]) => `${name} ${ms.toFixed(2)}`).join(", ")}.`,
+      `- Processor time an image, in ms: ${[...cpu].map(([name, ms]) => `${name} ${ms.toFixed(2)}`).join(", ")}.`,
     );
   } finally {
     await skeleton.stop();

@@ -43,9 +43,7 @@ export const throughRedis: Scenario = async (setting) => {
       summaries.map((summary) => summary.perSecond),
       perSecond,
     );
-    print(
-      `- Bare engine, pictures a second: ${engineList}; median of the paired ratios ${(100 * ratio).toFixed(1)} %.`,
-    );
+    print(`- Bare engine, images a second: ${engineList}; median of the paired ratios ${(100 * ratio).toFixed(1)} %.`);
   } finally {
     await engine.stop();
     await service.stop();

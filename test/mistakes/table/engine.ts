@@ -92,6 +92,6 @@ export const ENGINE_MISTAKES: readonly Mistake[] = [
     file: DECODE,
     find: "sampler.writeLatents(image, latents, i * this.latentSize);",
     replace: "sampler.writeLatents(images[0]!, latents, i * this.latentSize);",
-    why: "images that finish together are different pictures",
+    why: "images that finish together are different images",
   },
 ];

@@ -143,7 +143,7 @@ export const HEAD_MISTAKES: readonly Mistake[] = [
     find: 'const mean = b.node("Sub", [mul(x, "meanX"), mul(net.eps, "meanEps")]);',
     replace:
       'const mean = b.node("Clip", [b.node("Sub", [mul(x, "meanX"), mul(net.eps, "meanEps")]), b.float(-1), b.float(1)]);',
-    why: "latents are not pictures: nothing is clipped to [-1, 1]",
+    why: "latents are not images: nothing is clipped to [-1, 1]",
   },
   {
     name: "noise-at-the-last-step",

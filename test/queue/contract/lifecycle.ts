@@ -51,7 +51,7 @@ export function lifecycleContract(open: Open): void {
       const bench = await open({}, 2);
       const { spec } = await bench.accept({ num_images: 4 });
       const other = await bench.accept();
-      const error = { code: "generation_failed", detail: "The picture came out as NaN." };
+      const error = { code: "generation_failed", detail: "The image came out as NaN." };
       const [first, second] = await bench.takes(2);
       second!.fail(new JobFailure(error));
       expect(await bench.final(spec.id)).toMatchObject({ state: "failed", error, images: [] });
