@@ -5,15 +5,12 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Folders and files that take long, or need more than Node: a browser, Redis, Python, git. `npm run test:fast` leaves them out. */
 const SLOW = [
+  "api/events/many-streams.test.ts",
   "api/routes/operator.test.ts",
   "browser",
   "chaos",
   "client",
-  "commands/evaluation",
-  "commands/queue.test.ts",
-  "commands/serve.test.ts",
-  "commands/services",
-  "commands/sweep",
+  "commands",
   "container",
   "contract",
   "demo/sweep.test.ts",
