@@ -111,7 +111,7 @@ describe("the compose file's services as plain processes", () => {
     const before = readFileSync(join(keysFolder, "api-keys"), "utf8");
     const again = new ServiceProcess("key", {});
     expect((await again.closed)[0]).toBe(0);
-    expect(again.output).toContain("there already");
+    expect(again.output).toContain("already exists");
     expect(readFileSync(join(keysFolder, "api-keys"), "utf8")).toBe(before);
     for (const file of ["api-keys", "first-key"]) expect(statSync(join(keysFolder, file)).mode & 0o777).toBe(0o600);
     for (const { output } of [api, ...workers, again]) expect(output).not.toContain(firstKey());
