@@ -21,10 +21,14 @@ export const Config = Type.Object(
     host: Type.String({ default: "127.0.0.1", description: "Address to listen on." }),
     port: count(8080, 0, 65_535, "Port to listen on; 0 picks a free one."),
     apiKeysFile: Type.Optional(
-      Type.String({ description: "File of API keys, as marimba key new writes it. Changes take effect at once." }),
+      Type.String({
+        description: "File of API keys, as written by marimba key new. Changes take effect within two seconds.",
+      }),
     ),
     apiKeys: Type.Optional(
-      Type.String({ description: "The lines of such a file, separated by semicolons. Set at most one of the two." }),
+      Type.String({
+        description: "The lines of an API key file, separated by semicolons. Cannot be combined with API_KEYS_FILE.",
+      }),
     ),
     allowAnonymous: off("Serve without API keys even if other machines can connect."),
     corsOrigins: Type.Array(Type.String({ pattern: "^https?://[^/,\\s]+$" }), {
@@ -48,7 +52,7 @@ export const Config = Type.Object(
     webhookAllowHosts: Type.Array(Type.String({ pattern: "^[a-z0-9.:_-]{1,253}$" }), {
       default: [],
       accepts: "host names or addresses in lower case, separated by commas",
-      description: "Private hosts that webhooks may go to, over plain HTTP too.",
+      description: "Private hosts to which webhooks may be sent, even over plain HTTP.",
     }),
     webhookAllowPrivate: off("Let webhooks go anywhere, including this machine and its private networks."),
     webhookAttempts: count(10, 1, 100, "Attempts before a webhook is given up."),
@@ -72,7 +76,8 @@ export const Config = Type.Object(
     ),
     engine: Type.Union([Type.Literal("onnx"), Type.Literal("null")], {
       default: "onnx",
-      description: "Engine: onnx generates images; null returns plain ones at once, to load-test everything else.",
+      description:
+        "Engine: onnx generates images; null returns a placeholder at once, for load tests of everything else.",
     }),
     threads: count(0, 0, 1024, "Threads of one ONNX operator; 0 uses one for each core."),
     provider: Provider,
@@ -90,9 +95,9 @@ export const Config = Type.Object(
     }),
     lockMs: count(30_000, 500, 3_600_000, "How long a worker may be silent before its images are given to others."),
     acceptDurable: off("Accept a job only once Redis has written it to disk (WAITAOF)."),
-    maxBatch: count(16, 1, 4096, "Most images in one model's batch, memory permitting."),
+    maxBatch: count(16, 1, 4096, "Maximum number of images in one model's batch; fewer if memory is short."),
     maxBatchDelayMs: count(2, 0, 10_000, "How long an idle engine waits for more images before its first step."),
-    maxQueuedImages: count(512, 1, 10_000_000, "Images that may wait; beyond that, requests get a 429."),
+    maxQueuedImages: count(512, 1, 10_000_000, "Maximum number of waiting images; beyond that, requests get a 429."),
     maxImagesPerJob: count(64, 1, 10_000, "Largest num_images of a request, at most MAX_QUEUED_IMAGES."),
     resultTtlS: count(900, 1, 31_536_000, "How long finished jobs and their images are kept."),
     maxResultBytes: count(
@@ -101,7 +106,12 @@ export const Config = Type.Object(
       Number.MAX_SAFE_INTEGER,
       "Memory for finished images; beyond that, the oldest finished jobs are dropped.",
     ),
-    syncTimeoutS: count(120, 1, 86_400, "Longest that a request waits for its image before it gets the job's address."),
+    syncTimeoutS: count(
+      120,
+      1,
+      86_400,
+      "Maximum time that a request waits for its image; after that, it gets the job's URL.",
+    ),
     workerPort: Type.Optional(
       Type.Integer({
         minimum: 0,
@@ -139,7 +149,7 @@ export const Config = Type.Object(
         Type.Literal("fatal"),
         Type.Literal("silent"),
       ],
-      { default: "info", description: "Least severe level to log (to standard error)." },
+      { default: "info", description: "Minimum severity of log messages (on standard error)." },
     ),
   },
   { additionalProperties: false },

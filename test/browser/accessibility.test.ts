@@ -65,7 +65,7 @@ describe("axe finds no serious problem", () => {
     await page.keyboard.press("Escape");
     await gallery(page).getByRole("button", { name: "Clear all" }).click();
     await look("question");
-    await dialog(page).getByRole("button", { name: "Keep" }).click();
+    await dialog(page).getByRole("button", { name: "Cancel" }).click();
     await parameter(page, "Guidance").fill("50");
     await generateButton(page).click();
     await fieldError(page, "guidance_scale").waitFor();

@@ -83,7 +83,7 @@ describe("the gallery", () => {
     await second.close();
 
     await gallery(page).getByRole("button", { name: "Clear all" }).click();
-    await dialog(page).getByRole("button", { name: "Keep" }).click();
+    await dialog(page).getByRole("button", { name: "Cancel" }).click();
     expect(await kept(page, "star, seed 1").isVisible()).toBe(true);
     await gallery(page).getByRole("button", { name: "Clear all" }).click();
     await dialog(page).getByRole("button", { name: "Delete all" }).click();
