@@ -11,7 +11,7 @@ export interface QueueBoard {
 
 /** What an operator must know to read it. */
 const DESCRIPTION =
-  "One lease for each image. Active, completed and failed leases name their job, image, class, seed, caller and request; " +
+  "One lease for each image. Active and failed leases name their job, image, class, seed, caller and request; " +
   "which image a waiting lease is for is decided when a worker takes it. Read-only: a failed job has been answered, so " +
   "retrying its lease would have no effect; submit the job again. Pause, resume and drain with `marimba queue`. " +
   "Totals and workers are at /admin/queue.";

@@ -6,8 +6,7 @@ import { isPassing } from "../redis-connection/retry.js";
 /** How long no lease is fetched after Redis has refused: BullMQ would ask again at once, thousands of times a second. */
 const FIRST_REST_MS = 100;
 const LONGEST_REST_MS = 2000;
-/** Finished leases that the board shows. */
-const KEPT_COMPLETED = 200;
+/** Failed leases that the board shows. */
 const KEPT_FAILED = 1000;
 
 export interface LeaseWorkerOptions {
@@ -44,7 +43,7 @@ export class LeaseWorker {
       // BullMQ never resets a lease's stall count, and counts outages of Redis; MAX_TRIES is the limit instead.
       maxStalledCount: Number.MAX_SAFE_INTEGER,
       runRetryDelay: 1000,
-      removeOnComplete: { count: KEPT_COMPLETED },
+      removeOnComplete: { count: 0 },
       removeOnFail: { count: KEPT_FAILED },
     });
     this.#worker.on("active", () => {
