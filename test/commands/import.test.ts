@@ -89,7 +89,7 @@ test("--force replaces a model, and nothing else", async () => {
   await mkdir(join(modelsDir, "photos"), { recursive: true });
   await writeFile(join(modelsDir, "photos", "cat.jpg"), "");
   expect(await runImport(["--name", "photos", ...files, "--models-dir", modelsDir, "--force"])).toBe(1);
-  expect(err).toMatch(/photos is no model \(it has no model\.json\), and --force replaces only models; [^\n]+\n$/);
+  expect(err).toMatch(/photos is not a model \(it has no model\.json\), and --force replaces only models; [^\n]+\n$/);
   expect(await readdir(join(modelsDir, "photos"))).toEqual(["cat.jpg"]);
 });
 
