@@ -96,7 +96,11 @@ describe("damaged and absurd pickles", () => {
     ["a lone key", Buffer.concat([p.emptyDict, p.mark, p.int(1), p.setItems]), "key without a value"],
     ["a pop across a mark", Buffer.concat([p.emptyList, p.mark, p.append]), "empty stack"],
     ["a call of a number", Buffer.concat([p.int(1), p.emptyTuple, p.reduce]), "calls a number"],
-    ["a call without a tuple", Buffer.concat([p.global("collections", "OrderedDict"), p.int(1), p.reduce]), "not a tuple"],
+    [
+      "a call without a tuple",
+      Buffer.concat([p.global("collections", "OrderedDict"), p.int(1), p.reduce]),
+      "not a tuple",
+    ],
     ["a global without an end", Buffer.from(`c${"a".repeat(1000)}`), "does not end"],
     ["a storage without a class", Buffer.concat([p.tuple(p.text("storage")), p.persid]), "names no storage"],
     ["text that is no UTF-8", bytes(0x8c, 1, 0xff, 0x2e), "not UTF-8"],
