@@ -8,6 +8,8 @@ import { whileStreaming } from "./stream-turn.js";
 const FINAL = new Set(["completed", "failed", "cancelled"]);
 const POLL_MS = 1000;
 const DEFAULT_RETRY_S = 5;
+/** A stream that is alive has a heartbeat every 15 s. */
+const SILENCE_MS = 25_000;
 
 /**
  * Resolves with the final job. `onEvent(name, data)` receives states, `progress` and `preview`. After a broken connection it
@@ -50,7 +52,7 @@ async function poll(job, onEvent, signal) {
 /** Resolves with undefined if the stream ended before the job. */
 async function readUntilFinal(job, cursor, onEvent, signal) {
   const headers = { Accept: "text/event-stream", ...(cursor.lastId && { "Last-Event-ID": cursor.lastId }) };
-  const response = await request(`${jobPath(job)}/events?previews=true`, { headers, signal });
+  const response = await request(`${jobPath(job)}/events?previews=true`, { headers, signal, silenceMs: SILENCE_MS });
   if (response.status === 204) return undefined;
   try {
     for await (const { id, name, data } of readEvents(response.body)) {

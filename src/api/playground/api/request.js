@@ -2,8 +2,8 @@
 // errors. Addresses are relative to the page's, so that it works under any path.
 import { currentKey } from "./key.js";
 
-/** A server that is there sends something sooner: event streams have a heartbeat every 15 s, and nothing else takes as long. */
-const SILENCE_MS = 25_000;
+/** A server that is there answers sooner, even if it waits for Redis. */
+const SILENCE_MS = 10_000;
 
 /** The server answered with an error: a problem document (RFC 9457). */
 export class ServerError extends Error {

@@ -5,9 +5,10 @@ import { followJob } from "./follow-job.js";
 import { jobPath, request, requestJson, ServerError, Silent, Unreachable } from "./request.js";
 
 const DEFAULT_RETRY_S = 5;
-/** Cancelling waits this long for the response with the job's id, then for its own; the server waits 5 s for Redis. */
+/** Cancelling waits this long for the response with the job's id. */
 const ANSWER_MS = 5000;
-const CANCEL_MS = 10_000;
+/** More than a browser's connections would wait for each other, and so count as silent. */
+const FETCHES = 3;
 
 /** The run ended without images: cancelled, failed, or lost by the server. */
 export class Ended extends Error {
@@ -50,7 +51,7 @@ export class Run {
       onAccepted(this.#job);
       const job = await followJob(this.#job, { onEvent: this.onEvent, signal });
       if (job.state !== "completed") throw new Ended(job.error?.detail ?? `The job is ${job.state}.`, job.state);
-      return await Promise.all(job.images.map((image) => this.#image(job, image, signal)));
+      return await this.#fetchImages(job, signal);
     } catch (error) {
       if (error instanceof Unreachable) markLost();
       // A refused request has no job.
@@ -93,7 +94,7 @@ export class Run {
     }
     for (;;) {
       try {
-        return void (await request(jobPath(this.#job), { method: "DELETE", silenceMs: CANCEL_MS }));
+        return void (await request(jobPath(this.#job), { method: "DELETE" }));
       } catch (error) {
         if (isGone(error)) return this.#abort.abort(this.#lost());
         const isTemporary = error instanceof Unreachable || (error instanceof ServerError && error.status === 503);
@@ -116,6 +117,16 @@ export class Run {
       ? "The server was restarted and lost this job."
       : "The server no longer has this job.";
     return new Ended(why, "lost");
+  }
+
+  async #fetchImages(job, signal) {
+    const made = [];
+    const left = job.images.values();
+    const fetchSome = async () => {
+      for (const image of left) made[image.index] = await this.#image(job, image, signal);
+    };
+    await Promise.all(Array.from({ length: FETCHES }, fetchSome));
+    return made;
   }
 
   async #image(job, { index, width, height, timing }, signal) {
