@@ -153,7 +153,7 @@ describe("pages", () => {
   });
 
   it("shows the presets' measured quality there, unless keys are required", async () => {
-    const quality = { frechet_distance: 0.25, frechet_interval: [0.24, 0.26], recall: 0.7, pictures: 5000, speed: 5 };
+    const quality = { frechet_distance: 0.25, frechet_interval: [0.24, 0.26], recall: 0.7, images: 5000, speed: 5 };
     const [demo] = exampleModels().list();
     const fast = { ...demo!.presets.fast!, quality };
     const models = {
