@@ -91,6 +91,49 @@ describe("a webhook", () => {
     for (const received of receiver.received) verified(received, SECRET);
   });
 
+  it.each([
+    ["a number of seconds", () => "2"],
+    ["a date", () => new Date(Date.now() + 2_500).toUTCString()],
+  ])("is not sent again before the time that a receiver under load asks for, as %s", async (_, retryAfter) => {
+    const answers = [503, 429, 204];
+    const times: number[] = [];
+    receiver.answer = (response) => {
+      times.push(performance.now());
+      response.writeHead(answers.shift()!, { "retry-after": retryAfter() }).end();
+    };
+    deliver();
+    await told();
+    await logged("delivered a webhook");
+    // A date has whole seconds.
+    for (const i of [1, 2]) expect(times[i]! - times[i - 1]!).toBeGreaterThan(1400);
+  });
+
+  it.each(["soon", "-5", "99999999999999999999", ""])("ignores a Retry-After of %j", async (retryAfter) => {
+    const answers = [503, 204];
+    receiver.answer = (response) => response.writeHead(answers.shift()!, { "retry-after": retryAfter }).end();
+    deliver();
+    await told();
+    await logged("delivered a webhook");
+  });
+
+  it("carries two signatures while its secret rotates, and a receiver accepts it with either", async () => {
+    const next = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    deliver({ secretOf: () => `${next},${SECRET}` });
+    await told();
+    await expect.poll(() => receiver.received.length, soon).toBe(1);
+    for (const secret of [SECRET, next]) verified(receiver.received[0]!, secret);
+    expect(() => verified(receiver.received[0]!, "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")).toThrow();
+  });
+
+  it("tries every address of a name", async () => {
+    // Nothing listens at the first two; 192.0.2.0/24 is reserved for documentation, and never answers.
+    const resolve = () => addresses("127.0.0.9", "::1", "192.0.2.1", "127.0.0.1");
+    deliver({ resolve, maxAttempts: 1 });
+    await toldAt(`http://hooks.internal:${receiver.port}/`);
+    await logged("delivered a webhook");
+    expect(receiver.received[0]!.headers.host).toBe(`hooks.internal:${receiver.port}`);
+  });
+
   it("is given up after its last attempt, and its log line contains neither its address nor its secret", async () => {
     receiver.answer = (response) => response.writeHead(503).end();
     deliver();
