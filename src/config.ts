@@ -5,8 +5,9 @@ import { Check } from "typebox/schema";
 import { Provider } from "./engine/runtime/provider.js";
 import { describeSchema } from "./validation/field-errors.js";
 
-/** A secret of Standard Webhooks. */
-export const WEBHOOK_SECRET_PATTERN = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}$";
+/** A secret of Standard Webhooks, or two, separated by a comma, while the secret rotates. */
+export const WEBHOOK_SECRET_PATTERN = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}(,whsec_[A-Za-z0-9+/]{32,88}={0,2})?$";
+export const WEBHOOK_SECRET_ACCEPTS = "whsec_ and base64 of 24 to 64 bytes, or two of them separated by a comma";
 
 const count = (defaultValue: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ minimum, maximum, default: defaultValue, description });
@@ -44,7 +45,7 @@ export const Config = Type.Object(
     webhookSecret: Type.Optional(
       Type.String({
         pattern: WEBHOOK_SECRET_PATTERN,
-        accepts: "whsec_ and base64 of 24 to 64 bytes",
+        accepts: WEBHOOK_SECRET_ACCEPTS,
         isSecret: true,
         description: "Signs webhooks on a server without API keys; each API key has its own. Default: no webhooks.",
       }),

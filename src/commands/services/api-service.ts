@@ -58,7 +58,7 @@ export class ApiService implements Service {
     const { keys } = keySource;
     const policy = { allowPrivate: config.webhookAllowPrivate, allowHosts: config.webhookAllowHosts };
     // Without keys all callers share one secret; with keys, a withdrawn key takes its secret with it.
-    const secretOf = (caller: string) => (keys ? keys.webhookSecretOf(caller) : config.webhookSecret);
+    const secretsOf = (caller: string) => (keys ? keys.webhookSecretsOf(caller) : config.webhookSecret);
     await this.#openHealthServer(config.host, config.metricsPort);
     const app = await buildApp({
       config,
@@ -70,13 +70,13 @@ export class ApiService implements Service {
       tracing,
       boardQueues: board?.queues,
       keys,
-      webhooks: webhookAcceptance(keys, secretOf, policy),
+      webhooks: webhookAcceptance(keys, secretsOf, policy),
     });
     this.#app = app;
     this.#deliverer = new Deliverer({
       queue: queue.webhooks,
       policy,
-      secretOf,
+      secretsOf,
       maxAttempts: config.webhookAttempts,
       firstDelayMs: config.webhookRetryMs,
       describe: (record) => jobResource(record, models),
@@ -138,7 +138,7 @@ export class ApiService implements Service {
 /** Why a job with this webhook can't be accepted, if it can't. */
 function webhookAcceptance(
   keys: KeyRing | undefined,
-  secretOf: (caller: string) => string | undefined,
+  secretsOf: (caller: string) => string | undefined,
   policy: TargetPolicy,
 ): NonNullable<ApiDeps["webhooks"]> {
   const missing = keys
@@ -146,7 +146,7 @@ function webhookAcceptance(
     : "this server has none (WEBHOOK_SECRET)";
   return {
     refusal: (url: string, { id }: Caller) =>
-      secretOf(id) === undefined ? `needs a secret to sign with: ${missing}` : targetRefusal(url, policy),
+      secretsOf(id) === undefined ? `needs a secret to sign with: ${missing}` : targetRefusal(url, policy),
   };
 }
 
