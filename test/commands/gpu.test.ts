@@ -1,10 +1,26 @@
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { describe, expect, it } from "vitest";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { WHEEL } from "../../src/commands/gpu.js";
-import { Marimba } from "./marimba.js";
+import { importTinyModel, Marimba } from "./marimba.js";
 
 const gpu = (...args: string[]) => new Marimba(["gpu", ...args]).ended;
+
+describe("PROVIDER=cuda", () => {
+  it("is refused for an int8 model in a sentence that says what to do", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "marimba-gpu-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await importTinyModel(folder, "demo", "int8");
+    const { code, stdout, stderr } = await new Marimba(["serve"], { MODELS_DIR: folder, PROVIDER: "cuda" }).ended;
+    expect(stderr).toContain("The model demo is int8, whose products have no CUDA implementation in ONNX Runtime");
+    expect(stderr).toContain("Import it with --precision fp16, or set PROVIDER=cpu.");
+    expect(stderr).not.toContain("    at ");
+    expect([code, stdout]).toEqual([1, expect.not.stringContaining("Ready.")]);
+  });
+});
 
 describe("marimba gpu", () => {
   it("installs the provider of exactly the version of ONNX Runtime that runs", () => {

@@ -68,7 +68,9 @@ export async function checkCuda(deviceId: number): Promise<void> {
     });
     await session.release();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const message = error instanceof Error ? error.message : String(error);
+    // ONNX Runtime adds its own source lines on both sides.
+    const reason = /CUDA failure \d+: [^;]*\w/.exec(message)?.[0] ?? message;
     throw new Error(
       `PROVIDER=cuda can't be used here. CUDA's libraries load, but device ${deviceId} can't be opened; nvidia-smi lists ` +
         `the GPUs that the driver sees. PROVIDER=cpu needs no GPU. ONNX Runtime reports: ${reason}`,
