@@ -52,7 +52,7 @@ export async function openRedisQueue(options: RedisQueueOptions, logger: Logger)
   const client = connect(redisUrl, { commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 1 });
   redisHealth.follow(client);
   const ids = new JobIds(await sharedSecret(client, redisPrefix));
-  const fence = options.acceptDurable ? DurableFence.open(client, redisPrefix, logger) : undefined;
+  const fence = options.acceptDurable ? DurableFence.open(redisUrl, redisPrefix, logger) : undefined;
   await fence?.prove().catch((error) => {
     fence.close();
     client.disconnect();
@@ -61,7 +61,7 @@ export async function openRedisQueue(options: RedisQueueOptions, logger: Logger)
   // From here on a call that can't be answered fails at once.
   client.options.enableOfflineQueue = false;
   const scripts = new Scripts(client, redisPrefix);
-  const events = await JobEvents.open(client, scripts, redisPrefix, logger);
+  const events = await JobEvents.open(client, scripts, options, logger);
   return new RedisQueue(options, client, scripts, events, ids, fence, redisHealth, logger);
 }
 
