@@ -54,12 +54,11 @@ export class JobEvents {
     return events;
   }
 
-  /** Reads the job into its watch; false if it is not here. */
-  async read(watch: Watch): Promise<boolean> {
+  /** Reads the job into its watch. */
+  async read(watch: Watch): Promise<void> {
     const reply = await this.scripts.call("view", watch.id);
-    if (!reply) return false;
-    watch.set(readRecord(reply as ViewReply));
-    return true;
+    if (reply) watch.set(readRecord(reply as ViewReply));
+    else watch.lose();
   }
 
   subscribe(id: string, listener: JobListener): () => void {

@@ -1,5 +1,5 @@
 import { isFinal, type JobRecord } from "../../job.js";
-import { shownProgress } from "../queue.js";
+import { lostRecord, shownProgress } from "../queue.js";
 
 /** A job that this process follows, as it stood when it was last heard of. */
 export class Watch {
@@ -27,6 +27,13 @@ export class Watch {
     const early = this.#early;
     this.#early = [];
     for (const message of early) this.apply(message);
+    this.#notify();
+  }
+
+  /** The job is in Redis no longer. */
+  lose(): void {
+    if (!this.record || isFinal(this.record.state)) return;
+    this.record = lostRecord(this.record);
     this.#notify();
   }
 

@@ -87,7 +87,7 @@ describe("an open queue", () => {
     expect(await queue.wait(spec.id, LONG_MS)).toMatchObject({ state: "completed", progress: { step: 8, of: 8 } });
   });
 
-  it("rejects waiting requests when Redis was emptied", async () => {
+  it("fails the jobs that are waited for when Redis was emptied", async () => {
     const { queue } = await open("emptied");
     const control = await openControl({ redisUrl: server.url, redisPrefix: "emptied" }, pino({ level: "silent" }));
     close.push(() => control.close());
@@ -95,7 +95,8 @@ describe("an open queue", () => {
     const spec = exampleJob({ id: queue.newId() });
     await queue.submit(spec);
     await client.flushall();
-    await expect(queue.wait(spec.id, 200)).rejects.toThrow(/^Redis has lost the job /);
+    expect(await queue.wait(spec.id, 200)).toMatchObject({ state: "failed", error: { code: "job_lost" } });
+    expect(await queue.get(spec.id)).toEqual({ kind: "lost" });
   });
 
   it("does not log connections that it closes itself", async () => {
