@@ -87,18 +87,6 @@ describe("an open queue", () => {
     expect(await queue.wait(spec.id, LONG_MS)).toMatchObject({ state: "completed", progress: { step: 8, of: 8 } });
   });
 
-  it("fails the jobs that are waited for when Redis was emptied", async () => {
-    const { queue } = await open("emptied");
-    const control = await openControl({ redisUrl: server.url, redisPrefix: "emptied" }, pino({ level: "silent" }));
-    close.push(() => control.close());
-    await control.pause("demo");
-    const spec = exampleJob({ id: queue.newId() });
-    await queue.submit(spec);
-    await client.flushall();
-    expect(await queue.wait(spec.id, 200)).toMatchObject({ state: "failed", error: { code: "job_lost" } });
-    expect(await queue.get(spec.id)).toEqual({ kind: "lost" });
-  });
-
   it("does not log connections that it closes itself", async () => {
     const { said } = await open("closing");
     for (const one of close.splice(0)) await one();
