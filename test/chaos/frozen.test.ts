@@ -79,6 +79,11 @@ describe("connections to Redis that are dead without being closed", { timeout: H
         await undisturbed.expectAll(orders, await settle(address, orders));
         await expectEnded(streams);
         expect(await waiting, name).toMatchObject({ state: "completed" });
+        // Jobs whose clients got an error because no answer came were cancelled.
+        await eventually(async () => {
+          const { models } = (await (await fetch(`${address}/admin/queue`)).json()) as { models: object[] };
+          expect(models[0]).toMatchObject({ waiting: 0, running: 0 });
+        });
       }
     } finally {
       await close();
