@@ -73,8 +73,7 @@ class RedisSource implements JobSource {
     const { redisPrefix, lockMs } = this.options;
     const queues = models.flatMap(readableQueues);
     this.#subscriber = await listenToControl(
-      this.client,
-      redisPrefix,
+      this.options,
       {
         ended: (id) => this.#running.abortJob(id),
         watched: (id) => this.#running.interest.watched(id),
