@@ -79,7 +79,7 @@ export class ApiService implements Service {
       secretsOf,
       maxAttempts: config.webhookAttempts,
       firstDelayMs: config.webhookRetryMs,
-      describe: (record) => jobResource(record, models),
+      describe: (record) => jobResource(record, { config, models }),
       userAgent: `Marimba/${VERSION}`,
       logger,
     });
