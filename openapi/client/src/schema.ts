@@ -2466,6 +2466,8 @@ export interface operations {
                     "application/json": {
                         /** @enum {string} */
                         status: "ready";
+                        /** @description Threads of one ONNX operator, if this process runs models. */
+                        threads?: number;
                     };
                 };
             };

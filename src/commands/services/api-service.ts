@@ -32,6 +32,8 @@ export interface ApiServiceOptions {
   readonly keySource: KeySource;
   /** Why requests can't be served now, where another part of the process decides that. */
   readonly notReadyReason?: () => string | undefined;
+  /** Threads of one ONNX operator, if this process runs models. */
+  readonly threads?: number;
 }
 
 /** How long connections may take to send their last answers. */
@@ -96,9 +98,10 @@ export class ApiService implements Service {
   /** `/metrics` on a port of its own, apart from the public API. */
   async #openHealthServer(host: string, port: number | undefined): Promise<void> {
     if (port === undefined) return;
-    const { registry } = this.#options;
+    const { registry, threads } = this.#options;
     const notReadyReason = () => this.#readiness().reason;
-    this.#healthServer = await openHealthServer({ host, port, variable: "METRICS_PORT", registry, notReadyReason });
+    const options = { host, port, variable: "METRICS_PORT", registry, notReadyReason, threads } as const;
+    this.#healthServer = await openHealthServer(options);
     process.stdout.write(`This API's health and metrics are on ${this.#healthServer.address}.\n`);
   }
 
@@ -131,7 +134,7 @@ export class ApiService implements Service {
   #readiness(): Readiness {
     if (this.#isShuttingDown) return { ready: false, shuttingDown: true, reason: "The server is shutting down." };
     const reason = this.#options.notReadyReason?.();
-    return reason === undefined ? { ready: true } : { ready: false, reason };
+    return reason === undefined ? { ready: true, threads: this.#options.threads } : { ready: false, reason };
   }
 }
 

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Config } from "../../config.js";
 import { type Engine, EngineFailure, type EngineLost, type StepWork } from "../../engine/engine.js";
+import { usableCores, usableMemory } from "../../engine/runtime/allowance.js";
 import type { Manifest } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { JobSource } from "../../queue/queue.js";
@@ -81,6 +82,7 @@ export class WorkerService implements Service {
     const { config, source, models, logger, registry, tracing } = this.#options;
     if (registry) await this.#openMetrics(registry);
     if (config.engine === "null") logger.warn("ENGINE is null: every image is a grey placeholder.");
+    else this.#logAllowance();
     for (const manifest of models.list()) {
       await this.#openEngine(manifest, Math.ceil(config.maxBatch * TAKEN_PER_BATCH));
       if (this.#isStopping()) return false;
@@ -100,6 +102,21 @@ export class WorkerService implements Service {
     if (this.#isStopping()) return false;
     this.#state = "working";
     return true;
+  }
+
+  #logAllowance(): void {
+    const { config, logger } = this.#options;
+    const { threads } = config;
+    const cores = usableCores();
+    const memoryMiB = Math.round(usableMemory() / 2 ** 20);
+    logger.info(
+      { threads, cores, memoryMiB },
+      "Threads that the models use, and cores and memory that this process may use.",
+    );
+    if (threads > cores)
+      logger.warn(
+        `THREADS is ${threads}, more than the cores that this process may use (${cores}): images take longer.`,
+      );
   }
 
   async #openEngine(manifest: Manifest, maxWaiting: number): Promise<void> {
@@ -142,11 +159,12 @@ export class WorkerService implements Service {
   async #openMetrics(registry: Registry): Promise<void> {
     const { WorkerMetrics } = await import("../../worker/metrics.js");
     this.#metrics = new WorkerMetrics(registry, this.#engines);
-    const { host, workerPort: port } = this.#options.config;
+    const { host, workerPort: port, threads } = this.#options.config;
     if (port === undefined) return;
     const { openHealthServer } = await import("../../telemetry/health-server.js");
     const notReadyReason = () => this.notReadyReason();
-    this.#healthServer = await openHealthServer({ host, port, variable: "WORKER_PORT", registry, notReadyReason });
+    const options = { host, port, variable: "WORKER_PORT", registry, notReadyReason, threads } as const;
+    this.#healthServer = await openHealthServer(options);
     process.stdout.write(`This worker's health and metrics are on ${this.#healthServer.address}.\n`);
   }
 

@@ -26,6 +26,7 @@ export async function sessionOptions(options: RuntimeOptions): Promise<Inference
         ...((await int8Saturates()) && { x64quantprecision: "1" }),
       },
     },
-    ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
+    // Without a number, ONNX Runtime counts the machine's cores and pins its threads to them.
+    intraOpNumThreads: threads,
   };
 }
