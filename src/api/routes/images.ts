@@ -3,12 +3,13 @@ import { Problem } from "../../errors.js";
 import type { JobRecord } from "../../job.js";
 import { callerOf } from "../access/caller.js";
 import type { Api, ApiDeps } from "../deps.js";
+import { imageResourcePolicy } from "../http/browsers.js";
 import { imageHeaders } from "../http/response-headers.js";
 import { problemResponses } from "../openapi/components.js";
 import { findJob } from "../resources/job-resource.js";
 
 /** `GET /jobs/{id}/images/{n}`: the bytes of one image. */
-export function imageRoute(app: Api, { queue }: ApiDeps): void {
+export function imageRoute(app: Api, { queue, config }: ApiDeps): void {
   const schema = {
     operationId: "getImage",
     tags: ["jobs"],
@@ -52,7 +53,8 @@ export function imageRoute(app: Api, { queue }: ApiDeps): void {
     const image = await queue.image(id, n);
     if (!image) throw new Problem("job_expired", "The job's images have expired.");
     const headers = imageHeaders(image, record);
-    reply.headers(headers).header("Cache-Control", "private, max-age=31536000, immutable");
+    reply.headers(headers).headers(imageResourcePolicy(config));
+    reply.header("Cache-Control", "private, max-age=31536000, immutable");
     if (!matches(request.headers["if-none-match"], headers.ETag!)) return reply.send(image.bytes);
     return reply.code(304).removeHeader("content-length").removeHeader("content-type").send();
   });
