@@ -47,28 +47,21 @@ const QUICK = { prompt: "boat", seed: 7, steps: 8, diffusion_steps: 10 };
 
 /** What OpenAI's client returns inside the page: the images, or the events of a stream. */
 function generateIn(page: Page, stream: boolean): Promise<{ type?: string; b64_json: string }[]> {
-  const call = { baseURL: `${service.address}/v1`, body: { ...QUICK, stream } };
-  return page.evaluate(async ({ baseURL, body }) => {
-    const { OpenAI: Client } = window as unknown as { OpenAI: typeof OpenAI };
+  const call = { baseURL: `${service.address}/v1`, body: QUICK, stream };
+  return page.evaluate(async ({ baseURL, body, stream }) => {
+    const { OpenAI: Client } = globalThis as unknown as { OpenAI: typeof OpenAI };
     const client = new Client({ baseURL, apiKey: "none", dangerouslyAllowBrowser: true, maxRetries: 0 });
-    const answer = await client.images.generate(body);
-    if (!("data" in answer)) return await Array.fromAsync(answer as AsyncIterable<never>);
-    return answer.data as { b64_json: string }[];
+    if (!stream) return (await client.images.generate(body)).data as { b64_json: string }[];
+    const events: { type: string; b64_json: string }[] = [];
+    for await (const event of await client.images.generate({ ...body, stream })) events.push(event);
+    return events;
   }, call);
 }
 
-/** Whether a plain `<img>` shows the image at this address. */
-function shows(page: Page, address: string): Promise<boolean> {
-  return page.evaluate(
-    (src) =>
-      new Promise<boolean>((resolve) => {
-        const image = document.body.appendChild(document.createElement("img"));
-        image.onload = () => resolve(image.naturalWidth > 0);
-        image.onerror = () => resolve(false);
-        image.src = src;
-      }),
-    address,
-  );
+/** Whether a plain `<img>` of the page shows the image at this address. */
+async function shows(page: Page, address: string): Promise<boolean> {
+  await page.setContent(`<img src="${address}">`);
+  return (await page.locator("img").evaluate<number, { naturalWidth: number }>((image) => image.naturalWidth)) > 0;
 }
 
 describe("a page of an origin in CORS_ORIGINS", () => {

@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import { PROBLEMS, Problem, type ProblemCode } from "../../errors.js";
-import { JobError, type JobRecord, JobState, jobTiming, Timing } from "../../job.js";
+import { JobError, type JobRecord, JobState, jobTiming, OutputSize, Timing } from "../../job.js";
+import type { TokenizerArchitecture } from "../../model/manifest.js";
 import { SamplingParameters } from "../../model/parameters.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { GetResult, JobQueue } from "../../queue/queue.js";
@@ -37,6 +38,12 @@ export const JobResource = Type.Object(
     ),
     seed: Type.Integer({ description: "The request's seed, or a random one. The same seed gives the same images." }),
     num_images: Type.Integer({ minimum: 1, description: "Number of images." }),
+    scaled: Type.Optional(
+      Type.Object(
+        { from: Type.Object({ width: Type.Integer(), height: Type.Integer() }), to: OutputSize },
+        { description: "The size that the model generates and the size of the images, if they differ." },
+      ),
+    ),
     created_at: time("When the request was accepted."),
     started_at: Type.Optional(time("When the first image started.")),
     finished_at: Type.Optional(time("When the job ended.")),
@@ -61,6 +68,7 @@ export function jobResource(record: JobRecord, models: ModelRegistry): JobResour
   const { spec } = record;
   const { class: classIndex, ...parameters } = spec.parameters;
   const timing = jobTiming(record);
+  const tokenizer = models.get(spec.model)?.architecture.tokenizer;
   return {
     id: spec.id,
     state: record.state,
@@ -68,6 +76,7 @@ export function jobResource(record: JobRecord, models: ModelRegistry): JobResour
     parameters: { class: classIndex, class_name: className(record, models), ...parameters },
     seed: spec.seed,
     num_images: spec.num_images,
+    ...(spec.output_size && tokenizer && { scaled: { from: sizeOf(tokenizer), to: spec.output_size } }),
     created_at: isoTime(spec.accepted_at),
     ...(record.startedAt !== undefined && { started_at: isoTime(record.startedAt) }),
     ...(record.finishedAt !== undefined && { finished_at: isoTime(record.finishedAt) }),
@@ -86,6 +95,10 @@ export function jobResource(record: JobRecord, models: ModelRegistry): JobResour
     ...(record.error && { error: record.error }),
     links: { self: jobPath(spec.id), model: `/models/${spec.model}` },
   };
+}
+
+function sizeOf({ image_width, image_height }: TokenizerArchitecture) {
+  return { width: image_width, height: image_height };
 }
 
 /** Adds the images' bytes as `base64`. */
