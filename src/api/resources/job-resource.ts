@@ -123,13 +123,23 @@ const JOB_ID = /^[A-Za-z0-9_-]{8,64}$/;
 
 /** The record of a job that exists and that the caller may see. Throws `job_not_found` or `job_expired`. */
 export async function findJob(id: string, queue: JobQueue, caller: Caller): Promise<JobRecord> {
-  const record = foundRecord(JOB_ID.test(id) ? await queue.get(id) : { kind: "unknown" }, id);
-  return maySee(caller, record.spec) ? record : foundRecord({ kind: "unknown" }, id);
+  const record = await findAnyJob(id, queue);
+  if (!maySee(caller, record.spec)) throw jobNotFound(id);
+  return record;
+}
+
+/** The record of a job, regardless of who may see it. Throws like `findJob`. */
+export async function findAnyJob(id: string, queue: JobQueue): Promise<JobRecord> {
+  return foundRecord(JOB_ID.test(id) ? await queue.get(id) : { kind: "unknown" }, id);
+}
+
+export function jobNotFound(id: string): Problem {
+  return new Problem("job_not_found", `There is no job ${JSON.stringify(id)}.`);
 }
 
 export function foundRecord(result: GetResult, id: string): JobRecord {
   if (result.kind === "found") return result.record;
-  if (result.kind === "unknown") throw new Problem("job_not_found", `There is no job ${JSON.stringify(id)}.`);
+  if (result.kind === "unknown") throw jobNotFound(id);
   throw new Problem(
     "job_expired",
     `The job ${id} has expired; the server's RESULT_TTL_S sets how long ended jobs are kept.`,
