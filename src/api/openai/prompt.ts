@@ -37,9 +37,9 @@ export function classOrFallback(
     return classOfPrompt(prompt, manifest).index;
   } catch (error) {
     const index = fallback === REFUSE ? undefined : fallbackClass(fallback, manifest);
-    if (index === undefined) throw error;
+    if (!(error instanceof Problem) || index === undefined) throw error;
     const shown = index === null ? "no class" : `the class ${showValue(manifest.classes[index]!.name)}`;
-    adjusted.push({ param: "prompt", message: `names no class of ${manifest.name}, so ${shown} was used` });
+    adjusted.push({ param: "prompt", message: `names no single class of ${manifest.name}, so ${shown} was used` });
     return index;
   }
 }

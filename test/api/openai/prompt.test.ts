@@ -98,7 +98,7 @@ describe("a prompt that names no class", () => {
     const adjusted: { param: string; message: string }[] = [];
     return { class: classOrFallback(prompt, manifest, fallback, adjusted), adjusted };
   };
-  const used = (what: string) => [{ param: "prompt", message: `names no class of demo, so ${what} was used` }];
+  const used = (what: string) => [{ param: "prompt", message: `names no single class of demo, so ${what} was used` }];
 
   it.each([
     ["unconditional", null, "no class"],
