@@ -38,10 +38,12 @@ export function speaksOpenAi(url: string): boolean {
 }
 
 /** For a client that asked for something else: where OpenAI's API is. */
-export function openAiHint(path: string): string {
+export function openAiHint(path: string, publicPath: string): string {
   const served = /\/(images\/generations|models(?:\/[^/]+)?)$/.exec(path)?.[1];
-  if (served === undefined) return "Of OpenAI's API, this server has POST /v1/images/generations and GET /v1/models.";
-  return `Did you mean /v1/${served}? The base address of OpenAI's clients must end in /v1, once.`;
+  const base = `${publicPath}/v1`;
+  if (served === undefined)
+    return `Of OpenAI's API, this server has POST ${base}/images/generations and GET ${base}/models.`;
+  return `Did you mean ${base}/${served}? The base address of OpenAI's clients must end in /v1, once.`;
 }
 
 export function openAiError({ status, code, message, options }: Problem): OpenAiError {
@@ -49,8 +51,9 @@ export function openAiError({ status, code, message, options }: Problem): OpenAi
   return { error: { message, type: typeOf(status), param: pointer ? pointer.slice(1) : null, code } };
 }
 
-/** OpenAI's clients retry after 409 and any 5xx unless a header says that it would not help. */
+/** OpenAI's clients retry after 409 and any 5xx unless a header says that it would not help, and where it says that it would. */
 export function retryAdvice({ code }: Problem): Record<string, string> {
+  if (code === "job_lost") return { "X-Should-Retry": "true" };
   return FINAL_CODES.has(code) ? { "X-Should-Retry": "false" } : {};
 }
 

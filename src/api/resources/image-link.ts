@@ -7,10 +7,10 @@ import { imagePath } from "./job-resource.js";
  * An image's address that opens without a key, for clients that fetch it as they would fetch OpenAI's. On a server with
  * keys it is signed, for this image only, and stops working with the image or with the key that asked for it.
  */
-export function imageLink(spec: JobSpec, index: number, { keys }: Pick<ApiDeps, "keys">): string {
-  const signature = signatureOf(spec, index, keys);
+export function imageLink(spec: JobSpec, index: number, deps: Pick<ApiDeps, "keys" | "config" | "models">): string {
+  const signature = signatureOf(spec, index, deps.keys);
   // Clients that keep the image take its file name from the address.
-  return `${imagePath(spec.id, index)}/image.png${signature === undefined ? "" : `?signature=${signature}`}`;
+  return `${imagePath(spec.id, index, deps)}/image.png${signature === undefined ? "" : `?signature=${signature}`}`;
 }
 
 /** Whether a link with this signature opens the image. */

@@ -23,6 +23,7 @@ const IMAGE_PROBLEMS: ProblemCode[] = [
   "job_failed",
   "job_cancelled",
   "job_expired",
+  "job_lost",
   "queue_unavailable",
 ];
 
