@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { type RedisOptions as AllOptions, Redis } from "ioredis";
-import { keepAsking, SILENCE_MS } from "./liveness.js";
+import { keepPinging, SILENCE_MS } from "./liveness.js";
 
 /** Replies are plain arrays, as Redis sends them. */
 type RedisOptions = Omit<AllOptions, "replyMapping">;
@@ -73,6 +73,5 @@ export function connect(redisUrl: string, options: RedisOptions = {}): Redis {
     socketTimeout: SILENCE_MS,
     ...options,
   });
-  keepAsking(client);
-  return client;
+  return keepPinging(client);
 }

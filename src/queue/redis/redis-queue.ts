@@ -17,10 +17,10 @@ import {
   type Usage,
   type WebhookOutbox,
 } from "../queue.js";
-import { connect } from "../redis-connection/connection.js";
+import { connect, publicAddress } from "../redis-connection/connection.js";
 import { DurableFence } from "../redis-connection/durable-fence.js";
 import { RedisHealth } from "../redis-connection/redis-health.js";
-import { checkRedis } from "../redis-connection/start-check.js";
+import { checkRedis, QueueStartError } from "../redis-connection/start-check.js";
 import { waitUntil } from "../wait-until.js";
 import { JobEvents } from "./job-watch.js";
 import { Leases } from "./leases.js";
@@ -51,7 +51,12 @@ export async function openRedisQueue(options: RedisQueueOptions, logger: Logger)
   const redisHealth = new RedisHealth(logger, options.acceptDurable);
   const client = connect(redisUrl, { commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 1 });
   redisHealth.follow(client);
-  const ids = new JobIds(await sharedSecret(client, redisPrefix));
+  const secret = await sharedSecret(client, redisPrefix).catch(({ message }: Error) => {
+    client.disconnect();
+    const reason = message.replace(/\.$/, "");
+    throw new QueueStartError(`Redis at ${publicAddress(redisUrl)} can't be used now (${reason}).`);
+  });
+  const ids = new JobIds(secret);
   const fence = options.acceptDurable ? DurableFence.open(redisUrl, redisPrefix, logger) : undefined;
   await fence?.prove().catch((error) => {
     fence.close();
