@@ -39,7 +39,7 @@ describe("a connection that froze without being closed", () => {
     subscriber!.on("message", (_, message) => heard.push(message));
     const popped = blocked!.blpop("list", 5);
     const idle = await keep(asking!.duplicate());
-    const isReplaced = once(idle, "ready");
+    const isReplaced = new Promise((resolve) => idle.once("ready", resolve));
     relay.freeze();
     const answer = asking!.set("key", "value");
     await eventually(async () => {
