@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Preview } from "../../job.js";
 import type { ImageHandler, JobSource, QueueHealth } from "../queue.js";
@@ -8,9 +7,9 @@ import { Leases } from "../redis/leases.js";
 import { readableQueues } from "../redis/replies.js";
 import { Scripts } from "../redis/scripts.js";
 import { type ResultBounds, startSweeping } from "../redis/sweeper.js";
-import { connect } from "../redis-connection/connection.js";
+import type { RedisClient } from "../redis-connection/connection.js";
 import { RedisHealth } from "../redis-connection/redis-health.js";
-import { checkRedis } from "../redis-connection/start-check.js";
+import { checkRedis, type RedisAccess } from "../redis-connection/start-check.js";
 import { waitUntil } from "../wait-until.js";
 import { ExclusiveLock } from "./exclusive-lock.js";
 import { LeaseWorker } from "./lease-worker.js";
@@ -32,11 +31,11 @@ export interface RedisSourceOptions extends ResultBounds {
 
 /** Checks that Redis is fit for a queue and opens the worker's side of it; rejects with `QueueStartError`. */
 export async function openRedisSource(options: RedisSourceOptions, logger: Logger): Promise<JobSource> {
-  await checkRedis({ redisUrl: options.redisUrl, acceptDurable: false }, logger);
-  const redisHealth = new RedisHealth(logger);
-  const client = connect(options.redisUrl, { maxRetriesPerRequest: null });
+  const redis = await checkRedis({ ...options, acceptDurable: false }, logger);
+  const redisHealth = new RedisHealth(redis.redisPrefix, logger);
+  const client = redis.connect({ maxRetriesPerRequest: null });
   redisHealth.follow(client);
-  return new RedisSource(options, client, redisHealth, logger);
+  return new RedisSource({ ...options, redisPrefix: redis.redisPrefix }, redis, client, redisHealth, logger);
 }
 
 class RedisSource implements JobSource {
@@ -49,7 +48,7 @@ class RedisSource implements JobSource {
   readonly #giveUp = new AbortController();
   #workers: LeaseWorker[] = [];
   #presence: WorkerPresence | undefined;
-  #subscriber: Redis | undefined;
+  #subscriber: RedisClient | undefined;
   #progressTimer: NodeJS.Timeout | undefined;
   #stopSweeping = () => {};
   #stopLooking = () => {};
@@ -58,7 +57,8 @@ class RedisSource implements JobSource {
 
   constructor(
     private readonly options: RedisSourceOptions,
-    private readonly client: Redis,
+    private readonly redis: RedisAccess,
+    private readonly client: RedisClient,
     private readonly redisHealth: RedisHealth,
     private readonly logger: Logger,
   ) {
@@ -68,12 +68,15 @@ class RedisSource implements JobSource {
     setMaxListeners(0, this.#graceOver.signal);
   }
 
-  async start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void> {
+  start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void> {
+    return this.redis.starting(() => this.#start(models, maxImages, handler));
+  }
+
+  async #start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void> {
     const { redisPrefix, lockMs } = this.options;
     const queues = models.flatMap(readableQueues);
     this.#subscriber = await listenToControl(
-      this.client,
-      redisPrefix,
+      this.redis,
       {
         ended: (id) => this.#running.abortJob(id),
         watched: (id) => this.#running.interest.watched(id),

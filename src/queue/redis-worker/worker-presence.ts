@@ -1,11 +1,12 @@
 import { hostname } from "node:os";
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isNewer, modelOf } from "../redis/replies.js";
 import type { Scripts } from "../redis/scripts.js";
+import type { RedisClient } from "../redis-connection/connection.js";
 import { refusalOf } from "../redis-connection/redis-errors.js";
 import type { RedisHealth } from "../redis-connection/redis-health.js";
 import { isPassing } from "../redis-connection/retry.js";
+import type { RedisAccess } from "../redis-connection/start-check.js";
 import { waitUntil } from "../wait-until.js";
 
 /** A call that is not answered within this time shows that Redis is away. */
@@ -87,12 +88,11 @@ export class WorkerPresence {
 
 /** Messages to workers: "ended ID", "watched ID", "look". */
 export async function listenToControl(
-  client: Redis,
-  redisPrefix: string,
+  redis: RedisAccess,
   on: { ended(id: string): void; watched(id: string): void; look(): void },
   logger: Logger,
-): Promise<Redis> {
-  const subscriber = client.duplicate({ maxRetriesPerRequest: null });
+): Promise<RedisClient> {
+  const subscriber = redis.connect({ maxRetriesPerRequest: null });
   subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis reported an error."));
   subscriber.on("message", (_, message) => {
     const [what, id = ""] = message.split(" ");
@@ -100,7 +100,7 @@ export async function listenToControl(
     else if (what === "watched") on.watched(id);
     else if (what === "look") on.look();
   });
-  await subscriber.subscribe(`${redisPrefix}::control`);
+  await subscriber.subscribe(`${redis.redisPrefix}::control`);
   return subscriber;
 }
 
@@ -109,7 +109,7 @@ export async function listenToControl(
  * release was taken back: nothing else would say why they wait. Returns how to stop.
  */
 export function lookForNewerJobs(
-  client: Redis,
+  client: RedisClient,
   redisPrefix: string,
   models: readonly string[],
   logger: Logger,

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isFinal, type JobRecord, type Preview } from "../../job.js";
 import type { JobListener } from "../queue.js";
+import type { RedisClient } from "../redis-connection/connection.js";
+import type { RedisAccess } from "../redis-connection/start-check.js";
 import { WATCHED_MS } from "../redis-worker/running-images.js";
 import { readRecord, type ViewReply } from "./replies.js";
 import type { Scripts } from "./scripts.js";
@@ -22,8 +23,8 @@ export class JobEvents {
   readonly #previewWatchers = new Map<string, { listeners: Set<(preview: Preview) => void>; timer: NodeJS.Timeout }>();
 
   private constructor(
-    private readonly client: Redis,
-    private readonly subscriber: Redis,
+    private readonly client: RedisClient,
+    private readonly subscriber: RedisClient,
     private readonly scripts: Scripts,
     private readonly redisPrefix: string,
     private readonly logger: Logger,
@@ -31,13 +32,9 @@ export class JobEvents {
     this.#timer = setInterval(() => void this.#readAll(), READ_AGAIN_MS).unref();
   }
 
-  static async open(client: Redis, scripts: Scripts, redisPrefix: string, logger: Logger): Promise<JobEvents> {
-    const subscriber = client.duplicate({
-      enableOfflineQueue: true,
-      maxRetriesPerRequest: null,
-      autoResubscribe: false,
-    });
-    subscriber.options.commandTimeout = undefined;
+  static async open(redis: RedisAccess, client: RedisClient, scripts: Scripts, logger: Logger): Promise<JobEvents> {
+    const { redisPrefix } = redis;
+    const subscriber = redis.connect({ maxRetriesPerRequest: null, autoResubscribe: false });
     const events = new JobEvents(client, subscriber, scripts, redisPrefix, logger);
     const channel = `${redisPrefix}::events`;
     subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis reported an error."));
