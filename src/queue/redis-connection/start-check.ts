@@ -60,14 +60,16 @@ export async function checkRedis(needs: StartNeeds, logger?: Logger): Promise<Re
   const open = (at: RedisAddress) => {
     // INFO comes later: its user may not run it.
     const options = { lazyConnect: true, commandTimeout: connectMs, maxRetriesPerRequest: null, canInfo: false };
-    const client = connectTo(at, options);
+    const client = connectTo(at, options).on("error", () => {});
     opened.push(client);
     return client;
   };
   try {
     const client = await reachAny(address, open, connectMs);
     await select(client, address.db);
-    const canInfo = await patiently(() => checkRights(client, redisPrefix, address.username ?? "default"), connectMs);
+    const user = address.username ?? "default";
+    const subscriber = open(address);
+    const canInfo = await patiently(() => checkRights(client, subscriber, redisPrefix, user), connectMs);
     const unfitness = await findUnfitness(client, `${redisPrefix}::secret`, acceptDurable, logger);
     if (unfitness) throw new UnfitRedis(unfitness);
     return new RedisAccess(redisUrl, redisPrefix, canInfo);
