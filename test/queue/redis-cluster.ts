@@ -54,10 +54,12 @@ export class RedisCluster {
   async revive(server: RedisServer): Promise<void> {
     await server.start();
     const { client } = this.nodes.find((node) => node.server === server)!;
-    await eventually(
-      async () => expect(await client.info("replication")).toMatch(/^master_link_status:up\r/m),
-      CHANGE_MS,
-    );
+    await becomesReplica(client);
+    await this.#becomesWhole();
+  }
+
+  async onEachNode(act: (client: Redis) => Promise<unknown>): Promise<void> {
+    for (const { client } of this.nodes) await act(client);
   }
 
   async stop(): Promise<void> {
@@ -85,14 +87,14 @@ export class RedisCluster {
       const id = (await masters[index]!.client.call("CLUSTER", "MYID")) as string;
       await client.call("CLUSTER", "REPLICATE", id);
     }
-    for (const { client } of this.nodes.slice(MASTERS))
-      await eventually(
-        async () => expect(await client.info("replication")).toMatch(/^master_link_status:up\r/m),
-        CHANGE_MS,
-      );
-    await eventually(async () => {
-      for (const { client } of this.nodes) expect((await client.cluster("SLOTS")).flat()).toHaveLength(4 * MASTERS);
-    }, CHANGE_MS);
+    for (const { client } of this.nodes.slice(MASTERS)) await becomesReplica(client);
+    await this.#becomesWhole();
+  }
+
+  /** Resolves once every node knows every master and its replica. */
+  async #becomesWhole(): Promise<void> {
+    for (const { client } of this.nodes)
+      await eventually(async () => expect((await client.cluster("SLOTS")).flat()).toHaveLength(4 * MASTERS), CHANGE_MS);
   }
 
   async #nodesOf(prefix: string): Promise<{ master: Node; replica: Node }> {
@@ -117,4 +119,12 @@ async function startNode(settings: readonly string[]): Promise<Node> {
 
 async function becomesMaster({ client }: Node): Promise<void> {
   await eventually(async () => expect(await client.info("replication")).toMatch(/^role:master\r/m), CHANGE_MS);
+}
+
+/** Resolves once it has all that its master has. */
+async function becomesReplica(client: Redis): Promise<void> {
+  await eventually(
+    async () => expect(await client.info("replication")).toMatch(/^master_link_status:up\r/m),
+    CHANGE_MS,
+  );
 }

@@ -9,9 +9,9 @@ export class UnfitRedis extends Error {
   override readonly name = "UnfitRedis";
 }
 
-/** The command that Redis's user may not run, in lower case, where the error says so. */
+/** The command that Redis's user may not run, as an ACL names it, where the error says so. */
 export function deniedCommand(error: unknown): string | undefined {
-  return /^NOPERM .*run the '([^'|]+)/.exec((error as Error).message)?.[1]?.toLowerCase();
+  return /^NOPERM .*run the '([^']+)/.exec((error as Error).message)?.[1]?.toLowerCase();
 }
 
 /** What is wrong and what would be right, for a connection that failed for a reason that will not pass. */
@@ -22,7 +22,8 @@ export function refusalOf(error: Error): string | undefined {
   if (ALL_SENTINELS.test(message)) return undefined;
   if (/NOAUTH/.test(message)) return "requires a password; REDIS_URL must contain the right user and password.";
   const command = deniedCommand(error);
-  if (command) return `does not let its user run ${command.toUpperCase()}; the user's ACL needs +${command}.`;
+  if (command)
+    return `does not let its user run ${command.toUpperCase().replace("|", " ")}; the user's ACL needs +${command}.`;
   if (/^NOPERM/.test(message)) {
     return "does not let its user use a key or channel; the user's ACL must allow all that begin with REDIS_PREFIX.";
   }

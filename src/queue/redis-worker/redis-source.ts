@@ -10,12 +10,13 @@ import { type ResultBounds, startSweeping } from "../redis/sweeper.js";
 import type { RedisClient } from "../redis-connection/connection.js";
 import { RedisHealth } from "../redis-connection/redis-health.js";
 import { checkRedis, type RedisAccess } from "../redis-connection/start-check.js";
+import { subscribe } from "../redis-connection/subscription.js";
 import { waitUntil } from "../wait-until.js";
 import { ExclusiveLock } from "./exclusive-lock.js";
 import { LeaseWorker } from "./lease-worker.js";
 import { LeasedImages } from "./leased-image.js";
 import { RunningImages, WATCHED_MS } from "./running-images.js";
-import { listenToControl, lookForNewerJobs, WorkerPresence } from "./worker-presence.js";
+import { lookForNewerJobs, WorkerPresence } from "./worker-presence.js";
 
 /** How often the progress of all running images is reported. */
 const PROGRESS_MS = 250;
@@ -75,15 +76,8 @@ class RedisSource implements JobSource {
   async #start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void> {
     const { redisPrefix, lockMs } = this.options;
     const queues = models.flatMap(readableQueues);
-    this.#subscriber = await listenToControl(
-      this.redis,
-      {
-        ended: (id) => this.#running.abortJob(id),
-        watched: (id) => this.#running.interest.watched(id),
-        look: () => this.#presence?.lookNow(),
-      },
-      this.logger,
-    );
+    const on = { message: (message: string) => this.#hear(message) };
+    this.#subscriber = await subscribe(this.redis, `${redisPrefix}::control`, on, this.logger);
     const onPaused = (isPaused: boolean) => this.#pause(isPaused);
     const presence = { worker: this.#worker, queues, lockMs, isPaused: () => this.#isPaused, onPaused };
     this.#presence = new WorkerPresence(this.#scripts, this.redisHealth, presence, this.logger);
@@ -131,6 +125,14 @@ class RedisSource implements JobSource {
     );
     const options = { client: this.client, redisPrefix, name: this.#worker, concurrency: maxImages, lockMs };
     return new LeaseWorker(queue, (lease, token) => images.run(lease, token), options, this.logger);
+  }
+
+  /** Messages to workers: "ended ID", "watched ID", "look". */
+  #hear(message: string): void {
+    const [what, id = ""] = message.split(" ");
+    if (what === "ended") this.#running.abortJob(id);
+    else if (what === "watched") this.#running.interest.watched(id);
+    else if (what === "look") this.#presence?.lookNow();
   }
 
   #pause(isPaused: boolean): void {

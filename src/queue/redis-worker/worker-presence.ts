@@ -6,7 +6,6 @@ import type { RedisClient } from "../redis-connection/connection.js";
 import { refusalOf } from "../redis-connection/redis-errors.js";
 import type { RedisHealth } from "../redis-connection/redis-health.js";
 import { isPassing } from "../redis-connection/retry.js";
-import type { RedisAccess } from "../redis-connection/start-check.js";
 import { waitUntil } from "../wait-until.js";
 
 /** A call that is not answered within this time shows that Redis is away. */
@@ -84,24 +83,6 @@ export class WorkerPresence {
       this.logger.debug({ err: error }, "This worker's presence could not be renewed; it will be tried again.");
     else this.logger.error({ err: error }, "This worker's presence could not be renewed.");
   }
-}
-
-/** Messages to workers: "ended ID", "watched ID", "look". */
-export async function listenToControl(
-  redis: RedisAccess,
-  on: { ended(id: string): void; watched(id: string): void; look(): void },
-  logger: Logger,
-): Promise<RedisClient> {
-  const subscriber = redis.connect({ maxRetriesPerRequest: null });
-  subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis reported an error."));
-  subscriber.on("message", (_, message) => {
-    const [what, id = ""] = message.split(" ");
-    if (what === "ended") on.ended(id);
-    else if (what === "watched") on.watched(id);
-    else if (what === "look") on.look();
-  });
-  await subscriber.subscribe(`${redis.redisPrefix}::control`);
-  return subscriber;
 }
 
 /**
