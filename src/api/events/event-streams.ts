@@ -78,7 +78,7 @@ export class EventStreams {
       const result = await this.#find(id);
       for (const stream of streams) {
         if (result?.kind === "found") stream.change(result.record);
-        else if (result) stream.end();
+        else if (result) stream.lose();
       }
     });
     await Promise.all(reads);

@@ -3,7 +3,7 @@ import { PROBLEMS, Problem, type ProblemCode } from "../../errors.js";
 import { JobError, type JobRecord, JobState, jobTiming, Timing } from "../../job.js";
 import { SamplingParameters } from "../../model/parameters.js";
 import type { ModelRegistry } from "../../model/registry.js";
-import type { GetResult, JobQueue } from "../../queue/queue.js";
+import { type GetResult, JOB_LOST, type JobQueue } from "../../queue/queue.js";
 import { type Caller, maySee } from "../access/caller.js";
 
 /** A job as clients see it. */
@@ -108,7 +108,7 @@ export function imagePath(id: string, index: number): string {
 /** Every job id looks like this; the queue is not asked for others. */
 const JOB_ID = /^[A-Za-z0-9_-]{8,64}$/;
 
-/** The record of a job that exists and that the caller may see. Throws `job_not_found` or `job_expired`. */
+/** The record of a job that exists and that the caller may see. Throws `job_not_found`, `job_expired` or `job_lost`. */
 export async function findJob(id: string, queue: JobQueue, caller: Caller): Promise<JobRecord> {
   const record = foundRecord(JOB_ID.test(id) ? await queue.get(id) : { kind: "unknown" }, id);
   return maySee(caller, record.spec) ? record : foundRecord({ kind: "unknown" }, id);
@@ -117,6 +117,7 @@ export async function findJob(id: string, queue: JobQueue, caller: Caller): Prom
 export function foundRecord(result: GetResult, id: string): JobRecord {
   if (result.kind === "found") return result.record;
   if (result.kind === "unknown") throw new Problem("job_not_found", `There is no job ${JSON.stringify(id)}.`);
+  if (result.kind === "lost") throw new Problem("job_lost", JOB_LOST.detail);
   throw new Problem(
     "job_expired",
     `The job ${id} has expired; the server's RESULT_TTL_S sets how long ended jobs are kept.`,

@@ -20,7 +20,7 @@ export function jobRoutes(app: Api, { queue, models }: ApiDeps): void {
     ),
     response: {
       200: json("The job's current state."),
-      ...problemResponses("invalid_request", "job_not_found", "job_expired", "queue_unavailable"),
+      ...problemResponses("invalid_request", "job_not_found", "job_expired", "job_lost", "queue_unavailable"),
     },
   };
   app.get("/jobs/:id", { schema: getSchema }, async (request, reply) => {
@@ -40,7 +40,7 @@ export function jobRoutes(app: Api, { queue, models }: ApiDeps): void {
     params,
     response: {
       200: json("The job after the cancellation."),
-      ...problemResponses("job_not_found", "job_expired", "queue_unavailable"),
+      ...problemResponses("job_not_found", "job_expired", "job_lost", "queue_unavailable"),
     },
   };
   app.delete("/jobs/:id", { schema: deleteSchema }, async (request, reply) => {

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { keepAsking, SILENCE_MS } from "./liveness.js";
 import { type RedisAddress, readRedisUrl } from "./redis-url.js";
 
 /** A connection to one server, or to a cluster's nodes. */
@@ -16,6 +17,7 @@ export interface ConnectionOptions
 
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 2000;
+const ANSWER_MS = 5000;
 /** How soon a cluster's client notices that a slot has moved from a node that is silent. */
 const SLOTS_REFRESH_MS = 5000;
 const SLOTS_TIMEOUT_MS = 2000;
@@ -31,45 +33,64 @@ export function keyPrefix({
   return readRedisUrl(redisUrl).kind === "cluster" ? `{${redisPrefix}}` : redisPrefix;
 }
 
-/** A client that reconnects for ever, with growing pauses, and at once when a replica was promoted. */
-export function connect(redisUrl: string, options: ConnectionOptions = {}): RedisClient {
-  return connectTo(readRedisUrl(redisUrl), options);
+/**
+ * A client that reconnects for ever, with growing pauses: when its connection is closed or falls silent, and at once when a
+ * replica was promoted. Of a cluster, it follows slots that move.
+ */
+export function connect(address: RedisAddress, options: ConnectionOptions = {}): RedisClient {
+  return address.kind === "cluster" ? connectToCluster(address, options) : connectToServer(address, options);
 }
 
-export function connectTo(address: RedisAddress, options: ConnectionOptions = {}): RedisClient {
-  const { canInfo = true, lazyConnect = false, enableOfflineQueue = true, ...own } = options;
+/** The same, to one server at a time: where there are several hosts, to the next one after each break. */
+export function connectToServer(address: RedisAddress, options: ConnectionOptions = {}): Redis {
   const { kind, hosts, master, db } = address;
-  const shared = {
+  const isSentinel = kind === "sentinel";
+  const client = new Redis({
+    ...(isSentinel ? { sentinels: [...hosts], name: master! } : hosts[0]!),
+    db,
+    retryStrategy: (times) => {
+      if (!isSentinel) Object.assign(client.options, hosts[times % hosts.length]);
+      return backOff(times);
+    },
+    reconnectOnError: (error) => (error.message.startsWith("READONLY") ? 2 : false),
+    sentinelCommandTimeout: ANSWER_MS,
+    ...perConnection(address, options),
+  });
+  keepAsking(client);
+  return client;
+}
+
+function connectToCluster(address: RedisAddress, options: ConnectionOptions): Cluster {
+  const { lazyConnect, enableOfflineQueue, ...redisOptions } = perConnection(address, options);
+  const client = new Cluster([...address.hosts], {
+    redisOptions,
+    ...(lazyConnect !== undefined && { lazyConnect }),
+    ...(enableOfflineQueue !== undefined && { enableOfflineQueue }),
+    clusterRetryStrategy: backOff,
+    // CLUSTER INFO, of any node; where the cluster is down, commands say so and are tried again.
+    enableReadyCheck: false,
+    slotsRefreshInterval: SLOTS_REFRESH_MS,
+    slotsRefreshTimeout: SLOTS_TIMEOUT_MS,
+    // Names stay names: the nodes' certificates may be for them.
+    dnsLookup: (host, callback) => callback(null, host),
+  });
+  client.on("+node", keepAsking);
+  return client;
+}
+
+function backOff(times: number): number {
+  return Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** Math.min(times, 10));
+}
+
+function perConnection(address: RedisAddress, { canInfo = true, ...options }: ConnectionOptions) {
+  return {
     ...credentials(address),
-    connectTimeout: 5000,
+    connectTimeout: ANSWER_MS,
+    socketTimeout: SILENCE_MS,
     // Read by BullMQ.
     ...(canInfo ? {} : { enableReadyCheck: false, skipVersionCheck: true }),
-    ...own,
+    ...options,
   };
-  const backOff = (times: number) => Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** Math.min(times, 10));
-  if (kind === "cluster") {
-    return new Cluster([...hosts], {
-      redisOptions: shared,
-      lazyConnect,
-      enableOfflineQueue,
-      clusterRetryStrategy: backOff,
-      // CLUSTER INFO, of any node; where the cluster is down, commands say so and are tried again.
-      enableReadyCheck: false,
-      slotsRefreshInterval: SLOTS_REFRESH_MS,
-      slotsRefreshTimeout: SLOTS_TIMEOUT_MS,
-      // Names stay names: the nodes' certificates may be for them.
-      dnsLookup: (host, callback) => callback(null, host),
-    });
-  }
-  return new Redis({
-    ...(kind === "sentinel" ? { sentinels: [...hosts], name: master! } : hosts[0]!),
-    db,
-    lazyConnect,
-    enableOfflineQueue,
-    retryStrategy: backOff,
-    reconnectOnError: (error) => (error.message.startsWith("READONLY") ? 2 : false),
-    ...shared,
-  });
 }
 
 function credentials({
@@ -86,7 +107,7 @@ function credentials({
     ...(password !== undefined && { password }),
     ...(family !== undefined && { family }),
     // TLS sends the server's name (SNI), which must not be an IP address (RFC 6066).
-    ...(isTls && { tls: kind === "server" && !isIP(host) ? { servername: host } : {} }),
+    ...(isTls && { tls: kind === "server" && hosts.length === 1 && !isIP(host) ? { servername: host } : {} }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Redis } from "ioredis";
 import type { Logger } from "pino";
-import { type ConnectionOptions, connectTo, keyPrefix, type RedisClient } from "./connection.js";
+import { type ConnectionOptions, connect, connectToServer, keyPrefix, type RedisClient } from "./connection.js";
 import { findUnfitness } from "./fitness.js";
 import { type Attempts, likelyReason, refusalOf, UnfitRedis } from "./redis-errors.js";
 import { publicAddress, type RedisAddress, readRedisUrl } from "./redis-url.js";
@@ -29,15 +30,19 @@ export class RedisAccess {
 
   constructor(
     private readonly redisUrl: string,
+    private readonly address: RedisAddress,
     /** All keys and channels begin with it. */
     readonly redisPrefix: string,
     private readonly canInfo: boolean,
   ) {}
 
   connect(options: ConnectionOptions = {}): RedisClient {
-    const client = connectTo(readRedisUrl(this.redisUrl), { canInfo: this.canInfo, ...options });
-    this.#opened.push(client);
-    return client;
+    return this.#keep(connect(this.address, { canInfo: this.canInfo, ...options }));
+  }
+
+  /** For a subscription: of a cluster, every node passes on all messages. */
+  connectToAny(options: ConnectionOptions = {}): Redis {
+    return this.#keep(connectToServer(anyNode(this.address), { canInfo: this.canInfo, ...options }));
   }
 
   /** Rejects with `QueueStartError`, and closes the connections, where Redis refuses what a start needs. */
@@ -48,6 +53,11 @@ export class RedisAccess {
       for (const client of this.#opened) client.disconnect();
       throw startError(this.redisUrl, error);
     }
+  }
+
+  #keep<T extends RedisClient>(client: T): T {
+    this.#opened.push(client);
+    return client;
   }
 }
 
@@ -60,7 +70,7 @@ export async function checkRedis(needs: StartNeeds, logger?: Logger): Promise<Re
   const open = (at: RedisAddress) => {
     // INFO comes later: its user may not run it.
     const options = { lazyConnect: true, commandTimeout: connectMs, maxRetriesPerRequest: null, canInfo: false };
-    const client = connectTo(at, options).on("error", () => {});
+    const client = connect(at, options).on("error", () => {});
     opened.push(client);
     return client;
   };
@@ -72,12 +82,21 @@ export async function checkRedis(needs: StartNeeds, logger?: Logger): Promise<Re
     const canInfo = await patiently(() => checkRights(client, subscriber, redisPrefix, user), connectMs);
     const unfitness = await findUnfitness(client, `${redisPrefix}::secret`, acceptDurable, logger);
     if (unfitness) throw new UnfitRedis(unfitness);
-    return new RedisAccess(redisUrl, redisPrefix, canInfo);
+    return new RedisAccess(redisUrl, address, redisPrefix, canInfo);
   } catch (error) {
     throw startError(redisUrl, error);
   } finally {
     for (const client of opened) client.disconnect();
   }
+}
+
+/** Of a cluster's nodes any one, to begin with another in each process; otherwise the address itself. */
+function anyNode(address: RedisAddress): RedisAddress {
+  const { kind, hosts } = address;
+  const first = Math.floor(Math.random() * hosts.length);
+  return kind === "cluster"
+    ? { ...address, kind: "server", hosts: [...hosts.slice(first), ...hosts.slice(0, first)] }
+    : address;
 }
 
 /** One sentence for whatever stopped a start. */

@@ -1,5 +1,5 @@
+import type { Redis } from "ioredis";
 import type { Logger } from "pino";
-import type { RedisClient } from "./connection.js";
 import type { RedisAccess } from "./start-check.js";
 
 /** How soon a subscription that Redis has refused is tried again. */
@@ -14,9 +14,9 @@ export async function subscribe(
   channel: string,
   on: { message(message: string): void; renewed?(): void },
   logger: Logger,
-): Promise<RedisClient> {
+): Promise<Redis> {
   // ioredis would leave the rejection of its own renewal to nobody.
-  const subscriber = redis.connect({ maxRetriesPerRequest: null, autoResubscribe: false });
+  const subscriber = redis.connectToAny({ maxRetriesPerRequest: null, autoResubscribe: false });
   subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis reported an error."));
   subscriber.on("message", (_, message) => on.message(message));
   await subscriber.subscribe(channel);

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
+import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Preview } from "../../job.js";
 import type { ImageHandler, JobSource, QueueHealth } from "../queue.js";
@@ -49,7 +50,7 @@ class RedisSource implements JobSource {
   readonly #giveUp = new AbortController();
   #workers: LeaseWorker[] = [];
   #presence: WorkerPresence | undefined;
-  #subscriber: RedisClient | undefined;
+  #subscriber: Redis | undefined;
   #progressTimer: NodeJS.Timeout | undefined;
   #stopSweeping = () => {};
   #stopLooking = () => {};

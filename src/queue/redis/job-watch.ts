@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isFinal, type JobRecord, type Preview } from "../../job.js";
 import type { JobListener } from "../queue.js";
@@ -20,7 +21,7 @@ const PREVIEW = "0 preview";
 export class JobEvents {
   readonly watches = new Watches();
   readonly #timer: NodeJS.Timeout;
-  #subscriber: RedisClient | undefined;
+  #subscriber: Redis | undefined;
   /** Those that watch a job's previews, by its id, and the timer that tells the workers so. */
   readonly #previewWatchers = new Map<string, { listeners: Set<(preview: Preview) => void>; timer: NodeJS.Timeout }>();
 
@@ -41,12 +42,11 @@ export class JobEvents {
     return events;
   }
 
-  /** Reads the job into its watch; false if it is not here. */
-  async read(watch: Watch): Promise<boolean> {
+  /** Reads the job into its watch. */
+  async read(watch: Watch): Promise<void> {
     const reply = await this.scripts.call("view", watch.id);
-    if (!reply) return false;
-    watch.set(readRecord(reply as ViewReply));
-    return true;
+    if (reply) watch.set(readRecord(reply as ViewReply));
+    else watch.lose();
   }
 
   subscribe(id: string, listener: JobListener): () => void {

@@ -1,6 +1,7 @@
 import { Queue } from "bullmq";
 import type { Logger } from "pino";
 import { connect, keyPrefix, type RedisClient } from "../redis-connection/connection.js";
+import { readRedisUrl } from "../redis-connection/redis-url.js";
 import { queueName } from "./replies.js";
 
 /** BullMQ's own events that are kept: nothing here reads them. */
@@ -92,7 +93,11 @@ export function openLeaseQueues(
   models: readonly string[],
   logger: Logger,
 ): { readonly queues: readonly Queue[]; close(): Promise<void> } {
-  const client = connect(options.redisUrl, { canInfo: false, maxRetriesPerRequest: 1, commandTimeout: 5000 });
+  const client = connect(readRedisUrl(options.redisUrl), {
+    canInfo: false,
+    maxRetriesPerRequest: 1,
+    commandTimeout: 5000,
+  });
   client.on("error", (error) => logger.debug({ err: error }, "The board's connection to Redis reported an error."));
   const leases = new Leases(client, keyPrefix(options), logger);
   return {

@@ -64,11 +64,15 @@ async function open(redis: RedisAccess, options: RedisQueueOptions, logger: Logg
   return new RedisQueue({ ...options, redisPrefix }, client, scripts, events, ids, fence, redisHealth, logger);
 }
 
-/** Kept in Redis, so that every process of the queue issues ids with the same signature. */
+/**
+ * Kept in Redis, so that every process of the queue issues ids with the same signature. A Redis that was emptied gets another
+ * one, by which the ids of the jobs that it lost are recognised.
+ */
 async function sharedSecret(client: RedisClient, redisPrefix: string): Promise<Uint8Array> {
   const key = `${redisPrefix}::secret`;
-  // A Redis that is full answers the start of another process all the same.
-  if (!(await client.exists(key))) await client.set(key, randomBytes(32).toString("hex"), "NX");
+  const known = await client.get(key);
+  if (known) return Buffer.from(known, "hex");
+  await client.set(key, randomBytes(32).toString("hex"), "NX");
   return Buffer.from((await client.get(key))!, "hex");
 }
 
@@ -201,8 +205,7 @@ class RedisQueue implements JobQueue {
       if (!isFinal(watch.record.state) && timeoutMs > 0 && !signal?.aborted)
         await waitUntil(changed, timeoutMs, signal);
       // The record of a job that has ended is complete; the position of another may have changed silently.
-      if (!isFinal(watch.record.state) && !(await this.#answer(this.events.read(watch))))
-        throw new QueueUnavailable(`Redis has lost the job ${id}: it was emptied, or restarted from an older file.`);
+      if (!isFinal(watch.record.state)) await this.#answer(this.events.read(watch));
       return watch.record;
     } finally {
       stopListening();
@@ -243,9 +246,11 @@ class RedisQueue implements JobQueue {
     this.client.disconnect();
   }
 
-  #found(id: string, reply: unknown): GetResult {
+  async #found(id: string, reply: unknown): Promise<GetResult> {
     if (reply) return { kind: "found", record: readRecord(reply as ViewReply) };
-    return { kind: this.ids.isOwn(id) ? "expired" : "unknown" };
+    this.ids.renew(await this.#answer(sharedSecret(this.client, this.options.redisPrefix)));
+    if (this.ids.isOwn(id)) return { kind: "expired" };
+    return { kind: this.ids.wasOwn(id) ? "lost" : "unknown" };
   }
 
   async #answer<T>(reply: Promise<T>): Promise<T> {

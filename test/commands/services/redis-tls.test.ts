@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connect } from "../../../src/queue/redis-connection/connection.js";
+import { readRedisUrl } from "../../../src/queue/redis-connection/redis-url.js";
 import { checkRedis } from "../../../src/queue/redis-connection/start-check.js";
 import { freePort } from "../../free-port.js";
 import { type Certificate, makeCertificate, tlsSettings } from "../../queue/certificate.js";
@@ -50,7 +51,7 @@ describe("rediss://", () => {
   });
 
   it("tells a server its name, and no address for a name", () => {
-    const options = (redisUrl: string) => connect(redisUrl, { lazyConnect: true }).options;
+    const options = (redisUrl: string) => connect(readRedisUrl(redisUrl), { lazyConnect: true }).options;
     expect(options("rediss://redis.example:6380/2")).toMatchObject({ tls: { servername: "redis.example" }, db: 2 });
     for (const host of ["127.0.0.1", "[::1]"]) expect(options(`rediss://${host}`)).toMatchObject({ tls: {} });
     expect(options("redis://redis.example")).not.toHaveProperty("tls");
