@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import type { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { connect } from "../../../src/queue/redis-connection/connection.js";
+import { connectToServer } from "../../../src/queue/redis-connection/connection.js";
+import { readRedisUrl } from "../../../src/queue/redis-connection/redis-url.js";
 import { eventually } from "../../eventually.js";
 import { FaultyProxy } from "../../topology/faulty-proxy.js";
 import { type RedisServer, startRedis } from "../redis-server.js";
@@ -20,7 +21,7 @@ describe("a connection that froze without being closed", () => {
     await redis?.stop();
   });
 
-  const open = (url: string) => keep(connect(url, { maxRetriesPerRequest: null }));
+  const open = (url: string) => keep(connectToServer(readRedisUrl(url), { maxRetriesPerRequest: null }));
 
   async function keep(client: Redis): Promise<Redis> {
     client.on("error", () => {});
