@@ -1,4 +1,4 @@
-// npm run test:chaos [-- TIMES]: the chaos tests in their long form, TIMES in a row (once by default). Stops at the first
+// npm run test:chaos [-- TIMES]: the chaos tests and those of proxies in their long form, TIMES in a row (once by default). Stops at the first
 // failure. Prints how many accepted jobs were lost, and how many images differ from an undisturbed run's.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -36,7 +36,11 @@ const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 for (let time = 1; time <= times; time++) {
   console.log(`\n> chaos ${time} of ${times}`);
   const env = { ...process.env, CHAOS: "long", CHAOS_TALLY: tallyFile };
-  const { status } = spawnSync(process.execPath, [vitest, "run", "test/chaos"], { cwd: root, stdio: "inherit", env });
+  const { status } = spawnSync(process.execPath, [vitest, "run", "test/chaos", "test/proxies"], {
+    cwd: root,
+    stdio: "inherit",
+    env,
+  });
   const { jobs, lost, images, differing, recoveriesMs } = tallies();
   console.log(`${jobs} accepted jobs so far, ${lost} lost; ${images} images, ${differing} that differ.`);
   if (recoveriesMs.length > 0) {

@@ -2,11 +2,13 @@ import { isIP } from "node:net";
 import { resolve } from "node:path";
 import Type, { type Static, type TSchema } from "typebox";
 import { Check } from "typebox/schema";
+import { usableCores } from "./engine/runtime/allowance.js";
 import { Provider } from "./engine/runtime/provider.js";
 import { describeSchema } from "./validation/field-errors.js";
 
-/** A secret of Standard Webhooks. */
-export const WEBHOOK_SECRET_PATTERN = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}$";
+/** A secret of Standard Webhooks, or two, separated by a comma, while the secret rotates. */
+export const WEBHOOK_SECRET_PATTERN = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}(,whsec_[A-Za-z0-9+/]{32,88}={0,2})?$";
+export const WEBHOOK_SECRET_ACCEPTS = "whsec_ and base64 of 24 to 64 bytes, or two of them separated by a comma";
 
 const count = (defaultValue: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ minimum, maximum, default: defaultValue, description });
@@ -41,10 +43,24 @@ export const Config = Type.Object(
       accepts: "addresses or networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal, separated by commas",
       description: "Proxies whose X-Forwarded-For, -Proto and -Host headers are trusted; default: none.",
     }),
+    publicPath: Type.Refine(
+      Type.String({
+        default: "",
+        accepts: "a path such as /marimba, without a slash at its end, that begins with none of Marimba's own names",
+        description: "Path under which a proxy serves Marimba; addresses in responses begin with it. Default: none.",
+      }),
+      isPublicPath,
+    ),
+    keepAliveS: count(
+      130,
+      1,
+      86_400,
+      "How long an idle connection stays open; longer than the proxy in front keeps its own.",
+    ),
     webhookSecret: Type.Optional(
       Type.String({
         pattern: WEBHOOK_SECRET_PATTERN,
-        accepts: "whsec_ and base64 of 24 to 64 bytes",
+        accepts: WEBHOOK_SECRET_ACCEPTS,
         isSecret: true,
         description: "Signs webhooks on a server without API keys; each API key has its own. Default: no webhooks.",
       }),
@@ -79,7 +95,12 @@ export const Config = Type.Object(
       description:
         "Engine: onnx generates images; null returns a placeholder at once, for load tests of everything else.",
     }),
-    threads: count(0, 0, 1024, "Threads of one ONNX operator; 0 uses one for each core."),
+    threads: count(
+      0,
+      0,
+      1024,
+      "Threads of one ONNX operator; 0: one for each core that the process may use (affinity, CPU quota).",
+    ),
     provider: Provider,
     cudaDevice: count(0, 0, 1023, "GPU to use with PROVIDER=cuda."),
     redisUrl: Type.Optional(
@@ -186,6 +207,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     else problems.push(`MAX_IMAGES_PER_JOB is "${maxImagesPerJob}"; it must be at most MAX_QUEUED_IMAGES.`);
   }
   if (problems.length > 0) throw new ConfigError(problems);
+  if (config.threads === 0) config.threads = usableCores();
   config.modelsDir = resolve(config.modelsDir as string);
   if (config.models) config.models = Object.freeze([...new Set(config.models as string[])]);
   return Object.freeze(config) as Config;
@@ -242,4 +264,23 @@ function isProxyRange(text: string): boolean {
   if (family === 0) return false;
   const bits = prefix === undefined ? 1 : Number(prefix);
   return bits >= 1 && bits <= (family === 4 ? 32 : 128);
+}
+
+/** The first parts of Marimba's own paths: under one of them, `/docs/docs` would be ambiguous. */
+const OWN_NAMES = [
+  "admin",
+  "docs",
+  "favicon.ico",
+  "generate",
+  "health",
+  "jobs",
+  "metrics",
+  "models",
+  "openapi.json",
+  "playground",
+  "v1",
+];
+
+function isPublicPath(text: string): boolean {
+  return text === "" || (/^(\/[A-Za-z0-9_~][A-Za-z0-9._~-]*)+$/.test(text) && !OWN_NAMES.includes(text.split("/")[1]!));
 }

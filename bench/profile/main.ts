@@ -1,9 +1,10 @@
 // npm run profile: where a model's time goes, operator by operator, compared with this machine's peak rates.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { readArguments } from "../../src/commands/command-line.js";
 import { Decoder } from "../../src/engine/decoder.js";
+import { usableCores } from "../../src/engine/runtime/allowance.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { MarGraphs } from "../../src/families/mar/run-graphs.js";
@@ -38,14 +39,15 @@ const SMALLEST_SHARE = 0.01;
 
 function readOptions() {
   const number = (fallback: number) => ({ type: "string", default: String(fallback) }) as const;
-  const { values } = parseArgs({
+  const { values } = readArguments({
+    args: process.argv.slice(2),
     options: {
       "model-folder": { type: "string" },
       rows: number(2),
       known: number(93),
       tokens: number(4),
       steps: number(12),
-      threads: number(availableParallelism()),
+      threads: number(usableCores()),
       repeats: number(5),
       only: { type: "string", default: "predict,denoise,decode" },
       help: { type: "boolean", default: false },

@@ -16,6 +16,8 @@ export interface Readiness {
   /** Why not, in a sentence for people. */
   readonly reason?: string;
   readonly shuttingDown?: boolean;
+  /** Threads of one ONNX operator, if this process runs models. */
+  readonly threads?: number | undefined;
 }
 
 /** Everything that the HTTP side needs from the other rooms. */

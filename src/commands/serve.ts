@@ -40,6 +40,7 @@ export async function run(argv: string[]): Promise<number> {
     board,
     keySource,
     notReadyReason: () => worker.notReadyReason(),
+    threads: config.threads,
   });
   const names = models.list().map(({ name }) => name);
   const start = async () => {

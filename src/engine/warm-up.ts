@@ -1,33 +1,64 @@
 import { familyOf } from "../families/families.js";
 import type { Architecture } from "../model/manifest.js";
 import { ContinuousBatch, type LeaveReason } from "./batch.js";
+import { usableMemory } from "./runtime/allowance.js";
 import { isOutOfMemory } from "./runtime/provider.js";
 import type { Runtime } from "./runtime/runtime.js";
 
+/** How much larger a batch may be than the one tried before it: the memory of an image is an estimate. */
+const GROWTH = 4;
+/** Share of the memory that the largest batch may fill. Requests, PNG files and finished images need some, too. */
+const FILLED = 0.9;
+
+/** The memory of the process, in bytes. */
+export interface Memory {
+  readonly usable: number;
+  used(): number;
+}
+
 /**
- * Runs every graph once for a single image and once for the largest batch, through the batch itself: what is too large
- * for the machine shows before the first request. Where memory does not hold the batch, half as many images are tried, and
- * so on. Returns how many images memory holds. Rejects with a sentence.
+ * Runs every graph for one image and then for larger batches, up to the largest, through the batch itself: what is too large
+ * for the machine shows before the first request. A batch is tried only if it will probably fit, because Linux kills a process
+ * that uses too much memory. If a GPU's memory does not hold a batch, half as many images are tried. Returns how many
+ * images memory holds. Rejects with a sentence.
  */
-export async function warmUp(runtime: Runtime, model: Architecture, maxBatch: number): Promise<number> {
+export async function warmUp(
+  runtime: Runtime,
+  model: Architecture,
+  maxBatch: number,
+  memory: Memory = { usable: usableMemory(), used: () => process.memoryUsage.rss() },
+): Promise<number> {
+  const before = memory.used();
+  const room = FILLED * memory.usable - before;
   await tryBatch(runtime, model, 1);
-  for (let images = maxBatch; images > 1; images = Math.floor(images / 2)) {
-    // If a run exhausts the memory, the batch finishes its images in smaller runs: slower than a smaller batch.
-    let ranOut = false;
-    const watched: Runtime = {
-      run: (graph, inputs) =>
-        runtime.run(graph, inputs).catch((error: unknown) => {
-          ranOut ||= isOutOfMemory(error);
-          throw error;
-        }),
-      close: () => runtime.close(),
-    };
-    const failure = await tryBatch(watched, model, images).catch((error: unknown) => error);
-    if (ranOut) continue;
-    if (failure) throw failure;
-    return images;
+  let held = 1;
+  let largest = maxBatch;
+  for (;;) {
+    // ONNX Runtime keeps the memory of a run for the next, so what a batch needed shows after it.
+    const perImage = Math.max(1, memory.used() - before) / held;
+    const images = Math.min(largest, GROWTH * held, Math.floor(room / perImage));
+    if (images <= held) return held;
+    if (await fits(runtime, model, images)) held = images;
+    else largest = Math.floor(images / 2);
   }
-  return 1;
+}
+
+/** Rejects if the batch fails for any other reason than memory. */
+async function fits(runtime: Runtime, model: Architecture, images: number): Promise<boolean> {
+  // If a run exhausts the memory, the batch finishes its images in smaller runs: slower than a smaller batch.
+  let ranOut = false;
+  const watched: Runtime = {
+    run: (graph, inputs) =>
+      runtime.run(graph, inputs).catch((error: unknown) => {
+        ranOut ||= isOutOfMemory(error);
+        throw error;
+      }),
+    close: () => runtime.close(),
+  };
+  await tryBatch(watched, model, images).catch((error: unknown) => {
+    if (!ranOut) throw error;
+  });
+  return !ranOut;
 }
 
 async function tryBatch(runtime: Runtime, model: Architecture, images: number): Promise<void> {

@@ -27,7 +27,7 @@ const LOGITS = "logits";
 export async function openFeatureNetwork(path: string, threads: number): Promise<FeatureNetwork> {
   const session = await InferenceSession.create(path, {
     logSeverityLevel: 4,
-    ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
+    intraOpNumThreads: threads,
   }).catch((error: unknown) => {
     throw new EvaluationError(
       `ONNX Runtime can't use ${path}: ${error instanceof Error ? error.message : String(error)}`,

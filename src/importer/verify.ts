@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Decoder } from "../engine/decoder.js";
 import type { Stage } from "../engine/family.js";
+import { usableCores } from "../engine/runtime/allowance.js";
 import { openRuntime } from "../engine/runtime/onnx.js";
 import type { Runtime } from "../engine/runtime/runtime.js";
 import { stepRuns } from "../engine/step-runs.js";
@@ -54,7 +55,7 @@ export async function compareWithFloat32(
 async function runStages(folder: string, manifest: Manifest, progress: Progress, inputs?: Outputs): Promise<Outputs> {
   const { architecture } = manifest;
   const images = LOOKED_AT.map((at, index) => imageAtStep(manifest, at, index));
-  const runtime = await openRuntime(folder, { threads: 0 });
+  const runtime = await openRuntime(folder, { threads: usableCores() });
   try {
     const stages = new Stages(runtime, manifest, images, progress);
     const z = await stages.predict();

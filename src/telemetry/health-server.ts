@@ -19,6 +19,8 @@ export interface HealthServerOptions {
   readonly registry: Registry;
   /** Why the process is not ready; undefined if it is. */
   readonly notReadyReason: () => string | undefined;
+  /** Threads of one ONNX operator, if this process runs models. */
+  readonly threads?: number | undefined;
 }
 
 interface Answer {
@@ -29,12 +31,14 @@ interface Answer {
 
 /** Listens at once, so that a worker answers while it loads its models. Throws `ListenError`. */
 export async function openHealthServer(options: HealthServerOptions): Promise<HealthServer> {
-  const { host, port, variable, registry, notReadyReason } = options;
+  const { host, port, variable, registry, notReadyReason, threads } = options;
   const answers: Readonly<Record<string, () => Answer | Promise<Answer>>> = {
     "/health/live": () => json(200, { status: "live" }),
     "/health/ready": () => {
       const reason = notReadyReason();
-      return reason === undefined ? json(200, { status: "ready" }) : json(503, { status: "not ready", reason });
+      return reason === undefined
+        ? json(200, { status: "ready", ...(threads && { threads }) })
+        : json(503, { status: "not ready", reason });
     },
     "/metrics": async () => ({ status: 200, contentType: registry.contentType, body: await registry.metrics() }),
   };
@@ -64,7 +68,7 @@ function notFound(paths: readonly string[]): Answer {
   return json(404, { status: `no such address; there are ${paths.join(", ")}` });
 }
 
-function json(status: number, body: Readonly<Record<string, string>>): Answer {
+function json(status: number, body: Readonly<Record<string, string | number>>): Answer {
   return { status, contentType: "application/json; charset=utf-8", body: JSON.stringify(body) };
 }
 

@@ -7,6 +7,9 @@ import { insertPngText, type PngText } from "./png-text.js";
 /** These settings define the bytes: after a change, no PNG is byte-equal to one encoded before it. */
 const PNG_SETTINGS = { compressionLevel: 6, adaptiveFiltering: true, palette: false } as const;
 
+// An image is encoded on one thread of Node's pool; libvips would add one for each of the machine's cores where it may.
+sharp.concurrency(1);
+
 export type Pixels = Pick<GeneratedImage, "pixels" | "width" | "height">;
 
 /** A PNG whose text says how it was generated. The bytes depend on the arguments alone; encoding runs off the event loop. */

@@ -3,19 +3,20 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { importModel } from "../../src/importer/import.js";
+import type { Precision } from "../../src/model/manifest.js";
 import { TINY } from "../reference.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
 /** Imports the reference's small model (10 classes, 64 tokens, 128x128), with quick defaults. */
-export async function importTinyModel(modelsDir: string, name = "demo"): Promise<void> {
+export async function importTinyModel(modelsDir: string, name = "demo", precision: Precision = "fp32"): Promise<void> {
   const names = ["star", "heart", "flower", "moon", "house", "tree", "fish", "sun", "it's a face", "cat"];
   await importModel({
     name,
     generator: join(TINY, "mar.safetensors"),
     tokenizer: join(TINY, "kl16.safetensors"),
     arch: join(TINY, "config.json"),
-    precision: "fp32",
+    precision,
     modelsDir,
     classes: names,
     settings: {
@@ -39,17 +40,16 @@ export class Marimba {
   stdout = "";
   stderr = "";
 
-  /** `redirection` is a shell's, such as `2>/dev/full`. */
+  /** `wrapper` is a command that executes the one after it, such as `taskset -c 0`. */
   constructor(
     args: readonly string[],
     environment: Readonly<Record<string, string>> = {},
     cwd?: string,
-    redirection?: string,
+    wrapper: readonly string[] = [],
   ) {
     // One thread an operator: two cores have other tests to run.
     const env = { PATH: process.env.PATH, PORT: "0", THREADS: "1", MAX_BATCH: "4", ...environment };
-    const command = [process.execPath, MAIN, ...args];
-    const [file, ...rest] = redirection ? ["sh", "-c", `exec "$0" "$@" ${redirection}`, ...command] : command;
+    const [file, ...rest] = [...wrapper, process.execPath, MAIN, ...args];
     this.process = spawn(file!, rest, { env, stdio: ["ignore", "pipe", "pipe"], cwd });
     this.process.stdout!.on("data", (text) => (this.stdout += text));
     this.process.stderr!.on("data", (text) => (this.stderr += text));
@@ -77,6 +77,11 @@ export class Marimba {
   kill(signal: NodeJS.Signals): void {
     this.process.kill(signal);
   }
+}
+
+/** A wrapper with a redirection of a shell, such as `2>/dev/full`. */
+export function redirected(redirection: string): string[] {
+  return ["sh", "-c", `exec "$0" "$@" ${redirection}`];
 }
 
 export function generate(

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSampleOptions } from "../../src/commands/sample.js";
 import { eventually } from "../eventually.js";
 import { readPngText } from "../worker/png-chunks.js";
-import { importTinyModel, Marimba } from "./marimba.js";
+import { importTinyModel, Marimba, redirected } from "./marimba.js";
 
 let folder: string;
 beforeAll(async () => {
@@ -110,7 +110,8 @@ describe("marimba sample", () => {
     expect((await new Marimba([...args, "plainly.png"], { MODELS_DIR: "models" }, folder).ended).code).toBe(0);
     const expected = await readFile(join(folder, "plainly.png"));
     for (const redirection of [">redirected.png", "| cat >redirected.png"]) {
-      const { code } = await new Marimba([...args, "output"], { MODELS_DIR: "models" }, folder, redirection).ended;
+      const { code } = await new Marimba([...args, "output"], { MODELS_DIR: "models" }, folder, redirected(redirection))
+        .ended;
       expect(code).toBe(0);
       expect((await readFile(join(folder, "redirected.png"))).equals(expected)).toBe(true);
     }

@@ -37,6 +37,26 @@ describe("the warm-up", () => {
     expect(await warmUp(limited({ rows: 2 }), manifest.architecture, 3)).toBe(1);
   });
 
+  test("tries no batch that would fill the memory that the process may use", async () => {
+    // 100 bytes, and 10 more for each image of the largest batch.
+    const warmUpWithin = async (usable: number) => {
+      let images = 0;
+      const counted = watched(runtime, {
+        decode: (inputs, run) => {
+          images = Math.max(images, countOf(inputs));
+          return run();
+        },
+      });
+      const held = await warmUp(counted, manifest.architecture, 8, { usable, used: () => 100 + 10 * images });
+      expect(images).toBe(held);
+      return held;
+    };
+    // A tenth of it stays free.
+    expect(await warmUpWithin(1000)).toBe(8);
+    expect(await warmUpWithin(180)).toBe(6);
+    expect(await warmUpWithin(90)).toBe(1);
+  });
+
   test("fails where not even one image fits, and at any other error", async () => {
     const one = warmUp(limited({ rows: 1 }), manifest.architecture, 4);
     await expect(one).rejects.toThrow(`The warm-up with one image failed: ${OUT_OF_MEMORY}`);

@@ -18,6 +18,7 @@ async function open(registry = new Registry()): Promise<HealthServer> {
     variable: "WORKER_PORT",
     registry,
     notReadyReason: () => reason,
+    threads: 2,
   } as const;
   healthServer = await openHealthServer(options);
   return healthServer;
@@ -32,7 +33,7 @@ describe("a process's health server", () => {
     expect(notReady.status).toBe(503);
     expect(await notReady.json()).toEqual({ status: "not ready", reason });
     reason = undefined;
-    expect(await (await fetch(`${address}/health/ready?verbose`)).json()).toEqual({ status: "ready" });
+    expect(await (await fetch(`${address}/health/ready?verbose`)).json()).toEqual({ status: "ready", threads: 2 });
   });
 
   it("serves the metrics of its registry", async () => {

@@ -613,7 +613,7 @@ export interface components {
                         /** @description Share of the real that is covered. */
                         recall?: number;
                         /** @description How many were measured. */
-                        pictures: number;
+                        images: number;
                         /** @description How much less processor time than `exact`, in full batches. */
                         speed?: number;
                     };
@@ -2466,6 +2466,8 @@ export interface operations {
                     "application/json": {
                         /** @enum {string} */
                         status: "ready";
+                        /** @description Threads of one ONNX operator, if this process runs models. */
+                        threads?: number;
                     };
                 };
             };

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { isFinal, type JobRecord, type Preview } from "../../job.js";
-import type { ModelRegistry } from "../../model/registry.js";
 import { lostRecord } from "../../queue/queue.js";
+import type { ApiDeps } from "../deps.js";
 import type { HttpLimits } from "../http/limits.js";
 import type { EventCursor } from "./event-cursor.js";
 import { eventText, GOODBYE, HEARTBEAT, previewText, STREAM_START } from "./event-text.js";
@@ -23,7 +23,7 @@ export class EventStream {
     private readonly response: ServerResponse,
     private readonly cursor: EventCursor,
     record: JobRecord,
-    private readonly models: ModelRegistry,
+    private readonly deps: Pick<ApiDeps, "config" | "models">,
   ) {
     this.#newest = record;
     response.on("drain", () => {
@@ -100,7 +100,7 @@ export class EventStream {
   #flush(before = ""): void {
     if (this.#blockedSinceMs !== undefined) return;
     const events = this.cursor.advance(this.#newest);
-    const text = before + events.map((event) => eventText(event, this.models)).join("");
+    const text = before + events.map((event) => eventText(event, this.deps)).join("");
     if (text !== "") this.#write(text);
     const preview = this.#preview;
     if (isFinal(this.#newest.state)) {

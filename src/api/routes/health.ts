@@ -6,9 +6,9 @@ import { openProblemResponses } from "../openapi/components.js";
 
 /** `GET /health/live` and `GET /health/ready`. Probes are frequent, so only failures are logged. */
 export function healthRoutes(app: Api, deps: ApiDeps): void {
-  const status = (value: string) => ({
+  const status = (value: string, facts = {}) => ({
     description: `Always \`${value}\`.`,
-    content: { "application/json": { schema: Type.Object({ status: Type.Literal(value) }) } },
+    content: { "application/json": { schema: Type.Object({ status: Type.Literal(value), ...facts }) } },
   });
   const liveSchema = {
     operationId: "isLive",
@@ -25,7 +25,7 @@ export function healthRoutes(app: Api, deps: ApiDeps): void {
     security: [],
     summary: "Whether requests are served: the queue is reachable, a worker is live, and no shutdown has begun",
     response: {
-      200: Type.Unsafe<unknown>(status("ready")),
+      200: Type.Unsafe<unknown>(status("ready", { threads: Type.Optional(THREADS) })),
       ...openProblemResponses("no_worker", "queue_unavailable", "shutting_down"),
     },
   };
@@ -33,9 +33,12 @@ export function healthRoutes(app: Api, deps: ApiDeps): void {
     reply.header("Cache-Control", "no-store");
     const problem = await notReadyProblem(deps);
     if (problem) throw problem;
-    return { status: "ready" };
+    const { threads } = deps.readiness();
+    return { status: "ready", ...(threads && { threads }) };
   });
 }
+
+const THREADS = Type.Integer({ minimum: 1, description: "Threads of one ONNX operator, if this process runs models." });
 
 async function notReadyProblem({ readiness, queue, models }: ApiDeps): Promise<Problem | undefined> {
   const options = { headers: { "Retry-After": "5" } };

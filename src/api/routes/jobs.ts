@@ -8,7 +8,8 @@ import { embedImages, findJob, foundRecord, jobResource } from "../resources/job
 const params = Type.Object({ id: Type.String({ description: "The job's id." }) });
 
 /** `GET /jobs/{id}` and `DELETE /jobs/{id}`. */
-export function jobRoutes(app: Api, { queue, models }: ApiDeps): void {
+export function jobRoutes(app: Api, deps: ApiDeps): void {
+  const { queue } = deps;
   const getSchema = {
     operationId: "getJob",
     tags: ["jobs"],
@@ -26,7 +27,7 @@ export function jobRoutes(app: Api, { queue, models }: ApiDeps): void {
   app.get("/jobs/:id", { schema: getSchema }, async (request, reply) => {
     const record = await findJob(request.params.id, queue, callerOf(request));
     reply.header("Cache-Control", "no-store");
-    const job = jobResource(record, models);
+    const job = jobResource(record, deps);
     return request.query.response_format === "base64" ? embedImages(job, queue) : job;
   });
 
@@ -49,7 +50,7 @@ export function jobRoutes(app: Api, { queue, models }: ApiDeps): void {
     const reason = { code: "job_cancelled", detail: "The job was cancelled by a client." };
     const record = foundRecord(await queue.cancel(id, reason), id);
     reply.header("Cache-Control", "no-store");
-    return jobResource(record, models);
+    return jobResource(record, deps);
   });
 }
 

@@ -32,6 +32,8 @@ export interface ApiServiceOptions {
   readonly keySource: KeySource;
   /** Why requests can't be served now, where another part of the process decides that. */
   readonly notReadyReason?: () => string | undefined;
+  /** Threads of one ONNX operator, if this process runs models. */
+  readonly threads?: number;
 }
 
 /** How long connections may take to send their last answers. */
@@ -58,7 +60,7 @@ export class ApiService implements Service {
     const { keys } = keySource;
     const policy = { allowPrivate: config.webhookAllowPrivate, allowHosts: config.webhookAllowHosts };
     // Without keys all callers share one secret; with keys, a withdrawn key takes its secret with it.
-    const secretOf = (caller: string) => (keys ? keys.webhookSecretOf(caller) : config.webhookSecret);
+    const secretsOf = (caller: string) => (keys ? keys.webhookSecretsOf(caller) : config.webhookSecret);
     await this.#openHealthServer(config.host, config.metricsPort);
     const app = await buildApp({
       config,
@@ -70,16 +72,16 @@ export class ApiService implements Service {
       tracing,
       boardQueues: board?.queues,
       keys,
-      webhooks: webhookAcceptance(keys, secretOf, policy),
+      webhooks: webhookAcceptance(keys, secretsOf, policy),
     });
     this.#app = app;
     this.#deliverer = new Deliverer({
       queue: queue.webhooks,
       policy,
-      secretOf,
+      secretsOf,
       maxAttempts: config.webhookAttempts,
       firstDelayMs: config.webhookRetryMs,
-      describe: (record) => jobResource(record, models),
+      describe: (record) => jobResource(record, { config, models }),
       userAgent: `Marimba/${VERSION}`,
       logger,
     });
@@ -96,9 +98,10 @@ export class ApiService implements Service {
   /** `/metrics` on a port of its own, apart from the public API. */
   async #openHealthServer(host: string, port: number | undefined): Promise<void> {
     if (port === undefined) return;
-    const { registry } = this.#options;
+    const { registry, threads } = this.#options;
     const notReadyReason = () => this.#readiness().reason;
-    this.#healthServer = await openHealthServer({ host, port, variable: "METRICS_PORT", registry, notReadyReason });
+    const options = { host, port, variable: "METRICS_PORT", registry, notReadyReason, threads } as const;
+    this.#healthServer = await openHealthServer(options);
     process.stdout.write(`This API's health and metrics are on ${this.#healthServer.address}.\n`);
   }
 
@@ -131,14 +134,14 @@ export class ApiService implements Service {
   #readiness(): Readiness {
     if (this.#isShuttingDown) return { ready: false, shuttingDown: true, reason: "The server is shutting down." };
     const reason = this.#options.notReadyReason?.();
-    return reason === undefined ? { ready: true } : { ready: false, reason };
+    return reason === undefined ? { ready: true, threads: this.#options.threads } : { ready: false, reason };
   }
 }
 
 /** Why a job with this webhook can't be accepted, if it can't. */
 function webhookAcceptance(
   keys: KeyRing | undefined,
-  secretOf: (caller: string) => string | undefined,
+  secretsOf: (caller: string) => string | undefined,
   policy: TargetPolicy,
 ): NonNullable<ApiDeps["webhooks"]> {
   const missing = keys
@@ -146,7 +149,7 @@ function webhookAcceptance(
     : "this server has none (WEBHOOK_SECRET)";
   return {
     refusal: (url: string, { id }: Caller) =>
-      secretOf(id) === undefined ? `needs a secret to sign with: ${missing}` : targetRefusal(url, policy),
+      secretsOf(id) === undefined ? `needs a secret to sign with: ${missing}` : targetRefusal(url, policy),
   };
 }
 

@@ -1,7 +1,8 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Config } from "../../config.js";
-import type { Engine, EngineLost, StepWork } from "../../engine/engine.js";
+import { type Engine, EngineFailure, type EngineLost, type StepWork } from "../../engine/engine.js";
+import { usableCores, usableMemory } from "../../engine/runtime/allowance.js";
 import type { Manifest } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { JobSource } from "../../queue/queue.js";
@@ -81,6 +82,7 @@ export class WorkerService implements Service {
     const { config, source, models, logger, registry, tracing } = this.#options;
     if (registry) await this.#openMetrics(registry);
     if (config.engine === "null") logger.warn("ENGINE is null: every image is a grey placeholder.");
+    else this.#logAllowance();
     for (const manifest of models.list()) {
       await this.#openEngine(manifest, Math.ceil(config.maxBatch * TAKEN_PER_BATCH));
       if (this.#isStopping()) return false;
@@ -102,6 +104,21 @@ export class WorkerService implements Service {
     return true;
   }
 
+  #logAllowance(): void {
+    const { config, logger } = this.#options;
+    const { threads } = config;
+    const cores = usableCores();
+    const memoryMiB = Math.round(usableMemory() / 2 ** 20);
+    logger.info(
+      { threads, cores, memoryMiB },
+      "Threads that the models use, and cores and memory that this process may use.",
+    );
+    if (threads > cores)
+      logger.warn(
+        `THREADS is ${threads}, more than the cores that this process may use (${cores}): images take longer.`,
+      );
+  }
+
   async #openEngine(manifest: Manifest, maxWaiting: number): Promise<void> {
     const { config, models, logger } = this.#options;
     const log = logger.child({ model: manifest.name });
@@ -112,6 +129,11 @@ export class WorkerService implements Service {
     };
     const onWork = metrics && ((work: StepWork) => metrics.stepped(manifest.name, work));
     const onLost = (lost: EngineLost) => this.#loseEngine(lost);
+    if (config.provider === "cuda" && manifest.precision === "int8")
+      throw new EngineFailure(
+        `The model ${manifest.name} is int8, whose products have no CUDA implementation in ONNX Runtime and would run on the ` +
+          "CPU. Import it with --precision fp16, or set PROVIDER=cpu.",
+      );
     const folder = models.folderOf(manifest.name);
     const handling = { folder, maxBatch: config.maxBatch, maxWaiting, onTrouble, onLost, ...(onWork && { onWork }) };
     log.info("Loading the model, and trying it with one image and with the largest batch.");
@@ -123,8 +145,6 @@ export class WorkerService implements Service {
       log.warn(
         `MAX_BATCH is ${config.maxBatch}, but memory holds only ${maxBatch} images at once: the batch is limited to that.`,
       );
-    if (config.provider === "cuda" && manifest.precision === "int8")
-      log.warn("The model is int8, which ONNX Runtime multiplies on the CPU only; use fp16 with CUDA.");
     log.info("The model is loaded and warm.");
   }
 
@@ -139,11 +159,12 @@ export class WorkerService implements Service {
   async #openMetrics(registry: Registry): Promise<void> {
     const { WorkerMetrics } = await import("../../worker/metrics.js");
     this.#metrics = new WorkerMetrics(registry, this.#engines);
-    const { host, workerPort: port } = this.#options.config;
+    const { host, workerPort: port, threads } = this.#options.config;
     if (port === undefined) return;
     const { openHealthServer } = await import("../../telemetry/health-server.js");
     const notReadyReason = () => this.notReadyReason();
-    this.#healthServer = await openHealthServer({ host, port, variable: "WORKER_PORT", registry, notReadyReason });
+    const options = { host, port, variable: "WORKER_PORT", registry, notReadyReason, threads } as const;
+    this.#healthServer = await openHealthServer(options);
     process.stdout.write(`This worker's health and metrics are on ${this.#healthServer.address}.\n`);
   }
 

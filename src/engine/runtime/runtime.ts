@@ -16,7 +16,7 @@ export interface Runtime {
 
 /** How a runtime is opened; everything else is in the model's folder. */
 export interface RuntimeOptions {
-  /** Threads inside one ONNX operator; 0 lets ONNX Runtime choose. */
+  /** Threads inside one ONNX operator. */
   readonly threads: number;
   /** Path prefix of each graph's profile, which ONNX Runtime writes when the runtime is closed. */
   readonly profile?: string;

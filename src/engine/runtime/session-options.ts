@@ -1,5 +1,6 @@
 import { env, type InferenceSession } from "onnxruntime-node";
-import { checkCuda, int8Saturates } from "./probe.js";
+import { checkCuda } from "./cuda.js";
+import { int8Saturates } from "./probe.js";
 import type { RuntimeOptions } from "./runtime.js";
 
 /** How every graph is opened. Rejects with a sentence where the provider that is asked for can't be used. */
@@ -25,6 +26,7 @@ export async function sessionOptions(options: RuntimeOptions): Promise<Inference
         ...((await int8Saturates()) && { x64quantprecision: "1" }),
       },
     },
-    ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
+    // Without a number, ONNX Runtime counts the machine's cores and pins its threads to them.
+    intraOpNumThreads: threads,
   };
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { usableCores } from "../../engine/runtime/allowance.js";
 import { openRuntime } from "../../engine/runtime/onnx.js";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { importModel } from "../../importer/import.js";
@@ -64,7 +65,7 @@ async function compareModel(files: ModelFiles, reference: ReferenceFolder): Prom
   const report = new Report();
   try {
     const { folder, manifest } = await importInto(models, files, reference.config);
-    const runtime = await openRuntime(folder, { threads: 0 });
+    const runtime = await openRuntime(folder, { threads: usableCores() });
     const model = new ParityModel(manifest, runtime);
     for (const file of reference.stages) await compareRecording(file, report, (r) => compareStages(model, r, report));
     for (const file of reference.runs) await compareRecording(file, report, (r) => compareRun(model, r, report));

@@ -6,13 +6,15 @@ import type { JobListener } from "../queue.js";
 import type { RedisClient } from "../redis-connection/connection.js";
 import type { RedisAccess } from "../redis-connection/start-check.js";
 import { subscribe } from "../redis-connection/subscription.js";
-import { WATCHED_MS } from "../redis-worker/running-images.js";
 import { readRecord, type ViewReply } from "./replies.js";
 import type { Scripts } from "./scripts.js";
 import { type Watch, Watches } from "./watches.js";
 
 /** How often all watched jobs are read again, in case a message was lost. */
 const READ_AGAIN_MS = 10_000;
+
+/** How long one announcement that a job's previews are watched counts; it is repeated while somebody watches. */
+export const WATCHED_MS = 6000;
 
 /** The message "id 0 preview": a job has a new preview. */
 const PREVIEW = "0 preview";

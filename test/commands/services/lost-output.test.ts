@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
 import { freePort } from "../../free-port.js";
 import { ready } from "../deployment.js";
-import { generate, Marimba } from "../marimba.js";
+import { generate, Marimba, redirected } from "../marimba.js";
 
 /** Every request is logged, and images cost nothing. */
 const ENVIRONMENT = { ENGINE: "null", LOG_LEVEL: "trace" };
@@ -15,8 +15,8 @@ afterEach(async () => {
   }
 });
 
-function serve(environment: Record<string, string> = {}, redirection?: string): Marimba {
-  const marimba = new Marimba(["serve"], { ...ENVIRONMENT, ...environment }, undefined, redirection);
+function serve(environment: Record<string, string> = {}, redirection = ""): Marimba {
+  const marimba = new Marimba(["serve"], { ...ENVIRONMENT, ...environment }, undefined, redirected(redirection));
   started.push(marimba);
   return marimba;
 }
@@ -66,5 +66,5 @@ describe("marimba serve goes on where nobody takes what it writes:", () => {
 });
 
 it("a command whose complaint can't be written still ends with its exit code", async () => {
-  expect((await new Marimba(["sevre"], {}, undefined, "2>/dev/full").ended).code).toBe(2);
+  expect((await new Marimba(["sevre"], {}, undefined, redirected("2>/dev/full")).ended).code).toBe(2);
 });
