@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
-import { keepAsking, SILENCE_MS } from "./liveness.js";
+import { keepPinging, SILENCE_MS } from "./liveness.js";
 import { type RedisAddress, readRedisUrl } from "./redis-url.js";
 
 /** A connection to one server, or to a cluster's nodes. */
@@ -56,8 +56,7 @@ export function connectToServer(address: RedisAddress, options: ConnectionOption
     sentinelCommandTimeout: ANSWER_MS,
     ...perConnection(address, options),
   });
-  keepAsking(client);
-  return client;
+  return keepPinging(client);
 }
 
 function connectToCluster(address: RedisAddress, options: ConnectionOptions): Cluster {
@@ -74,7 +73,7 @@ function connectToCluster(address: RedisAddress, options: ConnectionOptions): Cl
     // Names stay names: the nodes' certificates may be for them.
     dnsLookup: (host, callback) => callback(null, host),
   });
-  client.on("+node", keepAsking);
+  client.on("+node", keepPinging);
   return client;
 }
 

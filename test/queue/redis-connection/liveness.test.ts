@@ -21,8 +21,9 @@ describe("a connection that froze without being closed", () => {
     await redis?.stop();
   });
 
-  async function open(url: string): Promise<Redis> {
-    const client = connectToServer(readRedisUrl(url), { maxRetriesPerRequest: null });
+  const open = (url: string) => keep(connectToServer(readRedisUrl(url), { maxRetriesPerRequest: null }));
+
+  async function keep(client: Redis): Promise<Redis> {
     client.on("error", () => {});
     clients.push(client);
     await once(client, "ready");
@@ -38,6 +39,8 @@ describe("a connection that froze without being closed", () => {
     const heard: string[] = [];
     subscriber!.on("message", (_, message) => heard.push(message));
     const popped = blocked!.blpop("list", 5);
+    const idle = await keep(asking!.duplicate());
+    const isReplaced = new Promise((resolve) => idle.once("ready", resolve));
     relay.freeze();
     const answer = asking!.set("key", "value");
     await eventually(async () => {
@@ -46,5 +49,6 @@ describe("a connection that froze without being closed", () => {
     });
     expect(await answer).toBe("OK");
     expect(await popped).toBeNull();
+    await isReplaced;
   });
 });
