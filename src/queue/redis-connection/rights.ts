@@ -12,8 +12,8 @@ const IN_SCRIPTS = `
   .split(";")
   .map((call) => call.trim().split(" "));
 
-/** How Redis's errors say that the user may not: in a script, and outside. */
-const DENIED = /^(ERR )?The user executing the script can't|^NOPERM/;
+/** How the errors of Redis 7.0, and of newer ones and Valkey, begin in a script where the user may not. */
+const DENIED_IN_SCRIPT = /^(ERR )?(The user executing the script can't|ACL failure in script)/;
 
 /** Tries each command, which in a script without writes changes nothing, and returns the errors in their order. */
 const PROBE = `#!lua flags=no-writes
@@ -62,7 +62,7 @@ export async function checkRights(
     else if (!error.message.includes("compiling script")) throw error;
     return [];
   });
-  for (const [at, error] of errors.entries()) if (DENIED.test(error)) note(calls[at]![0]!, error);
+  for (const [at, error] of errors.entries()) if (DENIED_IN_SCRIPT.test(error)) note(calls[at]![0]!, error);
   await attempt("EVALSHA", client.evalsha("0".repeat(40), 1, keys[0]));
   await attempt("BZPOPMIN", client.bzpopmin(keys[0], 0.01));
   await attempt("SUBSCRIBE", subscriber.subscribe(...channels));

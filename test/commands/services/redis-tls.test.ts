@@ -53,7 +53,16 @@ describe("rediss://", () => {
 
   it("carries a job over a cluster as rediss+cluster://", async () => {
     const [port, busPort] = [await freePort(), String(await freePort())];
-    const cluster = ["--cluster-enabled", "yes", "--cluster-port", busPort, "--cluster-announce-ip", "127.0.0.1"];
+    const cluster = [
+      "--cluster-enabled",
+      "yes",
+      "--cluster-port",
+      busPort,
+      "--cluster-announce-ip",
+      "127.0.0.1",
+      "--tls-cluster",
+      "yes",
+    ];
     const node = await startRedis("--appendonly", "yes", ...cluster, ...tlsSettings(port, own));
     try {
       const client = new Redis({ host: "127.0.0.1", port, tls: { ca: readFileSync(own.certificate) } });
