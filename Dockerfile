@@ -1,8 +1,8 @@
 # docker build -t marimba .                              CPU
-# docker build -t marimba:cuda --build-arg RUNTIME=cuda . with the libraries for CUDA 12 (Linux x64)
+# docker build -t marimba:cuda --build-arg RUNTIME=cuda . NVIDIA GPUs, with CUDA 13 (Linux x64)
 ARG RUNTIME=cpu
 ARG NODE_IMAGE=node:24.21.0-bookworm-slim
-ARG CUDA_IMAGE=nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04
+ARG CUDA_IMAGE=nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04
 
 FROM ${NODE_IMAGE} AS node
 FROM ${CUDA_IMAGE} AS cuda
@@ -14,12 +14,6 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev
 RUN find node_modules/onnxruntime-node/bin -mindepth 3 -maxdepth 3 ! -path "*/linux/$(node -p process.arch)" -exec rm -r {} +
 
-# npm runs no install step here (.npmrc), so the step that downloads the CUDA libraries runs explicitly.
-FROM dependencies-cpu AS dependencies-cuda
-RUN ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js
-
-FROM dependencies-${RUNTIME} AS dependencies
-
 FROM node AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -28,6 +22,15 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY scripts scripts
 COPY src src
 RUN npm run build
+
+# ONNX Runtime's CUDA provider, which its npm package does not contain.
+FROM dependencies-cpu AS dependencies-cuda
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3-pip
+COPY package.json ./
+COPY --from=build /app/dist dist
+RUN node dist/main.js gpu install
+
+FROM dependencies-${RUNTIME} AS dependencies
 
 FROM node AS base-cpu
 
@@ -41,6 +44,8 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE ./
 COPY models models
 COPY --from=build /app/dist dist
+# Fails the build if the base lacks the libraries that the provider was built for. The driver comes with the host.
+RUN [ "$PROVIDER" != cuda ] || node dist/main.js gpu check --without-driver
 # A volume mounted here inherits the folder's mode, so that the image's user can write the first key.
 RUN mkdir -m 1777 keys
 ENV HOST=0.0.0.0 PORT=8080

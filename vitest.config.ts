@@ -18,6 +18,7 @@ const SLOW = [
   "load",
   "mistakes",
   "monitoring",
+  "proxies",
   "queue/redis",
   "queue/redis-connection",
   "queue/redis-worker",

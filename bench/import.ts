@@ -6,7 +6,7 @@ import { loadavg } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readArguments } from "../src/commands/command-line.js";
 import { markdownTable } from "../src/markdown-table.js";
 import { describeMachine } from "./machine.js";
 import { median, pairedRatio } from "./statistics.js";
@@ -48,7 +48,8 @@ function copy(files: readonly string[], folder: string): Promise<number> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = readArguments({
+    args: process.argv.slice(2),
     options: {
       generator: { type: "string" },
       tokenizer: { type: "string" },

@@ -3,7 +3,7 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readArguments } from "../src/commands/command-line.js";
 import { loadConfig } from "../src/config.js";
 import { openEngine } from "../src/engine/threaded-engine.js";
 import { importModel } from "../src/importer/import.js";
@@ -37,7 +37,7 @@ interface Options {
 }
 
 function readOptions(argv: string[]): Options | undefined {
-  const { values } = parseArgs({
+  const { values } = readArguments({
     args: argv,
     options: {
       "per-class": { type: "string", default: "50" },

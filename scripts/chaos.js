@@ -1,4 +1,4 @@
-// npm run test:chaos [-- TIMES]: the chaos tests in their long form, TIMES in a row (once by default). Stops at the first
+// npm run test:chaos [-- TIMES]: the chaos tests and those of proxies in their long form, TIMES in a row (once by default). Stops at the first
 // failure. Prints how many accepted jobs were lost, and how many images differ from an undisturbed run's.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -18,21 +18,37 @@ const folder = mkdtempSync(join(tmpdir(), "marimba-tally-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 const tallyFile = join(folder, "tally");
 
-/** The sum of the tests' tallies so far, one a line (test/chaos/tally.ts). */
+/** The sum of the tests' tallies so far, one a line (test/chaos/tally.ts), and the times that services took to recover, sorted. */
 function tallies() {
   const sum = { jobs: 0, lost: 0, images: 0, differing: 0 };
-  if (!existsSync(tallyFile)) return sum;
-  for (const line of readFileSync(tallyFile, "utf8").trim().split("\n"))
-    for (const [what, count] of Object.entries(JSON.parse(line))) sum[what] += count;
-  return sum;
+  const recoveriesMs = [];
+  const lines = existsSync(tallyFile) ? readFileSync(tallyFile, "utf8").trim().split("\n") : [];
+  for (const line of lines) {
+    const { recoveryMs, ...counts } = JSON.parse(line);
+    if (recoveryMs !== undefined) recoveriesMs.push(recoveryMs);
+    for (const [what, count] of Object.entries(counts)) sum[what] += count;
+  }
+  return { ...sum, recoveriesMs: recoveriesMs.sort((a, b) => a - b) };
 }
+
+const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 
 for (let time = 1; time <= times; time++) {
   console.log(`\n> chaos ${time} of ${times}`);
   const env = { ...process.env, CHAOS: "long", CHAOS_TALLY: tallyFile };
-  const { status } = spawnSync(process.execPath, [vitest, "run", "test/chaos"], { cwd: root, stdio: "inherit", env });
-  const { jobs, lost, images, differing } = tallies();
+  const { status } = spawnSync(process.execPath, [vitest, "run", "test/chaos", "test/proxies"], {
+    cwd: root,
+    stdio: "inherit",
+    env,
+  });
+  const { jobs, lost, images, differing, recoveriesMs } = tallies();
   console.log(`${jobs} accepted jobs so far, ${lost} lost; ${images} images, ${differing} that differ.`);
+  if (recoveriesMs.length > 0) {
+    const [median, worst] = [recoveriesMs[recoveriesMs.length >> 1], recoveriesMs.at(-1)];
+    console.log(
+      `Dead connections: ${recoveriesMs.length} recoveries, median ${seconds(median)}, worst ${seconds(worst)}.`,
+    );
+  }
   if (status !== 0) {
     console.error(`\nThe chaos tests failed in run ${time} of ${times}.`);
     process.exit(1);

@@ -12,8 +12,11 @@ import { ensurePythonEnvironment, hasVenv } from "./python.js";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const require = createRequire(import.meta.url);
 
+/** Debian keeps servers in /usr/sbin, which only root's PATH has. */
 const onPath = (program) =>
-  (process.env.PATH ?? "").split(delimiter).some((folder) => folder && existsSync(join(folder, program)));
+  `${process.env.PATH ?? ""}${delimiter}/usr/sbin`
+    .split(delimiter)
+    .some((folder) => folder && existsSync(join(folder, program)));
 
 /** Debian packages the tests need, and what shows that each is there. */
 const SYSTEM_PACKAGES = [
@@ -23,6 +26,9 @@ const SYSTEM_PACKAGES = [
   { name: "faketime", isThere: () => onPath("faketime") },
   { name: "openssl", isThere: () => onPath("openssl") },
   { name: "redis-server", isThere: () => onPath("redis-server") },
+  { name: "nginx", isThere: () => onPath("nginx") },
+  { name: "caddy", isThere: () => onPath("caddy") },
+  { name: "haproxy", isThere: () => onPath("haproxy") },
   { name: "python3", isThere: () => onPath("python3") },
   { name: "python3-venv", isThere: hasVenv },
 ];

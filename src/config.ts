@@ -6,8 +6,9 @@ import { usableCores } from "./engine/runtime/allowance.js";
 import { Provider } from "./engine/runtime/provider.js";
 import { describeSchema } from "./validation/field-errors.js";
 
-/** A secret of Standard Webhooks. */
-export const WEBHOOK_SECRET_PATTERN = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}$";
+/** A secret of Standard Webhooks, or two, separated by a comma, while the secret rotates. */
+export const WEBHOOK_SECRET_PATTERN = "^whsec_[A-Za-z0-9+/]{32,88}={0,2}(,whsec_[A-Za-z0-9+/]{32,88}={0,2})?$";
+export const WEBHOOK_SECRET_ACCEPTS = "whsec_ and base64 of 24 to 64 bytes, or two of them separated by a comma";
 
 const count = (defaultValue: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ minimum, maximum, default: defaultValue, description });
@@ -42,10 +43,24 @@ export const Config = Type.Object(
       accepts: "addresses or networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal, separated by commas",
       description: "Proxies whose X-Forwarded-For, -Proto and -Host headers are trusted; default: none.",
     }),
+    publicPath: Type.Refine(
+      Type.String({
+        default: "",
+        accepts: "a path such as /marimba, without a slash at its end, that begins with none of Marimba's own names",
+        description: "Path under which a proxy serves Marimba; addresses in responses begin with it. Default: none.",
+      }),
+      isPublicPath,
+    ),
+    keepAliveS: count(
+      130,
+      1,
+      86_400,
+      "How long an idle connection stays open; longer than the proxy in front keeps its own.",
+    ),
     webhookSecret: Type.Optional(
       Type.String({
         pattern: WEBHOOK_SECRET_PATTERN,
-        accepts: "whsec_ and base64 of 24 to 64 bytes",
+        accepts: WEBHOOK_SECRET_ACCEPTS,
         isSecret: true,
         description: "Signs webhooks on a server without API keys; each API key has its own. Default: no webhooks.",
       }),
@@ -249,4 +264,23 @@ function isProxyRange(text: string): boolean {
   if (family === 0) return false;
   const bits = prefix === undefined ? 1 : Number(prefix);
   return bits >= 1 && bits <= (family === 4 ? 32 : 128);
+}
+
+/** The first parts of Marimba's own paths: under one of them, `/docs/docs` would be ambiguous. */
+const OWN_NAMES = [
+  "admin",
+  "docs",
+  "favicon.ico",
+  "generate",
+  "health",
+  "jobs",
+  "metrics",
+  "models",
+  "openapi.json",
+  "playground",
+  "v1",
+];
+
+function isPublicPath(text: string): boolean {
+  return text === "" || (/^(\/[A-Za-z0-9_~][A-Za-z0-9._~-]*)+$/.test(text) && !OWN_NAMES.includes(text.split("/")[1]!));
 }

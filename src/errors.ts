@@ -20,6 +20,7 @@ export const PROBLEMS = {
   job_not_finished: { status: 409, title: "The job has not finished" },
   job_failed: { status: 409, title: "The job failed and has no images" },
   job_expired: { status: 410, title: "The job's results have expired" },
+  job_lost: { status: 410, title: "The queue has lost the job" },
   body_too_large: { status: 413, title: "The body is too large" },
   misdirected: { status: 421, title: "The server does not serve this host" },
   unsupported_media_type: { status: 415, title: "The body's media type is not supported" },

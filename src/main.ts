@@ -42,6 +42,11 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "create an API key",
     load: () => import("./commands/key.js"),
   },
+  gpu: {
+    summary: "install and check what an NVIDIA GPU needs",
+    handleSignals: leaveWhenInterrupted,
+    load: () => import("./commands/gpu.js"),
+  },
   sample: {
     summary: "generate images from the terminal",
     handleSignals: leaveWhenInterrupted,

@@ -89,6 +89,26 @@ describe("loadConfig", () => {
       ]);
   });
 
+  it("takes a public path that can't be mistaken for an own one", () => {
+    for (const path of ["/marimba", "/tools/marimba-2", "/~me/jobs"])
+      expect(loadConfig({ PUBLIC_PATH: path }).publicPath).toBe(path);
+    const { paths } = JSON.parse(readFileSync(join(PACKAGE_ROOT, "openapi/openapi.json"), "utf8"));
+    const own = [...Object.keys(paths), "/docs/json", "/playground/main.js", "/favicon.ico", "/admin/queues"];
+    for (const wrong of [
+      "marimba",
+      "/marimba/",
+      "/",
+      "//marimba",
+      "/../x",
+      "/a?b",
+      "http://x/marimba",
+      ...own.map((path) => path.match(/^\/[^/]+/)![0]),
+    ])
+      expect(problemsOf({ PUBLIC_PATH: wrong }), wrong).toEqual([
+        expect.stringMatching(/^PUBLIC_PATH is ".+"; it must be a path such as \/marimba/),
+      ]);
+  });
+
   it("reads true, false, 1 and 0 for settings that are on or off, and nothing else", () => {
     const read = (text: string) => loadConfig({ ALLOW_ANONYMOUS: text }).allowAnonymous;
     expect(["true", "1", "false", "0", ""].map(read)).toEqual([true, true, false, false, false]);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readArguments } from "../../src/commands/command-line.js";
 
 const USAGE = `npm run bench: the cost of HTTP, queue, batching and PNG
 
@@ -52,7 +52,7 @@ export interface BenchOptions {
 
 /** Undefined if it has printed the help. */
 export function readBenchOptions(argv: string[]): BenchOptions | undefined {
-  const { values } = parseArgs({
+  const { values } = readArguments({
     args: argv,
     options: {
       "model-folder": {

@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { readArguments } from "../../src/commands/command-line.js";
 import { Decoder } from "../../src/engine/decoder.js";
 import { usableCores } from "../../src/engine/runtime/allowance.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
@@ -39,7 +39,8 @@ const SMALLEST_SHARE = 0.01;
 
 function readOptions() {
   const number = (fallback: number) => ({ type: "string", default: String(fallback) }) as const;
-  const { values } = parseArgs({
+  const { values } = readArguments({
+    args: process.argv.slice(2),
     options: {
       "model-folder": { type: "string" },
       rows: number(2),

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readArguments } from "../../src/commands/command-line.js";
 
 /** The sides, in the order of their turns. */
 export const SIDES = [
@@ -56,7 +56,7 @@ export interface ReferenceOptions {
 
 /** Undefined if it has printed the help. Throws if an option is missing or wrong. */
 export function readReferenceOptions(argv: string[]): ReferenceOptions | undefined {
-  const { values } = parseArgs({
+  const { values } = readArguments({
     args: argv,
     options: {
       official: { type: "string" },

@@ -8,7 +8,7 @@ import type { Api, ApiDeps, RouteDeps } from "./deps.js";
 import { answerBrokenRequest, ignoreExpectations } from "./http/broken-connections.js";
 import { protectBrowsers, setSecurityHeaders } from "./http/browsers.js";
 import { parseJsonBody } from "./http/json-body.js";
-import { hasTrailingSlash, trackPaths } from "./http/known-paths.js";
+import { hasTrailingSlash, trackPaths, withoutPublicPath } from "./http/known-paths.js";
 import { DEFAULT_LIMITS, type HttpLimits } from "./http/limits.js";
 import { sendProblem } from "./http/problem-document.js";
 import { requestId, requestLogger, traceRequests } from "./http/request-log.js";
@@ -50,7 +50,7 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
   app.decorateRequest("problemCode", undefined);
   app.addHook("onRequest", async (request, reply) => metrics.watch(request, reply));
   traceRequests(app, deps.tracing);
-  const unknownPath = trackPaths(app);
+  const unknownPath = trackPaths(app, deps.config.publicPath);
   app.addHook("onRequest", async (request, reply) => setSecurityHeaders(request, reply));
   addRequestChecks(app, limits);
   app.setErrorHandler(sendProblem);
@@ -89,7 +89,7 @@ function createServer({ logger, config }: ApiDeps, limits: HttpLimits, metrics: 
     trustProxy: config.trustProxy.length > 0 && [...config.trustProxy],
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    keepAliveTimeout: config.keepAliveS * 1000,
     // A connection may be silent for as long as its request waits for an image, and a little longer.
     connectionTimeout: config.syncTimeoutS * 1000 + limits.requestTimeoutMs,
     http: {
@@ -99,6 +99,7 @@ function createServer({ logger, config }: ApiDeps, limits: HttpLimits, metrics: 
       // Checked in addRequestChecks: Node would answer without a body.
       requireHostHeader: false,
     },
+    rewriteUrl: ({ url }) => withoutPublicPath(url!, config.publicPath),
     genReqId: requestId,
     childLoggerFactory: requestLogger,
     // While the server drains, jobs can still be read; POST /generate refuses by itself.

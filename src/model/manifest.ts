@@ -117,7 +117,7 @@ export const MeasuredQuality = Type.Object(
     inception_score: Type.Optional(Type.Number({ description: "Higher is better." })),
     precision: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: "Share that looks real." })),
     recall: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: "Share of the real that is covered." })),
-    pictures: Type.Integer({ minimum: 1, description: "How many were measured." }),
+    images: Type.Integer({ minimum: 1, description: "How many were measured." }),
     speed: Type.Optional(
       Type.Number({ exclusiveMinimum: 0, description: "How much less processor time than `exact`, in full batches." }),
     ),

@@ -51,7 +51,9 @@ export type GetResult =
   | { readonly kind: "found"; readonly record: JobRecord }
   | { readonly kind: "unknown" }
   /** The job was here, finished, and its time to live is over. */
-  | { readonly kind: "expired" };
+  | { readonly kind: "expired" }
+  /** The store behind the queue was emptied while the job was in it, or after it had expired. */
+  | { readonly kind: "lost" };
 
 export interface QueueStats {
   readonly waitingImages: number;
@@ -146,7 +148,10 @@ export interface JobQueue {
   image(id: string, index: number): Promise<StoredImage | undefined>;
   /** Durable: whether waiting or running, the job ends cancelled unless it ended before. */
   cancel(id: string, reason: JobError): Promise<GetResult>;
-  /** Resolves once the job is final, else with its current record after `timeoutMs` or when `signal` aborts. */
+  /**
+   * Resolves once the job is final, else with its current record after `timeoutMs` or when `signal` aborts; with undefined for
+   * a job that is not here.
+   */
   wait(id: string, timeoutMs: number, signal?: AbortSignal): Promise<JobRecord | undefined>;
   /** Reports the job's changes until the returned function is called; nothing for a job that is not here. */
   subscribe(id: string, listener: JobListener): () => void;
@@ -160,6 +165,11 @@ export interface JobQueue {
 /** The progress to show: a completed job has made all its steps, though the last were not reported one by one. */
 export function shownProgress(state: JobRecord["state"], step: number, of: number): { step: number; of: number } {
   return { step: state === "completed" ? of : step, of };
+}
+
+/** How a job ends for those who follow it when it is in the queue no longer, though it had not ended. */
+export function lostRecord({ position: _, ...last }: JobRecord): JobRecord {
+  return { ...last, state: "failed", seq: last.seq + 1, finishedAt: Date.now(), error: JOB_LOST };
 }
 
 /** One image of a job. Workers take single images, so a large request neither starves others nor fills a batch. */
@@ -232,6 +242,10 @@ export const UNMEASURED_RETRY_S = 5;
 export const DEADLINE_PASSED: JobError = {
   code: "deadline_exceeded",
   detail: "The deadline passed before all images of the job were done.",
+};
+export const JOB_LOST: JobError = {
+  code: "job_lost",
+  detail: "The job is lost: the queue's Redis was emptied, or restarted with older data. Submit the job again.",
 };
 export const OUT_OF_TRIES: JobError = {
   code: "generation_failed",

@@ -12,8 +12,8 @@ export interface DelivererOptions {
   readonly maxAttempts: number;
   /** Delay before the second attempt; it quadruples each time, up to an hour. */
   readonly firstDelayMs: number;
-  /** The secret that signs a caller's webhooks; undefined if it has none, or no longer has one. */
-  readonly secretOf: (caller: string) => string | undefined;
+  /** The secrets that sign a caller's webhooks, separated by commas; undefined if it has none, or no longer has one. */
+  readonly secretsOf: (caller: string) => string | undefined;
   /** The event's data. */
   readonly describe: (record: JobRecord) => unknown;
   readonly userAgent: string;
@@ -31,6 +31,17 @@ const LEASE_MS = 3 * ATTEMPT_MS;
 const MAX_DELAY_MS = 3_600_000;
 const CALLER_BUSY_MS = 1000;
 const JITTER = 0.2;
+
+/** Responses whose `Retry-After` counts. */
+const MAY_ASK_TO_WAIT = new Set([429, 503]);
+
+interface AttemptFailure {
+  readonly reason: string;
+  /** Further attempts would be in vain. */
+  readonly isFinal: boolean;
+  /** The next attempt must not begin earlier. */
+  readonly retryAfterMs?: number;
+}
 
 /** Notifies clients when their jobs end: each at least once, in any order, until a 2xx response or the last attempt. */
 export class Deliverer {
@@ -101,7 +112,7 @@ export class Deliverer {
       else if (failure.isFinal || attempt >= maxAttempts) log.warn({ reason: failure.reason }, "gave up on a webhook");
       else {
         log.info({ reason: failure.reason }, "could not deliver a webhook; trying again later");
-        const delayMs = Math.min(MAX_DELAY_MS, firstDelayMs * 4 ** (attempt - 1));
+        const delayMs = Math.min(MAX_DELAY_MS, Math.max(firstDelayMs * 4 ** (attempt - 1), failure.retryAfterMs ?? 0));
         return await queue.postpone(id, Math.round(delayMs * (1 + JITTER * Math.random())), "used");
       }
       await queue.end(id);
@@ -111,23 +122,24 @@ export class Deliverer {
   }
 
   /** Why the attempt failed; undefined if the receiver accepted the webhook. */
-  async #attempt(record: JobRecord): Promise<{ reason: string; isFinal: boolean } | undefined> {
-    const { policy, resolve, secretOf, userAgent } = this.options;
+  async #attempt(record: JobRecord): Promise<AttemptFailure | undefined> {
+    const { policy, resolve, secretsOf, userAgent } = this.options;
     const { spec } = record;
-    const secret = secretOf(spec.caller ?? "");
-    if (secret === undefined) return { reason: "The API key no longer has a webhook secret.", isFinal: true };
+    const secrets = secretsOf(spec.caller ?? "");
+    if (secrets === undefined) return { reason: "The API key no longer has a webhook secret.", isFinal: true };
     const body = JSON.stringify(webhookEvent(record, this.options.describe(record)));
     const headers = {
       "Content-Type": "application/json",
       "User-Agent": userAgent,
-      ...signatureHeaders(secret, `msg_${spec.id}`, body),
+      ...signatureHeaders(secrets, `msg_${spec.id}`, body),
     };
     try {
       const url = readTarget(spec.webhook_url!, policy);
-      const status = await post(url, headers, body, { policy, ...(resolve && { resolve }) });
+      const { status, retryAfterMs = 0 } = await post(url, headers, body, { policy, ...(resolve && { resolve }) });
       if (status >= 200 && status < 300) return undefined;
       // With 410 a receiver says that it wants no more webhooks.
-      return { reason: `The receiver responded with ${status}.`, isFinal: status === 410 };
+      const reason = `The receiver responded with ${status}.`;
+      return { reason, isFinal: status === 410, ...(MAY_ASK_TO_WAIT.has(status) && { retryAfterMs }) };
     } catch (error) {
       if (error instanceof TargetRefused) return { reason: `The webhook's address ${error.message}.`, isFinal: true };
       return { reason: describeAttemptFailure(error), isFinal: false };
@@ -144,11 +156,13 @@ const SECRET_PREFIX = "whsec_";
 
 /**
  * A webhook's headers after Standard Webhooks 1.0 (standardwebhooks.com): its id, the same for every attempt; the
- * attempt's time in seconds; and the HMAC-SHA256 of id, time and body.
+ * attempt's time in seconds; and the HMAC-SHA256 of id, time and body, by each secret.
  */
-function signatureHeaders(secret: string, id: string, body: string): Record<string, string> {
+function signatureHeaders(secrets: string, id: string, body: string): Record<string, string> {
   const timestamp = String(Math.floor(Date.now() / 1000));
-  const key = Buffer.from(secret.slice(SECRET_PREFIX.length), "base64");
-  const signature = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
-  return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` };
+  const signatures = secrets.split(",").map((secret) => {
+    const key = Buffer.from(secret.slice(SECRET_PREFIX.length), "base64");
+    return `v1,${createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64")}`;
+  });
+  return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signatures.join(" ") };
 }

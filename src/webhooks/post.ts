@@ -1,10 +1,14 @@
-import { type RequestOptions, request as requestPlainly } from "node:http";
+import { type IncomingMessage, type RequestOptions, request as requestPlainly } from "node:http";
 import { request as requestSafely } from "node:https";
-import type { LookupFunction } from "node:net";
+import type { LookupFunction, TcpNetConnectOpts } from "node:net";
+import { HttpsProxyAgent } from "https-proxy-agent";
+import { getProxyForUrl } from "proxy-from-env";
 import { type Resolve, type ResolvedAddress, resolveTarget, type TargetPolicy } from "./target.js";
 
 /** For the whole attempt: resolving the name, connecting, TLS, sending, and the response's head. */
 export const ATTEMPT_MS = 10_000;
+/** For each of a name's addresses but the last. */
+const CONNECT_MS = 2000;
 const MAX_RESPONSE_HEADER_BYTES = 16 * 1024;
 
 export interface PostOptions {
@@ -13,31 +17,60 @@ export interface PostOptions {
   readonly timeoutMs?: number;
 }
 
+export interface Reception {
+  readonly status: number;
+  /** How long the receiver asks not to be called again, if it says so. */
+  readonly retryAfterMs?: number;
+}
+
+/** The proxy did not connect to the receiver; the message is for the log. */
+class ProxyRefused extends Error {}
+
 /**
- * Posts once, to a checked address, and resolves with the response's status. Reads no body and follows no redirect.
- * Rejects with `TargetRefused`, or if there is no response in time.
+ * Posts once, to a checked address, and resolves with the head of the response. Reads no body and follows no redirect. Goes
+ * through the proxy that HTTPS_PROXY names, unless NO_PROXY names the host. Rejects with `TargetRefused`, or if there is no
+ * response in time.
  */
 export async function post(
   url: URL,
   headers: Readonly<Record<string, string>>,
   body: string,
   { policy, resolve, timeoutMs = ATTEMPT_MS }: PostOptions,
-): Promise<number> {
+): Promise<Reception> {
   const signal = AbortSignal.timeout(timeoutMs);
-  const target = await unlessAborted(resolveTarget(url, policy, resolve), signal);
-  const options: RequestOptions = {
+  const targets = await unlessAborted(resolveTarget(url, policy, resolve), signal);
+  const options: RequestOptions & Pick<TcpNetConnectOpts, "autoSelectFamilyAttemptTimeout"> = {
     method: "POST",
-    headers: { ...headers, "Content-Length": String(Buffer.byteLength(body)) },
+    headers: { ...headers, "Content-Length": String(Buffer.byteLength(body)), Host: url.host },
     // A new connection for each attempt: a kept one would outlive the check of its address.
     agent: false,
-    lookup: lookupOf(target),
+    lookup: lookupOf(targets),
+    autoSelectFamilyAttemptTimeout: CONNECT_MS,
     maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
     signal,
   };
-  return new Promise((resolvePost, reject) => {
+  const proxy = url.protocol === "https:" ? getProxyForUrl(url.href) : "";
+  if (proxy === "") return send(url, options, body);
+  // The proxy is asked for a checked address, because it could resolve the name to another one.
+  for (const [i, { address }] of targets.entries()) {
+    const agent = new HttpsProxyAgent(proxy, { signal });
+    try {
+      return await send(url, { ...options, agent, hostname: address }, body);
+    } catch (error) {
+      if (!(error instanceof ProxyRefused) || i === targets.length - 1) throw error;
+    }
+  }
+  throw new Error("A name has at least one address.");
+}
+
+function send(url: URL, options: RequestOptions, body: string): Promise<Reception> {
+  return new Promise((resolve, reject) => {
     const request = url.protocol === "https:" ? requestSafely(url, options) : requestPlainly(url, options);
+    request.once("proxyConnect", ({ statusCode }: { statusCode: number }) => {
+      if (statusCode !== 200) reject(new ProxyRefused(`The proxy responded with ${statusCode}.`));
+    });
     request.once("response", (response) => {
-      resolvePost(response.statusCode!);
+      resolve(readReception(response));
       response.destroy();
     });
     // Also after the response: Node reports an error when its body is cut off.
@@ -46,9 +79,18 @@ export async function post(
   });
 }
 
-/** Connects to the checked address even if the name resolves to another one by now. Host and TLS keep the name. */
-function lookupOf({ address, family }: ResolvedAddress): LookupFunction {
-  return (_host, { all }, done) => (all ? done(null, [{ address, family }]) : done(null, address, family));
+/** `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3), which the receiver's own clock explains best. */
+function readReception({ statusCode, headers }: IncomingMessage): Reception {
+  const retryAfter = headers["retry-after"] ?? "";
+  const now = Date.parse(headers.date ?? "") || Date.now();
+  const retryAfterMs = /^\d{1,10}$/.test(retryAfter) ? 1000 * Number(retryAfter) : Date.parse(retryAfter) - now;
+  return { status: statusCode!, ...(retryAfterMs > 0 && { retryAfterMs }) };
+}
+
+/** Connects to checked addresses even if the name resolves to others by now. Host and TLS keep the name. */
+function lookupOf(targets: readonly ResolvedAddress[]): LookupFunction {
+  const [{ address, family }] = targets as [ResolvedAddress];
+  return (_host, { all }, done) => (all ? done(null, [...targets]) : done(null, address, family));
 }
 
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -70,6 +112,7 @@ const CERTIFICATE =
  * host, which is as secret as the rest of a webhook's address.
  */
 export function describeAttemptFailure(error: unknown): string {
+  if (error instanceof ProxyRefused) return error.message;
   const { name, code, syscall = "" } = error as NodeJS.ErrnoException;
   const known = typeof code === "string" && /^[A-Z][A-Z0-9_]*$/.test(code) ? code : undefined;
   const sentence = sentenceFor(name, known ?? "", syscall);

@@ -49,11 +49,18 @@ function isThisMachine(host: string): boolean {
   return /(^|\.)localhost$/.test(host) || ["ip6-localhost", "ip6-loopback", "localhost.localdomain"].includes(host);
 }
 
+/** More would take longer to try than an attempt may take. */
+const MAX_ADDRESSES = 4;
+
 /**
- * The address to connect to. All addresses of the name must be allowed: a single private one suggests an attack. Throws
- * `TargetRefused`, or the resolver's error.
+ * The addresses to try, at least one. All addresses of the name must be allowed: a single private one suggests an attack.
+ * Throws `TargetRefused`, or the resolver's error.
  */
-export async function resolveTarget(url: URL, policy: TargetPolicy, resolve?: Resolve): Promise<ResolvedAddress> {
+export async function resolveTarget(
+  url: URL,
+  policy: TargetPolicy,
+  resolve?: Resolve,
+): Promise<readonly ResolvedAddress[]> {
   const host = hostOf(url);
   const isTrusted = trusts(host, policy);
   const family = isIP(host);
@@ -62,10 +69,10 @@ export async function resolveTarget(url: URL, policy: TargetPolicy, resolve?: Re
       ? [{ address: host, family: family as 4 | 6 }]
       : await (resolve ?? (isTrusted ? resolveLocally : resolvePublicly))(host);
   if (!isTrusted && !addresses.every(({ address }) => isPublicAddress(address))) throw new TargetRefused(NOT_PUBLIC);
-  const [first] = addresses;
   // The message must not contain the host: no part of a webhook's address may be logged.
-  if (!first) throw Object.assign(new Error("The name has no address."), { code: "ENODATA", syscall: "query" });
-  return first;
+  if (addresses.length === 0)
+    throw Object.assign(new Error("The name has no address."), { code: "ENODATA", syscall: "query" });
+  return addresses.slice(0, MAX_ADDRESSES);
 }
 
 function trusts(host: string, { allowPrivate, allowHosts }: TargetPolicy): boolean {

@@ -1,11 +1,11 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, chromium, type LaunchOptions } from "playwright-core";
 
 const PROGRAMS = ["chromium", "chromium-browser", "google-chrome"];
 
 /** Starts the system's Chromium; Playwright's own would have to be downloaded. */
-export function launchChromium(): Promise<Browser> {
+export function launchChromium(options: LaunchOptions = {}): Promise<Browser> {
   const path = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
   const executablePath = path.flatMap((folder) => PROGRAMS.map((name) => join(folder, name))).find(isExecutable);
   if (!executablePath) {
@@ -14,7 +14,7 @@ export function launchChromium(): Promise<Browser> {
     );
   }
   // Chromium's sandbox does not work for root, and tests in containers run as root. Only our own page is opened.
-  return chromium.launch({ executablePath, chromiumSandbox: process.getuid?.() !== 0 });
+  return chromium.launch({ ...options, executablePath, chromiumSandbox: process.getuid?.() !== 0 });
 }
 
 function isExecutable(file: string): boolean {

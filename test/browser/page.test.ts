@@ -34,7 +34,7 @@ describe("the first load", () => {
     expect(paths.length).toBeGreaterThan(20);
     expect(new Set(paths).size).toBe(paths.length);
     const html = await (await fetch(service.address)).text();
-    for (const path of paths) expect(html).toContain(`"${path}"`);
+    for (const path of paths) expect(html).toContain(`"${path.slice(1)}"`);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { FaultyProxy } from "../topology/faulty-proxy.js";
 import { usePlayground } from "./playground.js";
-import { SeverableProxy } from "./severable-proxy.js";
 import {
   banner,
   classBox,
@@ -92,7 +92,7 @@ describe("a full queue", () => {
 
 describe("a broken connection", () => {
   it("resumes after the last event, and the image arrives", async () => {
-    const proxy = new SeverableProxy(service.address);
+    const proxy = new FaultyProxy(service.address);
     try {
       const { page, requests } = await service.browser.visit(await proxy.address());
       const resumed: string[] = [];
@@ -154,7 +154,7 @@ describe("an unreachable server", () => {
   });
 
   it("is waited for while the page loads", async () => {
-    const proxy = new SeverableProxy(service.address);
+    const proxy = new FaultyProxy(service.address);
     try {
       const address = await proxy.address();
       const { page } = await service.browser.open(address);

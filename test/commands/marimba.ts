@@ -3,19 +3,20 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { importModel } from "../../src/importer/import.js";
+import type { Precision } from "../../src/model/manifest.js";
 import { TINY } from "../reference.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
 /** Imports the reference's small model (10 classes, 64 tokens, 128x128), with quick defaults. */
-export async function importTinyModel(modelsDir: string, name = "demo"): Promise<void> {
+export async function importTinyModel(modelsDir: string, name = "demo", precision: Precision = "fp32"): Promise<void> {
   const names = ["star", "heart", "flower", "moon", "house", "tree", "fish", "sun", "it's a face", "cat"];
   await importModel({
     name,
     generator: join(TINY, "mar.safetensors"),
     tokenizer: join(TINY, "kl16.safetensors"),
     arch: join(TINY, "config.json"),
-    precision: "fp32",
+    precision,
     modelsDir,
     classes: names,
     settings: {

@@ -98,6 +98,12 @@ describe("the compose files", () => {
     expect(service.depends_on).toMatchObject({ redis: { condition: "service_healthy" } });
   });
 
+  it("have no longer patience than the documented docker run", () => {
+    const page = readFileSync(join(PROJECT, "docs/deployment.md"), "utf8");
+    const [, stopS] = /^docker run .*--stop-timeout (\d+) /m.exec(page)!;
+    expect(Number(stopS)).toBeGreaterThan(loadConfig({}).shutdownGraceS + 10);
+  });
+
   it.each(ours)("give the %s a folder of models that a checkout has", (_, { volumes }) => {
     const [{ source }] = volumes as [{ source: string }];
     expect(existsSync(join(PROJECT, source, "demo", "model.json"))).toBe(true);

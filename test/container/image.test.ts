@@ -55,14 +55,14 @@ describe("the Dockerfile", () => {
     expect([provider("base-cuda"), provider("base-cpu")]).toEqual([1, 0]);
   });
 
-  it("fetches CUDA libraries by a step of onnxruntime-node that is there", () => {
-    const { steps } = stages.find(({ name }) => name === "dependencies-cuda")!;
-    const [, variable, set, script] = /^(\w+)=(\w+) node (\S+)$/.exec(steps[0]!.text)!;
-    const path = join(PROJECT, script!);
-    const skipped = spawnSync(process.execPath, [path], { env: { [variable!]: "skip" }, encoding: "utf8" });
-    expect(skipped).toMatchObject({ status: 0, stderr: "" });
-    const metadata = readFileSync(join(dirname(path), "install-metadata.js"), "utf8");
-    expect(metadata).toContain(`'linux/x64:${set}'`);
+  it("installs CUDA's provider by a command that is there, and checks it against the base", () => {
+    const commands = stages
+      .flatMap(({ steps }) => steps)
+      .flatMap(({ text }) => [...text.matchAll(/node dist\/main\.js (gpu [^&|]*)/g)].map(([, words]) => words!.trim()));
+    expect(commands).toEqual(["gpu install", "gpu check --without-driver"]);
+    const { status, stdout } = spawnSync(process.execPath, [join(PROJECT, "dist/main.js"), "gpu", "--help"]);
+    expect(status).toBe(0);
+    expect(String(stdout)).toContain("--without-driver");
   });
 });
 

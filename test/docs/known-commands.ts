@@ -87,8 +87,8 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     elsewhere: "needs a container engine or a cluster; test/container checks its files",
   },
   {
-    pattern: /^ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules\/onnxruntime-node\/script\/install\.js$/,
-    elsewhere: "fetches CUDA's libraries; test/container/image.test.ts looks for the step",
+    pattern: /^(PROVIDER=cuda npm start|node dist\/main\.js gpu (install|check))$/,
+    elsewhere: "needs a GPU, or downloads 250 MB; test/commands/gpu.test.ts tests the command",
   },
   // Even the short form takes a minute; what it measures has tests of its own.
   {

@@ -1,9 +1,9 @@
 // npm run load: what Marimba carries, what batching brings, and how it stands too much of it.
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { busyWarning, describeMachine } from "../../bench/machine.js";
 import { openModelFolder } from "../../bench/model-folder.js";
+import { readArguments } from "../../src/commands/command-line.js";
 import type { Scenario } from "./scenario.js";
 import { batching } from "./scenarios/batching.js";
 import { leftovers } from "./scenarios/leftovers.js";
@@ -37,7 +37,8 @@ All of them without a name. --quick shortens each, to see that it works.
 `;
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = readArguments({
+    args: process.argv.slice(2),
     allowPositionals: true,
     options: { quick: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
   });

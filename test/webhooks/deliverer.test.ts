@@ -1,10 +1,13 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { pino } from "pino";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { LocalQueue } from "../../src/queue/local/local-queue.js";
 import { Deliverer, type DelivererOptions } from "../../src/webhooks/deliverer.js";
 import { describeAttemptFailure } from "../../src/webhooks/post.js";
 import { exampleImageOf, exampleJob } from "../queue/example-job.js";
-import { Receiver, verified } from "./receiver.js";
+import { addresses, Receiver, verified } from "./receiver.js";
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 let receiver: Receiver;
@@ -30,7 +33,7 @@ function deliver(options: Partial<DelivererOptions> = {}): Deliverer {
     policy: { allowPrivate: true, allowHosts: [] },
     maxAttempts: 3,
     firstDelayMs: 1,
-    secretOf: () => SECRET,
+    secretsOf: () => SECRET,
     describe: ({ spec }) => ({ id: spec.id }),
     userAgent: "Marimba/test",
     logger: pino({ level: "info" }, { write: (line: string) => void lines.push(line) }),
@@ -91,6 +94,72 @@ describe("a webhook", () => {
     for (const received of receiver.received) verified(received, SECRET);
   });
 
+  it.each([
+    ["a number of seconds", () => "2"],
+    ["a date", () => new Date(Date.now() + 2_500).toUTCString()],
+  ])("is not sent again before the time that a receiver under load asks for, as %s", async (_, retryAfter) => {
+    const answers = [503, 429, 204];
+    const times: number[] = [];
+    receiver.answer = (response) => {
+      times.push(performance.now());
+      response.writeHead(answers.shift()!, { "retry-after": retryAfter() }).end();
+    };
+    deliver();
+    await told();
+    await logged("delivered a webhook");
+    // A date has whole seconds.
+    for (const i of [1, 2]) expect(times[i]! - times[i - 1]!).toBeGreaterThan(1400);
+  });
+
+  it.each(["soon", "-5", "99999999999999999999", ""])("ignores a Retry-After of %j", async (retryAfter) => {
+    const answers = [503, 204];
+    receiver.answer = (response) => response.writeHead(answers.shift()!, { "retry-after": retryAfter }).end();
+    deliver();
+    await told();
+    await logged("delivered a webhook");
+  });
+
+  it("carries two signatures while its secret rotates, and a receiver accepts it with either", async () => {
+    const next = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    deliver({ secretsOf: () => `${next},${SECRET}` });
+    await told();
+    await expect.poll(() => receiver.received.length, soon).toBe(1);
+    for (const secret of [SECRET, next]) verified(receiver.received[0]!, secret);
+    expect(() => verified(receiver.received[0]!, "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")).toThrow();
+  });
+
+  it("tries every address of a name", async () => {
+    // Nothing listens at the first two; 192.0.2.0/24 is reserved for documentation, and never answers.
+    const resolve = async () => addresses("127.0.0.9", "::1", "192.0.2.1", "127.0.0.1");
+    deliver({ resolve, maxAttempts: 1 });
+    await toldAt(`http://hooks.internal:${receiver.port}/`);
+    await logged("delivered a webhook");
+    expect(receiver.received[0]!.headers.host).toBe(`hooks.internal:${receiver.port}`);
+  });
+
+  it("asks the proxy of HTTPS_PROXY for each checked address, unless NO_PROXY names the host", async () => {
+    const asked: string[] = [];
+    const proxy = createServer().on("connect", ({ url }: { url: string }, socket) => {
+      asked.push(url);
+      socket.end("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
+    });
+    await once(proxy.listen(0, "127.0.0.1"), "listening");
+    vi.stubEnv("HTTPS_PROXY", `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+    vi.stubEnv("NO_PROXY", "direct.example");
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+      proxy.close();
+    });
+    deliver({ resolve: async () => addresses("127.0.0.8", "127.0.0.9"), maxAttempts: 1 });
+    await toldAt(`https://hooks.example:${receiver.port}/tok-s3cr3t`);
+    await logged("The proxy responded with 502.");
+    expect(asked).toEqual([`127.0.0.8:${receiver.port}`, `127.0.0.9:${receiver.port}`]);
+    await toldAt(`https://direct.example:${receiver.port}/`);
+    await logged("The receiver does not accept connections (ECONNREFUSED).");
+    expect(asked).toHaveLength(2);
+    expect(lines.join("")).not.toContain("s3cr3t");
+  });
+
   it("is given up after its last attempt, and its log line contains neither its address nor its secret", async () => {
     receiver.answer = (response) => response.writeHead(503).end();
     deliver();
@@ -140,7 +209,7 @@ describe("a webhook", () => {
 
   it("is given up at once after a 410, or if its key no longer has a secret", async () => {
     receiver.answer = (response) => response.writeHead(410).end();
-    deliver({ secretOf: (caller) => (caller === "alice" ? SECRET : undefined) });
+    deliver({ secretsOf: (caller) => (caller === "alice" ? SECRET : undefined) });
     await told();
     await told("/other", "eve");
     await expect.poll(() => lines.filter((line) => line.includes("gave up")).length, soon).toBe(2);

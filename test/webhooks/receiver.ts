@@ -2,6 +2,11 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Webhook } from "standardwebhooks";
+import type { ResolvedAddress } from "../../src/webhooks/target.js";
+
+/** What a name resolves to. */
+export const addresses = (...list: string[]): ResolvedAddress[] =>
+  list.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
 
 export interface Received {
   readonly path: string;

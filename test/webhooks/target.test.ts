@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { post } from "../../src/webhooks/post.js";
+import { post, type Reception } from "../../src/webhooks/post.js";
 import {
   isPublicAddress,
   type ResolvedAddress,
@@ -7,7 +7,7 @@ import {
   resolveTarget,
   TargetRefused,
 } from "../../src/webhooks/target.js";
-import { Receiver } from "./receiver.js";
+import { addresses, Receiver } from "./receiver.js";
 
 const STRICT = { allowPrivate: false, allowHosts: [] };
 let inside: Receiver;
@@ -16,11 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => inside.close());
 
-const addresses = (...list: string[]): ResolvedAddress[] =>
-  list.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
-
 /** As the service does it: read, resolve, check, post. Rejects where nothing may be sent. */
-async function attack(url: string, resolve: () => ResolvedAddress[] = () => []): Promise<number> {
+async function attack(url: string, resolve: () => ResolvedAddress[] = () => []): Promise<Reception> {
   return post(readTarget(url, STRICT), {}, "{}", { policy: STRICT, resolve: async () => resolve(), timeoutMs: 2000 });
 }
 
@@ -147,14 +144,16 @@ describe("where the operator allows it,", () => {
     const url = readTarget(`http://hooks.internal.:${inside.port}/a?b=c#d`, trusting);
     expect(url.hash).toBe("");
     const resolve = async () => addresses("127.0.0.1");
-    expect(await post(url, {}, "{}", { policy: trusting, resolve })).toBe(204);
+    expect(await post(url, {}, "{}", { policy: trusting, resolve })).toEqual({ status: 204 });
     expect(inside.received.at(-1)).toMatchObject({
       path: "/a?b=c",
       headers: { host: `hooks.internal.:${inside.port}` },
     });
-    expect(await post(readTarget(`http://127.0.0.1:${inside.port}/`, trusting), {}, "{}", { policy: trusting })).toBe(
-      204,
-    );
+    expect(
+      await post(readTarget(`http://127.0.0.1:${inside.port}/`, trusting), {}, "{}", { policy: trusting }),
+    ).toEqual({
+      status: 204,
+    });
     for (const other of [
       "http://other.internal/",
       "http://127.0.0.2/",
@@ -167,7 +166,9 @@ describe("where the operator allows it,", () => {
 
   it("everything may, with allowPrivate", async () => {
     const policy = { allowPrivate: true, allowHosts: [] };
-    expect(await post(readTarget(`http://localhost:${inside.port}/`, policy), {}, "{}", { policy })).toBe(204);
+    expect(await post(readTarget(`http://localhost:${inside.port}/`, policy), {}, "{}", { policy })).toEqual({
+      status: 204,
+    });
   });
 });
 

@@ -16,8 +16,8 @@ import type {
   SubmitOptions,
 } from "./types.js";
 
-/** How long one request of `generate` waits at the server; after that the job is polled. */
-const WAIT_S = 20;
+/** How much of the silence that counts as a broken connection a request of `generate` waits for the job; then the job is polled. */
+const WAIT_SHARE = 0.6;
 const FIRST_POLL_MS = 200;
 
 /** A client of one Marimba server. Every method throws `MarimbaProblem` if the server refuses. */
@@ -39,7 +39,8 @@ export class MarimbaClient {
     signal?.throwIfAborted();
     let job: Job | undefined;
     try {
-      job = await this.#post(request, idempotencyKey, `wait=${WAIT_S}`, signal);
+      const waitS = Math.floor((this.#http.silenceMs * WAIT_SHARE) / 1000);
+      job = await this.#post(request, idempotencyKey, `wait=${waitS}`, signal);
       if (!isFinal(job.state)) job = await this.wait(job.id, { ...(signal && { signal }) });
       if (job.state !== "completed") throw jobProblem(job);
       return generation(job, await this.#images(job, signal));

@@ -1,11 +1,14 @@
 import { readProblem, unexpectedAnswer } from "./problem.js";
 import { type RetryOptions, withRetries } from "./retry.js";
+import { DEFAULT_SILENCE_MS, fetchUnlessSilent } from "./silence.js";
 
 export interface MarimbaClientOptions extends RetryOptions {
   /** Such as `http://127.0.0.1:8080`, with or without a path. In a browser it defaults to the page's origin. */
   readonly baseUrl?: string | URL;
   /** Sent as `Authorization: Bearer`. */
   readonly apiKey?: string;
+  /** Milliseconds without a byte after which a connection counts as broken; 25 000 when absent. */
+  readonly silenceMs?: number;
   /** Replaces the platform's `fetch`. */
   readonly fetch?: typeof fetch;
 }
@@ -23,9 +26,10 @@ export class Http {
   readonly #base: URL;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #fetch: typeof fetch;
+  readonly silenceMs: number;
   readonly #retry: RetryOptions;
 
-  constructor({ baseUrl, apiKey, fetch: ownFetch, ...retry }: MarimbaClientOptions) {
+  constructor({ baseUrl, apiKey, silenceMs = DEFAULT_SILENCE_MS, fetch: ownFetch, ...retry }: MarimbaClientOptions) {
     const own = (globalThis as { location?: { origin: string } }).location?.origin;
     const base = baseUrl ?? own;
     if (base === undefined) throw new TypeError("MarimbaClient needs a baseUrl, such as http://127.0.0.1:8080");
@@ -34,6 +38,7 @@ export class Http {
     this.#headers = apiKey === undefined ? {} : { Authorization: `Bearer ${apiKey}` };
     // A browser's fetch must not be called as a method of another object.
     this.#fetch = ownFetch ?? ((input, init) => fetch(input, init));
+    this.silenceMs = silenceMs;
     this.#retry = retry;
   }
 
@@ -63,7 +68,7 @@ export class Http {
   async sendOnce(path: string, { method = "GET", query = {}, headers, json, signal }: HttpRequest): Promise<Response> {
     const url = new URL(path.replace(/^\//, ""), this.#base);
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, `${value}`);
-    const response = await this.#fetch(url, {
+    const init: RequestInit = {
       method,
       headers: {
         Accept: "application/json",
@@ -73,7 +78,8 @@ export class Http {
       },
       ...(json !== undefined && { body: JSON.stringify(json) }),
       ...(signal && { signal }),
-    });
+    };
+    const response = await fetchUnlessSilent(this.#fetch, url, init, this.silenceMs);
     if (response.status >= 400) throw await readProblem(response);
     return response;
   }

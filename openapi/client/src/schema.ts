@@ -613,7 +613,7 @@ export interface components {
                         /** @description Share of the real that is covered. */
                         recall?: number;
                         /** @description How many were measured. */
-                        pictures: number;
+                        images: number;
                         /** @description How much less processor time than `exact`, in full batches. */
                         speed?: number;
                     };
@@ -656,7 +656,7 @@ export interface components {
              * @description The kind of problem, for programs: codes are stable.
              * @enum {string}
              */
-            code: "invalid_request" | "malformed_json" | "unknown_class" | "unauthorized" | "forbidden" | "unknown_model" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "body_too_large" | "misdirected" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "images_per_minute_exceeded" | "concurrent_images_exceeded" | "webhooks_backed_up" | "too_many_failures" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "queue_unavailable" | "shutting_down";
+            code: "invalid_request" | "malformed_json" | "unknown_class" | "unauthorized" | "forbidden" | "unknown_model" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "job_lost" | "body_too_large" | "misdirected" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "images_per_minute_exceeded" | "concurrent_images_exceeded" | "webhooks_backed_up" | "too_many_failures" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "queue_unavailable" | "shutting_down";
             /** @description This occurrence: the request's id, as in the server's log. */
             instance: string;
             /** @description The wrong fields, if fields are wrong. */
@@ -995,7 +995,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. */
+            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1151,7 +1151,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. */
+            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1277,7 +1277,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. */
+            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1429,7 +1429,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. */
+            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1584,7 +1584,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. */
+            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2071,7 +2071,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. */
+            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;

@@ -1,6 +1,6 @@
 import Type, { type TSchema } from "typebox";
 import { Check } from "typebox/schema";
-import { WEBHOOK_SECRET_PATTERN } from "../../config.js";
+import { WEBHOOK_SECRET_ACCEPTS, WEBHOOK_SECRET_PATTERN } from "../../config.js";
 import { describeSchema } from "../../validation/field-errors.js";
 
 /** One line of the key file: `NAME ID sha256:HASH`, then settings such as `role=admin images_per_minute=600`. */
@@ -25,7 +25,7 @@ export interface KeyEntry {
   readonly isAdmin: boolean;
   readonly imagesPerMinute?: number;
   readonly concurrentImages?: number;
-  /** Signs the key's webhooks. */
+  /** Signs the key's webhooks; two secrets, separated by a comma, while it rotates. */
   readonly webhookSecret?: string;
 }
 
@@ -83,7 +83,7 @@ function readLine([name = "", id = "", hash = "", ...settings]: readonly string[
 }
 
 function describeSetting(name: SettingName): string {
-  if (name === "webhook_secret") return "whsec_ and base64 of 24 to 64 bytes";
+  if (name === "webhook_secret") return WEBHOOK_SECRET_ACCEPTS;
   return describeSchema(SETTINGS[name]).replaceAll('"', "");
 }
 

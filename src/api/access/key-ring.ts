@@ -62,8 +62,8 @@ export class KeyRing {
     return entry && isRight ? toCaller(entry) : undefined;
   }
 
-  /** The secret that signs a caller's webhooks; undefined if there is none or the key was withdrawn. */
-  webhookSecretOf(callerId: string): string | undefined {
+  /** The secrets that sign a caller's webhooks, separated by a comma; undefined if there is none or the key was withdrawn. */
+  webhookSecretsOf(callerId: string): string | undefined {
     return this.#byId.get(callerId.slice(ID_PREFIX.length))?.webhookSecret;
   }
 }

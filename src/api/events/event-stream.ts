@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { isFinal, type JobRecord, type Preview } from "../../job.js";
-import type { ModelRegistry } from "../../model/registry.js";
+import { lostRecord } from "../../queue/queue.js";
+import type { ApiDeps } from "../deps.js";
 import type { HttpLimits } from "../http/limits.js";
 import type { EventCursor } from "./event-cursor.js";
 import { eventText, GOODBYE, HEARTBEAT, previewText, STREAM_START } from "./event-text.js";
@@ -22,7 +23,7 @@ export class EventStream {
     private readonly response: ServerResponse,
     private readonly cursor: EventCursor,
     record: JobRecord,
-    private readonly models: ModelRegistry,
+    private readonly deps: Pick<ApiDeps, "config" | "models">,
   ) {
     this.#newest = record;
     response.on("drain", () => {
@@ -68,20 +69,16 @@ export class EventStream {
     }
   }
 
-  /** Ends the stream of a job that no longer exists; a client that reconnects gets a 404 or 410. */
-  end(): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
-    // Until the socket has sent the rest, the reader may still stall.
-    this.#blockedSinceMs ??= performance.now();
-    this.response.end();
+  /** The job no longer exists: this ends the stream as a failure would. A client that reconnects gets a 404 or 410. */
+  lose(): void {
+    this.change(lostRecord(this.#newest));
   }
 
   /** Ends the stream before the job ends, with a comment to a reader that is not blocked. */
   closeDown(): void {
     if (this.#blockedSinceMs === undefined) {
       this.#write(GOODBYE);
-      this.end();
+      this.#end();
     } else if (!this.#isEnded) {
       this.drop();
     }
@@ -92,14 +89,22 @@ export class EventStream {
     this.response.destroy();
   }
 
+  #end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    // Until the socket has sent the rest, the reader may still stall.
+    this.#blockedSinceMs ??= performance.now();
+    this.response.end();
+  }
+
   #flush(before = ""): void {
     if (this.#blockedSinceMs !== undefined) return;
     const events = this.cursor.advance(this.#newest);
-    const text = before + events.map((event) => eventText(event, this.models)).join("");
+    const text = before + events.map((event) => eventText(event, this.deps)).join("");
     if (text !== "") this.#write(text);
     const preview = this.#preview;
     if (isFinal(this.#newest.state)) {
-      this.end();
+      this.#end();
     } else if (preview && this.#blockedSinceMs === undefined) {
       this.#preview = undefined;
       this.#write(previewText(preview));

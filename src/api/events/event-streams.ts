@@ -38,7 +38,7 @@ export class EventStreams {
 
   /** Streams the job's events until the job ends or the client disconnects. The response's head must have been written. */
   open(response: ServerResponse, record: JobRecord, cursor: EventCursor, withPreviews: boolean): void {
-    const stream = new EventStream(response, cursor, record, this.deps.models);
+    const stream = new EventStream(response, cursor, record, this.deps);
     this.#open.add(stream);
     this.#timer ??= setInterval(() => this.#check(), this.limits.streamCheckMs).unref();
     const onChange = (newer: JobRecord) => stream.change(newer);
@@ -78,7 +78,7 @@ export class EventStreams {
       const result = await this.#find(id);
       for (const stream of streams) {
         if (result?.kind === "found") stream.change(result.record);
-        else if (result) stream.end();
+        else if (result) stream.lose();
       }
     });
     await Promise.all(reads);

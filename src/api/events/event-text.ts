@@ -1,6 +1,6 @@
 import Type, { type Static, type TSchema } from "typebox";
 import type { Preview } from "../../job.js";
-import type { ModelRegistry } from "../../model/registry.js";
+import type { ApiDeps } from "../deps.js";
 import { jobResource } from "../resources/job-resource.js";
 import type { JobEvent } from "./event-cursor.js";
 
@@ -46,8 +46,8 @@ export function eventStreamContent(names: readonly string[], data: readonly TSch
   return { [EVENT_STREAM_TYPE]: { schema: event } };
 }
 
-export function eventText(event: JobEvent, models: ModelRegistry): string {
-  const data = event.name === "progress" ? event.data : jobResource(event.record, models);
+export function eventText(event: JobEvent, deps: Pick<ApiDeps, "config" | "models">): string {
+  const data = event.name === "progress" ? event.data : jobResource(event.record, deps);
   return `id: ${event.id}\nevent: ${event.name}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 

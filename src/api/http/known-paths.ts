@@ -32,7 +32,7 @@ export function hasTrailingSlash(request: FastifyRequest): boolean {
  * Distinguishes an unknown path (404) from a known path with the wrong method (405 with `Allow`); Fastify answers 404 to
  * both. Call it before any route is registered.
  */
-export function trackPaths(app: FastifyInstance): (request: FastifyRequest) => Problem {
+export function trackPaths(app: FastifyInstance, publicPath: string): (request: FastifyRequest) => Problem {
   const methodsByPattern = new Map<string, Set<string>>();
   app.addHook("onRoute", ({ url, method }) => {
     // The route of preflights, which matches every path.
@@ -49,13 +49,18 @@ export function trackPaths(app: FastifyInstance): (request: FastifyRequest) => P
     if (allowed.size === 0 || allowed.has(request.method)) {
       const trimmed = path.replace(/(?<!\/)\/+$/, "");
       const isKnown = trimmed !== path && patternsOf(trimmed).length > 0;
-      const hint = isKnown ? `Did you mean ${trimmed}?` : "/docs lists all addresses.";
+      const hint = isKnown ? `Did you mean ${publicPath}${trimmed}?` : `${publicPath}/docs lists all addresses.`;
       return new Problem("not_found", `There is no such address. ${hint}`);
     }
     const allow = [...allowed].sort().join(", ");
     const detail = `This address does not support ${request.method}, only ${allow}.`;
     return new Problem("method_not_allowed", detail, { headers: { Allow: allow } });
   };
+}
+
+/** Some proxies remove the public path before they pass a request on, others can't. */
+export function withoutPublicPath(url: string, publicPath: string): string {
+  return publicPath !== "" && url.startsWith(`${publicPath}/`) ? url.slice(publicPath.length) : url;
 }
 
 function pathOf({ url }: FastifyRequest): string {

@@ -8,8 +8,6 @@ export interface HttpLimits {
   /** For the headers to arrive, and for the whole request. */
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
-  /** Between two requests on one connection. */
-  readonly keepAliveTimeoutMs: number;
   /** How often the two timeouts are checked. */
   readonly timeoutCheckMs: number;
   /** Event streams open at once; fewer than connections, so that other requests still get through. */
@@ -31,8 +29,6 @@ export const DEFAULT_LIMITS: HttpLimits = {
   connections: 4096,
   headersTimeoutMs: 15_000,
   requestTimeoutMs: 30_000,
-  // Longer than the 60 s for which proxies keep idle connections, so that the proxy closes first.
-  keepAliveTimeoutMs: 65_000,
   timeoutCheckMs: 5_000,
   eventStreams: 3000,
   streamCheckMs: 1_000,

@@ -37,8 +37,9 @@ export function openAiError({ status, code, message, options }: Problem): OpenAi
   return { error: { message, type: typeOf(status), param: pointer ? pointer.slice(1) : null, code } };
 }
 
-/** OpenAI's clients retry after 409 and any 5xx unless a header says that it would not help. */
+/** OpenAI's clients retry after 409 and any 5xx unless a header says that it would not help, and where it says that it would. */
 export function retryAdvice({ code }: Problem): Record<string, string> {
+  if (code === "job_lost") return { "X-Should-Retry": "true" };
   return FINAL_CODES.has(code) ? { "X-Should-Retry": "false" } : {};
 }
 

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyReply } from "fastify";
-import { Problem } from "../../errors.js";
+import type { Problem } from "../../errors.js";
 import { isFinal, type JobRecord, type Preview } from "../../job.js";
-import { type JobQueue, QueueUnavailable } from "../../queue/queue.js";
+import { type JobQueue, lostRecord, QueueUnavailable } from "../../queue/queue.js";
 import type { ApiDeps, RouteDeps } from "../deps.js";
 import { EVENT_STREAM_TYPE, HEARTBEAT } from "../events/event-text.js";
 import { problemOf } from "../http/problem-document.js";
@@ -120,12 +120,10 @@ async function waitInStream(
   return record;
 }
 
-/** Undefined while the queue is not reachable. Throws `job_expired` if the job no longer exists. */
+/** Undefined while the queue is not reachable. */
 async function waitOnce(record: JobRecord, waitMs: number, disconnected: AbortSignal, queue: JobQueue) {
   try {
-    const seen = await queue.wait(record.spec.id, waitMs, disconnected);
-    if (!seen) throw new Problem("job_expired", "The job has already been deleted to free memory.");
-    return seen;
+    return (await queue.wait(record.spec.id, waitMs, disconnected)) ?? lostRecord(record);
   } catch (error) {
     if (!(error instanceof QueueUnavailable)) throw error;
     await delay(RETRY_MS, undefined, { signal: disconnected }).catch(() => {});

@@ -59,7 +59,9 @@ async function sendImages(record: JobRecord, origin: string | undefined, reply: 
   if (timing) reply.headers(timingHeaders(timing));
   const name = className(record, deps.models);
   const images = Array.from({ length: num_images }, async (_, index) => ({
-    ...(origin ? { url: origin + imagePath(id, index) } : { b64_json: await imageBase64(record, index, deps.queue) }),
+    ...(origin
+      ? { url: origin + imagePath(id, index, deps) }
+      : { b64_json: await imageBase64(record, index, deps.queue) }),
     ...(name !== null && { revised_prompt: name }),
   }));
   const created = unixTime(record.finishedAt);

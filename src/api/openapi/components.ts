@@ -67,6 +67,7 @@ export const SUBMIT_PROBLEMS: readonly ProblemCode[] = [
   "idempotency_conflict",
   "job_cancelled",
   "job_expired",
+  "job_lost",
   "body_too_large",
   "unsupported_media_type",
   "queue_full",

@@ -20,7 +20,7 @@ const SECURITY_SCHEMES = {
 } as const;
 
 /** Collects the routes' schemas into the OpenAPI document. Call it before any route is registered. */
-export async function describeApi(app: Api, { keys }: Pick<ApiDeps, "keys">): Promise<void> {
+export async function describeApi(app: Api, { keys, config }: Pick<ApiDeps, "keys" | "config">): Promise<void> {
   for (const [name, schema] of Object.entries(COMPONENTS)) app.addSchema({ ...schema, $id: name });
   await app.register(swagger, {
     openapi: {
@@ -34,7 +34,7 @@ export async function describeApi(app: Api, { keys }: Pick<ApiDeps, "keys">): Pr
       // Empty on a server that requires no keys; open routes override it.
       security: keys ? [{ bearer: [] }, { apiKey: [] }] : [],
       components: { securitySchemes: SECURITY_SCHEMES },
-      servers: [{ url: "/", description: "The server that this document came from." }],
+      servers: [{ url: `${config.publicPath}/`, description: "The server that this document came from." }],
       tags: [
         { name: "generate", description: "Request images." },
         { name: "jobs", description: "Follow, fetch and cancel jobs." },

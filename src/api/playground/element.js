@@ -19,7 +19,7 @@ export function icon(name) {
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `/playground/icons.svg#${name}`);
+  use.setAttribute("href", `playground/icons.svg#${name}`);
   svg.append(use);
   return svg;
 }

@@ -1,5 +1,5 @@
 // Work under way, stored per tab, so that a reloaded page can resume it.
-import { requestJson, Unreachable } from "./api/request.js";
+import { jobPath, requestJson, Unreachable } from "./api/request.js";
 import { forget, recall, remember } from "./stored.js";
 
 const NAME = "work";
@@ -17,7 +17,7 @@ export const forgetWork = () => forget(NAME);
 export async function recallWork() {
   try {
     const work = JSON.parse(recall(NAME, "sessionStorage"));
-    return work && { ...work, jobs: await Promise.all(work.jobs.map(({ links }) => requestJson(links.self))) };
+    return work && { ...work, jobs: await Promise.all(work.jobs.map((job) => requestJson(jobPath(job)))) };
   } catch (error) {
     if (error instanceof Unreachable) throw error;
     forgetWork();

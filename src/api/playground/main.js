@@ -22,7 +22,7 @@ async function start() {
   const kept = gallery.load();
 
   const [description, models] = await retryUntilReachable(() =>
-    Promise.all([requestJson("/playground/form.json"), requestJson("/models")]),
+    Promise.all([requestJson("playground/form.json"), requestJson("models")]),
   );
   const form = new Form(description, models);
   const compare = new CompareField(() => work.showAction());

@@ -3,10 +3,14 @@ import { PROBLEMS, Problem, type ProblemCode } from "../../errors.js";
 import { JobError, type JobRecord, JobState, jobTiming, Timing } from "../../job.js";
 import { SamplingParameters } from "../../model/parameters.js";
 import type { ModelRegistry } from "../../model/registry.js";
-import type { GetResult, JobQueue } from "../../queue/queue.js";
+import { type GetResult, JOB_LOST, type JobQueue } from "../../queue/queue.js";
 import { type Caller, maySee } from "../access/caller.js";
+import type { ApiDeps } from "../deps.js";
+import { modelPath } from "./model-resource.js";
 
 /** A job as clients see it. */
+
+type ResourceDeps = Pick<ApiDeps, "config" | "models">;
 
 const time = (description: string) => Type.String({ format: "date-time", description });
 const path = (description: string) => Type.String({ format: "uri-reference", description });
@@ -57,7 +61,7 @@ export const JobResource = Type.Object(
 );
 export type JobResource = Static<typeof JobResource>;
 
-export function jobResource(record: JobRecord, models: ModelRegistry): JobResource {
+export function jobResource(record: JobRecord, deps: ResourceDeps): JobResource {
   const { spec } = record;
   const { class: classIndex, ...parameters } = spec.parameters;
   const timing = jobTiming(record);
@@ -65,7 +69,7 @@ export function jobResource(record: JobRecord, models: ModelRegistry): JobResour
     id: spec.id,
     state: record.state,
     model: spec.model,
-    parameters: { class: classIndex, class_name: className(record, models), ...parameters },
+    parameters: { class: classIndex, class_name: className(record, deps.models), ...parameters },
     seed: spec.seed,
     num_images: spec.num_images,
     created_at: isoTime(spec.accepted_at),
@@ -76,7 +80,7 @@ export function jobResource(record: JobRecord, models: ModelRegistry): JobResour
     ...(record.progress && { progress: record.progress }),
     images: record.images.map(({ width, height, timing }, index) => ({
       index,
-      url: imagePath(spec.id, index),
+      url: imagePath(spec.id, index, deps),
       width,
       height,
       content_type: `image/${spec.output_format}`,
@@ -84,7 +88,7 @@ export function jobResource(record: JobRecord, models: ModelRegistry): JobResour
     })),
     ...(timing && { timing }),
     ...(record.error && { error: record.error }),
-    links: { self: jobPath(spec.id), model: `/models/${spec.model}` },
+    links: { self: jobPath(spec.id, deps), model: modelPath(spec.model, deps) },
   };
 }
 
@@ -97,18 +101,18 @@ export async function embedImages(job: JobResource, queue: JobQueue): Promise<Jo
   return { ...job, images: await Promise.all(images) };
 }
 
-export function jobPath(id: string): string {
-  return `/jobs/${id}`;
+export function jobPath(id: string, { config }: ResourceDeps): string {
+  return `${config.publicPath}/jobs/${id}`;
 }
 
-export function imagePath(id: string, index: number): string {
-  return `${jobPath(id)}/images/${index}`;
+export function imagePath(id: string, index: number, deps: ResourceDeps): string {
+  return `${jobPath(id, deps)}/images/${index}`;
 }
 
 /** Every job id looks like this; the queue is not asked for others. */
 const JOB_ID = /^[A-Za-z0-9_-]{8,64}$/;
 
-/** The record of a job that exists and that the caller may see. Throws `job_not_found` or `job_expired`. */
+/** The record of a job that exists and that the caller may see. Throws `job_not_found`, `job_expired` or `job_lost`. */
 export async function findJob(id: string, queue: JobQueue, caller: Caller): Promise<JobRecord> {
   const record = foundRecord(JOB_ID.test(id) ? await queue.get(id) : { kind: "unknown" }, id);
   return maySee(caller, record.spec) ? record : foundRecord({ kind: "unknown" }, id);
@@ -117,6 +121,7 @@ export async function findJob(id: string, queue: JobQueue, caller: Caller): Prom
 export function foundRecord(result: GetResult, id: string): JobRecord {
   if (result.kind === "found") return result.record;
   if (result.kind === "unknown") throw new Problem("job_not_found", `There is no job ${JSON.stringify(id)}.`);
+  if (result.kind === "lost") throw new Problem("job_lost", JOB_LOST.detail);
   throw new Problem(
     "job_expired",
     `The job ${id} has expired; the server's RESULT_TTL_S sets how long ended jobs are kept.`,

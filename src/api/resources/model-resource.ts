@@ -3,6 +3,7 @@ import { Problem } from "../../errors.js";
 import { Manifest, ModelClass } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import { nearMisses } from "../../validation/near-misses.js";
+import type { ApiDeps } from "../deps.js";
 
 /** A model as clients see it: what it can do, without its internals. */
 
@@ -38,8 +39,9 @@ export const ClassList = Type.Object({
   classes: Type.Array(ModelClass),
 });
 
-export function modelResource(manifest: Manifest): ModelResource {
+export function modelResource(manifest: Manifest, deps: Pick<ApiDeps, "config">): ModelResource {
   const { generator, tokenizer } = manifest.architecture;
+  const self = modelPath(manifest.name, deps);
   return {
     id: manifest.name,
     ...(manifest.description !== undefined && { description: manifest.description }),
@@ -52,8 +54,12 @@ export function modelResource(manifest: Manifest): ModelResource {
     defaults: manifest.defaults,
     presets: manifest.presets,
     ...(manifest.default_preset !== undefined && { default_preset: manifest.default_preset }),
-    links: { self: `/models/${manifest.name}`, classes: `/models/${manifest.name}/classes` },
+    links: { self, classes: `${self}/classes` },
   };
+}
+
+export function modelPath(name: string, { config }: Pick<ApiDeps, "config">): string {
+  return `${config.publicPath}/models/${name}`;
 }
 
 /** The model with this id. Throws `unknown_model`. */

@@ -1,7 +1,7 @@
 import type { FastifyReply } from "fastify";
 import { Problem } from "../../errors.js";
 import { type GenerateRequest, isFinal, type JobRecord, type NewJob } from "../../job.js";
-import { type CallerLimits, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
+import { type CallerLimits, lostRecord, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
 import { resolveRequest } from "../../resolve-request.js";
 import { type Caller, callerOf } from "../access/caller.js";
 import type { ApiDeps, RouteDeps } from "../deps.js";
@@ -131,7 +131,7 @@ async function waitUntilFinal(
 ): Promise<JobRecord> {
   if (waitMs === 0 || isFinal(accepted.state)) return accepted;
   try {
-    return (await queue.wait(accepted.spec.id, waitMs, disconnected)) ?? accepted;
+    return (await queue.wait(accepted.spec.id, waitMs, disconnected)) ?? lostRecord(accepted);
   } catch (error) {
     // The job is accepted, so its client must get its address, not an error.
     if (error instanceof QueueUnavailable) return accepted;

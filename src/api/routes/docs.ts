@@ -16,7 +16,7 @@ interface OpenApiTags {
  * `GET /openapi.json` and, under `/docs`, Swagger UI, which adds the presets' measured quality unless the server requires
  * keys.
  */
-export async function docsRoutes(app: Api, { models, keys }: ApiDeps): Promise<void> {
+export async function docsRoutes(app: Api, { models, keys, config }: ApiDeps): Promise<void> {
   const table = keys ? undefined : presetTable(models.list());
   const schema = {
     operationId: "getOpenApi",
@@ -38,9 +38,10 @@ export async function docsRoutes(app: Api, { models, keys }: ApiDeps): Promise<v
     docs.addHook("onRoute", inFolder("/docs/"));
     await docs.register(swaggerUi, {
       routePrefix: "/docs",
+      indexPrefix: config.publicPath,
       // Swagger UI writes style attributes; everything else comes from its own files.
       staticCSP: PAGE_CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
-      logo: { type: "image/svg+xml", content: icon, href: "/" },
+      logo: { type: "image/svg+xml", content: icon, href: `${config.publicPath}/` },
       theme: {
         title: "Marimba: API",
         favicon: [{ filename: "icon.svg", rel: "icon", type: "image/svg+xml", sizes: "any", content: icon }],

@@ -70,6 +70,7 @@ const eventsSchema = {
       "invalid_request",
       "job_not_found",
       "job_expired",
+      "job_lost",
       "too_many_streams",
       "queue_unavailable",
       "shutting_down",

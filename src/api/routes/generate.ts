@@ -51,23 +51,23 @@ function chooseWait(wanted: Representation, request: FastifyRequest, syncTimeout
   return { waitMs: wanted === "image/png" ? syncTimeoutS * 1000 : 0 };
 }
 
-async function sendImage(record: JobRecord, reply: FastifyReply, { queue }: ApiDeps): Promise<FastifyReply> {
+async function sendImage(record: JobRecord, reply: FastifyReply, deps: ApiDeps): Promise<FastifyReply> {
   if (record.state !== "completed") throw jobProblem(record);
   const { id } = record.spec;
-  const image = await queue.image(id, 0);
+  const image = await deps.queue.image(id, 0);
   if (!image) throw new Problem("job_expired", "The image was finished but has already been deleted to free memory.");
   return reply
     .headers(imageHeaders(image, record))
-    .header("Content-Location", imagePath(id, 0))
+    .header("Content-Location", imagePath(id, 0, deps))
     .headers(timingHeaders(image.timing))
     .send(image.bytes);
 }
 
 async function sendJob(record: JobRecord, body: GenerateRequest, reply: FastifyReply, deps: ApiDeps) {
-  const job = jobResource(record, deps.models);
+  const job = jobResource(record, deps);
   const isDone = isFinal(record.state);
   if (job.timing) reply.headers(timingHeaders(job.timing));
-  reply.code(isDone ? 200 : 202).header(isDone ? "Content-Location" : "Location", jobPath(job.id));
+  reply.code(isDone ? 200 : 202).header(isDone ? "Content-Location" : "Location", jobPath(job.id, deps));
   return body.response_format === "base64" ? embedImages(job, deps.queue) : job;
 }
 

@@ -35,6 +35,7 @@ export function imageRoute(app: Api, { queue }: ApiDeps): void {
         "job_failed",
         "job_cancelled",
         "job_expired",
+        "job_lost",
         "queue_unavailable",
       ),
     },

@@ -8,7 +8,8 @@ import { embedImages, findJob, foundRecord, jobResource } from "../resources/job
 const params = Type.Object({ id: Type.String({ description: "The job's id." }) });
 
 /** `GET /jobs/{id}` and `DELETE /jobs/{id}`. */
-export function jobRoutes(app: Api, { queue, models }: ApiDeps): void {
+export function jobRoutes(app: Api, deps: ApiDeps): void {
+  const { queue } = deps;
   const getSchema = {
     operationId: "getJob",
     tags: ["jobs"],
@@ -20,13 +21,13 @@ export function jobRoutes(app: Api, { queue, models }: ApiDeps): void {
     ),
     response: {
       200: json("The job's current state."),
-      ...problemResponses("invalid_request", "job_not_found", "job_expired", "queue_unavailable"),
+      ...problemResponses("invalid_request", "job_not_found", "job_expired", "job_lost", "queue_unavailable"),
     },
   };
   app.get("/jobs/:id", { schema: getSchema }, async (request, reply) => {
     const record = await findJob(request.params.id, queue, callerOf(request));
     reply.header("Cache-Control", "no-store");
-    const job = jobResource(record, models);
+    const job = jobResource(record, deps);
     return request.query.response_format === "base64" ? embedImages(job, queue) : job;
   });
 
@@ -40,7 +41,7 @@ export function jobRoutes(app: Api, { queue, models }: ApiDeps): void {
     params,
     response: {
       200: json("The job after the cancellation."),
-      ...problemResponses("job_not_found", "job_expired", "queue_unavailable"),
+      ...problemResponses("job_not_found", "job_expired", "job_lost", "queue_unavailable"),
     },
   };
   app.delete("/jobs/:id", { schema: deleteSchema }, async (request, reply) => {
@@ -49,7 +50,7 @@ export function jobRoutes(app: Api, { queue, models }: ApiDeps): void {
     const reason = { code: "job_cancelled", detail: "The job was cancelled by a client." };
     const record = foundRecord(await queue.cancel(id, reason), id);
     reply.header("Cache-Control", "no-store");
-    return jobResource(record, models);
+    return jobResource(record, deps);
   });
 }
 

@@ -7,7 +7,8 @@ const params = Type.Object({ id: Type.String({ description: "The model's id." })
 const MAX_CLASSES = 1000;
 
 /** `GET /models`, `GET /models/{id}` and `GET /models/{id}/classes`. */
-export function modelRoutes(app: Api, { models }: ApiDeps): void {
+export function modelRoutes(app: Api, deps: ApiDeps): void {
+  const { models } = deps;
   const list = Type.Object({ ...ModelList.properties, models: Type.Array(component("Model")) });
   const listSchema = {
     operationId: "listModels",
@@ -17,7 +18,7 @@ export function modelRoutes(app: Api, { models }: ApiDeps): void {
   };
   app.get("/models", { schema: listSchema }, () => ({
     default: models.default,
-    models: models.list().map(modelResource),
+    models: models.list().map((manifest) => modelResource(manifest, deps)),
   }));
 
   const getSchema = {
@@ -27,7 +28,7 @@ export function modelRoutes(app: Api, { models }: ApiDeps): void {
     params,
     response: { 200: json("The model.", component("Model")), ...problemResponses("unknown_model") },
   };
-  app.get("/models/:id", { schema: getSchema }, (request) => modelResource(findModel(request.params.id, models)));
+  app.get("/models/:id", { schema: getSchema }, (request) => modelResource(findModel(request.params.id, models), deps));
 
   const classesSchema = {
     operationId: "listClasses",

@@ -9,7 +9,7 @@ import { problemResponses } from "../openapi/components.js";
 const BOARD = "/admin/queues";
 
 /** For operators: `GET /admin/queue`, and over Redis BullMQ's own board under `/admin/queues`. */
-export async function operatorRoutes(app: Api, { queue, boardQueues }: ApiDeps): Promise<void> {
+export async function operatorRoutes(app: Api, { queue, boardQueues, config }: ApiDeps): Promise<void> {
   const schema = {
     operationId: "getQueue",
     tags: ["health"],
@@ -27,7 +27,7 @@ export async function operatorRoutes(app: Api, { queue, boardQueues }: ApiDeps):
     const { maxQueuedImages, keptBytes, models } = await queue.status();
     return { max_queued_images: maxQueuedImages, kept_bytes: keptBytes, models };
   });
-  if (boardQueues) await addBoard(app, boardQueues);
+  if (boardQueues) await addBoard(app, boardQueues, config.publicPath);
 }
 
 /** The page writes style attributes, and has a `base` of its own. */
@@ -73,12 +73,12 @@ const QueueResource = Type.Object({
 });
 
 /** Loaded only where it is shown. Its page links a font of another site, which the content security policy blocks. */
-async function addBoard(app: Api, queues: readonly BaseAdapter[]): Promise<void> {
+async function addBoard(app: Api, queues: readonly BaseAdapter[], publicPath: string): Promise<void> {
   const [{ createBullBoard }, { FastifyAdapter }] = await Promise.all([
     import("@bull-board/api"),
     import("@bull-board/fastify"),
   ]);
-  const serverAdapter = new FastifyAdapter().setBasePath(BOARD);
+  const serverAdapter = new FastifyAdapter().setBasePath(publicPath + BOARD);
   const uiConfig = { boardTitle: "Marimba: BullMQ", hideRedisDetails: true };
   createBullBoard({ queues, serverAdapter, options: { uiConfig } });
   await app.register(async (board) => {

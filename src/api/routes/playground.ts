@@ -28,6 +28,9 @@ export async function playgroundRoutes(
   app: Api,
   { config, models }: Pick<ApiDeps, "config" | "models">,
 ): Promise<void> {
+  const { publicPath } = config;
+  // The page's own addresses are relative, so its address must end with a slash.
+  if (publicPath !== "") app.get(publicPath, { config: OPEN }, (_, reply) => reply.redirect(`${publicPath}/`, 308));
   const entries = await readdir(FOLDER, { recursive: true });
   for (const file of entries.map((entry) => entry.replaceAll("\\", "/"))) {
     const type = TYPES[extname(file)];
@@ -89,7 +92,7 @@ function formDescription(maxImagesPerJob: number, modelsWithSamples: readonly st
   const numImages = { ...num_images, maximum: maxImagesPerJob };
   return {
     fields: { num_images: numImages, seed, ...DefaultParameters.properties },
-    samples: Object.fromEntries(modelsWithSamples.map((model) => [model, `${FILES}samples/${model}`])),
+    samples: Object.fromEntries(modelsWithSamples.map((model) => [model, `.${FILES}samples/${model}`])),
   };
 }
 

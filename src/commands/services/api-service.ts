@@ -60,7 +60,7 @@ export class ApiService implements Service {
     const { keys } = keySource;
     const policy = { allowPrivate: config.webhookAllowPrivate, allowHosts: config.webhookAllowHosts };
     // Without keys all callers share one secret; with keys, a withdrawn key takes its secret with it.
-    const secretOf = (caller: string) => (keys ? keys.webhookSecretOf(caller) : config.webhookSecret);
+    const secretsOf = (caller: string) => (keys ? keys.webhookSecretsOf(caller) : config.webhookSecret);
     await this.#openHealthServer(config.host, config.metricsPort);
     const app = await buildApp({
       config,
@@ -72,16 +72,16 @@ export class ApiService implements Service {
       tracing,
       boardQueues: board?.queues,
       keys,
-      webhooks: webhookAcceptance(keys, secretOf, policy),
+      webhooks: webhookAcceptance(keys, secretsOf, policy),
     });
     this.#app = app;
     this.#deliverer = new Deliverer({
       queue: queue.webhooks,
       policy,
-      secretOf,
+      secretsOf,
       maxAttempts: config.webhookAttempts,
       firstDelayMs: config.webhookRetryMs,
-      describe: (record) => jobResource(record, models),
+      describe: (record) => jobResource(record, { config, models }),
       userAgent: `Marimba/${VERSION}`,
       logger,
     });
@@ -141,7 +141,7 @@ export class ApiService implements Service {
 /** Why a job with this webhook can't be accepted, if it can't. */
 function webhookAcceptance(
   keys: KeyRing | undefined,
-  secretOf: (caller: string) => string | undefined,
+  secretsOf: (caller: string) => string | undefined,
   policy: TargetPolicy,
 ): NonNullable<ApiDeps["webhooks"]> {
   const missing = keys
@@ -149,7 +149,7 @@ function webhookAcceptance(
     : "this server has none (WEBHOOK_SECRET)";
   return {
     refusal: (url: string, { id }: Caller) =>
-      secretOf(id) === undefined ? `needs a secret to sign with: ${missing}` : targetRefusal(url, policy),
+      secretsOf(id) === undefined ? `needs a secret to sign with: ${missing}` : targetRefusal(url, policy),
   };
 }
 

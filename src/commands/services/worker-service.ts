@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Config } from "../../config.js";
-import type { Engine, EngineLost, StepWork } from "../../engine/engine.js";
+import { type Engine, EngineFailure, type EngineLost, type StepWork } from "../../engine/engine.js";
 import { usableCores, usableMemory } from "../../engine/runtime/allowance.js";
 import type { Manifest } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
@@ -129,6 +129,11 @@ export class WorkerService implements Service {
     };
     const onWork = metrics && ((work: StepWork) => metrics.stepped(manifest.name, work));
     const onLost = (lost: EngineLost) => this.#loseEngine(lost);
+    if (config.provider === "cuda" && manifest.precision === "int8")
+      throw new EngineFailure(
+        `The model ${manifest.name} is int8, whose products have no CUDA implementation in ONNX Runtime and would run on the ` +
+          "CPU. Import it with --precision fp16, or set PROVIDER=cpu.",
+      );
     const folder = models.folderOf(manifest.name);
     const handling = { folder, maxBatch: config.maxBatch, maxWaiting, onTrouble, onLost, ...(onWork && { onWork }) };
     log.info("Loading the model, and trying it with one image and with the largest batch.");
@@ -140,8 +145,6 @@ export class WorkerService implements Service {
       log.warn(
         `MAX_BATCH is ${config.maxBatch}, but memory holds only ${maxBatch} images at once: the batch is limited to that.`,
       );
-    if (config.provider === "cuda" && manifest.precision === "int8")
-      log.warn("The model is int8, which ONNX Runtime multiplies on the CPU only; use fp16 with CUDA.");
     log.info("The model is loaded and warm.");
   }
 

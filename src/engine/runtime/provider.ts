@@ -3,7 +3,8 @@ import Type, { type Static } from "typebox";
 /** What ONNX Runtime runs a model's graphs on (its "execution provider"). */
 export const Provider = Type.Union([Type.Literal("cpu"), Type.Literal("cuda")], {
   default: "cpu",
-  description: "What the models run on: cpu, or cuda, which needs ONNX Runtime's CUDA libraries (Linux x64, CUDA 12).",
+  description:
+    "What the models run on: cpu, or cuda, which needs an NVIDIA GPU, CUDA 13, cuDNN 9 and `marimba gpu install` (Linux x64).",
 });
 export type Provider = Static<typeof Provider>;
 

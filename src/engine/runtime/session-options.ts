@@ -1,5 +1,6 @@
 import { env, type InferenceSession } from "onnxruntime-node";
-import { checkCuda, int8Saturates } from "./probe.js";
+import { checkCuda } from "./cuda.js";
+import { int8Saturates } from "./probe.js";
 import type { RuntimeOptions } from "./runtime.js";
 
 /** How every graph is opened. Rejects with a sentence where the provider that is asked for can't be used. */

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { type RedisOptions as AllOptions, Redis } from "ioredis";
+import { keepAsking, SILENCE_MS } from "./liveness.js";
 
 /** Replies are plain arrays, as Redis sends them. */
 type RedisOptions = Omit<AllOptions, "replyMapping">;
@@ -58,13 +59,20 @@ function readCredentials(text: string | undefined): { username?: string; passwor
   return { ...secret, ...(username ? { username: decodeURIComponent(username) } : {}) };
 }
 
-/** A client that reconnects for ever, with growing pauses, and at once when a replica was promoted. */
+/**
+ * A client that reconnects for ever, with growing pauses: when its connection is closed or falls silent, and at once when a
+ * replica was promoted.
+ */
 export function connect(redisUrl: string, options: RedisOptions = {}): Redis {
-  return new Redis({
+  const client = new Redis({
     ...redisOptions(redisUrl),
     retryStrategy: (times) => Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** Math.min(times, 10)),
     reconnectOnError: (error) => (error.message.startsWith("READONLY") ? 2 : false),
     connectTimeout: 5000,
+    sentinelCommandTimeout: 5000,
+    socketTimeout: SILENCE_MS,
     ...options,
   });
+  keepAsking(client);
+  return client;
 }

@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
+import { connect } from "./connection.js";
 import { QueueStartError } from "./start-check.js";
 
 /** Longest that a fence waits for the disk; `appendfsync everysec` needs a second, a slow disk more. */
@@ -18,8 +19,8 @@ export class DurableFence {
     private readonly key: string,
   ) {}
 
-  static open(client: Redis, redisPrefix: string, logger: Logger): DurableFence {
-    const connection = client.duplicate({ commandTimeout: 2 * WAIT_MS, enableOfflineQueue: true });
+  static open(redisUrl: string, redisPrefix: string, logger: Logger): DurableFence {
+    const connection = connect(redisUrl, { commandTimeout: 2 * WAIT_MS, maxRetriesPerRequest: 1 });
     connection.on("error", (error) =>
       logger.debug({ err: error }, "The connection for durable writes reported an error."),
     );

@@ -115,7 +115,8 @@ export class LeasedImages {
     const isHandedBack = image.abort.signal.aborted || error instanceof WorkerUnfit;
     const why = isHandedBack ? "handed_back" : error instanceof JobFailure ? "failed" : "error";
     const failure = JSON.stringify(error instanceof JobFailure ? error.error : OUT_OF_TRIES);
-    const waits = await this.#call("release", ...this.#names(lease), why, failure, resultTtlMs, maxResultBytes);
+    const run = [...this.#names(lease), image.id, image.index] as const;
+    const waits = await this.#call("release", ...run, why, failure, resultTtlMs, maxResultBytes);
     if (isHandedBack) return waits ? await this.#returnLease(lease, token) : "The job ended before the image was made.";
     if (waits) await this.parts.leases.add(this.queue, 1);
     throw error;

@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import type { Preview } from "../../job.js";
 import type { ImageHandler, JobSource, QueueHealth } from "../queue.js";
 import { ClockSkew } from "../redis/clock-skew.js";
+import { WATCHED_MS } from "../redis/job-watch.js";
 import { Leases } from "../redis/leases.js";
 import { readableQueues } from "../redis/replies.js";
 import { Scripts } from "../redis/scripts.js";
@@ -16,7 +17,7 @@ import { waitUntil } from "../wait-until.js";
 import { ExclusiveLock } from "./exclusive-lock.js";
 import { LeaseWorker } from "./lease-worker.js";
 import { LeasedImages } from "./leased-image.js";
-import { RunningImages, WATCHED_MS } from "./running-images.js";
+import { RunningImages } from "./running-images.js";
 import { listenToControl, lookForNewerJobs, WorkerPresence } from "./worker-presence.js";
 
 /** How often the progress of all running images is reported. */
@@ -75,8 +76,7 @@ class RedisSource implements JobSource {
     const { redisPrefix, lockMs } = this.options;
     const queues = models.flatMap(readableQueues);
     this.#subscriber = await listenToControl(
-      this.client,
-      redisPrefix,
+      this.options,
       {
         ended: (id) => this.#running.abortJob(id),
         watched: (id) => this.#running.interest.watched(id),

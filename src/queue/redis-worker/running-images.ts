@@ -1,10 +1,8 @@
 import type { Preview } from "../../job.js";
 import { monotonicMs } from "../../monotonic-clock.js";
 import type { ImageContext } from "../queue.js";
+import { WATCHED_MS } from "../redis/job-watch.js";
 import { waitUntil } from "../wait-until.js";
-
-/** How long one announcement of a preview's watcher counts; a watcher that stays repeats it. */
-export const WATCHED_MS = 6000;
 
 /** Which jobs' previews are watched, as announced to this worker: also of jobs that others make. */
 export class PreviewInterest {

@@ -3,6 +3,7 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isNewer, modelOf } from "../redis/replies.js";
 import type { Scripts } from "../redis/scripts.js";
+import { connect } from "../redis-connection/connection.js";
 import { refusalOf } from "../redis-connection/redis-errors.js";
 import type { RedisHealth } from "../redis-connection/redis-health.js";
 import { isPassing } from "../redis-connection/retry.js";
@@ -89,12 +90,11 @@ export class WorkerPresence {
 
 /** Messages to workers: "ended ID", "watched ID", "look". */
 export async function listenToControl(
-  client: Redis,
-  redisPrefix: string,
+  { redisUrl, redisPrefix }: { readonly redisUrl: string; readonly redisPrefix: string },
   on: { ended(id: string): void; watched(id: string): void; look(): void },
   logger: Logger,
 ): Promise<Redis> {
-  const subscriber = client.duplicate({ maxRetriesPerRequest: null });
+  const subscriber = connect(redisUrl, { maxRetriesPerRequest: null });
   subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis reported an error."));
   subscriber.on("message", (_, message) => {
     const [what, id = ""] = message.split(" ");

@@ -3,13 +3,16 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isFinal, type JobRecord, type Preview } from "../../job.js";
 import type { JobListener } from "../queue.js";
-import { WATCHED_MS } from "../redis-worker/running-images.js";
+import { connect } from "../redis-connection/connection.js";
 import { readRecord, type ViewReply } from "./replies.js";
 import type { Scripts } from "./scripts.js";
 import { type Watch, Watches } from "./watches.js";
 
 /** How often all watched jobs are read again, in case a message was lost. */
 const READ_AGAIN_MS = 10_000;
+
+/** How long one announcement that a job's previews are watched counts; it is repeated while somebody watches. */
+export const WATCHED_MS = 6000;
 
 /** The message "id 0 preview": a job has a new preview. */
 const PREVIEW = "0 preview";
@@ -31,13 +34,13 @@ export class JobEvents {
     this.#timer = setInterval(() => void this.#readAll(), READ_AGAIN_MS).unref();
   }
 
-  static async open(client: Redis, scripts: Scripts, redisPrefix: string, logger: Logger): Promise<JobEvents> {
-    const subscriber = client.duplicate({
-      enableOfflineQueue: true,
-      maxRetriesPerRequest: null,
-      autoResubscribe: false,
-    });
-    subscriber.options.commandTimeout = undefined;
+  static async open(
+    client: Redis,
+    scripts: Scripts,
+    { redisUrl, redisPrefix }: { readonly redisUrl: string; readonly redisPrefix: string },
+    logger: Logger,
+  ): Promise<JobEvents> {
+    const subscriber = connect(redisUrl, { maxRetriesPerRequest: null, autoResubscribe: false });
     const events = new JobEvents(client, subscriber, scripts, redisPrefix, logger);
     const channel = `${redisPrefix}::events`;
     subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis reported an error."));
@@ -53,12 +56,11 @@ export class JobEvents {
     return events;
   }
 
-  /** Reads the job into its watch; false if it is not here. */
-  async read(watch: Watch): Promise<boolean> {
+  /** Reads the job into its watch. */
+  async read(watch: Watch): Promise<void> {
     const reply = await this.scripts.call("view", watch.id);
-    if (!reply) return false;
-    watch.set(readRecord(reply as ViewReply));
-    return true;
+    if (reply) watch.set(readRecord(reply as ViewReply));
+    else watch.lose();
   }
 
   subscribe(id: string, listener: JobListener): () => void {

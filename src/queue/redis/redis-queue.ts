@@ -53,7 +53,7 @@ export async function openRedisQueue(options: RedisQueueOptions, logger: Logger)
   const client = connect(redisUrl, { commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 1 });
   redisHealth.follow(client);
   const ids = new JobIds(await sharedSecret(client, redisPrefix));
-  const fence = options.acceptDurable ? DurableFence.open(client, redisPrefix, logger) : undefined;
+  const fence = options.acceptDurable ? DurableFence.open(redisUrl, redisPrefix, logger) : undefined;
   await fence?.prove().catch((error) => {
     fence.close();
     client.disconnect();
@@ -62,13 +62,18 @@ export async function openRedisQueue(options: RedisQueueOptions, logger: Logger)
   // From here on a call that can't be answered fails at once.
   client.options.enableOfflineQueue = false;
   const scripts = new Scripts(client, redisPrefix);
-  const events = await JobEvents.open(client, scripts, redisPrefix, logger);
+  const events = await JobEvents.open(client, scripts, options, logger);
   return new RedisQueue(options, client, scripts, events, ids, fence, redisHealth, logger);
 }
 
-/** Kept in Redis, so that every process of the queue issues ids with the same signature. */
+/**
+ * Kept in Redis, so that every process of the queue issues ids with the same signature. A Redis that was emptied gets another
+ * one, by which the ids of the jobs that it lost are recognised.
+ */
 async function sharedSecret(client: Redis, redisPrefix: string): Promise<Uint8Array> {
   const key = `${redisPrefix}::secret`;
+  const known = await client.get(key);
+  if (known) return Buffer.from(known, "hex");
   await client.set(key, randomBytes(32).toString("hex"), "NX");
   return Buffer.from((await client.get(key))!, "hex");
 }
@@ -205,8 +210,7 @@ class RedisQueue implements JobQueue {
       if (!isFinal(watch.record.state) && timeoutMs > 0 && !signal?.aborted)
         await waitUntil(changed, timeoutMs, signal);
       // The record of a job that has ended is complete; the position of another may have changed silently.
-      if (!isFinal(watch.record.state) && !(await this.#answer(this.events.read(watch))))
-        throw new QueueUnavailable(`Redis has lost the job ${id}: it was emptied, or restarted from an older file.`);
+      if (!isFinal(watch.record.state)) await this.#answer(this.events.read(watch));
       return watch.record;
     } finally {
       stopListening();
@@ -248,9 +252,11 @@ class RedisQueue implements JobQueue {
     this.client.disconnect();
   }
 
-  #found(id: string, reply: unknown): GetResult {
+  async #found(id: string, reply: unknown): Promise<GetResult> {
     if (reply) return { kind: "found", record: readRecord(reply as ViewReply) };
-    return { kind: this.ids.isOwn(id) ? "expired" : "unknown" };
+    this.ids.renew(await this.#answer(sharedSecret(this.client, this.options.redisPrefix)));
+    if (this.ids.isOwn(id)) return { kind: "expired" };
+    return { kind: this.ids.wasOwn(id) ? "lost" : "unknown" };
   }
 
   async #answer<T>(reply: Promise<T>): Promise<T> {

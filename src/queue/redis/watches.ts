@@ -1,6 +1,6 @@
 import { isFinal, type JobRecord } from "../../job.js";
 import { monotonicMs } from "../../monotonic-clock.js";
-import { shownProgress } from "../queue.js";
+import { lostRecord, shownProgress } from "../queue.js";
 
 /** A job that this process follows, as it stood when it was last heard of. */
 export class Watch {
@@ -27,14 +27,23 @@ export class Watch {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Takes a record that was read, unless a newer one is here. */
+  /** Takes a record that was read, unless a newer one is here and the job goes on. */
   set(record: JobRecord): void {
     // Read again, a waiting job has the same number but perhaps another position.
-    if (this.record && this.record.seq > record.seq) return;
-    this.record = record;
+    const isOlder = this.record && this.record.seq > record.seq;
+    if (isOlder && !isFinal(record.state)) return;
+    // Where Redis restarted with older data, it counts from there: an end is news all the same.
+    this.record = isOlder ? { ...record, seq: this.record!.seq + 1 } : record;
     const early = this.#early;
     this.#early = [];
     for (const message of early) this.apply(message);
+    this.#notify();
+  }
+
+  /** The job is in Redis no longer. */
+  lose(): void {
+    if (!this.record || isFinal(this.record.state)) return;
+    this.record = lostRecord(this.record);
     this.#notify();
   }
 

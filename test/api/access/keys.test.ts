@@ -85,7 +85,10 @@ describe("a key file", () => {
     [`${two.line} rights=all`, "a setting must be one of role, images_per_minute, concurrent_images, webhook_secret"],
     [`${two.line} images_per_minute=0`, "images_per_minute must be an integer from 1 to 1000000000"],
     [`${two.line} images_per_minute=1e3`, "images_per_minute must be an integer from 1 to 1000000000"],
-    [`${one.line} webhook_secret=`, "webhook_secret must be whsec_ and base64 of 24 to 64 bytes"],
+    [
+      `${one.line} webhook_secret=`,
+      "webhook_secret must be whsec_ and base64 of 24 to 64 bytes, or two of them separated by a comma",
+    ],
     [`${two.line} role=admin`, "role appears twice"],
     [two.line.replace("role=admin", "role=root"), "role must be user or admin"],
   ])("with %j is refused", (line, fault) => {

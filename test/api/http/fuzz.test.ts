@@ -17,7 +17,8 @@ const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
 
 beforeAll(async () => {
   api = await exampleApi({
-    limits: { requestTimeoutMs: 1000, headersTimeoutMs: 1000, timeoutCheckMs: 100, keepAliveTimeoutMs: 2000 },
+    environment: { KEEP_ALIVE_S: "2" },
+    limits: { requestTimeoutMs: 1000, headersTimeoutMs: 1000, timeoutCheckMs: 100 },
     handler: (task, context) => {
       if (task.imageIndex === 0) accepted++;
       return completeAtOnce(task, context);

@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { loadConfig } from "../../../src/config.js";
 import { PROBLEMS } from "../../../src/errors.js";
 import { eventually } from "../../eventually.js";
 import { type ExampleApiOptions, exampleApi, holdingHandler } from "../example-api.js";
@@ -174,6 +176,21 @@ describe("slow clients", () => {
     await sleep(800); // longer than both limits
     held[0]!.complete();
     expect(await answer).toMatch(/^HTTP\/1.1 200 /);
+  });
+});
+
+describe("an idle connection", () => {
+  it("is kept for KEEP_ALIVE_S, which the response says, and then closed", async () => {
+    const { port } = await open({ environment: { KEEP_ALIVE_S: "1" } });
+    const answer = await exchange(port, "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    expect(answer).toMatch(/^Keep-Alive: timeout=1\r$/im);
+  });
+
+  it("is kept longer by default than the documented proxies keep theirs", () => {
+    const page = readFileSync(new URL("../../../docs/proxies.md", import.meta.url), "utf8");
+    const rows = [...page.matchAll(/^\| (nginx|Caddy|HAProxy|Traefik) \|.*?\| (\d+) s \|/gm)];
+    expect(rows).toHaveLength(4);
+    for (const [, proxy, seconds] of rows) expect(loadConfig({}).keepAliveS, proxy).toBeGreaterThan(Number(seconds));
   });
 });
 

@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { openBoard } from "../../../src/commands/services/open-board.js";
 import { loadConfig } from "../../../src/config.js";
 import type { JobSpec } from "../../../src/job.js";
@@ -8,6 +8,7 @@ import { openRedisQueue } from "../../../src/queue/redis/redis-queue.js";
 import { openRedisSource } from "../../../src/queue/redis-worker/redis-source.js";
 import { launchChromium } from "../../browser/chromium.js";
 import { eventually } from "../../eventually.js";
+import { startProxy } from "../../proxies/documented-proxy.js";
 import { exampleJob } from "../../queue/example-job.js";
 import { type RedisServer, startRedis } from "../../queue/redis-server.js";
 import { exampleKey, ringOf } from "../access/example-keys.js";
@@ -144,8 +145,10 @@ describe("BullMQ's board", () => {
   });
 
   it("is shown in a browser, asks no other site for anything, and counts the leases", { timeout: 60_000 }, async () => {
-    await open();
-    const address = await api.listen();
+    // Behind nginx, under a path.
+    await open({ environment: { PUBLIC_PATH: "/marimba", TRUST_PROXY: "127.0.0.1" } });
+    const { address, stop } = await startProxy("nginx", await api.listen());
+    onTestFinished(stop);
     const browser = await launchChromium();
     try {
       const context = await browser.newContext({ httpCredentials: { username: "operator", password: operator.key } });

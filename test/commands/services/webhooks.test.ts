@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:https";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
@@ -110,7 +112,7 @@ describe("a job's webhook", () => {
     });
   });
 
-  it("over TLS is told by its name to the address that was checked, and to no other certificate", async () => {
+  it("over TLS is told by its name to the address that was checked, directly or through a proxy, and to no other certificate", async () => {
     const folder = mkdtempSync(join(tmpdir(), "marimba-webhook-tls-"));
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
     const certificate = (name: string) => {
@@ -131,12 +133,32 @@ describe("a job's webhook", () => {
       return { server, port: (server.address() as { port: number }).port };
     };
     const [good, bad] = [await serve(right), await serve(certificate("other.example"))];
-    const { api, worker } = deploy({ ...SETTINGS, NODE_EXTRA_CA_CERTS: right.path, WEBHOOK_ATTEMPTS: "1" });
-    const [{ address, marimba }] = await Promise.all([api(), worker()]);
-    await idOf(await askFor(address, `https://localhost:${bad.port}/`));
-    await expect.poll(() => marimba.stderr, soon).toContain("gave up on a webhook");
-    await idOf(await askFor(address, `https://localhost:${good.port}/`));
-    await expect.poll(() => names, soon).toEqual([["localhost", `localhost:${good.port}`]]);
-    for (const { server } of [good, bad]) server.close();
+    const asked: string[] = [];
+    const proxy = createHttpServer().on("connect", ({ url = "" }, socket) => {
+      asked.push(url);
+      const [, host, port] = /^(.*):(\d+)$/.exec(url)!;
+      const onward = connect(Number(port), host!.replace(/^\[|\]$/g, ""), () => {
+        socket.write("HTTP/1.1 200 Connection Established\r\n\r\n");
+        socket.pipe(onward).pipe(socket);
+      });
+      onward.on("error", () => socket.end("HTTP/1.1 502 Bad Gateway\r\n\r\n"));
+      socket.on("error", () => onward.destroy());
+    });
+    await new Promise<void>((resolve) => void proxy.listen(0, "127.0.0.1", resolve));
+    const trusting = { ...SETTINGS, NODE_EXTRA_CA_CERTS: right.path, WEBHOOK_ATTEMPTS: "1" };
+    const proxied = { HTTPS_PROXY: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` };
+    for (const settings of [trusting, { ...trusting, ...proxied }]) {
+      names.length = 0;
+      const { api, worker } = deploy(settings);
+      const [{ address, marimba }] = await Promise.all([api(), worker()]);
+      await idOf(await askFor(address, `https://localhost:${bad.port}/`));
+      await expect.poll(() => marimba.stderr, soon).toContain("The receiver's certificate is not valid");
+      await idOf(await askFor(address, `https://localhost:${good.port}/`));
+      await expect.poll(() => names, soon).toEqual([["localhost", `localhost:${good.port}`]]);
+    }
+    // Asked for checked addresses, never for a name.
+    expect(asked).toContain(`127.0.0.1:${good.port}`);
+    expect(asked.join()).not.toContain("localhost");
+    for (const server of [good.server, bad.server, proxy]) server.close();
   });
 });

@@ -87,17 +87,6 @@ describe("an open queue", () => {
     expect(await queue.wait(spec.id, LONG_MS)).toMatchObject({ state: "completed", progress: { step: 8, of: 8 } });
   });
 
-  it("rejects waiting requests when Redis was emptied", async () => {
-    const { queue } = await open("emptied");
-    const control = await openControl({ redisUrl: server.url, redisPrefix: "emptied" }, pino({ level: "silent" }));
-    close.push(() => control.close());
-    await control.pause("demo");
-    const spec = exampleJob({ id: queue.newId() });
-    await queue.submit(spec);
-    await client.flushall();
-    await expect(queue.wait(spec.id, 200)).rejects.toThrow(/^Redis has lost the job /);
-  });
-
   it("does not log connections that it closes itself", async () => {
     const { said } = await open("closing");
     for (const one of close.splice(0)) await one();

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { PreviewInterest, WATCHED_MS } from "../../../src/queue/redis-worker/running-images.js";
+import { WATCHED_MS } from "../../../src/queue/redis/job-watch.js";
+import { PreviewInterest } from "../../../src/queue/redis-worker/running-images.js";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

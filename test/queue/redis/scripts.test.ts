@@ -36,8 +36,8 @@ function steps() {
       const result = [Buffer.from([1, 2, 3]), "image/png", '{"width":1}', 0] as const;
       return call("finish", "demo", lease, ...split(image), ...result, TTL_MS, MAX_BYTES);
     },
-    release: (lease: string, run: number, why: "failed" | "error" | "handed_back") =>
-      call("release", "demo", lease, run, why, FAILURE, TTL_MS, MAX_BYTES),
+    release: (lease: string, run: number, image: string, why: "failed" | "error" | "handed_back") =>
+      call("release", "demo", lease, run, ...split(image), why, FAILURE, TTL_MS, MAX_BYTES),
     state: async (id: string) => ((await call("view", id)) as string[] | null)?.[1],
     /** Waiting and running images. */
     books: async () => ((await call("stats")) as unknown[]).slice(0, 2),
@@ -52,7 +52,7 @@ describe("a call that is sent again because its answer was lost", () => {
     for (let times = 0; times < 2; times++) expect(await take("1")).toBe("a/0 run");
     for (let times = 0; times < 2; times++) await finish("1", "a/0");
     expect(await take("2")).toBe("a/1 run");
-    expect([await release("2", 1, "error"), await release("2", 1, "error")]).toEqual([1, 0]);
+    expect([await release("2", 1, "a/1", "error"), await release("2", 1, "a/1", "error")]).toEqual([1, 0]);
     expect(await books()).toEqual([2, 0]);
     expect([await take("3"), await take("4")]).toEqual(["a/1 run", "a/2 run"]);
     await finish("3", "a/1");
@@ -86,12 +86,12 @@ describe("the image of a lease that stalled", () => {
     for (let run = 1; run <= 2; run++) await take("1", run);
     for (let run = 3; run <= 8; run++) expect(await take("1", run)).toBe("a/0 run_alone");
     for (let lease = 2; lease <= 8; lease++) {
-      expect(await release(lease === 2 ? "1" : `${lease - 1}`, lease === 2 ? 8 : 1, "handed_back")).toBe(1);
+      expect(await release(lease === 2 ? "1" : `${lease - 1}`, lease === 2 ? 8 : 1, "a/0", "handed_back")).toBe(1);
       expect(await take(`${lease}`)).toBe("a/0 run_alone");
       await begin(`${lease}`, 1);
     }
     expect(await state("a")).toBe("running");
-    expect(await release("8", 1, "error")).toBe(0);
+    expect(await release("8", 1, "a/0", "error")).toBe(0);
     expect(await state("a")).toBe("failed");
   });
 
@@ -102,14 +102,26 @@ describe("the image of a lease that stalled", () => {
     expect([await take("1"), await take("2")]).toEqual(["a/0 run", "a/1 run"]);
     expect([await take("1", 2), await take("2", 2)]).toEqual(["a/0 run", "a/1 run"]);
     // The other worker hands the first one back; then the silent one brings both.
-    expect(await release("1", 2, "handed_back")).toBe(1);
+    expect(await release("1", 2, "a/0", "handed_back")).toBe(1);
     await finish("1", "a/0");
     expect(await books()).toEqual([0, 1]);
     await finish("2", "a/1");
     expect(await state("a")).toBe("completed");
     await finish("2", "a/1");
-    expect(await release("2", 2, "error")).toBe(0);
+    expect(await release("2", 2, "a/1", "error")).toBe(0);
     expect(await books()).toEqual([0, 0]);
+  });
+});
+
+describe("a run of before Redis was emptied", () => {
+  it("changes nothing for the image of a lease that now has its name", async () => {
+    const { serve, submit, take, finish, release, state, books } = steps();
+    await serve("w");
+    await submit("b");
+    expect(await take("1")).toBe("b/0 run");
+    await finish("1", "a/0");
+    for (const why of ["failed", "error", "handed_back"] as const) expect(await release("1", 1, "a/0", why)).toBe(0);
+    expect([await state("b"), await books()]).toEqual(["running", [0, 1]]);
   });
 });
 

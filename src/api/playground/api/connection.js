@@ -1,9 +1,11 @@
 // Watches the connection. Once it is lost, polls the server until it responds; meanwhile the page shows a banner.
 import { delay } from "./delay.js";
 
-const FIRST_WAIT_MS = 1000;
+const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8000;
-const TIMEOUT_MS = 5000;
+const TIMEOUT_MS = 4000;
+/** As many connections as a browser keeps open to a host: all may be dead, and a request closes one that does not respond. */
+const PROBES = 6;
 
 export const connection = new EventTarget();
 let back;
@@ -33,14 +35,11 @@ export function whenBack(signal) {
 async function untilReachable() {
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 1.5, LONGEST_WAIT_MS)) {
     await delay(waitMs);
-    if (await isReachable()) return;
+    const isReached = await Promise.any(Array.from({ length: PROBES }, probe)).catch(() => false);
+    if (isReached) return;
   }
 }
 
-async function isReachable() {
-  try {
-    return (await fetch("/health/live", { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) })).ok;
-  } catch {
-    return false;
-  }
+async function probe() {
+  return (await fetch("health/live", { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) })).ok;
 }

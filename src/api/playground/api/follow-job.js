@@ -1,12 +1,15 @@
-// Follows a job's events to its end, across broken connections.
+// Follows a job to its end, across broken connections: by its events, or by polling while this page may not stream.
 import { markLost, whenBack } from "./connection.js";
 import { delay } from "./delay.js";
 import { readEvents } from "./event-stream.js";
-import { request, requestJson, ServerError, Unreachable } from "./request.js";
+import { jobPath, request, requestJson, ServerError, Unreachable } from "./request.js";
+import { whileStreaming } from "./stream-turn.js";
 
 const FINAL = new Set(["completed", "failed", "cancelled"]);
-const RECONNECT_MS = 500;
+const POLL_MS = 1000;
 const DEFAULT_RETRY_S = 5;
+/** A stream that is alive has a heartbeat every 15 s. */
+const SILENCE_MS = 25_000;
 
 /**
  * Resolves with the final job. `onEvent(name, data)` receives states, `progress` and `preview`. After a broken connection it
@@ -16,19 +19,20 @@ export async function followJob(job, { onEvent, signal }) {
   const cursor = { lastId: undefined };
   for (;;) {
     try {
-      const final = await readUntilFinal(job, cursor, onEvent, signal);
+      const streamed = await whileStreaming((turn) => readUntilFinal(job, cursor, onEvent, turn), signal);
+      const final = streamed ?? (await poll(job, onEvent, signal));
       if (final) return final;
-      await delay(RECONNECT_MS, signal);
+      await delay(POLL_MS, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof Unreachable) {
         markLost();
         await whenBack(signal);
       } else if (error instanceof ServerError && error.status === 503) {
-        // Too many streams, or an unreachable queue: the job itself goes on, so poll its state.
+        // Too many streams, or an unreachable queue: the job itself goes on.
         await delay((error.retryAfterS ?? DEFAULT_RETRY_S) * 1000, signal);
-        const now = await requestJson(job.links.self, { signal }).catch(() => undefined);
-        if (now && FINAL.has(now.state)) return now;
+        const final = await poll(job, onEvent, signal).catch(() => undefined);
+        if (final) return final;
       } else {
         throw error;
       }
@@ -36,11 +40,20 @@ export async function followJob(job, { onEvent, signal }) {
   }
 }
 
+/** Resolves with the job if it has ended. */
+async function poll(job, onEvent, signal) {
+  const now = await requestJson(jobPath(job), { signal });
+  if (FINAL.has(now.state)) return now;
+  onEvent(now.state, now);
+  if (now.progress) onEvent("progress", now.progress);
+  return undefined;
+}
+
 /** Resolves with undefined if the stream ended before the job. */
 async function readUntilFinal(job, cursor, onEvent, signal) {
   const headers = { Accept: "text/event-stream", ...(cursor.lastId && { "Last-Event-ID": cursor.lastId }) };
-  const response = await request(`${job.links.self}/events?previews=true`, { headers, signal });
-  if (response.status === 204) return requestJson(job.links.self, { signal });
+  const response = await request(`${jobPath(job)}/events?previews=true`, { headers, signal, silenceMs: SILENCE_MS });
+  if (response.status === 204) return undefined;
   try {
     for await (const { id, name, data } of readEvents(response.body)) {
       if (id) cursor.lastId = id;

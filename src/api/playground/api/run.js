@@ -2,12 +2,13 @@
 import { connection, markLost, whenBack } from "./connection.js";
 import { delay } from "./delay.js";
 import { followJob } from "./follow-job.js";
-import { request, requestJson, ServerError, Unreachable } from "./request.js";
+import { jobPath, request, requestJson, ServerError, Silent, Unreachable } from "./request.js";
 
 const DEFAULT_RETRY_S = 5;
-/** Cancelling waits this long for the response with the job's id, then for its own; the server waits 5 s for Redis. */
+/** Cancelling waits this long for the response with the job's id. */
 const ANSWER_MS = 5000;
-const CANCEL_MS = 10_000;
+/** More than a browser's connections would wait for each other, and so count as silent. */
+const FETCHES = 3;
 
 /** The run ended without images: cancelled, failed, or lost by the server. */
 export class Ended extends Error {
@@ -19,6 +20,8 @@ export class Ended extends Error {
 
 export class Run {
   #abort = new AbortController();
+  /** Only secure contexts have `crypto.randomUUID`. */
+  #key = crypto.getRandomValues(new Uint32Array(4)).join("-");
   #job;
   #isCancelled = false;
   #wasServerGone = false;
@@ -48,7 +51,7 @@ export class Run {
       onAccepted(this.#job);
       const job = await followJob(this.#job, { onEvent: this.onEvent, signal });
       if (job.state !== "completed") throw new Ended(job.error?.detail ?? `The job is ${job.state}.`, job.state);
-      return await Promise.all(job.images.map((image) => this.#image(job, image, signal)));
+      return await this.#fetchImages(job, signal);
     } catch (error) {
       if (error instanceof Unreachable) markLost();
       // A refused request has no job.
@@ -59,26 +62,39 @@ export class Run {
     }
   }
 
-  #ask(signal) {
-    return requestJson("/generate", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", Accept: "application/json", Prefer: "respond-async" },
-      body: JSON.stringify(this.body),
-      signal,
-    });
+  /** Asks again on another connection if nothing comes back; the key makes sure that there is only one job. */
+  async #ask(signal) {
+    const headers = {
+      "Content-Type": "application/json",
+      Accept: "application/json",
+      Prefer: "respond-async",
+      "Idempotency-Key": this.#key,
+    };
+    for (;;) {
+      try {
+        return await requestJson("generate", { method: "POST", headers, body: JSON.stringify(this.body), signal });
+      } catch (error) {
+        if (!(error instanceof Silent)) throw error;
+        markLost();
+        await whenBack(signal);
+      }
+    }
   }
 
   /**
-   * If the response with the job's id does not arrive, drops the request: the server cancels the job of a client that
-   * disconnects. If the server is gone, calls `onPending()` and cancels once it is back. Throws the server's error.
+   * If the response with the job's id does not arrive, drops the request and cancels the job that it may have created. If the
+   * server is gone, calls `onPending()` and cancels once it is back. Throws the server's error.
    */
   async cancel(onPending) {
     this.#isCancelled = true;
     await Promise.race([this.#answer.catch(() => {}), delay(ANSWER_MS)]);
-    if (!this.#job) return this.#abort.abort(new Ended("Cancelled.", "cancelled"));
+    if (!this.#job) {
+      this.#abort.abort(new Ended("Cancelled.", "cancelled"));
+      return void this.#withdraw().catch(() => {});
+    }
     for (;;) {
       try {
-        return void (await request(this.#job.links.self, { method: "DELETE", timeoutMs: CANCEL_MS }));
+        return void (await request(jobPath(this.#job), { method: "DELETE" }));
       } catch (error) {
         if (isGone(error)) return this.#abort.abort(this.#lost());
         const isTemporary = error instanceof Unreachable || (error instanceof ServerError && error.status === 503);
@@ -91,6 +107,11 @@ export class Run {
     }
   }
 
+  /** The key finds the job, if there is one. */
+  async #withdraw() {
+    await request(jobPath(await this.#ask()), { method: "DELETE" });
+  }
+
   #lost() {
     const why = this.#wasServerGone
       ? "The server was restarted and lost this job."
@@ -98,8 +119,18 @@ export class Run {
     return new Ended(why, "lost");
   }
 
-  async #image(job, { index, url, width, height, timing }, signal) {
-    const blob = await fetchBytes(url, signal);
+  async #fetchImages(job, signal) {
+    const made = [];
+    const left = job.images.values();
+    const fetchSome = async () => {
+      for (const image of left) made[image.index] = await this.#image(job, image, signal);
+    };
+    await Promise.all(Array.from({ length: FETCHES }, fetchSome));
+    return made;
+  }
+
+  async #image(job, { index, width, height, timing }, signal) {
+    const blob = await fetchBytes(`${jobPath(job)}/images/${index}`, signal);
     const { parameters, seed, model, num_images } = job;
     const made = { parameters, seed, model, numImages: num_images, madeAt: Date.parse(job.finished_at) };
     return { id: `${job.id}-${index}`, index, width, height, timing, blob, body: { ...this.body, seed }, ...made };
@@ -109,10 +140,10 @@ export class Run {
 const isGone = (error) => error instanceof ServerError && error.status === 404;
 
 /** Waits for a server that is gone, because the image is finished. */
-async function fetchBytes(url, signal) {
+async function fetchBytes(path, signal) {
   for (;;) {
     try {
-      return await (await request(url, { signal })).blob();
+      return await (await request(path, { signal })).blob();
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof Unreachable || error instanceof TypeError)) throw error;

@@ -39,10 +39,10 @@ export class CompareGrid {
     if (done.length < 2) return "";
     const slow = done.reduce((a, b) => (b.ms > a.ms ? b : a));
     const fast = done.reduce((a, b) => (b.ms < a.ms ? b : a));
-    const name = (cell) => `${this.varied.label.toLowerCase()} ${cell.value}`;
     const ratio = slow.ms / fast.ms;
     if (ratio < 1.15) return `${this.varied.label} does not change the time: about ${duration(slow.ms)} each.`;
-    return `${name(slow)} took ${ratio.toFixed(1)} times as long as ${name(fast)}: ${duration(slow.ms)} against ${duration(fast.ms)}.`;
+    const times = `${duration(slow.ms)} and ${duration(fast.ms)}`;
+    return `${this.varied.label}: ${slow.value} took ${ratio.toFixed(1)} times as long as ${fast.value} (${times}).`;
   }
 
   stop(how) {

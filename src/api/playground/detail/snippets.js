@@ -8,6 +8,9 @@ export const LANGUAGES = [
   ["python", "Python", python],
 ];
 
+/** With the path under which a proxy may serve the page. */
+const serverAddress = () => new URL(".", location.href).href.replace(/\/$/, "");
+
 /** Image `index` needs a job of at least `index + 1` images. */
 function bodyOf({ body, index }) {
   const { num_images: _, ...rest } = body;
@@ -23,11 +26,12 @@ function curl(image) {
   const lines = (...parts) => parts.filter(Boolean).join(" \\\n  ");
   const json = "-H 'Content-Type: application/json'";
   const data = `-d '${quoted(bodyOf(image))}'`;
-  const address = `${location.origin}/generate`;
+  const server = serverAddress();
+  const address = `${server}/generate`;
   if (index === 0)
     return lines("curl -fsS", key, "-H 'Accept: image/png'", json, data, `-o ${fileName(image)}`, address);
   const job = lines("job=$(curl -fsS", key, "-H 'Prefer: wait=120'", json, data, address);
-  const fetchImage = lines("curl -fsS", key, `-o ${fileName(image)}`, `"${location.origin}/jobs/$job/images/${index}"`);
+  const fetchImage = lines("curl -fsS", key, `-o ${fileName(image)}`, `"${server}/jobs/$job/images/${index}"`);
   return `${job} \\
   | grep -o 'job_[A-Za-z0-9_-]*' | head -n 1)\n${fetchImage}`;
 }
@@ -44,11 +48,11 @@ function typescript(image) {
   );
   const fetchImage = `
 const job = await response.json();
-const image = await fetch(new URL(job.images[${index}].url, server), { headers });
+const image = await fetch(\`\${server}/jobs/\${job.id}/images/${index}\`, { headers });
 if (!image.ok) throw new Error(await image.text());`;
   return `import { writeFile } from "node:fs/promises";
 
-const server = "${location.origin}";
+const server = "${serverAddress()}";
 const headers = {
 ${headerLines.join("\n")}
 };
@@ -75,10 +79,10 @@ function python(image) {
   const send = `response = urllib.request.urlopen(urllib.request.Request(SERVER + "/generate", json.dumps(body).encode(), headers))`;
   const fetchImage = `
 job = json.load(response)
-response = urllib.request.urlopen(urllib.request.Request(SERVER + job["images"][${index}]["url"], headers=headers))`;
+response = urllib.request.urlopen(urllib.request.Request(SERVER + "/jobs/" + job["id"] + "/images/${index}", headers=headers))`;
   return `${modules}
 
-SERVER = "${location.origin}"
+SERVER = "${serverAddress()}"
 headers = {
 ${headers.map((line) => `    ${line},`).join("\n")}
 }

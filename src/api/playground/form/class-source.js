@@ -19,7 +19,7 @@ export class ClassSource {
   /** Throws if the classes cannot be loaded. Missing samples are not an error. */
   static async load(model, samplesUrl) {
     const [{ classes, total }, sheet] = await Promise.all([
-      requestJson(model.links.classes),
+      requestJson(classesPath(model)),
       samplesUrl && loadSheet(samplesUrl).catch(() => undefined),
     ]);
     return new ClassSource(model, classes, total, sheet);
@@ -36,7 +36,7 @@ export class ClassSource {
   /** Matching `{classes, total}`; names that begin with the words come first. */
   async search(words) {
     if (this.#classes.length < this.#total) {
-      return requestJson(`${this.model.links.classes}?limit=${MOST_SHOWN}&query=${encodeURIComponent(words)}`);
+      return requestJson(`${classesPath(this.model)}?limit=${MOST_SHOWN}&query=${encodeURIComponent(words)}`);
     }
     const found = searchHere(this.#classes, words.trim().toLowerCase());
     return { classes: found.slice(0, MOST_SHOWN), total: found.length };
@@ -67,6 +67,8 @@ export class ClassSource {
     element.style.backgroundPosition = `${share(index % columns, columns)}% ${share(Math.floor(index / columns), rows)}%`;
   }
 }
+
+const classesPath = ({ id }) => `models/${encodeURIComponent(id)}/classes`;
 
 /** Fetched, because an image element sends no key. */
 async function loadSheet(url) {

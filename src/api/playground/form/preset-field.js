@@ -50,7 +50,7 @@ export class PresetField extends Field {
 }
 
 /** The measured quality in the manifest; only distance and count are always present. */
-function describeQuality({ speed, frechet_distance: distance, pictures: images, ...rest }) {
+function describeQuality({ speed, frechet_distance: distance, images, ...rest }) {
   const named = { "Inception score": rest.inception_score, precision: rest.precision, recall: rest.recall };
   const scores = Object.entries(named).filter(([, score]) => score !== undefined);
   return [

@@ -1,7 +1,7 @@
 // Label and hint of each field. A field without an entry shows its name and the server's description.
 
 const WORDS = {
-  num_images: ["Images", "Drawn from one seed."],
+  num_images: ["Images", "All come from one seed."],
   seed: ["Seed", "The same seed gives the same image. Lock it to use it again."],
   steps: ["Steps", "Autoregressive steps in which the tokens appear. More steps are slower and more reliable."],
   guidance_scale: [
@@ -10,14 +10,14 @@ const WORDS = {
   ],
   guidance_schedule: ["Guidance schedule", "Linear leaves the first tokens freer; constant guides all tokens equally."],
   temperature: ["Temperature", "Scales the noise of each diffusion step. Lower is calmer, higher is wilder."],
-  diffusion_steps: ["Diffusion steps", "Diffusion steps for each token. Fewer are faster, more are more accurate."],
+  diffusion_steps: ["Diffusion steps", "Diffusion steps for each token. Fewer are faster; more are more accurate."],
   diffusion_steps_final: [
     "Final diffusion steps",
     "Diffusion steps in the last step; the number changes linearly. Empty: the same in all steps.",
   ],
   reconstruction_steps: [
     "Reconstruction steps",
-    "Steps for the second half of the tokens. Empty: as the cosine schedule divides them.",
+    "Steps for the second half of the tokens. If empty, the cosine schedule decides.",
   ],
   max_timestep: [
     "Largest timestep",

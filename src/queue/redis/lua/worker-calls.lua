@@ -87,14 +87,16 @@ end
 #!lua name=release flags=allow-oom
 -- A worker ends a run without an image. `why`: "failed" (the whole job fails), "error" (the image is tried again, as long as
 -- it has tries) or "handed_back" (no try counts). Returns 1 where the image waits again and so needs a lease.
-local queue, lease, run, why, failure = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local queue, lease, run, id, index = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local why, failure = ARGV[6], ARGV[7]
 local image = boundImage(queue, lease)
-if not image or image.run ~= run then return 0 end
+-- After Redis was emptied, BullMQ counts its leases from 1 again: the name may be another lease's.
+if not image or image.run ~= run or image.id ~= id or image.index ~= index then return 0 end
 unbind(queue, lease)
 local job = jobOfOpenImage(image.id, image.index)
 if not job then return 0 end
 if why == "failed" or (why == "error" and triesAreOver(image)) then
-  endJob(job, "failed", failure, tonumber(ARGV[6]), tonumber(ARGV[7]))
+  endJob(job, "failed", failure, tonumber(ARGV[8]), tonumber(ARGV[9]))
   return 0
 end
 requeue(job, image, why == "error")

@@ -1,12 +1,13 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
-/** A relay whose connections a test can sever, as a bad network would. */
-export class SeverableProxy {
+/** A relay whose connections a test can sever or freeze, as a bad network would. */
+export class FaultyProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  constructor(target: string) {
+  /** The target's address, such as http://127.0.0.1:8080. */
+  constructor(private readonly target: string) {
     const { hostname, port } = new URL(target);
     this.#server = createServer((client) => {
       const service = connect(Number(port), hostname);
@@ -19,14 +20,20 @@ export class SeverableProxy {
     });
   }
 
+  /** The target's address with the relay's own host and port. */
   async address(): Promise<string> {
     if (!this.#server.listening) await once(this.#server.listen(0, "127.0.0.1"), "listening");
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this.target.replace(/\/\/[^/]+/, `//127.0.0.1:${(this.#server.address() as AddressInfo).port}`);
   }
 
   /** Ends all connections; new ones are relayed. */
   sever(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Leaves all connections open, but passes nothing on; new ones are relayed. */
+  freeze(): void {
+    for (const socket of this.#sockets) socket.unpipe().pause();
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,49 @@
+import { once } from "node:events";
+import type { Redis } from "ioredis";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { connect } from "../../../src/queue/redis-connection/connection.js";
+import { eventually } from "../../eventually.js";
+import { FaultyProxy } from "../../topology/faulty-proxy.js";
+import { type RedisServer, startRedis } from "../redis-server.js";
+
+describe("a connection that froze without being closed", () => {
+  let redis: RedisServer;
+  let relay: FaultyProxy;
+  const clients: Redis[] = [];
+  beforeEach(async () => {
+    redis = await startRedis();
+    relay = new FaultyProxy(redis.url);
+  });
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.disconnect();
+    await relay?.close();
+    await redis?.stop();
+  });
+
+  async function open(url: string): Promise<Redis> {
+    const client = connect(url, { maxRetriesPerRequest: null });
+    client.on("error", () => {});
+    clients.push(client);
+    await once(client, "ready");
+    return client;
+  }
+
+  it("is replaced even where it only listens, and what was under way on it is asked again", async () => {
+    const publisher = await open(redis.url);
+    const [subscriber, blocked, asking] = await Promise.all(
+      Array.from({ length: 3 }, async () => open(await relay.address())),
+    );
+    await subscriber!.subscribe("news");
+    const heard: string[] = [];
+    subscriber!.on("message", (_, message) => heard.push(message));
+    const popped = blocked!.blpop("list", 5);
+    relay.freeze();
+    const answer = asking!.set("key", "value");
+    await eventually(async () => {
+      await publisher.publish("news", "told");
+      expect(heard).toContain("told");
+    });
+    expect(await answer).toBe("OK");
+    expect(await popped).toBeNull();
+  });
+});
