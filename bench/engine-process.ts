@@ -67,7 +67,6 @@ async function queued({ total, concurrency }: Load): Promise<number> {
       num_images: 1,
       output_format: "png",
       priority: "normal",
-      accepted_at: Date.now(),
     } as const;
     await queue.submit(spec);
     await queue.wait(id, 60_000);

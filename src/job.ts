@@ -128,7 +128,7 @@ export const JobSpec = Type.Object(
     /** Absent: the model's own size. Since version 2. */
     output_size: Type.Optional(OutputSize),
     priority: Priority,
-    /** Epoch milliseconds. */
+    /** Epoch milliseconds on the queue's clock. */
     accepted_at: Type.Number(),
     deadline_at: Type.Optional(Type.Number()),
     /** Opaque id of the caller, the same for all its requests: callers take turns by it. */
@@ -144,6 +144,12 @@ export const JobSpec = Type.Object(
   { additionalProperties: true },
 );
 export type JobSpec = Static<typeof JobSpec>;
+
+/** A job to accept. The queue adds the times, because only its own clock counts. */
+export type NewJob = Omit<JobSpec, "accepted_at" | "deadline_at"> & {
+  /** The job fails if it has not finished this long after acceptance. */
+  readonly deadline_ms?: number;
+};
 
 /** One finished image as the worker hands it to the queue. */
 export interface StoredImage {

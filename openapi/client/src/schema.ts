@@ -2883,6 +2883,8 @@ export interface operations {
                                 /** @description Images that the worker makes now, of all models. */
                                 running: number;
                                 paused: boolean;
+                                /** @description Seconds that the worker's clock is ahead of the queue's; negative: behind. */
+                                skew: number;
                             }[];
                         }[];
                     };

@@ -4,6 +4,7 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Preview } from "../../job.js";
 import type { ImageHandler, JobSource, QueueHealth } from "../queue.js";
+import { ClockSkew } from "../redis/clock-skew.js";
 import { WATCHED_MS } from "../redis/job-watch.js";
 import { Leases } from "../redis/leases.js";
 import { readableQueues } from "../redis/replies.js";
@@ -44,6 +45,7 @@ export async function openRedisSource(options: RedisSourceOptions, logger: Logge
 class RedisSource implements JobSource {
   readonly #scripts: Scripts;
   readonly #leases: Leases;
+  readonly #skew: ClockSkew;
   readonly #running = new RunningImages();
   readonly #lock = new ExclusiveLock();
   readonly #worker = `worker-${randomUUID()}`;
@@ -67,6 +69,7 @@ class RedisSource implements JobSource {
   ) {
     this.#scripts = new Scripts(client, options.redisPrefix);
     this.#leases = new Leases(client, options.redisPrefix, logger);
+    this.#skew = new ClockSkew(this.#scripts, logger);
     // Each image that runs listens.
     setMaxListeners(0, this.#graceOver.signal);
   }
@@ -81,10 +84,12 @@ class RedisSource implements JobSource {
     const on = { message: (message: string) => this.#hear(message) };
     this.#subscriber = await subscribe(this.redis, `${redisPrefix}::control`, on, this.logger);
     const onPaused = (isPaused: boolean) => this.#pause(isPaused);
-    const presence = { worker: this.#worker, queues, lockMs, isPaused: () => this.#isPaused, onPaused };
+    const skew = () => this.#skew.seconds;
+    const presence = { worker: this.#worker, queues, lockMs, isPaused: () => this.#isPaused, onPaused, skew };
     this.#presence = new WorkerPresence(this.#scripts, this.redisHealth, presence, this.logger);
     this.#workers = queues.map((queue) => this.#openWorker(queue, maxImages, handler));
     await Promise.all(this.#workers.map((worker) => worker.ready()));
+    await this.#skew.look();
     await this.#presence.start();
     for (const worker of this.#workers) worker.run();
     this.#stopSweeping = startSweeping(this.#scripts, this.#leases, this.options, this.logger);
@@ -104,6 +109,7 @@ class RedisSource implements JobSource {
   async close(): Promise<void> {
     await this.stop(0);
     this.redisHealth.end();
+    this.#skew.end();
     this.#subscriber?.disconnect();
     this.client.disconnect();
   }

@@ -19,6 +19,8 @@ export interface PresenceOptions {
   readonly lockMs: number;
   /** Whether an operator paused this worker, as it was last heard. */
   readonly isPaused: () => boolean;
+  /** Seconds that this worker's clock is ahead of that of Redis. */
+  readonly skew: () => number;
   /** An operator paused or resumed this worker. */
   onPaused(isPaused: boolean): void;
 }
@@ -67,8 +69,8 @@ export class WorkerPresence {
   }
 
   async #serve(): Promise<void> {
-    const { worker, queues, lockMs, isPaused } = this.options;
-    const details = JSON.stringify({ host: hostname(), pid: process.pid });
+    const { worker, queues, lockMs, isPaused, skew } = this.options;
+    const details = JSON.stringify({ host: hostname(), pid: process.pid, skew: skew() });
     const served = this.#isServing ? queues : [];
     const reply = this.scripts.call("serve", worker, details, Math.ceil(lockMs / 2), isPaused() ? 1 : 0, ...served);
     if (!(await waitUntil(reply, ANSWER_MS))) throw new Error("Command timed out: a worker's presence.");

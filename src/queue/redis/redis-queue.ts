@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Logger } from "pino";
-import { isFinal, type JobError, type JobRecord, type JobSpec, type StoredImage } from "../../job.js";
+import { isFinal, type JobError, type JobRecord, type NewJob, type StoredImage } from "../../job.js";
 import { JobIds } from "../job-ids.js";
 import {
   type CallerLimits,
@@ -21,6 +21,7 @@ import { DurableFence } from "../redis-connection/durable-fence.js";
 import { RedisHealth } from "../redis-connection/redis-health.js";
 import { checkRedis, type RedisAccess } from "../redis-connection/start-check.js";
 import { waitUntil } from "../wait-until.js";
+import { ClockSkew } from "./clock-skew.js";
 import { JobEvents } from "./job-watch.js";
 import { Leases } from "./leases.js";
 import { modelOf, queueName, readRecord, readStatus, type StatusReply, type ViewReply } from "./replies.js";
@@ -92,6 +93,7 @@ function readUsage([recentImages, resetS, unfinishedImages]: UsageReply): Usage 
 class RedisQueue implements JobQueue {
   readonly webhooks: WebhookOutbox;
   readonly #leases: Leases;
+  readonly #skew: ClockSkew;
   readonly #stopSweeping: () => void;
   readonly #unconfirmed: UnconfirmedSubmits;
 
@@ -106,6 +108,8 @@ class RedisQueue implements JobQueue {
     logger: Logger,
   ) {
     this.#leases = new Leases(client, options.redisPrefix, logger);
+    this.#skew = new ClockSkew(scripts, logger);
+    void this.#skew.look();
     this.webhooks = new RedisWebhookOutbox(scripts, (reply) => this.#answer(reply));
     this.#unconfirmed = new UnconfirmedSubmits(client, (id) => this.cancel(id, UNCONFIRMED));
     this.#stopSweeping = startSweeping(scripts, this.#leases, options, logger, redisHealth);
@@ -115,7 +119,7 @@ class RedisQueue implements JobQueue {
     return this.ids.next();
   }
 
-  async submit(spec: JobSpec, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult> {
+  async submit(spec: NewJob, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult> {
     const { unfitness } = this.redisHealth;
     if (unfitness) throw new QueueUnavailable(unfitness);
     const watch = this.events.watches.hold(spec.id);
@@ -131,7 +135,7 @@ class RedisQueue implements JobQueue {
 
   async #submit(
     watch: Watch,
-    spec: JobSpec,
+    { deadline_ms, ...spec }: NewJob,
     idempotency: Idempotency | undefined,
     limits: CallerLimits | undefined,
   ): Promise<SubmitResult> {
@@ -145,7 +149,7 @@ class RedisQueue implements JobQueue {
       spec.caller ?? "",
       spec.num_images,
       JSON.stringify(spec),
-      spec.deadline_at ?? "",
+      deadline_ms ?? "",
       this.options.maxQueuedImages,
       key,
       idempotency?.bodyHash ?? "",
@@ -239,6 +243,7 @@ class RedisQueue implements JobQueue {
 
   async close(): Promise<void> {
     this.redisHealth.end();
+    this.#skew.end();
     this.#stopSweeping();
     this.events.close();
     this.fence?.close();

@@ -105,6 +105,7 @@ function serves([, , , , served]: WorkerReply, queues: readonly string[]): boole
 }
 
 function readWorker([id, details, paused, running]: WorkerReply): WorkerStatus {
-  const place = JSON.parse(details ?? "{}") as { host: string; pid: number };
-  return { id, ...place, running, paused: paused === 1 };
+  // Workers of release 0.2 don't report their skew.
+  const { skew = 0, ...place } = JSON.parse(details ?? "{}") as { host: string; pid: number; skew?: number };
+  return { id, ...place, running, paused: paused === 1, skew };
 }

@@ -29,6 +29,7 @@ export type Call =
   | "release"
   | "progress"
   | "preview"
+  | "time"
   | "stats"
   | "status"
   | "sweep"

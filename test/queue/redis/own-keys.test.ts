@@ -69,7 +69,7 @@ it("no script and no command of ours names a key of BullMQ's, from a job's submi
   queue.subscribe(await accept(0), { onChange() {}, onPreview() {} });
   const operator = await control();
   await operator.pause("demo");
-  const waiting = await accept(0, { deadline_at: Date.now() + 50 });
+  const waiting = await accept(0, { deadline_ms: 50 });
   expect(await ends(waiting)).toBe("failed");
   await operator.resume("demo");
   await operator.drain("demo");

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { JOB_VERSION, type JobSpec } from "../../../src/job.js";
+import { JOB_VERSION, type NewJob } from "../../../src/job.js";
 import type { ImageHandler, JobQueue, JobSource } from "../../../src/queue/queue.js";
 import { openRedisQueue } from "../../../src/queue/redis/redis-queue.js";
 import { openRedisSource } from "../../../src/queue/redis-worker/redis-source.js";
@@ -71,12 +71,12 @@ async function worker(release: Release, handler = make): Promise<JobSource> {
 }
 
 /** As this release's API submits it, or the next one's, with a field that nobody here knows. */
-function job(queue: JobQueue, version: number, fields: Partial<JobSpec> = {}): JobSpec {
+function job(queue: JobQueue, version: number, fields: Partial<NewJob> = {}): NewJob {
   const spec = exampleJob({ id: queue.newId(), ...fields });
-  return { ...spec, version: version as JobSpec["version"], ...{ added_later: { by: "somebody" } } };
+  return { ...spec, version: version as NewJob["version"], ...{ added_later: { by: "somebody" } } };
 }
 
-async function ends(queue: JobQueue, spec: JobSpec): Promise<string | undefined> {
+async function ends(queue: JobQueue, spec: NewJob): Promise<string | undefined> {
   expect((await queue.submit(spec)).kind).toBe("accepted");
   return (await queue.wait(spec.id, LONG_MS))?.state;
 }
