@@ -23,6 +23,7 @@ const SYSTEM_PACKAGES = [
   { name: "git", isThere: () => onPath("git") },
   { name: "curl", isThere: () => onPath("curl") },
   { name: "chromium", isThere: () => ["chromium", "chromium-browser", "google-chrome"].some(onPath) },
+  { name: "faketime", isThere: () => onPath("faketime") },
   { name: "openssl", isThere: () => onPath("openssl") },
   { name: "redis-server", isThere: () => onPath("redis-server") },
   { name: "nginx", isThere: () => onPath("nginx") },

@@ -110,6 +110,9 @@ function known(kind: "model" | "worker", name: string, names: readonly string[])
   throw new UsageError(`The queue has no ${kind} ${JSON.stringify(name)}; ${suggest(name, names, list)}`);
 }
 
+/** A clock that differs less from the queue's is right. */
+const NOTABLE_SKEW_S = 1;
+
 /** The queue's state for people: the models, then their live workers. */
 function queueTable(status: readonly ModelStatus[]): string {
   if (status.length === 0) return "The queue is empty, and no worker has ever served it.\n";
@@ -118,10 +121,14 @@ function queueTable(status: readonly ModelStatus[]): string {
     return [model, waiting, running, workers.length, held || (workers.length === 0 ? "no live worker" : "open")];
   });
   const workers = status.flatMap(({ model, workers }) =>
-    workers.map(({ id, host, pid, running, paused }) => [id, model, host, pid, running, paused ? "paused" : "working"]),
+    workers.map(({ id, host, pid, running, paused, skew }) => {
+      const clock = Math.abs(skew) > NOTABLE_SKEW_S ? `${skew > 0 ? "+" : ""}${skew.toFixed(1)} s` : "right";
+      return [id, model, host, pid, running, clock, paused ? "paused" : "working"];
+    }),
   );
   const tables = [columns(["model", "waiting", "running", "workers", "state"], models)];
-  if (workers.length > 0) tables.push(columns(["worker", "model", "host", "pid", "running", "state"], workers));
+  if (workers.length > 0)
+    tables.push(columns(["worker", "model", "host", "pid", "running", "clock", "state"], workers));
   return tables.join("\n");
 }
 

@@ -1,7 +1,8 @@
 import { familyOf } from "../families/families.js";
 import type { Architecture } from "../model/manifest.js";
 import type { ImageRequest } from "../model/parameters.js";
-import { ImageClock, type MeasuredSpans, monotonicMs, type Span } from "./clock.js";
+import { monotonicMs } from "../monotonic-clock.js";
+import { ImageClock, type MeasuredSpans, type Span } from "./clock.js";
 import { Decoder } from "./decoder.js";
 import type { StepWork } from "./engine.js";
 import type { ImageState, Sampler } from "./family.js";
@@ -14,10 +15,10 @@ export interface Ticket {
   /** Unique for the engine's life. */
   readonly id: number;
   readonly request: ImageRequest;
-  /** Monotonic milliseconds (clock.ts) when the engine took the image. */
+  /** When the engine took the image, in monotonic milliseconds. */
   readonly submittedMs: number;
-  /** Epoch milliseconds. */
-  readonly deadlineAt?: number;
+  /** When it leaves if it is not done, in monotonic milliseconds. */
+  readonly deadlineMs?: number;
 }
 
 export type LeaveReason = "cancelled" | "expired" | FailureReason;
@@ -112,8 +113,8 @@ export class ContinuousBatch {
   }
 
   #expire(): void {
-    const now = Date.now();
-    const isLate = ({ deadlineAt }: Ticket) => deadlineAt !== undefined && deadlineAt <= now;
+    const nowMs = monotonicMs();
+    const isLate = ({ deadlineMs }: Ticket) => deadlineMs !== undefined && deadlineMs <= nowMs;
     for (const ticket of this.#waiting.filter(isLate))
       this.#turnAway(ticket, "expired", "The deadline passed before the image's first step.");
     for (const [image, { ticket }] of this.#inFlight)

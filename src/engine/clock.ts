@@ -1,17 +1,5 @@
 import type { EngineTiming } from "./engine.js";
 
-/** Milliseconds of the process's monotonic clock: one clock for every thread, untouched when the wall clock is set. */
-export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
-
-/** Epoch milliseconds of the monotonic clock's zero, as this thread read them when it began. */
-const epochOfZero = performance.timeOrigin + performance.now() - monotonicMs();
-
-/** A reading of the monotonic clock in epoch milliseconds with their fraction. */
-export const toEpochMs = (monotonic: number): number => epochOfZero + monotonic;
-
-/** Now, in epoch milliseconds with their fraction. */
-export const epochMs = (): number => toEpochMs(monotonicMs());
-
 /** The parts that an image's time in the engine is divided into; `EngineTiming` says what each is. */
 export const SPANS = [
   "batchWaitMs",
@@ -22,7 +10,7 @@ export const SPANS = [
 export type Span = (typeof SPANS)[number];
 
 /** What the thread measured of one image; the sum of the spans is the time from submission to pixels. */
-export type MeasuredSpans = Omit<EngineTiming, "submittedAt" | "finishedAt">;
+export type MeasuredSpans = Omit<EngineTiming, "submittedMs" | "finishedMs">;
 
 /**
  * One image's clock. Each reading closes the span since the reading before it, so the spans are contiguous: together

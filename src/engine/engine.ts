@@ -2,9 +2,9 @@ import type { ImageRequest } from "../model/parameters.js";
 
 /** Where an image's time went inside the engine. The four spans are disjoint; together they are the whole time. */
 export interface EngineTiming {
-  /** Epoch milliseconds (with fraction) when the engine took the image, and when its pixels were ready. */
-  readonly submittedAt: number;
-  readonly finishedAt: number;
+  /** When the engine took the image, and when its pixels were ready, in monotonic milliseconds. */
+  readonly submittedMs: number;
+  readonly finishedMs: number;
   /** Before the first step, and between steps while the engine decoded other images. */
   readonly batchWaitMs: number;
   /** Transformer part of its steps: wall time of the whole batch. */
@@ -28,8 +28,8 @@ export interface GeneratedImage {
 export interface GenerateOptions {
   /** Aborted: the image leaves at the next step boundary and the promise rejects with `ImageCancelled`. */
   readonly signal?: AbortSignal;
-  /** Epoch milliseconds; past it the image leaves at the next step boundary with `ImageExpired`. */
-  readonly deadlineAt?: number;
+  /** Monotonic milliseconds; past it the image leaves at the next step boundary with `ImageExpired`. */
+  readonly deadlineMs?: number;
   /** Called after each of the image's steps. */
   readonly onStep?: (step: number, of: number) => void;
   /** Asked after each step: true to decode the image as it stands, as often as the batch can afford. */

@@ -1,4 +1,5 @@
 import type { Manifest } from "../model/manifest.js";
+import { monotonicMs } from "../monotonic-clock.js";
 import { type Engine, EngineFailure, type GeneratedImage, ImageCancelled, ImageExpired } from "./engine.js";
 
 /**
@@ -14,14 +15,14 @@ export function openNullEngine(manifest: Manifest, maxBatch: number): Engine {
     async generate(request, options = {}): Promise<GeneratedImage> {
       if (closed) throw new EngineFailure("The engine is closing and takes no more images.");
       if (options.signal?.aborted) throw new ImageCancelled("The image was cancelled before it was submitted.");
-      const now = Date.now();
-      if (options.deadlineAt !== undefined && options.deadlineAt <= now)
+      const now = monotonicMs();
+      if (options.deadlineMs !== undefined && options.deadlineMs <= now)
         throw new ImageExpired("The deadline had passed before the image was submitted.");
       const { steps } = request.parameters;
       options.onStep?.(steps, steps);
       if (options.wantsPreview?.()) options.onPreview?.(marked.slice(), steps, steps);
       const spans = { batchWaitMs: 0, transformerMs: 0, diffusionMs: 0, decodeMs: 0, batchSize: 1, msPerImage: 0 };
-      return { pixels: marked.slice(), width, height, timing: { submittedAt: now, finishedAt: now, ...spans } };
+      return { pixels: marked.slice(), width, height, timing: { submittedMs: now, finishedMs: now, ...spans } };
     },
     stats: () => ({ inFlight: 0, waiting: 0, maxBatch, runMs: 0 }),
     async close() {

@@ -2,8 +2,9 @@ import { setMaxListeners } from "node:events";
 import { checkImageRequest } from "../model/check-parameters.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ImageRequest } from "../model/parameters.js";
+import { monotonicMs } from "../monotonic-clock.js";
 import type { BatchLimits, Ticket } from "./batch.js";
-import { monotonicMs, SPANS, toEpochMs } from "./clock.js";
+import { SPANS } from "./clock.js";
 import {
   type Engine,
   EngineFailure,
@@ -109,12 +110,12 @@ class ThreadedEngine implements Engine {
 
   async generate(request: ImageRequest, options: GenerateOptions = {}): Promise<GeneratedImage> {
     this.#refuse(request, options);
-    const { deadlineAt } = options;
+    const { deadlineMs } = options;
     const ticket: Ticket = {
       id: this.#nextId++,
       request,
       submittedMs: monotonicMs(),
-      ...(deadlineAt === undefined ? {} : { deadlineAt }),
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
     };
     return new Promise((resolve, reject) => {
       const { signal } = options;
@@ -164,7 +165,7 @@ class ThreadedEngine implements Engine {
         `The image can't be sampled: ${faults.map((fault) => `${fault.field} ${fault.message}`).join("; ")}.`,
       );
     if (options.signal?.aborted) throw new ImageCancelled("The image was cancelled before it was submitted.");
-    if (options.deadlineAt !== undefined && options.deadlineAt <= Date.now())
+    if (options.deadlineMs !== undefined && options.deadlineMs <= monotonicMs())
       throw new ImageExpired("The deadline had passed before the image was submitted.");
     const { maxBatch, maxWaiting } = this.options;
     if (this.#pending.size >= maxBatch + maxWaiting)
@@ -210,9 +211,9 @@ class ThreadedEngine implements Engine {
   #finished(image: Pending, message: Extract<FromThread, { kind: "finished" }>): GeneratedImage {
     const { pixels, spans } = message;
     const { image_width: width, image_height: height } = this.options.manifest.architecture.tokenizer;
-    const submittedAt = toEpochMs(image.ticket.submittedMs);
-    const finishedAt = submittedAt + SPANS.reduce((sum, span) => sum + spans[span], 0);
-    return { pixels, width, height, timing: { submittedAt, finishedAt, ...spans } };
+    const { submittedMs } = image.ticket;
+    const finishedMs = submittedMs + SPANS.reduce((sum, span) => sum + spans[span], 0);
+    return { pixels, width, height, timing: { submittedMs, finishedMs, ...spans } };
   }
 
   /** Results are functions of their requests, so every pending image simply runs again. */

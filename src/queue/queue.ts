@@ -1,4 +1,4 @@
-import type { JobError, JobRecord, JobSpec, Preview, Priority, StoredImage } from "../job.js";
+import type { JobError, JobRecord, JobSpec, NewJob, Preview, Priority, StoredImage } from "../job.js";
 
 /** Lets a repeated request find the job that its first try made. */
 export interface Idempotency {
@@ -71,6 +71,8 @@ export interface WorkerStatus {
   /** Images that the worker makes now, of all models. */
   readonly running: number;
   readonly paused: boolean;
+  /** Seconds that the worker's clock is ahead of the queue's; negative: behind. */
+  readonly skew: number;
 }
 
 /** How a model's jobs ended, over all processes and for as long as the queue exists. Each job counts once. */
@@ -141,7 +143,7 @@ export interface JobQueue {
   readonly webhooks: WebhookOutbox;
   /** A new job id that can't be guessed, and that `get` can distinguish from an id this queue never issued. */
   newId(): string;
-  submit(spec: JobSpec, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult>;
+  submit(job: NewJob, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult>;
   get(id: string): Promise<GetResult>;
   image(id: string, index: number): Promise<StoredImage | undefined>;
   /** Durable: whether waiting or running, the job ends cancelled unless it ended before. */
@@ -184,6 +186,10 @@ export interface ImageTask {
 export type ImageHandler = (task: ImageTask, context: ImageContext) => Promise<StoredImage>;
 
 export interface ImageContext {
+  /** When the job was accepted, in monotonic milliseconds of this process. */
+  readonly acceptedMs: number;
+  /** When the job's deadline passes, on the same clock; absent: never. */
+  readonly deadlineMs?: number | undefined;
   /** Aborts when the job has ended (cancelled, failed) or the worker must hand the image back. */
   readonly signal: AbortSignal;
   progress(step: number, of: number): void;

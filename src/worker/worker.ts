@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
-import { epochMs } from "../engine/clock.js";
 import { type Engine, EngineFailure, EngineLost, type EngineTiming, ImageExpired } from "../engine/engine.js";
 import type { StoredImage, Timing } from "../job.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ModelRegistry } from "../model/registry.js";
+import { monotonicMs } from "../monotonic-clock.js";
 import { type ImageContext, type ImageTask, JobFailure, type JobSource, WorkerUnfit } from "../queue/queue.js";
 import { readTraceparent } from "../telemetry/trace-context.js";
 import type { Tracing } from "../telemetry/tracing.js";
@@ -77,13 +77,15 @@ async function makeImage(
   logger: Logger,
 ): Promise<StoredImage> {
   const request = { parameters: spec.parameters, seed: spec.seed, imageIndex };
-  const deadline = spec.deadline_at === undefined ? {} : { deadlineAt: spec.deadline_at };
+  const { acceptedMs, deadlineMs } = context;
+  const deadline = deadlineMs === undefined ? {} : { deadlineMs };
   const previews = previewOptions(imageIndex, context, manifest, logger);
   const onStep = (step: number, of: number) => context.progress(step, of);
   const generated = await engine.generate(request, { signal: context.signal, onStep, ...previews, ...deadline });
-  const bytes = await encodeImage(generated, request, manifest);
-  const timing = imageTiming(spec.accepted_at, generated.timing, epochMs());
-  return { bytes, contentType: "image/png", width: generated.width, height: generated.height, timing };
+  const bytes = await encodeImage(generated, request, manifest, spec.output_size);
+  const timing = imageTiming(acceptedMs, generated.timing, monotonicMs());
+  const { width, height } = spec.output_size ?? generated;
+  return { bytes, contentType: "image/png", width, height, timing };
 }
 
 /** How an error of the engine fails the whole job, as the client sees it; undefined for any other error. */
@@ -99,17 +101,17 @@ function jobFailure(error: unknown, image: number): JobFailure | undefined {
 }
 
 /**
- * One image's timing from four clock readings in epoch milliseconds: accepted, submitted to the engine, pixels ready, stored.
- * The six spans cover the time between them without gaps, and the total is their sum.
+ * One image's timing from four readings of the monotonic clock: accepted, submitted to the engine, pixels ready, stored. The
+ * six spans cover the time between them without gaps, and the total is their sum.
  */
-export function imageTiming(acceptedAt: number, engine: EngineTiming, storedAt: number): Timing {
+export function imageTiming(acceptedMs: number, engine: EngineTiming, storedMs: number): Timing {
   const spans = {
-    queue_ms: span(acceptedAt, engine.submittedAt),
+    queue_ms: span(acceptedMs, engine.submittedMs),
     batch_wait_ms: engine.batchWaitMs,
     transformer_ms: engine.transformerMs,
     diffusion_ms: engine.diffusionMs,
     decode_ms: engine.decodeMs,
-    encode_ms: span(engine.finishedAt, storedAt),
+    encode_ms: span(engine.finishedMs, storedMs),
   };
   return {
     ...spans,
@@ -119,7 +121,7 @@ export function imageTiming(acceptedAt: number, engine: EngineTiming, storedAt: 
   };
 }
 
-/** Two machines' clocks may differ a little, and a time is never negative. */
+/** A time is never negative, even if the clock of Redis was set back since the job was accepted. */
 function span(from: number, to: number): number {
   return Math.max(0, to - from);
 }

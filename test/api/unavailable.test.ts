@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import type { JobRecord } from "../../src/job.js";
 import { type JobQueue, QueueUnavailable } from "../../src/queue/queue.js";
 import { eventually } from "../eventually.js";
-import { exampleJob } from "../queue/example-job.js";
+import { exampleSpec } from "../queue/example-job.js";
 import { type ExampleApiOptions, exampleApi, holdingHandler } from "./example-api.js";
 
 const opened: { close(): Promise<void> }[] = [];
@@ -131,7 +131,7 @@ describe("a job that another release's worker ended", () => {
     ["cancelled", 409, "job_cancelled", "job_cancelled"],
   ] as const)("%s with an error unknown here is still shown", async (state, status, generateCode, imageCode) => {
     const { app, post, queue } = await open();
-    const spec = { ...exampleJob(), id: queue.newId(), a_new_field: 1 };
+    const spec = { ...exampleSpec(), id: queue.newId(), a_new_field: 1 };
     const record: JobRecord = { spec, state, seq: 3, startedAt: 1, finishedAt: 2, expiresAt: 9e12, images: [], error };
     vi.spyOn(queue, "get").mockResolvedValue({ kind: "found", record });
     vi.spyOn(queue, "submit").mockResolvedValue({ kind: "existing", record });

@@ -3,6 +3,7 @@ import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import { floats, type Runtime, type Tensors } from "../../src/engine/runtime/runtime.js";
 import type { Manifest } from "../../src/model/manifest.js";
 import type { ImageRequest } from "../../src/model/parameters.js";
+import { monotonicMs } from "../../src/monotonic-clock.js";
 import { samplePlainly } from "../families/mar/plain-sampler.js";
 import {
   countOf,
@@ -228,10 +229,10 @@ describe("leaving early", () => {
     const kept = imageRequest({ steps: 5 }, 50);
     batch.submit(0, kept);
     batch.submit(1, imageRequest({ steps: 5 }, 51));
-    batch.submit(2, imageRequest({ steps: 5 }, 52), Date.now() + 3_600_000);
+    batch.submit(2, imageRequest({ steps: 5 }, 52), monotonicMs() + 3_600_000);
     batch.submit(3, imageRequest({ steps: 5 }, 53));
-    batch.submit(4, imageRequest({ steps: 5 }, 54), Date.now() - 1);
-    const now = Date.now;
+    batch.submit(4, imageRequest({ steps: 5 }, 54), monotonicMs() - 1);
+    const now = process.hrtime.bigint;
     await batch.run((step) => {
       if (step === 1) batch.batch.cancel(3);
       if (step === 2)
@@ -239,9 +240,9 @@ describe("leaving early", () => {
           batch.batch.cancel(1);
           batch.onPause = () => {};
         };
-      if (step === 3) Date.now = () => now() + 7_200_000;
+      if (step === 3) process.hrtime.bigint = () => now() + 7_200_000_000_000n;
     });
-    Date.now = now;
+    process.hrtime.bigint = now;
     expect(batch.ended.get(3)).toEqual({
       reason: "cancelled",
       message: expect.stringContaining("before its first step"),

@@ -26,7 +26,7 @@ describe("openNullEngine", () => {
   it("keeps an engine's promises about leaving and closing", async () => {
     const engine = openNullEngine(exampleManifest(), 16);
     await expect(engine.generate(imageRequest(), { signal: AbortSignal.abort() })).rejects.toThrow(ImageCancelled);
-    await expect(engine.generate(imageRequest(), { deadlineAt: 1 })).rejects.toThrow(ImageExpired);
+    await expect(engine.generate(imageRequest(), { deadlineMs: 1 })).rejects.toThrow(ImageExpired);
     await engine.close(0);
     await expect(engine.generate(imageRequest())).rejects.toThrow(EngineFailure);
   });

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { monotonicMs } from "../../src/engine/clock.js";
 import type { GenerateOptions } from "../../src/engine/engine.js";
 import { PreviewBudget, PreviewRequests } from "../../src/engine/previews.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { openEngine } from "../../src/engine/threaded-engine.js";
 import type { Manifest } from "../../src/model/manifest.js";
+import { monotonicMs } from "../../src/monotonic-clock.js";
 import { samplePlainly } from "../families/mar/plain-sampler.js";
 import { countOf, fingerprint, imageRequest, importTiny, WatchedBatch, watched } from "./tiny-engine.js";
 

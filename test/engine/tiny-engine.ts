@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 import { type BatchEvents, type BatchLimits, ContinuousBatch, type LeaveReason } from "../../src/engine/batch.js";
 import type { MeasuredSpans } from "../../src/engine/clock.js";
-import { monotonicMs } from "../../src/engine/clock.js";
 import type { Runtime, Tensors } from "../../src/engine/runtime/runtime.js";
 import { importModel } from "../../src/importer/import.js";
 import type { Manifest } from "../../src/model/manifest.js";
 import type { ImageRequest, SamplingParameters } from "../../src/model/parameters.js";
+import { monotonicMs } from "../../src/monotonic-clock.js";
 import { TINY } from "../reference.js";
 
 /** The reference's tiny model, imported into a folder that lives as long as the test file. */
@@ -74,9 +74,9 @@ export class WatchedBatch {
     this.batch = new ContinuousBatch(runtime, manifest.architecture, all, events, async () => this.onPause());
   }
 
-  submit(id: number, request: ImageRequest, deadlineAt?: number): void {
+  submit(id: number, request: ImageRequest, deadlineMs?: number): void {
     const ticket = { id, request, submittedMs: monotonicMs() };
-    this.batch.submit(deadlineAt === undefined ? ticket : { ...ticket, deadlineAt });
+    this.batch.submit(deadlineMs === undefined ? ticket : { ...ticket, deadlineMs });
   }
 
   /** Steps until nothing is left to do; `before` is called ahead of each step with its number. */

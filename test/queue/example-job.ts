@@ -1,10 +1,9 @@
 import { randomUUID } from "node:crypto";
-import type { JobSpec, StoredImage } from "../../src/job.js";
-import type { ImageTask } from "../../src/queue/queue.js";
+import { JOB_VERSION, type JobSpec, type NewJob, type StoredImage } from "../../src/job.js";
 
-export function exampleJob(fields: Partial<JobSpec> = {}): JobSpec {
+export function exampleJob(fields: Partial<NewJob> = {}): NewJob {
   return {
-    version: 1,
+    version: JOB_VERSION,
     id: randomUUID(),
     model: "demo",
     parameters: {
@@ -21,9 +20,13 @@ export function exampleJob(fields: Partial<JobSpec> = {}): JobSpec {
     num_images: 1,
     output_format: "png",
     priority: "normal",
-    accepted_at: Date.now(),
     ...fields,
   };
+}
+
+/** The job as a queue has accepted it. */
+export function exampleSpec(fields: Partial<JobSpec> = {}): JobSpec {
+  return { ...exampleJob(), accepted_at: Date.now(), ...fields };
 }
 
 export function exampleImage(bytes: Uint8Array): StoredImage {
@@ -42,7 +45,10 @@ export function exampleImage(bytes: Uint8Array): StoredImage {
 }
 
 /** A task's image as its own: byte 0 is the job's seed, byte 1 the image's index. */
-export function exampleImageOf({ spec, imageIndex }: ImageTask, sizeBytes = 2): StoredImage {
+export function exampleImageOf(
+  { spec, imageIndex }: { spec: Pick<NewJob, "seed">; imageIndex: number },
+  sizeBytes = 2,
+): StoredImage {
   const bytes = new Uint8Array(sizeBytes);
   bytes.set([spec.seed, imageIndex]);
   return exampleImage(bytes);

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { epochMs } from "../../src/engine/clock.js";
 import {
   type Engine,
   EngineFailure,
@@ -10,6 +9,7 @@ import {
   ImageExpired,
 } from "../../src/engine/engine.js";
 import type { ImageRequest } from "../../src/model/parameters.js";
+import { monotonicMs } from "../../src/monotonic-clock.js";
 
 /** An engine whose images are a plain function of the request, one timer tick for each step. */
 export class TestEngine implements Engine {
@@ -25,9 +25,9 @@ export class TestEngine implements Engine {
 
   async generate(
     image: ImageRequest,
-    { signal, deadlineAt, onStep, wantsPreview, onPreview }: GenerateOptions = {},
+    { signal, deadlineMs, onStep, wantsPreview, onPreview }: GenerateOptions = {},
   ): Promise<GeneratedImage> {
-    const submittedAt = epochMs();
+    const submittedMs = monotonicMs();
     const entry: (typeof this.seen)[number] = { image };
     this.seen.push(entry);
     this.inFlight++;
@@ -35,7 +35,7 @@ export class TestEngine implements Engine {
       for (let step = 1; step <= image.parameters.steps; step++) {
         await sleep(this.stepMs(image));
         if (signal?.aborted) throw this.#end(entry, "cancelled", new ImageCancelled("cancelled"));
-        if (deadlineAt !== undefined && Date.now() > deadlineAt) {
+        if (deadlineMs !== undefined && monotonicMs() > deadlineMs) {
           throw this.#end(entry, "expired", new ImageExpired("expired"));
         }
         if (step === 2 && this.fails(image)) throw this.#end(entry, "failed", new EngineFailure("NaN in /tmp/x.onnx"));
@@ -43,7 +43,7 @@ export class TestEngine implements Engine {
         if (wantsPreview?.()) onPreview?.(previewPixels(step), step, image.parameters.steps);
       }
       entry.end = "done";
-      return { pixels: testPixels(image), width: 4, height: 2, timing: this.#timing(submittedAt) };
+      return { pixels: testPixels(image), width: 4, height: 2, timing: this.#timing(submittedMs) };
     } finally {
       this.inFlight--;
     }
@@ -60,12 +60,12 @@ export class TestEngine implements Engine {
     return error;
   }
 
-  #timing(submittedAt: number) {
-    const finishedAt = epochMs();
-    const part = (finishedAt - submittedAt) / 4;
+  #timing(submittedMs: number) {
+    const finishedMs = monotonicMs();
+    const part = (finishedMs - submittedMs) / 4;
     return {
-      submittedAt,
-      finishedAt,
+      submittedMs,
+      finishedMs,
       batchWaitMs: part,
       transformerMs: part,
       diffusionMs: part,

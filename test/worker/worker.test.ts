@@ -3,7 +3,7 @@ import { pino } from "pino";
 import sharp from "sharp";
 import { afterEach, describe, expect, it } from "vitest";
 import { EngineFull } from "../../src/engine/engine.js";
-import type { JobRecord, JobSpec, Preview } from "../../src/job.js";
+import type { JobRecord, NewJob, OutputSize, Preview } from "../../src/job.js";
 import type { ModelRegistry } from "../../src/model/registry.js";
 import { LocalQueue } from "../../src/queue/local/local-queue.js";
 import { encodeImage } from "../../src/worker/encode-png.js";
@@ -41,13 +41,13 @@ async function start(engine: TestEngine): Promise<void> {
   await startWorker({ source: queue, engines: new Map([["demo", engine]]), models, maxImages: 50, logger });
 }
 
-async function submit(fields: Partial<JobSpec>): Promise<JobSpec> {
+async function submit(fields: Partial<NewJob>): Promise<NewJob> {
   const spec = exampleJob(fields);
   expect((await queue.submit(spec)).kind).toBe("accepted");
   return spec;
 }
 
-async function finish({ id }: JobSpec): Promise<JobRecord> {
+async function finish({ id }: NewJob): Promise<JobRecord> {
   return (await queue.wait(id, 10_000))!;
 }
 
@@ -65,6 +65,39 @@ describe("the worker", () => {
       expect(pixels).toEqual(testPixels(request));
       const alone = await encodeImage({ pixels: testPixels(request), width: 4, height: 2 }, request, manifest);
       expect(Buffer.from(image.bytes).equals(alone)).toBe(true);
+    }
+  });
+
+  it("scales images to the size of the job, always to the same bytes", async () => {
+    await start(new TestEngine());
+    const scaled = async (size: Omit<OutputSize, "scaling">, scaling: OutputSize["scaling"]) => {
+      const spec = await submit({ output_size: { ...size, scaling } });
+      await finish(spec);
+      const image = (await queue.image(spec.id, 0))!;
+      expect(image).toMatchObject(size);
+      expect(await sharp(image.bytes).metadata()).toMatchObject({ ...size, channels: 3 });
+      const text = { width: `${size.width}`, height: `${size.height}`, scaling, generated_size: "4x2" };
+      expect(readPngText(image.bytes)).toMatchObject(text);
+      return Buffer.from(image.bytes);
+    };
+    const [large, small] = [
+      { width: 40, height: 30 },
+      { width: 3, height: 1 },
+    ];
+    for (const size of [large, small]) {
+      const [first, again] = [await scaled(size, "smooth"), await scaled(size, "smooth")];
+      expect(again.equals(first)).toBe(true);
+    }
+    const sharpEdged = await sharp(await scaled({ width: 12, height: 4 }, "pixelated"))
+      .raw()
+      .toBuffer();
+    const { parameters, seed } = exampleJob();
+    const pixels = testPixels({ parameters, seed, imageIndex: 0 });
+    for (let y = 0; y < 4; y++) {
+      for (let x = 0; x < 12; x++) {
+        const [from, to] = [(Math.floor(y / 2) * 4 + Math.floor(x / 3)) * 3, (y * 12 + x) * 3];
+        expect([...sharpEdged.subarray(to, to + 3)]).toEqual([...pixels.subarray(from, from + 3)]);
+      }
     }
   });
 
@@ -175,18 +208,19 @@ describe("the worker", () => {
 
   it("fails a job whose deadline passes while it runs", async () => {
     await start(new TestEngine(undefined, () => 20));
-    const record = await finish(await submit({ num_images: 2, deadline_at: Date.now() + 50 }));
+    const record = await finish(await submit({ num_images: 2, deadline_ms: 50 }));
     expect(record).toMatchObject({ state: "failed", error: { code: "deadline_exceeded" } });
   });
 
   it("measures spans that lie side by side between acceptance and the stored PNG", async () => {
-    await start(new TestEngine());
-    const record = await finish(await submit({ num_images: 2, accepted_at: Date.now() - 40 }));
-    for (const { timing } of record.images) {
+    await start(new TestEngine(undefined, () => 5));
+    // Without room for it, the last one waits.
+    const { images } = await finish(await submit({ num_images: 51 }));
+    expect(Math.max(...images.map(({ timing }) => timing.queue_ms))).toBeGreaterThan(30);
+    for (const { timing } of images) {
       const { queue_ms, batch_wait_ms, transformer_ms, diffusion_ms, decode_ms, encode_ms, total_ms } = timing;
       const sum = queue_ms + batch_wait_ms + transformer_ms + diffusion_ms + decode_ms + encode_ms;
       expect(sum / total_ms).toBeCloseTo(1, 2);
-      expect(queue_ms).toBeGreaterThan(30);
       for (const ms of Object.values(timing)) expect(ms).toBeGreaterThan(0);
     }
   });

@@ -84,6 +84,12 @@ export function addQueueMetrics(
   );
   add(
     Gauge,
+    "marimba_queue_clock_skew_seconds",
+    "Most that the clock of a live worker differs from the queue's.",
+    ofModel(({ workers }) => Math.max(0, ...workers.map(({ skew }) => Math.abs(skew)))),
+  );
+  add(
+    Gauge,
     "marimba_queue_paused",
     "Whether an operator paused the model's queue.",
     ofModel(({ paused }) => Number(paused)),

@@ -1,6 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { Problem } from "../../errors.js";
-import { type GenerateRequest, isFinal, type JobRecord, type JobSpec } from "../../job.js";
+import { type GenerateRequest, isFinal, JOB_VERSION, type JobRecord, type NewJob } from "../../job.js";
 import { type CallerLimits, lostRecord, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
 import { resolveRequest } from "../../resolve-request.js";
 import { type Caller, callerOf } from "../access/caller.js";
@@ -52,21 +52,19 @@ export async function submitAndWait(
   const { limits } = caller;
   if (limits) checkWithinLimits(resolved.num_images, limits);
   if (body.webhook_url !== undefined) checkWebhook(body.webhook_url, caller, webhooks);
-  const acceptedAt = Date.now();
   const deadlineMs = Math.min(body.deadline_ms ?? Infinity, cancelAfterMs);
-  const spec: JobSpec = {
-    version: 1,
+  const job: NewJob = {
+    version: JOB_VERSION,
     id: queue.newId(),
     ...resolved,
-    accepted_at: acceptedAt,
     caller: caller.id,
     request_id: request.id,
     ...(body.webhook_url !== undefined && { webhook_url: body.webhook_url }),
     ...(request.traceparent !== undefined && { traceparent: request.traceparent }),
-    ...(deadlineMs < Infinity && { deadline_at: acceptedAt + deadlineMs }),
+    ...(deadlineMs < Infinity && { deadline_ms: deadlineMs }),
   };
-  const result = await queue.submit(spec, idempotency, limits && Object.keys(limits).length > 0 ? limits : undefined);
-  const accepted = acceptedRecord(result, spec, caller, readiness().reason);
+  const result = await queue.submit(job, idempotency, limits && Object.keys(limits).length > 0 ? limits : undefined);
+  const accepted = acceptedRecord(result, job, caller, readiness().reason);
   if (limits && result.kind === "accepted" && result.usage) reply.headers(rateLimitHeaders(limits, result.usage));
   logWithJob(request, reply, accepted.spec.id);
   const record = await waitUntilFinal(accepted, waitMs, disconnected, deps);
@@ -74,7 +72,12 @@ export async function submitAndWait(
 }
 
 /** The record of the submitted job. Throws the `Problem` for which the job was refused. */
-function acceptedRecord(result: SubmitResult, spec: JobSpec, { limits }: Caller, notReadyReason?: string): JobRecord {
+function acceptedRecord(
+  result: SubmitResult,
+  { model }: NewJob,
+  { limits }: Caller,
+  notReadyReason?: string,
+): JobRecord {
   switch (result.kind) {
     case "accepted":
     case "existing":
@@ -88,9 +91,9 @@ function acceptedRecord(result: SubmitResult, spec: JobSpec, { limits }: Caller,
     case "full":
       throw new Problem("queue_full", "The queue is full; try again later.", retryAfter(result.retryAfterS));
     case "draining":
-      throw new Problem("queue_draining", `The queue of ${spec.model} is being drained.`, retryAfter(30));
+      throw new Problem("queue_draining", `The queue of ${model} is being drained.`, retryAfter(30));
     case "no_worker":
-      throw new Problem("no_worker", notReadyReason ?? `No worker serves ${spec.model} at the moment.`, retryAfter(5));
+      throw new Problem("no_worker", notReadyReason ?? `No worker serves ${model} at the moment.`, retryAfter(5));
   }
 }
 

@@ -62,6 +62,9 @@ const QueueResource = Type.Object({
           pid: Type.Integer(),
           running: count("Images that the worker makes now, of all models."),
           paused: Type.Boolean(),
+          skew: Type.Number({
+            description: "Seconds that the worker's clock is ahead of the queue's; negative: behind.",
+          }),
         }),
         { description: "Live workers." },
       ),

@@ -1,3 +1,4 @@
+import { monotonicMs } from "../../monotonic-clock.js";
 import {
   type CallerLimits,
   LIMIT_WINDOW_S,
@@ -16,7 +17,7 @@ const ENTRY_MS = 500;
 export class FinishRate {
   #finished: { at: number; images: number }[] = [];
 
-  record(images: number, now = Date.now()): void {
+  record(images: number, now = monotonicMs()): void {
     const newest = this.#finished.at(-1);
     if (newest && now - newest.at < ENTRY_MS) newest.images += images;
     else this.#finished.push({ at: now, images });
@@ -24,7 +25,7 @@ export class FinishRate {
   }
 
   /** Whole seconds until `images` more will be done at the measured rate. */
-  secondsFor(images: number, now = Date.now()): number {
+  secondsFor(images: number, now = monotonicMs()): number {
     this.#forget(now);
     const oldest = this.#finished[0];
     if (!oldest || now <= oldest.at) return UNMEASURED_RETRY_S;
@@ -53,7 +54,7 @@ export class LimitedCallers {
     images: number,
     { imagesPerMinute = Infinity, concurrentImages = Infinity }: CallerLimits,
     rate: FinishRate,
-    nowS = Date.now() / 1000,
+    nowS = monotonicMs() / 1000,
   ): SubmitResult | undefined {
     const refuse = (limit: keyof CallerLimits, retryAfterS: number) =>
       ({ kind: "over_limit", limit, retryAfterS, usage: this.usage(caller, nowS) }) as const;
@@ -68,7 +69,7 @@ export class LimitedCallers {
     return unfinished > 0 ? refuse("concurrentImages", rate.secondsFor(unfinished)) : undefined;
   }
 
-  accepted(caller: string, images: number, { imagesPerMinute }: CallerLimits, nowS = Date.now() / 1000): void {
+  accepted(caller: string, images: number, { imagesPerMinute }: CallerLimits, nowS = monotonicMs() / 1000): void {
     this.#unfinished.set(caller, (this.#unfinished.get(caller) ?? 0) + images);
     if (imagesPerMinute === undefined) return;
     const recent = this.#recentOf(caller, nowS);
@@ -84,7 +85,7 @@ export class LimitedCallers {
     else this.#unfinished.delete(caller);
   }
 
-  usage(caller: string, nowS = Date.now() / 1000): Usage {
+  usage(caller: string, nowS = monotonicMs() / 1000): Usage {
     const recent = this.#recentOf(caller, nowS);
     const [oldest] = recent.keys();
     return {

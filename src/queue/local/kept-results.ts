@@ -1,9 +1,11 @@
+import { monotonicMs } from "../../monotonic-clock.js";
 import { RECORD_BYTES } from "../queue.js";
 import { MAX_TIMER_MS } from "../wait-until.js";
 
 interface Kept {
   readonly bytes: number;
-  readonly expiresAt: number;
+  /** Monotonic. */
+  readonly expiresMs: number;
 }
 
 /**
@@ -24,19 +26,19 @@ export class KeptResults {
 
   /** Keeps a job that finished now; returns when it will be gone, in epoch milliseconds. */
   keep(id: string, imageBytes: number): number {
-    const kept = { bytes: imageBytes + RECORD_BYTES, expiresAt: Date.now() + this.ttlMs };
+    const kept = { bytes: imageBytes + RECORD_BYTES, expiresMs: monotonicMs() + this.ttlMs };
     this.#kept.set(id, kept);
     this.#bytes += kept.bytes;
     while (this.#bytes > this.maxBytes && this.#kept.size > 1) this.#drop(this.#kept.keys().next().value!);
     this.#schedule();
-    return kept.expiresAt;
+    return Date.now() + this.ttlMs;
   }
 
   /** Drops what is past its time, for callers that must not see a job that the timer is about to drop. */
   expire(): void {
-    const now = Date.now();
-    for (const [id, { expiresAt }] of this.#kept) {
-      if (expiresAt > now) break;
+    const nowMs = monotonicMs();
+    for (const [id, { expiresMs }] of this.#kept) {
+      if (expiresMs > nowMs) break;
       this.#drop(id);
     }
     this.#schedule();
@@ -61,7 +63,7 @@ export class KeptResults {
     clearTimeout(this.#timer);
     const next = this.#kept.values().next().value;
     if (!next) return;
-    this.#timer = setTimeout(() => this.expire(), Math.min(Math.max(0, next.expiresAt - Date.now()), MAX_TIMER_MS));
+    this.#timer = setTimeout(() => this.expire(), Math.min(Math.max(0, next.expiresMs - monotonicMs()), MAX_TIMER_MS));
     this.#timer.unref();
   }
 }

@@ -1,4 +1,5 @@
-import { isFinal, type JobError, type JobRecord, type JobSpec, type StoredImage } from "../../job.js";
+import { isFinal, type JobError, type JobRecord, type JobSpec, type NewJob, type StoredImage } from "../../job.js";
+import { monotonicMs } from "../../monotonic-clock.js";
 import { type ImageContext, type JobListener, MAX_TRIES, shownProgress } from "../queue.js";
 import { MAX_TIMER_MS, waitUntil } from "../wait-until.js";
 import { Subscription } from "./subscription.js";
@@ -17,15 +18,24 @@ export class LocalJob {
   /** By image: runs that ended with an error, and autoregressive steps done. */
   readonly #failedTries: number[];
   readonly #steps: number[];
+  readonly #acceptedMs: number;
+  readonly #deadlineMs: number | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;
+  readonly spec: JobSpec;
   record: JobRecord;
   /** All of a completed job's, in order. */
   images: readonly StoredImage[] = [];
 
   constructor(
-    readonly spec: JobSpec,
+    { deadline_ms, ...job }: NewJob,
     readonly idempotencyKey: string | undefined,
   ) {
+    const acceptedAt = Date.now();
+    this.#acceptedMs = monotonicMs();
+    const deadline = deadline_ms === undefined ? {} : { deadline_at: acceptedAt + deadline_ms };
+    const spec = { ...job, accepted_at: acceptedAt, ...deadline };
+    this.#deadlineMs = deadline_ms === undefined ? undefined : this.#acceptedMs + deadline_ms;
+    this.spec = spec;
     this.record = { spec, state: "queued", seq: 1, images: [] };
     this.#made = new Array(spec.num_images).fill(undefined);
     this.#failedTries = new Array(spec.num_images).fill(0);
@@ -58,6 +68,8 @@ export class LocalJob {
   /** What the handler of one image gets. */
   context(imageIndex: number): ImageContext {
     return {
+      acceptedMs: this.#acceptedMs,
+      deadlineMs: this.#deadlineMs,
       signal: this.#abort.signal,
       progress: (step, of) => this.#progress(imageIndex, step, of),
       wantsPreview: () => !this.isFinal && [...this.#subscriptions].some((one) => one.wantsPreviews),
@@ -91,9 +103,8 @@ export class LocalJob {
 
   /** Calls back when the job's deadline passes before it is final. */
   onDeadline(callback: () => void): void {
-    const { deadline_at } = this.spec;
-    if (deadline_at === undefined) return;
-    const leftMs = deadline_at - Date.now();
+    if (this.#deadlineMs === undefined) return;
+    const leftMs = this.#deadlineMs - monotonicMs();
     // Set again rather than trusted: a timer may fire a millisecond early, and has a maximum delay.
     if (leftMs <= 0) callback();
     else this.#deadlineTimer = setTimeout(() => this.onDeadline(callback), Math.min(leftMs, MAX_TIMER_MS));

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
-import type { JobError, JobRecord, JobSpec, StoredImage } from "../../job.js";
+import type { JobError, JobRecord, NewJob, StoredImage } from "../../job.js";
+import { monotonicMs } from "../../monotonic-clock.js";
 import { JobIds } from "../job-ids.js";
 import {
   type CallerLimits,
@@ -73,7 +74,7 @@ export class LocalQueue implements JobQueue, JobSource {
     return this.#ids.next();
   }
 
-  async submit(spec: JobSpec, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult> {
+  async submit(spec: NewJob, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult> {
     this.#kept.expire();
     const earlier = idempotency && this.#idempotent.get(idempotency.key);
     if (earlier) {
@@ -94,7 +95,7 @@ export class LocalQueue implements JobQueue, JobSource {
     this.#jobs.set(spec.id, job);
     this.#unfinished.add(job);
     if (idempotency) this.#idempotent.set(idempotency.key, { bodyHash: idempotency.bodyHash, id: spec.id });
-    model.line.add(spec);
+    model.line.add(job.spec);
     this.#callers.accepted(callerOf(spec), spec.num_images, limits ?? {});
     this.#waitingImages += spec.num_images;
     model.totals.accepted++;
@@ -151,7 +152,7 @@ export class LocalQueue implements JobQueue, JobSource {
   async status(): Promise<QueueStatus> {
     this.#kept.expire();
     const running = [...this.#models.values()].reduce((sum, { runningImages }) => sum + runningImages, 0);
-    const worker = { id: "in this process", host: hostname(), pid: process.pid, running, paused: false };
+    const worker = { id: "in this process", host: hostname(), pid: process.pid, running, paused: false, skew: 0 };
     return {
       maxQueuedImages: this.#options.maxQueuedImages,
       keptBytes: this.#kept.bytes,
@@ -183,8 +184,8 @@ export class LocalQueue implements JobQueue, JobSource {
    */
   async stop(graceMs: number): Promise<void> {
     this.#accepting = false;
-    const endAt = Date.now() + graceMs;
-    for (const job of this.#unfinished) await job.wait(endAt - Date.now());
+    const endMs = monotonicMs() + graceMs;
+    for (const job of this.#unfinished) await job.wait(endMs - monotonicMs());
     for (const job of this.#unfinished) this.#end(job, { state: "cancelled", error: SHUTTING_DOWN });
   }
 
@@ -263,6 +264,6 @@ export class LocalQueue implements JobQueue, JobSource {
   }
 }
 
-function callerOf({ caller = "" }: JobSpec): string {
+function callerOf({ caller = "" }: NewJob): string {
   return caller;
 }

@@ -1,11 +1,12 @@
 import type { JobRecord } from "../../job.js";
+import { monotonicMs } from "../../monotonic-clock.js";
 import { type Delivery, MAX_PENDING_WEBHOOKS, type WebhookOutbox } from "../queue.js";
 
 interface Waiting {
   readonly record: JobRecord;
   attempts: number;
-  /** Epoch milliseconds. */
-  dueAt: number;
+  /** Monotonic milliseconds. */
+  dueMs: number;
 }
 
 /** Pending webhooks, in this process's memory. */
@@ -19,15 +20,15 @@ export class LocalWebhookOutbox implements WebhookOutbox {
 
   add(record: JobRecord): void {
     const { id, caller = "" } = record.spec;
-    this.#waiting.set(id, { record, attempts: 0, dueAt: Date.now() });
+    this.#waiting.set(id, { record, attempts: 0, dueMs: monotonicMs() });
     this.#pending.set(caller, (this.#pending.get(caller) ?? 0) + 1);
   }
 
   async take(count: number, leaseMs: number): Promise<Delivery[]> {
-    const now = Date.now();
-    const due = [...this.#waiting.values()].filter(({ dueAt }) => dueAt <= now).sort((a, b) => a.dueAt - b.dueAt);
+    const now = monotonicMs();
+    const due = [...this.#waiting.values()].filter(({ dueMs }) => dueMs <= now).sort((a, b) => a.dueMs - b.dueMs);
     return due.slice(0, count).map((waiting) => {
-      waiting.dueAt = now + leaseMs;
+      waiting.dueMs = now + leaseMs;
       return { record: waiting.record, attempt: ++waiting.attempts };
     });
   }
@@ -43,7 +44,7 @@ export class LocalWebhookOutbox implements WebhookOutbox {
   async postpone(jobId: string, delayMs: number, attempt: "used" | "unused"): Promise<void> {
     const waiting = this.#waiting.get(jobId);
     if (!waiting) return;
-    waiting.dueAt = Date.now() + delayMs;
+    waiting.dueMs = monotonicMs() + delayMs;
     if (attempt === "unused") waiting.attempts--;
   }
 }

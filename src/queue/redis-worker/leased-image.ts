@@ -1,13 +1,14 @@
 import { type Job, WaitingError } from "bullmq";
 import type { Logger } from "pino";
 import type { JobSpec, StoredImage } from "../../job.js";
+import { monotonicMs } from "../../monotonic-clock.js";
 import { type ImageHandler, JobFailure, OUT_OF_TRIES, WORKERS_DIED, WorkerUnfit } from "../queue.js";
 import type { Leases } from "../redis/leases.js";
 import type { Scripts } from "../redis/scripts.js";
 import type { ResultBounds } from "../redis/sweeper.js";
 import { retry } from "../redis-connection/retry.js";
 import type { ExclusiveLock, LockMode } from "./exclusive-lock.js";
-import type { RunningImage, RunningImages } from "./running-images.js";
+import type { ImageTimes, RunningImage, RunningImages } from "./running-images.js";
 
 /** What `take` in worker-calls.lua returns. */
 type TaskReply = readonly [
@@ -16,6 +17,8 @@ type TaskReply = readonly [
   what: "run" | "run_alone" | "given_up",
   isWatched: number,
   spec: string,
+  /** By Redis. */
+  now: string,
 ];
 
 export interface LeasedImagesOptions extends ResultBounds {
@@ -73,12 +76,13 @@ export class LeasedImages {
       const { worker, resultTtlMs, maxResultBytes } = this.options;
       const task = await this.#call("take", ...this.#names(lease), worker, resultTtlMs, maxResultBytes);
       if (!task) return "No image was waiting.";
-      const [jobId, index, what, isWatched, specText] = task as TaskReply;
+      const [jobId, index, what, isWatched, specText, now] = task as TaskReply;
       const spec = JSON.parse(specText) as JobSpec;
+      const times = timesOf(spec, Number(now));
       this.#describe(lease, spec, index);
       if (what === "given_up") throw new Error(WORKERS_DIED.detail);
       const { running, scripts } = this.parts;
-      const image = running.add(jobId, index);
+      const image = running.add(jobId, index, times);
       try {
         if (isWatched) running.interest.watched(jobId);
         if (what === "run_alone") {
@@ -151,6 +155,15 @@ export class LeasedImages {
       this.parts.logger.error({ err: error, queue: this.queue, call: call[0] }, "A call to Redis failed unexpectedly.");
     return retry(() => this.parts.scripts.call(...call), this.giveUp, report);
   }
+}
+
+/** The job's times on this process's monotonic clock: `nowMs` is the present moment on the clock of Redis. */
+function timesOf({ accepted_at, deadline_at }: JobSpec, nowMs: number): ImageTimes {
+  const offsetMs = monotonicMs() - nowMs;
+  return {
+    acceptedMs: accepted_at + offsetMs,
+    deadlineMs: deadline_at === undefined ? undefined : deadline_at + offsetMs,
+  };
 }
 
 /** Settles as the promise does, or rejects as soon as the signal aborts. */

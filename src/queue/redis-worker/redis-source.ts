@@ -4,20 +4,22 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Preview } from "../../job.js";
 import type { ImageHandler, JobSource, QueueHealth } from "../queue.js";
+import { ClockSkew } from "../redis/clock-skew.js";
 import { WATCHED_MS } from "../redis/job-watch.js";
 import { Leases } from "../redis/leases.js";
 import { readableQueues } from "../redis/replies.js";
 import { Scripts } from "../redis/scripts.js";
 import { type ResultBounds, startSweeping } from "../redis/sweeper.js";
-import { connect } from "../redis-connection/connection.js";
+import type { RedisClient } from "../redis-connection/connection.js";
 import { RedisHealth } from "../redis-connection/redis-health.js";
-import { checkRedis } from "../redis-connection/start-check.js";
+import { checkRedis, type RedisAccess } from "../redis-connection/start-check.js";
+import { subscribe } from "../redis-connection/subscription.js";
 import { waitUntil } from "../wait-until.js";
 import { ExclusiveLock } from "./exclusive-lock.js";
 import { LeaseWorker } from "./lease-worker.js";
 import { LeasedImages } from "./leased-image.js";
 import { RunningImages } from "./running-images.js";
-import { listenToControl, lookForNewerJobs, WorkerPresence } from "./worker-presence.js";
+import { lookForNewerJobs, WorkerPresence } from "./worker-presence.js";
 
 /** How often the progress of all running images is reported. */
 const PROGRESS_MS = 250;
@@ -33,16 +35,17 @@ export interface RedisSourceOptions extends ResultBounds {
 
 /** Checks that Redis is fit for a queue and opens the worker's side of it; rejects with `QueueStartError`. */
 export async function openRedisSource(options: RedisSourceOptions, logger: Logger): Promise<JobSource> {
-  await checkRedis({ redisUrl: options.redisUrl, acceptDurable: false }, logger);
-  const redisHealth = new RedisHealth(logger);
-  const client = connect(options.redisUrl, { maxRetriesPerRequest: null });
+  const redis = await checkRedis({ ...options, acceptDurable: false }, logger);
+  const redisHealth = new RedisHealth(redis.redisPrefix, logger);
+  const client = redis.connect({ maxRetriesPerRequest: null });
   redisHealth.follow(client);
-  return new RedisSource(options, client, redisHealth, logger);
+  return new RedisSource({ ...options, redisPrefix: redis.redisPrefix }, redis, client, redisHealth, logger);
 }
 
 class RedisSource implements JobSource {
   readonly #scripts: Scripts;
   readonly #leases: Leases;
+  readonly #skew: ClockSkew;
   readonly #running = new RunningImages();
   readonly #lock = new ExclusiveLock();
   readonly #worker = `worker-${randomUUID()}`;
@@ -59,33 +62,34 @@ class RedisSource implements JobSource {
 
   constructor(
     private readonly options: RedisSourceOptions,
-    private readonly client: Redis,
+    private readonly redis: RedisAccess,
+    private readonly client: RedisClient,
     private readonly redisHealth: RedisHealth,
     private readonly logger: Logger,
   ) {
     this.#scripts = new Scripts(client, options.redisPrefix);
     this.#leases = new Leases(client, options.redisPrefix, logger);
+    this.#skew = new ClockSkew(this.#scripts, logger);
     // Each image that runs listens.
     setMaxListeners(0, this.#graceOver.signal);
   }
 
-  async start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void> {
+  start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void> {
+    return this.redis.starting(() => this.#start(models, maxImages, handler));
+  }
+
+  async #start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void> {
     const { redisPrefix, lockMs } = this.options;
     const queues = models.flatMap(readableQueues);
-    this.#subscriber = await listenToControl(
-      this.options,
-      {
-        ended: (id) => this.#running.abortJob(id),
-        watched: (id) => this.#running.interest.watched(id),
-        look: () => this.#presence?.lookNow(),
-      },
-      this.logger,
-    );
+    const on = { message: (message: string) => this.#hear(message) };
+    this.#subscriber = await subscribe(this.redis, `${redisPrefix}::control`, on, this.logger);
     const onPaused = (isPaused: boolean) => this.#pause(isPaused);
-    const presence = { worker: this.#worker, queues, lockMs, isPaused: () => this.#isPaused, onPaused };
+    const skew = () => this.#skew.seconds;
+    const presence = { worker: this.#worker, queues, lockMs, isPaused: () => this.#isPaused, onPaused, skew };
     this.#presence = new WorkerPresence(this.#scripts, this.redisHealth, presence, this.logger);
     this.#workers = queues.map((queue) => this.#openWorker(queue, maxImages, handler));
     await Promise.all(this.#workers.map((worker) => worker.ready()));
+    await this.#skew.look();
     await this.#presence.start();
     for (const worker of this.#workers) worker.run();
     this.#stopSweeping = startSweeping(this.#scripts, this.#leases, this.options, this.logger);
@@ -105,6 +109,7 @@ class RedisSource implements JobSource {
   async close(): Promise<void> {
     await this.stop(0);
     this.redisHealth.end();
+    this.#skew.end();
     this.#subscriber?.disconnect();
     this.client.disconnect();
   }
@@ -128,6 +133,14 @@ class RedisSource implements JobSource {
     );
     const options = { client: this.client, redisPrefix, name: this.#worker, concurrency: maxImages, lockMs };
     return new LeaseWorker(queue, (lease, token) => images.run(lease, token), options, this.logger);
+  }
+
+  /** Messages to workers: "ended ID", "watched ID", "look". */
+  #hear(message: string): void {
+    const [what, id = ""] = message.split(" ");
+    if (what === "ended") this.#running.abortJob(id);
+    else if (what === "watched") this.#running.interest.watched(id);
+    else if (what === "look") this.#presence?.lookNow();
   }
 
   #pause(isPaused: boolean): void {

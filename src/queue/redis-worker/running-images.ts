@@ -1,4 +1,5 @@
 import type { Preview } from "../../job.js";
+import { monotonicMs } from "../../monotonic-clock.js";
 import type { ImageContext } from "../queue.js";
 import { WATCHED_MS } from "../redis/job-watch.js";
 import { waitUntil } from "../wait-until.js";
@@ -13,7 +14,7 @@ export class PreviewInterest {
   }
 
   watched(id: string): void {
-    const now = Date.now();
+    const now = monotonicMs();
     this.#until.delete(id);
     this.#until.set(id, now + WATCHED_MS);
     for (const [oldest, until] of this.#until) {
@@ -25,7 +26,7 @@ export class PreviewInterest {
   has(id: string): boolean {
     const until = this.#until.get(id);
     if (until === undefined) return false;
-    if (until > Date.now()) return true;
+    if (until > monotonicMs()) return true;
     this.#until.delete(id);
     return false;
   }
@@ -36,10 +37,13 @@ export class PreviewInterest {
   }
 }
 
+export type ImageTimes = Pick<ImageContext, "acceptedMs" | "deadlineMs">;
+
 /** An image that this worker makes now. */
 export interface RunningImage {
   readonly id: string;
   readonly index: number;
+  readonly times: ImageTimes;
   readonly abort: AbortController;
   /** Steps done and how many there are; absent before the first. */
   step?: { readonly step: number; readonly of: number };
@@ -57,8 +61,8 @@ export class RunningImages {
     return this.#images.size;
   }
 
-  add(id: string, index: number): RunningImage {
-    const image = { id, index, abort: new AbortController(), reportedStep: 0 };
+  add(id: string, index: number, times: ImageTimes): RunningImage {
+    const image = { id, index, times, abort: new AbortController(), reportedStep: 0 };
     this.#images.add(image);
     return image;
   }
@@ -72,6 +76,7 @@ export class RunningImages {
   /** What the worker's handler gets. */
   context(image: RunningImage, sendPreview: (id: string, preview: Preview) => void): ImageContext {
     return {
+      ...image.times,
       signal: image.abort.signal,
       progress: (step, of) => {
         image.step = { step, of };

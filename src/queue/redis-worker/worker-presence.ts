@@ -1,9 +1,8 @@
 import { hostname } from "node:os";
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isNewer, modelOf } from "../redis/replies.js";
 import type { Scripts } from "../redis/scripts.js";
-import { connect } from "../redis-connection/connection.js";
+import type { RedisClient } from "../redis-connection/connection.js";
 import { refusalOf } from "../redis-connection/redis-errors.js";
 import type { RedisHealth } from "../redis-connection/redis-health.js";
 import { isPassing } from "../redis-connection/retry.js";
@@ -20,6 +19,8 @@ export interface PresenceOptions {
   readonly lockMs: number;
   /** Whether an operator paused this worker, as it was last heard. */
   readonly isPaused: () => boolean;
+  /** Seconds that this worker's clock is ahead of that of Redis. */
+  readonly skew: () => number;
   /** An operator paused or resumed this worker. */
   onPaused(isPaused: boolean): void;
 }
@@ -68,8 +69,8 @@ export class WorkerPresence {
   }
 
   async #serve(): Promise<void> {
-    const { worker, queues, lockMs, isPaused } = this.options;
-    const details = JSON.stringify({ host: hostname(), pid: process.pid });
+    const { worker, queues, lockMs, isPaused, skew } = this.options;
+    const details = JSON.stringify({ host: hostname(), pid: process.pid, skew: skew() });
     const served = this.#isServing ? queues : [];
     const reply = this.scripts.call("serve", worker, details, Math.ceil(lockMs / 2), isPaused() ? 1 : 0, ...served);
     if (!(await waitUntil(reply, ANSWER_MS))) throw new Error("Command timed out: a worker's presence.");
@@ -86,30 +87,12 @@ export class WorkerPresence {
   }
 }
 
-/** Messages to workers: "ended ID", "watched ID", "look". */
-export async function listenToControl(
-  { redisUrl, redisPrefix }: { readonly redisUrl: string; readonly redisPrefix: string },
-  on: { ended(id: string): void; watched(id: string): void; look(): void },
-  logger: Logger,
-): Promise<Redis> {
-  const subscriber = connect(redisUrl, { maxRetriesPerRequest: null });
-  subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis reported an error."));
-  subscriber.on("message", (_, message) => {
-    const [what, id = ""] = message.split(" ");
-    if (what === "ended") on.ended(id);
-    else if (what === "watched") on.watched(id);
-    else if (what === "look") on.look();
-  });
-  await subscriber.subscribe(`${redisPrefix}::control`);
-  return subscriber;
-}
-
 /**
  * Warns in the log while images of this worker's models wait that only workers of a newer release can make, as after a
  * release was taken back: nothing else would say why they wait. Returns how to stop.
  */
 export function lookForNewerJobs(
-  client: Redis,
+  client: RedisClient,
   redisPrefix: string,
   models: readonly string[],
   logger: Logger,

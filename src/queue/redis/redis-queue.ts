@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
-import { isFinal, type JobError, type JobRecord, type JobSpec, type StoredImage } from "../../job.js";
+import { isFinal, type JobError, type JobRecord, type NewJob, type StoredImage } from "../../job.js";
 import { JobIds } from "../job-ids.js";
 import {
   type CallerLimits,
@@ -17,11 +16,12 @@ import {
   type Usage,
   type WebhookOutbox,
 } from "../queue.js";
-import { connect } from "../redis-connection/connection.js";
+import type { RedisClient } from "../redis-connection/connection.js";
 import { DurableFence } from "../redis-connection/durable-fence.js";
 import { RedisHealth } from "../redis-connection/redis-health.js";
-import { checkRedis } from "../redis-connection/start-check.js";
+import { checkRedis, type RedisAccess } from "../redis-connection/start-check.js";
 import { waitUntil } from "../wait-until.js";
+import { ClockSkew } from "./clock-skew.js";
 import { JobEvents } from "./job-watch.js";
 import { Leases } from "./leases.js";
 import { modelOf, queueName, readRecord, readStatus, type StatusReply, type ViewReply } from "./replies.js";
@@ -46,30 +46,30 @@ export interface RedisQueueOptions {
 
 /** Checks that Redis is fit for a queue and opens the API's side of it; rejects with `QueueStartError`. */
 export async function openRedisQueue(options: RedisQueueOptions, logger: Logger): Promise<JobQueue> {
-  await checkRedis(options, logger);
-  const { redisUrl, redisPrefix } = options;
-  const redisHealth = new RedisHealth(logger, options.acceptDurable);
-  const client = connect(redisUrl, { commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 1 });
+  const redis = await checkRedis(options, logger);
+  return redis.starting(() => open(redis, options, logger));
+}
+
+async function open(redis: RedisAccess, options: RedisQueueOptions, logger: Logger): Promise<JobQueue> {
+  const { redisPrefix } = redis;
+  const redisHealth = new RedisHealth(redisPrefix, logger, options.acceptDurable);
+  const client = redis.connect({ commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 1 });
   redisHealth.follow(client);
   const ids = new JobIds(await sharedSecret(client, redisPrefix));
-  const fence = options.acceptDurable ? DurableFence.open(redisUrl, redisPrefix, logger) : undefined;
-  await fence?.prove().catch((error) => {
-    fence.close();
-    client.disconnect();
-    throw error;
-  });
+  const fence = options.acceptDurable ? DurableFence.open(redis, logger) : undefined;
+  await fence?.prove();
   // From here on a call that can't be answered fails at once.
   client.options.enableOfflineQueue = false;
   const scripts = new Scripts(client, redisPrefix);
-  const events = await JobEvents.open(client, scripts, options, logger);
-  return new RedisQueue(options, client, scripts, events, ids, fence, redisHealth, logger);
+  const events = await JobEvents.open(redis, client, scripts, logger);
+  return new RedisQueue({ ...options, redisPrefix }, client, scripts, events, ids, fence, redisHealth, logger);
 }
 
 /**
  * Kept in Redis, so that every process of the queue issues ids with the same signature. A Redis that was emptied gets another
  * one, by which the ids of the jobs that it lost are recognised.
  */
-async function sharedSecret(client: Redis, redisPrefix: string): Promise<Uint8Array> {
+async function sharedSecret(client: RedisClient, redisPrefix: string): Promise<Uint8Array> {
   const key = `${redisPrefix}::secret`;
   const known = await client.get(key);
   if (known) return Buffer.from(known, "hex");
@@ -93,12 +93,13 @@ function readUsage([recentImages, resetS, unfinishedImages]: UsageReply): Usage 
 class RedisQueue implements JobQueue {
   readonly webhooks: WebhookOutbox;
   readonly #leases: Leases;
+  readonly #skew: ClockSkew;
   readonly #stopSweeping: () => void;
   readonly #unconfirmed: UnconfirmedSubmits;
 
   constructor(
     private readonly options: RedisQueueOptions,
-    private readonly client: Redis,
+    private readonly client: RedisClient,
     private readonly scripts: Scripts,
     private readonly events: JobEvents,
     private readonly ids: JobIds,
@@ -107,6 +108,8 @@ class RedisQueue implements JobQueue {
     logger: Logger,
   ) {
     this.#leases = new Leases(client, options.redisPrefix, logger);
+    this.#skew = new ClockSkew(scripts, logger);
+    void this.#skew.look();
     this.webhooks = new RedisWebhookOutbox(scripts, (reply) => this.#answer(reply));
     this.#unconfirmed = new UnconfirmedSubmits(client, (id) => this.cancel(id, UNCONFIRMED));
     this.#stopSweeping = startSweeping(scripts, this.#leases, options, logger, redisHealth);
@@ -116,7 +119,7 @@ class RedisQueue implements JobQueue {
     return this.ids.next();
   }
 
-  async submit(spec: JobSpec, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult> {
+  async submit(spec: NewJob, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult> {
     const { unfitness } = this.redisHealth;
     if (unfitness) throw new QueueUnavailable(unfitness);
     const watch = this.events.watches.hold(spec.id);
@@ -132,7 +135,7 @@ class RedisQueue implements JobQueue {
 
   async #submit(
     watch: Watch,
-    spec: JobSpec,
+    { deadline_ms, ...spec }: NewJob,
     idempotency: Idempotency | undefined,
     limits: CallerLimits | undefined,
   ): Promise<SubmitResult> {
@@ -146,7 +149,7 @@ class RedisQueue implements JobQueue {
       spec.caller ?? "",
       spec.num_images,
       JSON.stringify(spec),
-      spec.deadline_at ?? "",
+      deadline_ms ?? "",
       this.options.maxQueuedImages,
       key,
       idempotency?.bodyHash ?? "",
@@ -240,6 +243,7 @@ class RedisQueue implements JobQueue {
 
   async close(): Promise<void> {
     this.redisHealth.end();
+    this.#skew.end();
     this.#stopSweeping();
     this.events.close();
     this.fence?.close();

@@ -1,4 +1,5 @@
 import { isFinal, type JobRecord } from "../../job.js";
+import { monotonicMs } from "../../monotonic-clock.js";
 import { lostRecord, shownProgress } from "../queue.js";
 
 /** A job that this process follows, as it stood when it was last heard of. */
@@ -7,8 +8,15 @@ export class Watch {
   /** Changes that came before the record. */
   #early: string[] = [];
   record: JobRecord | undefined;
+  #heardMs = 0;
 
   constructor(readonly id: string) {}
+
+  /** Whether a finished job has outlived its time to live since it was last heard of. */
+  get isExpired(): boolean {
+    const { finishedAt = 0, expiresAt = Number.POSITIVE_INFINITY } = this.record ?? {};
+    return monotonicMs() - this.#heardMs >= expiresAt - finishedAt;
+  }
 
   get isUsed(): boolean {
     return this.#listeners.size > 0;
@@ -63,6 +71,7 @@ export class Watch {
   }
 
   #notify(): void {
+    this.#heardMs = monotonicMs();
     for (const listener of this.#listeners) listener();
   }
 }
@@ -87,7 +96,7 @@ export class Watches {
   open(id: string): Watch {
     let watch = this.#watches.get(id);
     // What is held of a job must not outlive the job.
-    if (!watch || (watch.record?.expiresAt ?? Number.POSITIVE_INFINITY) <= Date.now()) {
+    if (!watch || watch.isExpired) {
       watch = new Watch(id);
       this.#watches.set(id, watch);
     }

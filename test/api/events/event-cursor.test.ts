@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EventCursor, type JobEvent } from "../../../src/api/events/event-cursor.js";
 import type { JobRecord, JobState } from "../../../src/job.js";
-import { exampleJob } from "../../queue/example-job.js";
+import { exampleSpec } from "../../queue/example-job.js";
 
-const spec = exampleJob();
+const spec = exampleSpec();
 const OF = 5;
 
 const queued = (position: number): JobRecord => ({ spec, state: "queued", seq: 1, position, images: [] });

@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { redisOptions } from "../../../src/queue/redis-connection/connection.js";
+import { connect } from "../../../src/queue/redis-connection/connection.js";
+import { readRedisUrl } from "../../../src/queue/redis-connection/redis-url.js";
 import { checkRedis } from "../../../src/queue/redis-connection/start-check.js";
 import { freePort } from "../../free-port.js";
 import { type Certificate, makeCertificate, tlsSettings } from "../../queue/certificate.js";
@@ -49,13 +51,37 @@ describe("rediss://", () => {
     for (const { stderr } of [front.marimba, back]) expect(stderr).not.toMatch(/[Ww]arning|"level":[456]0/);
   });
 
+  it("carries a job over a cluster as rediss+cluster://", async () => {
+    const [port, busPort] = [await freePort(), String(await freePort())];
+    const cluster = [
+      "--cluster-enabled",
+      "yes",
+      "--cluster-port",
+      busPort,
+      "--cluster-announce-ip",
+      "127.0.0.1",
+      "--tls-cluster",
+      "yes",
+    ];
+    const node = await startRedis("--appendonly", "yes", ...cluster, ...tlsSettings(port, own));
+    try {
+      const client = new Redis({ host: "127.0.0.1", port, tls: { ca: readFileSync(own.certificate) } });
+      await client.call("CLUSTER", "ADDSLOTSRANGE", 0, 16_383);
+      client.disconnect();
+      const url = `rediss+cluster://127.0.0.1:${port}`;
+      const { api, worker } = deploy({ REDIS_URL: url, NODE_EXTRA_CA_CERTS: own.certificate });
+      const [front] = await Promise.all([api(), worker()]);
+      expect((await generate(front.address, { class: 1, seed: 3 })).status).toBe(200);
+    } finally {
+      await node.stop();
+    }
+  });
+
   it("tells a server its name, and no address for a name", () => {
-    expect(redisOptions("rediss://redis.example:6380/2")).toMatchObject({
-      tls: { servername: "redis.example" },
-      db: 2,
-    });
-    for (const host of ["127.0.0.1", "[::1]"]) expect(redisOptions(`rediss://${host}`).tls).toEqual({});
-    expect(redisOptions("redis://redis.example")).not.toHaveProperty("tls");
+    const options = (redisUrl: string) => connect(readRedisUrl(redisUrl), { lazyConnect: true }).options;
+    expect(options("rediss://redis.example:6380/2")).toMatchObject({ tls: { servername: "redis.example" }, db: 2 });
+    for (const host of ["127.0.0.1", "[::1]"]) expect(options(`rediss://${host}`)).toMatchObject({ tls: {} });
+    expect(options("redis://redis.example")).not.toHaveProperty("tls");
   });
 
   it("with another authority's certificate ends the start with one sentence", async () => {
@@ -69,7 +95,7 @@ describe("rediss://", () => {
   });
 
   const says = async (redisUrl: string) => {
-    const refused = await checkRedis({ redisUrl, acceptDurable: false, connectMs: 4000 }).then(
+    const refused = await checkRedis({ redisUrl, redisPrefix: "start", acceptDurable: false, connectMs: 4000 }).then(
       () => "nothing",
       (error: Error) => error.message,
     );

@@ -1,10 +1,10 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ContinuousBatch } from "../../../src/engine/batch.js";
-import { monotonicMs } from "../../../src/engine/clock.js";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import { floats, type Runtime, type Tensors } from "../../../src/engine/runtime/runtime.js";
 import type { SamplingParameters } from "../../../src/model/parameters.js";
+import { monotonicMs } from "../../../src/monotonic-clock.js";
 import {
   type RecordedTensor,
   readRecording,

@@ -55,8 +55,8 @@ export function endingsContract(open: Open): void {
       const bench = await open({}, 1);
       await bench.accept();
       await bench.takes(1);
-      const late = await bench.accept({ deadline_at: Date.now() + 200 });
-      const patient = await bench.accept({ deadline_at: Date.now() + 60_000 });
+      const late = await bench.accept({ deadline_ms: 200 });
+      const patient = await bench.accept({ deadline_ms: 60_000 });
       const record = await bench.final(late.spec.id);
       expect(record).toMatchObject({ state: "failed", error: { code: "deadline_exceeded" } });
       expect(record!.finishedAt).toBeGreaterThanOrEqual(late.spec.deadline_at!);
@@ -65,7 +65,7 @@ export function endingsContract(open: Open): void {
 
     it("fail a job of which some images run and others wait", async () => {
       const bench = await open({}, 1);
-      const { spec } = await bench.accept({ num_images: 2, deadline_at: Date.now() + 4000 });
+      const { spec } = await bench.accept({ num_images: 2, deadline_ms: 4000 });
       const [image] = await bench.takes(1);
       const record = await bench.final(spec.id);
       expect(record).toMatchObject({ state: "failed", error: { code: "deadline_exceeded" } });

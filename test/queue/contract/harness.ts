@@ -1,4 +1,4 @@
-import type { JobError, JobRecord, JobSpec, StoredImage } from "../../../src/job.js";
+import type { JobError, JobRecord, NewJob, StoredImage } from "../../../src/job.js";
 import type { ImageContext, ImageTask, JobQueue, JobSource, SubmitResult } from "../../../src/queue/queue.js";
 import { exampleImageOf, exampleJob } from "../example-job.js";
 
@@ -65,12 +65,12 @@ export class Bench {
   }
 
   /** Submits a job with an id of the queue's. */
-  submit(fields: Partial<JobSpec> = {}, idempotency?: { key: string; bodyHash: string }): Promise<SubmitResult> {
+  submit(fields: Partial<NewJob> = {}, idempotency?: { key: string; bodyHash: string }): Promise<SubmitResult> {
     return this.queue.submit(exampleJob({ id: this.queue.newId(), ...fields }), idempotency);
   }
 
   /** Submits a job that must be accepted. */
-  async accept(fields: Partial<JobSpec> = {}): Promise<JobRecord> {
+  async accept(fields: Partial<NewJob> = {}): Promise<JobRecord> {
     return accepted(await this.submit(fields));
   }
 

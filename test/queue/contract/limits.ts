@@ -91,7 +91,7 @@ export function limitsContract(open: Open): void {
 
     it("are free again when the job fails", async () => {
       const bench = await open({}, 1);
-      await submit(bench, limits, { num_images: 3, deadline_at: Date.now() + 50 });
+      await submit(bench, limits, { num_images: 3, deadline_ms: 50 });
       await mayAsk(bench, 3);
     });
   });

@@ -32,7 +32,7 @@ export function totalsContract(open: Open): void {
     for (let times = 0; times < 2; times++) await bench.queue.cancel(cancelled.spec.id, USER_CANCELLED);
     // Comes after its job's end.
     tooLate!.complete();
-    const late = await bench.accept({ deadline_at: Date.now() + 50 });
+    const late = await bench.accept({ deadline_ms: 50 });
     expect((await bench.final(late.spec.id))?.error?.code).toBe("deadline_exceeded");
     await expectTotals(bench, { accepted: 4, completed: 1, failed: 2, cancelled: 1, images: 3 });
   });

@@ -7,7 +7,7 @@ import { WaitingLine } from "../../../src/queue/local/waiting-line.js";
 import { WorkerUnfit } from "../../../src/queue/queue.js";
 import { eventually } from "../../eventually.js";
 import { queueContract } from "../contract.js";
-import { exampleImageOf, exampleJob } from "../example-job.js";
+import { exampleImageOf, exampleJob, exampleSpec } from "../example-job.js";
 
 queueContract("local", async (limits) => {
   const queue = new LocalQueue(limits);
@@ -23,7 +23,7 @@ describe("LocalQueue", () => {
     const queue = new LocalQueue(options);
     const specs = Array.from({ length: 6 }, () => exampleJob());
     await queue.start(["demo"], 1, async (task) => {
-      await new Promise((resolve) => setTimeout(resolve, task.spec === specs[3] ? 60_000 : 5));
+      await new Promise((resolve) => setTimeout(resolve, task.spec.id === specs[3]!.id ? 60_000 : 5));
       return exampleImageOf(task);
     });
     for (const spec of specs) await queue.submit(spec);
@@ -94,7 +94,7 @@ describe("LocalQueue", () => {
         model: next(2) ? "a" : "b",
         num_images: 1 + next(7),
         priority: (["low", "normal", "high"] as const)[next(3)]!,
-        ...(next(4) === 0 ? { deadline_at: Date.now() + next(5) } : {}),
+        ...(next(4) === 0 ? { deadline_ms: next(5) } : {}),
       });
       if ((await queue.submit(spec)).kind === "accepted") ids.push(spec.id);
       if (next(3) === 0) await queue.cancel(ids[next(ids.length)]!, { code: "job_cancelled", detail: "x" });
@@ -113,9 +113,9 @@ describe("LocalQueue", () => {
 describe("WaitingLine", () => {
   it("gives a level that was empty no claim to the past", () => {
     const line = new WaitingLine();
-    line.add(exampleJob({ priority: "low", num_images: 200 }));
+    line.add(exampleSpec({ priority: "low", num_images: 200 }));
     for (let count = 0; count < 100; count++) line.take();
-    line.add(exampleJob({ priority: "high", num_images: 100 }));
+    line.add(exampleSpec({ priority: "high", num_images: 100 }));
     const drawn = Array.from({ length: 20 }, () => line.take()!.spec.priority);
     expect(drawn.filter((priority) => priority === "low").length).toBeGreaterThan(0);
   });
@@ -123,10 +123,10 @@ describe("WaitingLine", () => {
   it("gives positions that come true if no other job comes", () => {
     const line = new WaitingLine();
     const specs = ["a", "b", "a", "c", "b", "a"].map((caller, index) =>
-      exampleJob({ caller, num_images: 1 + ((index * 5) % 4), priority: index === 4 ? "high" : "normal" }),
+      exampleSpec({ caller, num_images: 1 + ((index * 5) % 4), priority: index === 4 ? "high" : "normal" }),
     );
     for (const spec of specs) line.add(spec);
-    line.requeue({ spec: exampleJob(), imageIndex: 0 });
+    line.requeue({ spec: exampleSpec(), imageIndex: 0 });
     const given = specs.map((spec) => line.imagesAhead(spec));
     const order: string[] = [];
     for (let task = line.take(); task; task = line.take()) order.push(`${task.spec.id} ${task.imageIndex}`);
@@ -145,7 +145,7 @@ describe("WaitingLine", () => {
 
   it("removes all that waits of a job and nothing else", () => {
     const line = new WaitingLine();
-    const [gone, stays] = [exampleJob({ num_images: 3 }), exampleJob()];
+    const [gone, stays] = [exampleSpec({ num_images: 3 }), exampleSpec()];
     line.add(gone);
     line.add(stays);
     const first = line.take()!;

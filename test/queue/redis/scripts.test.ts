@@ -192,7 +192,7 @@ describe("the queue in Redis", () => {
     const ids: string[] = [];
     for (let step = 0; step < 300; step++) {
       const priority = (["high", "normal", "low"] as const)[next(3)]!;
-      const late = next(6) === 0 ? { deadline_at: Date.now() + next(5) } : {};
+      const late = next(6) === 0 ? { deadline_ms: next(5) } : {};
       const spec = exampleJob({ id: queue.newId(), priority, caller: `c${next(3)}`, num_images: 1 + next(4), ...late });
       if ((await queue.submit(spec)).kind === "accepted") ids.push(spec.id);
       if (next(4) === 0) await queue.cancel(ids[next(ids.length)]!, { code: "job_cancelled", detail: "x" });
@@ -209,9 +209,9 @@ describe("the queue in Redis", () => {
     );
     const forever: string[] = [];
     for (const key of await client.keys(`${redisPrefix}::*`)) if ((await client.ttl(key)) === -1) forever.push(key);
-    const fixed = ["counts", "kept", "line:demo", "queues", "rate", "secret", "serving:demo"];
+    const fixed = ["counts", "kept", "line:demo@2", "queues", "rate", "secret", "serving:demo", "serving:demo@2"];
     expect(forever.sort()).toEqual(fixed.map((name) => `${redisPrefix}::${name}`));
-    const line = await client.hgetall(`${redisPrefix}::line:demo`);
+    const line = await client.hgetall(`${redisPrefix}::line:demo@2`);
     for (const name of ["waiting", "waiting:high", "waiting:normal", "waiting:low"]) expect(line[name], name).toBe("0");
   });
 

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import type { JobSpec } from "../../../src/job.js";
+import { JOB_VERSION, type NewJob } from "../../../src/job.js";
 import type { ImageHandler, JobQueue, JobSource } from "../../../src/queue/queue.js";
 import { openRedisQueue } from "../../../src/queue/redis/redis-queue.js";
 import { openRedisSource } from "../../../src/queue/redis-worker/redis-source.js";
@@ -14,7 +14,7 @@ interface Release {
 }
 
 const THIS: Release = { openRedisQueue, openRedisSource };
-const THIS_VERSION = exampleJob().version;
+const THIS_VERSION = JOB_VERSION;
 const NEXT_VERSION = THIS_VERSION + 1;
 const LONG_MS = 20_000;
 
@@ -23,9 +23,7 @@ async function loadNextRelease(): Promise<Release> {
   vi.resetModules();
   vi.doMock("../../../src/job.js", async (original) => {
     const job = await original<typeof import("../../../src/job.js")>();
-    const { properties } = job.JobSpec;
-    const version = { ...properties.version, const: NEXT_VERSION };
-    return { ...job, JobSpec: { ...job.JobSpec, properties: { ...properties, version } } };
+    return { ...job, JOB_VERSION: NEXT_VERSION };
   });
   try {
     const { openRedisQueue } = await import("../../../src/queue/redis/redis-queue.js");
@@ -73,12 +71,12 @@ async function worker(release: Release, handler = make): Promise<JobSource> {
 }
 
 /** As this release's API submits it, or the next one's, with a field that nobody here knows. */
-function job(queue: JobQueue, version: number, fields: Partial<JobSpec> = {}): JobSpec {
+function job(queue: JobQueue, version: number, fields: Partial<NewJob> = {}): NewJob {
   const spec = exampleJob({ id: queue.newId(), ...fields });
-  return { ...spec, version: version as JobSpec["version"], ...{ added_later: { by: "somebody" } } };
+  return { ...spec, version: version as NewJob["version"], ...{ added_later: { by: "somebody" } } };
 }
 
-async function ends(queue: JobQueue, spec: JobSpec): Promise<string | undefined> {
+async function ends(queue: JobQueue, spec: NewJob): Promise<string | undefined> {
   expect((await queue.submit(spec)).kind).toBe("accepted");
   return (await queue.wait(spec.id, LONG_MS))?.state;
 }
@@ -107,7 +105,8 @@ describe("processes of neighbouring releases, whose payloads have other numbers,
     await leaving.stop(0);
 
     await worker(THIS);
-    const warning = () => said.find(({ queue }) => queue === `demo@${NEXT_VERSION}`);
+    const warning = () =>
+      said.find(({ queue, msg }) => queue === `demo@${NEXT_VERSION}` && msg.includes("newer release"));
     await eventually(() => expect(warning()).toBeDefined());
     expect(warning()).toMatchObject({
       level: 40,

@@ -11,7 +11,7 @@ end
 #!lua name=submit
 -- Accepts a job, or says why not. Refused as a whole when Redis is out of memory: hence no allow-oom.
 local id, queue, level, caller = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local images, spec, deadline, cap = tonumber(ARGV[5]), ARGV[6], ARGV[7], tonumber(ARGV[8])
+local images, spec, deadlineMs, cap = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local key, bodyHash = ARGV[9], ARGV[10]
 local perMinute, concurrent = tonumber(ARGV[11]), tonumber(ARGV[12])
 local hasWebhook = ARGV[13] == "1"
@@ -36,13 +36,19 @@ if hasWebhook and isBackedUp(caller) then return { "webhooks_backed_up" } end
 local surplus = tonumber(redis.call("HGET", COUNTS, "waiting") or 0) + images - cap
 if surplus > 0 then return { "full", secondsFor(surplus, now) } end
 
+-- The times are added to the text, because cjson would round a large seed.
+local times = ',"accepted_at":' .. whole(now)
+if deadlineMs then
+  redis.call("ZADD", DEADLINES, whole(now + deadlineMs), id)
+  times = times .. ',"deadline_at":' .. whole(now + deadlineMs)
+end
+spec = string.sub(spec, 1, -2) .. times .. "}"
 redis.call(
   "HSET", jobKey(id), "spec", spec, "queue", queue, "level", level, "caller", caller, "images", images, "state", "queued",
   "seq", 1, "waiting", 0, "left", images, "next", 0, "key", key
 )
 if key ~= "" then redis.call("SET", idempotencyKey(key), bodyHash .. " " .. id) end
 if hasWebhook then redis.call("HSET", jobKey(id), "webhook", 1) end
-if deadline ~= "" then redis.call("ZADD", DEADLINES, deadline, id) end
 local job = { id = id, queue = queue, level = level, caller = caller, images = images, waiting = 0, state = "queued" }
 joinLine(job, images, false)
 countAccepted(caller, images, perMinute, now)

@@ -28,12 +28,12 @@ local function triesAreOver(image)
 end
 
 -- What a worker needs to run an image: id, index, what to do ("run", or "run_alone" after so many deaths), whether previews
--- are watched, the spec.
+-- are watched, the spec, and the time, which tells its clock from this one.
 local function describeTask(image, what)
   local fields = redis.call("HMGET", jobKey(image.id), "spec", "deaths:" .. image.index)
   local mustRunAlone = tonumber(fields[2] or 0) >= DEATHS_BEFORE_ALONE
   local isWatched = redis.call("EXISTS", watchedKey(image.id))
-  return { image.id, image.index, what or (mustRunAlone and "run_alone" or "run"), isWatched, fields[1] }
+  return { image.id, image.index, what or (mustRunAlone and "run_alone" or "run"), isWatched, fields[1], whole(nowMs()) }
 end
 
 -- Binds an image to a lease. It begins at once, unless it must wait until it is alone.

@@ -16,6 +16,9 @@ local function reclaimFromRelease01(now)
   end
 end
 
+#!lua name=time flags=no-writes
+return whole(nowMs())
+
 #!lua name=stats flags=no-writes
 -- Waiting and running images, then the queues that a live worker serves.
 local running = 0
