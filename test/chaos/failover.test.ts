@@ -33,7 +33,9 @@ describe("over Sentinel", { timeout: HANGING_MS }, () => {
 
   it("a start says in one sentence whether it is the sentinels or the master's name", async () => {
     const says = (redisUrl: string) =>
-      checkRedis({ redisUrl, acceptDurable: false, connectMs: 4000 }).catch(({ message }: Error) => message);
+      checkRedis({ redisUrl, redisPrefix: "start", acceptDurable: false, connectMs: 4000 }).catch(
+        ({ message }: Error) => message,
+      );
     const [misnamed, away] = await Promise.all([
       says(sentinel.url.replace(/[^/]+$/, "another")),
       says("redis+sentinel://:secret@127.0.0.1:1,127.0.0.1:2/mymaster"),

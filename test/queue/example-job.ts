@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import type { JobSpec, NewJob, StoredImage } from "../../src/job.js";
+import { JOB_VERSION, type JobSpec, type NewJob, type StoredImage } from "../../src/job.js";
 
 export function exampleJob(fields: Partial<NewJob> = {}): NewJob {
   return {
-    version: 1,
+    version: JOB_VERSION,
     id: randomUUID(),
     model: "demo",
     parameters: {

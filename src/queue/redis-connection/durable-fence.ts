@@ -1,7 +1,6 @@
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
-import { connect } from "./connection.js";
-import { QueueStartError } from "./start-check.js";
+import { callBeside, type RedisClient } from "./connection.js";
+import { QueueStartError, type RedisAccess } from "./start-check.js";
 
 /** Longest that a fence waits for the disk; `appendfsync everysec` needs a second, a slow disk more. */
 const WAIT_MS = 4500;
@@ -15,16 +14,16 @@ export class DurableFence {
   #running: Promise<void> = Promise.resolve();
 
   private constructor(
-    private readonly connection: Redis,
+    private readonly connection: RedisClient,
     private readonly key: string,
   ) {}
 
-  static open(redisUrl: string, redisPrefix: string, logger: Logger): DurableFence {
-    const connection = connect(redisUrl, { commandTimeout: 2 * WAIT_MS, maxRetriesPerRequest: 1 });
+  static open(redis: RedisAccess, logger: Logger): DurableFence {
+    const connection = redis.connect({ commandTimeout: 2 * WAIT_MS, maxRetriesPerRequest: 1 });
     connection.on("error", (error) =>
       logger.debug({ err: error }, "The connection for durable writes reported an error."),
     );
-    return new DurableFence(connection, `${redisPrefix}::fence`);
+    return new DurableFence(connection, `${redis.redisPrefix}::fence`);
   }
 
   /** Passes a first one; rejects with `QueueStartError` where that can't be done, as with `appendfsync no`. */
@@ -57,7 +56,7 @@ export class DurableFence {
 
   async #pass(): Promise<void> {
     await this.connection.set(this.key, 1);
-    const [local] = (await this.connection.call("WAITAOF", 1, 0, WAIT_MS)) as [number, number];
+    const [local] = (await callBeside(this.connection, this.key, "WAITAOF", 1, 0, WAIT_MS)) as [number, number];
     if (local < 1) throw new Error(`it was not on disk after ${WAIT_MS} ms`);
   }
 }

@@ -1,20 +1,24 @@
 import type { Redis } from "ioredis";
 
 /**
- * How long a connection may owe an answer before it counts as dead and is replaced. Longer than any command blocks: BullMQ's
- * BZPOPMIN takes up to 5 s, WAITAOF of the durable fence 4.5 s.
+ * How long a connection may owe an answer before it counts as dead, for ioredis's `socketTimeout`. Longer than any command
+ * blocks: BullMQ's BZPOPMIN takes up to 5 s, WAITAOF of the durable fence 4.5 s.
  */
 export const SILENCE_MS = 10_000;
 const PING_MS = 3000;
 
 /**
- * Asks for a sign of life, so that a connection that went dead without being closed owes an answer even while nothing else
- * is asked of it, as a subscription does. ioredis's `socketTimeout` of `SILENCE_MS` then replaces the connection.
+ * Pings, so that a connection that is dead without being closed owes an answer even where it only listens, and ioredis
+ * replaces it. So do the client's duplicates: a BullMQ worker waits for leases on one.
  */
-export function keepAsking(client: Pick<Redis, "status" | "ping" | "once">): void {
-  const timer = setInterval(() => {
+export function keepPinging(client: Redis): Redis {
+  let timer: NodeJS.Timeout;
+  client.on("ready", () => {
     // Any answer will do, an error too.
-    if (client.status === "ready") client.ping().catch(() => {});
-  }, PING_MS).unref();
-  client.once("end", () => clearInterval(timer));
+    timer = setInterval(() => client.ping().catch(() => {}), PING_MS).unref();
+  });
+  client.on("close", () => clearInterval(timer));
+  const duplicate = client.duplicate.bind(client);
+  client.duplicate = ((options) => keepPinging(duplicate(options))) as typeof duplicate;
+  return client;
 }

@@ -1,8 +1,8 @@
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { QueueHealth } from "../queue.js";
+import type { RedisClient } from "./connection.js";
+import { findUnfitness } from "./fitness.js";
 import { refusalOf } from "./redis-errors.js";
-import { findUnfitness } from "./start-check.js";
 
 /** How often a Redis that came back unfit is checked again. */
 const LOOK_AGAIN_MS = 5000;
@@ -16,6 +16,7 @@ export class RedisHealth {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
+    private readonly redisPrefix: string,
     private readonly logger: Logger,
     private readonly acceptDurable = false,
   ) {}
@@ -31,7 +32,7 @@ export class RedisHealth {
   }
 
   /** Follows a client that is not connected yet; the Redis that it connects to first was checked before. */
-  follow(client: Redis): void {
+  follow(client: RedisClient): void {
     let connections = 0;
     client.on("ready", () => {
       this.#set({ reachable: true });
@@ -61,11 +62,12 @@ export class RedisHealth {
     clearTimeout(this.#timer);
   }
 
-  async #look(client: Redis): Promise<void> {
+  async #look(client: RedisClient): Promise<void> {
     clearTimeout(this.#timer);
+    const key = `${this.redisPrefix}::secret`;
     const wasFit = this.#unfitness === undefined;
     try {
-      this.#unfitness = await findUnfitness(client, this.acceptDurable, wasFit ? this.logger : undefined);
+      this.#unfitness = await findUnfitness(client, key, this.acceptDurable, wasFit ? this.logger : undefined);
     } catch (error) {
       this.logger.debug({ err: error }, "The check of Redis failed.");
     }

@@ -1,12 +1,15 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
-import { connect, publicAddress, redisOptions } from "./connection.js";
-import { type Attempts, likelyReason, refusalOf } from "./redis-errors.js";
+import { type ConnectionOptions, connect, connectToServer, keyPrefix, type RedisClient } from "./connection.js";
+import { findUnfitness } from "./fitness.js";
+import { type Attempts, likelyReason, refusalOf, UnfitRedis } from "./redis-errors.js";
+import { publicAddress, type RedisAddress, readRedisUrl } from "./redis-url.js";
+import { isPassing } from "./retry.js";
+import { checkRights } from "./rights.js";
 
 const CONNECT_MS = 5000;
-const OLDEST_VERSION = [7, 0] as const;
-/** The first that can say that a write is on disk (WAITAOF). */
-const DURABLE_VERSION = [7, 2] as const;
+const RETRY_MS = 100;
 
 /** Redis is missing or not fit for a queue: one sentence that says what would be right, never with the password. */
 export class QueueStartError extends Error {
@@ -15,116 +18,160 @@ export class QueueStartError extends Error {
 
 export interface StartNeeds {
   readonly redisUrl: string;
+  readonly redisPrefix: string;
   readonly acceptDurable: boolean;
   /** How long connecting is tried; 5 seconds where it is not said. */
   readonly connectMs?: number;
 }
 
+/** How the parts of a queue reach the Redis that was checked for them. */
+export class RedisAccess {
+  readonly #opened: RedisClient[] = [];
+
+  constructor(
+    private readonly redisUrl: string,
+    private readonly address: RedisAddress,
+    /** All keys and channels begin with it. */
+    readonly redisPrefix: string,
+    private readonly canInfo: boolean,
+  ) {}
+
+  connect(options: ConnectionOptions = {}): RedisClient {
+    return this.#keep(connect(this.address, { canInfo: this.canInfo, ...options }));
+  }
+
+  /** For a subscription: of a cluster, every node passes on all messages. */
+  connectToAny(options: ConnectionOptions = {}): Redis {
+    return this.#keep(connectToServer(anyNode(this.address), { canInfo: this.canInfo, ...options }));
+  }
+
+  /** Rejects with `QueueStartError`, and closes the connections, where Redis refuses what a start needs. */
+  async starting<T>(start: () => Promise<T>): Promise<T> {
+    try {
+      return await start();
+    } catch (error) {
+      for (const client of this.#opened) client.disconnect();
+      throw startError(this.redisUrl, error);
+    }
+  }
+
+  #keep<T extends RedisClient>(client: T): T {
+    this.#opened.push(client);
+    return client;
+  }
+}
+
 /** Connects once and checks that Redis is fit for a queue; rejects with `QueueStartError`, warns of risky settings. */
-export async function checkRedis(needs: StartNeeds, logger?: Logger): Promise<void> {
+export async function checkRedis(needs: StartNeeds, logger?: Logger): Promise<RedisAccess> {
   const { redisUrl, acceptDurable, connectMs = CONNECT_MS } = needs;
-  const client = connect(redisUrl, { lazyConnect: true, maxRetriesPerRequest: null });
-  const address = publicAddress(redisUrl);
+  const address = readRedisUrl(redisUrl);
+  const redisPrefix = keyPrefix(needs);
+  const opened: RedisClient[] = [];
+  const open = (at: RedisAddress) => {
+    // INFO comes later: its user may not run it.
+    const options = { lazyConnect: true, commandTimeout: connectMs, maxRetriesPerRequest: null, canInfo: false };
+    const client = connect(at, options).on("error", () => {});
+    opened.push(client);
+    return client;
+  };
   try {
-    await reach(client, redisUrl, address, connectMs);
-    const unfitness =
-      (await checkDatabase(client, redisOptions(redisUrl).db ?? 0)) ??
-      (await findUnfitness(client, acceptDurable, logger));
-    if (unfitness) throw new QueueStartError(`Redis at ${address} ${unfitness}`);
-  } finally {
-    client.disconnect();
-  }
-}
-
-/** Like `findUnfitness`; ioredis silently stays in database 0 if SELECT fails. */
-async function checkDatabase(client: Redis, database: number): Promise<string | undefined> {
-  try {
-    await client.select(database);
-    return undefined;
+    const client = await reachAny(address, open, connectMs);
+    await select(client, address.db);
+    const user = address.username ?? "default";
+    const subscriber = open(address);
+    const canInfo = await patiently(() => checkRights(client, subscriber, redisPrefix, user), connectMs);
+    const unfitness = await findUnfitness(client, `${redisPrefix}::secret`, acceptDurable, logger);
+    if (unfitness) throw new UnfitRedis(unfitness);
+    return new RedisAccess(redisUrl, address, redisPrefix, canInfo);
   } catch (error) {
-    const { message } = error as Error;
-    const reason = /out of range/.test(message) ? "" : ` (${message})`;
-    return `has no database ${database}${reason}; REDIS_URL's path must name one that exists.`;
+    throw startError(redisUrl, error);
+  } finally {
+    for (const client of opened) client.disconnect();
   }
 }
 
-/** Why a Redis that answers is unfit for a queue, as the end of a sentence that begins with its name; warns of risky settings. */
-export async function findUnfitness(
-  client: Redis,
-  acceptDurable: boolean,
-  logger?: Logger,
-): Promise<string | undefined> {
-  const info = readInfo(await client.info());
-  const unfitness = refuse(info, acceptDurable);
-  if (unfitness) return unfitness;
-  if (info.get("aof_enabled") === "0") {
-    logger?.warn("Redis has no append-only file: when it restarts, accepted jobs are lost. Set appendonly yes.");
-  } else if (await neverSyncs(client)) {
-    logger?.warn(
-      "Redis never syncs its append-only file: when its machine stops, accepted jobs are lost. Set appendfsync everysec.",
-    );
-  }
-  return undefined;
+/** Of a cluster's nodes any one, to begin with another in each process; otherwise the address itself. */
+function anyNode(address: RedisAddress): RedisAddress {
+  const { kind, hosts } = address;
+  const first = Math.floor(Math.random() * hosts.length);
+  return kind === "cluster"
+    ? { ...address, kind: "server", hosts: [...hosts.slice(first), ...hosts.slice(0, first)] }
+    : address;
 }
 
-/** False, too, where the user may not know. */
-async function neverSyncs(client: Redis): Promise<boolean> {
-  const reply = await client.config("GET", "appendfsync").catch(() => undefined);
-  return Array.isArray(reply) && reply[1] === "no";
+/** One sentence for whatever stopped a start. */
+function startError(redisUrl: string, error: unknown): QueueStartError {
+  if (error instanceof QueueStartError) return error;
+  const { message } = error as Error;
+  // Lua's errors go on with the name of the script.
+  const reason = () => `can't be used now (${message.split(" script:")[0]!.replace(/\.$/, "")}).`;
+  const what = error instanceof UnfitRedis ? message : (refusalOf(error as Error) ?? reason());
+  return new QueueStartError(`Redis at ${publicAddress(redisUrl)} ${what}`, { cause: error });
 }
 
-function refuse(info: ReadonlyMap<string, string>, acceptDurable: boolean): string | undefined {
-  // Valkey states a redis_version that it is compatible with; its own, 7.2 at least, can do all that is needed.
-  const version = info.get("valkey_version") ?? info.get("redis_version") ?? "unknown";
-  if (!isAtLeast(version, OLDEST_VERSION)) return `is version ${version}; Marimba needs 7.0 or newer.`;
-  const policy = info.get("maxmemory_policy");
-  if (policy !== undefined && policy !== "noeviction") {
-    return `has maxmemory-policy ${policy}, which may drop jobs; it must be noeviction.`;
-  }
-  if (info.get("aof_last_write_status") === "err") {
-    return "can't write its append-only file, so no job can be stored safely; its disk may be full, see its log.";
-  }
-  if (!acceptDurable) return undefined;
-  if (!isAtLeast(version, DURABLE_VERSION)) {
-    return `is version ${version}, which can't confirm that a job is on disk: ACCEPT_DURABLE=true needs 7.2 or newer.`;
-  }
-  if (info.get("aof_enabled") !== "1") return "has no append-only file: ACCEPT_DURABLE=true needs appendonly yes.";
-  return undefined;
+/** Resolves with a client that is ready: of a cluster, once one of the nodes that REDIS_URL names has led to the others. */
+async function reachAny(
+  address: RedisAddress,
+  open: (at: RedisAddress) => RedisClient,
+  ms: number,
+): Promise<RedisClient> {
+  if (address.kind !== "cluster") return reach(open(address), address.isTls, ms);
+  // A node says better than ioredis's cluster client what is wrong.
+  const nodes = address.hosts.map((host) => open({ ...address, kind: "server", hosts: [host] }));
+  const reached = nodes.map((node) => reach(node, address.isTls, ms));
+  const node = await Promise.any(reached).catch(({ errors }: AggregateError) => Promise.reject(errors[0]));
+  await node.cluster("SLOTS");
+  return reach(open(address), address.isTls, ms);
 }
 
-function isAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {
-  const [ownMajor = 0, ownMinor = 0] = version.split(".").map(Number);
-  return ownMajor > major || (ownMajor === major && ownMinor >= minor);
+/** ioredis silently stays in database 0 if SELECT fails. */
+async function select(client: RedisClient, database: number): Promise<void> {
+  if (database === 0) return;
+  await client.select(database).catch((error: Error) => {
+    if (!/out of range/.test(error.message)) throw error;
+    throw new UnfitRedis(`has no database ${database}; REDIS_URL must name one that exists.`);
+  });
 }
 
-function readInfo(text: string): ReadonlyMap<string, string> {
-  return new Map([...text.matchAll(/^([^#:\r\n]+):(.*?)\r?$/gm)].map(([, key, value]) => [key!, value!]));
+/** Asks again while Redis can't answer yet, as while it loads its data. */
+async function patiently<T>(ask: () => Promise<T>, ms: number): Promise<T> {
+  const endMs = performance.now() + ms;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isPassing(error) || performance.now() > endMs) throw error;
+      await delay(RETRY_MS);
+    }
+  }
 }
 
 /** Resolves once the client is ready; rejects at once for a reason that will not pass. */
-async function reach(client: Redis, redisUrl: string, address: string, connectMs: number): Promise<void> {
+function reach(client: RedisClient, isTls: boolean, ms: number): Promise<RedisClient> {
   const attempts: Attempts = { connections: 0, isMasterUnknown: false };
-  await new Promise<void>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      const reason = likelyReason(redisUrl, attempts);
+      const reason = likelyReason(isTls, attempts);
       const shown = reason ? ` (${reason})` : "";
-      reject(new QueueStartError(`Redis at ${address} can't be reached${shown}; REDIS_URL must be its address.`));
-    }, connectMs);
+      reject(new UnfitRedis(`can't be reached${shown}; REDIS_URL must be its address.`));
+    }, ms);
     client.on("connect", () => attempts.connections++);
     client.once("ready", () => {
       clearTimeout(timer);
-      resolve();
+      resolve(client);
     });
     client.on("sentinelError", ({ message }: Error) => {
       attempts.isMasterUnknown ||= /No such master|invalid reply/.test(message);
     });
-    client.on("error", (error: Error) => {
+    const fail = (error: Error) => {
       attempts.lastError = error;
-      const refusal = refusalOf(error);
-      if (!refusal) return;
+      if (!refusalOf(error)) return;
       clearTimeout(timer);
-      reject(new QueueStartError(`Redis at ${address} ${refusal}`));
-    });
+      reject(error);
+    };
+    client.on("error", fail);
+    // Of a cluster's single connections.
+    client.on("node error", fail);
     client.connect().catch(() => {});
   });
 }

@@ -1,6 +1,6 @@
 import { type Job, Worker } from "bullmq";
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
+import type { RedisClient } from "../redis-connection/connection.js";
 import { isPassing } from "../redis-connection/retry.js";
 
 /** How long no lease is fetched after Redis has refused: BullMQ would ask again at once, thousands of times a second. */
@@ -10,7 +10,7 @@ const LONGEST_REST_MS = 2000;
 const KEPT_FAILED = 1000;
 
 export interface LeaseWorkerOptions {
-  readonly client: Redis;
+  readonly client: RedisClient;
   readonly redisPrefix: string;
   /** The worker's name in Redis, for the board. */
   readonly name: string;

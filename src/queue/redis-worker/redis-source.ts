@@ -10,15 +10,16 @@ import { Leases } from "../redis/leases.js";
 import { readableQueues } from "../redis/replies.js";
 import { Scripts } from "../redis/scripts.js";
 import { type ResultBounds, startSweeping } from "../redis/sweeper.js";
-import { connect } from "../redis-connection/connection.js";
+import type { RedisClient } from "../redis-connection/connection.js";
 import { RedisHealth } from "../redis-connection/redis-health.js";
-import { checkRedis } from "../redis-connection/start-check.js";
+import { checkRedis, type RedisAccess } from "../redis-connection/start-check.js";
+import { subscribe } from "../redis-connection/subscription.js";
 import { waitUntil } from "../wait-until.js";
 import { ExclusiveLock } from "./exclusive-lock.js";
 import { LeaseWorker } from "./lease-worker.js";
 import { LeasedImages } from "./leased-image.js";
 import { RunningImages } from "./running-images.js";
-import { listenToControl, lookForNewerJobs, WorkerPresence } from "./worker-presence.js";
+import { lookForNewerJobs, WorkerPresence } from "./worker-presence.js";
 
 /** How often the progress of all running images is reported. */
 const PROGRESS_MS = 250;
@@ -34,11 +35,11 @@ export interface RedisSourceOptions extends ResultBounds {
 
 /** Checks that Redis is fit for a queue and opens the worker's side of it; rejects with `QueueStartError`. */
 export async function openRedisSource(options: RedisSourceOptions, logger: Logger): Promise<JobSource> {
-  await checkRedis({ redisUrl: options.redisUrl, acceptDurable: false }, logger);
-  const redisHealth = new RedisHealth(logger);
-  const client = connect(options.redisUrl, { maxRetriesPerRequest: null });
+  const redis = await checkRedis({ ...options, acceptDurable: false }, logger);
+  const redisHealth = new RedisHealth(redis.redisPrefix, logger);
+  const client = redis.connect({ maxRetriesPerRequest: null });
   redisHealth.follow(client);
-  return new RedisSource(options, client, redisHealth, logger);
+  return new RedisSource({ ...options, redisPrefix: redis.redisPrefix }, redis, client, redisHealth, logger);
 }
 
 class RedisSource implements JobSource {
@@ -61,7 +62,8 @@ class RedisSource implements JobSource {
 
   constructor(
     private readonly options: RedisSourceOptions,
-    private readonly client: Redis,
+    private readonly redis: RedisAccess,
+    private readonly client: RedisClient,
     private readonly redisHealth: RedisHealth,
     private readonly logger: Logger,
   ) {
@@ -72,18 +74,15 @@ class RedisSource implements JobSource {
     setMaxListeners(0, this.#graceOver.signal);
   }
 
-  async start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void> {
+  start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void> {
+    return this.redis.starting(() => this.#start(models, maxImages, handler));
+  }
+
+  async #start(models: readonly string[], maxImages: number, handler: ImageHandler): Promise<void> {
     const { redisPrefix, lockMs } = this.options;
     const queues = models.flatMap(readableQueues);
-    this.#subscriber = await listenToControl(
-      this.options,
-      {
-        ended: (id) => this.#running.abortJob(id),
-        watched: (id) => this.#running.interest.watched(id),
-        look: () => this.#presence?.lookNow(),
-      },
-      this.logger,
-    );
+    const on = { message: (message: string) => this.#hear(message) };
+    this.#subscriber = await subscribe(this.redis, `${redisPrefix}::control`, on, this.logger);
     const onPaused = (isPaused: boolean) => this.#pause(isPaused);
     const skew = () => this.#skew.seconds;
     const presence = { worker: this.#worker, queues, lockMs, isPaused: () => this.#isPaused, onPaused, skew };
@@ -134,6 +133,14 @@ class RedisSource implements JobSource {
     );
     const options = { client: this.client, redisPrefix, name: this.#worker, concurrency: maxImages, lockMs };
     return new LeaseWorker(queue, (lease, token) => images.run(lease, token), options, this.logger);
+  }
+
+  /** Messages to workers: "ended ID", "watched ID", "look". */
+  #hear(message: string): void {
+    const [what, id = ""] = message.split(" ");
+    if (what === "ended") this.#running.abortJob(id);
+    else if (what === "watched") this.#running.interest.watched(id);
+    else if (what === "look") this.#presence?.lookNow();
   }
 
   #pause(isPaused: boolean): void {

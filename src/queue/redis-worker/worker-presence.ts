@@ -1,9 +1,8 @@
 import { hostname } from "node:os";
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isNewer, modelOf } from "../redis/replies.js";
 import type { Scripts } from "../redis/scripts.js";
-import { connect } from "../redis-connection/connection.js";
+import type { RedisClient } from "../redis-connection/connection.js";
 import { refusalOf } from "../redis-connection/redis-errors.js";
 import type { RedisHealth } from "../redis-connection/redis-health.js";
 import { isPassing } from "../redis-connection/retry.js";
@@ -88,30 +87,12 @@ export class WorkerPresence {
   }
 }
 
-/** Messages to workers: "ended ID", "watched ID", "look". */
-export async function listenToControl(
-  { redisUrl, redisPrefix }: { readonly redisUrl: string; readonly redisPrefix: string },
-  on: { ended(id: string): void; watched(id: string): void; look(): void },
-  logger: Logger,
-): Promise<Redis> {
-  const subscriber = connect(redisUrl, { maxRetriesPerRequest: null });
-  subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis reported an error."));
-  subscriber.on("message", (_, message) => {
-    const [what, id = ""] = message.split(" ");
-    if (what === "ended") on.ended(id);
-    else if (what === "watched") on.watched(id);
-    else if (what === "look") on.look();
-  });
-  await subscriber.subscribe(`${redisPrefix}::control`);
-  return subscriber;
-}
-
 /**
  * Warns in the log while images of this worker's models wait that only workers of a newer release can make, as after a
  * release was taken back: nothing else would say why they wait. Returns how to stop.
  */
 export function lookForNewerJobs(
-  client: Redis,
+  client: RedisClient,
   redisPrefix: string,
   models: readonly string[],
   logger: Logger,

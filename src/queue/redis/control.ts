@@ -1,7 +1,6 @@
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { type ModelStatus, QueueUnavailable } from "../queue.js";
-import { connect } from "../redis-connection/connection.js";
+import type { RedisClient } from "../redis-connection/connection.js";
 import { checkRedis } from "../redis-connection/start-check.js";
 import { Leases } from "./leases.js";
 import { modelOf, readStatus, type StatusReply } from "./replies.js";
@@ -26,8 +25,8 @@ export async function openControl(
   options: { readonly redisUrl: string; readonly redisPrefix: string },
   logger: Logger,
 ): Promise<QueueControl> {
-  await checkRedis({ redisUrl: options.redisUrl, acceptDurable: false });
-  return new RedisControl(connect(options.redisUrl, { maxRetriesPerRequest: 1 }), options.redisPrefix, logger);
+  const redis = await checkRedis({ ...options, acceptDurable: false });
+  return new RedisControl(redis.connect({ maxRetriesPerRequest: 1 }), redis.redisPrefix, logger);
 }
 
 class RedisControl implements QueueControl {
@@ -35,7 +34,7 @@ class RedisControl implements QueueControl {
   readonly #leases: Leases;
 
   constructor(
-    private readonly client: Redis,
+    private readonly client: RedisClient,
     private readonly redisPrefix: string,
     logger: Logger,
   ) {

@@ -3,7 +3,9 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isFinal, type JobRecord, type Preview } from "../../job.js";
 import type { JobListener } from "../queue.js";
-import { connect } from "../redis-connection/connection.js";
+import type { RedisClient } from "../redis-connection/connection.js";
+import type { RedisAccess } from "../redis-connection/start-check.js";
+import { subscribe } from "../redis-connection/subscription.js";
 import { readRecord, type ViewReply } from "./replies.js";
 import type { Scripts } from "./scripts.js";
 import { type Watch, Watches } from "./watches.js";
@@ -21,12 +23,12 @@ const PREVIEW = "0 preview";
 export class JobEvents {
   readonly watches = new Watches();
   readonly #timer: NodeJS.Timeout;
+  #subscriber: Redis | undefined;
   /** Those that watch a job's previews, by its id, and the timer that tells the workers so. */
   readonly #previewWatchers = new Map<string, { listeners: Set<(preview: Preview) => void>; timer: NodeJS.Timeout }>();
 
   private constructor(
-    private readonly client: Redis,
-    private readonly subscriber: Redis,
+    private readonly client: RedisClient,
     private readonly scripts: Scripts,
     private readonly redisPrefix: string,
     private readonly logger: Logger,
@@ -34,25 +36,11 @@ export class JobEvents {
     this.#timer = setInterval(() => void this.#readAll(), READ_AGAIN_MS).unref();
   }
 
-  static async open(
-    client: Redis,
-    scripts: Scripts,
-    { redisUrl, redisPrefix }: { readonly redisUrl: string; readonly redisPrefix: string },
-    logger: Logger,
-  ): Promise<JobEvents> {
-    const subscriber = connect(redisUrl, { maxRetriesPerRequest: null, autoResubscribe: false });
-    const events = new JobEvents(client, subscriber, scripts, redisPrefix, logger);
-    const channel = `${redisPrefix}::events`;
-    subscriber.on("error", (error) => logger.debug({ err: error }, "The subscription to Redis reported an error."));
-    subscriber.on("message", (_, message) => events.#hear(message));
-    await subscriber.subscribe(channel);
-    // After a break: listen first, then read what was missed.
-    subscriber.on("ready", () => {
-      subscriber.subscribe(channel).then(
-        () => events.#readAll(),
-        (error) => logger.debug({ err: error }, "The subscription to Redis could not be renewed."),
-      );
-    });
+  static async open(redis: RedisAccess, client: RedisClient, scripts: Scripts, logger: Logger): Promise<JobEvents> {
+    const { redisPrefix } = redis;
+    const events = new JobEvents(client, scripts, redisPrefix, logger);
+    const on = { message: (message: string) => events.#hear(message), renewed: () => void events.#readAll() };
+    events.#subscriber = await subscribe(redis, `${redisPrefix}::events`, on, logger);
     return events;
   }
 
@@ -106,7 +94,7 @@ export class JobEvents {
   close(): void {
     clearInterval(this.#timer);
     this.watches.close();
-    this.subscriber.disconnect();
+    this.#subscriber?.disconnect();
   }
 
   /** Messages are "id seq changes". */

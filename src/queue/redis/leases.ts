@@ -1,7 +1,7 @@
 import { Queue } from "bullmq";
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
-import { connect } from "../redis-connection/connection.js";
+import { connect, keyPrefix, type RedisClient } from "../redis-connection/connection.js";
+import { readRedisUrl } from "../redis-connection/redis-url.js";
 import { queueName } from "./replies.js";
 
 /** BullMQ's own events that are kept: nothing here reads them. */
@@ -19,7 +19,7 @@ export class Leases {
   readonly #surplus = new Map<string, number>();
 
   constructor(
-    private readonly client: Redis,
+    private readonly client: RedisClient,
     private readonly redisPrefix: string,
     private readonly logger: Logger,
   ) {}
@@ -89,13 +89,17 @@ export class Leases {
 
 /** BullMQ's queues of leases, for the board. */
 export function openLeaseQueues(
-  { redisUrl, redisPrefix }: { readonly redisUrl: string; readonly redisPrefix: string },
+  options: { readonly redisUrl: string; readonly redisPrefix: string },
   models: readonly string[],
   logger: Logger,
 ): { readonly queues: readonly Queue[]; close(): Promise<void> } {
-  const client = connect(redisUrl, { maxRetriesPerRequest: 1, commandTimeout: 5000 });
+  const client = connect(readRedisUrl(options.redisUrl), {
+    canInfo: false,
+    maxRetriesPerRequest: 1,
+    commandTimeout: 5000,
+  });
   client.on("error", (error) => logger.debug({ err: error }, "The board's connection to Redis reported an error."));
-  const leases = new Leases(client, redisPrefix, logger);
+  const leases = new Leases(client, keyPrefix(options), logger);
   return {
     queues: models.map((model) => leases.queue(queueName(model))),
     async close() {

@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { isFinal, type JobError, type JobRecord, type NewJob, type StoredImage } from "../../job.js";
 import { JobIds } from "../job-ids.js";
@@ -17,10 +16,10 @@ import {
   type Usage,
   type WebhookOutbox,
 } from "../queue.js";
-import { connect } from "../redis-connection/connection.js";
+import type { RedisClient } from "../redis-connection/connection.js";
 import { DurableFence } from "../redis-connection/durable-fence.js";
 import { RedisHealth } from "../redis-connection/redis-health.js";
-import { checkRedis } from "../redis-connection/start-check.js";
+import { checkRedis, type RedisAccess } from "../redis-connection/start-check.js";
 import { waitUntil } from "../wait-until.js";
 import { ClockSkew } from "./clock-skew.js";
 import { JobEvents } from "./job-watch.js";
@@ -47,30 +46,30 @@ export interface RedisQueueOptions {
 
 /** Checks that Redis is fit for a queue and opens the API's side of it; rejects with `QueueStartError`. */
 export async function openRedisQueue(options: RedisQueueOptions, logger: Logger): Promise<JobQueue> {
-  await checkRedis(options, logger);
-  const { redisUrl, redisPrefix } = options;
-  const redisHealth = new RedisHealth(logger, options.acceptDurable);
-  const client = connect(redisUrl, { commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 1 });
+  const redis = await checkRedis(options, logger);
+  return redis.starting(() => open(redis, options, logger));
+}
+
+async function open(redis: RedisAccess, options: RedisQueueOptions, logger: Logger): Promise<JobQueue> {
+  const { redisPrefix } = redis;
+  const redisHealth = new RedisHealth(redisPrefix, logger, options.acceptDurable);
+  const client = redis.connect({ commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 1 });
   redisHealth.follow(client);
   const ids = new JobIds(await sharedSecret(client, redisPrefix));
-  const fence = options.acceptDurable ? DurableFence.open(redisUrl, redisPrefix, logger) : undefined;
-  await fence?.prove().catch((error) => {
-    fence.close();
-    client.disconnect();
-    throw error;
-  });
+  const fence = options.acceptDurable ? DurableFence.open(redis, logger) : undefined;
+  await fence?.prove();
   // From here on a call that can't be answered fails at once.
   client.options.enableOfflineQueue = false;
   const scripts = new Scripts(client, redisPrefix);
-  const events = await JobEvents.open(client, scripts, options, logger);
-  return new RedisQueue(options, client, scripts, events, ids, fence, redisHealth, logger);
+  const events = await JobEvents.open(redis, client, scripts, logger);
+  return new RedisQueue({ ...options, redisPrefix }, client, scripts, events, ids, fence, redisHealth, logger);
 }
 
 /**
  * Kept in Redis, so that every process of the queue issues ids with the same signature. A Redis that was emptied gets another
  * one, by which the ids of the jobs that it lost are recognised.
  */
-async function sharedSecret(client: Redis, redisPrefix: string): Promise<Uint8Array> {
+async function sharedSecret(client: RedisClient, redisPrefix: string): Promise<Uint8Array> {
   const key = `${redisPrefix}::secret`;
   const known = await client.get(key);
   if (known) return Buffer.from(known, "hex");
@@ -100,7 +99,7 @@ class RedisQueue implements JobQueue {
 
   constructor(
     private readonly options: RedisQueueOptions,
-    private readonly client: Redis,
+    private readonly client: RedisClient,
     private readonly scripts: Scripts,
     private readonly events: JobEvents,
     private readonly ids: JobIds,

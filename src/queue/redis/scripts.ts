@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { Redis } from "ioredis";
 import * as port from "../queue.js";
+import type { RedisClient } from "../redis-connection/connection.js";
 
 type Argument = string | number | Uint8Array;
 
@@ -82,7 +82,7 @@ export class Scripts {
   readonly #client: WithCommands;
 
   constructor(
-    client: Redis,
+    client: RedisClient,
     private readonly redisPrefix: string,
   ) {
     this.#client = client as unknown as WithCommands;
@@ -90,6 +90,6 @@ export class Scripts {
   }
 
   call(call: Call, ...args: readonly Argument[]): Promise<unknown> {
-    return this.#client[`marimba:${call}`]!(this.redisPrefix, ...args);
+    return this.#client[`marimba:${call}`]!(`${this.redisPrefix}::`, ...args);
   }
 }

@@ -1,4 +1,4 @@
-import type { Redis } from "ioredis";
+import type { RedisClient } from "../redis-connection/connection.js";
 
 /** Ids that are remembered while Redis is away; beyond that, the oldest are forgotten and their jobs run unwanted. */
 const MAX_IDS = 1000;
@@ -13,7 +13,7 @@ export class UnconfirmedSubmits {
   #retry: NodeJS.Timeout | undefined;
 
   constructor(
-    client: Redis,
+    client: RedisClient,
     private readonly cancel: (id: string) => Promise<unknown>,
   ) {
     client.on("ready", () => void this.#cancelAll());

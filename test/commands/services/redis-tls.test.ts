@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { redisOptions } from "../../../src/queue/redis-connection/connection.js";
+import { connect } from "../../../src/queue/redis-connection/connection.js";
+import { readRedisUrl } from "../../../src/queue/redis-connection/redis-url.js";
 import { checkRedis } from "../../../src/queue/redis-connection/start-check.js";
 import { freePort } from "../../free-port.js";
 import { type Certificate, makeCertificate, tlsSettings } from "../../queue/certificate.js";
@@ -50,12 +51,10 @@ describe("rediss://", () => {
   });
 
   it("tells a server its name, and no address for a name", () => {
-    expect(redisOptions("rediss://redis.example:6380/2")).toMatchObject({
-      tls: { servername: "redis.example" },
-      db: 2,
-    });
-    for (const host of ["127.0.0.1", "[::1]"]) expect(redisOptions(`rediss://${host}`).tls).toEqual({});
-    expect(redisOptions("redis://redis.example")).not.toHaveProperty("tls");
+    const options = (redisUrl: string) => connect(readRedisUrl(redisUrl), { lazyConnect: true }).options;
+    expect(options("rediss://redis.example:6380/2")).toMatchObject({ tls: { servername: "redis.example" }, db: 2 });
+    for (const host of ["127.0.0.1", "[::1]"]) expect(options(`rediss://${host}`)).toMatchObject({ tls: {} });
+    expect(options("redis://redis.example")).not.toHaveProperty("tls");
   });
 
   it("with another authority's certificate ends the start with one sentence", async () => {
@@ -69,7 +68,7 @@ describe("rediss://", () => {
   });
 
   const says = async (redisUrl: string) => {
-    const refused = await checkRedis({ redisUrl, acceptDurable: false, connectMs: 4000 }).then(
+    const refused = await checkRedis({ redisUrl, redisPrefix: "start", acceptDurable: false, connectMs: 4000 }).then(
       () => "nothing",
       (error: Error) => error.message,
     );

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import type { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { connect } from "../../../src/queue/redis-connection/connection.js";
+import { connectToServer } from "../../../src/queue/redis-connection/connection.js";
+import { readRedisUrl } from "../../../src/queue/redis-connection/redis-url.js";
 import { eventually } from "../../eventually.js";
 import { FaultyProxy } from "../../topology/faulty-proxy.js";
 import { type RedisServer, startRedis } from "../redis-server.js";
@@ -20,8 +21,9 @@ describe("a connection that froze without being closed", () => {
     await redis?.stop();
   });
 
-  async function open(url: string): Promise<Redis> {
-    const client = connect(url, { maxRetriesPerRequest: null });
+  const open = (url: string) => keep(connectToServer(readRedisUrl(url), { maxRetriesPerRequest: null }));
+
+  async function keep(client: Redis): Promise<Redis> {
     client.on("error", () => {});
     clients.push(client);
     await once(client, "ready");
@@ -37,6 +39,8 @@ describe("a connection that froze without being closed", () => {
     const heard: string[] = [];
     subscriber!.on("message", (_, message) => heard.push(message));
     const popped = blocked!.blpop("list", 5);
+    const idle = await keep(asking!.duplicate());
+    const isReplaced = new Promise((resolve) => idle.once("ready", resolve));
     relay.freeze();
     const answer = asking!.set("key", "value");
     await eventually(async () => {
@@ -45,5 +49,6 @@ describe("a connection that froze without being closed", () => {
     });
     expect(await answer).toBe("OK");
     expect(await popped).toBeNull();
+    await isReplaced;
   });
 });

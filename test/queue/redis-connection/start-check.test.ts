@@ -55,10 +55,10 @@ async function open(redisPrefix: string): Promise<{ queue: JobQueue; said: strin
 
 describe("a start", () => {
   it("refuses a database that Redis does not have", async () => {
-    const started = checkRedis({ redisUrl: `${server.url}/99`, acceptDurable: false });
+    const started = checkRedis({ redisUrl: `${server.url}/99`, redisPrefix: "start", acceptDurable: false });
     await expect(started).rejects.toThrow(QueueStartError);
-    await expect(started).rejects.toThrow(/^Redis at \S+ has no database 99; REDIS_URL's path must name one/);
-    await checkRedis({ redisUrl: `${server.url}/3`, acceptDurable: false });
+    await expect(started).rejects.toThrow(/^Redis at \S+ has no database 99; REDIS_URL must name one/);
+    await checkRedis({ redisUrl: `${server.url}/3`, redisPrefix: "start", acceptDurable: false });
   });
 
   it("warns about an append-only file that is never synced", async () => {

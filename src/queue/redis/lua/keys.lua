@@ -1,6 +1,6 @@
--- Every key of ours begins with PREFIX and two colons. BullMQ's are PREFIX:QUEUE:..., and no queue has an empty name: no
+-- Every key of ours begins with PREFIX and two colons, which KEYS[1] is. BullMQ's are PREFIX:QUEUE:..., and no queue has an empty name: no
 -- script names one of them. The keys keep the names that release 0.1 gave them, so that an upgrade finds what is there.
-local OWN = KEYS[1] .. "::"
+local OWN = KEYS[1]
 local COUNTS = OWN .. "counts" -- hash: waiting (images of all queues), keptBytes, arrivals
 local QUEUES = OWN .. "queues" -- set: every queue that a worker has served
 local DEADLINES = OWN .. "deadlines" -- zset: job -> its deadline
