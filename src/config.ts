@@ -116,7 +116,7 @@ export const Config = Type.Object(
     redisUrl: Type.Optional(
       Type.String({
         description:
-          "Redis for the queue: redis://, rediss:// or redis+sentinel://HOST:PORT,HOST:PORT/MASTER. Default: in memory.",
+          "Redis for the queue: redis://, redis+sentinel://HOST:PORT,HOST:PORT/MASTER or redis+cluster://HOST:PORT,HOST:PORT; rediss for TLS. Default: in memory.",
       }),
     ),
     redisPrefix: Type.String({

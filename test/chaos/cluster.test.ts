@@ -20,7 +20,7 @@ afterAll(() => cluster?.stop());
 it("a cluster's master that is killed costs no job that its replica has", { timeout: HANGING_MS }, async () => {
   const redisPrefix = "cluster";
   const { api, worker, queue } = deploy({ REDIS_URL: cluster.url, REDIS_PREFIX: redisPrefix, LOG_LEVEL: "warn" });
-  const [{ address }] = await Promise.all([api(), worker()]);
+  const [{ address, marimba: front }, back] = await Promise.all([api(), worker()]);
   for (let round = 0; round < ROUNDS; round++) {
     const orders = await orderMany(address, JOBS, round * JOBS);
     await untilUnderWay(address, orders);
@@ -32,6 +32,8 @@ it("a cluster's master that is killed costs no job that its replica has", { time
     expect((await generate(address, { class: round })).status).toBe(200);
     if (round < ROUNDS - 1) await cluster.revive(killed);
   }
+  // Nothing unforeseen: that would be logged as an error.
+  for (const { stderr } of [front, back]) expect(stderr).not.toMatch(/"level":[56]0/);
   const status = await queue("status");
   expect(status).toMatchObject({ code: 0, stderr: "" });
   expect(status.stdout).toMatch(/^demo +0 +0 +1 +open$/m);

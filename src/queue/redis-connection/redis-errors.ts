@@ -30,7 +30,7 @@ export function refusalOf(error: Error): string | undefined {
   if (/WRONGPASS|invalid password/i.test(message)) {
     return "rejects the user or password; REDIS_URL must contain the right ones.";
   }
-  if (/^(CROSSSLOT|MOVED)/.test(message)) {
+  if (/^(CROSSSLOT|MOVED|CLUSTERDOWN)/.test(message)) {
     return "is a node of a cluster; REDIS_URL must begin with redis+cluster://, or rediss+cluster:// for TLS.";
   }
   if (/cluster support disabled/.test(message)) {

@@ -40,12 +40,16 @@ export class RedisHealth {
       if (connections++ > 0) void this.#look(client);
     });
     client.on("close", () => this.failed("The connection to Redis is lost."));
-    client.on("error", (error: Error) => {
+    // A cluster has lost a node: another one has, or will have, its slots.
+    client.on("-node", () => void this.#look(client));
+    const onError = (error: Error) => {
       const refusal = refusalOf(error);
       if (refusal) this.failed(`Redis ${refusal}`);
       // Without a listener ioredis writes errors to the console; "close" reports what other errors lead to.
       this.logger.debug({ err: error }, "The connection to Redis reported an error.");
-    });
+    };
+    client.on("error", onError);
+    client.on("node error", onError);
   }
 
   answered(): void {
@@ -66,16 +70,18 @@ export class RedisHealth {
     clearTimeout(this.#timer);
     const key = `${this.redisPrefix}::secret`;
     const wasFit = this.#unfitness === undefined;
+    let isUnknown = false;
     try {
       this.#unfitness = await findUnfitness(client, key, this.acceptDurable, wasFit ? this.logger : undefined);
     } catch (error) {
+      isUnknown = true;
       this.logger.debug({ err: error }, "The check of Redis failed.");
     }
     if (this.#ended) return;
     if (wasFit && this.#unfitness)
       this.logger.error(`Redis ${this.#unfitness} No job is accepted until that is fixed.`);
     if (!wasFit && !this.#unfitness) this.logger.info("Redis is fit for a queue again.");
-    if (this.#unfitness) this.#timer = setTimeout(() => void this.#look(client), LOOK_AGAIN_MS).unref();
+    if (isUnknown || this.#unfitness) this.#timer = setTimeout(() => void this.#look(client), LOOK_AGAIN_MS).unref();
   }
 
   #set(health: QueueHealth): void {

@@ -35,10 +35,12 @@ export function publicAddress(redisUrl: string): string {
 
 /** Reads redis://, rediss://, redis+sentinel://, redis+cluster:// or rediss+cluster://; throws `RedisUrlError`. */
 export function readRedisUrl(redisUrl: string): RedisAddress {
-  const [, secure, form, credentials = "", hosts = "", path = "", query = "", fragment] = ADDRESS.exec(redisUrl) ?? [];
+  const [, secure, form, credentials = "", hostList = "", path = "", query = "", fragment] =
+    ADDRESS.exec(redisUrl) ?? [];
   if (secure === undefined || (secure && form === "sentinel")) throw malformed();
   const kind = (form ?? "server") as RedisAddress["kind"];
   if (fragment !== undefined) refuse("has a # followed by more; if it belongs to the password, write it as %23");
+  const hosts = readHosts(hostList, kind);
   const parameters = readParameters(query);
   const [name, database, ...rest] = kind === "sentinel" ? path.split("/") : [undefined, ...path.split("/")];
   if (rest.length > 0 || name === "") throw malformed();
@@ -49,7 +51,7 @@ export function readRedisUrl(redisUrl: string): RedisAddress {
   if (db > 0 && kind === "cluster") refuse(`names the database ${db}, but a cluster has only database 0`);
   return {
     kind,
-    hosts: readHosts(hosts, kind),
+    hosts,
     ...(name === undefined ? {} : { master: decode(name, "the master's name") }),
     db,
     isTls,
@@ -64,8 +66,9 @@ function refuse(what: string): never {
 
 function malformed(): RedisUrlError {
   return new RedisUrlError(
-    "REDIS_URL is not an address of Redis; it must be redis://HOST:PORT/DATABASE, redis+sentinel://HOST:PORT,HOST:PORT/MASTER " +
-      "or redis+cluster://HOST:PORT,HOST:PORT, with rediss for TLS and user:password@ before the hosts where they are needed.",
+    "REDIS_URL is not an address of Redis; it must be redis://USER:PASSWORD@HOST:PORT/DATABASE, " +
+      "redis+sentinel://HOST:PORT,HOST:PORT/MASTER or redis+cluster://HOST:PORT,HOST:PORT, with rediss for TLS; " +
+      "in a password, / ? # and % are written as %2F, %3F, %23 and %25.",
   );
 }
 

@@ -7,9 +7,10 @@ const LONGEST_DELAY_MS = 1000;
  * Errors of a Redis that can't do now what it can do later. NOSCRIPT is one: ioredis sends a script again that Redis does
  * not hold, but of several calls at once only the first, and Redis keeps no script while it refuses them.
  */
-const PASSING = /^(OOM|MISCONF|NOSCRIPT|LOADING|READONLY|NOREPLICAS|MASTERDOWN|BUSY|UNBLOCKED|CLUSTERDOWN)\b/;
+const PASSING =
+  /^(OOM|MISCONF|NOSCRIPT|LOADING|READONLY|NOREPLICAS|MASTERDOWN|BUSY|UNBLOCKED|CLUSTERDOWN|MOVED|ASK|TRYAGAIN)\b/;
 const CONNECTION =
-  /Connection is closed|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|Command timed out|writeable|max retries/;
+  /Connection is closed|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|Command timed out|writeable|max retries|Cluster isn't ready|Too many Cluster redirections|None of startup nodes|refresh slots cache/;
 
 export function isPassing(error: unknown): boolean {
   return error instanceof Error && (PASSING.test(error.message) || CONNECTION.test(error.message));

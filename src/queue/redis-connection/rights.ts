@@ -2,28 +2,18 @@ import type { RedisClient } from "./connection.js";
 import { UnfitRedis } from "./redis-errors.js";
 
 /** What our scripts and BullMQ's call, with as many arguments as each takes at least; K is a key. */
-const IN_SCRIPTS = [
-  ...["DEL K", "EXISTS K", "EXPIRE K 1", "GET K", "HDEL K f", "HEXISTS K f", "HGET K f", "HGETALL K", "HINCRBY K f 1"],
-  ...["HKEYS K", "HLEN K", "HMGET K f", "HMSET K f v", "HSET K f v", "HVALS K", "INCR K", "LINDEX K 0", "LLEN K"],
-  ...["LPOP K", "LPOS K v", "LPUSH K v", "LRANGE K 0 0", "LREM K 0 v", "LTRIM K 0 0", "PERSIST K", "PEXPIRE K 1"],
-  ...["PEXPIREAT K 1", "PTTL K", "RENAME K K", "RPOP K", "RPOPLPUSH K K", "RPUSH K v", "SADD K v"],
-  ...[
-    "SCARD K",
-    "SET K v",
-    "SMEMBERS K",
-    "SREM K v",
-    "TIME",
-    "UNLINK K",
-    "XADD K * f v",
-    "XTRIM K MAXLEN 1",
-    "ZADD K 1 v",
-  ],
-  ...["ZCARD K", "ZCOUNT K 0 0", "ZINCRBY K 1 v", "ZPOPMIN K", "ZRANGE K 0 0", "ZRANGEBYSCORE K 0 0", "ZREM K v"],
-  ...["ZREMRANGEBYRANK K 0 0", "ZREMRANGEBYSCORE K 0 0", "ZREVRANGE K 0 0", "ZREVRANGEBYSCORE K 0 0", "ZSCORE K v"],
-].map((call) => call.split(" "));
+const IN_SCRIPTS = `
+  DEL K; EXISTS K; EXPIRE K 1; GET K; HDEL K f; HEXISTS K f; HGET K f; HGETALL K; HINCRBY K f 1; HKEYS K; HLEN K; HMGET K f;
+  HMSET K f v; HSET K f v; HVALS K; INCR K; LINDEX K 0; LLEN K; LPOP K; LPOS K v; LPUSH K v; LRANGE K 0 0; LREM K 0 v;
+  LTRIM K 0 0; PERSIST K; PEXPIRE K 1; PEXPIREAT K 1; PTTL K; RENAME K K; RPOP K; RPOPLPUSH K K; RPUSH K v; SADD K v; SCARD K;
+  SET K v; SMEMBERS K; SREM K v; TIME; UNLINK K; XADD K * f v; XTRIM K MAXLEN 1; ZADD K 1 v; ZCARD K; ZCOUNT K 0 0;
+  ZINCRBY K 1 v; ZPOPMIN K; ZRANGE K 0 0; ZRANGEBYSCORE K 0 0; ZREM K v; ZREMRANGEBYRANK K 0 0; ZREMRANGEBYSCORE K 0 0;
+  ZREVRANGE K 0 0; ZREVRANGEBYSCORE K 0 0; ZSCORE K v`
+  .split(";")
+  .map((call) => call.trim().split(" "));
 
-/** How Redis's errors say that the user may not: in a script, and outside. */
-const DENIED = /^(ERR )?The user executing the script can't|^NOPERM/;
+/** How the errors of Redis 7.0, and of newer ones and Valkey, begin in a script where the user may not. */
+const DENIED_IN_SCRIPT = /^(ERR )?(The user executing the script can't|ACL failure in script)/;
 
 /** Tries each command, which in a script without writes changes nothing, and returns the errors in their order. */
 const PROBE = `#!lua flags=no-writes
@@ -44,8 +34,8 @@ export async function checkRights(
   redisPrefix: string,
   user: string,
 ): Promise<boolean> {
-  // One of ours and one of BullMQ's: a cluster refuses them together, unless the prefix is a hash tag.
-  const keys = [`${redisPrefix}::probe`, `${redisPrefix}:probe:marker`] as const;
+  // One as ours and one as BullMQ's, though no queue has this name. A cluster refuses them together, unless the prefix is a tag.
+  const keys = [`${redisPrefix}::probe`, `${redisPrefix}:-probe`] as const;
   const channels = [`${redisPrefix}::events`, `${redisPrefix}::control`] as const;
   const needs = new Set<string>();
   const note = (command: string, error = "") => {
@@ -60,18 +50,21 @@ export async function checkRights(
     );
     if (error?.startsWith("NOPERM")) note(command, error);
   };
-  const calls = [["INFO", "server"], ...channels.map((name) => ["PUBLISH", name, ""])];
-  const probe = () => client.eval(PROBE, keys.length, ...keys, ...calls.map((call) => JSON.stringify(call)));
-  calls.push(...IN_SCRIPTS.map((words) => words.map((word) => (word === "K" ? keys[0] : word))));
-  const errors = (await probe().catch((error: Error) => {
+  const calls = [
+    ["INFO", "server"],
+    ...channels.map((channel) => ["PUBLISH", channel, ""]),
+    ...IN_SCRIPTS.map((words) => words.map((word) => (word === "K" ? keys[0] : word))),
+  ];
+  const tried = client.eval(PROBE, keys.length, ...keys, ...calls.map((call) => JSON.stringify(call)));
+  const errors = await (tried as Promise<string[]>).catch((error: Error) => {
     if (error.message.startsWith("NOPERM")) note("EVAL", error.message);
     // Redis before 7.0 does not know flags of scripts; its version is checked next.
     else if (!error.message.includes("compiling script")) throw error;
     return [];
-  })) as string[];
-  for (const [at, error] of errors.entries()) if (DENIED.test(error)) note(calls[at]![0]!, error);
+  });
+  for (const [at, error] of errors.entries()) if (DENIED_IN_SCRIPT.test(error)) note(calls[at]![0]!, error);
   await attempt("EVALSHA", client.evalsha("0".repeat(40), 1, keys[0]));
-  await attempt("BZPOPMIN", client.bzpopmin(keys[1], 0.01));
+  await attempt("BZPOPMIN", client.bzpopmin(keys[0], 0.01));
   await attempt("SUBSCRIBE", subscriber.subscribe(...channels));
   const canInfo = !needs.delete("+info");
   if (needs.size > 0) throw new UnfitRedis(refusal(user, redisPrefix, [...needs]));

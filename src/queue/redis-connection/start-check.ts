@@ -140,7 +140,7 @@ async function patiently<T>(ask: () => Promise<T>, ms: number): Promise<T> {
     try {
       return await ask();
     } catch (error) {
-      if (!isPassing(error) || performance.now() > endMs) throw error;
+      if (refusalOf(error as Error) || !isPassing(error) || performance.now() > endMs) throw error;
       await delay(RETRY_MS);
     }
   }

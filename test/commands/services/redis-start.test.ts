@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { failAppendOnlyFile } from "../../chaos/starve.js";
+import { ask, failAppendOnlyFile } from "../../chaos/starve.js";
+import { freePort } from "../../free-port.js";
 import { startRedis } from "../../queue/redis-server.js";
 import { deployments, metric, monitor, ready } from "../deployment.js";
 import { Marimba } from "../marimba.js";
@@ -40,6 +41,57 @@ describe("a start that can't use Redis ends with one sentence:", () => {
     } finally {
       await guarded.stop();
     }
+  });
+});
+
+describe("a start says in one sentence what is wrong with REDIS_URL or with what it names:", () => {
+  const commands = ["api", "worker", "serve", "queue"];
+
+  /** What a command says as it ends, after the address. */
+  async function says(command: string, redisUrl: string): Promise<string> {
+    const { start, queue } = deploy({ REDIS_URL: redisUrl, REDIS_PREFIX: "start", LOG_LEVEL: "silent" });
+    const { code, stdout, stderr } = await (command === "queue" ? queue("status") : start(command).ended);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/^[^\n]+\.\n$/);
+    expect(stderr).not.toMatch(/secret/);
+    return stderr.trimEnd().replace(/^Redis at redis:\/\/127\.0\.0\.1:\d+ /, "");
+  }
+
+  it("of a user with too few rights", async () => {
+    const rights = ["on", ">secret", "allkeys", "resetchannels", "+@all", "-@scripting"];
+    await ask(redis(), (client) => client.call("ACL", "SETUSER", "few", ...rights));
+    const url = redis().url.replace("//", "//few:secret@");
+    for (const sentence of await Promise.all(commands.map((command) => says(command, url))))
+      expect(sentence).toBe(
+        "does not let the user few run EVAL, EVALSHA or use the channels start::*; the user's ACL needs " +
+          "+eval +evalsha &start::* (docs/operations.md).",
+      );
+  });
+
+  it("of an address that can't be read", async () => {
+    const url = "redis://:secret@127.0.0.1?protocol=3";
+    for (const sentence of await Promise.all(commands.map((command) => says(command, url))))
+      expect(sentence).toBe(
+        "REDIS_URL has the parameter protocol, which Marimba does not know; it knows db, family, password, tls, username.",
+      );
+  });
+
+  it("of a cluster's node, of a server that is none, and of a cluster that is away", async () => {
+    const node = await startRedis("--cluster-enabled", "yes", "--cluster-port", String(await freePort()));
+    try {
+      const isNode =
+        "is a node of a cluster; REDIS_URL must begin with redis+cluster://, or rediss+cluster:// for TLS.";
+      expect(await says("worker", node.url)).toBe(isNode);
+      await ask(node, (client) => client.call("CLUSTER", "ADDSLOTSRANGE", 0, 16_383));
+      expect(await says("worker", node.url)).toBe(isNode);
+    } finally {
+      await node.stop();
+    }
+    const [single, away] = [redis().url.replace("redis:", "redis+cluster:"), "redis+cluster://127.0.0.1:1,127.0.0.1:2"];
+    expect(await Promise.all([says("worker", single), says("queue", away)])).toEqual([
+      `Redis at ${single} is not a cluster; REDIS_URL must begin with redis://, or rediss:// for TLS.`,
+      `Redis at ${away} can't be reached (connect ECONNREFUSED 127.0.0.1:1); REDIS_URL must be its address.`,
+    ]);
   });
 });
 

@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connect } from "../../../src/queue/redis-connection/connection.js";
 import { readRedisUrl } from "../../../src/queue/redis-connection/redis-url.js";
@@ -48,6 +49,32 @@ describe("rediss://", () => {
     expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "image/png"]);
     expect((await bytes(answer)).subarray(1, 4).toString()).toBe("PNG");
     for (const { stderr } of [front.marimba, back]) expect(stderr).not.toMatch(/[Ww]arning|"level":[456]0/);
+  });
+
+  it("carries a job over a cluster as rediss+cluster://", async () => {
+    const [port, busPort] = [await freePort(), String(await freePort())];
+    const cluster = [
+      "--cluster-enabled",
+      "yes",
+      "--cluster-port",
+      busPort,
+      "--cluster-announce-ip",
+      "127.0.0.1",
+      "--tls-cluster",
+      "yes",
+    ];
+    const node = await startRedis("--appendonly", "yes", ...cluster, ...tlsSettings(port, own));
+    try {
+      const client = new Redis({ host: "127.0.0.1", port, tls: { ca: readFileSync(own.certificate) } });
+      await client.call("CLUSTER", "ADDSLOTSRANGE", 0, 16_383);
+      client.disconnect();
+      const url = `rediss+cluster://127.0.0.1:${port}`;
+      const { api, worker } = deploy({ REDIS_URL: url, NODE_EXTRA_CA_CERTS: own.certificate });
+      const [front] = await Promise.all([api(), worker()]);
+      expect((await generate(front.address, { class: 1, seed: 3 })).status).toBe(200);
+    } finally {
+      await node.stop();
+    }
   });
 
   it("tells a server its name, and no address for a name", () => {

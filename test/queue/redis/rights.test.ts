@@ -59,7 +59,7 @@ describe("a start as a user", () => {
     expect(rights.length).toBeGreaterThan(50);
     for (const right of rights) {
       const sentence = await refusal(...rules.filter((rule) => rule !== right));
-      expect(sentence).toMatch(/^does not let the user marimba [^\n]+\.$/);
+      expect(sentence, right).toMatch(/^does not let the user marimba [^\n]+\.$/);
       expect(sentence).toContain(`; the user's ACL needs ${right} (docs/operations.md).`);
     }
   });

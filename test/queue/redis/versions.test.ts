@@ -105,7 +105,8 @@ describe("processes of neighbouring releases, whose payloads have other numbers,
     await leaving.stop(0);
 
     await worker(THIS);
-    const warning = () => said.find(({ queue }) => queue === `demo@${NEXT_VERSION}`);
+    const warning = () =>
+      said.find(({ queue, msg }) => queue === `demo@${NEXT_VERSION}` && msg.includes("newer release"));
     await eventually(() => expect(warning()).toBeDefined());
     expect(warning()).toMatchObject({
       level: 40,
