@@ -5,6 +5,7 @@ import { loadConfig } from "../src/config.js";
 import type { GeneratedImage } from "../src/engine/engine.js";
 import { openNullEngine } from "../src/engine/null-engine.js";
 import { openEngine } from "../src/engine/threaded-engine.js";
+import { JOB_VERSION } from "../src/job.js";
 import { LocalQueue } from "../src/queue/local/local-queue.js";
 import { encodeImage } from "../src/worker/encode-png.js";
 import { startWorker } from "../src/worker/worker.js";
@@ -58,7 +59,7 @@ async function queued({ total, concurrency }: Load): Promise<number> {
     const id = `job_${randomUUID()}`;
     const { parameters, seed } = imageRequest(index, models);
     const spec = {
-      version: 1,
+      version: JOB_VERSION,
       id,
       model: manifest.name,
       parameters,

@@ -90,6 +90,16 @@ export const Config = Type.Object(
           "Models to serve, separated by commas; the first is the default model. Default: all in MODELS_DIR, demo first.",
       }),
     ),
+    modelAliases: Type.Array(Type.String({ pattern: "^[^\\s=,]{1,200}=[a-z0-9][a-z0-9._-]{0,63}$" }), {
+      default: [],
+      accepts: "pairs such as gpt-image-1=demo, separated by commas",
+      description: "Further names of models for OpenAI's clients; default: none.",
+    }),
+    promptFallback: Type.String({
+      default: "refuse",
+      accepts: "refuse, unconditional, or a class",
+      description: "For OpenAI's clients: what a prompt that names no class gets.",
+    }),
     engine: Type.Union([Type.Literal("onnx"), Type.Literal("null")], {
       default: "onnx",
       description:

@@ -24,6 +24,19 @@ export type Priority = Static<typeof Priority>;
 export const OutputFormat = Type.Union([Type.Literal("png")]);
 export type OutputFormat = Static<typeof OutputFormat>;
 
+/** Longest side of an image, in pixels. */
+export const MAX_SIDE = 2048;
+const side = (description: string) => Type.Integer({ minimum: 1, maximum: MAX_SIDE, description });
+
+export const Scaling = Type.Union([Type.Literal("smooth"), Type.Literal("pixelated")], {
+  description:
+    "How images are scaled to `width` and `height`. smooth (when absent): Lanczos to smaller sizes, bicubic to larger ones. pixelated: whole multiples of the model's size, with sharp edges.",
+});
+
+/** The size that a job's images are scaled to. */
+export const OutputSize = Type.Object({ width: side("Pixels."), height: side("Pixels."), scaling: Scaling });
+export type OutputSize = Static<typeof OutputSize>;
+
 /** All but the class, which a request may also name. */
 const Sampling = Type.Partial(Type.Omit(SamplingParameters, ["class"]));
 
@@ -47,6 +60,11 @@ export const GenerateRequest = Type.Object(
       Type.String({ minLength: 1, maxLength: 64, description: "The server's default model when absent." }),
     ),
     output_format: Type.Optional(OutputFormat),
+    width: Type.Optional(
+      side("Pixels. The image is generated in the model's size and scaled; `height` alone keeps its proportions."),
+    ),
+    height: Type.Optional(side("Pixels. `width` alone keeps the proportions of the model's size.")),
+    scaling: Type.Optional(Scaling),
     priority: Type.Optional(Priority),
     deadline_ms: Type.Optional(
       Type.Integer({
@@ -94,16 +112,21 @@ export const Timing = Type.Object(
 );
 export type Timing = Static<typeof Timing>;
 
+/** Of the jobs that this release accepts. It reads those of the release before it too. */
+export const JOB_VERSION = 2;
+
 /** A job as it is queued: resolved, seeded and versioned; a worker needs nothing else. */
 export const JobSpec = Type.Object(
   {
-    version: Type.Literal(1),
+    version: Type.Union([Type.Literal(1), Type.Literal(JOB_VERSION)]),
     id: Type.String({ pattern: "^[A-Za-z0-9_-]{8,64}$" }),
     model: Type.String(),
     parameters: SamplingParameters,
     seed: Type.Integer({ minimum: 0, maximum: MAX_SEED }),
     num_images: Type.Integer({ minimum: 1 }),
     output_format: OutputFormat,
+    /** Absent: the model's own size. Since version 2. */
+    output_size: Type.Optional(OutputSize),
     priority: Priority,
     /** Epoch milliseconds. */
     accepted_at: Type.Number(),

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type FieldError, Problem } from "./errors.js";
-import type { GenerateRequest, JobSpec } from "./job.js";
+import { type GenerateRequest, type JobSpec, MAX_SIDE, type OutputSize } from "./job.js";
 import { checkParameters } from "./model/check-parameters.js";
 import { findClass } from "./model/find-class.js";
 import type { Manifest, ModelClass } from "./model/manifest.js";
@@ -11,7 +11,7 @@ import { showValue } from "./validation/field-errors.js";
 /** The part of a job that depends on the request and the model. */
 export type ResolvedRequest = Pick<
   JobSpec,
-  "model" | "parameters" | "seed" | "num_images" | "output_format" | "priority"
+  "model" | "parameters" | "seed" | "num_images" | "output_format" | "output_size" | "priority"
 >;
 
 /**
@@ -37,6 +37,8 @@ export function resolveRequest(
   const faults = checkParameters(parameters, manifest.architecture.generator);
   const errors: FieldError[] = faults.map(({ field, message }) => ({ pointer: `/${field}`, message }));
   errors.push(...checkNumImages(numImages, maxImagesPerJob));
+  const outputSize = resolveSize(request, manifest);
+  if (outputSize) errors.push(...checkSize(outputSize, manifest));
   if (errors.length > 0) throw invalid("invalid_request", errors);
   return {
     model: manifest.name,
@@ -44,6 +46,7 @@ export function resolveRequest(
     seed: request.seed ?? drawSeed(),
     num_images: numImages,
     output_format: request.output_format ?? "png",
+    ...(outputSize && { output_size: outputSize }),
     priority: request.priority ?? "normal",
   };
 }
@@ -98,6 +101,31 @@ function unknownClass(asked: number | string, manifest: Manifest, suggestions: r
 
 function listClasses(classes: readonly ModelClass[]): string {
   return classes.map(({ index, id, name }) => `${index} (${id ? `${id}, ` : ""}${name})`).join(" or ");
+}
+
+/** Undefined for the model's own size. If one side is missing, the proportions stay. */
+function resolveSize({ width, height, scaling = "smooth" }: GenerateRequest, manifest: Manifest) {
+  const { image_width, image_height } = manifest.architecture.tokenizer;
+  const size: OutputSize = {
+    width: width ?? (height === undefined ? image_width : Math.round((image_width * height) / image_height)),
+    height: height ?? (width === undefined ? image_height : Math.round((image_height * width) / image_width)),
+    scaling,
+  };
+  return size.width === image_width && size.height === image_height ? undefined : size;
+}
+
+function checkSize({ width, height, scaling }: OutputSize, { architecture, name }: Manifest): FieldError[] {
+  const { image_width, image_height } = architecture.tokenizer;
+  const errors: FieldError[] = [];
+  for (const [field, pixels] of Object.entries({ width, height })) {
+    const message = `must be an integer from 1 to ${MAX_SIDE}; in the proportions of ${name} it would be ${pixels}`;
+    if (pixels < 1 || pixels > MAX_SIDE) errors.push({ pointer: `/${field}`, message });
+  }
+  if (scaling === "pixelated" && (width % image_width !== 0 || height % image_height !== 0)) {
+    const message = `must be "smooth" unless the size is a multiple of ${image_width}x${image_height}, that of ${name}`;
+    errors.push({ pointer: "/scaling", message });
+  }
+  return errors;
 }
 
 function checkNumImages(numImages: number, maxImagesPerJob: number): FieldError[] {

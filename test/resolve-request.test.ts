@@ -52,6 +52,46 @@ describe("resolveRequest", () => {
   });
 
   it.each([
+    [
+      { width: 256, height: 64 },
+      { width: 256, height: 64, scaling: "smooth" },
+    ],
+    [{ width: 512 }, { width: 512, height: 512, scaling: "smooth" }],
+    [
+      { height: 2048, scaling: "pixelated" },
+      { width: 2048, height: 2048, scaling: "pixelated" },
+    ],
+    [{ width: 128, height: 128 }, undefined],
+    [{ scaling: "smooth" }, undefined],
+    [{}, undefined],
+  ] as const)("resolves the size %j to %j", (size, expected) => {
+    expect(resolve({ class: 0, ...size }).output_size).toEqual(expected);
+  });
+
+  it("keeps the proportions of the model's size if a side is missing, up to the longest side", () => {
+    const wide = exampleManifest();
+    wide.architecture.tokenizer.image_width = 384;
+    const one = { ...models, list: () => [wide], get: () => wide };
+    const size = (request: object) => resolveRequest({ class: 0, ...request }, one, 8).output_size;
+    expect(size({ height: 100 })).toMatchObject({ width: 300, height: 100 });
+    expect(() => size({ height: 700 })).toThrow(
+      "width must be an integer from 1 to 2048; in the proportions of demo it would be 2100.",
+    );
+    expect(() => size({ width: 1 })).toThrow("in the proportions of demo it would be 0.");
+  });
+
+  it("refuses sharp edges for sizes that are no multiple of the model's", () => {
+    for (const size of [{ width: 200 }, { width: 256, height: 200 }, { width: 64 }]) {
+      expect(problemOf({ class: 0, ...size, scaling: "pixelated" }).options.errors).toEqual([
+        {
+          pointer: "/scaling",
+          message: 'must be "smooth" unless the size is a multiple of 128x128, that of demo',
+        },
+      ]);
+    }
+  });
+
+  it.each([
     [3, 3],
     ["STAR", 0],
     [" heart ", 1],

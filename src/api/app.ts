@@ -21,7 +21,7 @@ import { docsRoutes } from "./routes/docs.js";
 import { eventsRoute } from "./routes/events.js";
 import { generateRoute } from "./routes/generate.js";
 import { healthRoutes } from "./routes/health.js";
-import { imageRoute } from "./routes/images.js";
+import { imageRoutes } from "./routes/images.js";
 import { jobRoutes } from "./routes/jobs.js";
 import { metricsRoute } from "./routes/metrics.js";
 import { modelRoutes } from "./routes/models.js";
@@ -31,7 +31,7 @@ import { playgroundRoutes } from "./routes/playground.js";
 const ROUTES: readonly ((app: Api, deps: RouteDeps) => void | Promise<void>)[] = [
   generateRoute,
   jobRoutes,
-  imageRoute,
+  imageRoutes,
   eventsRoute,
   modelRoutes,
   openAiImagesRoute,

@@ -15,9 +15,13 @@ export function openLogger(level: Level | "silent", stream: LogStream = process.
 
 /** Recognises secrets wherever a client put them, for example in an address. The id of a key stays, to find the key by. */
 const SECRETS = /mrb(?:_|%5f)([0-9a-f]{12})(?:_|%5f)[0-9a-f]+|whsec(?:_|%5f)[A-Za-z0-9+/=%_-]+/gi;
+/** Signs the address of an image that opens without a key. */
+const SIGNATURES = /([?&]signature=)[A-Za-z0-9_-]+/g;
 
 function withoutSecrets(line: string): string {
-  return line.replace(SECRETS, (_, id?: string) => (id === undefined ? "[webhook secret]" : `[key ${id}]`));
+  return line
+    .replace(SECRETS, (_, id?: string) => (id === undefined ? "[webhook secret]" : `[key ${id}]`))
+    .replace(SIGNATURES, "$1[...]");
 }
 
 /** `12:00:01 WARN  message  job=1a2b`, followed by the stack of an error. */

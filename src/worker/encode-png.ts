@@ -1,5 +1,6 @@
 import sharp from "sharp";
 import type { GeneratedImage } from "../engine/engine.js";
+import type { OutputSize } from "../job.js";
 import type { Manifest } from "../model/manifest.js";
 import { type ImageRequest, SamplingParameters } from "../model/parameters.js";
 import { insertPngText, type PngText } from "./png-text.js";
@@ -12,15 +13,27 @@ sharp.concurrency(1);
 
 export type Pixels = Pick<GeneratedImage, "pixels" | "width" | "height">;
 
-/** A PNG whose text says how it was generated. The bytes depend on the arguments alone; encoding runs off the event loop. */
-export async function encodeImage(pixels: Pixels, request: ImageRequest, manifest: Manifest): Promise<Uint8Array> {
-  return insertPngText(await encodePng(pixels), imageText(request, manifest));
+/**
+ * A PNG of the given size, or of the pixels' own, whose text says how it was generated. The bytes depend on the arguments
+ * alone; encoding runs off the event loop.
+ */
+export async function encodeImage(
+  pixels: Pixels,
+  request: ImageRequest,
+  manifest: Manifest,
+  size?: OutputSize,
+): Promise<Uint8Array> {
+  const text = [...imageText(request, manifest), ...(size ? sizeText(size, pixels) : [])];
+  return insertPngText(await encodePng(pixels, size), text);
 }
 
-export async function encodePng({ pixels, width, height }: Pixels): Promise<Uint8Array> {
-  return sharp(pixels, { raw: { width, height, channels: 3 } })
-    .png(PNG_SETTINGS)
-    .toBuffer();
+/** libvips scales with its kernel only to smaller sizes; to larger ones, lanczos3 stands for bicubic interpolation. */
+const KERNELS = { smooth: "lanczos3", pixelated: "nearest" } as const;
+
+export async function encodePng({ pixels, width, height }: Pixels, size?: OutputSize): Promise<Uint8Array> {
+  const image = sharp(pixels, { raw: { width, height, channels: 3 } });
+  if (size) image.resize({ width: size.width, height: size.height, fit: "fill", kernel: KERNELS[size.scaling] });
+  return image.png(PNG_SETTINGS).toBuffer();
 }
 
 /** All that generates the image again, under the API's field names; nothing that varies from run to run. */
@@ -37,5 +50,14 @@ export function imageText({ parameters, seed, imageIndex }: ImageRequest, manife
     ...sampling
       .filter((name) => parameters[name] !== undefined)
       .map((name) => [name, String(parameters[name])] as const),
+  ];
+}
+
+function sizeText({ width, height, scaling }: OutputSize, generated: Pixels): PngText {
+  return [
+    ["width", String(width)],
+    ["height", String(height)],
+    ["scaling", scaling],
+    ["generated_size", `${generated.width}x${generated.height}`],
   ];
 }

@@ -81,9 +81,10 @@ async function makeImage(
   const previews = previewOptions(imageIndex, context, manifest, logger);
   const onStep = (step: number, of: number) => context.progress(step, of);
   const generated = await engine.generate(request, { signal: context.signal, onStep, ...previews, ...deadline });
-  const bytes = await encodeImage(generated, request, manifest);
+  const bytes = await encodeImage(generated, request, manifest, spec.output_size);
   const timing = imageTiming(spec.accepted_at, generated.timing, epochMs());
-  return { bytes, contentType: "image/png", width: generated.width, height: generated.height, timing };
+  const { width, height } = spec.output_size ?? generated;
+  return { bytes, contentType: "image/png", width, height, timing };
 }
 
 /** How an error of the engine fails the whole job, as the client sees it; undefined for any other error. */

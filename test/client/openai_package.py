@@ -40,7 +40,7 @@ error = failure(openai.BadRequestError, lambda: client.images.generate(prompt="a
 assert error.code == "unknown_class" and error.param == "prompt", error.body
 assert 'did you mean "heart"?' in error.message, error.message
 failure(openai.NotFoundError, lambda: client.images.generate(prompt="star", model="dall-e-3"))
-failure(openai.BadRequestError, lambda: client.images.generate(prompt="star", size="1024x1024"))
+failure(openai.BadRequestError, lambda: client.images.generate(prompt="star", size="4096x4096"))
 stranger = openai.OpenAI(base_url=base_url, api_key="sk-wrong")
 error = failure(openai.AuthenticationError, lambda: stranger.images.generate(prompt="star"))
 assert error.code == "unauthorized" and error.type == "authentication_error", error.body

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
-import type { JobSpec, StoredImage } from "../../src/job.js";
+import { JOB_VERSION, type JobSpec, type StoredImage } from "../../src/job.js";
 import type { ImageTask } from "../../src/queue/queue.js";
 
 export function exampleJob(fields: Partial<JobSpec> = {}): JobSpec {
   return {
-    version: 1,
+    version: JOB_VERSION,
     id: randomUUID(),
     model: "demo",
     parameters: {

@@ -29,6 +29,13 @@ describe("openLogger", () => {
     expect(lines[1]).toMatch(/^\S+ ERROR Failed\.\nError: broken\n +at /);
   });
 
+  it("leaves out the signature of an image's address", () => {
+    const lines: string[] = [];
+    const logger = openLogger("info", { write: (text) => lines.push(text) });
+    logger.info({ req: { url: "/jobs/1a/images/0/image.png?signature=AbC_-9" } }, "incoming request");
+    expect(JSON.parse(lines[0]!).req.url).toBe("/jobs/1a/images/0/image.png?signature=[...]");
+  });
+
   it("can be silent", () => {
     expect(logged(false, "silent").lines).toEqual([]);
   });

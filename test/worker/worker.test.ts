@@ -3,7 +3,7 @@ import { pino } from "pino";
 import sharp from "sharp";
 import { afterEach, describe, expect, it } from "vitest";
 import { EngineFull } from "../../src/engine/engine.js";
-import type { JobRecord, JobSpec, Preview } from "../../src/job.js";
+import type { JobRecord, JobSpec, OutputSize, Preview } from "../../src/job.js";
 import type { ModelRegistry } from "../../src/model/registry.js";
 import { LocalQueue } from "../../src/queue/local/local-queue.js";
 import { encodeImage } from "../../src/worker/encode-png.js";
@@ -65,6 +65,39 @@ describe("the worker", () => {
       expect(pixels).toEqual(testPixels(request));
       const alone = await encodeImage({ pixels: testPixels(request), width: 4, height: 2 }, request, manifest);
       expect(Buffer.from(image.bytes).equals(alone)).toBe(true);
+    }
+  });
+
+  it("scales images to the size of the job, always to the same bytes", async () => {
+    await start(new TestEngine());
+    const scaled = async (size: Omit<OutputSize, "scaling">, scaling: OutputSize["scaling"]) => {
+      const spec = await submit({ output_size: { ...size, scaling } });
+      await finish(spec);
+      const image = (await queue.image(spec.id, 0))!;
+      expect(image).toMatchObject(size);
+      expect(await sharp(image.bytes).metadata()).toMatchObject({ ...size, channels: 3 });
+      const text = { width: `${size.width}`, height: `${size.height}`, scaling, generated_size: "4x2" };
+      expect(readPngText(image.bytes)).toMatchObject(text);
+      return Buffer.from(image.bytes);
+    };
+    const [large, small] = [
+      { width: 40, height: 30 },
+      { width: 3, height: 1 },
+    ];
+    for (const size of [large, small]) {
+      const [first, again] = [await scaled(size, "smooth"), await scaled(size, "smooth")];
+      expect(again.equals(first)).toBe(true);
+    }
+    const sharpEdged = await sharp(await scaled({ width: 12, height: 4 }, "pixelated"))
+      .raw()
+      .toBuffer();
+    const { parameters, seed } = exampleJob();
+    const pixels = testPixels({ parameters, seed, imageIndex: 0 });
+    for (let y = 0; y < 4; y++) {
+      for (let x = 0; x < 12; x++) {
+        const [from, to] = [(Math.floor(y / 2) * 4 + Math.floor(x / 3)) * 3, (y * 12 + x) * 3];
+        expect([...sharpEdged.subarray(to, to + 3)]).toEqual([...pixels.subarray(from, from + 3)]);
+      }
     }
   });
 

@@ -65,6 +65,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs/{id}/images/{n}/image.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The same image at an address that needs no API key
+         * @description `POST /v1/images/generations` returns such addresses. On a server with API keys they are signed.
+         */
+        get: operations["getLinkedImage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs/{id}/events": {
         parameters: {
             query?: never;
@@ -155,7 +175,8 @@ export interface paths {
          * Generate images, in the shape of OpenAI's API
          * @description For OpenAI's clients and compatible ones. `prompt` names a class: by name, id or index, or as a text that contains
          *     class names, of which the longest counts. All other fields of `POST /generate` are supported as well. The response
-         *     waits for the images; disconnecting cancels them.
+         *     waits for the images; disconnecting cancels them. A value that OpenAI documents, but that can't be served exactly,
+         *     is served as near as possible and reported in `adjusted`. Fields that OpenAI does not document are refused.
          */
         post: operations["createImage"];
         delete?: never;
@@ -171,7 +192,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All models, in the shape of OpenAI's API */
+        /** All models and their aliases, in the shape of OpenAI's API */
         get: operations["listOpenAiModels"];
         put?: never;
         post?: never;
@@ -337,6 +358,15 @@ export interface components {
             model?: string;
             /** @enum {string} */
             output_format?: "png";
+            /** @description Pixels. The image is generated in the model's size and scaled; `height` alone keeps its proportions. */
+            width?: number;
+            /** @description Pixels. `width` alone keeps the proportions of the model's size. */
+            height?: number;
+            /**
+             * @description How images are scaled to `width` and `height`. smooth (when absent): Lanczos to smaller sizes, bicubic to larger ones. pixelated: whole multiples of the model's size, with sharp edges.
+             * @enum {string}
+             */
+            scaling?: "smooth" | "pixelated";
             /**
              * @description The job's share while jobs of several priorities wait: of 13 images, 9 are high, 3 normal, 1 low; no priority starves. normal when absent.
              * @enum {string}
@@ -398,6 +428,24 @@ export interface components {
             seed: number;
             /** @description Number of images. */
             num_images: number;
+            /** @description The size that the model generates and the size of the images, if they differ. */
+            scaled?: {
+                from: {
+                    width: number;
+                    height: number;
+                };
+                to: {
+                    /** @description Pixels. */
+                    width: number;
+                    /** @description Pixels. */
+                    height: number;
+                    /**
+                     * @description How images are scaled to `width` and `height`. smooth (when absent): Lanczos to smaller sizes, bicubic to larger ones. pixelated: whole multiples of the model's size, with sharp edges.
+                     * @enum {string}
+                     */
+                    scaling: "smooth" | "pixelated";
+                };
+            };
             /**
              * Format: date-time
              * @description When the request was accepted.
@@ -684,65 +732,62 @@ export interface components {
             /** @description Names a class: its name, id or index, or a text that contains its name. */
             prompt: string;
             /** @description Number of images; 1 when absent. */
-            n?: number | null;
-            /** @description The model's image size, such as 256x256, or auto. */
+            n?: (number | string) | null;
+            /** @description WIDTHxHEIGHT, such as 1024x1024, up to 2048 each: images are scaled to it. auto or absent: the model's own size. */
             size?: string | null;
-            /** @description The images' bytes, or their temporary addresses; b64_json when absent. */
+            /** @description The images' bytes, or their temporary addresses; b64_json when absent, url for models named dall-e-2 or dall-e-3. */
             response_format?: ("b64_json" | "url") | null;
-            /** @description Whether to respond with events: partial images, then the image. */
+            /** @description Whether to respond with events: partial images, then the images. */
             stream?: boolean | null;
             /** @description With `stream`: the maximum number of partial images; 0 when absent. */
             partial_images?: number | null;
-            /** @description The images' format. */
-            output_format?: "png" | null;
+            /** @description Images are always PNG. */
+            output_format?: ("png" | "jpeg" | "webp") | null;
             /** @description Images are always opaque. */
-            background?: ("auto" | "opaque") | null;
-            /** @description Use `preset` to choose the quality. */
-            quality?: ("auto" | "standard") | null;
+            background?: ("auto" | "opaque" | "transparent") | null;
+            /** @description low, medium and high (or hd) stand for the presets fast, balanced and exact; `preset` overrides it. */
+            quality?: ("auto" | "standard" | "hd" | "low" | "medium" | "high") | null;
+            /** @description Has no effect. */
+            style?: ("vivid" | "natural") | null;
             /** @description Has no effect. */
             moderation?: ("auto" | "low") | null;
+            /** @description Has no effect. */
+            input_fidelity?: ("high" | "low") | null;
             /** @description PNG is lossless. */
-            output_compression?: 100 | null;
+            output_compression?: number | null;
             /** @description Accepted, but neither used nor stored. */
             user?: string | null;
             /** @description Random when absent; the response states it. */
-            seed?: number;
+            seed?: number | null;
             /** @description Autoregressive steps, 1 to the number of tokens. */
-            steps?: number;
+            steps?: number | null;
             /** @description Classifier-free guidance; 1 is none. */
-            guidance_scale?: number;
-            /**
-             * @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step.
-             * @enum {string}
-             */
-            guidance_schedule?: "linear" | "constant";
+            guidance_scale?: number | null;
+            /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
+            guidance_schedule?: ("linear" | "constant") | null;
             /** @description Multiplies the noise of each diffusion step. */
-            temperature?: number;
+            temperature?: number | null;
             /** @description Diffusion steps per token. */
-            diffusion_steps?: number;
+            diffusion_steps?: number | null;
             /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
-            diffusion_steps_final?: number;
+            diffusion_steps_final?: number | null;
             /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
-            max_timestep?: number;
-            /**
-             * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).
-             * @enum {string}
-             */
-            order?: "random" | "raster" | "checkerboard";
+            max_timestep?: number | null;
+            /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171). */
+            order?: ("random" | "raster" | "checkerboard") | null;
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
-            reconstruction_steps?: number;
+            reconstruction_steps?: number | null;
             /** @description A preset of the model. Other fields override it. */
-            preset?: string;
-            /**
-             * @description The job's share while jobs of several priorities wait: of 13 images, 9 are high, 3 normal, 1 low; no priority starves. normal when absent.
-             * @enum {string}
-             */
-            priority?: "low" | "normal" | "high";
+            preset?: string | null;
+            /** @description How images are scaled to `width` and `height`. smooth (when absent): Lanczos to smaller sizes, bicubic to larger ones. pixelated: whole multiples of the model's size, with sharp edges. */
+            scaling?: ("smooth" | "pixelated") | null;
+            /** @description The job's share while jobs of several priorities wait: of 13 images, 9 are high, 3 normal, 1 low; no priority starves. normal when absent. */
+            priority?: ("low" | "normal" | "high") | null;
             /** @description The job fails if it has not finished this many milliseconds after acceptance. */
-            deadline_ms?: number;
+            deadline_ms?: number | null;
             /** @description An https address to notify when the job ends; requests are signed as in Standard Webhooks. */
-            webhook_url?: string;
-            /** @description The server's default model when absent. */
+            webhook_url?: string | null;
+            /** @description A model's id or alias, with or without a provider's prefix such as openai/. The server's default model when absent. */
             model?: string | null;
             /** @description Overrides the prompt. As in `POST /generate`, null means no class. */
             class?: number | string | null;
@@ -770,9 +815,16 @@ export interface components {
             /** @enum {string} */
             output_format: "png";
             /** @enum {string} */
-            quality: "auto";
+            quality: "auto" | "low" | "medium" | "high";
             /** @description Such as 256x256. */
             size: string;
+            /** @description The model's size, if the images were scaled from it. */
+            generated_size?: string;
+            /** @description The fields that could not be served exactly, and how they were served. */
+            adjusted?: {
+                param: string;
+                message: string;
+            }[];
             /** @description A prompt only names a class, so it has no tokens. */
             usage: {
                 input_tokens: number;
@@ -803,11 +855,11 @@ export interface components {
             /** @enum {string} */
             output_format: "png";
             /** @enum {string} */
-            quality: "auto";
+            quality: "auto" | "low" | "medium" | "high";
             /** @description Such as 256x256. */
             size: string;
         };
-        /** @description The last event of a streamed response. */
+        /** @description The last event of a streamed response, once for each image. */
         OpenAiCompletedImage: {
             /** @enum {string} */
             type: "image_generation.completed";
@@ -823,9 +875,16 @@ export interface components {
             /** @enum {string} */
             output_format: "png";
             /** @enum {string} */
-            quality: "auto";
+            quality: "auto" | "low" | "medium" | "high";
             /** @description Such as 256x256. */
             size: string;
+            /** @description The model's size, if the images were scaled from it. */
+            generated_size?: string;
+            /** @description The fields that could not be served exactly, and how they were served. */
+            adjusted?: {
+                param: string;
+                message: string;
+            }[];
             /** @description A prompt only names a class, so it has no tokens. */
             usage: {
                 input_tokens: number;
@@ -1461,6 +1520,141 @@ export interface operations {
                 headers: {
                     /** @description Seconds to wait before the next attempt. */
                     "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal server error. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `queue_unavailable`: The queue is not reachable at the moment. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLinkedImage: {
+        parameters: {
+            query?: {
+                /** @description As in the address. */
+                signature?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+                /** @description Index of the image, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The image. Its bytes never change: they depend on the job's parameters and seed only. */
+            200: {
+                headers: {
+                    /** @description Hash of the bytes. */
+                    ETag?: string;
+                    /** @description The job's id. */
+                    "Marimba-Job"?: string;
+                    /** @description The job's seed. */
+                    "Marimba-Seed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            /** @description `If-None-Match` matches the image's bytes. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_found`: No such job. `image_not_found`: The job has no such image. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_finished`: The job has not finished. `job_failed`: The job failed and has no images. `job_cancelled`: The job was cancelled. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not serve this host. */
+            421: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Caller } from "./caller.js";
 import type { KeyEntry } from "./key-entry.js";
 
@@ -60,6 +60,12 @@ export class KeyRing {
     const entry = this.#byId.get(key.id);
     const isRight = timingSafeEqual(hashSecret(key.secret), entry?.hash ?? NO_HASH);
     return entry && isRight ? toCaller(entry) : undefined;
+  }
+
+  /** Signs a text on behalf of a caller; undefined if its key was withdrawn, and what it signed with it. */
+  sign(callerId: string, text: string): string | undefined {
+    const hash = this.#byId.get(callerId.slice(ID_PREFIX.length))?.hash;
+    return hash && createHmac("sha256", hash).update(text).digest("base64url");
   }
 
   /** The secrets that sign a caller's webhooks, separated by a comma; undefined if there is none or the key was withdrawn. */

@@ -1,6 +1,7 @@
 import cors from "@fastify/cors";
 import helmet from "@fastify/helmet";
 import type { FastifyReply, FastifyRequest, RouteOptions } from "fastify";
+import type { Config } from "../../config.js";
 import { OPEN } from "../access/authentication.js";
 import type { Api, ApiDeps } from "../deps.js";
 
@@ -33,21 +34,7 @@ export function setSecurityHeaders(request: FastifyRequest, reply: FastifyReply)
   });
 }
 
-/** Request headers that a page of another origin may send, beyond those that CORS always allows. */
-const REQUEST_HEADERS = [
-  "Authorization",
-  "X-API-Key",
-  "Content-Type",
-  "Prefer",
-  "Idempotency-Key",
-  "Cancel-After",
-  "Last-Event-ID",
-  "If-None-Match",
-  "X-Request-Id",
-  "traceparent",
-];
-
-/** Response headers that it may read. */
+/** Response headers that a page of another origin may read. It may send any: see `allowedHeaders` of @fastify/cors. */
 const RESPONSE_HEADERS = [
   "Location",
   "Content-Location",
@@ -67,6 +54,14 @@ const RESPONSE_HEADERS = [
 const PREFLIGHT_S = 600;
 
 /**
+ * For an image's bytes. A plain `<img>` of another origin sends no `Origin`, so they are for the pages of all origins as
+ * soon as `CORS_ORIGINS` names one; an image's address can't be guessed.
+ */
+export function imageResourcePolicy({ corsOrigins }: Pick<Config, "corsOrigins">): Record<string, string> {
+  return { "Cross-Origin-Resource-Policy": corsOrigins.length > 0 ? "cross-origin" : "same-origin" };
+}
+
+/**
  * Isolates pages from other origins, except those in `CORS_ORIGINS`. Call it before any hook that requires a key: a
  * preflight carries none.
  */
@@ -83,7 +78,6 @@ export async function protectBrowsers(app: Api, { config }: Pick<ApiDeps, "confi
   const options = {
     origin: [...config.corsOrigins],
     methods: ["GET", "HEAD", "POST", "DELETE"],
-    allowedHeaders: REQUEST_HEADERS,
     exposedHeaders: RESPONSE_HEADERS,
     maxAge: PREFLIGHT_S,
   };

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import { Problem } from "../../errors.js";
+import { openAiHint, speaksOpenAi } from "../openai/error.js";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -49,7 +50,8 @@ export function trackPaths(app: FastifyInstance, publicPath: string): (request: 
     if (allowed.size === 0 || allowed.has(request.method)) {
       const trimmed = path.replace(/(?<!\/)\/+$/, "");
       const isKnown = trimmed !== path && patternsOf(trimmed).length > 0;
-      const hint = isKnown ? `Did you mean ${publicPath}${trimmed}?` : `${publicPath}/docs lists all addresses.`;
+      const otherHint = speaksOpenAi(path) ? openAiHint(path, publicPath) : `${publicPath}/docs lists all addresses.`;
+      const hint = isKnown ? `Did you mean ${publicPath}${trimmed}?` : otherHint;
       return new Problem("not_found", `There is no such address. ${hint}`);
     }
     const allow = [...allowed].sort().join(", ");

@@ -27,9 +27,23 @@ export type OpenAiError = Static<typeof OpenAiError>;
 
 export const OPENAI_ERROR_TYPE = "application/json; charset=utf-8";
 
+/** Paths of OpenAI's API behind a wrong base address. */
+const OPENAI_ENDPOINT =
+  /\/(?:v1\/models(?:\/[^/]+)?|images\/(?:generations|edits|variations)|(?:chat\/)?completions|embeddings|responses)$/;
+
 /** Whether responses at this address, including errors, have the shapes of OpenAI's API. */
 export function speaksOpenAi(url: string): boolean {
-  return /^\/v1(?:[/?]|$)/.test(url);
+  const path = url.split("?", 1)[0]!;
+  return /^\/v1(?:\/|$)/.test(path) || OPENAI_ENDPOINT.test(path);
+}
+
+/** For a client that asked for something else: where OpenAI's API is. */
+export function openAiHint(path: string, publicPath: string): string {
+  const served = /\/(images\/generations|models(?:\/[^/]+)?)$/.exec(path)?.[1];
+  const base = `${publicPath}/v1`;
+  if (served === undefined)
+    return `Of OpenAI's API, this server has POST ${base}/images/generations and GET ${base}/models.`;
+  return `Did you mean ${base}/${served}? The base address of OpenAI's clients must end in /v1, once.`;
 }
 
 export function openAiError({ status, code, message, options }: Problem): OpenAiError {

@@ -1,29 +1,49 @@
 import { Problem } from "../../errors.js";
 import type { JobRecord } from "../../job.js";
+import type { Manifest } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { JobQueue } from "../../queue/queue.js";
-import { sizeOf } from "./image-request.js";
+import type { Translation } from "./image-request.js";
 import type { OpenAiCompletedImage, OpenAiPartialImage } from "./schemas.js";
 
-/** The fields of any image of a job, finished or not. */
-export function imageLooks(
+type Answer = Pick<Translation, "quality" | "adjusted">;
+
+/** The fields of a partial image, which is in the model's own size. */
+export function partialFacts(
   { spec }: JobRecord,
+  { quality }: Answer,
   models: ModelRegistry,
 ): Pick<OpenAiPartialImage, "background" | "output_format" | "quality" | "size"> {
-  const size = sizeOf(models.get(spec.model)!);
-  return { background: "opaque", output_format: spec.output_format, quality: "auto", size };
+  return {
+    background: "opaque",
+    output_format: spec.output_format,
+    quality,
+    size: generatedSize(models.get(spec.model)!),
+  };
 }
 
-/** The same for finished images. Every token of an image was generated; a prompt that names a class has no tokens. */
+/** The fields of `count` finished images. Every token was generated; a prompt that names a class has no tokens. */
 export function imageFacts(
   record: JobRecord,
+  answer: Answer,
+  count: number,
   models: ModelRegistry,
 ): Omit<OpenAiCompletedImage, "type" | "b64_json" | "created_at"> {
-  const { model, num_images } = record.spec;
-  const tokens = models.get(model)!.architecture.generator.token_count * num_images;
+  const { model, output_size: scaled } = record.spec;
+  const manifest = models.get(model)!;
+  const tokens = manifest.architecture.generator.token_count * count;
   const input_tokens_details = { image_tokens: 0, text_tokens: 0 };
-  const usage = { input_tokens: 0, output_tokens: tokens, total_tokens: tokens, input_tokens_details };
-  return { ...imageLooks(record, models), usage };
+  return {
+    ...partialFacts(record, answer, models),
+    ...(scaled && { size: `${scaled.width}x${scaled.height}`, generated_size: generatedSize(manifest) }),
+    ...(answer.adjusted.length > 0 && { adjusted: [...answer.adjusted] }),
+    usage: { input_tokens: 0, output_tokens: tokens, total_tokens: tokens, input_tokens_details },
+  };
+}
+
+/** In pixels, as OpenAI's API writes it. */
+function generatedSize({ architecture: { tokenizer } }: Manifest): string {
+  return `${tokenizer.image_width}x${tokenizer.image_height}`;
 }
 
 /** Throws `job_expired` if the image was deleted already. */

@@ -1,51 +1,110 @@
 import { type FieldError, Problem } from "../../errors.js";
-import type { GenerateRequest } from "../../job.js";
+import { type GenerateRequest, MAX_SIDE } from "../../job.js";
 import type { Manifest } from "../../model/manifest.js";
-import { resolveModel } from "../../resolve-request.js";
 import { showValue } from "../../validation/field-errors.js";
 import type { ApiDeps } from "../deps.js";
-import { classOfPrompt } from "./prompt.js";
-import { type OpenAiImageRequest, OwnParameters } from "./schemas.js";
+import type { ModelNames } from "./model-names.js";
+import { classOrFallback } from "./prompt.js";
+import { type Adjustment, type OpenAiImageRequest, type OpenAiImages, OWN_PARAMETERS } from "./schemas.js";
 
-/** Translates a request of OpenAI's API. Throws a `Problem` that names the fields as they were sent. */
-export function toGenerateRequest(body: OpenAiImageRequest, { models, config }: ApiDeps): GenerateRequest {
-  const manifest = resolveModel(body.model ?? undefined, models);
-  const errors = [...checkSize(body.size, manifest), ...checkCount(body, config.maxImagesPerJob), ...checkStream(body)];
-  if (errors.length > 0) {
-    const detail = errors.map(({ pointer, message }) => `${pointer.slice(1)} ${message}.`).join(" ");
-    throw new Problem("invalid_request", detail, { errors });
-  }
-  const own = Object.entries(body).filter(([name]) => Object.hasOwn(OwnParameters.properties, name));
-  return {
+/** A request of OpenAI's API as Marimba serves it. */
+export interface Translation {
+  readonly request: GenerateRequest;
+  /** The quality that the response states. */
+  readonly quality: OpenAiImages["quality"];
+  /** The fields that are served as near as possible. */
+  readonly adjusted: readonly Adjustment[];
+}
+
+/**
+ * Translates a request of OpenAI's API. A value that OpenAI documents, but Marimba can't serve exactly, is adjusted and
+ * not refused. Throws a `Problem` that names the fields as they were sent.
+ */
+export function translate(
+  body: OpenAiImageRequest,
+  names: ModelNames,
+  { promptFallback, maxImagesPerJob }: ApiDeps["config"],
+): Translation {
+  const manifest = names.resolve(body.model);
+  const numImages = Number(body.n ?? 1);
+  checkFields(body, numImages, maxImagesPerJob);
+  const adjusted = adjustments(body);
+  const quality = chooseQuality(body, manifest, adjusted);
+  const own = OWN_PARAMETERS.flatMap((name) => (body[name] == null ? [] : [[name, body[name]]]));
+  const request = {
+    ...(quality !== "auto" && { preset: PRESETS[quality] }),
     ...Object.fromEntries(own),
+    ...readSize(body.size),
     model: manifest.name,
-    class: body.class === undefined ? classOfPrompt(body.prompt, manifest).index : body.class,
-    num_images: body.n ?? 1,
+    class: body.class === undefined ? classOrFallback(body.prompt, manifest, promptFallback, adjusted) : body.class,
+    num_images: numImages,
   };
+  return { request, quality, adjusted };
 }
 
-/** The size in pixels as OpenAI's API writes it. */
-export function sizeOf({ architecture: { tokenizer } }: Manifest): string {
-  return `${tokenizer.image_width}x${tokenizer.image_height}`;
+/** OpenAI's API returns addresses for these two models unless asked for bytes, and their clients rely on it. */
+const ADDRESSED_MODEL = /(^|\/)dall-e-[23]$/;
+
+/** Whether the response has the images' addresses, not their bytes. */
+export function wantsAddresses({ response_format, stream, model }: OpenAiImageRequest): boolean {
+  const format = response_format ?? (ADDRESSED_MODEL.test(model ?? "") ? "url" : "b64_json");
+  return format === "url" && !stream;
 }
 
-function checkSize(size: string | null | undefined, manifest: Manifest): FieldError[] {
-  const own = sizeOf(manifest);
-  if (size == null || size === "auto" || size === own) return [];
-  return [{ pointer: "/size", message: `must be "${own}" or "auto" for ${manifest.name}, not ${showValue(size)}` }];
-}
-
-function checkCount({ n, stream }: OpenAiImageRequest, maxImagesPerJob: number): FieldError[] {
-  if (n == null || n === 1) return [];
-  if (stream) return [{ pointer: "/n", message: `must be 1 with "stream": true, not ${n}` }];
-  if (n <= maxImagesPerJob) return [];
-  return [{ pointer: "/n", message: `must be an integer from 1 to ${maxImagesPerJob}, not ${n}` }];
-}
-
-function checkStream({ stream, partial_images, response_format }: OpenAiImageRequest): FieldError[] {
-  if (stream && response_format === "url") {
-    return [{ pointer: "/response_format", message: 'must be "b64_json" or absent with "stream": true' }];
+function checkFields({ size, n }: OpenAiImageRequest, numImages: number, maxImagesPerJob: number): void {
+  const errors: FieldError[] = [];
+  const { width, height } = readSize(size);
+  if (!isDefaultSize(size) && !(isSide(width) && isSide(height))) {
+    const wanted = `"auto" or WIDTHxHEIGHT such as "1024x1024", each from 1 to ${MAX_SIDE}`;
+    errors.push({ pointer: "/size", message: `must be ${wanted}, not ${showValue(size)}` });
   }
-  if (stream || !partial_images) return [];
-  return [{ pointer: "/partial_images", message: 'must be 0 or absent without "stream": true' }];
+  if (numImages > maxImagesPerJob) {
+    errors.push({ pointer: "/n", message: `must be an integer from 1 to ${maxImagesPerJob}, not ${showValue(n)}` });
+  }
+  if (errors.length === 0) return;
+  const detail = errors.map(({ pointer, message }) => `${pointer.slice(1)} ${message}.`).join(" ");
+  throw new Problem("invalid_request", detail, { errors });
+}
+
+function isDefaultSize(size: string | null | undefined): boolean {
+  return size == null || size === "" || size === "auto";
+}
+
+function isSide(pixels: number | undefined): boolean {
+  return pixels !== undefined && pixels >= 1 && pixels <= MAX_SIDE;
+}
+
+/** Empty for the model's own size, and for text that is no size. */
+function readSize(size: string | null | undefined): { width?: number; height?: number } {
+  const [, width, height] = /^(\d{1,5})x(\d{1,5})$/.exec(size ?? "") ?? [];
+  return width === undefined ? {} : { width: Number(width), height: Number(height) };
+}
+
+/** Presets that every import writes into its model. */
+const PRESETS = { low: "fast", medium: "balanced", high: "exact" } as const;
+
+/** A preset of the request, and a model that lacks the preset, leave the quality at the model's default. */
+function chooseQuality({ quality, preset }: OpenAiImageRequest, manifest: Manifest, adjusted: Adjustment[]) {
+  const asked = quality === "hd" ? "high" : quality;
+  if (asked == null || asked === "auto" || asked === "standard") return "auto";
+  if (preset == null && Object.hasOwn(manifest.presets, PRESETS[asked])) return asked;
+  const message =
+    preset == null ? `has no effect: ${manifest.name} has no preset ${PRESETS[asked]}` : "gives way to preset";
+  adjusted.push({ param: "quality", message });
+  return "auto";
+}
+
+/** What becomes of the values that OpenAI documents and that mean nothing here. */
+function adjustments(body: OpenAiImageRequest): Adjustment[] {
+  const { stream } = body;
+  const cases: [applies: boolean, param: keyof OpenAiImageRequest, message: string][] = [
+    [body.style != null, "style", "has no effect"],
+    [body.input_fidelity != null, "input_fidelity", "has no effect: there is no input image"],
+    [body.background === "transparent", "background", "is opaque"],
+    [(body.output_format ?? "png") !== "png", "output_format", "is png"],
+    [(body.output_compression ?? 100) !== 100, "output_compression", "has no effect: PNG is lossless"],
+    [!stream && (body.partial_images ?? 0) > 0, "partial_images", "has no effect without stream"],
+    [!!stream && body.response_format === "url", "response_format", "is b64_json in a stream"],
+  ];
+  return cases.filter(([applies]) => applies).map(([, param, message]) => ({ param, message }));
 }

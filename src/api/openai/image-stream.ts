@@ -3,23 +3,29 @@ import type { FastifyReply } from "fastify";
 import type { Problem } from "../../errors.js";
 import { isFinal, type JobRecord, type Preview } from "../../job.js";
 import { type JobQueue, lostRecord, QueueUnavailable } from "../../queue/queue.js";
-import type { ApiDeps, RouteDeps } from "../deps.js";
+import type { RouteDeps } from "../deps.js";
 import { EVENT_STREAM_TYPE, HEARTBEAT } from "../events/event-text.js";
 import { problemOf } from "../http/problem-document.js";
 import { jobProblem } from "../resources/job-resource.js";
 import { DISCONNECTED, type Submission } from "../resources/submit-job.js";
 import { openAiError } from "./error.js";
-import { base64, imageBase64, imageFacts, imageLooks, unixTime } from "./image-facts.js";
+import { base64, imageBase64, imageFacts, partialFacts, unixTime } from "./image-facts.js";
+import type { Translation } from "./image-request.js";
 import type { OpenAiCompletedImage, OpenAiPartialImage } from "./schemas.js";
 
+export interface StreamedAnswer {
+  readonly answer: Translation;
+  readonly partialImages: number;
+}
+
 /**
- * Answers with events named after their type: at most `partialImages` unfinished images, then the image. An error after
- * the head was sent becomes an event `error`, which OpenAI's clients throw. `giveUp` returns the error for a wait that
+ * Answers with events named after their type: at most `partialImages` unfinished versions of the first image, then all
+ * images. An error after the head was sent becomes an event `error`, which OpenAI's clients throw. `giveUp` returns the error for a wait that
  * ended before the job did.
  */
-export async function streamImage(
+export async function streamImages(
   submission: Submission,
-  partialImages: number,
+  { answer, partialImages }: StreamedAnswer,
   reply: FastifyReply,
   giveUp: (record: JobRecord) => Promise<Problem>,
   deps: RouteDeps,
@@ -32,14 +38,22 @@ export async function streamImage(
   const send = (name: string, data: object) => {
     if (response.writable) response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
   };
-  const stopPreviews = sendPreviews(accepted, partialImages, deps, (event) => send(event.type, event));
+  const looks = partialFacts(accepted, answer, deps.models);
+  const stopPreviews = sendPreviews(accepted, partialImages, deps.queue, (image) => {
+    const type = "image_generation.partial_image";
+    send(type, { type, ...image, ...looks } satisfies OpenAiPartialImage);
+  });
   try {
     const record = await waitInStream(submission, deps, () => response.write(HEARTBEAT));
     stopPreviews();
     if (!isFinal(record.state)) throw await giveUp(record);
     if (record.state !== "completed") throw jobProblem(record);
-    const event = await completedEvent(record, deps);
-    send(event.type, event);
+    const facts = imageFacts(record, answer, 1, deps.models);
+    for (let index = 0; index < record.spec.num_images; index++) {
+      const type = "image_generation.completed";
+      const image = { b64_json: await imageBase64(record, index, deps.queue), created_at: unixTime(record.finishedAt) };
+      send(type, { type, ...image, ...facts } satisfies OpenAiCompletedImage);
+    }
   } catch (error) {
     const isConnected = disconnected.reason !== DISCONNECTED;
     const problem = noteFailure(error, isConnected, reply);
@@ -61,30 +75,21 @@ function noteFailure(error: unknown, isConnected: boolean, { request, log }: Fas
   return problem;
 }
 
-async function completedEvent(record: JobRecord, { queue, models }: ApiDeps): Promise<OpenAiCompletedImage> {
-  const b64_json = await imageBase64(record, 0, queue);
-  const facts = imageFacts(record, models);
-  return { type: "image_generation.completed", b64_json, created_at: unixTime(record.finishedAt), ...facts };
-}
-
-/** Sends at most `most` of the job's previews, spread over its steps; returns a function that stops it. */
+/** Sends at most `most` previews of the first image, spread over its steps; returns a function that stops it. */
 function sendPreviews(
   record: JobRecord,
   most: number,
-  { queue, models }: ApiDeps,
-  send: (event: OpenAiPartialImage) => void,
+  queue: JobQueue,
+  send: (image: Pick<OpenAiPartialImage, "b64_json" | "partial_image_index" | "created_at">) => void,
 ): () => void {
   if (most === 0 || isFinal(record.state)) return () => {};
   const isWanted = previewChoice(most);
-  const looks = imageLooks(record, models);
   let sent = 0;
   return queue.subscribe(record.spec.id, {
     onChange: () => {},
     onPreview: (preview) => {
-      if (!isWanted(preview)) return;
-      const type = "image_generation.partial_image";
-      const place = { partial_image_index: sent++, created_at: unixTime() };
-      send({ type, b64_json: base64(preview.bytes), ...place, ...looks });
+      if (preview.imageIndex !== 0 || !isWanted(preview)) return;
+      send({ b64_json: base64(preview.bytes), partial_image_index: sent++, created_at: unixTime() });
     },
   });
 }

@@ -6,28 +6,35 @@ import type { Api, ApiDeps, RouteDeps } from "../deps.js";
 import { eventStreamContent } from "../events/event-text.js";
 import { timingHeaders } from "../http/response-headers.js";
 import { component, IdempotencyKeyHeader, openAiResponses, SUBMIT_PROBLEMS } from "../openapi/components.js";
-import { className, imagePath, jobProblem } from "../resources/job-resource.js";
+import { imageLink } from "../resources/image-link.js";
+import { className, jobProblem } from "../resources/job-resource.js";
 import { cancelAbandoned, DISCONNECTED, type Submission, submitAndWait } from "../resources/submit-job.js";
 import { imageBase64, imageFacts, unixTime } from "./image-facts.js";
-import { toGenerateRequest } from "./image-request.js";
-import { streamImage } from "./image-stream.js";
+import { type Translation, translate, wantsAddresses } from "./image-request.js";
+import { streamImages } from "./image-stream.js";
+import { ModelNames } from "./model-names.js";
+import { checkPromptFallback } from "./prompt.js";
 import type { OpenAiImages } from "./schemas.js";
 
 /** `POST /v1/images/generations`: OpenAI's `images.generate` over the same jobs as `POST /generate`. */
 export function openAiImagesRoute(app: Api, deps: RouteDeps): void {
+  const names = new ModelNames(deps);
+  checkPromptFallback(deps.config.promptFallback, deps.models);
   app.post("/v1/images/generations", { schema: openAiImagesSchema }, async (request, reply) => {
     const { body } = request;
+    const answer = translate(body, names, deps.config);
     reply.header("Cache-Control", "no-store");
     const waitMs = body.stream ? 0 : deps.config.syncTimeoutS * 1000;
-    const submission = await submitAndWait(reply, toGenerateRequest(body, deps), { waitMs }, deps);
+    const submission = await submitAndWait(reply, answer.request, { waitMs }, deps);
     const { record } = submission;
     reply.headers({ "Marimba-Job": record.spec.id, "Marimba-Seed": String(record.spec.seed) });
     const giveUp = (record: JobRecord) => giveUpOn({ ...submission, record }, reply, deps);
-    if (body.stream) return streamImage(submission, body.partial_images ?? 0, reply, giveUp, deps);
+    if (body.stream) {
+      return streamImages(submission, { answer, partialImages: body.partial_images ?? 0 }, reply, giveUp, deps);
+    }
     if (!isFinal(record.state)) throw await giveUp(record);
     if (record.state !== "completed") throw jobProblem(record);
-    const origin = body.response_format === "url" ? originOf(request) : undefined;
-    return sendImages(record, origin, reply, deps);
+    return sendImages(record, answer, wantsAddresses(body) ? originOf(request) : undefined, reply, deps);
   });
 }
 
@@ -53,19 +60,30 @@ async function giveUpOn(submission: Submission, reply: FastifyReply, deps: ApiDe
   return problem;
 }
 
-async function sendImages(record: JobRecord, origin: string | undefined, reply: FastifyReply, deps: ApiDeps) {
-  const { id, num_images } = record.spec;
+/** With an origin, sends the images' addresses; otherwise their bytes. */
+async function sendImages(
+  record: JobRecord,
+  answer: Translation,
+  origin: string | undefined,
+  reply: FastifyReply,
+  deps: ApiDeps,
+) {
+  const { num_images } = record.spec;
   const timing = jobTiming(record);
   if (timing) reply.headers(timingHeaders(timing));
   const name = className(record, deps.models);
   const images = Array.from({ length: num_images }, async (_, index) => ({
     ...(origin
-      ? { url: origin + imagePath(id, index, deps) }
+      ? { url: origin + imageLink(record.spec, index, deps) }
       : { b64_json: await imageBase64(record, index, deps.queue) }),
     ...(name !== null && { revised_prompt: name }),
   }));
   const created = unixTime(record.finishedAt);
-  return { created, data: await Promise.all(images), ...imageFacts(record, deps.models) } satisfies OpenAiImages;
+  return {
+    created,
+    data: await Promise.all(images),
+    ...imageFacts(record, answer, num_images, deps.models),
+  } satisfies OpenAiImages;
 }
 
 const header = (description: string) => ({ type: "string", description });
@@ -77,7 +95,8 @@ const openAiImagesSchema = {
   description: [
     "For OpenAI's clients and compatible ones. `prompt` names a class: by name, id or index, or as a text that contains",
     "class names, of which the longest counts. All other fields of `POST /generate` are supported as well. The response",
-    "waits for the images; disconnecting cancels them.",
+    "waits for the images; disconnecting cancels them. A value that OpenAI documents, but that can't be served exactly,",
+    "is served as near as possible and reported in `adjusted`. Fields that OpenAI does not document are refused.",
   ].join("\n"),
   headers: Type.Object({
     "Idempotency-Key": IdempotencyKeyHeader,

@@ -1,8 +1,48 @@
+import { ConfigError } from "../../config.js";
 import { Problem } from "../../errors.js";
 import { findClass } from "../../model/find-class.js";
 import type { Manifest, ModelClass } from "../../model/manifest.js";
+import type { ModelRegistry } from "../../model/registry.js";
 import { showValue } from "../../validation/field-errors.js";
 import { nearMisses } from "../../validation/near-misses.js";
+import type { Adjustment } from "./schemas.js";
+
+/** `PROMPT_FALLBACK`: a prompt that names no class is refused, or gets an image without a class, or one of this class. */
+export const REFUSE = "refuse";
+const UNCONDITIONAL = "unconditional";
+
+/** Throws `ConfigError` if no model has the class. */
+export function checkPromptFallback(fallback: string, models: ModelRegistry): void {
+  if (fallback === REFUSE || models.list().some((manifest) => fallbackClass(fallback, manifest) !== undefined)) return;
+  throw new ConfigError([
+    `PROMPT_FALLBACK is ${showValue(fallback)}; it must be ${REFUSE}, ${UNCONDITIONAL}, or a class of a served model.`,
+  ]);
+}
+
+/** Null for no class; undefined if the model does not have the class. */
+function fallbackClass(fallback: string, manifest: Manifest): number | null | undefined {
+  if (fallback === UNCONDITIONAL) return null;
+  const search = findClass(manifest, /^\d{1,9}$/.test(fallback) ? Number(fallback) : fallback);
+  return search.kind === "found" ? search.class.index : undefined;
+}
+
+/** The index of the class that a prompt names, or that of the fallback, which is noted. Throws `unknown_class`. */
+export function classOrFallback(
+  prompt: string,
+  manifest: Manifest,
+  fallback: string,
+  adjusted: Adjustment[],
+): number | null {
+  try {
+    return classOfPrompt(prompt, manifest).index;
+  } catch (error) {
+    const index = fallback === REFUSE ? undefined : fallbackClass(fallback, manifest);
+    if (!(error instanceof Problem) || index === undefined) throw error;
+    const shown = index === null ? "no class" : `the class ${showValue(manifest.classes[index]!.name)}`;
+    adjusted.push({ param: "prompt", message: `names no single class of ${manifest.name}, so ${shown} was used` });
+    return index;
+  }
+}
 
 /**
  * The class that a prompt names. A class-conditional model understands no sentences, so the prompt is, in this order:

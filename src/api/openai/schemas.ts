@@ -8,13 +8,26 @@ const open = <Schema extends TSchema>(schema: Schema, description: string) =>
   Type.Optional(Type.Union([schema, Type.Null()], { description }));
 
 /** Marimba's own parameters: all that OpenAI's API does not express in its own way. */
-export const OwnParameters = Type.Omit(GenerateRequest, [
+const Own = Type.Omit(GenerateRequest, [
   "class",
   "model",
   "num_images",
   "output_format",
   "response_format",
+  "width",
+  "height",
 ]);
+export const OWN_PARAMETERS = Object.keys(Own.properties) as readonly (keyof typeof Own.properties)[];
+const ownParameters = Object.fromEntries(
+  Object.entries<TSchema & { description?: string }>(Own.properties).map(([name, schema]) => [
+    name,
+    open(schema, schema.description ?? ""),
+  ]),
+) as unknown as OpenOwn;
+type OpenOwn = { [Name in keyof typeof Own.properties]: ReturnType<typeof open<(typeof Own.properties)[Name]>> };
+
+const words = <Word extends string>(...all: Word[]) =>
+  Type.Unsafe<Word>(Type.Union(all.map((word) => Type.Literal(word))));
 
 export const OpenAiImageRequest = Type.Object(
   {
@@ -23,25 +36,39 @@ export const OpenAiImageRequest = Type.Object(
       maxLength: 32_000,
       description: "Names a class: its name, id or index, or a text that contains its name.",
     }),
-    n: open(Type.Integer({ minimum: 1 }), "Number of images; 1 when absent."),
-    size: open(Type.String({ maxLength: 32 }), "The model's image size, such as 256x256, or auto."),
-    response_format: open(
-      Type.Union([Type.Literal("b64_json"), Type.Literal("url")]),
-      "The images' bytes, or their temporary addresses; b64_json when absent.",
+    n: open(
+      Type.Union([Type.Integer({ minimum: 1 }), Type.String({ pattern: "^[1-9][0-9]{0,4}$" })]),
+      "Number of images; 1 when absent.",
     ),
-    stream: open(Type.Boolean(), "Whether to respond with events: partial images, then the image."),
+    size: open(
+      Type.String({ maxLength: 32 }),
+      "WIDTHxHEIGHT, such as 1024x1024, up to 2048 each: images are scaled to it. auto or absent: the model's own size.",
+    ),
+    response_format: open(
+      words("b64_json", "url"),
+      "The images' bytes, or their temporary addresses; b64_json when absent, url for models named dall-e-2 or dall-e-3.",
+    ),
+    stream: open(Type.Boolean(), "Whether to respond with events: partial images, then the images."),
     partial_images: open(
       Type.Integer({ minimum: 0, maximum: 3 }),
       "With `stream`: the maximum number of partial images; 0 when absent.",
     ),
-    output_format: open(OutputFormat, "The images' format."),
-    background: open(Type.Union([Type.Literal("auto"), Type.Literal("opaque")]), "Images are always opaque."),
-    quality: open(Type.Union([Type.Literal("auto"), Type.Literal("standard")]), "Use `preset` to choose the quality."),
-    moderation: open(Type.Union([Type.Literal("auto"), Type.Literal("low")]), "Has no effect."),
-    output_compression: open(Type.Literal(100), "PNG is lossless."),
+    output_format: open(words("png", "jpeg", "webp"), "Images are always PNG."),
+    background: open(words("auto", "opaque", "transparent"), "Images are always opaque."),
+    quality: open(
+      words("auto", "standard", "hd", "low", "medium", "high"),
+      "low, medium and high (or hd) stand for the presets fast, balanced and exact; `preset` overrides it.",
+    ),
+    style: open(words("vivid", "natural"), "Has no effect."),
+    moderation: open(words("auto", "low"), "Has no effect."),
+    input_fidelity: open(words("high", "low"), "Has no effect."),
+    output_compression: open(Type.Integer({ minimum: 0, maximum: 100 }), "PNG is lossless."),
     user: open(Type.String({ maxLength: 512 }), "Accepted, but neither used nor stored."),
-    ...OwnParameters.properties,
-    model: open(Type.String({ minLength: 1, maxLength: 64 }), "The server's default model when absent."),
+    ...ownParameters,
+    model: open(
+      Type.String({ minLength: 1, maxLength: 200 }),
+      "A model's id or alias, with or without a provider's prefix such as openai/. The server's default model when absent.",
+    ),
     class: Type.Optional(
       Type.Unsafe<GenerateRequest["class"]>({
         ...GenerateRequest.properties.class,
@@ -71,9 +98,20 @@ const created = (name: string) => Type.Integer({ description: `When it was ${nam
 const Looks = {
   background: Type.Literal("opaque"),
   output_format: OutputFormat,
-  quality: Type.Literal("auto"),
+  quality: words("auto", "low", "medium", "high"),
   size: Type.String({ description: "Such as 256x256." }),
 };
+
+/** What the answer says beyond OpenAI's own fields. */
+const Notes = {
+  generated_size: Type.Optional(Type.String({ description: "The model's size, if the images were scaled from it." })),
+  adjusted: Type.Optional(
+    Type.Array(Type.Object({ param: Type.String(), message: Type.String() }), {
+      description: "The fields that could not be served exactly, and how they were served.",
+    }),
+  ),
+};
+export type Adjustment = NonNullable<Static<(typeof Notes)["adjusted"]>>[number];
 
 export const OpenAiImages = Type.Object(
   {
@@ -86,6 +124,7 @@ export const OpenAiImages = Type.Object(
       }),
     ),
     ...Looks,
+    ...Notes,
     usage: Usage,
   },
   { description: "The images of a request." },
@@ -110,9 +149,10 @@ export const OpenAiCompletedImage = Type.Object(
     b64_json: Type.String({ contentEncoding: "base64", description: "The image." }),
     created_at: created("finished"),
     ...Looks,
+    ...Notes,
     usage: Usage,
   },
-  { description: "The last event of a streamed response." },
+  { description: "The last event of a streamed response, once for each image." },
 );
 export type OpenAiCompletedImage = Static<typeof OpenAiCompletedImage>;
 

@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import { PROBLEMS, Problem, type ProblemCode } from "../../errors.js";
-import { JobError, type JobRecord, JobState, jobTiming, Timing } from "../../job.js";
+import { JobError, type JobRecord, JobState, jobTiming, OutputSize, Timing } from "../../job.js";
+import type { TokenizerArchitecture } from "../../model/manifest.js";
 import { SamplingParameters } from "../../model/parameters.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import { type GetResult, JOB_LOST, type JobQueue } from "../../queue/queue.js";
@@ -41,6 +42,12 @@ export const JobResource = Type.Object(
     ),
     seed: Type.Integer({ description: "The request's seed, or a random one. The same seed gives the same images." }),
     num_images: Type.Integer({ minimum: 1, description: "Number of images." }),
+    scaled: Type.Optional(
+      Type.Object(
+        { from: Type.Object({ width: Type.Integer(), height: Type.Integer() }), to: OutputSize },
+        { description: "The size that the model generates and the size of the images, if they differ." },
+      ),
+    ),
     created_at: time("When the request was accepted."),
     started_at: Type.Optional(time("When the first image started.")),
     finished_at: Type.Optional(time("When the job ended.")),
@@ -65,6 +72,7 @@ export function jobResource(record: JobRecord, deps: ResourceDeps): JobResource 
   const { spec } = record;
   const { class: classIndex, ...parameters } = spec.parameters;
   const timing = jobTiming(record);
+  const tokenizer = deps.models.get(spec.model)?.architecture.tokenizer;
   return {
     id: spec.id,
     state: record.state,
@@ -72,6 +80,7 @@ export function jobResource(record: JobRecord, deps: ResourceDeps): JobResource 
     parameters: { class: classIndex, class_name: className(record, deps.models), ...parameters },
     seed: spec.seed,
     num_images: spec.num_images,
+    ...(spec.output_size && tokenizer && { scaled: { from: sizeOf(tokenizer), to: spec.output_size } }),
     created_at: isoTime(spec.accepted_at),
     ...(record.startedAt !== undefined && { started_at: isoTime(record.startedAt) }),
     ...(record.finishedAt !== undefined && { finished_at: isoTime(record.finishedAt) }),
@@ -90,6 +99,10 @@ export function jobResource(record: JobRecord, deps: ResourceDeps): JobResource 
     ...(record.error && { error: record.error }),
     links: { self: jobPath(spec.id, deps), model: modelPath(spec.model, deps) },
   };
+}
+
+function sizeOf({ image_width, image_height }: TokenizerArchitecture) {
+  return { width: image_width, height: image_height };
 }
 
 /** Adds the images' bytes as `base64`. */
@@ -114,13 +127,23 @@ const JOB_ID = /^[A-Za-z0-9_-]{8,64}$/;
 
 /** The record of a job that exists and that the caller may see. Throws `job_not_found`, `job_expired` or `job_lost`. */
 export async function findJob(id: string, queue: JobQueue, caller: Caller): Promise<JobRecord> {
-  const record = foundRecord(JOB_ID.test(id) ? await queue.get(id) : { kind: "unknown" }, id);
-  return maySee(caller, record.spec) ? record : foundRecord({ kind: "unknown" }, id);
+  const record = await findAnyJob(id, queue);
+  if (!maySee(caller, record.spec)) throw jobNotFound(id);
+  return record;
+}
+
+/** The record of a job, regardless of who may see it. Throws like `findJob`. */
+export async function findAnyJob(id: string, queue: JobQueue): Promise<JobRecord> {
+  return foundRecord(JOB_ID.test(id) ? await queue.get(id) : { kind: "unknown" }, id);
+}
+
+export function jobNotFound(id: string): Problem {
+  return new Problem("job_not_found", `There is no job ${JSON.stringify(id)}.`);
 }
 
 export function foundRecord(result: GetResult, id: string): JobRecord {
   if (result.kind === "found") return result.record;
-  if (result.kind === "unknown") throw new Problem("job_not_found", `There is no job ${JSON.stringify(id)}.`);
+  if (result.kind === "unknown") throw jobNotFound(id);
   if (result.kind === "lost") throw new Problem("job_lost", JOB_LOST.detail);
   throw new Problem(
     "job_expired",

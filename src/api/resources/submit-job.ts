@@ -1,6 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { Problem } from "../../errors.js";
-import { type GenerateRequest, isFinal, type JobRecord, type JobSpec } from "../../job.js";
+import { type GenerateRequest, isFinal, JOB_VERSION, type JobRecord, type JobSpec } from "../../job.js";
 import { type CallerLimits, lostRecord, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
 import { resolveRequest } from "../../resolve-request.js";
 import { type Caller, callerOf } from "../access/caller.js";
@@ -55,7 +55,7 @@ export async function submitAndWait(
   const acceptedAt = Date.now();
   const deadlineMs = Math.min(body.deadline_ms ?? Infinity, cancelAfterMs);
   const spec: JobSpec = {
-    version: 1,
+    version: JOB_VERSION,
     id: queue.newId(),
     ...resolved,
     accepted_at: acceptedAt,

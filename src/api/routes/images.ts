@@ -1,63 +1,104 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
-import { Problem } from "../../errors.js";
+import { Problem, type ProblemCode } from "../../errors.js";
 import type { JobRecord } from "../../job.js";
+import { OPEN } from "../access/authentication.js";
 import { callerOf } from "../access/caller.js";
 import type { Api, ApiDeps } from "../deps.js";
+import { imageResourcePolicy } from "../http/browsers.js";
 import { imageHeaders } from "../http/response-headers.js";
-import { problemResponses } from "../openapi/components.js";
-import { findJob } from "../resources/job-resource.js";
+import { openProblemResponses, problemResponses } from "../openapi/components.js";
+import { isSigned } from "../resources/image-link.js";
+import { findAnyJob, findJob, jobNotFound } from "../resources/job-resource.js";
 
-/** `GET /jobs/{id}/images/{n}`: the bytes of one image. */
-export function imageRoute(app: Api, { queue }: ApiDeps): void {
+const params = Type.Object({
+  id: Type.String({ description: "The job's id." }),
+  n: Type.Integer({ minimum: 0, description: "Index of the image, from 0." }),
+});
+
+const IMAGE_PROBLEMS: ProblemCode[] = [
+  "job_not_found",
+  "image_not_found",
+  "job_not_finished",
+  "job_failed",
+  "job_cancelled",
+  "job_expired",
+  "job_lost",
+  "queue_unavailable",
+];
+
+/** `GET /jobs/{id}/images/{n}`: the bytes of one image. `…/image.png` with a signature: the same without a key. */
+export function imageRoutes(app: Api, deps: ApiDeps): void {
+  const { queue, keys } = deps;
   const schema = {
     operationId: "getImage",
     tags: ["jobs"],
     summary: "One image of a completed job",
-    params: Type.Object({
-      id: Type.String({ description: "The job's id." }),
-      n: Type.Integer({ minimum: 0, description: "Index of the image, from 0." }),
-    }),
-    response: {
-      200: Type.Unsafe<unknown>({
-        description: "The image. Its bytes never change: they depend on the job's parameters and seed only.",
-        headers: {
-          ETag: { type: "string", description: "Hash of the bytes." },
-          "Marimba-Job": { type: "string", description: "The job's id." },
-          "Marimba-Seed": { type: "string", description: "The job's seed." },
-        },
-        content: { "image/png": { schema: Type.Unsafe({ type: "string", format: "binary" }) } },
-      }),
-      304: Type.Unsafe<unknown>({ description: "`If-None-Match` matches the image's bytes." }),
-      ...problemResponses(
-        "job_not_found",
-        "image_not_found",
-        "job_not_finished",
-        "job_failed",
-        "job_cancelled",
-        "job_expired",
-        "job_lost",
-        "queue_unavailable",
-      ),
-    },
+    params,
+    response: { ...imageResponses, ...problemResponses(...IMAGE_PROBLEMS) },
   };
   app.get("/jobs/:id/images/:n", { schema, attachValidation: true }, async (request, reply) => {
     const { id, n } = request.params;
     const record = await findJob(id, queue, callerOf(request));
-    if (request.validationError || n >= record.spec.num_images) {
-      throw new Problem(
-        "image_not_found",
-        `The images of this job are numbered from 0 to ${record.spec.num_images - 1}.`,
-      );
-    }
-    throwUnlessCompleted(record);
-    const image = await queue.image(id, n);
-    if (!image) throw new Problem("job_expired", "The job's images have expired.");
-    const headers = imageHeaders(image, record);
-    reply.headers(headers).header("Cache-Control", "private, max-age=31536000, immutable");
-    if (!matches(request.headers["if-none-match"], headers.ETag!)) return reply.send(image.bytes);
-    return reply.code(304).removeHeader("content-length").removeHeader("content-type").send();
+    return sendImage(record, request.validationError ? undefined : n, request, reply, deps);
+  });
+
+  const linkSchema = {
+    operationId: "getLinkedImage",
+    tags: ["jobs"],
+    security: [],
+    summary: "The same image at an address that needs no API key",
+    description: "`POST /v1/images/generations` returns such addresses. On a server with API keys they are signed.",
+    params,
+    querystring: Type.Object(
+      { signature: Type.Optional(Type.String({ description: "As in the address." })) },
+      { additionalProperties: false },
+    ),
+    response: { ...imageResponses, ...openProblemResponses(...IMAGE_PROBLEMS) },
+  };
+  const config = keys ? OPEN : {};
+  app.get("/jobs/:id/images/:n/image.png", { schema: linkSchema, config }, async (request, reply) => {
+    const { id, n } = request.params;
+    const record = await findAnyJob(id, queue);
+    if (keys && !isSigned(record.spec, n, request.query.signature ?? "", keys)) throw jobNotFound(id);
+    return sendImage(record, n, request, reply, deps);
   });
 }
+
+/** Without an index, throws that the job has no such image. */
+async function sendImage(
+  record: JobRecord,
+  index: number | undefined,
+  { headers }: FastifyRequest,
+  reply: FastifyReply,
+  { queue, config }: ApiDeps,
+): Promise<FastifyReply> {
+  const { id, num_images } = record.spec;
+  if (index === undefined || index >= num_images) {
+    throw new Problem("image_not_found", `The images of this job are numbered from 0 to ${num_images - 1}.`);
+  }
+  throwUnlessCompleted(record);
+  const image = await queue.image(id, index);
+  if (!image) throw new Problem("job_expired", "The job's images have expired.");
+  const own = imageHeaders(image, record);
+  reply.headers(own).headers(imageResourcePolicy(config));
+  reply.header("Cache-Control", "private, max-age=31536000, immutable");
+  if (!matches(headers["if-none-match"], own.ETag!)) return reply.send(image.bytes);
+  return reply.code(304).removeHeader("content-length").removeHeader("content-type").send();
+}
+
+const imageResponses = {
+  200: Type.Unsafe<unknown>({
+    description: "The image. Its bytes never change: they depend on the job's parameters and seed only.",
+    headers: {
+      ETag: { type: "string", description: "Hash of the bytes." },
+      "Marimba-Job": { type: "string", description: "The job's id." },
+      "Marimba-Seed": { type: "string", description: "The job's seed." },
+    },
+    content: { "image/png": { schema: Type.Unsafe({ type: "string", format: "binary" }) } },
+  }),
+  304: Type.Unsafe<unknown>({ description: "`If-None-Match` matches the image's bytes." }),
+};
 
 function throwUnlessCompleted({ state, error }: JobRecord): void {
   if (state === "completed") return;

@@ -1,24 +1,22 @@
-import { type JobRecord, type JobSpec, JobSpec as JobSpecSchema } from "../../job.js";
+import { JOB_VERSION, type JobRecord, type JobSpec } from "../../job.js";
 import { type ModelStatus, type QueueStatus, shownProgress, type WorkerStatus } from "../queue.js";
-
-const VERSION: number = JobSpecSchema.properties.version.const;
 
 /**
  * The BullMQ queue of a model's jobs. A payload that workers of an older release can't read goes to a queue that they
  * don't know.
  */
-export function queueName(model: string, version = VERSION): string {
+export function queueName(model: string, version: number = JOB_VERSION): string {
   return version === 1 ? model : `${model}@${version}`;
 }
 
 /** The queues that a worker takes images from: API processes may be one release older than it. */
 export function readableQueues(model: string): string[] {
-  return [VERSION, VERSION - 1].filter((version) => version > 0).map((version) => queueName(model, version));
+  return [JOB_VERSION, JOB_VERSION - 1].filter((version) => version > 0).map((version) => queueName(model, version));
 }
 
 /** Whether only workers of a newer release can read what is in this queue. */
 export function isNewer(queue: string): boolean {
-  return Number(queue.split("@")[1] ?? 1) > VERSION;
+  return Number(queue.split("@")[1] ?? 1) > JOB_VERSION;
 }
 
 /** The reverse of `queueName`. */

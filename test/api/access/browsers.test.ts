@@ -18,7 +18,11 @@ async function open(options: ExampleApiOptions = {}) {
 const preflight = (origin: string) => ({
   method: "OPTIONS" as const,
   url: "/generate",
-  headers: { origin, "access-control-request-method": "POST", "access-control-request-headers": "authorization" },
+  headers: {
+    origin,
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "authorization,content-type,x-stainless-lang,x-stainless-os",
+  },
 });
 
 describe("a page of another origin", () => {
@@ -36,7 +40,9 @@ describe("a page of another origin", () => {
     const allowed = await app.inject(preflight(ORIGIN));
     expect(allowed.statusCode).toBe(204);
     expect(allowed.headers["access-control-allow-origin"]).toBe(ORIGIN);
-    expect(allowed.headers["access-control-allow-headers"]).toContain("Authorization");
+    expect(allowed.headers["access-control-allow-headers"]).toBe(
+      "authorization,content-type,x-stainless-lang,x-stainless-os",
+    );
     expect(allowed.headers).not.toHaveProperty("access-control-allow-credentials");
     const answer = await app.inject({ url: "/models", headers: { ...alice.headers, origin: ORIGIN } });
     expect(answer.headers).toMatchObject({ "access-control-allow-origin": ORIGIN });
@@ -44,6 +50,18 @@ describe("a page of another origin", () => {
     const other = await app.inject(preflight("https://evil.example"));
     expect(other.headers["access-control-allow-origin"]).toBeUndefined();
     expect((await app.inject({ url: "/models", headers: { origin: ORIGIN } })).statusCode).toBe(401);
+  });
+
+  it("may show an image by its address where CORS_ORIGINS names any origin, and nothing else", async () => {
+    const policies = async (environment: Record<string, string>) => {
+      const app = await open({ environment });
+      const payload = { class: "star" };
+      const job = await app.inject({ method: "POST", url: "/generate", headers: { prefer: "wait=9" }, payload });
+      const answers = [await app.inject({ url: `${job.headers["content-location"]}/images/0` }), job];
+      return answers.map(({ headers }) => headers["cross-origin-resource-policy"]);
+    };
+    expect(await policies({ CORS_ORIGINS: ORIGIN })).toEqual(["cross-origin", "same-origin"]);
+    expect(await policies({})).toEqual(["same-origin", "same-origin"]);
   });
 
   it("changes no other response: unknown paths stay 404, and OPTIONS without a preflight 405", async () => {

@@ -55,6 +55,19 @@ describe("a streamed response", () => {
     await api.close();
   });
 
+  it("ends with one event for each image; addresses do not fit into it, so it reports that it has bytes", async () => {
+    const api = await exampleApi();
+    const { body } = await generate(api, { prompt: "star", n: 2, stream: true, response_format: "url", seed: 1 });
+    const adjusted = [{ param: "response_format", message: "is b64_json in a stream" }];
+    expect(events(body)).toEqual(
+      [0, 1].map((index) => {
+        const b64_json = Buffer.from([1, index]).toString("base64");
+        return { name: "image_generation.completed", data: expect.objectContaining({ b64_json, adjusted }) };
+      }),
+    );
+    await api.close();
+  });
+
   it("requests no previews unless they are wanted, and sends heartbeats", async () => {
     const { handler, held } = holdingHandler();
     const api = await exampleApi({ handler, limits: { heartbeatMs: 20 } });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { classOfPrompt } from "../../../src/api/openai/prompt.js";
+import { checkPromptFallback, classOfPrompt, classOrFallback } from "../../../src/api/openai/prompt.js";
 import { Problem } from "../../../src/errors.js";
 import { exampleManifest } from "../../model/example-manifest.js";
 
@@ -89,5 +89,38 @@ describe("a prompt is matched to a class", () => {
       expect(problem(text.repeat(32_000 / text.length)).code).toBe("unknown_class");
     }
     expect(classOfPrompt(`${"boats ".repeat(5000)} boat`, manifest).index).toBe(3);
+  });
+});
+
+describe("a prompt that names no class", () => {
+  const models = { default: "demo", list: () => [manifest], get: () => manifest, folderOf: (name: string) => name };
+  const choose = (prompt: string, fallback: string) => {
+    const adjusted: { param: string; message: string }[] = [];
+    return { class: classOrFallback(prompt, manifest, fallback, adjusted), adjusted };
+  };
+  const used = (what: string) => [{ param: "prompt", message: `names no single class of demo, so ${what} was used` }];
+
+  it.each([
+    ["unconditional", null, "no class"],
+    ["boat", 3, 'the class "boat"'],
+    ["n00000001", 1, 'the class "golden retriever"'],
+    ["1", 1, 'the class "golden retriever"'],
+  ])("gets PROMPT_FALLBACK=%s, which is reported", (fallback, index, what) => {
+    checkPromptFallback(fallback, models);
+    expect(choose("test", fallback)).toEqual({ class: index, adjusted: used(what) });
+    expect(choose("a crane", fallback).class).toBe(index);
+    expect(choose("a small face", fallback)).toEqual({ class: 9, adjusted: [] });
+  });
+
+  it("is refused with PROMPT_FALLBACK=refuse, and if the model does not have the class", () => {
+    for (const fallback of ["refuse", "dragon", "99"])
+      expect(() => choose("test", fallback)).toThrow("must name a class");
+  });
+
+  it("can't get a class that no served model has", () => {
+    expect(() => checkPromptFallback("dragon", models)).toThrow(
+      'PROMPT_FALLBACK is "dragon"; it must be refuse, unconditional, or a class of a served model.',
+    );
+    expect(() => checkPromptFallback("crane", models)).toThrow("PROMPT_FALLBACK");
   });
 });

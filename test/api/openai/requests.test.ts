@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { OpenAiImageRequest } from "../../../src/api/openai/schemas.js";
 import { JobFailure } from "../../../src/queue/queue.js";
 import { exampleApi, holdingHandler } from "../example-api.js";
 
@@ -40,13 +41,57 @@ describe("POST /v1/images/generations", () => {
     expect(made).toMatchObject({ parameters: job.parameters, seed: 3, num_images: 2 });
   });
 
-  it("accepts null for absent fields, and fields that have no effect", async () => {
-    const nothing = { model: null, n: null, size: null, response_format: null, stream: null, partial_images: null };
-    const others = { output_format: null, background: null, quality: null, moderation: null, output_compression: null };
-    expect((await generate(api, { prompt: "star", ...nothing, ...others })).statusCode).toBe(200);
+  it("accepts null for every field but prompt, and fields that ask for what Marimba does anyway", async () => {
+    const optional = Object.keys(OpenAiImageRequest.properties).filter((name) => name !== "prompt" && name !== "class");
+    const nothing = Object.fromEntries(optional.map((name) => [name, null]));
+    const absent = await generate(api, { prompt: "star", ...nothing });
+    expect(absent.statusCode, absent.body).toBe(200);
     const stated = { output_format: "png", background: "opaque", quality: "standard", moderation: "low", user: "u1" };
-    const answer = await generate(api, { prompt: "star", size: "128x128", output_compression: 100, ...stated });
-    expect(answer.statusCode).toBe(200);
+    for (const size of ["128x128", "auto", ""]) {
+      const answer = await generate(api, { prompt: "star", size, n: "1", output_compression: 100, ...stated });
+      expect(answer.json()).toMatchObject({ size: "128x128", quality: "auto" });
+      expect(answer.json()).not.toHaveProperty("generated_size");
+      expect(answer.json()).not.toHaveProperty("adjusted");
+    }
+  });
+
+  it("scales images to the size, and states both", async () => {
+    const answer = await generate(api, { prompt: "star", size: "1792x1024", scaling: "smooth" });
+    expect(answer.json()).toMatchObject({ size: "1792x1024", generated_size: "128x128" });
+    const { scaled } = (await api.app.inject({ url: `/jobs/${answer.headers["marimba-job"]}` })).json();
+    expect(scaled.to).toEqual({ width: 1792, height: 1024, scaling: "smooth" });
+  });
+
+  it("chooses a preset by the quality, unless the request names one or the model has none", async () => {
+    const answer = async (fields: object) => {
+      const answer = await generate(api, { prompt: "star", ...fields });
+      const { parameters } = (await api.app.inject({ url: `/jobs/${answer.headers["marimba-job"]}` })).json();
+      const { quality, adjusted } = answer.json();
+      return { quality, adjusted, steps: parameters.steps };
+    };
+    expect(await answer({ quality: "low" })).toEqual({ quality: "low", steps: 4 });
+    expect(await answer({ quality: "low", steps: 3 })).toEqual({ quality: "low", steps: 3 });
+    const adjusted = (message: string) => [{ param: "quality", message }];
+    const lacks = adjusted("has no effect: demo has no preset exact");
+    for (const quality of ["hd", "high"]) {
+      expect(await answer({ quality })).toEqual({ quality: "auto", steps: 4, adjusted: lacks });
+    }
+    const overridden = { quality: "auto", steps: 16, adjusted: adjusted("gives way to preset") };
+    expect(await answer({ quality: "low", preset: "best" })).toEqual(overridden);
+  });
+
+  it("serves as near as possible what OpenAI documents, and reports it", async () => {
+    const wishes = { style: "vivid", background: "transparent", output_format: "webp", output_compression: 50 };
+    const answer = await generate(api, { prompt: "star", partial_images: 2, input_fidelity: "high", ...wishes });
+    expect(answer.json()).toMatchObject({ background: "opaque", output_format: "png" });
+    expect(answer.json().adjusted).toEqual([
+      { param: "style", message: "has no effect" },
+      { param: "input_fidelity", message: "has no effect: there is no input image" },
+      { param: "background", message: "is opaque" },
+      { param: "output_format", message: "is png" },
+      { param: "output_compression", message: "has no effect: PNG is lossless" },
+      { param: "partial_images", message: "has no effect without stream" },
+    ]);
   });
 
   it("prefers class to the prompt, which allows unconditional images", async () => {
@@ -61,7 +106,7 @@ describe("POST /v1/images/generations", () => {
     expect(data).toHaveLength(2);
     for (const [i, { url, b64_json }] of data.entries()) {
       expect(b64_json).toBeUndefined();
-      expect(url).toMatch(new RegExp(`^http://pictures\\.example:8443/jobs/[^/]+/images/${i}$`));
+      expect(url).toMatch(new RegExp(`^http://pictures\\.example:8443/jobs/[^/]+/images/${i}/image.png$`));
       const image = await api.app.inject({ url: new URL(url).pathname });
       expect(image.headers["content-type"]).toBe("image/png");
     }
@@ -72,17 +117,20 @@ describe("POST /v1/images/generations", () => {
     [{ prompt: "" }, "prompt", /1 to 32000 characters/],
     [{ prompt: "dragon" }, "prompt", /must name a class of demo/],
     [{ prompt: "star", class: "dragon" }, "class", /a class name of demo/],
-    [{ prompt: "star", size: "1024x1024" }, "size", /must be "128x128" or "auto" for demo, not "1024x1024"/],
+    [{ prompt: "star", size: "4096x64" }, "size", /"auto" or WIDTHxHEIGHT .* each from 1 to 2048, not "4096x64"/],
+    [{ prompt: "star", size: "0x64" }, "size", /each from 1 to 2048/],
+    [{ prompt: "star", size: "large" }, "size", /each from 1 to 2048/],
+    [{ prompt: "star", size: "200x200", scaling: "pixelated" }, "scaling", /a multiple of 128x128/],
+    [{ prompt: "star", width: 256 }, "width", /is not a known field/],
     [{ prompt: "star", n: 0 }, "n", /at least 1/],
     [{ prompt: "star", n: 5 }, "n", /from 1 to 4, not 5/],
-    [{ prompt: "star", n: "2" }, "n", /an integer/],
-    [{ prompt: "star", n: 2, stream: true }, "n", /must be 1 with "stream": true/],
-    [{ prompt: "star", partial_images: 1 }, "partial_images", /without "stream": true/],
+    [{ prompt: "star", n: "5" }, "n", /from 1 to 4, not "5"/],
+    [{ prompt: "star", n: "two" }, "n", /an integer/],
     [{ prompt: "star", stream: true, partial_images: 4 }, "partial_images", /from 0 to 3/],
-    [{ prompt: "star", stream: true, response_format: "url" }, "response_format", /"b64_json" or absent/],
-    [{ prompt: "star", output_format: "webp" }, "output_format", /"png"/],
-    [{ prompt: "star", background: "transparent" }, "background", /"opaque"/],
-    [{ prompt: "star", quality: "hd" }, "quality", /"auto"/],
+    [{ prompt: "star", output_format: "gif" }, "output_format", /"png"/],
+    [{ prompt: "star", background: "red" }, "background", /"opaque"/],
+    [{ prompt: "star", quality: "best" }, "quality", /"auto"/],
+    [{ prompt: "star", max_tokens: 5 }, "max_tokens", /is not a known field/],
     [{ prompt: "star", steps: 99 }, "steps", /from 1 to 16/],
     [{ prompt: "star", preset: "none" }, "preset", /must be "fast"/],
     [{ prompt: "star", guidance: 2 }, "guidance", /did you mean guidance_scale/],

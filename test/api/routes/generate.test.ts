@@ -130,6 +130,16 @@ describe("POST /generate with JSON", () => {
     expect(job.images[1]).not.toHaveProperty("base64");
   });
 
+  it("states both sizes if the images are scaled", async () => {
+    const { post } = await open();
+    const job = (await post({ class: 0, width: 512, scaling: "pixelated" })).json();
+    const to = { width: 512, height: 512, scaling: "pixelated" };
+    expect(job.scaled).toEqual({ from: { width: 128, height: 128 }, to });
+    expect((await post({ class: 0, width: 128 })).json()).not.toHaveProperty("scaled");
+    const refused = (await post({ class: 0, width: 4000, height: 0 })).json();
+    expect(refused.errors.map(({ pointer }: { pointer: string }) => pointer).sort()).toEqual(["/height", "/width"]);
+  });
+
   it("bounds Prefer: wait by its own limit", async () => {
     const { handler } = holdingHandler();
     const { post } = await open({ handler, environment: { SYNC_TIMEOUT_S: "1" } });

@@ -5,6 +5,7 @@ import { loadConfig } from "../../../src/config.js";
 import type { JobSpec } from "../../../src/job.js";
 import type { JobQueue, JobSource } from "../../../src/queue/queue.js";
 import { openRedisQueue } from "../../../src/queue/redis/redis-queue.js";
+import { queueName } from "../../../src/queue/redis/replies.js";
 import { openRedisSource } from "../../../src/queue/redis-worker/redis-source.js";
 import { launchChromium } from "../../browser/chromium.js";
 import { eventually } from "../../eventually.js";
@@ -14,6 +15,7 @@ import { type RedisServer, startRedis } from "../../queue/redis-server.js";
 import { exampleKey, ringOf } from "../access/example-keys.js";
 import { exampleApi, exampleModels, holdingHandler } from "../example-api.js";
 
+const DEMO = queueName("demo");
 const user = exampleKey("user");
 const operator = exampleKey("operator", { isAdmin: true });
 
@@ -87,11 +89,11 @@ describe("operators' addresses", () => {
     ];
     const ofJob = ["1/retry", "1/clean", "1/promote"];
     const calls = [
-      ...["pause", "resume", ...[...ofQueue, ...ofJob].map((call) => `demo/${call}`)].map(
+      ...["pause", "resume", ...[...ofQueue, ...ofJob].map((call) => `${DEMO}/${call}`)].map(
         (path) => ["PUT", path] as const,
       ),
-      ["POST", "demo/add"],
-      ["PATCH", "demo/1/update-data"],
+      ["POST", `${DEMO}/add`],
+      ["PATCH", `${DEMO}/1/update-data`],
     ] as const;
     for (const [method, path] of calls) {
       const url = `/admin/queues/api/queues/${path}`;
@@ -122,9 +124,9 @@ describe("BullMQ's board", () => {
   });
 
   async function leases(status: string): Promise<{ data: object; failedReason?: string }[]> {
-    const url = `/admin/queues/api/queues?activeQueue=demo&status=${status}&page=1&jobsPerPage=10`;
+    const url = `/admin/queues/api/queues?activeQueue=${DEMO}&status=${status}&page=1&jobsPerPage=10`;
     const answer = await api.app.inject({ url, headers: operator.headers });
-    return answer.json().queues.find(({ name }: { name: string }) => name === "demo").jobs;
+    return answer.json().queues.find(({ name }: { name: string }) => name === DEMO).jobs;
   }
 
   it("shows of each failed and active image its job, class, seed, caller, request and error", async () => {
@@ -159,7 +161,7 @@ describe("BullMQ's board", () => {
       });
       await page.goto(`${address}/admin/queues/`);
       await page.getByText("demo").first().waitFor();
-      await page.goto(`${address}/admin/queues/queue/demo`);
+      await page.goto(`${address}/admin/queues/queue/${DEMO}`);
       await page.getByText("One lease for each image").first().waitFor();
       await page.getByText("7").first().waitFor();
       expect(elsewhere).toEqual([]);

@@ -2,11 +2,13 @@ import { Worker } from "bullmq";
 import { describe, expect, it } from "vitest";
 import type { JobSpec } from "../../../src/job.js";
 import type { ImageHandler, JobQueue } from "../../../src/queue/queue.js";
+import { queueName } from "../../../src/queue/redis/replies.js";
 import { eventually } from "../../eventually.js";
 import { exampleImageOf, exampleJob } from "../example-job.js";
 import { redisDeployments } from "./redis-deployment.js";
 
 const LONG_MS = 20_000;
+const DEMO = queueName("demo");
 const deployment = redisDeployments();
 const make: ImageHandler = async (task) => exampleImageOf(task);
 /** Never makes an image; lets go when it must. */
@@ -29,7 +31,7 @@ describe("there is one lease for each image:", () => {
     await worker(1, make);
     const spec = exampleJob({ id: queue.newId(), num_images: 3 });
     // The accepting step alone, as a process does it that dies before the next.
-    await scripts().call("submit", spec.id, "demo", "normal", "", 3, JSON.stringify(spec), "", 100, "", "", "", "", "");
+    await scripts().call("submit", spec.id, DEMO, "normal", "", 3, JSON.stringify(spec), "", 100, "", "", "", "", "");
     await completes(queue, spec.id);
     await eventually(async () =>
       expect(await leases().getJobCounts("waiting", "active")).toEqual({ waiting: 0, active: 0 }),
@@ -72,7 +74,7 @@ describe("there is one lease for each image:", () => {
     await completes(queue, id);
     await other.stop(0);
     await scripts().call("serve", "someone", "{}", LONG_MS, 0, "demo");
-    const spec = exampleJob({ id: queue.newId(), num_images: 3 });
+    const spec = exampleJob({ id: queue.newId(), version: 1, num_images: 3 });
     expect((await queue.submit(spec)).kind).toBe("accepted");
     // As release 0.1 noted an image that a worker had taken when it was killed.
     await scripts().call("take", "demo", "taken", 1, "someone", 60_000, 1e9);
@@ -104,7 +106,7 @@ describe("a lease that stalled", () => {
     await eventually(() => expect(runs).toBe(1));
     const [lease] = await leases().getActive();
     // As when Redis was away for longer than the lock.
-    await client.del(`${redisPrefix}:demo:${lease!.id}:lock`);
+    await client.del(`${redisPrefix}:${DEMO}:${lease!.id}:lock`);
     await eventually(async () => expect((await leases().getJob(lease!.id!))?.stalledCounter).toBe(1));
     await eventually(async () => expect((await leases().getJob(lease!.id!))?.attemptsStarted).toBe(2));
     finish();
@@ -115,17 +117,17 @@ describe("a lease that stalled", () => {
   it("is given to another worker when its own died", async () => {
     const { api, worker, client, scripts, leases } = deployment();
     const queue = await api();
-    await scripts().call("serve", "dead", "{}", LONG_MS, 0, "demo");
+    await scripts().call("serve", "dead", "{}", LONG_MS, 0, DEMO);
     const id = await accept(queue, { num_images: 2 });
     const other = await accept(queue);
     // A worker that took a lease and died: its lock runs out.
-    const dead = new Worker("demo", null, {
+    const dead = new Worker(DEMO, null, {
       connection: client,
       prefix: leases().opts.prefix!,
       lockDuration: 300,
     });
     const lease = await dead.getNextJob("token");
-    await scripts().call("take", "demo", lease!.id!, lease!.attemptsStarted, "dead", 60_000, 1e9);
+    await scripts().call("take", DEMO, lease!.id!, lease!.attemptsStarted, "dead", 60_000, 1e9);
     await dead.close();
     const order: string[] = [];
     await worker(

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll } from "vitest";
 import type { ImageHandler, JobQueue, JobSource } from "../../../src/queue/queue.js";
 import { openControl, type QueueControl } from "../../../src/queue/redis/control.js";
 import { openRedisQueue } from "../../../src/queue/redis/redis-queue.js";
+import { queueName } from "../../../src/queue/redis/replies.js";
 import { Scripts } from "../../../src/queue/redis/scripts.js";
 import { openRedisSource } from "../../../src/queue/redis-worker/redis-source.js";
 import { type RedisServer, startRedis } from "../redis-server.js";
@@ -59,7 +60,7 @@ export function redisDeployments(...settings: string[]): () => RedisDeployment {
         return source;
       },
       control: async () => keep(await openControl({ redisUrl: server.url, redisPrefix }, logger)),
-      leases: () => keep(new Queue("demo", { connection: client, prefix: redisPrefix })),
+      leases: () => keep(new Queue(queueName("demo"), { connection: client, prefix: redisPrefix })),
       scripts: () => new Scripts(client, redisPrefix),
     };
   };

@@ -209,9 +209,9 @@ describe("the queue in Redis", () => {
     );
     const forever: string[] = [];
     for (const key of await client.keys(`${redisPrefix}::*`)) if ((await client.ttl(key)) === -1) forever.push(key);
-    const fixed = ["counts", "kept", "line:demo", "queues", "rate", "secret", "serving:demo"];
+    const fixed = ["counts", "kept", "line:demo@2", "queues", "rate", "secret", "serving:demo", "serving:demo@2"];
     expect(forever.sort()).toEqual(fixed.map((name) => `${redisPrefix}::${name}`));
-    const line = await client.hgetall(`${redisPrefix}::line:demo`);
+    const line = await client.hgetall(`${redisPrefix}::line:demo@2`);
     for (const name of ["waiting", "waiting:high", "waiting:normal", "waiting:low"]) expect(line[name], name).toBe("0");
   });
 

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import type { JobSpec } from "../../../src/job.js";
+import { JOB_VERSION, type JobSpec } from "../../../src/job.js";
 import type { ImageHandler, JobQueue, JobSource } from "../../../src/queue/queue.js";
 import { openRedisQueue } from "../../../src/queue/redis/redis-queue.js";
 import { openRedisSource } from "../../../src/queue/redis-worker/redis-source.js";
@@ -14,7 +14,7 @@ interface Release {
 }
 
 const THIS: Release = { openRedisQueue, openRedisSource };
-const THIS_VERSION = exampleJob().version;
+const THIS_VERSION = JOB_VERSION;
 const NEXT_VERSION = THIS_VERSION + 1;
 const LONG_MS = 20_000;
 
@@ -23,9 +23,7 @@ async function loadNextRelease(): Promise<Release> {
   vi.resetModules();
   vi.doMock("../../../src/job.js", async (original) => {
     const job = await original<typeof import("../../../src/job.js")>();
-    const { properties } = job.JobSpec;
-    const version = { ...properties.version, const: NEXT_VERSION };
-    return { ...job, JobSpec: { ...job.JobSpec, properties: { ...properties, version } } };
+    return { ...job, JOB_VERSION: NEXT_VERSION };
   });
   try {
     const { openRedisQueue } = await import("../../../src/queue/redis/redis-queue.js");
