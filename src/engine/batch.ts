@@ -1,7 +1,7 @@
 import { familyOf } from "../families/families.js";
 import type { Architecture } from "../model/manifest.js";
 import type { ImageRequest } from "../model/parameters.js";
-import { monotonicMs } from "../monotonic-clock.js";
+import { monotonicMs } from "../telemetry/monotonic-clock.js";
 import { ImageClock, type MeasuredSpans, type Span } from "./clock.js";
 import { Decoder } from "./decoder.js";
 import type { StepWork } from "./engine.js";

@@ -1,5 +1,5 @@
 import type { Manifest } from "../model/manifest.js";
-import { monotonicMs } from "../monotonic-clock.js";
+import { monotonicMs } from "../telemetry/monotonic-clock.js";
 import { type Engine, EngineFailure, type GeneratedImage, ImageCancelled, ImageExpired } from "./engine.js";
 
 /**

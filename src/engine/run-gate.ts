@@ -1,4 +1,4 @@
-import { monotonicMs } from "../monotonic-clock.js";
+import { monotonicMs } from "../telemetry/monotonic-clock.js";
 import type { Runtime } from "./runtime/runtime.js";
 
 const RUNNING = 0;

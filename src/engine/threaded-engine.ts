@@ -2,7 +2,7 @@ import { setMaxListeners } from "node:events";
 import { checkImageRequest } from "../model/check-parameters.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ImageRequest } from "../model/parameters.js";
-import { monotonicMs } from "../monotonic-clock.js";
+import { monotonicMs } from "../telemetry/monotonic-clock.js";
 import type { BatchLimits, Ticket } from "./batch.js";
 import { SPANS } from "./clock.js";
 import {

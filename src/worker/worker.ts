@@ -3,8 +3,8 @@ import { type Engine, EngineFailure, EngineLost, type EngineTiming, ImageExpired
 import type { StoredImage, Timing } from "../job.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ModelRegistry } from "../model/registry.js";
-import { monotonicMs } from "../monotonic-clock.js";
 import { type ImageContext, type ImageTask, JobFailure, type JobSource, WorkerUnfit } from "../queue/queue.js";
+import { monotonicMs } from "../telemetry/monotonic-clock.js";
 import { readTraceparent } from "../telemetry/trace-context.js";
 import type { Tracing } from "../telemetry/tracing.js";
 import { encodeImage } from "./encode-png.js";

@@ -3,7 +3,7 @@ import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import { floats, type Runtime, type Tensors } from "../../src/engine/runtime/runtime.js";
 import type { Manifest } from "../../src/model/manifest.js";
 import type { ImageRequest } from "../../src/model/parameters.js";
-import { monotonicMs } from "../../src/monotonic-clock.js";
+import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
 import { samplePlainly } from "../families/mar/plain-sampler.js";
 import {
   countOf,

@@ -6,7 +6,7 @@ import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { openEngine } from "../../src/engine/threaded-engine.js";
 import type { Manifest } from "../../src/model/manifest.js";
-import { monotonicMs } from "../../src/monotonic-clock.js";
+import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
 import { samplePlainly } from "../families/mar/plain-sampler.js";
 import { countOf, fingerprint, imageRequest, importTiny, WatchedBatch, watched } from "./tiny-engine.js";
 

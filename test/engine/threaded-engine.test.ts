@@ -16,7 +16,7 @@ import {
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import { type EngineOptions, openEngine } from "../../src/engine/threaded-engine.js";
 import { MODEL_FILES } from "../../src/model/manifest.js";
-import { monotonicMs } from "../../src/monotonic-clock.js";
+import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
 import { samplePlainly } from "../families/mar/plain-sampler.js";
 import { hashOfFolder } from "../importer/hash-of-folder.js";
 import { fingerprint, imageRequest, importTiny } from "./tiny-engine.js";

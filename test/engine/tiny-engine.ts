@@ -9,7 +9,7 @@ import type { Runtime, Tensors } from "../../src/engine/runtime/runtime.js";
 import { importModel } from "../../src/importer/import.js";
 import type { Manifest } from "../../src/model/manifest.js";
 import type { ImageRequest, SamplingParameters } from "../../src/model/parameters.js";
-import { monotonicMs } from "../../src/monotonic-clock.js";
+import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
 import { TINY } from "../reference.js";
 
 /** The reference's tiny model, imported into a folder that lives as long as the test file. */

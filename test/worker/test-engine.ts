@@ -9,7 +9,7 @@ import {
   ImageExpired,
 } from "../../src/engine/engine.js";
 import type { ImageRequest } from "../../src/model/parameters.js";
-import { monotonicMs } from "../../src/monotonic-clock.js";
+import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
 
 /** An engine whose images are a plain function of the request, one timer tick for each step. */
 export class TestEngine implements Engine {

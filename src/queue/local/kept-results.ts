@@ -1,4 +1,4 @@
-import { monotonicMs } from "../../monotonic-clock.js";
+import { monotonicMs } from "../../telemetry/monotonic-clock.js";
 import { RECORD_BYTES } from "../queue.js";
 import { MAX_TIMER_MS } from "../wait-until.js";
 

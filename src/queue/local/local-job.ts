@@ -1,5 +1,5 @@
 import { isFinal, type JobError, type JobRecord, type JobSpec, type NewJob, type StoredImage } from "../../job.js";
-import { monotonicMs } from "../../monotonic-clock.js";
+import { monotonicMs } from "../../telemetry/monotonic-clock.js";
 import { type ImageContext, type JobListener, MAX_TRIES, shownProgress } from "../queue.js";
 import { MAX_TIMER_MS, waitUntil } from "../wait-until.js";
 import { Subscription } from "./subscription.js";

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import type { JobError, JobRecord, NewJob, StoredImage } from "../../job.js";
-import { monotonicMs } from "../../monotonic-clock.js";
+import { monotonicMs } from "../../telemetry/monotonic-clock.js";
 import { JobIds } from "../job-ids.js";
 import {
   type CallerLimits,

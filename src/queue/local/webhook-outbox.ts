@@ -1,5 +1,5 @@
 import type { JobRecord } from "../../job.js";
-import { monotonicMs } from "../../monotonic-clock.js";
+import { monotonicMs } from "../../telemetry/monotonic-clock.js";
 import { type Delivery, MAX_PENDING_WEBHOOKS, type WebhookOutbox } from "../queue.js";
 
 interface Waiting {

@@ -1,7 +1,7 @@
 import { type Job, WaitingError } from "bullmq";
 import type { Logger } from "pino";
 import type { JobSpec, StoredImage } from "../../job.js";
-import { monotonicMs } from "../../monotonic-clock.js";
+import { monotonicMs } from "../../telemetry/monotonic-clock.js";
 import { type ImageHandler, JobFailure, OUT_OF_TRIES, WORKERS_DIED, WorkerUnfit } from "../queue.js";
 import type { Leases } from "../redis/leases.js";
 import type { Scripts } from "../redis/scripts.js";

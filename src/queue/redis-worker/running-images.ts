@@ -1,5 +1,5 @@
 import type { Preview } from "../../job.js";
-import { monotonicMs } from "../../monotonic-clock.js";
+import { monotonicMs } from "../../telemetry/monotonic-clock.js";
 import type { ImageContext } from "../queue.js";
 import { WATCHED_MS } from "../redis/job-watch.js";
 import { waitUntil } from "../wait-until.js";

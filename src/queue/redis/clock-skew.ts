@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { monotonicMs } from "../../monotonic-clock.js";
+import { monotonicMs } from "../../telemetry/monotonic-clock.js";
 import type { Scripts } from "./scripts.js";
 
 const EVERY_MS = 10_000;

@@ -1,5 +1,5 @@
 import { isFinal, type JobRecord } from "../../job.js";
-import { monotonicMs } from "../../monotonic-clock.js";
+import { monotonicMs } from "../../telemetry/monotonic-clock.js";
 import { lostRecord, shownProgress } from "../queue.js";
 
 /** A job that this process follows, as it stood when it was last heard of. */

@@ -4,7 +4,7 @@ import { ContinuousBatch } from "../../../src/engine/batch.js";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import { floats, type Runtime, type Tensors } from "../../../src/engine/runtime/runtime.js";
 import type { SamplingParameters } from "../../../src/model/parameters.js";
-import { monotonicMs } from "../../../src/monotonic-clock.js";
+import { monotonicMs } from "../../../src/telemetry/monotonic-clock.js";
 import {
   type RecordedTensor,
   readRecording,
