@@ -221,10 +221,12 @@ describe("marimba serve, where it can't start,", () => {
   });
 
   // With CUDA at hand it would serve.
-  it.skipIf(process.env.ONNXRUNTIME_NODE_INSTALL === "cuda12")("says that ONNX Runtime has no CUDA here", async () => {
+  it("says why CUDA can't be used here", async () => {
     const { code, stderr } = await serve({ PROVIDER: "cuda", LOG_LEVEL: "silent" }).ended;
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^The model demo in \S+\/demo can't be used: PROVIDER is cuda, but [^\n]+\n$/);
+    expect(stderr).toMatch(
+      /^The model demo in \S+\/demo can't be used: PROVIDER=cuda can't be used here\. [^\n]+ PROVIDER=cpu needs no GPU\.[^\n]*\n$/,
+    );
   });
 
   it("serves no files but those that the manifest was written for", async () => {

@@ -132,7 +132,7 @@ describe("WORKER_PORT", () => {
     const address = await monitor(marimba);
     expect((await fetch(`${address}/health/live`)).status).toBe(200);
     await marimba.prints(/^Ready/m);
-    expect(await ready(address, 200)).toEqual({ status: "ready" });
+    expect(await ready(address, 200)).toEqual({ status: "ready", threads: 1 });
     expect(await metric(marimba, "marimba_max_batch")).toBe(4);
     expect(await (await fetch(`${address}/metrics`)).text()).toMatch(/^process_resident_memory_bytes \d+$/m);
     expect((await fetch(`${address}/generate`)).status).toBe(404);
