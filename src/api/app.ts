@@ -57,11 +57,12 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
   app.setNotFoundHandler((request) => {
     throw unknownPath(request);
   });
+  // First, so that a page of another origin can read what is wrong with its address.
+  await protectBrowsers(app, deps);
   // Before the body is read: a request to no address is not worth parsing.
   app.addHook("onRequest", async (request) => {
     if (request.is404 || hasTrailingSlash(request)) throw unknownPath(request);
   });
-  await protectBrowsers(app, deps);
   await authenticate(app, deps, limits);
   readBodiesAsJson(app);
   await describeApi(app, deps);

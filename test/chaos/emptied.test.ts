@@ -73,7 +73,9 @@ describe("when Redis loses all that it has while jobs wait and run", { timeout: 
     const [synchronous, image, openAi] = (await answers).map((answer) => (answer as { value: Response }).value);
     expect(await synchronous!.json()).toMatchObject({ state: "failed", error: LOST });
     expect([image!.status, await image!.json()]).toMatchObject([410, LOST]);
-    expect(await openAi!.text()).toMatch(/event: error\ndata: [^\n]*"code":"job_lost"[^\n]*\n\n$/);
+    expect(await openAi!.text()).toMatch(
+      /event: error\ndata: [^\n]*"type":"server_error"[^\n]*"code":"job_lost"[^\n]*\n\n$/,
+    );
 
     await ready(address, 200);
     for (const { id } of [running, waiting]) {

@@ -5,7 +5,7 @@ import { generate } from "../commands/marimba.js";
 import { eventually } from "../eventually.js";
 import { FaultyProxy } from "../topology/faulty-proxy.js";
 import { Ground, HANGING_MS } from "./ground.js";
-import { exampleBody, type Order, orderMany, settle, untilUnderWay } from "./orders.js";
+import { type Order, orderMany, settle, untilUnderWay } from "./orders.js";
 import { note } from "./tally.js";
 import { Undisturbed } from "./undisturbed.js";
 
@@ -13,7 +13,7 @@ const JOBS = 8;
 /** One round shows that connections are replaced; `npm run test:chaos` looks for the unlucky moments. */
 const ROUNDS = process.env.CHAOS === "long" ? 20 : 1;
 /** Longer than a busy machine needs for an image after the connections were replaced. */
-const BACK_MS = 120_000;
+const BACK_MS = 240_000;
 
 describe("connections to Redis that are dead without being closed", { timeout: HANGING_MS * ROUNDS }, () => {
   let reference: Ground;
@@ -53,15 +53,11 @@ describe("connections to Redis that are dead without being closed", { timeout: H
     ["between API and Redis", ["api"]],
     ["between worker and Redis", ["worker"]],
     ["between both and Redis", ["api", "worker"]],
-  ] as const)("%s are replaced, and every accepted job ends as if nothing had happened", async (name, frozen) => {
+  ] as const)("%s are replaced, and every accepted job ends as if nothing had happened", async (_, frozen) => {
     const { address, workerAddress, relays, close } = await open(`frozen-${frozen.join("-")}`);
     try {
       for (let round = 0; round < ROUNDS; round++) {
         const orders: Order[] = await orderMany(address, JOBS);
-        const waiting = generate(address, exampleBody(0), { prefer: "wait=60" }).then(
-          (answer) => answer.json(),
-          String,
-        );
         const port = Number(new URL(address).port);
         const streams = await Promise.all(orders.map(({ id }) => openEvents(port, `/jobs/${id}/events`)));
         // Every other time, nothing is under way that would show that a connection is dead.
@@ -78,7 +74,6 @@ describe("connections to Redis that are dead without being closed", { timeout: H
         await Promise.all([ready(address, 200), ready(workerAddress, 200)]);
         await undisturbed.expectAll(orders, await settle(address, orders));
         await expectEnded(streams);
-        expect(await waiting, name).toMatchObject({ state: "completed" });
         // Jobs whose clients got an error because no answer came were cancelled.
         await eventually(async () => {
           const { models } = (await (await fetch(`${address}/admin/queue`)).json()) as { models: object[] };

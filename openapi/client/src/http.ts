@@ -21,6 +21,10 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** As many as the connections that a browser opens to a host. */
+const PROBES = 6;
+const PROBE_MS = 4000;
+
 /** Requests to one server. They are repeated after broken connections and while the server is busy, so each must be safe to repeat. */
 export class Http {
   readonly #base: URL;
@@ -79,9 +83,18 @@ export class Http {
       ...(json !== undefined && { body: JSON.stringify(json) }),
       ...(signal && { signal }),
     };
-    const response = await fetchUnlessSilent(this.#fetch, url, init, this.silenceMs);
+    const response = await fetchUnlessSilent(this.#fetch, url, init, this.silenceMs, () => this.#closeDead());
     if (response.status >= 400) throw await readProblem(response);
     return response;
+  }
+
+  /** Where one connection is dead, idle ones may be too: each of these requests closes one, or gets through on a new one. */
+  async #closeDead(): Promise<void> {
+    const probe = async () => {
+      const response = await this.#fetch(new URL("health/live", this.#base), { signal: AbortSignal.timeout(PROBE_MS) });
+      await response.text();
+    };
+    await Promise.any(Array.from({ length: PROBES }, probe)).catch(() => {});
   }
 }
 

@@ -914,7 +914,7 @@ export interface components {
                 /** @description What is wrong, and what would be right. */
                 message: string;
                 /**
-                 * @description The kind of error, which follows from the status.
+                 * @description The kind of error.
                  * @enum {string}
                  */
                 type: "invalid_request_error" | "authentication_error" | "permission_error" | "rate_limit_error" | "server_error";

@@ -3,23 +3,28 @@ export const DEFAULT_SILENCE_MS = 25_000;
 
 /**
  * Fetches; the call or the response's body fails with a `TypeError`, as after a broken connection, if nothing arrives for
- * `silenceMs`: a connection can be dead without being closed.
+ * `silenceMs`: a connection can be dead without being closed. Before, `onSilence` may see to the other connections.
  */
 export async function fetchUnlessSilent(
   fetch: typeof globalThis.fetch,
   url: URL,
   init: RequestInit,
   silenceMs: number,
+  onSilence: () => Promise<void>,
 ): Promise<Response> {
   const silence = new AbortController();
   const unlessSilent = <Result>(promise: Promise<Result>): Promise<Result> =>
     new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new TypeError(`${url.origin} sent nothing for ${silenceMs / 1000} s`));
+      const timer = setTimeout(async () => {
         // Closes the connection, so that no other request uses it.
         silence.abort();
+        await onSilence();
+        reject(new TypeError(`${url.origin} sent nothing for ${silenceMs / 1000} s`));
       }, silenceMs);
-      promise.then(resolve, reject).finally(() => clearTimeout(timer));
+      const fail = (error: unknown) => {
+        if (!silence.signal.aborted) reject(error);
+      };
+      promise.then(resolve, fail).finally(() => clearTimeout(timer));
     });
   const signal = init.signal ? AbortSignal.any([init.signal, silence.signal]) : silence.signal;
   const response = await unlessSilent(fetch(url, { ...init, signal }));

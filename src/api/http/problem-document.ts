@@ -95,7 +95,7 @@ export function problemOf(error: unknown): Problem {
   const { code, statusCode } = (error ?? {}) as { code?: string; statusCode?: number };
   switch (code) {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
-      return new Problem("body_too_large", "The body may have at most 64 KiB.");
+      return new Problem("body_too_large", "The body may have at most 64 KiB, or 512 KiB at /v1/images/generations.");
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       return new Problem("unsupported_media_type", "Send the body as `Content-Type: application/json`.");
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":

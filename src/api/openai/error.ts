@@ -15,7 +15,7 @@ export const OpenAiError = Type.Object(
           Type.Literal("rate_limit_error"),
           Type.Literal("server_error"),
         ],
-        { description: "The kind of error, which follows from the status." },
+        { description: "The kind of error." },
       ),
       param: Type.Union([Type.String(), Type.Null()], { description: "The first wrong field, if a field is wrong." }),
       code: Type.String({ description: "The same stable codes as in problem documents." }),
@@ -48,7 +48,7 @@ export function openAiHint(path: string, publicPath: string): string {
 
 export function openAiError({ status, code, message, options }: Problem): OpenAiError {
   const pointer = options.errors?.[0]?.pointer;
-  return { error: { message, type: typeOf(status), param: pointer ? pointer.slice(1) : null, code } };
+  return { error: { message, type: typeOf(status, code), param: pointer ? pointer.slice(1) : null, code } };
 }
 
 /** OpenAI's clients retry after 409 and any 5xx unless a header says that it would not help, and where it says that it would. */
@@ -64,7 +64,8 @@ const FINAL_CODES = new Set<Problem["code"]>([
   "deadline_exceeded",
 ]);
 
-function typeOf(status: number): OpenAiError["error"]["type"] {
+function typeOf(status: number, code: Problem["code"]): OpenAiError["error"]["type"] {
+  if (code === "job_lost") return "server_error";
   if (status === 401) return "authentication_error";
   if (status === 403) return "permission_error";
   if (status === 429) return "rate_limit_error";

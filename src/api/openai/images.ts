@@ -14,28 +14,32 @@ import { type Translation, translate, wantsAddresses } from "./image-request.js"
 import { streamImages } from "./image-stream.js";
 import { ModelNames } from "./model-names.js";
 import { checkPromptFallback } from "./prompt.js";
-import type { OpenAiImages } from "./schemas.js";
+import { IMAGES_BODY_BYTES, type OpenAiImages } from "./schemas.js";
 
 /** `POST /v1/images/generations`: OpenAI's `images.generate` over the same jobs as `POST /generate`. */
 export function openAiImagesRoute(app: Api, deps: RouteDeps): void {
   const names = new ModelNames(deps);
   checkPromptFallback(deps.config.promptFallback, deps.models);
-  app.post("/v1/images/generations", { schema: openAiImagesSchema }, async (request, reply) => {
-    const { body } = request;
-    const answer = translate(body, names, deps.config);
-    reply.header("Cache-Control", "no-store");
-    const waitMs = body.stream ? 0 : deps.config.syncTimeoutS * 1000;
-    const submission = await submitAndWait(reply, answer.request, { waitMs }, deps);
-    const { record } = submission;
-    reply.headers({ "Marimba-Job": record.spec.id, "Marimba-Seed": String(record.spec.seed) });
-    const giveUp = (record: JobRecord) => giveUpOn({ ...submission, record }, reply, deps);
-    if (body.stream) {
-      return streamImages(submission, { answer, partialImages: body.partial_images ?? 0 }, reply, giveUp, deps);
-    }
-    if (!isFinal(record.state)) throw await giveUp(record);
-    if (record.state !== "completed") throw jobProblem(record);
-    return sendImages(record, answer, wantsAddresses(body) ? originOf(request) : undefined, reply, deps);
-  });
+  app.post(
+    "/v1/images/generations",
+    { schema: openAiImagesSchema, bodyLimit: IMAGES_BODY_BYTES },
+    async (request, reply) => {
+      const { body } = request;
+      const answer = translate(body, names, deps.config);
+      reply.header("Cache-Control", "no-store");
+      const waitMs = body.stream ? 0 : deps.config.syncTimeoutS * 1000;
+      const submission = await submitAndWait(reply, answer.request, { waitMs }, deps);
+      const { record } = submission;
+      reply.headers({ "Marimba-Job": record.spec.id, "Marimba-Seed": String(record.spec.seed) });
+      const giveUp = (record: JobRecord) => giveUpOn({ ...submission, record }, reply, deps);
+      if (body.stream) {
+        return streamImages(submission, { answer, partialImages: body.partial_images ?? 0 }, reply, giveUp, deps);
+      }
+      if (!isFinal(record.state)) throw await giveUp(record);
+      if (record.state !== "completed") throw jobProblem(record);
+      return sendImages(record, answer, wantsAddresses(body) ? originOf(request) : undefined, reply, deps);
+    },
+  );
 }
 
 /** A proxy may state the protocol of the original request; only the two that exist are believed. */

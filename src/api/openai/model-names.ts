@@ -8,6 +8,9 @@ import type { ApiDeps } from "../deps.js";
  * The names that OpenAI's clients use for models: the models' ids and the aliases of `MODEL_ALIASES`, each with or without
  * a provider's prefix, as in `openai/demo`.
  */
+/** What gateways put before a model's name, such as `openai/` or `openrouter/openai/`. */
+const PROVIDER_PREFIX = /^(?:[A-Za-z0-9][\w.-]*\/)+/;
+
 export class ModelNames {
   readonly #byName: ReadonlyMap<string, Manifest>;
   readonly #default: Manifest;
@@ -48,6 +51,6 @@ export class ModelNames {
   }
 
   #find(name: string): Manifest | undefined {
-    return this.#byName.get(name) ?? this.#byName.get(name.slice(name.lastIndexOf("/") + 1));
+    return this.#byName.get(name) ?? this.#byName.get(name.replace(PROVIDER_PREFIX, ""));
   }
 }

@@ -29,11 +29,16 @@ type OpenOwn = { [Name in keyof typeof Own.properties]: ReturnType<typeof open<(
 const words = <Word extends string>(...all: Word[]) =>
   Type.Unsafe<Word>(Type.Union(all.map((word) => Type.Literal(word))));
 
+/** Of a prompt, in code points, as OpenAI's. JSON writes one in at most 12 bytes. */
+const MAX_PROMPT = 32_000;
+/** Holds the longest prompt, and all other fields. */
+export const IMAGES_BODY_BYTES = 512 * 1024;
+
 export const OpenAiImageRequest = Type.Object(
   {
     prompt: Type.String({
       minLength: 1,
-      maxLength: 32_000,
+      maxLength: MAX_PROMPT,
       description: "Names a class: its name, id or index, or a text that contains its name.",
     }),
     n: open(

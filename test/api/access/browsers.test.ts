@@ -52,6 +52,15 @@ describe("a page of another origin", () => {
     expect((await app.inject({ url: "/models", headers: { origin: ORIGIN } })).statusCode).toBe(401);
   });
 
+  it("may read what is wrong with an address that is not there", async () => {
+    const app = await open({ environment: { CORS_ORIGINS: ORIGIN } });
+    for (const url of ["/images/generations", "/v1/v1/images/generations", "/nope", "/models/"]) {
+      const answer = await app.inject({ method: "POST", url, headers: { origin: ORIGIN }, payload: {} });
+      expect(answer.statusCode, url).toBe(404);
+      expect(answer.headers["access-control-allow-origin"], url).toBe(ORIGIN);
+    }
+  });
+
   it("may show an image by its address where CORS_ORIGINS names any origin, and nothing else", async () => {
     const policies = async (environment: Record<string, string>) => {
       const app = await open({ environment });

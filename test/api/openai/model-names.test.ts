@@ -24,6 +24,8 @@ describe("a model's name", () => {
     for (const name of ["demo", "openai/demo", "litellm/openai/demo", "gpt-image-1", "openai/gpt-image-1"]) {
       expect(await modelOf(name), name).toBe("demo");
     }
+    for (const name of ["/demo", "../demo", "openai//demo", "openai/../demo"])
+      expect(await modelOf(name), name).toMatchObject({ code: "unknown_model" });
     expect(await modelOf("openai/dall-e-3")).toBe("demo");
     expect(await modelOf("dall-e-3")).toMatchObject({
       code: "unknown_model",

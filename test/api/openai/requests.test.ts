@@ -150,13 +150,14 @@ describe("POST /v1/images/generations", () => {
       [404, "unknown_model", await generate(api, { prompt: "star", model: "dall-e-3" })],
       [400, "malformed_json", await api.app.inject({ ...post, headers: json, payload: "{" })],
       [415, "unsupported_media_type", await api.app.inject({ ...post, payload: "prompt=star" })],
-      [413, "body_too_large", await generate(api, { prompt: "x".repeat(70_000) })],
+      [413, "body_too_large", await generate(api, { prompt: "x".repeat(600_000) })],
       [405, "method_not_allowed", await api.app.inject({ method: "GET", url: "/v1/images/generations" })],
       [404, "not_found", await api.app.inject({ url: "/v1/chat/completions" })],
       [404, "not_found", await api.app.inject({ url: "/v1" })],
       [404, "unknown_model", await api.app.inject({ url: "/v1/models/dall-e-3" })],
       [400, "invalid_request", await api.app.inject({ url: "/v1/models/%ff" })],
       [414, "uri_too_long", await api.app.inject({ url: `/v1/models?${"x".repeat(5000)}` })],
+      [400, "invalid_request", await generate(api, { prompt: "\u{1f408}".repeat(32_001) })],
     ] as const;
     for (const [status, code, answer] of answers) {
       expect(answer.statusCode, code).toBe(status);
