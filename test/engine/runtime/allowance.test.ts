@@ -7,8 +7,10 @@ import { usableCores, usableMemory } from "../../../src/engine/runtime/allowance
 // Few machines allow a test to make a cgroup (test/commands/services/allowance.test.ts does where it can), so these tests
 // read files as Linux writes them, in a folder of their own.
 
-let root: string | undefined;
-afterEach(() => root && rmSync(root, { recursive: true }));
+const roots: string[] = [];
+afterEach(() => {
+  for (const root of roots.splice(0)) rmSync(root, { recursive: true });
+});
 
 /** Eight CPUs, with two on each core. */
 const TOPOLOGY = Object.fromEntries(
@@ -19,7 +21,8 @@ const TOPOLOGY = Object.fromEntries(
 );
 
 function machine(mask: string, files: Readonly<Record<string, string>> = {}): string {
-  root = mkdtempSync(join(tmpdir(), "marimba-allowance-"));
+  const root = mkdtempSync(join(tmpdir(), "marimba-allowance-"));
+  roots.push(root);
   const status = `Name:\tnode\nCpus_allowed:\tff\nCpus_allowed_list:\t${mask}\nMems_allowed_list:\t0`;
   for (const [path, text] of Object.entries({ ...TOPOLOGY, "proc/self/status": status, ...files })) {
     mkdirSync(join(root, dirname(path)), { recursive: true });
