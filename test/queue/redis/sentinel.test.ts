@@ -4,7 +4,7 @@ import { type RedisServer, startRedis } from "../redis-server.js";
 import { Sentinel } from "../sentinel.js";
 
 // The servers behind a sentinel are plain ones, whose failover test/chaos/failover.test.ts covers: the long form is enough.
-describe.runIf(process.env.CHAOS === "long")("over Sentinel", () => {
+describe("over Sentinel", () => {
   let master: RedisServer;
   let replica: RedisServer;
   let sentinel: Sentinel;
