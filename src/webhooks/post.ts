@@ -52,15 +52,17 @@ export async function post(
   const proxy = url.protocol === "https:" ? getProxyForUrl(url.href) : "";
   if (proxy === "") return send(url, options, body);
   // The proxy is asked for a checked address, because it could resolve the name to another one.
-  for (const [i, { address }] of targets.entries()) {
+  let refusal: unknown;
+  for (const { address } of targets) {
     const agent = new HttpsProxyAgent(proxy, { signal });
     try {
       return await send(url, { ...options, agent, hostname: address }, body);
     } catch (error) {
-      if (!(error instanceof ProxyRefused) || i === targets.length - 1) throw error;
+      if (!(error instanceof ProxyRefused)) throw error;
+      refusal = error;
     }
   }
-  throw new Error("A name has at least one address.");
+  throw refusal;
 }
 
 function send(url: URL, options: RequestOptions, body: string): Promise<Reception> {

@@ -42,11 +42,11 @@ export async function readNeeded(path: string): Promise<string[]> {
       tag: table.readBigInt64LE(16 * i),
       value: Number(table.readBigUInt64LE(16 * i + 8)),
     }));
-    const valueOfEntry = (wanted: bigint) => entries.find(({ tag }) => tag === wanted)?.value ?? 0;
-    const namesAt = valueOfEntry(DT_STRTAB);
+    const valueWith = (wanted: bigint) => entries.find(({ tag }) => tag === wanted)?.value ?? 0;
+    const namesAt = valueWith(DT_STRTAB);
     const segment = ofType(PT_LOAD).find(({ address, bytes }) => namesAt >= address && namesAt < address + bytes);
     if (!segment) throw notALibrary(path);
-    const names = await read(file, path, segment.offset + namesAt - segment.address, valueOfEntry(DT_STRSZ));
+    const names = await read(file, path, segment.offset + namesAt - segment.address, valueWith(DT_STRSZ));
     return entries
       .filter(({ tag }) => tag === DT_NEEDED)
       .map(({ value }) => names.toString("latin1", value, names.indexOf(0, value)));
