@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import { Edit } from "./model/edit.js";
 import { MAX_SEED, SamplingParameters } from "./model/parameters.js";
 
 /** The contract between API and worker: a job, its results, and how long each part took. */
@@ -127,6 +128,8 @@ export const JobSpec = Type.Object(
     output_format: OutputFormat,
     /** Absent: the model's own size. Since version 2. */
     output_size: Type.Optional(OutputSize),
+    /** Absent: the images are generated from nothing. */
+    edit: Type.Optional(Edit),
     priority: Priority,
     /** Epoch milliseconds on the queue's clock. */
     accepted_at: Type.Number(),

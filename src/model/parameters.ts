@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import type { ImageToEdit } from "./edit.js";
 
 /**
  * How one image is sampled. Every field is resolved: presets and the model's defaults have been applied.
@@ -66,6 +67,8 @@ export interface ImageRequest {
   readonly seed: number;
   /** Which image of the job this is, from 0; part of the noise key. */
   readonly imageIndex: number;
+  /** Absent: every token is sampled. */
+  readonly edit?: ImageToEdit;
 }
 
 /** One field that a model cannot be sampled with: what was wrong and what would be right. */

@@ -143,7 +143,8 @@ export interface JobQueue {
   readonly webhooks: WebhookOutbox;
   /** A new job id that can't be guessed, and that `get` can distinguish from an id this queue never issued. */
   newId(): string;
-  submit(job: NewJob, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult>;
+  /** `canvas` is the PNG that the job edits (`Edit`); it is kept until the job ends. */
+  submit(job: NewJob, idempotency?: Idempotency, limits?: CallerLimits, canvas?: Uint8Array): Promise<SubmitResult>;
   get(id: string): Promise<GetResult>;
   image(id: string, index: number): Promise<StoredImage | undefined>;
   /** Durable: whether waiting or running, the job ends cancelled unless it ended before. */
@@ -176,6 +177,8 @@ export function lostRecord({ position: _, ...last }: JobRecord): JobRecord {
 export interface ImageTask {
   readonly spec: JobSpec;
   readonly imageIndex: number;
+  /** The PNG that the job edits; there whenever `spec.edit` is. */
+  readonly canvas?: Uint8Array;
 }
 
 /**
