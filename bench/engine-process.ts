@@ -7,7 +7,7 @@ import { openNullEngine } from "../src/engine/null-engine.js";
 import { openEngine } from "../src/engine/threaded-engine.js";
 import { JOB_VERSION } from "../src/job.js";
 import { LocalQueue } from "../src/queue/local/local-queue.js";
-import { encodeImage } from "../src/worker/encode-png.js";
+import { encodeImage, imageFacts } from "../src/worker/encode-image.js";
 import { startWorker } from "../src/worker/worker.js";
 import { type Load, serveMeasurements } from "./measuring-process.js";
 import { openModelFolder } from "./model-folder.js";
@@ -41,7 +41,7 @@ async function fromEngine({ total, concurrency }: Load): Promise<number> {
 /** Encoding generated images, text included. */
 async function png({ total, concurrency }: Load): Promise<number> {
   return closedLoop(total, concurrency, (index) => {
-    return encodeImage(images[index % images.length]!, imageRequest(index, models), manifest);
+    return encodeImage(images[index % images.length]!, imageFacts(imageRequest(index, models), manifest));
   });
 }
 
@@ -49,7 +49,7 @@ async function png({ total, concurrency }: Load): Promise<number> {
 async function plainPng({ total, concurrency }: Load): Promise<number> {
   return closedLoop(total, concurrency, async (index) => {
     const request = imageRequest(index, models);
-    return encodeImage(await nullEngine.generate(request), request, manifest);
+    return encodeImage(await nullEngine.generate(request), imageFacts(request, manifest));
   });
 }
 

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { GenerateOptions } from "../engine/engine.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ImageContext } from "../queue/queue.js";
-import { encodePng } from "./encode-png.js";
+import { encodePng } from "./encode-image.js";
 
 /**
  * The engine's options for an image's previews: each preview is encoded as a PNG and sent to the clients that watch the

@@ -7,7 +7,7 @@ import { type ImageContext, type ImageTask, JobFailure, type JobSource, WorkerUn
 import { monotonicMs } from "../telemetry/monotonic-clock.js";
 import { readTraceparent } from "../telemetry/trace-context.js";
 import type { Tracing } from "../telemetry/tracing.js";
-import { encodeImage } from "./encode-png.js";
+import { encodeImage, imageFacts } from "./encode-image.js";
 import type { ImageObserver } from "./metrics.js";
 import { previewOptions } from "./previews.js";
 
@@ -23,7 +23,7 @@ export interface WorkerDeps {
   readonly tracing?: Tracing | undefined;
 }
 
-/** Starts taking images: each goes into its model's engine and comes back as a PNG. Stopping the source stops it. */
+/** Starts taking images: each goes into its model's engine and comes back encoded. Stopping the source stops it. */
 export async function startWorker(deps: WorkerDeps): Promise<void> {
   const { source, engines, models, maxImages, logger, observer, tracing } = deps;
   await source.start([...engines.keys()], maxImages, async (task, context) => {
@@ -82,10 +82,10 @@ async function makeImage(
   const previews = previewOptions(imageIndex, context, manifest, logger);
   const onStep = (step: number, of: number) => context.progress(step, of);
   const generated = await engine.generate(request, { signal: context.signal, onStep, ...previews, ...deadline });
-  const bytes = await encodeImage(generated, request, manifest, spec.output_size);
+  const bytes = await encodeImage(generated, imageFacts(request, manifest), spec);
   const timing = imageTiming(acceptedMs, generated.timing, monotonicMs());
   const { width, height } = spec.output_size ?? generated;
-  return { bytes, contentType: "image/png", width, height, timing };
+  return { bytes, contentType: `image/${spec.output_format}`, width, height, timing };
 }
 
 /** How an error of the engine fails the whole job, as the client sees it; undefined for any other error. */

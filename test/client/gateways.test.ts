@@ -43,6 +43,8 @@ const CASES: readonly {
   readonly reads: "url" | "b64_json";
   readonly size: string;
   readonly adjusted?: readonly string[];
+  /** The format of the image; png when absent. */
+  readonly format?: string;
 }[] = [
   {
     source: "LiteLLM, llms/openai/openai.py: image_generation() of openai/demo",
@@ -98,7 +100,8 @@ const CASES: readonly {
     },
     reads: "b64_json",
     size: "1024x1536",
-    adjusted: ["background", "output_format"],
+    format: "webp",
+    adjusted: ["background"],
   },
   {
     source: "n8n, nodes/vendors/OpenAi/v2/actions/image/generate.operation.ts from version 2.2",
@@ -150,12 +153,12 @@ const CASES: readonly {
 ];
 
 describe("a gateway gets an image of the size that it asks for:", () => {
-  it.each(CASES)("$source", async ({ body, reads, size, adjusted = [] }) => {
+  it.each(CASES)("$source", async ({ body, reads, size, adjusted = [], format = "png" }) => {
     const response = await send("POST", "/images/generations", body);
     const answer = (await response.json()) as Answer;
     expect(response.status, JSON.stringify(answer)).toBe(200);
-    const { width, height, format } = await sharp(await imageOf(answer, reads)).metadata();
-    expect({ size: `${width}x${height}`, format }).toEqual({ size, format: "png" });
+    const image = await sharp(await imageOf(answer, reads)).metadata();
+    expect({ size: `${image.width}x${image.height}`, format: image.format }).toEqual({ size, format });
     expect((answer.adjusted ?? []).map(({ param }) => param)).toEqual(adjusted);
   });
 });

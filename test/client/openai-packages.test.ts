@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import OpenAI, { APIError, AuthenticationError, BadRequestError, NotFoundError } from "openai";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { testPython } from "../python/environment.js";
 import { runningService } from "./running-service.js";
@@ -38,6 +39,22 @@ describe("OpenAI's package from npm", () => {
     expect(Buffer.from(answer.data![0]!.b64_json!, "base64")).toEqual(expected);
     expect(answer.data![0]!.revised_prompt).toBe("boat");
     expect(answer.usage!.output_tokens).toBe(128);
+  });
+
+  it("gets JPEG and WebP, and says what it used", async () => {
+    for (const output_format of ["jpeg", "webp"] as const) {
+      const wishes = { output_format, output_compression: 90, quality: "low", background: "opaque" } as const;
+      const answer = await client().images.generate({ prompt: "boat", ...wishes });
+      expect(answer).toMatchObject({
+        output_format,
+        quality: "low",
+        background: "opaque",
+        size: "64x64",
+        preset: "fast",
+      });
+      const image = await sharp(Buffer.from(answer.data![0]!.b64_json!, "base64")).metadata();
+      expect(image).toMatchObject({ format: output_format, width: 64, height: 64 });
+    }
   });
 
   it("gets an address that opens without the key with response_format url", async () => {

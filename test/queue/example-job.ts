@@ -46,10 +46,10 @@ export function exampleImage(bytes: Uint8Array): StoredImage {
 
 /** A task's image as its own: byte 0 is the job's seed, byte 1 the image's index. */
 export function exampleImageOf(
-  { spec, imageIndex }: { spec: Pick<NewJob, "seed">; imageIndex: number },
+  { spec, imageIndex }: { spec: Pick<NewJob, "seed" | "output_format">; imageIndex: number },
   sizeBytes = 2,
 ): StoredImage {
   const bytes = new Uint8Array(sizeBytes);
   bytes.set([spec.seed, imageIndex]);
-  return exampleImage(bytes);
+  return { ...exampleImage(bytes), contentType: `image/${spec.output_format}` };
 }

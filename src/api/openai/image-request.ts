@@ -1,17 +1,19 @@
 import { type FieldError, Problem } from "../../errors.js";
 import { type GenerateRequest, MAX_SIDE } from "../../job.js";
 import type { Manifest } from "../../model/manifest.js";
+import type { Quality } from "../../model/quality.js";
 import { showValue } from "../../validation/field-errors.js";
 import type { ApiDeps } from "../deps.js";
 import type { ModelNames } from "./model-names.js";
 import { classOrFallback } from "./prompt.js";
-import { type Adjustment, type OpenAiImageRequest, type OpenAiImages, OWN_PARAMETERS } from "./schemas.js";
+import { type OpenAiImageRequest, OWN_PARAMETERS } from "./request-schemas.js";
+import type { Adjustment } from "./schemas.js";
 
 /** A request of OpenAI's API as Marimba serves it. */
 export interface Translation {
   readonly request: GenerateRequest;
   /** The quality that the response states. */
-  readonly quality: OpenAiImages["quality"];
+  readonly quality: Quality | "auto";
   /** The fields that are served as near as possible. */
   readonly adjusted: readonly Adjustment[];
 }
@@ -32,8 +34,9 @@ export function translate(
   const quality = chooseQuality(body, manifest, adjusted);
   const own = OWN_PARAMETERS.flatMap((name) => (body[name] == null ? [] : [[name, body[name]]]));
   const request = {
-    ...(quality !== "auto" && { preset: PRESETS[quality] }),
+    ...(quality !== "auto" && { quality }),
     ...Object.fromEntries(own),
+    ...readFormat(body),
     ...readSize(body.size),
     model: manifest.name,
     class: body.class === undefined ? classOrFallback(body.prompt, manifest, promptFallback, adjusted) : body.class,
@@ -80,29 +83,35 @@ function readSize(size: string | null | undefined): { width?: number; height?: n
   return width === undefined ? {} : { width: Number(width), height: Number(height) };
 }
 
-/** Presets that every import writes into its model. */
-const PRESETS = { low: "fast", medium: "balanced", high: "exact" } as const;
+/** A PNG has no compression that could be chosen. */
+function readFormat({ output_format, output_compression }: OpenAiImageRequest) {
+  if (output_format == null || output_format === "png") return {};
+  return { output_format, ...(output_compression != null && { output_compression }) };
+}
 
-/** A preset of the request, and a model that lacks the preset, leave the quality at the model's default. */
-function chooseQuality({ quality, preset }: OpenAiImageRequest, manifest: Manifest, adjusted: Adjustment[]) {
+/** A preset of the request, and a model without presets, leave the quality at the model's default. */
+function chooseQuality(
+  { quality, preset }: OpenAiImageRequest,
+  manifest: Manifest,
+  adjusted: Adjustment[],
+): Translation["quality"] {
   const asked = quality === "hd" ? "high" : quality;
   if (asked == null || asked === "auto" || asked === "standard") return "auto";
-  if (preset == null && Object.hasOwn(manifest.presets, PRESETS[asked])) return asked;
-  const message =
-    preset == null ? `has no effect: ${manifest.name} has no preset ${PRESETS[asked]}` : "gives way to preset";
+  if (preset == null && Object.keys(manifest.presets).length > 0) return asked;
+  const message = preset == null ? `has no effect: ${manifest.name} has no presets` : "gives way to preset";
   adjusted.push({ param: "quality", message });
   return "auto";
 }
 
 /** What becomes of the values that OpenAI documents and that mean nothing here. */
 function adjustments(body: OpenAiImageRequest): Adjustment[] {
-  const { stream } = body;
+  const { stream, output_format } = body;
+  const isPng = output_format == null || output_format === "png";
   const cases: [applies: boolean, param: keyof OpenAiImageRequest, message: string][] = [
     [body.style != null, "style", "has no effect"],
     [body.input_fidelity != null, "input_fidelity", "has no effect: there is no input image"],
     [body.background === "transparent", "background", "is opaque"],
-    [(body.output_format ?? "png") !== "png", "output_format", "is png"],
-    [(body.output_compression ?? 100) !== 100, "output_compression", "has no effect: PNG is lossless"],
+    [isPng && (body.output_compression ?? 100) !== 100, "output_compression", "has no effect: PNG is lossless"],
     [!stream && (body.partial_images ?? 0) > 0, "partial_images", "has no effect without stream"],
     [!!stream && body.response_format === "url", "response_format", "is b64_json in a stream"],
   ];

@@ -14,7 +14,8 @@ import { type Translation, translate, wantsAddresses } from "./image-request.js"
 import { streamImages } from "./image-stream.js";
 import { ModelNames } from "./model-names.js";
 import { checkPromptFallback } from "./prompt.js";
-import { IMAGES_BODY_BYTES, type OpenAiImages } from "./schemas.js";
+import { IMAGES_BODY_BYTES } from "./request-schemas.js";
+import type { OpenAiImages } from "./schemas.js";
 
 /** `POST /v1/images/generations`: OpenAI's `images.generate` over the same jobs as `POST /generate`. */
 export function openAiImagesRoute(app: Api, deps: RouteDeps): void {

@@ -1,6 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { Problem } from "../../errors.js";
-import { type GenerateRequest, isFinal, JOB_VERSION, type JobRecord, type NewJob } from "../../job.js";
+import { type GenerateRequest, isFinal, type JobRecord, type NewJob, versionOf } from "../../job.js";
 import { type CallerLimits, lostRecord, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
 import { resolveRequest } from "../../resolve-request.js";
 import { type Caller, callerOf } from "../access/caller.js";
@@ -54,7 +54,7 @@ export async function submitAndWait(
   if (body.webhook_url !== undefined) checkWebhook(body.webhook_url, caller, webhooks);
   const deadlineMs = Math.min(body.deadline_ms ?? Infinity, cancelAfterMs);
   const job: NewJob = {
-    version: JOB_VERSION,
+    version: versionOf(resolved),
     id: queue.newId(),
     ...resolved,
     caller: caller.id,

@@ -16,7 +16,7 @@ local function jobKey(id) return OWN .. "job:" .. id end
 local function imageKey(id, index) return OWN .. "image:" .. id .. ":" .. index end
 local function requeuedKey(id) return OWN .. "again:" .. id end -- list: indices of images that were handed back
 local function watchedKey(id) return OWN .. "watched:" .. id end -- exists while somebody watches the job's previews
-local function previewKey(id) return OWN .. "preview:" .. id end -- hash: the newest preview
+local function previewKey(id, index) return OWN .. "preview:" .. id .. ":" .. index end -- hash: an image's newest preview
 local function idempotencyKey(hash) return OWN .. "key:" .. hash end -- an idempotency key: "bodyHash id"
 local function recentKey(caller) return OWN .. "recent:" .. caller end -- hash: second -> images accepted in it
 local function webhookKey(id) return OWN .. "delivery:" .. id end -- hash: the job as it ended, attempts
