@@ -14,7 +14,7 @@ import { sendProblem } from "./http/problem-document.js";
 import { requestId, requestLogger, traceRequests } from "./http/request-log.js";
 import { validatorCompiler } from "./http/validation.js";
 import { HttpMetrics } from "./metrics/http-metrics.js";
-import { openAiImagesRoute } from "./openai/images.js";
+import { openAiImagesRoutes } from "./openai/images.js";
 import { openAiModelRoutes } from "./openai/models.js";
 import { describeApi } from "./openapi/document.js";
 import { docsRoutes } from "./routes/docs.js";
@@ -34,7 +34,7 @@ const ROUTES: readonly ((app: Api, deps: RouteDeps) => void | Promise<void>)[] =
   imageRoutes,
   eventsRoute,
   modelRoutes,
-  openAiImagesRoute,
+  openAiImagesRoutes,
   openAiModelRoutes,
   healthRoutes,
   metricsRoute,

@@ -38,9 +38,10 @@ export async function streamImages(
   const send = (name: string, data: object) => {
     if (response.writable) response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
   };
+  const kind = accepted.spec.edit ? "image_edit" : "image_generation";
   const looks = partialFacts(accepted, answer, deps.models);
   const stopPreviews = sendPreviews(accepted, partialImages, deps.queue, (image) => {
-    const type = "image_generation.partial_image";
+    const type = `${kind}.partial_image` as const;
     send(type, { type, ...image, ...looks } satisfies OpenAiPartialImage);
   });
   try {
@@ -50,7 +51,7 @@ export async function streamImages(
     if (record.state !== "completed") throw jobProblem(record);
     const facts = imageFacts(record, answer, 1, deps.models);
     for (let index = 0; index < record.spec.num_images; index++) {
-      const type = "image_generation.completed";
+      const type = `${kind}.completed` as const;
       const b64_json = await imageBase64(record, index, deps.queue);
       const image = { b64_json, image_index: index, created_at: unixTime(record.finishedAt) };
       send(type, { type, ...image, ...facts } satisfies OpenAiCompletedImage);

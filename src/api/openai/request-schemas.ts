@@ -1,5 +1,6 @@
 import Type, { type Static, type TProperties, type TSchema } from "typebox";
-import { GenerateRequest, OutputCompression, OutputFormat } from "../../job.js";
+import { EditOptions } from "../../editing/edit-request.js";
+import { GenerateRequest, OutputCompression } from "../../job.js";
 
 /** The shapes of OpenAI's API, as its clients send them. */
 
@@ -57,16 +58,20 @@ const Images = {
     words("b64_json", "url"),
     "The images' bytes, or their temporary addresses; b64_json when absent, url for models named dall-e-2 or dall-e-3.",
   ),
-  output_format: open(OutputFormat, "What images are encoded as; png when absent. Partial images are always PNG."),
+  output_format: open(
+    words("png", "jpeg", "webp", "gif", "svg"),
+    "What images are encoded as; png when absent, and for gif and svg. Partial images are always PNG.",
+  ),
   output_compression: open(
     OutputCompression,
     "Quality of a JPEG or WebP, from 0 to 100, when absent; PNG is lossless.",
   ),
   quality: open(
-    words("auto", "standard", "hd", "low", "medium", "high"),
-    "low and high (or hd) choose the model's fastest and slowest preset, medium the one in the middle; `preset` overrides it.",
+    words("auto", "standard", "hd", "low", "medium", "high", "xhigh", "max"),
+    "low and high (or hd, xhigh, max) choose the model's fastest and slowest preset, medium the one in the middle; `preset` overrides it.",
   ),
   user: open(Type.String({ maxLength: 512 }), "Accepted, but neither used nor stored."),
+  safety_identifier: open(Type.String({ maxLength: 512 }), "Accepted, but neither used nor stored."),
   ...openAll(Own.properties),
   model: open(
     Type.String({ minLength: 1, maxLength: 200 }),
@@ -85,6 +90,9 @@ const Prompted = {
   background: open(words("auto", "opaque", "transparent"), "Images are always opaque."),
   moderation: open(words("auto", "low"), "Has no effect."),
   input_fidelity: open(words("high", "low"), "Has no effect."),
+  complexity: open(words("low", "medium", "high"), "Has no effect."),
+  frame_count: open(Type.Integer({ minimum: 2, maximum: 16 }), "Has no effect: there is no GIF."),
+  frame_duration_ms: open(Type.Integer({ minimum: 1 }), "Has no effect: there is no GIF."),
 };
 
 const classField = (description: string) =>
@@ -105,3 +113,49 @@ export const OpenAiImageRequest = Type.Object(
   },
 );
 export type OpenAiImageRequest = Static<typeof OpenAiImageRequest>;
+
+/** Without `extend`, whose images would have another size than OpenAI's API has: `POST /edits` has it. */
+const Editing = Type.Omit(EditOptions, ["extend"]);
+export const EDIT_OPTIONS = Object.keys(Editing.properties) as readonly (keyof typeof Editing.properties)[];
+const editOptions = openAll(Editing.properties);
+
+/** In a form, a file; its bytes reach the route as base64. */
+const file = (description: string) =>
+  Type.String({ minLength: 1, contentMediaType: "application/octet-stream", description });
+
+export const OpenAiEditRequest = Type.Object(
+  {
+    image: Type.Union([file("PNG, JPEG or WebP."), Type.Array(file("PNG, JPEG or WebP."), { minItems: 1 })], {
+      description: "The image to edit, also as `image[]`; of several, none is edited.",
+    }),
+    mask: Type.Optional(
+      file(
+        "An image of the same size, whose transparent pixels are drawn again. When absent, those of the image; if it has none, the whole image is varied.",
+      ),
+    ),
+    ...Prompted,
+    ...Images,
+    class: classField(PROMPTED_CLASS),
+    ...editOptions,
+  },
+  {
+    additionalProperties: false,
+    description: "A form that asks for an edit in the shape of OpenAI's API, with Marimba's own parameters added.",
+  },
+);
+export type OpenAiEditRequest = Static<typeof OpenAiEditRequest>;
+
+export const OpenAiVariationRequest = Type.Object(
+  {
+    image: file("The image to vary: PNG, JPEG or WebP."),
+    ...Images,
+    class: classField("As in `POST /generate`; no class when absent."),
+    strength: editOptions.strength,
+    fit: editOptions.fit,
+  },
+  {
+    additionalProperties: false,
+    description: "A form that asks for a variation in the shape of OpenAI's API, with Marimba's own parameters added.",
+  },
+);
+export type OpenAiVariationRequest = Static<typeof OpenAiVariationRequest>;

@@ -14,7 +14,7 @@ const Usage = Type.Object(
     input_tokens_details: TokensByKind,
     output_tokens_details: TokensByKind,
   },
-  { description: "A prompt only names a class, so it has no tokens." },
+  { description: "A prompt only names a class, so it has no tokens; an image that is edited has." },
 );
 
 const created = (name: string) => Type.Integer({ description: `When it was ${name}, as Unix time in seconds.` });
@@ -62,7 +62,7 @@ const ImageIndex = Type.Integer({
 
 export const OpenAiPartialImage = Type.Object(
   {
-    type: Type.Literal("image_generation.partial_image"),
+    type: words("image_generation.partial_image", "image_edit.partial_image"),
     b64_json: Type.String({ contentEncoding: "base64", description: "The unfinished image." }),
     partial_image_index: Type.Integer({ minimum: 0, description: "Counts from 0, for each image." }),
     image_index: ImageIndex,
@@ -75,7 +75,7 @@ export type OpenAiPartialImage = Static<typeof OpenAiPartialImage>;
 
 export const OpenAiCompletedImage = Type.Object(
   {
-    type: Type.Literal("image_generation.completed"),
+    type: words("image_generation.completed", "image_edit.completed"),
     b64_json: Type.String({ contentEncoding: "base64", description: "The image." }),
     image_index: ImageIndex,
     created_at: created("finished"),

@@ -5,7 +5,7 @@ import { PreviewEvent, ProgressEvent } from "../events/event-text.js";
 import { PROBLEM_TYPE, ProblemDocument } from "../http/problem-document.js";
 import { IMAGE_TYPES } from "../http/request-headers.js";
 import { OpenAiError } from "../openai/error.js";
-import { OpenAiImageRequest } from "../openai/request-schemas.js";
+import { OpenAiEditRequest, OpenAiImageRequest, OpenAiVariationRequest } from "../openai/request-schemas.js";
 import { OpenAiCompletedImage, OpenAiImages, OpenAiModel, OpenAiPartialImage } from "../openai/schemas.js";
 import { JobResource } from "../resources/job-resource.js";
 import { ModelResource } from "../resources/model-resource.js";
@@ -26,6 +26,8 @@ export const COMPONENTS = {
   Model: ModelResource,
   Problem: ProblemDocument,
   OpenAiImageRequest,
+  OpenAiEditRequest,
+  OpenAiVariationRequest,
   OpenAiImages,
   OpenAiPartialImage,
   OpenAiCompletedImage,

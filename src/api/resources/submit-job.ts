@@ -1,4 +1,5 @@
 import type { FastifyReply } from "fastify";
+import type { PreparedEdit } from "../../editing/canvas.js";
 import { Problem } from "../../errors.js";
 import { type GenerateRequest, isFinal, type JobRecord, type NewJob, versionOf } from "../../job.js";
 import { type CallerLimits, lostRecord, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
@@ -16,6 +17,8 @@ export interface SubmitOptions {
   readonly waitMs: number;
   /** Time that the request's headers give the job. */
   readonly cancelAfterMs?: number | undefined;
+  /** What the job's images are made from, if they are edited. */
+  readonly edit?: PreparedEdit | undefined;
 }
 
 /** A request's job. */
@@ -37,7 +40,7 @@ export const DISCONNECTED = new Error("The client disconnected before the respon
 export async function submitAndWait(
   reply: FastifyReply,
   body: GenerateRequest,
-  { waitMs, cancelAfterMs = Infinity }: SubmitOptions,
+  { waitMs, cancelAfterMs = Infinity, edit }: SubmitOptions,
   deps: RouteDeps,
 ): Promise<Submission> {
   const { queue, models, config, readiness, webhooks } = deps;
@@ -54,16 +57,18 @@ export async function submitAndWait(
   if (body.webhook_url !== undefined) checkWebhook(body.webhook_url, caller, webhooks);
   const deadlineMs = Math.min(body.deadline_ms ?? Infinity, cancelAfterMs);
   const job: NewJob = {
-    version: versionOf(resolved),
+    version: versionOf({ ...resolved, ...edit }),
     id: queue.newId(),
     ...resolved,
+    ...(edit && { edit: edit.edit }),
     caller: caller.id,
     request_id: request.id,
     ...(body.webhook_url !== undefined && { webhook_url: body.webhook_url }),
     ...(request.traceparent !== undefined && { traceparent: request.traceparent }),
     ...(deadlineMs < Infinity && { deadline_ms: deadlineMs }),
   };
-  const result = await queue.submit(job, idempotency, limits && Object.keys(limits).length > 0 ? limits : undefined);
+  const ownLimits = limits && Object.keys(limits).length > 0 ? limits : undefined;
+  const result = await queue.submit(job, idempotency, ownLimits, edit?.canvas);
   const accepted = acceptedRecord(result, job, caller, readiness().reason);
   if (limits && result.kind === "accepted" && result.usage) reply.headers(rateLimitHeaders(limits, result.usage));
   logWithJob(request, reply, accepted.spec.id);

@@ -58,8 +58,8 @@ export function imageRoutes(app: Api, deps: ApiDeps): void {
   for (const format of OutputFormat.anyOf.map((literal) => literal.const)) {
     const schema = {
       ...linkSchema,
-      operationId: `getLinked${{ png: "Image", jpeg: "Jpeg", webp: "Webp" }[format]}`,
-      summary: `The same image, if it is a ${format.toUpperCase()}, at an address that needs no API key`,
+      operationId: { png: "getLinkedImage", jpeg: "getLinkedJpeg", webp: "getLinkedWebp" }[format],
+      summary: `The same image at an address that needs no API key, if its format is ${format}`,
     };
     app.get(`/jobs/:id/images/:n/image.${format}`, { schema, config }, async (request, reply) => {
       const { id, n } = request.params;

@@ -48,7 +48,7 @@ describe("POST /v1/images/generations", () => {
     const nothing = Object.fromEntries(optional.map((name) => [name, null]));
     const absent = await generate(api, { prompt: "star", ...nothing });
     expect(absent.statusCode, absent.body).toBe(200);
-    const stated = { output_format: "png", background: "opaque", quality: "standard", moderation: "low", user: "u1" };
+    const stated = { output_format: "png", background: "opaque", quality: "standard", moderation: "low", user: "u1", safety_identifier: "s" };
     for (const size of ["128x128", "auto", ""]) {
       const answer = await generate(api, { prompt: "star", size, n: "1", output_compression: 100, ...stated });
       expect(answer.json()).toMatchObject({ size: "128x128", quality: "auto" });
@@ -73,6 +73,12 @@ describe("POST /v1/images/generations", () => {
     };
     expect(await answer({ quality: "low" })).toEqual({ quality: "low", preset: "fast", steps: 4 });
     expect(await answer({ quality: "low", steps: 3 })).toEqual({ quality: "low", preset: "fast", steps: 3 });
+    expect(await answer({ quality: "max" })).toEqual({
+      quality: "high",
+      preset: "best",
+      steps: 16,
+      adjusted: [{ param: "quality", message: "is high" }],
+    });
     for (const quality of ["hd", "high"]) {
       expect(await answer({ quality })).toEqual({ quality: "high", preset: "best", steps: 16 });
     }
@@ -105,13 +111,14 @@ describe("POST /v1/images/generations", () => {
   });
 
   it("serves as near as possible what OpenAI documents, and reports it", async () => {
-    const wishes = { style: "vivid", background: "transparent", output_format: "png", output_compression: 50 };
+    const wishes = { style: "vivid", background: "transparent", output_format: "svg", output_compression: 50 };
     const answer = await generate(api, { prompt: "star", partial_images: 2, input_fidelity: "high", ...wishes });
     expect(answer.json()).toMatchObject({ background: "opaque", output_format: "png" });
     expect(answer.json().adjusted).toEqual([
       { param: "style", message: "has no effect" },
-      { param: "input_fidelity", message: "has no effect: there is no input image" },
+      { param: "input_fidelity", message: "has no effect" },
       { param: "background", message: "is opaque" },
+      { param: "output_format", message: "is png" },
       { param: "output_compression", message: "has no effect: PNG is lossless" },
       { param: "partial_images", message: "has no effect without stream" },
     ]);
@@ -150,7 +157,7 @@ describe("POST /v1/images/generations", () => {
     [{ prompt: "star", n: "5" }, "n", /from 1 to 4, not "5"/],
     [{ prompt: "star", n: "two" }, "n", /an integer/],
     [{ prompt: "star", stream: true, partial_images: 4 }, "partial_images", /from 0 to 3/],
-    [{ prompt: "star", output_format: "gif" }, "output_format", /"png"/],
+    [{ prompt: "star", output_format: "avif" }, "output_format", /"png"/],
     [{ prompt: "star", background: "red" }, "background", /"opaque"/],
     [{ prompt: "star", quality: "best" }, "quality", /"auto"/],
     [{ prompt: "star", max_tokens: 5 }, "max_tokens", /is not a known field/],
