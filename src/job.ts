@@ -113,13 +113,13 @@ export const Timing = Type.Object(
 );
 export type Timing = Static<typeof Timing>;
 
-/** Of the jobs that this release accepts. It reads those of the release before it too. */
-export const JOB_VERSION = 2;
+/** Of the jobs that this release accepts. It reads all earlier ones, too. */
+export const JOB_VERSION = 3;
 
 /** A job as it is queued: resolved, seeded and versioned; a worker needs nothing else. */
 export const JobSpec = Type.Object(
   {
-    version: Type.Union([Type.Literal(1), Type.Literal(JOB_VERSION)]),
+    version: Type.Union([Type.Literal(1), Type.Literal(2), Type.Literal(JOB_VERSION)]),
     id: Type.String({ pattern: "^[A-Za-z0-9_-]{8,64}$" }),
     model: Type.String(),
     parameters: SamplingParameters,
@@ -128,7 +128,7 @@ export const JobSpec = Type.Object(
     output_format: OutputFormat,
     /** Absent: the model's own size. Since version 2. */
     output_size: Type.Optional(OutputSize),
-    /** Absent: the images are generated from nothing. */
+    /** Absent: the images are generated from nothing. Since version 3. */
     edit: Type.Optional(Edit),
     priority: Priority,
     /** Epoch milliseconds on the queue's clock. */

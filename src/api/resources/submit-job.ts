@@ -90,6 +90,10 @@ function acceptedRecord(
       throw new Problem(result.kind, "Too many of this caller's webhooks are waiting for delivery.", retryAfter(60));
     case "full":
       throw new Problem("queue_full", "The queue is full; try again later.", retryAfter(result.retryAfterS));
+    case "canvases_full": {
+      const detail = "The images that unfinished jobs edit take up all the memory for them (MAX_CANVAS_BYTES); try again later.";
+      throw new Problem("queue_full", detail, retryAfter(result.retryAfterS));
+    }
     case "draining":
       throw new Problem("queue_draining", `The queue of ${model} is being drained.`, retryAfter(30));
     case "no_worker":
