@@ -22,6 +22,7 @@ const queue = new LocalQueue({
   maxQueuedImages: config.maxQueuedImages,
   resultTtlMs: config.resultTtlS * 1000,
   maxResultBytes: config.maxResultBytes,
+  maxCanvasBytes: config.maxCanvasBytes,
 });
 const engines = new Map([[manifest.name, nullEngine]]);
 await startWorker({ source: queue, engines, models, maxImages: maxBatch, logger: pino({ level: "silent" }) });

@@ -9,6 +9,7 @@ export const PROBLEMS = {
   unauthorized: { status: 401, title: "A valid API key is required" },
   forbidden: { status: 403, title: "The API key does not allow this" },
   unknown_model: { status: 404, title: "No such model" },
+  not_editable: { status: 400, title: "The model can't edit images" },
   unknown_preset: { status: 400, title: "The model has no such preset" },
   not_found: { status: 404, title: "No such address" },
   job_not_found: { status: 404, title: "No such job" },

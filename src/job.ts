@@ -126,16 +126,8 @@ export const Timing = Type.Object(
 );
 export type Timing = Static<typeof Timing>;
 
-/** Newest version of a job that this release reads; it reads all earlier ones, too. */
+/** Of the jobs that this release accepts. It reads all earlier ones, too. */
 export const JOB_VERSION = 3;
-
-/** The version that a job is accepted with: the oldest that can express it, so that workers of earlier releases take it, too. */
-export function versionOf({
-  edit,
-  output_format = "png",
-}: Partial<Pick<JobSpec, "edit" | "output_format">>): JobSpec["version"] {
-  return edit || output_format !== "png" ? 3 : 2;
-}
 
 /** A job as it is queued: resolved, seeded and versioned; a worker needs nothing else. */
 export const JobSpec = Type.Object(

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { JOB_VERSION, type JobSpec, type NewJob, type StoredImage } from "../../src/job.js";
+import type { Edit } from "../../src/model/edit.js";
 
 export function exampleJob(fields: Partial<NewJob> = {}): NewJob {
   return {
@@ -23,6 +24,9 @@ export function exampleJob(fields: Partial<NewJob> = {}): NewJob {
     ...fields,
   };
 }
+
+/** How an example job edits a canvas of the model's size. */
+export const EXAMPLE_EDIT: Edit = { window: { left: 0, top: 0 }, mask_grow: 1, feather: 0, strength: 1 };
 
 /** The job as a queue has accepted it. */
 export function exampleSpec(fields: Partial<JobSpec> = {}): JobSpec {

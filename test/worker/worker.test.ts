@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 
 async function start(engine: TestEngine): Promise<void> {
-  queue = new LocalQueue({ maxQueuedImages: 100, resultTtlMs: 60_000, maxResultBytes: 1e9 });
+  queue = new LocalQueue({ maxQueuedImages: 100, resultTtlMs: 60_000, maxResultBytes: 1e9, maxCanvasBytes: 1e9 });
   const log = new Writable({
     write: (line, _encoding, done) => {
       logged.push(String(line));

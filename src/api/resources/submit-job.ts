@@ -1,7 +1,7 @@
 import type { FastifyReply } from "fastify";
 import type { PreparedEdit } from "../../editing/canvas.js";
 import { Problem } from "../../errors.js";
-import { type GenerateRequest, isFinal, type JobRecord, type NewJob, versionOf } from "../../job.js";
+import { type GenerateRequest, isFinal, JOB_VERSION, type JobRecord, type NewJob } from "../../job.js";
 import { type CallerLimits, lostRecord, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
 import { resolveRequest } from "../../resolve-request.js";
 import { type Caller, callerOf } from "../access/caller.js";
@@ -57,7 +57,7 @@ export async function submitAndWait(
   if (body.webhook_url !== undefined) checkWebhook(body.webhook_url, caller, webhooks);
   const deadlineMs = Math.min(body.deadline_ms ?? Infinity, cancelAfterMs);
   const job: NewJob = {
-    version: versionOf({ ...resolved, ...edit }),
+    version: JOB_VERSION,
     id: queue.newId(),
     ...resolved,
     ...(edit && { edit: edit.edit }),
@@ -95,6 +95,10 @@ function acceptedRecord(
       throw new Problem(result.kind, "Too many of this caller's webhooks are waiting for delivery.", retryAfter(60));
     case "full":
       throw new Problem("queue_full", "The queue is full; try again later.", retryAfter(result.retryAfterS));
+    case "canvases_full": {
+      const detail = "The images that unfinished jobs edit take up all the memory for them (MAX_CANVAS_BYTES); try again later.";
+      throw new Problem("queue_full", detail, retryAfter(result.retryAfterS));
+    }
     case "draining":
       throw new Problem("queue_draining", `The queue of ${model} is being drained.`, retryAfter(30));
     case "no_worker":
