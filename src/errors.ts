@@ -39,6 +39,7 @@ export const PROBLEMS = {
   no_worker: { status: 503, title: "No worker serves the model at the moment" },
   queue_draining: { status: 503, title: "The queue is being drained" },
   too_many_streams: { status: 503, title: "Too many event streams are open" },
+  too_many_uploads: { status: 503, title: "Too many images are being uploaded" },
   queue_unavailable: { status: 503, title: "The queue is not reachable at the moment" },
   shutting_down: { status: 503, title: "The server is shutting down" },
 } as const;

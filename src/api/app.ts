@@ -18,6 +18,7 @@ import { openAiImagesRoutes } from "./openai/images.js";
 import { openAiModelRoutes } from "./openai/models.js";
 import { describeApi } from "./openapi/document.js";
 import { docsRoutes } from "./routes/docs.js";
+import { editRoute } from "./routes/edits.js";
 import { eventsRoute } from "./routes/events.js";
 import { generateRoute } from "./routes/generate.js";
 import { healthRoutes } from "./routes/health.js";
@@ -30,6 +31,7 @@ import { playgroundRoutes } from "./routes/playground.js";
 
 const ROUTES: readonly ((app: Api, deps: RouteDeps) => void | Promise<void>)[] = [
   generateRoute,
+  editRoute,
   jobRoutes,
   imageRoutes,
   eventsRoute,

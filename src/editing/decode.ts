@@ -63,6 +63,12 @@ export async function encodeCanvas({ rgba, width, height }: Pixels): Promise<Uin
     .toBuffer();
 }
 
+/** Decodes a canvas that this program encoded. */
+export async function decodeCanvas(png: Uint8Array): Promise<Pixels> {
+  const { data, info } = await sharp(png).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
+  return { rgba: data, width: info.width, height: info.height };
+}
+
 function damaged(format: Upload["format"], pointer: string) {
   const name = { png: "PNG", jpeg: "JPEG", webp: "WebP" }[format];
   return badUpload(pointer, `must be a whole ${name} image: this one is damaged or cut short`);

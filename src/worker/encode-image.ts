@@ -1,6 +1,7 @@
 import sharp, { type Sharp } from "sharp";
 import type { GeneratedImage } from "../engine/engine.js";
 import { BEST_COMPRESSION, type JobSpec, type OutputSize } from "../job.js";
+import type { Edit } from "../model/edit.js";
 import type { Manifest } from "../model/manifest.js";
 import { type ImageRequest, SamplingParameters } from "../model/parameters.js";
 import { type Facts, insertPngText } from "./png-text.js";
@@ -74,6 +75,19 @@ export function imageFacts({ parameters, seed, imageIndex }: ImageRequest, manif
     ...sampling
       .filter((name) => parameters[name] !== undefined)
       .map((name) => [name, String(parameters[name])] as const),
+  ];
+}
+
+/** How the image came from another one, which the facts do not contain. */
+export function editFacts(edit: Edit | undefined): Facts {
+  if (!edit) return [];
+  const { window, mask_grow, feather, strength } = edit;
+  return [
+    ["edited", "true"],
+    ["edit_window", `${window.left},${window.top}`],
+    ["mask_grow", String(mask_grow)],
+    ["feather", String(feather)],
+    ["strength", String(strength)],
   ];
 }
 

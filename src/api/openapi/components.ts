@@ -1,4 +1,5 @@
 import Type, { type Static, type TSchema } from "typebox";
+import { EditRequest } from "../../editing/edit-request.js";
 import { PROBLEMS, type ProblemCode } from "../../errors.js";
 import { GenerateRequest } from "../../job.js";
 import { PreviewEvent, ProgressEvent } from "../events/event-text.js";
@@ -19,6 +20,10 @@ export const COMPONENTS = {
       { class: "star", seed: 7 },
       { class: null, num_images: 4, steps: 32, guidance_scale: 2.5 },
     ],
+  }),
+  EditRequest: Type.Unsafe<EditRequest>({
+    ...EditRequest,
+    description: "What to edit and how. Only `image` and `class` are required.",
   }),
   Job: JobResource,
   ProgressEvent,

@@ -10,6 +10,7 @@ import {
   OutputSize,
   Timing,
 } from "../../job.js";
+import { Edit } from "../../model/edit.js";
 import type { TokenizerArchitecture } from "../../model/manifest.js";
 import { SamplingParameters } from "../../model/parameters.js";
 import type { ModelRegistry } from "../../model/registry.js";
@@ -60,6 +61,9 @@ export const JobResource = Type.Object(
         { description: "The size that the model generates and the size of the images, if they differ." },
       ),
     ),
+    edit: Type.Optional(
+      Type.Unsafe<Edit>({ ...Edit, description: "How the images were made from an uploaded one; its window is in pixels." }),
+    ),
     created_at: time("When the request was accepted."),
     started_at: Type.Optional(time("When the first image started.")),
     finished_at: Type.Optional(time("When the job ended.")),
@@ -96,6 +100,7 @@ export function jobResource(record: JobRecord, deps: ResourceDeps): JobResource 
     output_format: spec.output_format,
     ...(spec.output_compression !== undefined && { output_compression: spec.output_compression }),
     ...(spec.output_size && tokenizer && { scaled: { from: sizeOf(tokenizer), to: spec.output_size } }),
+    ...(spec.edit && { edit: spec.edit }),
     created_at: isoTime(spec.accepted_at),
     ...(record.startedAt !== undefined && { started_at: isoTime(record.startedAt) }),
     ...(record.finishedAt !== undefined && { finished_at: isoTime(record.finishedAt) }),

@@ -1,11 +1,13 @@
 import type { FastifyReply } from "fastify";
 import type { PreparedEdit } from "../../editing/canvas.js";
+import { badUpload } from "../../editing/upload.js";
 import { Problem } from "../../errors.js";
 import { type GenerateRequest, isFinal, JOB_VERSION, type JobRecord, type NewJob } from "../../job.js";
 import { type CallerLimits, lostRecord, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
 import { resolveRequest } from "../../resolve-request.js";
 import { type Caller, callerOf } from "../access/caller.js";
 import type { ApiDeps, RouteDeps } from "../deps.js";
+import { forgetFiles } from "../http/form.js";
 import { readIdempotency } from "../http/request-headers.js";
 import { logWithJob } from "../http/request-log.js";
 import { rateLimitHeaders, rateLimitPolicy } from "../http/response-headers.js";
@@ -51,6 +53,7 @@ export async function submitAndWait(
   if (readiness().shuttingDown) {
     throw new Problem("shutting_down", "The server is shutting down and accepts no new jobs.", retryAfter(10));
   }
+  if (edit) checkCanvas(edit, config);
   const resolved = resolveRequest(body, models, config.maxImagesPerJob);
   const { limits } = caller;
   if (limits) checkWithinLimits(resolved.num_images, limits);
@@ -72,6 +75,7 @@ export async function submitAndWait(
   const accepted = acceptedRecord(result, job, caller, readiness().reason);
   if (limits && result.kind === "accepted" && result.usage) reply.headers(rateLimitHeaders(limits, result.usage));
   logWithJob(request, reply, accepted.spec.id);
+  if (edit) forgetFiles(request);
   const record = await waitUntilFinal(accepted, waitMs, disconnected, deps);
   return { record, isFindable: idempotency !== undefined, disconnected };
 }
@@ -104,6 +108,12 @@ function acceptedRecord(
     case "no_worker":
       throw new Problem("no_worker", notReadyReason ?? `No worker serves ${model} at the moment.`, retryAfter(5));
   }
+}
+
+function checkCanvas({ canvas }: PreparedEdit, { maxCanvasBytes }: ApiDeps["config"]): void {
+  if (canvas.byteLength <= maxCanvasBytes) return;
+  const sizes = `takes ${canvas.byteLength} bytes, more than the ${maxCanvasBytes} that the server has for all (MAX_CANVAS_BYTES)`;
+  throw badUpload("/image", `must be smaller: as a PNG it ${sizes}`);
 }
 
 function checkWebhook(url: string, caller: Caller, webhooks: ApiDeps["webhooks"]): void {

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
+import type { PreparedEdit } from "../../editing/canvas.js";
 import { Problem } from "../../errors.js";
 import { type GenerateRequest, isFinal, type JobRecord, type OutputFormat, TIMING_SPANS } from "../../job.js";
 import type { Api, ApiDeps, RouteDeps } from "../deps.js";
@@ -17,7 +18,16 @@ import { cancelAbandoned, DISCONNECTED, submitAndWait } from "../resources/submi
 
 /** `POST /generate`: submits a job and answers with its image, with the finished job, or with the job's address. */
 export function generateRoute(app: Api, deps: RouteDeps): void {
-  app.post("/generate", { schema: generateSchema }, async (request, reply) => {
+  app.post("/generate", { schema: generateSchema }, (request, reply) => serveJob(request, reply, deps));
+}
+
+/** The same for every route whose body has the fields of `POST /generate`; `prepare` makes what the images are edited from. */
+export async function serveJob(
+  request: FastifyRequest<{ Body: GenerateRequest }>,
+  reply: FastifyReply,
+  deps: RouteDeps,
+  prepare?: () => Promise<PreparedEdit>,
+) {
     const wanted = chooseRepresentation(request.headers.accept, request.body.output_format);
     reply.header("Vary", "Accept, Prefer").header("Cache-Control", "no-store");
     const cancelAfterMs = readCancelAfter(request.headers["cancel-after"]);
@@ -26,13 +36,13 @@ export function generateRoute(app: Api, deps: RouteDeps): void {
       request.body = inFormatOf(wanted, request.body);
     }
     const { waitMs, applied } = chooseWait(wanted, request, deps.config.syncTimeoutS);
-    const submission = await submitAndWait(reply, request.body, { waitMs, cancelAfterMs }, deps);
+    const edit = await prepare?.();
+    const submission = await submitAndWait(reply, request.body, { waitMs, cancelAfterMs, edit }, deps);
     const { record, disconnected } = submission;
     if (disconnected.reason === DISCONNECTED) await cancelAbandoned(submission, reply, deps);
     if (applied) reply.header("Preference-Applied", applied);
     if (wanted !== "application/json" && isFinal(record.state)) return sendImage(record, reply, deps);
     return sendJob(record, request.body, reply, deps);
-  });
 }
 
 /** An image as the response contains nothing else; a request for more is refused, not cut down. */
@@ -101,20 +111,8 @@ const resultHeaders = {
   "Preference-Applied": header("The part of `Prefer` that was applied."),
 };
 
-const generateSchema = {
-  operationId: "generate",
-  tags: ["generate"],
-  summary: "Generate images of a class",
-  description: [
-    "With `Accept: image/png`, `image/jpeg` or `image/webp` the response is the image itself: the request waits for it,",
-    "and disconnecting cancels it. If it takes longer than the server lets a request wait, the response is 202 with the job.",
-    "Otherwise the response is JSON: 202 with the job and its `Location` at once or, with `Prefer: wait=n`, the finished",
-    "job if it ends within n seconds. Requests for several images are answered with JSON only.",
-    "",
-    "The same request with the same `seed` gives the same image, byte for byte, regardless of the server's other work.",
-    "With an `Idempotency-Key`, a request that is sent again finds the job that the first one created.",
-  ].join("\n"),
-  headers: Type.Object({
+/** Of a request that `serveJob` serves. */
+export const requestHeaders = Type.Object({
     Prefer: Type.Optional(
       Type.String({
         description: "RFC 7240: `wait=n` waits up to n seconds for the job; `respond-async` does not wait.",
@@ -126,9 +124,10 @@ const generateSchema = {
         description: "Seconds, such as 30 or 2.5, up to a day. Like `deadline_ms`; the earlier of the two applies.",
       }),
     ),
-  }),
-  body: component("GenerateRequest"),
-  response: {
+  });
+
+/** Its responses without a problem. */
+export const jobResponses = {
     200: Type.Unsafe<unknown>({
       description: "The image, or the job, which has ended: completed, failed or cancelled.",
       headers: resultHeaders,
@@ -147,6 +146,22 @@ const generateSchema = {
       },
       content: { "application/json": { schema: component("Job") } },
     }),
-    ...problemResponses(...SUBMIT_PROBLEMS, "not_acceptable"),
-  },
+};
+
+const generateSchema = {
+  operationId: "generate",
+  tags: ["generate"],
+  summary: "Generate images of a class",
+  description: [
+    "With `Accept: image/png`, `image/jpeg` or `image/webp` the response is the image itself: the request waits for it,",
+    "and disconnecting cancels it. If it takes longer than the server lets a request wait, the response is 202 with the job.",
+    "Otherwise the response is JSON: 202 with the job and its `Location` at once or, with `Prefer: wait=n`, the finished",
+    "job if it ends within n seconds. Requests for several images are answered with JSON only.",
+    "",
+    "The same request with the same `seed` gives the same image, byte for byte, regardless of the server's other work.",
+    "With an `Idempotency-Key`, a request that is sent again finds the job that the first one created.",
+  ].join("\n"),
+  headers: requestHeaders,
+  body: component("GenerateRequest"),
+  response: { ...jobResponses, ...problemResponses(...SUBMIT_PROBLEMS, "not_acceptable") },
 };
