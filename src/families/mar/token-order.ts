@@ -1,4 +1,4 @@
-import { sampledTokenCount } from "../../model/masked-tokens.js";
+import { sampledTokenCount } from "../../model/edit.js";
 import type { GeneratorArchitecture } from "../../model/manifest.js";
 import type { SamplingParameters } from "../../model/parameters.js";
 import { ORDERS, packLastWord, philox4x32, seedHigh, seedLow } from "../../model/sampler/philox.js";

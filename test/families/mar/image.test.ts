@@ -55,7 +55,9 @@ describe("MarImage", () => {
   it("of an edit begins with the known tokens, and samples the others by the schedule of their number", () => {
     const steps = 3;
     const masked = new Uint8Array(TOKENS).fill(1, 3, 12);
-    const order = [...tokenOrder("random", { token_count: TOKENS, grid_width: 4 }, 5, 0)].filter((token) => masked[token]);
+    const order = [...tokenOrder("random", { token_count: TOKENS, grid_width: 4 }, 5, 0)].filter(
+      (token) => masked[token],
+    );
     const one = edited({ steps, guidance_scale: 3 }, masked);
     for (const { masked: left, sampled, maskedAfter } of maskSchedule(9, steps)) {
       expect(one.knownCount).toBe(TOKENS - left);
@@ -67,7 +69,10 @@ describe("MarImage", () => {
   });
 
   it("of an edit has at most as many steps as unknown tokens, and their diffusion steps change over these", () => {
-    const one = edited({ steps: 10, diffusion_steps: 20, diffusion_steps_final: 10 }, new Uint8Array(TOKENS).fill(1, 0, 2));
+    const one = edited(
+      { steps: 10, diffusion_steps: 20, diffusion_steps_final: 10 },
+      new Uint8Array(TOKENS).fill(1, 0, 2),
+    );
     expect(one.steps).toBe(2);
     expect(one.diffusionKey).toBe("20/500");
     one.advance();

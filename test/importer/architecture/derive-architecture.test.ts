@@ -167,9 +167,13 @@ describe("tensors that do not fit are named with both shapes", () => {
     expect(architecture.tokenizer).not.toHaveProperty("encoder_levels");
     expect(warnings).toEqual(["The tokenizer has no encoder, so the model can't edit images."]);
     const damaged = without(smallTokenizer(), "quant_conv.bias", "encoder.down.1.attn.0.k.weight");
-    expect(await refusal(smallGenerator(), damaged)).toMatch(/encoder\.down\.1\.attn\.0\.k\.weight is missing.*; quant_conv/);
+    expect(await refusal(smallGenerator(), damaged)).toMatch(
+      /encoder\.down\.1\.attn\.0\.k\.weight is missing.*; quant_conv/,
+    );
     const levels = names.filter((name) => name.startsWith("encoder.down.2."));
-    expect(await refusal(smallGenerator(), without(smallTokenizer(), ...levels))).toContain("2 levels and its decoder 3");
+    expect(await refusal(smallGenerator(), without(smallTokenizer(), ...levels))).toContain(
+      "2 levels and its decoder 3",
+    );
   });
   test("many differences are counted, not listed", async () => {
     const names = [...smallGenerator().keys()].filter((name) => name.includes("_blocks.1.") && !name.includes("mlp.0"));

@@ -173,13 +173,6 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
     why: "the decoder divides, the encoder multiplies",
   },
   {
-    name: "encoder-middle-left-out",
-    file: ENCODE,
-    find: "outputBlock(g, t, middleBlocks(g, t, h, `${ENCODER}.mid`), ENCODER)",
-    replace: "outputBlock(g, t, h, ENCODER)",
-    why: "the encoder has middle blocks, too",
-  },
-  {
     name: "image-in-0-to-1",
     file: ENCODER,
     find: "pixels[3 * p + channel]! / 127.5 - 1",
