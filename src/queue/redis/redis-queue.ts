@@ -267,6 +267,7 @@ class RedisQueue implements JobQueue {
 
   async #found(id: string, reply: unknown): Promise<GetResult> {
     if (reply) return { kind: "found", record: readRecord(reply as ViewReply) };
+    this.events.watches.get(id)?.lose();
     this.ids.renew(await this.#answer(sharedSecret(this.client, this.options.redisPrefix)));
     if (this.ids.isOwn(id)) return { kind: "expired" };
     return { kind: this.ids.wasOwn(id) ? "lost" : "unknown" };
