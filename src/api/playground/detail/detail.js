@@ -1,6 +1,7 @@
 // The details of one image: its parameters, its timings, and programs that generate it again.
 import { byId, element } from "../element.js";
 import { describeImage, markSmall } from "../stage/tile.js";
+import { addWipe, beforeImage } from "../stage/wipe.js";
 import { factsOf } from "./facts.js";
 import { fileName } from "./file-name.js";
 import { LANGUAGES } from "./snippets.js";
@@ -13,8 +14,8 @@ export class Detail {
   #image;
   #language = LANGUAGES[0][0];
 
-  /** The gallery has the images in order; `onAgain(body)` fills the form. */
-  constructor(gallery, onAgain) {
+  /** The gallery has the images in order; `onAgain(body)` fills the form, `onEdit(image)` opens the editor. */
+  constructor(gallery, onAgain, onEdit) {
     this.gallery = gallery;
     byId("detail-left").addEventListener("click", () => this.#go(-1));
     byId("detail-right").addEventListener("click", () => this.#go(1));
@@ -22,6 +23,10 @@ export class Detail {
     byId("detail-again").addEventListener("click", () => {
       this.#dialog.close();
       onAgain(this.#image.body);
+    });
+    byId("detail-edit").addEventListener("click", () => {
+      this.#dialog.close();
+      onEdit(this.#image);
     });
     byId("copy").addEventListener("click", () => this.#copy());
     // Browsers allow the clipboard only on https and localhost.
@@ -39,6 +44,8 @@ export class Detail {
     shown.src = this.gallery.urlOf(image);
     shown.alt = describeImage(image);
     markSmall(shown);
+    shown.parentElement.replaceChildren(shown, ...[beforeImage(image)].filter(Boolean));
+    addWipe(byId("detail-wipe"), shown.parentElement, [image]);
     byId("detail-title").textContent = image.parameters.class_name ?? "No class";
     byId("facts").replaceChildren(...factsOf(image));
     byId("timings").replaceChildren(...timingsOf(image.timing));

@@ -1,5 +1,6 @@
 // The tile of one image: a pattern of unknown tokens, then previews, then the image.
 import { element } from "../element.js";
+import { beforeImage } from "./wipe.js";
 
 /** Images smaller than this are enlarged without blurring. */
 const SMALL_PIXELS = 128;
@@ -26,7 +27,7 @@ export class Tile {
     this.root.classList.remove("waiting");
     this.root.classList.add("done");
     this.#shown.alt = describeImage(image);
-    const button = element("button", { type: "button", className: "open" }, this.#shown);
+    const button = element("button", { type: "button", className: "open" }, this.#shown, beforeImage(image));
     button.addEventListener("click", onOpen);
     this.root.replaceChildren(button);
   }
