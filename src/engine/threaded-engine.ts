@@ -85,8 +85,7 @@ class ThreadedEngine implements Engine {
     this.#thread = new SupervisedThread(
       {
         folder,
-        files: { hash: manifest.hash, weight_files: manifest.weight_files },
-        architecture: manifest.architecture,
+        model: manifest,
         maxBatch,
         maxBatchDelayMs,
         runtime: { threads, provider, cudaDevice },
