@@ -52,7 +52,10 @@ function unmeasured(presets: Manifest["presets"]): Manifest["presets"] {
 }
 
 /** All weights of a model's graphs by their checkpoint names; rows that the graphs use separately are joined. */
-async function readWeights(model: string, { architecture, weight_files }: Manifest): Promise<Map<string, SafetensorsTensor>> {
+async function readWeights(
+  model: string,
+  { architecture, weight_files }: Manifest,
+): Promise<Map<string, SafetensorsTensor>> {
   const files = new Map<string, Buffer>();
   for (const name of weight_files) files.set(name, await readFile(join(model, name)));
   const rows = new Map<string, Map<number, SafetensorsTensor>>();

@@ -20,7 +20,11 @@ async function start() {
   showKeyButton();
   byId("key-button").addEventListener("click", () => askForKey());
   const gallery = new Gallery((image) => detail.open(image));
-  const detail = new Detail(gallery, (body) => again(body), (image) => edit(image));
+  const detail = new Detail(
+    gallery,
+    (body) => again(body),
+    (image) => edit(image),
+  );
   const kept = gallery.load();
 
   const [description, models] = await retryUntilReachable(() =>
@@ -29,7 +33,7 @@ async function start() {
   const form = new Form(description, models);
   const compare = new CompareField(() => work.showAction());
   const editor = new Editor(form.edit, () => work.setMode("edit"));
-  const work = new Work({ form, compare, editor, gallery, onOpen: (image) => detail.open(image) });
+  const work = new Work({ form, compare, editor, gallery, onOpen: (image) => detail.open(image), onEdit: edit });
   async function again(body) {
     try {
       await form.fill(body);

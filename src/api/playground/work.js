@@ -113,7 +113,7 @@ export class Work {
   async #generate(work) {
     this.#stage.begin(work.body, work.label);
     const images = await this.#request(work, 0, work.body, (name, data) => this.#stage.onEvent(name, data));
-    this.#stage.finish(images, this.onOpen);
+    this.#stage.finish(images, this);
   }
 
   /** One value at a time, so that the values do not slow each other down. */
@@ -129,7 +129,7 @@ export class Work {
         const one = { ...body, [varied.name]: value };
         const note = `${varied.label.toLowerCase()} ${value}`;
         const images = await this.#request(work, index, one, (name, data) => cell.onEvent(name, data), note);
-        cell.finish(images, this.onOpen);
+        cell.finish(images, this);
         grid.rescale();
       }
       this.#stage.finishComparison(grid.summary());

@@ -3,7 +3,7 @@ import { byId, element } from "../element.js";
 import { describeImage, markSmall } from "../stage/tile.js";
 import { addWipe, beforeImage } from "../stage/wipe.js";
 import { factsOf } from "./facts.js";
-import { fileName } from "./file-name.js";
+import { fileName, sourceFiles } from "./file-name.js";
 import { LANGUAGES } from "./snippets.js";
 import { timingsOf } from "./timings.js";
 
@@ -124,6 +124,11 @@ export class Detail {
   #showSnippet() {
     const [, , write] = LANGUAGES.find(([id]) => id === this.#language);
     byId("snippet-code").textContent = write(this.#image);
+    const links = Object.entries(sourceFiles(this.#image)).flatMap(([field, file]) => [
+      " ",
+      element("a", { href: this.#image.body[field], download: file, textContent: file }),
+    ]);
+    byId("snippet-files").replaceChildren(...(links.length > 0 ? ["The programs read these files:", ...links] : []));
   }
 
   async #copy() {

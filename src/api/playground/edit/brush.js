@@ -17,6 +17,9 @@ export class Brush {
    */
   constructor(canvas, on) {
     Object.assign(this, { canvas, on });
+    // Screen readers leave the arrow keys to an application.
+    canvas.setAttribute("role", "application");
+    canvas.tabIndex = 0;
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     canvas.addEventListener("pointerup", () => this.#up());
@@ -45,7 +48,8 @@ export class Brush {
   #move(event) {
     this.isByKeyboard = false;
     // A fast pointer moves farther than one event: the browser keeps the points in between.
-    for (const point of this.#isDown ? (event.getCoalescedEvents?.() ?? []) : []) this.#paintTo(this.on.place(point), event);
+    for (const point of this.#isDown ? (event.getCoalescedEvents?.() ?? []) : [])
+      this.#paintTo(this.on.place(point), event);
     const at = this.on.place(event);
     if (this.#isDown) this.#paintTo(at, event);
     this.at = at;

@@ -3,7 +3,7 @@
 import { byId, element, icon } from "../element.js";
 
 const OUTWARDS = { left: [-1, 0], right: [1, 0], top: [0, -1], bottom: [0, 1] };
-export const TOWARDS = { left: "to the left", right: "to the right", top: "upwards", bottom: "downwards" };
+export const PLACES = { left: "on the left", right: "on the right", top: "at the top", bottom: "at the bottom" };
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 /** A pointer that moves less than this clicks. */
 const CLICK_PX = 4;
@@ -15,9 +15,9 @@ export function addEdges(board, on) {
       type: "button",
       id: `edge-${side}`,
       className: `edge edge-${side}`,
-      title: `Drag to extend the image ${TOWARDS[side]}`,
+      title: `Drag to extend the image ${PLACES[side]}`,
     });
-    button.setAttribute("aria-label", `Extend the image ${TOWARDS[side]} by a token`);
+    button.setAttribute("aria-label", `Extend the image ${PLACES[side]}`);
     button.append(icon("plus"));
     board.append(button);
     let drag;
@@ -48,6 +48,9 @@ export function addEdges(board, on) {
   }
 }
 
-export function showEdges({ side, tokens }) {
-  for (const one of Object.keys(OUTWARDS)) byId(`edge-${one}`).classList.toggle("extended", tokens > 0 && one === side);
+export function showEdges(sides, { side, tokens }) {
+  for (const one of Object.keys(OUTWARDS)) {
+    byId(`edge-${one}`).hidden = !sides.includes(one);
+    byId(`edge-${one}`).classList.toggle("extended", tokens > 0 && one === side);
+  }
 }

@@ -1,10 +1,10 @@
 // The editor: opens an image, and connects mask, brush, edges and fields. It shows which tokens the server will draw again.
 import { byId } from "../element.js";
 import { Brush } from "./brush.js";
-import { addEdges, showEdges, TOWARDS } from "./edges.js";
+import { addEdges, PLACES, showEdges } from "./edges.js";
 import { Paper } from "./paper.js";
-import { Sketch } from "./sketch.js";
-import { decode, fitsExactly, readAsDataUrl, readMask, toBlob } from "./source.js";
+import { isAcross, Sketch } from "./sketch.js";
+import { canKeep, decode, fitsExactly, readAsDataUrl, readMask, toBlob } from "./source.js";
 import { gridOf, sampledCount } from "./tokens.js";
 
 /** A new brush is this many tokens wide. */
@@ -46,7 +46,7 @@ export class Editor {
     NARROW.addEventListener("change", () => this.#settle());
     for (const name of Object.keys(DONE)) byId(`mask-${name}`).addEventListener("click", () => this.#change(name));
     byId("unextend").addEventListener("click", () => {
-      this.#extend("right", 0);
+      this.#extend(this.#sketch.extension.side, 0);
       byId("paper").focus();
     });
     for (const radio of radios("tool"))
@@ -73,6 +73,7 @@ export class Editor {
     this.onOpen();
     try {
       this.#opened = { bitmap: await decode(blob, name), url: await readAsDataUrl(blob) };
+      radios("fit")[0].checked = true;
       if (this.#grid) this.#fit();
     } catch (error) {
       this.showError(error.message);
@@ -85,8 +86,7 @@ export class Editor {
     for (const [name, field] of this.fields) field.set(body[name]);
     if (!this.#sketch) return;
     if (body.mask) this.#sketch.mask = await readMask(body.mask);
-    const [extension = ["right", 0]] = Object.entries(body.extend ?? {});
-    this.#sketch.extendTo(...extension);
+    for (const [side, tokens] of Object.entries(body.extend ?? {})) this.#sketch.extendTo(side, tokens);
     this.#show();
   }
 
@@ -122,8 +122,11 @@ export class Editor {
   #fit() {
     const { bitmap } = this.#opened;
     const { width, height, columns } = this.#grid;
-    this.#sketch = new Sketch(this.#opened, this.#grid, radios("fit").find(({ checked }) => checked).value);
     byId("fit").hidden = fitsExactly(bitmap, this.#grid);
+    byId("fit-keep").hidden = !canKeep(bitmap, this.#grid);
+    const [keep, cover] = radios("fit");
+    if (keep.checked && byId("fit-keep").hidden) cover.checked = true;
+    this.#sketch = new Sketch(this.#opened, this.#grid, radios("fit").find(({ checked }) => checked).value);
     byId("fit-words").textContent =
       `This image has ${bitmap.width} × ${bitmap.height} pixels. The model's images have ${width} × ${height}.`;
     const size = byId("brush-size");
@@ -183,9 +186,10 @@ export class Editor {
     byId("board").style.setProperty("--width", layout.width);
     byId("board").style.setProperty("--height", layout.height);
     this.#paper.show({ source: canvas, layout, grid, mask: windowMask, tokens, brush });
-    showEdges(extension);
+    showEdges(this.#sketch.sides, extension);
     byId("editor-facts").textContent = this.#describeTokens(tokens);
     byId("extension").hidden = extension.tokens === 0;
+    byId("unextend").hidden = extension.tokens <= this.#sketch.leastExtension;
     byId("extension-words").textContent = this.#describeExtension();
     for (const [name, isPossible] of [
       ["undo", mask.canUndo],
@@ -213,7 +217,9 @@ export class Editor {
 
   #describeExtension() {
     const { side, tokens } = this.#sketch.extension;
-    return tokens > 0 ? `Extended ${TOWARDS[side]} by ${tokens} ${tokens === 1 ? "token" : "tokens"}.` : "";
+    return tokens > 0
+      ? `${tokens} ${isAcross(side) ? "column" : "row"}${tokens === 1 ? "" : "s"} of tokens added ${PLACES[side]}.`
+      : "";
   }
 
   #describeBrush(isPainted) {

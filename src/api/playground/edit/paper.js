@@ -90,10 +90,7 @@ export class Paper {
   #drawTokens() {
     const { tokens, grid, layout } = this.scene;
     const context = this.#context;
-    const [width, height] = [
-      (grid.width / grid.columns) * this.#scale,
-      (grid.height / grid.rows) * this.#scale,
-    ];
+    const [width, height] = [(grid.width / grid.columns) * this.#scale, (grid.height / grid.rows) * this.#scale];
     context.fillStyle = "#ffffff2e";
     context.lineWidth = devicePixelRatio;
     for (const [colour, inset] of [

@@ -1,17 +1,24 @@
 // An image in the model's size, with its mask and its extension: what an edit sends to the server.
 import { Mask } from "./mask.js";
-import { fit, fitsExactly, maskImage } from "./source.js";
+import { canKeep, fitImage, fitsExactly, maskImage } from "./source.js";
 import { layOut, maskedTokens, windowMask } from "./tokens.js";
 
 export class Sketch {
-  extension = { side: "right", tokens: 0 };
   #url;
 
-  /** `opened` is `{bitmap, url}`; `how` says how to fit an image of another size. */
-  constructor(opened, grid, how) {
-    Object.assign(this, { grid, ...fit(opened.bitmap, grid, how) });
+  /**
+   * `opened` is `{bitmap, url}`; `how` says how to fit an image of another size. With `keep`, it keeps its size, and is
+   * extended along its longer axis.
+   */
+  constructor({ bitmap, url }, grid, how) {
+    const isKept = how === "keep" && canKeep(bitmap, grid);
+    Object.assign(this, { grid, ...fitImage(bitmap, isKept ? bitmap : grid, how) });
     // The file itself, if the server would read from it exactly what the canvas shows.
-    if (fitsExactly(opened.bitmap, grid) && this.mask.isEmpty) this.#url = opened.url;
+    if ((isKept || fitsExactly(bitmap, grid)) && this.mask.isEmpty) this.#url = url;
+    /** The sides on which the image can grow, and the least that it must. */
+    this.sides = !isKept ? SIDES : bitmap.width > grid.width ? ["right", "left"] : ["bottom", "top"];
+    this.leastExtension = Number(isKept);
+    this.extension = { side: this.sides[0], tokens: this.leastExtension };
   }
 
   get layout() {
@@ -43,10 +50,10 @@ export class Sketch {
     return side === this.extension.side ? this.extension.tokens : 0;
   }
 
-  /** Extends the image on one side only; at least one row of the image's own tokens stays in the window. */
+  /** Extends the image on one side only; a part of the image itself stays in the window. */
   extendTo(side, tokens) {
-    const most = isAcross(side) ? this.grid.columns : this.grid.rows;
-    this.extension = { side, tokens: Math.min(most - 1, Math.max(0, tokens)) };
+    const most = (isAcross(side) ? this.grid.columns : this.grid.rows) - 1;
+    this.extension = { side, tokens: Math.min(most, Math.max(this.leastExtension, tokens)) };
   }
 
   /** Pixels of a token in the direction of a side. */
@@ -71,8 +78,14 @@ export class Sketch {
     const { left, top, right, bottom } = this.bounds;
     const { width, height, data } = this.mask;
     const isIn = (i) => i % width >= left && i % width < right && i >= top * width && i < bottom * width;
-    return new Mask(width, height, data.map((value, i) => (isIn(i) ? value : 0)));
+    return new Mask(
+      width,
+      height,
+      data.map((value, i) => (isIn(i) ? value : 0)),
+    );
   }
 }
 
-const isAcross = (side) => side === "left" || side === "right";
+const SIDES = ["right", "left", "bottom", "top"];
+
+export const isAcross = (side) => side === "left" || side === "right";

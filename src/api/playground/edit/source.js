@@ -1,9 +1,6 @@
 // The image to edit, brought to the model's size in the browser.
 import { Mask } from "./mask.js";
 
-/** How an image of another size is brought to the model's: the names are the server's. */
-export const FITS = ["cover", "contain", "stretch"];
-
 /** A pixel that is at most this opaque is drawn again. */
 const MOST_TRANSPARENT = 127;
 
@@ -24,11 +21,16 @@ export async function decode(blob, name) {
 
 export const fitsExactly = (bitmap, { width, height }) => bitmap.width === width && bitmap.height === height;
 
+/** Whether an image, larger than the model's along one axis, can be extended along it as it is. */
+export function canKeep(bitmap, { width, height }) {
+  return (bitmap.width === width && bitmap.height > height) || (bitmap.height === height && bitmap.width > width);
+}
+
 /**
- * The image in the wanted size, without transparency, as a canvas, and the mask that its transparent pixels make: with
+ * The image in the wanted size, cropped (`cover`), with borders (`contain`) or stretched, without transparency, as a canvas, and the mask that its transparent pixels make: with
  * `contain`, they are also what the image leaves empty.
  */
-export function fit(bitmap, { width, height }, how) {
+export function fitImage(bitmap, { width, height }, how) {
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.imageSmoothingQuality = "high";
@@ -84,7 +86,7 @@ export function toBlob(url) {
 /** The mask in a data URL that `maskImage` made. */
 export async function readMask(url) {
   const image = await loadImage(url);
-  return fit(image, { width: image.naturalWidth, height: image.naturalHeight }, "stretch").mask;
+  return fitImage(image, { width: image.naturalWidth, height: image.naturalHeight }, "stretch").mask;
 }
 
 export async function loadImage(url) {

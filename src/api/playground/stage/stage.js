@@ -53,11 +53,15 @@ export class Stage {
     else if (name === "preview") this.#tiles[data.index]?.preview(data);
   }
 
-  /** `images` are `{image, url}`. */
-  finish(images, onOpen) {
+  /** `images` are `{image, url}`; `on` is `{onOpen(image), onEdit(image)}`. */
+  finish(images, on) {
     this.#progress.stop();
-    for (const { image, url } of images) this.#tiles[image.index]?.finish(image, url, () => onOpen(image));
-    addWipe(byId("stage-wipe"), byId("tiles"), images.map(({ image }) => image));
+    for (const { image, url } of images) this.#tiles[image.index]?.finish(image, url, on);
+    addWipe(
+      byId("stage-wipe"),
+      byId("tiles"),
+      images.map(({ image }) => image),
+    );
     const { timing, parameters } = images[0].image;
     const slowest = Math.max(...images.map(({ image }) => image.timing.total_ms));
     const each = images.length > 1 ? [`${duration(timing.ms_per_image)} of engine time each`] : [];
