@@ -103,7 +103,7 @@ export const Timing = Type.Object(
     batch_wait_ms: ms("In the engine, before the first step and between steps while it worked on other images."),
     transformer_ms: ms("Transformer part of the image's steps: wall time of the whole batch."),
     diffusion_ms: ms("Diffusion part of the image's steps, including noise."),
-    decode_ms: ms("Latents to pixels."),
+    decode_ms: ms("Latents to pixels; of an edit also its image to latents."),
     encode_ms: ms("From pixels to the stored PNG."),
     total_ms: ms("From acceptance to the stored PNG."),
     batch_size: Type.Number({ minimum: 0, description: "Mean number of images in the batch over the image's steps." }),

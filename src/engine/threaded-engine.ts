@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { checkImageRequest } from "../model/check-parameters.js";
 import type { Manifest } from "../model/manifest.js";
+import { editMistake } from "../model/masked-tokens.js";
 import type { ImageRequest } from "../model/parameters.js";
 import { monotonicMs } from "../telemetry/monotonic-clock.js";
 import type { BatchLimits, Ticket } from "./batch.js";
@@ -163,6 +164,8 @@ class ThreadedEngine implements Engine {
       throw new EngineFailure(
         `The image can't be sampled: ${faults.map((fault) => `${fault.field} ${fault.message}`).join("; ")}.`,
       );
+    const mistake = request.edit && editMistake(request.edit, this.options.manifest.architecture);
+    if (mistake !== undefined) throw new EngineFailure(`The image can't be edited: ${mistake}.`);
     if (options.signal?.aborted) throw new ImageCancelled("The image was cancelled before it was submitted.");
     if (options.deadlineMs !== undefined && options.deadlineMs <= monotonicMs())
       throw new ImageExpired("The deadline had passed before the image was submitted.");

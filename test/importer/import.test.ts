@@ -17,6 +17,8 @@ useSmallCheckpoints();
 
 const tiny = { ...TINY_CHECKPOINTS, precision: "fp32" } as const;
 
+const TINY_ENCODER = [32, 32, 32, 32, 64].map((channels, i) => ({ channels, blocks: 1, attention: i === 3 }));
+
 /** What each graph makes of the same inputs. */
 async function numbersOf(folder: string): Promise<unknown> {
   const { generator, tokenizer } = TINY_ARCHITECTURE;
@@ -65,7 +67,8 @@ describe("the reference's small model", () => {
     const modelsDir = temporaryPath(`containers-${precision}`);
     const model = await importModel({ ...paths, name, modelsDir, precision, hashSources });
     const { manifest, folder } = model;
-    expect(manifest.architecture).toEqual(TINY_ARCHITECTURE);
+    const { generator, tokenizer } = TINY_ARCHITECTURE;
+    expect(manifest.architecture).toEqual({ generator, tokenizer: { ...tokenizer, encoder_levels: TINY_ENCODER } });
     expect(manifest.hash).toBe(hashOfFolder(folder, manifest));
     for (const part of ["generator", "tokenizer"] as const) {
       const bytes = await readFile(paths[part]);
@@ -78,8 +81,8 @@ describe("the reference's small model", () => {
       });
     }
     expect(await readManifest(modelsDir, name)).toEqual(manifest);
-    const { manifest: manifestFile, predict, denoise, decode } = MODEL_FILES;
-    const expected = [manifestFile, predict, denoise, decode, ...manifest.weight_files];
+    const { manifest: manifestFile, predict, denoise, decode, encode } = MODEL_FILES;
+    const expected = [manifestFile, predict, denoise, decode, encode, ...manifest.weight_files];
     expect((await readdir(folder)).sort()).toEqual(expected.sort());
     return model;
   }

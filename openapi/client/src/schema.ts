@@ -497,7 +497,7 @@ export interface components {
                     transformer_ms: number;
                     /** @description Diffusion part of the image's steps, including noise. */
                     diffusion_ms: number;
-                    /** @description Latents to pixels. */
+                    /** @description Latents to pixels; of an edit also its image to latents. */
                     decode_ms: number;
                     /** @description From pixels to the stored PNG. */
                     encode_ms: number;
@@ -524,7 +524,7 @@ export interface components {
                 transformer_ms: number;
                 /** @description Diffusion part of the image's steps, including noise. */
                 diffusion_ms: number;
-                /** @description Latents to pixels. */
+                /** @description Latents to pixels; of an edit also its image to latents. */
                 decode_ms: number;
                 /** @description From pixels to the stored PNG. */
                 encode_ms: number;

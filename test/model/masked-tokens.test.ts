@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { canEdit, maskedTokens, sampledTokenCount } from "../../src/model/edit.js";
+import { canEdit } from "../../src/model/manifest.js";
+import { editMistake, maskedTokens, sampledTokenCount } from "../../src/model/masked-tokens.js";
 import { exampleManifest } from "./example-manifest.js";
 
 /** 4 x 4 tokens of 32 x 32 pixels. */
@@ -48,8 +49,31 @@ describe("sampledTokenCount", () => {
   });
 });
 
-it("only a model with an encoder can edit", () => {
-  expect(canEdit(architecture)).toBe(false);
+describe("an edit", () => {
   const encoder_levels = [{ channels: 32, blocks: 1, attention: false }];
-  expect(canEdit({ ...architecture, tokenizer: { ...architecture.tokenizer, encoder_levels } })).toBe(true);
+  const withEncoder = { ...architecture, tokenizer: { ...architecture.tokenizer, encoder_levels } };
+  const edit = {
+    pixels: new Uint8Array(SIDE * SIDE * 3),
+    mask: new Uint8Array(SIDE * SIDE).fill(1, 5, 6),
+    maskGrow: 1,
+    strength: 1,
+  };
+
+  it("needs a model with an encoder", () => {
+    expect(canEdit(architecture)).toBe(false);
+    expect(canEdit(withEncoder)).toBe(true);
+    expect(editMistake(edit, withEncoder)).toBeUndefined();
+    expect(editMistake(edit, architecture)).toMatch(/no encoder; import it again/);
+  });
+
+  it.each([
+    ["the image has another size", { pixels: edit.pixels.subarray(3) }, "must be 128x128 pixels"],
+    ["the mask has another size", { mask: edit.mask.subarray(1) }, "must be 128x128 pixels"],
+    ["nothing is masked", { mask: new Uint8Array(SIDE * SIDE) }, "nothing is masked"],
+    ["it has a part of a ring", { maskGrow: 0.5 }, "maskGrow"],
+    ["it has no strength", { strength: 0 }, "strength"],
+    ["it has too much strength", { strength: 1.01 }, "strength"],
+  ])("can't be made where %s", (_, change, mistake) => {
+    expect(editMistake({ ...edit, ...change }, withEncoder)).toContain(mistake);
+  });
 });
