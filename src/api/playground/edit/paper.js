@@ -1,7 +1,6 @@
 // Draws the image, the mask, the tokens that are drawn again, and the brush, at the resolution of the screen.
+import { SMALL_PIXELS } from "../stage/tile.js";
 
-/** Images smaller than this are enlarged without blurring, as everywhere on the page. */
-const SMALL_PIXELS = 128;
 const STRIPE_PX = 7;
 
 export class Paper {

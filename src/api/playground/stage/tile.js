@@ -3,7 +3,7 @@ import { element, icon } from "../element.js";
 import { beforeImage } from "./wipe.js";
 
 /** Images smaller than this are enlarged without blurring. */
-const SMALL_PIXELS = 128;
+export const SMALL_PIXELS = 128;
 
 export function describeImage({ parameters, seed, index, numImages }) {
   const name = parameters.class_name ?? "no class";
