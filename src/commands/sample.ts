@@ -6,8 +6,7 @@ import { GenerateRequest } from "../job.js";
 import type { Manifest } from "../model/manifest.js";
 import { type ResolvedRequest, resolveRequest } from "../resolve-request.js";
 import { fieldErrors, showValue } from "../validation/field-errors.js";
-import { encodeImage, encodePng, imageText, type Pixels } from "../worker/encode-png.js";
-import { insertPngText } from "../worker/png-text.js";
+import { encodeImage, imageFacts, type Pixels } from "../worker/encode-image.js";
 import { readArguments, UsageError } from "./command-line.js";
 import {
   optionName,
@@ -27,7 +26,9 @@ export const usage = `marimba sample: generates images from the terminal, byte f
   marimba sample --class star --grid 4x4 --out stars.png
 
   --class CLASS              class index, name or id; null for no class (required)
-  --out FILE                 the PNG to write; with --num: FILE-0.png, FILE-1.png and so on (required)
+  --out FILE                 the image to write; with --num: FILE-0.png, FILE-1.png and so on (required)
+  --output-format FORMAT     png, jpeg or webp (default: as FILE ends, or png)
+  --output-compression N     quality of a JPEG or WebP, 0 to 100 (default)
   --seed N                   0 to 2^53 - 1 (default: random, and printed)
   --num N                    generate N images, each in a file of its own
   --grid COLUMNSxROWS        generate that many images and write them as one sheet
@@ -116,11 +117,13 @@ async function generateAll(engine: Engine, resolved: ResolvedRequest, signal: Ab
 async function writeEach(
   images: readonly GeneratedImage[],
   files: readonly ImageFile[],
-  { parameters, seed }: ResolvedRequest,
+  resolved: ResolvedRequest,
   manifest: Manifest,
 ): Promise<void> {
+  const { parameters, seed } = resolved;
   for (const [imageIndex, image] of images.entries()) {
-    await files[imageIndex]!.write(await encodeImage(image, { parameters, seed, imageIndex }, manifest));
+    const facts = imageFacts({ parameters, seed, imageIndex }, manifest);
+    await files[imageIndex]!.write(await encodeImage(image, facts, resolved));
   }
 }
 
@@ -128,14 +131,14 @@ async function writeSheet(
   images: readonly GeneratedImage[],
   grid: Grid,
   file: ImageFile,
-  { parameters, seed }: ResolvedRequest,
+  resolved: ResolvedRequest,
   manifest: Manifest,
 ): Promise<void> {
-  const png = await encodePng(composeSheet(images, grid));
-  const text = imageText({ parameters, seed, imageIndex: 0 }, manifest).map(
+  const { parameters, seed } = resolved;
+  const facts = imageFacts({ parameters, seed, imageIndex: 0 }, manifest).map(
     ([keyword, value]) => [keyword, keyword === "image_index" ? `0 to ${images.length - 1}` : value] as const,
   );
-  await file.write(insertPngText(png, text));
+  await file.write(await encodeImage(composeSheet(images, grid), facts, resolved));
 }
 
 /** Lays images of one size out side by side, row by row. */
@@ -161,6 +164,8 @@ const OPTIONS: ParseArgsConfig["options"] = {
   num: text,
   grid: text,
   out: text,
+  "output-format": text,
+  "output-compression": text,
 };
 
 /** Throws `UsageError` that names every wrong option. */
@@ -168,7 +173,7 @@ export function readSampleOptions(argv: string[]): SampleOptions {
   const values = readArguments({ args: argv, options: OPTIONS }).values as Record<string, string | undefined>;
   const { out, grid: gridText } = values;
   const problems = [];
-  if (!out) problems.push("--out is required: the PNG to write");
+  if (!out) problems.push("--out is required: the image to write");
   if (gridText !== undefined && values.num !== undefined) problems.push("--grid and --num exclude each other");
   const grid = gridText === undefined ? undefined : readGrid(gridText);
   if (grid === null)
@@ -187,7 +192,20 @@ function readRequest(values: Readonly<Record<string, string | undefined>>, numIm
     ...(numImages !== undefined && { num_images: numImages }),
     ...(values.class !== undefined && { class: readClass(values.class) }),
     ...(values.seed !== undefined && { seed: readNumber(values.seed) }),
+    ...readOutput(values),
     ...readSampling(values),
+  };
+}
+
+/** The endings of file names that ask for another format than PNG. */
+const FORMATS: Readonly<Record<string, string>> = { ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp" };
+
+function readOutput({ out, ...values }: Readonly<Record<string, string | undefined>>) {
+  const format = values["output-format"] ?? FORMATS[extname(out ?? "").toLowerCase()];
+  const compression = values["output-compression"];
+  return {
+    ...(format !== undefined && { output_format: format }),
+    ...(compression !== undefined && { output_compression: readNumber(compression) }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { familyOf } from "../families/families.js";
+import { maskedTokens } from "../model/edit.js";
 import type { Architecture } from "../model/manifest.js";
-import { maskedTokens } from "../model/masked-tokens.js";
 import type { ImageRequest } from "../model/parameters.js";
 import { monotonicMs } from "../telemetry/monotonic-clock.js";
 import { ImageClock, type MeasuredSpans, type Span } from "./clock.js";

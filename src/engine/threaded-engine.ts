@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { checkImageRequest } from "../model/check-parameters.js";
+import { editMistake } from "../model/edit.js";
 import type { Manifest } from "../model/manifest.js";
-import { editMistake } from "../model/masked-tokens.js";
 import type { ImageRequest } from "../model/parameters.js";
 import { monotonicMs } from "../telemetry/monotonic-clock.js";
 import type { BatchLimits, Ticket } from "./batch.js";

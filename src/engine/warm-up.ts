@@ -1,5 +1,6 @@
 import { familyOf } from "../families/families.js";
-import { type Architecture, canEdit, type TokenizerArchitecture } from "../model/manifest.js";
+import { canEdit } from "../model/edit.js";
+import type { Architecture, TokenizerArchitecture } from "../model/manifest.js";
 import { ContinuousBatch, type LeaveReason } from "./batch.js";
 import { Encoder } from "./encoder.js";
 import { usableMemory } from "./runtime/allowance.js";

@@ -20,13 +20,8 @@ export const GENERATING_GRAPHS = ["predict", "denoise", "decode"] as const;
 export type GraphName = (typeof GENERATING_GRAPHS)[number] | "encode";
 
 /** A model's graphs, in the order in which its hash takes their files. */
-export function graphsOf(architecture: Architecture): readonly GraphName[] {
-  return canEdit(architecture) ? [...GENERATING_GRAPHS, "encode"] : GENERATING_GRAPHS;
-}
-
-/** Whether images can be edited with a model: it needs an encoder, which models imported by earlier versions lack. */
-export function canEdit({ tokenizer }: Architecture): boolean {
-  return tokenizer.encoder_levels !== undefined;
+export function graphsOf({ tokenizer }: Architecture): readonly GraphName[] {
+  return tokenizer.encoder_levels ? [...GENERATING_GRAPHS, "encode"] : GENERATING_GRAPHS;
 }
 
 const size = (description: string) => Type.Integer({ minimum: 1, maximum: 1_048_576, description });

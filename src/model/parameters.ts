@@ -1,5 +1,4 @@
 import Type, { type Static } from "typebox";
-import type { ImageToEdit } from "./edit.js";
 
 /**
  * How one image is sampled. Every field is resolved: presets and the model's defaults have been applied.
@@ -59,6 +58,18 @@ export const PresetParameters = Type.Partial(DefaultParameters, closed);
 
 /** Largest seed: every integer up to it is exact in a JSON number. */
 export const MAX_SEED = Number.MAX_SAFE_INTEGER;
+
+/** The part of an image that the engine is given: what the model's tokens come from, and which of them it samples again. */
+export interface ImageToEdit {
+  /** RGB, [H, W, 3], in the model's size. */
+  readonly pixels: Uint8Array;
+  /** [H, W]; 1: the pixel is drawn again. */
+  readonly mask: Uint8Array;
+  /** Rings of tokens around the mask that are sampled again, too, because their latents have seen what is under it. */
+  readonly maskGrow: number;
+  /** Share of the masked tokens that are sampled again, in (0, 1]; which ones depends on seed and image index. */
+  readonly strength: number;
+}
 
 /** One image to sample. Its pixels are a function of these fields and the model, never of the batch. */
 export interface ImageRequest {

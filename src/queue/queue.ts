@@ -42,6 +42,8 @@ export type SubmitResult =
   | { readonly kind: "webhooks_backed_up" }
   /** The queue's cap in images is reached. */
   | { readonly kind: "full"; readonly retryAfterS: number }
+  /** The canvases of unfinished jobs leave no room for this job's. */
+  | { readonly kind: "canvases_full"; readonly retryAfterS: number }
   /** An operator drains the model's queue: accepted jobs are completed, new ones refused. */
   | { readonly kind: "draining" }
   /** No live worker serves the model. */

@@ -55,6 +55,7 @@ export async function exampleApi(options: ExampleApiOptions = {}) {
     maxQueuedImages: config.maxQueuedImages,
     resultTtlMs: config.resultTtlS * 1000,
     maxResultBytes: config.maxResultBytes,
+    maxCanvasBytes: config.maxCanvasBytes,
   });
   await queue.start(["demo", "other"], options.maxImages ?? 16, options.handler ?? completeAtOnce);
   const deps: ApiDeps = {

@@ -62,7 +62,7 @@ describe("marimba sample", () => {
     for (const [out, sentence] of [
       ["no-such-folder/x.png", "no-such-folder/x.png can't be written: there is no folder no-such-folder."],
       ["plain/x.png", "plain/x.png can't be written: a part of the path is a file, not a folder."],
-      ["images", "images is a folder; --out names the PNG to write."],
+      ["images", "images is a folder; --out names the image to write."],
       ["circle.png", "circle.png can't be written: its symbolic links form a loop."],
     ]) {
       expect(await sample("--class", "0", "--out", out!)).toMatchObject({ code: 1, stderr: `${sentence}\n` });
@@ -173,6 +173,20 @@ describe("readSampleOptions", () => {
     });
   });
 
+  it("takes the format from the file's name unless it is stated", () => {
+    const format = (line: string) => read(`--class 0 ${line}`).request.output_format;
+    expect(["a.png", "a", "a.jpg", "a.JPEG", "a.webp"].map((out) => format(`--out ${out}`))).toEqual([
+      undefined,
+      undefined,
+      "jpeg",
+      "jpeg",
+      "webp",
+    ]);
+    expect(format("--out a.jpg --output-format webp")).toBe("webp");
+    expect(read("--class 0 --out a.jpg --output-compression 80").request).toMatchObject({ output_compression: 80 });
+    expect(() => read("--class 0 --out a --output-format gif")).toThrow(/^--output-format must be "png" or "jpeg"/);
+  });
+
   it("names every wrong option", () => {
     expect(() => read("--out a --class -1 --seed -1 --steps=-x")).toThrow(
       [
@@ -187,7 +201,7 @@ describe("readSampleOptions", () => {
     expect(() => read("--class 0 --class 1 --out a")).toThrow("--class is given twice; give it once.");
     expect(() => read("--steps many --num 0 --temperature 1e9")).toThrow(
       [
-        "--out is required: the PNG to write.",
+        "--out is required: the image to write.",
         "--class is required: an integer of at least 0 or a string of 1 to 200 characters or null.",
         "--num must be an integer of at least 1, not 0.",
         '--steps must be an integer of at least 1, not "many".',

@@ -3,10 +3,9 @@ import { Encoder } from "../../src/engine/encoder.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { tokensToSample } from "../../src/families/mar/token-order.js";
-import type { ImageToEdit } from "../../src/model/edit.js";
+import { maskedTokens } from "../../src/model/edit.js";
 import { graphsOf, type Manifest } from "../../src/model/manifest.js";
-import { maskedTokens } from "../../src/model/masked-tokens.js";
-import type { ImageRequest } from "../../src/model/parameters.js";
+import type { ImageRequest, ImageToEdit } from "../../src/model/parameters.js";
 import { normals, uniform } from "../model/random.js";
 import { countOf, editOf, freshImageAlone, imageRequest, importTiny, WatchedBatch, watched } from "./tiny-engine.js";
 

@@ -1,4 +1,5 @@
 import { afterEach, describe } from "vitest";
+import { canvasesContract } from "./contract/canvases.js";
 import { endingsContract } from "./contract/endings.js";
 import { eventsContract } from "./contract/events.js";
 import { Bench, type MakeQueue, type Open } from "./contract/harness.js";
@@ -32,5 +33,6 @@ export function queueContract(name: string, makeQueue: MakeQueue): void {
     limitsContract(open);
     webhooksContract(open);
     totalsContract(open);
+    canvasesContract(open);
   });
 }

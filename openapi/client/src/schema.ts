@@ -12,8 +12,8 @@ export interface paths {
         put?: never;
         /**
          * Generate images of a class
-         * @description With `Accept: image/png` the response is the image itself: the request waits for it, and disconnecting cancels it. If
-         *     it takes longer than the server lets a request wait, the response is 202 with the job.
+         * @description With `Accept: image/png`, `image/jpeg` or `image/webp` the response is the image itself: the request waits for it,
+         *     and disconnecting cancels it. If it takes longer than the server lets a request wait, the response is 202 with the job.
          *     Otherwise the response is JSON: 202 with the job and its `Location` at once or, with `Prefer: wait=n`, the finished
          *     job if it ends within n seconds. Requests for several images are answered with JSON only.
          *
@@ -73,10 +73,50 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The same image at an address that needs no API key
+         * The same image, if it is a PNG, at an address that needs no API key
          * @description `POST /v1/images/generations` returns such addresses. On a server with API keys they are signed.
          */
         get: operations["getLinkedImage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/images/{n}/image.jpeg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The same image, if it is a JPEG, at an address that needs no API key
+         * @description `POST /v1/images/generations` returns such addresses. On a server with API keys they are signed.
+         */
+        get: operations["getLinkedJpeg"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/images/{n}/image.webp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The same image, if it is a WEBP, at an address that needs no API key
+         * @description `POST /v1/images/generations` returns such addresses. On a server with API keys they are signed.
+         */
+        get: operations["getLinkedWebp"];
         put?: never;
         post?: never;
         delete?: never;
@@ -354,10 +394,20 @@ export interface components {
             reconstruction_steps?: number;
             /** @description A preset of the model. Other fields override it. */
             preset?: string;
+            /**
+             * @description Chooses the model's fastest preset (low), its slowest (high), or the one in the middle (medium).
+             * @enum {string}
+             */
+            quality?: "low" | "medium" | "high";
             /** @description The server's default model when absent. */
             model?: string;
-            /** @enum {string} */
-            output_format?: "png";
+            /**
+             * @description What images are encoded as; png when absent, or what the `Accept` header asks for.
+             * @enum {string}
+             */
+            output_format?: "png" | "jpeg" | "webp";
+            /** @description Quality of a JPEG or WebP, as OpenAI names it: 0 for the smallest file, 100, when absent, for the best image. */
+            output_compression?: number;
             /** @description Pixels. The image is generated in the model's size and scaled; `height` alone keeps its proportions. */
             width?: number;
             /** @description Pixels. `width` alone keeps the proportions of the model's size. */
@@ -428,6 +478,15 @@ export interface components {
             seed: number;
             /** @description Number of images. */
             num_images: number;
+            /** @description The preset in effect, also if `quality` chose it. */
+            preset?: string;
+            /**
+             * @description What images are encoded as; png when absent, or what the `Accept` header asks for.
+             * @enum {string}
+             */
+            output_format: "png" | "jpeg" | "webp";
+            /** @description Quality of a JPEG or WebP, as OpenAI names it: 0 for the smallest file, 100, when absent, for the best image. */
+            output_compression?: number;
             /** @description The size that the model generates and the size of the images, if they differ. */
             scaled?: {
                 from: {
@@ -499,9 +558,9 @@ export interface components {
                     diffusion_ms: number;
                     /** @description Latents to pixels; of an edit also its image to latents. */
                     decode_ms: number;
-                    /** @description From pixels to the stored PNG. */
+                    /** @description From pixels to the stored image. */
                     encode_ms: number;
-                    /** @description From acceptance to the stored PNG. */
+                    /** @description From acceptance to the stored image. */
                     total_ms: number;
                     /** @description Mean number of images in the batch over the image's steps. */
                     batch_size: number;
@@ -526,9 +585,9 @@ export interface components {
                 diffusion_ms: number;
                 /** @description Latents to pixels; of an edit also its image to latents. */
                 decode_ms: number;
-                /** @description From pixels to the stored PNG. */
+                /** @description From pixels to the stored image. */
                 encode_ms: number;
-                /** @description From acceptance to the stored PNG. */
+                /** @description From acceptance to the stored image. */
                 total_ms: number;
                 /** @description Mean number of images in the batch over the image's steps. */
                 batch_size: number;
@@ -731,30 +790,28 @@ export interface components {
         OpenAiImageRequest: {
             /** @description Names a class: its name, id or index, or a text that contains its name. */
             prompt: string;
+            /** @description Whether to respond with events: partial images, then the images. */
+            stream?: boolean | null;
+            /** @description With `stream`: the maximum number of partial images; 0 when absent. */
+            partial_images?: number | null;
+            /** @description Images are always opaque. */
+            background?: ("auto" | "opaque" | "transparent") | null;
+            /** @description Has no effect. */
+            moderation?: ("auto" | "low") | null;
+            /** @description Has no effect. */
+            input_fidelity?: ("high" | "low") | null;
             /** @description Number of images; 1 when absent. */
             n?: (number | string) | null;
             /** @description WIDTHxHEIGHT, such as 1024x1024, up to 2048 each: images are scaled to it. auto or absent: the model's own size. */
             size?: string | null;
             /** @description The images' bytes, or their temporary addresses; b64_json when absent, url for models named dall-e-2 or dall-e-3. */
             response_format?: ("b64_json" | "url") | null;
-            /** @description Whether to respond with events: partial images, then the images. */
-            stream?: boolean | null;
-            /** @description With `stream`: the maximum number of partial images; 0 when absent. */
-            partial_images?: number | null;
-            /** @description Images are always PNG. */
+            /** @description What images are encoded as; png when absent. Partial images are always PNG. */
             output_format?: ("png" | "jpeg" | "webp") | null;
-            /** @description Images are always opaque. */
-            background?: ("auto" | "opaque" | "transparent") | null;
-            /** @description low, medium and high (or hd) stand for the presets fast, balanced and exact; `preset` overrides it. */
-            quality?: ("auto" | "standard" | "hd" | "low" | "medium" | "high") | null;
-            /** @description Has no effect. */
-            style?: ("vivid" | "natural") | null;
-            /** @description Has no effect. */
-            moderation?: ("auto" | "low") | null;
-            /** @description Has no effect. */
-            input_fidelity?: ("high" | "low") | null;
-            /** @description PNG is lossless. */
+            /** @description Quality of a JPEG or WebP, from 0 to 100, when absent; PNG is lossless. */
             output_compression?: number | null;
+            /** @description low and high (or hd) choose the model's fastest and slowest preset, medium the one in the middle; `preset` overrides it. */
+            quality?: ("auto" | "standard" | "hd" | "low" | "medium" | "high") | null;
             /** @description Accepted, but neither used nor stored. */
             user?: string | null;
             /** @description Random when absent; the response states it. */
@@ -789,6 +846,8 @@ export interface components {
             webhook_url?: string | null;
             /** @description A model's id or alias, with or without a provider's prefix such as openai/. The server's default model when absent. */
             model?: string | null;
+            /** @description Has no effect. */
+            style?: ("vivid" | "natural") | null;
             /** @description Overrides the prompt. As in `POST /generate`, null means no class. */
             class?: number | string | null;
         };
@@ -812,12 +871,17 @@ export interface components {
             }[];
             /** @enum {string} */
             background: "opaque";
-            /** @enum {string} */
-            output_format: "png";
+            /**
+             * @description What images are encoded as; png when absent, or what the `Accept` header asks for.
+             * @enum {string}
+             */
+            output_format: "png" | "jpeg" | "webp";
             /** @enum {string} */
             quality: "auto" | "low" | "medium" | "high";
             /** @description Such as 256x256. */
             size: string;
+            /** @description The model's preset that was used. */
+            preset?: string;
             /** @description The model's size, if the images were scaled from it. */
             generated_size?: string;
             /** @description The fields that could not be served exactly, and how they were served. */
@@ -835,6 +899,10 @@ export interface components {
                     image_tokens: number;
                     text_tokens: number;
                 };
+                output_tokens_details: {
+                    image_tokens: number;
+                    text_tokens: number;
+                };
             };
         };
         /** @description An event of a streamed response. */
@@ -846,14 +914,19 @@ export interface components {
              * @description The unfinished image.
              */
             b64_json: string;
-            /** @description Counts from 0. */
+            /** @description Counts from 0, for each image. */
             partial_image_index: number;
+            /** @description Which of the `n` images it is, from 0; not part of OpenAI's API. */
+            image_index: number;
             /** @description When it was sent, as Unix time in seconds. */
             created_at: number;
             /** @enum {string} */
             background: "opaque";
-            /** @enum {string} */
-            output_format: "png";
+            /**
+             * @description What images are encoded as; png when absent, or what the `Accept` header asks for.
+             * @enum {string}
+             */
+            output_format: "png" | "jpeg" | "webp";
             /** @enum {string} */
             quality: "auto" | "low" | "medium" | "high";
             /** @description Such as 256x256. */
@@ -868,16 +941,23 @@ export interface components {
              * @description The image.
              */
             b64_json: string;
+            /** @description Which of the `n` images it is, from 0; not part of OpenAI's API. */
+            image_index: number;
             /** @description When it was finished, as Unix time in seconds. */
             created_at: number;
             /** @enum {string} */
             background: "opaque";
-            /** @enum {string} */
-            output_format: "png";
+            /**
+             * @description What images are encoded as; png when absent, or what the `Accept` header asks for.
+             * @enum {string}
+             */
+            output_format: "png" | "jpeg" | "webp";
             /** @enum {string} */
             quality: "auto" | "low" | "medium" | "high";
             /** @description Such as 256x256. */
             size: string;
+            /** @description The model's preset that was used. */
+            preset?: string;
             /** @description The model's size, if the images were scaled from it. */
             generated_size?: string;
             /** @description The fields that could not be served exactly, and how they were served. */
@@ -892,6 +972,10 @@ export interface components {
                 output_tokens: number;
                 total_tokens: number;
                 input_tokens_details: {
+                    image_tokens: number;
+                    text_tokens: number;
+                };
+                output_tokens_details: {
                     image_tokens: number;
                     text_tokens: number;
                 };
@@ -980,6 +1064,8 @@ export interface operations {
                 };
                 content: {
                     "image/png": string;
+                    "image/jpeg": string;
+                    "image/webp": string;
                     "application/json": components["schemas"]["Job"];
                 };
             };
@@ -1432,6 +1518,8 @@ export interface operations {
                 };
                 content: {
                     "image/png": string;
+                    "image/jpeg": string;
+                    "image/webp": string;
                 };
             };
             /** @description `If-None-Match` matches the image's bytes. */
@@ -1587,6 +1675,282 @@ export interface operations {
                 };
                 content: {
                     "image/png": string;
+                    "image/jpeg": string;
+                    "image/webp": string;
+                };
+            };
+            /** @description `If-None-Match` matches the image's bytes. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_found`: No such job. `image_not_found`: The job has no such image. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_finished`: The job has not finished. `job_failed`: The job failed and has no images. `job_cancelled`: The job was cancelled. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not serve this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal server error. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `queue_unavailable`: The queue is not reachable at the moment. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLinkedJpeg: {
+        parameters: {
+            query?: {
+                /** @description As in the address. */
+                signature?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+                /** @description Index of the image, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The image. Its bytes never change: they depend on the job's parameters and seed only. */
+            200: {
+                headers: {
+                    /** @description Hash of the bytes. */
+                    ETag?: string;
+                    /** @description The job's id. */
+                    "Marimba-Job"?: string;
+                    /** @description The job's seed. */
+                    "Marimba-Seed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                    "image/jpeg": string;
+                    "image/webp": string;
+                };
+            };
+            /** @description `If-None-Match` matches the image's bytes. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_found`: No such job. `image_not_found`: The job has no such image. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_finished`: The job has not finished. `job_failed`: The job failed and has no images. `job_cancelled`: The job was cancelled. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not serve this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal server error. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `queue_unavailable`: The queue is not reachable at the moment. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLinkedWebp: {
+        parameters: {
+            query?: {
+                /** @description As in the address. */
+                signature?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+                /** @description Index of the image, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The image. Its bytes never change: they depend on the job's parameters and seed only. */
+            200: {
+                headers: {
+                    /** @description Hash of the bytes. */
+                    ETag?: string;
+                    /** @description The job's id. */
+                    "Marimba-Job"?: string;
+                    /** @description The job's seed. */
+                    "Marimba-Seed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                    "image/jpeg": string;
+                    "image/webp": string;
                 };
             };
             /** @description `If-None-Match` matches the image's bytes. */

@@ -1,5 +1,5 @@
+import { sampledTokenCount } from "../../model/edit.js";
 import type { GeneratorArchitecture } from "../../model/manifest.js";
-import { sampledTokenCount } from "../../model/masked-tokens.js";
 import type { SamplingParameters } from "../../model/parameters.js";
 import { ORDERS, packLastWord, philox4x32, seedHigh, seedLow } from "../../model/sampler/philox.js";
 

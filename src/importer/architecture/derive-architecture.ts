@@ -1,4 +1,5 @@
-import { type Architecture, canEdit } from "../../model/manifest.js";
+import { canEdit } from "../../model/edit.js";
+import type { Architecture } from "../../model/manifest.js";
 import { quote } from "../checkpoint/error.js";
 import { ImportError } from "../error.js";
 import {

@@ -49,6 +49,7 @@ local function endJob(job, state, failure, ttlMs, maxBytes)
     for index = 0, job.images - 1 do redis.call("UNLINK", imageKey(job.id, index)) end
   end
   countDone(job.caller, tonumber(fields[1]))
+  dropCanvas(job.id)
   redis.call("DEL", requeuedKey(job.id))
   redis.call("ZREM", DEADLINES, job.id)
   redis.call("HSET", key, "state", state, "finishedAt", whole(now), "expiresAt", whole(expiresAt), "images:json", images)

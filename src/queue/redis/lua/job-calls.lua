@@ -15,6 +15,7 @@ local images, spec, deadlineMs, cap = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[
 local key, bodyHash = ARGV[9], ARGV[10]
 local perMinute, concurrent = tonumber(ARGV[11]), tonumber(ARGV[12])
 local hasWebhook = ARGV[13] == "1"
+local canvas, maxCanvasBytes = ARGV[14], tonumber(ARGV[15])
 local now = nowMs()
 
 if key ~= "" then
@@ -35,6 +36,7 @@ if limit then return { "over_limit", { limit, waitS, describeUse(caller, now / 1
 if hasWebhook and isBackedUp(caller) then return { "webhooks_backed_up" } end
 local surplus = tonumber(redis.call("HGET", COUNTS, "waiting") or 0) + images - cap
 if surplus > 0 then return { "full", secondsFor(surplus, now) } end
+if canvas ~= "" and canvasBytes() + #canvas > maxCanvasBytes then return { "canvases_full", secondsFor(images, now) } end
 
 -- The times are added to the text, because cjson would round a large seed.
 local times = ',"accepted_at":' .. whole(now)
@@ -49,6 +51,7 @@ redis.call(
 )
 if key ~= "" then redis.call("SET", idempotencyKey(key), bodyHash .. " " .. id) end
 if hasWebhook then redis.call("HSET", jobKey(id), "webhook", 1) end
+if canvas ~= "" then keepCanvas(id, canvas) end
 local job = { id = id, queue = queue, level = level, caller = caller, images = images, waiting = 0, state = "queued" }
 joinLine(job, images, false)
 countAccepted(caller, images, perMinute, now)

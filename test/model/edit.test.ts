@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { canEdit } from "../../src/model/manifest.js";
-import { editMistake, maskedTokens, sampledTokenCount } from "../../src/model/masked-tokens.js";
+import { canEdit, editMistake, maskedTokens, sampledTokenCount } from "../../src/model/edit.js";
 import { exampleManifest } from "./example-manifest.js";
 
 /** 4 x 4 tokens of 32 x 32 pixels. */
