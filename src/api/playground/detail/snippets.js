@@ -17,6 +17,7 @@ function bodyOf({ body, index }) {
   return index > 0 ? { ...rest, num_images: index + 1 } : rest;
 }
 
+const typeOf = ({ blob }) => blob.type || "image/png";
 const addressOf = ({ body }) => `/${body.image ? "edits" : "generate"}`;
 
 /** Escaped for JSON, so that no shell sees a quote. */
@@ -33,7 +34,7 @@ function curl(image) {
   const server = serverAddress();
   const address = `${server}${addressOf(image)}`;
   if (index === 0)
-    return pipe + lines("curl -fsS", key, "-H 'Accept: image/png'", json, data, `-o ${fileName(image)}`, address);
+    return pipe + lines("curl -fsS", key, `-H 'Accept: ${typeOf(image)}'`, json, data, `-o ${fileName(image)}`, address);
   const job = lines(`job=$(${pipe}curl -fsS`, key, "-H 'Prefer: wait=120'", json, data, address);
   const fetchImage = lines("curl -fsS", key, `-o ${fileName(image)}`, `"${server}/jobs/$job/images/${index}"`);
   return `${job} \\
@@ -54,7 +55,7 @@ function typescript(image) {
   const readBase64 = `await readFile("FILE", "base64")`;
   const headers = {
     "Content-Type": `"application/json"`,
-    ...(index === 0 ? { Accept: `"image/png"` } : { Prefer: `"wait=120"` }),
+    ...(index === 0 ? { Accept: `"${typeOf(image)}"` } : { Prefer: `"wait=120"` }),
     ...(currentKey() && { Authorization: `\`Bearer \${process.env.MARIMBA_API_KEY}\`` }),
   };
   const headerLines = Object.entries(headers).map(
@@ -84,7 +85,7 @@ function python(image) {
   const { index } = image;
   const headers = [
     `"Content-Type": "application/json"`,
-    index === 0 ? `"Accept": "image/png"` : `"Prefer": "wait=120"`,
+    index === 0 ? `"Accept": "${typeOf(image)}"` : `"Prefer": "wait=120"`,
     ...(currentKey() ? [`"Authorization": "Bearer " + os.environ["MARIMBA_API_KEY"]`] : []),
   ];
   const files = sourceFiles(image);

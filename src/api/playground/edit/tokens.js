@@ -1,9 +1,8 @@
 // Which tokens an edit draws again: the server's rule (src/model/edit.ts), so that the page can show it while the user paints.
 
 /** The grid of a model's tokens and its size in pixels; undefined if the model cannot edit images. */
-export function gridOf({ image_width: width, image_height: height, token_count: count }) {
-  const side = Math.sqrt(count);
-  return { width, height, columns: side, rows: side };
+export function gridOf({ can_edit: canEdit, image_width: width, image_height: height, token_width, token_height }) {
+  return canEdit ? { width, height, columns: width / token_width, rows: height / token_height } : undefined;
 }
 
 /**
