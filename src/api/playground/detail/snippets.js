@@ -34,7 +34,9 @@ function curl(image) {
   const server = serverAddress();
   const address = `${server}${addressOf(image)}`;
   if (index === 0)
-    return pipe + lines("curl -fsS", key, `-H 'Accept: ${typeOf(image)}'`, json, data, `-o ${fileName(image)}`, address);
+    return (
+      pipe + lines("curl -fsS", key, `-H 'Accept: ${typeOf(image)}'`, json, data, `-o ${fileName(image)}`, address)
+    );
   const job = lines(`job=$(${pipe}curl -fsS`, key, "-H 'Prefer: wait=120'", json, data, address);
   const fetchImage = lines("curl -fsS", key, `-o ${fileName(image)}`, `"${server}/jobs/$job/images/${index}"`);
   return `${job} \\
