@@ -286,6 +286,7 @@ function isProxyRange(text: string): boolean {
 const OWN_NAMES = [
   "admin",
   "docs",
+  "edits",
   "favicon.ico",
   "generate",
   "health",

@@ -79,7 +79,8 @@ function drawnShare(mask: Uint8Array, { width, height }: Size, feather: number):
   const alongRow = new Float32Array(mask.length);
   for (let y = 0; y < height; y++) {
     let distance = reach;
-    for (let x = 0; x < width; x++) alongRow[y * width + x] = distance = nextDistance(mask[y * width + x]!, distance, reach);
+    for (let x = 0; x < width; x++)
+      alongRow[y * width + x] = distance = nextDistance(mask[y * width + x]!, distance, reach);
     distance = reach;
     for (let x = width - 1; x >= 0; x--) {
       distance = nextDistance(mask[y * width + x]!, distance, reach);

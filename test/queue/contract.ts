@@ -5,6 +5,7 @@ import { eventsContract } from "./contract/events.js";
 import { Bench, type MakeQueue, type Open } from "./contract/harness.js";
 import { lifecycleContract } from "./contract/lifecycle.js";
 import { limitsContract } from "./contract/limits.js";
+import { listingContract } from "./contract/listing.js";
 import { sharingContract } from "./contract/sharing.js";
 import { totalsContract } from "./contract/totals.js";
 import { webhooksContract } from "./contract/webhooks.js";
@@ -34,5 +35,6 @@ export function queueContract(name: string, makeQueue: MakeQueue): void {
     webhooksContract(open);
     totalsContract(open);
     canvasesContract(open);
+    listingContract(open);
   });
 }

@@ -3,7 +3,7 @@ import type { FastifyRequest } from "fastify";
 import type { TSchema } from "typebox";
 import { Problem } from "../../errors.js";
 import { exactNumber } from "../../validation/exact-number.js";
-import type { Api } from "../deps.js";
+import type { Api, ApiDeps } from "../deps.js";
 import { resolveComponent } from "../openapi/components.js";
 import { parseJsonBody } from "./json-body.js";
 
@@ -13,7 +13,14 @@ export const UPLOAD_BODY_BYTES = 16 * 1024 * 1024;
 const ALL_UPLOADS_BYTES = 128 * 1024 * 1024;
 /** Of a field that is not a file: OpenAI's longest prompt fits. */
 const MAX_TEXT_BYTES = 512 * 1024;
-const LIMITS = { fileSize: UPLOAD_BODY_BYTES, files: 16, fieldSize: MAX_TEXT_BYTES, fields: 100, parts: 116, headerPairs: 20 };
+const LIMITS = {
+  fileSize: UPLOAD_BODY_BYTES,
+  files: 16,
+  fieldSize: MAX_TEXT_BYTES,
+  fields: 100,
+  parts: 116,
+  headerPairs: 20,
+};
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -27,15 +34,31 @@ declare module "fastify" {
  * what the body's schema asks for, and a name that ends in `[]` or is repeated for an array. Their bodies, in either form, are
  * bounded each and all together.
  */
-export async function addFormRoutes(app: Api, addRoutes: (scope: Api) => void): Promise<void> {
+export async function addFormRoutes(
+  app: Api,
+  { config }: Pick<ApiDeps, "config">,
+  addRoutes: (scope: Api) => void,
+): Promise<void> {
   await app.register(async (scope) => {
     await scope.register(multipart, { limits: LIMITS });
+    scope.addHook("onRequest", async (request) => refuseOtherOrigins(request, config.corsOrigins));
     boundUploads(scope as Api);
     scope.addHook("preValidation", async (request) => {
       if (request.isMultipart()) request.body = await readForm(request);
     });
     addRoutes(scope as Api);
   });
+}
+
+/**
+ * A browser lets a page of any origin send a form without asking first, as it does for JSON. Where it tells the origin but
+ * not that it is the server's own, the hosts are compared.
+ */
+function refuseOtherOrigins({ headers, host }: FastifyRequest, corsOrigins: readonly string[]): void {
+  const { origin, "sec-fetch-site": site } = headers;
+  if (origin === undefined || site === "same-origin" || corsOrigins.includes(origin)) return;
+  if (site === undefined && URL.canParse(origin) && new URL(origin).host === host) return;
+  throw new Problem("forbidden", "Pages of other origins may not send images here, unless CORS_ORIGINS names their origin.");
 }
 
 function boundUploads(scope: Api): void {
@@ -77,7 +100,10 @@ function formProblem(error: unknown): Problem {
   const { code = "" } = error as { code?: string };
   if (code === "FST_REQ_FILE_TOO_LARGE") return tooLarge();
   if (TOO_MUCH.includes(code)) {
-    return new Problem("body_too_large", `A form may have at most ${LIMITS.files} files and ${LIMITS.fields} other fields.`);
+    return new Problem(
+      "body_too_large",
+      `A form may have at most ${LIMITS.files} files and ${LIMITS.fields} other fields.`,
+    );
   }
   return new Problem("invalid_request", "The body is not a whole form (multipart/form-data).");
 }
@@ -91,7 +117,7 @@ async function readForm(request: FastifyRequest): Promise<Record<string, unknown
   try {
     for await (const part of request.parts()) {
       const name = part.fieldname.replace(/\[\]$/, "");
-      const value = await valueOf(part, Object.hasOwn(properties, name) ? properties[name] : undefined);
+      const value = await readPart(part, Object.hasOwn(properties, name) ? properties[name] : undefined);
       const isArray = name !== part.fieldname || body.has(name);
       body.set(name, isArray ? [body.get(name) ?? [], value].flat() : value);
       bytes += typeof value === "string" ? value.length : 0;
@@ -104,7 +130,7 @@ async function readForm(request: FastifyRequest): Promise<Record<string, unknown
   return Object.fromEntries(body);
 }
 
-async function valueOf(part: Multipart, schema: Schema | undefined): Promise<unknown> {
+async function readPart(part: Multipart, schema: Schema | undefined): Promise<unknown> {
   if (part.type === "file") return (await part.toBuffer()).toString("base64");
   if (part.valueTruncated) {
     throw new Problem("body_too_large", `${part.fieldname} may have at most ${MAX_TEXT_BYTES / 1024} KiB.`);

@@ -23,7 +23,7 @@ export async function openAiImagesRoutes(app: Api, deps: RouteDeps): Promise<voi
     { schema: generationSchema, bodyLimit: IMAGES_BODY_BYTES },
     async ({ body }, reply) => serveImages(translate(body, names, config), body, reply, deps),
   );
-  await addFormRoutes(app, (scope) => {
+  await addFormRoutes(app, deps, (scope) => {
     scope.post("/v1/images/edits", { schema: editSchema }, async ({ body }, reply) =>
       serveImages(await translateEdit(body, names, config), body, reply, deps),
     );

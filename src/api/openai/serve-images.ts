@@ -12,12 +12,7 @@ import { streamImages } from "./image-stream.js";
 import type { OpenAiImages } from "./schemas.js";
 
 /** Submits the job and answers with its images, or with a stream of events. */
-export async function serveImages(
-  answer: Translation,
-  body: ImagesBody,
-  reply: FastifyReply,
-  deps: RouteDeps,
-) {
+export async function serveImages(answer: Translation, body: ImagesBody, reply: FastifyReply, deps: RouteDeps) {
   reply.header("Cache-Control", "no-store");
   const waitMs = body.stream ? 0 : deps.config.syncTimeoutS * 1000;
   const submission = await submitAndWait(reply, answer.request, { waitMs, edit: answer.edit }, deps);

@@ -62,7 +62,10 @@ export const JobResource = Type.Object(
       ),
     ),
     edit: Type.Optional(
-      Type.Unsafe<Edit>({ ...Edit, description: "How the images were made from an uploaded one; its window is in pixels." }),
+      Type.Unsafe<Edit>({
+        ...Edit,
+        description: "How the images were made from an uploaded one; its window is in pixels.",
+      }),
     ),
     created_at: time("When the request was accepted."),
     started_at: Type.Optional(time("When the first image started.")),

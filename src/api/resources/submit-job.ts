@@ -100,7 +100,8 @@ function acceptedRecord(
     case "full":
       throw new Problem("queue_full", "The queue is full; try again later.", retryAfter(result.retryAfterS));
     case "canvases_full": {
-      const detail = "The images that unfinished jobs edit take up all the memory for them (MAX_CANVAS_BYTES); try again later.";
+      const detail =
+        "The images that unfinished jobs edit take up all the memory for them (MAX_CANVAS_BYTES); try again later.";
       throw new Problem("queue_full", detail, retryAfter(result.retryAfterS));
     }
     case "draining":

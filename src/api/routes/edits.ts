@@ -9,16 +9,16 @@ import { jobResponses, requestHeaders, serveJob } from "./generate.js";
 /** `POST /edits`: the same as `POST /generate` for images that are made from an uploaded one. */
 export async function editRoute(app: Api, deps: RouteDeps): Promise<void> {
   const { models, config } = deps;
-  await addFormRoutes(app, (scope) => {
-    scope.post("/edits", { schema: editSchema, bodyLimit: UPLOAD_BODY_BYTES }, (request, reply) => {
-      const { image, mask, ...body } = request.body;
-      return serveJob(request, reply, deps, async () => {
+  await addFormRoutes(app, deps, (scope) => {
+    scope.post("/edits", { schema: editSchema, bodyLimit: UPLOAD_BODY_BYTES }, (request, reply) =>
+      serveJob(request, reply, deps, async () => {
+        const { image, mask, ...body } = request.body;
         // What is wrong with the other fields costs no decoding.
         resolveRequest(body, models, config.maxImagesPerJob);
-        const files = { image: readBase64(image, "/image"), mask: mask === undefined ? mask : readBase64(mask, "/mask") };
+        const files = { image: readBase64(image, "/image"), ...(mask && { mask: readBase64(mask, "/mask") }) };
         return prepareEdit(files, body, resolveModel(body.model, models));
-      });
-    });
+      }),
+    );
   });
 }
 
@@ -37,6 +37,6 @@ const editSchema = {
   body: component("EditRequest"),
   response: {
     ...jobResponses,
-    ...problemResponses(...SUBMIT_PROBLEMS, "not_editable", "too_many_uploads", "not_acceptable"),
+    ...problemResponses(...SUBMIT_PROBLEMS, "not_editable", "too_many_uploads", "forbidden", "not_acceptable"),
   },
 };

@@ -28,21 +28,21 @@ export async function serveJob(
   deps: RouteDeps,
   prepare?: () => Promise<PreparedEdit>,
 ) {
-    const wanted = chooseRepresentation(request.headers.accept, request.body.output_format);
-    reply.header("Vary", "Accept, Prefer").header("Cache-Control", "no-store");
-    const cancelAfterMs = readCancelAfter(request.headers["cancel-after"]);
-    if (wanted !== "application/json") {
-      checkOneImage(request.body, wanted);
-      request.body = inFormatOf(wanted, request.body);
-    }
-    const { waitMs, applied } = chooseWait(wanted, request, deps.config.syncTimeoutS);
-    const edit = await prepare?.();
-    const submission = await submitAndWait(reply, request.body, { waitMs, cancelAfterMs, edit }, deps);
-    const { record, disconnected } = submission;
-    if (disconnected.reason === DISCONNECTED) await cancelAbandoned(submission, reply, deps);
-    if (applied) reply.header("Preference-Applied", applied);
-    if (wanted !== "application/json" && isFinal(record.state)) return sendImage(record, reply, deps);
-    return sendJob(record, request.body, reply, deps);
+  const wanted = chooseRepresentation(request.headers.accept, request.body.output_format);
+  reply.header("Vary", "Accept, Prefer").header("Cache-Control", "no-store");
+  const cancelAfterMs = readCancelAfter(request.headers["cancel-after"]);
+  if (wanted !== "application/json") {
+    checkOneImage(request.body, wanted);
+    request.body = inFormatOf(wanted, request.body);
+  }
+  const { waitMs, applied } = chooseWait(wanted, request, deps.config.syncTimeoutS);
+  const edit = await prepare?.();
+  const submission = await submitAndWait(reply, request.body, { waitMs, cancelAfterMs, edit }, deps);
+  const { record, disconnected } = submission;
+  if (disconnected.reason === DISCONNECTED) await cancelAbandoned(submission, reply, deps);
+  if (applied) reply.header("Preference-Applied", applied);
+  if (wanted !== "application/json" && isFinal(record.state)) return sendImage(record, reply, deps);
+  return sendJob(record, request.body, reply, deps);
 }
 
 /** An image as the response contains nothing else; a request for more is refused, not cut down. */
@@ -113,39 +113,39 @@ const resultHeaders = {
 
 /** Of a request that `serveJob` serves. */
 export const requestHeaders = Type.Object({
-    Prefer: Type.Optional(
-      Type.String({
-        description: "RFC 7240: `wait=n` waits up to n seconds for the job; `respond-async` does not wait.",
-      }),
-    ),
-    "Idempotency-Key": IdempotencyKeyHeader,
-    "Cancel-After": Type.Optional(
-      Type.String({
-        description: "Seconds, such as 30 or 2.5, up to a day. Like `deadline_ms`; the earlier of the two applies.",
-      }),
-    ),
-  });
+  Prefer: Type.Optional(
+    Type.String({
+      description: "RFC 7240: `wait=n` waits up to n seconds for the job; `respond-async` does not wait.",
+    }),
+  ),
+  "Idempotency-Key": IdempotencyKeyHeader,
+  "Cancel-After": Type.Optional(
+    Type.String({
+      description: "Seconds, such as 30 or 2.5, up to a day. Like `deadline_ms`; the earlier of the two applies.",
+    }),
+  ),
+});
 
 /** Its responses without a problem. */
 export const jobResponses = {
-    200: Type.Unsafe<unknown>({
-      description: "The image, or the job, which has ended: completed, failed or cancelled.",
-      headers: resultHeaders,
-      content: {
-        ...imageContent,
-        "application/json": { schema: component("Job") },
-      },
-    }),
-    202: Type.Unsafe<unknown>({
-      description: "The job, which has not ended yet.",
-      headers: {
-        Location: header("The job's address."),
-        "Preference-Applied": resultHeaders["Preference-Applied"],
-        "RateLimit-Policy": resultHeaders["RateLimit-Policy"],
-        RateLimit: resultHeaders.RateLimit,
-      },
-      content: { "application/json": { schema: component("Job") } },
-    }),
+  200: Type.Unsafe<unknown>({
+    description: "The image, or the job, which has ended: completed, failed or cancelled.",
+    headers: resultHeaders,
+    content: {
+      ...imageContent,
+      "application/json": { schema: component("Job") },
+    },
+  }),
+  202: Type.Unsafe<unknown>({
+    description: "The job, which has not ended yet.",
+    headers: {
+      Location: header("The job's address."),
+      "Preference-Applied": resultHeaders["Preference-Applied"],
+      "RateLimit-Policy": resultHeaders["RateLimit-Policy"],
+      RateLimit: resultHeaders.RateLimit,
+    },
+    content: { "application/json": { schema: component("Job") } },
+  }),
 };
 
 const generateSchema = {

@@ -11,9 +11,13 @@ import {
   type ImageTask,
   JobFailure,
   type JobListener,
+  type JobPage,
   type JobQueue,
   type JobSource,
   type JobTotals,
+  type ListPlace,
+  type ListQuery,
+  MAX_LISTED_JOBS,
   OUT_OF_TRIES,
   type QueueHealth,
   type QueueStats,
@@ -124,6 +128,20 @@ export class LocalQueue implements JobQueue, JobSource {
 
   async image(id: string, index: number): Promise<StoredImage | undefined> {
     return this.#find(id)?.images[index];
+  }
+
+  async list(caller: string, { state, after, limit }: ListQuery): Promise<JobPage> {
+    this.#kept.expire();
+    const own = [...this.#jobs.values()].filter(({ spec }) => callerOf(spec) === caller);
+    const listed = own.sort((a, b) => inList(a.spec, b.spec)).slice(0, MAX_LISTED_JOBS);
+    const wanted = listed.filter(
+      ({ spec, record }) => (!after || inList(after, spec) < 0) && (!state || record.state === state),
+    );
+    return { records: wanted.slice(0, limit).map((job) => this.#view(job)), hasMore: wanted.length > limit };
+  }
+
+  async delete(id: string): Promise<void> {
+    this.#kept.drop(id);
   }
 
   async cancel(id: string, reason: JobError): Promise<GetResult> {
@@ -276,6 +294,11 @@ export class LocalQueue implements JobQueue, JobSource {
     job.end(end, this.#kept.keep(id, end.state === "completed" ? job.sizeBytes : 0));
     if (job.spec.webhook_url !== undefined) this.webhooks.add(job.record);
   }
+}
+
+/** The newest comes first; of jobs that were accepted at once, the one with the greater id. */
+function inList(a: ListPlace, b: ListPlace): number {
+  return b.accepted_at - a.accepted_at || (a.id < b.id ? 1 : -1);
 }
 
 function callerOf({ caller = "" }: NewJob): string {

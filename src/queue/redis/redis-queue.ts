@@ -7,7 +7,9 @@ import {
   type GetResult,
   type Idempotency,
   type JobListener,
+  type JobPage,
   type JobQueue,
+  type ListQuery,
   type QueueHealth,
   type QueueStats,
   type QueueStatus,
@@ -189,6 +191,16 @@ class RedisQueue implements JobQueue {
     const [[state, contentType, description], bytes] = await this.#answer(read);
     if (state !== "completed" || !contentType || !description || !bytes) return undefined;
     return { bytes, contentType, ...JSON.parse(description) };
+  }
+
+  async list(caller: string, { state = "", after, limit }: ListQuery): Promise<JobPage> {
+    const call = this.scripts.call("list", caller, state, after?.accepted_at ?? "", after?.id ?? "", limit);
+    const [views, hasMore] = (await this.#answer(call)) as [ViewReply[], number];
+    return { records: views.map(readRecord), hasMore: hasMore === 1 };
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#answer(this.scripts.call("delete", id));
   }
 
   async cancel(id: string, reason: JobError): Promise<GetResult> {

@@ -91,7 +91,10 @@ describe("POST /v1/images/edits", () => {
   it("takes other proportions with fit", async () => {
     const files = { image: await draw(300, 200), mask: await draw(300, 200, 100) };
     const refused = await send("edits", { ...files, prompt: "star" });
-    expect(refused.json().error).toMatchObject({ param: "image", message: expect.stringMatching(/128 pixels wide.*`fit`/) });
+    expect(refused.json().error).toMatchObject({
+      param: "image",
+      message: expect.stringMatching(/128 pixels wide.*`fit`/),
+    });
     const answer = await send("edits", { ...files, prompt: "star", fit: "stretch" });
     expect(answer.json()).not.toHaveProperty("adjusted");
     expect(await maskedShare()).toBeCloseTo(0.5, 1);

@@ -48,7 +48,14 @@ describe("POST /v1/images/generations", () => {
     const nothing = Object.fromEntries(optional.map((name) => [name, null]));
     const absent = await generate(api, { prompt: "star", ...nothing });
     expect(absent.statusCode, absent.body).toBe(200);
-    const stated = { output_format: "png", background: "opaque", quality: "standard", moderation: "low", user: "u1", safety_identifier: "s" };
+    const stated = {
+      output_format: "png",
+      background: "opaque",
+      quality: "standard",
+      moderation: "low",
+      user: "u1",
+      safety_identifier: "s",
+    };
     for (const size of ["128x128", "auto", ""]) {
       const answer = await generate(api, { prompt: "star", size, n: "1", output_compression: 100, ...stated });
       expect(answer.json()).toMatchObject({ size: "128x128", quality: "auto" });

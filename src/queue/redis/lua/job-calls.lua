@@ -8,6 +8,14 @@ local function viewJob(id, job)
   return fields
 end
 
+-- A caller's list keeps its newest jobs. It lasts until the caller's last job has expired (ending.lua).
+local function listJob(caller, id, now)
+  local key = ownJobsKey(caller)
+  redis.call("ZADD", key, whole(now), id)
+  redis.call("PERSIST", key)
+  redis.call("ZREMRANGEBYRANK", key, 0, -MAX_LISTED_JOBS - 1)
+end
+
 #!lua name=submit
 -- Accepts a job, or says why not. Refused as a whole when Redis is out of memory: hence no allow-oom.
 local id, queue, level, caller = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -54,6 +62,7 @@ if hasWebhook then redis.call("HSET", jobKey(id), "webhook", 1) end
 if canvas ~= "" then keepCanvas(id, canvas) end
 local job = { id = id, queue = queue, level = level, caller = caller, images = images, waiting = 0, state = "queued" }
 joinLine(job, images, false)
+listJob(caller, id, now)
 countAccepted(caller, images, perMinute, now)
 countTotal(queue, "accepted")
 return { "accepted", viewJob(id, job), (perMinute or concurrent) and describeUse(caller, now / 1000) or false }
@@ -64,6 +73,37 @@ local job = loadJob(ARGV[1])
 if not job then return false end
 if not isFinal(job) then endJob(job, "cancelled", ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])) end
 return viewJob(ARGV[1])
+
+#!lua name=delete flags=allow-oom
+-- Forgets a job that has ended, as when its time is over.
+local id = ARGV[1]
+local job = loadJob(id)
+if not job or not isFinal(job) then return end
+local fields = redis.call("HMGET", jobKey(id), "bytes", "expiresAt")
+local size = (job.state == "completed" and tonumber(fields[1] or 0) or 0) + RECORD_BYTES
+local kept = id .. " " .. job.images .. " " .. size .. " " .. fields[2]
+if redis.call("LREM", KEPT, -1, kept) == 1 then redis.call("HINCRBY", COUNTS, "keptBytes", -size) end
+deleteJob(id, job.images)
+
+#!lua name=list flags=allow-oom
+-- A caller's jobs as viewJob returns them, the newest first, and 1 where more follow. `afterMs` and `afterId`: the last job of
+-- the page before. Forgets those that have expired.
+local caller, state, afterMs, afterId, limit = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local own = ownJobsKey(caller)
+local views = {}
+local jobs = redis.call("ZREVRANGEBYSCORE", own, afterMs == "" and "+inf" or afterMs, "-inf", "WITHSCORES")
+for at = 1, #jobs, 2 do
+  local id = jobs[at]
+  local isListed = afterMs ~= "" and tonumber(jobs[at + 1]) == tonumber(afterMs) and id >= afterId
+  local known = not isListed and redis.call("HGET", jobKey(id), "state")
+  if known and (state == "" or known == state) then
+    if #views == limit then return { views, 1 } end
+    views[#views + 1] = viewJob(id)
+  elseif not isListed and not known then
+    redis.call("ZREM", own, id)
+  end
+end
+return { views, 0 }
 
 #!lua name=view flags=no-writes
 return viewJob(ARGV[1])

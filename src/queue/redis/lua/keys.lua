@@ -19,6 +19,7 @@ local function requeuedKey(id) return OWN .. "again:" .. id end -- list: indices
 local function watchedKey(id) return OWN .. "watched:" .. id end -- exists while somebody watches the job's previews
 local function previewKey(id, index) return OWN .. "preview:" .. id .. ":" .. index end -- hash: an image's newest preview
 local function idempotencyKey(hash) return OWN .. "key:" .. hash end -- an idempotency key: "bodyHash id"
+local function ownJobsKey(caller) return OWN .. "own:" .. caller end -- zset: the caller's newest jobs -> when they were accepted
 local function recentKey(caller) return OWN .. "recent:" .. caller end -- hash: second -> images accepted in it
 local function webhookKey(id) return OWN .. "delivery:" .. id end -- hash: the job as it ended, attempts
 local function lineKey(queue) return OWN .. "line:" .. queue end -- hash: waiting, draining, turns, totals
