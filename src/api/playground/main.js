@@ -54,7 +54,8 @@ async function start() {
     await editor.open(blob, "The image");
     editor.focus();
   }
-  for (const name of ["image", "mask", "extend"]) form.elsewhere.set(name, editor);
+  for (const [name, subject] of Object.entries({ image: "The image", mask: "The mask", extend: "The extension" }))
+    form.elsewhere.set(name, editor.errorsOf(subject));
   takeFiles((file) => editor.open(file, file.name));
   byId("form").addEventListener("model", ({ detail: model }) => {
     compare.setModel(model, description.fields);

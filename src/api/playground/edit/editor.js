@@ -95,8 +95,22 @@ export class Editor {
     if (!this.#grid) return { problem: byId("not-editable").textContent };
     if (!this.#sketch) return { problem: "Choose an image to edit." };
     const { request } = this.#sketch;
+    if (!this.#tokens().includes(1)) {
+      const ways =
+        "Paint over what the model shall draw again, extend the image, or lower the strength to vary all of it.";
+      return { problem: `Nothing is marked. ${ways}` };
+    }
     for (const [name, { own }] of this.fields) if (own !== undefined) request[name] = own;
     return { request };
+  }
+
+  /** Shows the errors of a field that the server names; `subject` is the field in words. */
+  errorsOf(subject) {
+    return {
+      showError: (message) => this.showError(`${subject} ${message[0].toLowerCase()}${message.slice(1)}`),
+      clearError: () => this.clearError(),
+      focus: () => this.focus(),
+    };
   }
 
   showError(message) {
