@@ -193,8 +193,8 @@ class RedisQueue implements JobQueue {
     return { bytes, contentType, ...JSON.parse(description) };
   }
 
-  async list(caller: string, { state = "", after, limit }: ListQuery): Promise<JobPage> {
-    const call = this.scripts.call("list", caller, state, after?.accepted_at ?? "", after?.id ?? "", limit);
+  async list(caller: string, { state, after, limit }: ListQuery): Promise<JobPage> {
+    const call = this.scripts.call("list", caller, state ?? "", after?.accepted_at ?? "", after?.id ?? "", limit);
     const [views, hasMore] = (await this.#answer(call)) as [ViewReply[], number];
     return { records: views.map(readRecord), hasMore: hasMore === 1 };
   }
