@@ -2,13 +2,15 @@
 
     python training/encoder.py --model models/demo     # trains, writes training/.work/encoder; run it again to resume
 
-Half of each batch are drawings: what the decoder makes of their latents must look like them. The other half are images
-that the model decodes from latents of its own: the encoder must find these latents, because the generator is used to them.
+First from images that the model decodes from latents of its own, some of them put together from two: the encoder must find
+these latents, because the generator is used to them. At the end half of each batch are drawings: what the decoder makes
+of their latents must look like them.
 """
 
 import argparse
 import json
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +22,18 @@ from torch.nn import functional as F
 
 from generator import Generator
 from pictures import CLASSES, draw_many
-from progress import Checkpoint, Log
+from progress import Budget, Checkpoint, Log
 from sample import Settings, sample_tokens
 from tokenizer import Decoder, Encoder, learning_rate, to_tensor
 
 LATENT = 8
-WIDTHS, BLOCKS = [32, 32, 32, 32], 1  # less than the decoder: the demo must stay small
-TRAIN_SEED, TRAIN_COUNT = 60_000_000, 6_000  # far from what generator and classifier were trained on
-HELD_OUT_SEED, HELD_OUT_COUNT = 95_000_000, 600
-SAMPLED_COUNT, SAMPLED_HELD_OUT = 720, 60
+WIDTHS, BLOCKS = [32, 32, 64, 64], 1  # less than the decoder's, and stored as float16: the demo must stay small
+TRAIN_SEED, TRAIN_COUNT = 60_000_000, 2_400  # far from what generator and classifier were trained on
+HELD_OUT_SEED, HELD_OUT_COUNT = 95_000_000, 300
+SAMPLED_COUNT, SAMPLED_HELD_OUT, COMPOSED_COUNT = 720, 60, 480
 SAMPLING = Settings(steps=12, guidance=2.0, diffusion_steps=18)
-BATCH, PEAK_RATE, WARM_UP = 16, 2e-3, 100
+BATCH, PEAK_RATE, WARM_UP, FLAT_UNTIL = 8, 2e-3, 50, 0.5
+DRAWINGS_FROM = 0.7  # of the time: a step with the decoder takes three times as long
 
 
 class Autoencoder(nn.Module):
@@ -92,49 +95,67 @@ def measure(model: Autoencoder, pictures: np.ndarray, latents: torch.Tensor) -> 
     return f"drawings: mean absolute {difference.abs().mean():.3f} of 255, PSNR {psnr:.2f} dB; latents: relative error {error:.4f}"
 
 
-def loss_of(model: Autoencoder, pictures: np.ndarray, images: torch.Tensor, latents: torch.Tensor, draw: torch.Generator):
-    half = BATCH // 2
-    rows = torch.randint(len(pictures), (half,), generator=draw)
-    drawn = to_tensor(pictures[rows.numpy()])
-    made = torch.randint(len(latents), (half,), generator=draw)
-    found = model.encode(torch.cat([drawn, images[made]]))
-    restored = model.decode(found[:half])
-    squared, absolute = F.mse_loss(restored, drawn), F.l1_loss(restored, drawn)
-    apart = F.mse_loss(found[half:], latents[made]) / latents.square().mean()
-    return squared + 0.5 * absolute + 0.1 * apart, squared, absolute, apart
+def latents_loss(model: Autoencoder, images: torch.Tensor, latents: torch.Tensor, rows: int, draw: torch.Generator):
+    chosen = torch.randint(len(latents), (rows,), generator=draw)
+    found = model.encode(images[chosen])
+    return F.mse_loss(found, latents[chosen]) / latents.square().mean()
 
 
-def train(model: Autoencoder, pictures: np.ndarray, latents: torch.Tensor, steps: int, checkpoint: Checkpoint, log: Log):
-    """Returns the averaged model."""
-    with torch.inference_mode():
-        images = torch.cat([model.decode(part) for part in latents.split(50)])
-    images = ((images + 1) * 127.5).clamp(0, 255).round() / 127.5 - 1  # as files hold them
+def drawings_loss(model: Autoencoder, pictures: np.ndarray, rows: int, draw: torch.Generator):
+    chosen = torch.randint(len(pictures), (rows,), generator=draw)
+    drawn = to_tensor(pictures[chosen.numpy()])
+    restored = model.decode(model.encode(drawn))
+    return F.mse_loss(restored, drawn) + 0.5 * F.l1_loss(restored, drawn)
+
+
+def train(model: Autoencoder, pictures: np.ndarray, examples, budget: Budget, checkpoint: Checkpoint, log: Log) -> Autoencoder:
+    """Trains until `budget` is spent; examples: images and their latents. Returns the averaged model."""
     average = Autoencoder().requires_grad_(False)
     average.load_state_dict(model.state_dict())
     optimizer = torch.optim.AdamW(model.trained(), lr=PEAK_RATE, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
-    step = checkpoint.restore(model=model, average=average, optimizer=optimizer)
-    sums = torch.zeros(3)
-    while step < steps:
+    step = checkpoint.restore(model=model, average=average, optimizer=optimizer, budget=budget)
+    sums = torch.zeros(2)
+    while budget.share() < 1:
         draw = torch.Generator().manual_seed(step)
+        with_drawings = budget.share() >= DRAWINGS_FROM
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step / steps, step, PEAK_RATE, WARM_UP, 0.5)
+            group["lr"] = learning_rate(budget.share(), step, PEAK_RATE, WARM_UP, FLAT_UNTIL)
         with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
-            loss, *numbers = loss_of(model, pictures, images, latents, draw)
+            apart = latents_loss(model, *examples, BATCH // 2 if with_drawings else BATCH, draw)
+            drawn = drawings_loss(model, pictures, BATCH // 2, draw) if with_drawings else torch.zeros(())
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        (drawn + (0.1 if with_drawings else 1) * apart).backward()
         nn.utils.clip_grad_norm_(model.trained(), 1.0)
         optimizer.step()
         step += 1
-        sums += torch.stack([number.detach() for number in numbers])
-        rate = min(0.998, (1 + step) / (10 + step))
+        sums += torch.stack([apart.detach(), drawn.detach()])
+        rate = min(0.99, (1 + step) / (10 + step))
         torch._foreach_lerp_(average.trained(), model.trained(), 1 - rate)
+        budget.tick()
         if step % 50 == 0:
-            squared, absolute, apart = (sums / 50).tolist()
-            log(f"encoder step {step} squared {squared:.5f} absolute {absolute:.4f} latents {apart:.4f}")
-            sums = torch.zeros(3)
-        checkpoint.save_when_due(step, model=model, average=average, optimizer=optimizer)
-    checkpoint.save(step, model=model, average=average, optimizer=optimizer)
+            apart, drawn = (sums / 50).tolist()
+            log(f"encoder step {step} latents {apart:.4f} drawings {drawn:.4f}, {100 * budget.share():.0f} % of the time")
+            sums = torch.zeros(2)
+        checkpoint.save_when_due(step, model=model, average=average, optimizer=optimizer, budget=budget)
+    checkpoint.save(step, model=model, average=average, optimizer=optimizer, budget=budget)
     return average
+
+
+@torch.inference_mode()
+def decoded_examples(work: Path, model: Autoencoder, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images as files hold them, and their latents: the given ones, and rectangles of them put into others."""
+    path = work / "examples.pt"
+    if not path.exists():
+        draw = np.random.default_rng(6)
+        composed = latents[torch.as_tensor(draw.integers(len(latents), size=COMPOSED_COUNT))].clone()
+        for target in composed:
+            (top, bottom), (left, right) = (sorted(draw.integers(0, 9, size=2)) for _ in range(2))
+            target[:, top:bottom, left:right] = latents[draw.integers(len(latents))][:, top:bottom, left:right]
+        latents = torch.cat([latents, composed])
+        images = torch.cat([model.decode(part) for part in latents.split(40)])
+        torch.save((((images + 1) * 127.5).clamp(0, 255).round() / 127.5 - 1, latents), path)
+    images, latents = torch.load(path, weights_only=True)
+    return images, latents
 
 
 def publish(folder: Path, manifest: dict, weights: dict, model: Autoencoder) -> None:
@@ -156,7 +177,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, default=Path(__file__).parent.parent / "models" / "demo")
     parser.add_argument("--work", type=Path, default=Path(__file__).parent / ".work")
-    parser.add_argument("--steps", type=int, default=3_000)
+    parser.add_argument("--minutes", type=float, default=20, help="processor time of the training itself")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
@@ -174,10 +195,11 @@ def main() -> None:
     latents = sampled_latents(args.work, generator.eval(), log) / manifest["architecture"]["tokenizer"]["scale"]
     pictures, _ = draw_many(TRAIN_COUNT, TRAIN_SEED)
     held_out, _ = draw_many(HELD_OUT_COUNT, HELD_OUT_SEED)
-    apart = latents[SAMPLED_COUNT:]
-    average = train(model, pictures, latents[:SAMPLED_COUNT], args.steps, Checkpoint(args.work / "encoder.pt"), log)
+    examples = decoded_examples(args.work, model, latents[:SAMPLED_COUNT])
+    budget, checkpoint = Budget(args.minutes, time.process_time), Checkpoint(args.work / "encoder.pt")
+    average = train(model, pictures, examples, budget, checkpoint, log)
     average.encoder.half().float(), average.quant_conv.half().float()  # as they are stored
-    log(f"{sum(p.numel() for p in average.trained())} parameters; {measure(average, held_out, apart)}")
+    log(f"{sum(p.numel() for p in average.trained())} parameters; {measure(average, held_out, latents[SAMPLED_COUNT:])}")
     publish(args.work / "encoder", manifest, weights, average)
     log(f"wrote {args.work / 'encoder'}")
 

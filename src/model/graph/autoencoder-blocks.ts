@@ -1,5 +1,6 @@
 import type { TokenizerArchitecture } from "../manifest.js";
 import type { GraphBuilder, Value } from "./builder.js";
+import { ELEMENT_TYPES } from "./onnx.js";
 import { concat, silu, sizes } from "./ops.js";
 
 /** What both halves of the KL autoencoder are made of (models/vae.py of the reference). Images are [images, c, h, w]. */
@@ -55,9 +56,16 @@ function attentionBlock(g: GraphBuilder, t: TokenizerArchitecture, x: Value, nam
 /** Convolution with the padding that keeps the size. */
 export function conv(g: GraphBuilder, x: Value, name: string, kernel: 1 | 3): Value {
   const pad = (kernel - 1) / 2;
-  return g.node("Conv", [x, g.weight(`${name}.weight`), g.weight(`${name}.bias`)], {
+  return g.node("Conv", [x, weight(g, `${name}.weight`), weight(g, `${name}.bias`)], {
     attributes: { kernel_shape: { ints: [kernel, kernel] }, pads: { ints: [pad, pad, pad, pad] } },
   });
+}
+
+/** A weight for arithmetic in float32: an encoder's may be stored as float16. */
+export function weight(g: GraphBuilder, name: string): Value {
+  const stored = g.weight(name);
+  if (g.weightType(name) === "float32") return stored;
+  return g.node("Cast", [stored], { attributes: { to: { int: ELEMENT_TYPES.float32 } } });
 }
 
 /** GroupNorm as the InstanceNormalization of each group's channels laid end to end, then the channel's own affine. */
@@ -69,7 +77,7 @@ function groupNorm(g: GraphBuilder, t: TokenizerArchitecture, x: Value, name: st
   const normed = g.node("InstanceNormalization", [grouped, ones, zeros], {
     attributes: { epsilon: { float: t.norm_eps } },
   });
-  const perChannel = (part: string) => g.node("Unsqueeze", [g.weight(`${name}.${part}`), g.ints([1, 2])]); // [c, 1, 1]
+  const perChannel = (part: string) => g.node("Unsqueeze", [weight(g, `${name}.${part}`), g.ints([1, 2])]); // [c, 1, 1]
   const restored = g.node("Reshape", [normed, g.node("Shape", [x])]);
   return g.node("Add", [g.node("Mul", [restored, perChannel("weight")]), perChannel("bias")]);
 }

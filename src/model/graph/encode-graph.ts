@@ -1,5 +1,5 @@
 import type { TokenizerArchitecture } from "../manifest.js";
-import { conv, levelBlocks, middleBlocks, outputBlock } from "./autoencoder-blocks.js";
+import { conv, levelBlocks, middleBlocks, outputBlock, weight } from "./autoencoder-blocks.js";
 import { GraphBuilder, type Value } from "./builder.js";
 import type { GraphOptions, WeightIndex } from "./weights.js";
 
@@ -30,7 +30,7 @@ export function buildEncode(t: TokenizerArchitecture, weights: WeightIndex, opti
 
 /** Half the size: a convolution with stride 2 and padding to the right and below only. */
 function downsample(g: GraphBuilder, x: Value, name: string): Value {
-  return g.node("Conv", [x, g.weight(`${name}.weight`), g.weight(`${name}.bias`)], {
+  return g.node("Conv", [x, weight(g, `${name}.weight`), weight(g, `${name}.bias`)], {
     attributes: { kernel_shape: { ints: [3, 3] }, strides: { ints: [2, 2] }, pads: { ints: [0, 0, 1, 1] } },
   });
 }
