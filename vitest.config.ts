@@ -55,8 +55,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 30_000 } },
-    // Two cores: more workers only slow the ONNX runs of their neighbours.
-    maxWorkers: 2,
+    // One more than the two cores that CI has: a third of the time, a file waits for a lock, a time limit or a page.
+    maxWorkers: 3,
     sequence: { sequencer: SlowFirst },
   },
 });

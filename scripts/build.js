@@ -1,21 +1,21 @@
 // Compiles src/ to dist/, copies the files that tsc leaves behind (the pages the API serves, the queue's Lua scripts, the
 // names of classes), assembles the WebAssembly, and bundles typebox.
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isBuilt } from "./is-built.js";
+import { isBuilt, markBuilt, stampOf } from "./is-built.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
-// Half a minute of silence on a slow machine, else, before the server says a word.
-if (!isBuilt(root)) process.stderr.write("Building Marimba from src/ to dist/ ...\n");
-const started = new Date();
+if (isBuilt(root)) process.exit(0);
+// A slow machine is silent for half a minute otherwise.
+process.stderr.write("Building Marimba from src/ to dist/ ...\n");
+// A source that changes while it is compiled makes the next build run again.
+const stamp = stampOf(root);
 const compiled = spawnSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
-// The compiler leaves it as it was where only times had changed.
-utimesSync(join(root, "dist", ".tsbuildinfo"), started, started);
 for (const folder of ["api/playground", "importer/data", "queue/redis/lua"]) {
   rmSync(join(root, "dist", folder), { recursive: true, force: true });
   cpSync(join(root, "src", folder), join(root, "dist", folder), {
@@ -26,6 +26,7 @@ for (const folder of ["api/playground", "importer/data", "queue/redis/lua"]) {
 
 await assemble("model/files/floats");
 await bundleTypebox();
+markBuilt(root, stamp);
 
 async function assemble(module) {
   const source = join(root, "src", `${module}.wat`);
@@ -33,7 +34,8 @@ async function assemble(module) {
   if (statSync(target, { throwIfNoEntry: false })?.mtimeMs > statSync(source).mtimeMs) return;
   const { default: loadWabt } = await import("wabt");
   const wabt = await loadWabt();
-  writeFileSync(target, wabt.parseWat(`${module}.wat`, readFileSync(source)).toBinary({}).buffer);
+  // As text: wabt reads past the end of a Buffer that Node has cut out of a larger one, as Node 24 does.
+  writeFileSync(target, wabt.parseWat(`${module}.wat`, readFileSync(source, "utf8")).toBinary({}).buffer);
 }
 
 /**

@@ -1,20 +1,42 @@
-import { readdirSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** What the build is made from. */
-const SOURCES = ["src", "package.json", "tsconfig.json", "tsconfig.build.json"];
+const SOURCES = [
+  "src",
+  "package.json",
+  "package-lock.json",
+  "tsconfig.json",
+  "tsconfig.build.json",
+  "scripts/build.js",
+];
 
-/** Whether nothing that the build is made from is newer than the last one. The compiler looks again, and more closely. */
+/** Whether dist/ was built from the sources as they are now. */
 export function isBuilt(root) {
-  const lastMs = changedMs(join(root, "dist", ".tsbuildinfo"));
-  return SOURCES.every((source) => newestMs(join(root, source)) <= lastMs);
+  const file = stampFile(root);
+  return existsSync(file) && readFileSync(file, "utf8") === stampOf(root);
 }
 
-function newestMs(path) {
-  const files = statSync(path).isDirectory() ? readdirSync(path, { recursive: true }) : [];
-  return Math.max(changedMs(path), ...files.map((file) => changedMs(join(path, file))));
+/** Remembers in dist/ what it was built from. */
+export function markBuilt(root, stamp) {
+  writeFileSync(stampFile(root), stamp);
 }
 
-function changedMs(path) {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+/** Changes with the path, the size or the time of any source: an older file that comes back is a change, too. */
+export function stampOf(root) {
+  const hash = createHash("sha256");
+  for (const source of SOURCES.filter((source) => existsSync(join(root, source)))) {
+    const path = join(root, source);
+    const files = statSync(path).isDirectory() ? readdirSync(path, { recursive: true }).sort() : [""];
+    for (const file of files) {
+      const { mtimeMs, size } = statSync(join(path, file));
+      hash.update(`${source} ${file} ${size} ${mtimeMs}\n`);
+    }
+  }
+  return hash.digest("hex");
+}
+
+function stampFile(root) {
+  return join(root, "dist", ".stamp");
 }

@@ -14,7 +14,9 @@ export function launchChromium(options: LaunchOptions = {}): Promise<Browser> {
     );
   }
   // Chromium's sandbox does not work for root, and tests in containers run as root. Only our own page is opened.
-  return chromium.launch({ ...options, executablePath, chromiumSandbox: process.getuid?.() !== 0 });
+  const chromiumSandbox = process.getuid?.() !== 0;
+  // Without a GPU, Chromium would imitate one on the processor that the tests need.
+  return chromium.launch({ ...options, args: ["--disable-gpu"], executablePath, chromiumSandbox });
 }
 
 function isExecutable(file: string): boolean {

@@ -107,7 +107,11 @@ describe("OpenAI's package from npm", () => {
 
   it("varies an image of another size, and says what it did", async () => {
     const image = await toFile(await sharp(expected).resize(128).png().toBuffer(), "boat.png");
-    const answer = await client().images.createVariation({ image, n: 2, ...{ class: "boat", strength: 0.3, ...QUICK } });
+    const answer = await client().images.createVariation({
+      image,
+      n: 2,
+      ...{ class: "boat", strength: 0.3, ...QUICK },
+    });
     expect(answer).toMatchObject({ adjusted: [{ param: "image", message: "was scaled from 128x128 to 64x64" }] });
     const images = answer.data!.map(({ b64_json }) => Buffer.from(b64_json!, "base64"));
     expect(images).toHaveLength(2);

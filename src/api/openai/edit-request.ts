@@ -3,11 +3,14 @@ import { sizeOf } from "../../editing/decode.js";
 import type { EditOptions } from "../../editing/edit-request.js";
 import { badUpload, readBase64, recognize } from "../../editing/upload.js";
 import type { Manifest } from "../../model/manifest.js";
+import { resolveRequest } from "../../resolve-request.js";
 import type { ApiDeps } from "../deps.js";
 import { type ImagesBody, type Translation, translate } from "./image-request.js";
 import type { ModelNames } from "./model-names.js";
 import { EDIT_OPTIONS, type OpenAiEditRequest, type OpenAiVariationRequest } from "./request-schemas.js";
 import type { Adjustment } from "./schemas.js";
+
+type EditDeps = Pick<ApiDeps, "config" | "models">;
 
 /** Share of the tokens that a variation samples again: the other half shows what the image was. */
 const VARIATION_STRENGTH = 0.5;
@@ -16,22 +19,22 @@ const VARIATION_STRENGTH = 0.5;
 export async function translateEdit(
   { image: images, mask, ...body }: OpenAiEditRequest,
   names: ModelNames,
-  config: ApiDeps["config"],
+  deps: EditDeps,
 ): Promise<Translation> {
   const [image, ...others] = [images].flat();
   if (others.length > 0) throw badUpload("/image", `must be one image, not ${others.length + 1}`);
   const files = { image: readBase64(image!, "/image"), mask: mask && readBase64(mask, "/mask") };
-  return translateFiles(files, body, names, config);
+  return translateFiles(files, body, names, deps);
 }
 
 /** Translates a request for a variation, which is an edit of the whole image. */
 export async function translateVariation(
   { image, ...body }: OpenAiVariationRequest,
   names: ModelNames,
-  config: ApiDeps["config"],
+  deps: EditDeps,
 ): Promise<Translation> {
   const files = { image: readBase64(image, "/image"), mask: EVERYTHING };
-  return translateFiles(files, { ...body, strength: body.strength ?? VARIATION_STRENGTH }, names, config);
+  return translateFiles(files, { ...body, strength: body.strength ?? VARIATION_STRENGTH }, names, deps);
 }
 
 /**
@@ -42,9 +45,12 @@ async function translateFiles(
   files: EditFiles,
   body: ImagesBody,
   names: ModelNames,
-  config: ApiDeps["config"],
+  deps: EditDeps,
 ): Promise<Translation> {
+  const { config, models } = deps;
   const translation = translate(body, names, config);
+  // What is wrong with the other fields costs no decoding.
+  resolveRequest(translation.request, models, config.maxImagesPerJob);
   const manifest = names.resolve(body.model);
   const options: EditOptions = Object.fromEntries(
     EDIT_OPTIONS.flatMap((name) => (body[name] == null ? [] : [[name, body[name]]])),

@@ -1,7 +1,8 @@
 import Type from "typebox";
+import type { ProblemCode } from "../../errors.js";
 import type { Api, RouteDeps } from "../deps.js";
 import { eventStreamContent } from "../events/event-text.js";
-import { addFormRoutes } from "../http/form.js";
+import { addFormRoutes, UPLOAD_BODY_BYTES } from "../http/form.js";
 import { component, IdempotencyKeyHeader, openAiResponses, SUBMIT_PROBLEMS } from "../openapi/components.js";
 import { translateEdit, translateVariation } from "./edit-request.js";
 import { translate } from "./image-request.js";
@@ -24,11 +25,13 @@ export async function openAiImagesRoutes(app: Api, deps: RouteDeps): Promise<voi
     async ({ body }, reply) => serveImages(translate(body, names, config), body, reply, deps),
   );
   await addFormRoutes(app, deps, (scope) => {
-    scope.post("/v1/images/edits", { schema: editSchema }, async ({ body }, reply) =>
-      serveImages(await translateEdit(body, names, config), body, reply, deps),
+    scope.post("/v1/images/edits", { schema: editSchema, bodyLimit: UPLOAD_BODY_BYTES }, async ({ body }, reply) =>
+      serveImages(await translateEdit(body, names, deps), body, reply, deps),
     );
-    scope.post("/v1/images/variations", { schema: variationSchema }, async ({ body }, reply) =>
-      serveImages(await translateVariation(body, names, config), body, reply, deps),
+    scope.post(
+      "/v1/images/variations",
+      { schema: variationSchema, bodyLimit: UPLOAD_BODY_BYTES },
+      async ({ body }, reply) => serveImages(await translateVariation(body, names, deps), body, reply, deps),
     );
   });
 }
@@ -37,8 +40,11 @@ const header = (description: string) => ({ type: "string", description });
 
 const headers = Type.Object({ "Idempotency-Key": IdempotencyKeyHeader });
 
+const FORM_OR_JSON = ["multipart/form-data", "application/json"];
+const UPLOAD_PROBLEMS: ProblemCode[] = ["not_editable", "too_many_uploads"];
+
 /** Responses of a route whose events have names that begin with `kind`, if it streams. */
-function imagesResponses(kind?: "image_generation" | "image_edit") {
+function imagesResponses(kind?: "image_generation" | "image_edit", ...problems: ProblemCode[]) {
   const stream = eventStreamContent(
     [`${kind}.partial_image`, `${kind}.completed`, "error"],
     [component("OpenAiPartialImage"), component("OpenAiCompletedImage"), component("OpenAiError")],
@@ -55,7 +61,7 @@ function imagesResponses(kind?: "image_generation" | "image_edit") {
       },
       content: { "application/json": { schema: component("OpenAiImages") }, ...(kind && stream) },
     }),
-    ...openAiResponses(...SUBMIT_PROBLEMS),
+    ...openAiResponses(...SUBMIT_PROBLEMS, ...problems),
   };
 }
 
@@ -82,9 +88,10 @@ const editSchema = {
     "`POST /edits` for OpenAI's clients and compatible ones. `prompt` names the class of what is drawn. An image in the",
     "proportions of the model's images is scaled to their size; without a mask, the whole image is varied. `adjusted` says so.",
   ].join("\n"),
+  consumes: FORM_OR_JSON,
   headers,
   body: component("OpenAiEditRequest"),
-  response: imagesResponses("image_edit"),
+  response: imagesResponses("image_edit", ...UPLOAD_PROBLEMS),
 };
 
 const variationSchema = {
@@ -92,7 +99,8 @@ const variationSchema = {
   tags: ["openai"],
   summary: "Vary an image, in the shape of OpenAI's API",
   description: "Samples a share of the image's tokens again: `strength`, 0.5 when absent.",
+  consumes: FORM_OR_JSON,
   headers,
   body: component("OpenAiVariationRequest"),
-  response: imagesResponses(),
+  response: imagesResponses(undefined, ...UPLOAD_PROBLEMS),
 };

@@ -119,7 +119,7 @@ const Editing = Type.Omit(EditOptions, ["extend"]);
 export const EDIT_OPTIONS = Object.keys(Editing.properties) as readonly (keyof typeof Editing.properties)[];
 const editOptions = openAll(Editing.properties);
 
-/** In a form, a file; its bytes reach the route as base64. */
+/** In a form, a file. Its bytes reach the route as base64, as they are in JSON. */
 const file = (description: string) =>
   Type.String({ minLength: 1, contentMediaType: "application/octet-stream", description });
 

@@ -23,7 +23,7 @@ export function generateRoute(app: Api, deps: RouteDeps): void {
 
 /** The same for every route whose body has the fields of `POST /generate`; `prepare` makes what the images are edited from. */
 export async function serveJob(
-  request: FastifyRequest<{ Body: GenerateRequest }>,
+  request: Pick<FastifyRequest, "headers"> & { body: GenerateRequest },
   reply: FastifyReply,
   deps: RouteDeps,
   prepare?: () => Promise<PreparedEdit>,
@@ -66,8 +66,8 @@ function inFormatOf(wanted: Representation, body: GenerateRequest): GenerateRequ
 }
 
 /** How long to wait for the job: for an image as long as the server allows, for JSON as long as `Prefer` asks. */
-function chooseWait(wanted: Representation, request: FastifyRequest, syncTimeoutS: number) {
-  const { waitS, respondAsync } = readPrefer(request.headers.prefer);
+function chooseWait(wanted: Representation, { headers }: Pick<FastifyRequest, "headers">, syncTimeoutS: number) {
+  const { waitS, respondAsync } = readPrefer(headers.prefer);
   if (waitS !== undefined) {
     const boundedS = Math.min(waitS, syncTimeoutS);
     return { waitMs: boundedS * 1000, applied: `wait=${boundedS}` };

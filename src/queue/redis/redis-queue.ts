@@ -193,8 +193,8 @@ class RedisQueue implements JobQueue {
     return { bytes, contentType, ...JSON.parse(description) };
   }
 
-  async list(caller: string, { state = "", after, limit }: ListQuery): Promise<JobPage> {
-    const call = this.scripts.call("list", caller, state, after?.accepted_at ?? "", after?.id ?? "", limit);
+  async list(caller: string, { state, after, limit }: ListQuery): Promise<JobPage> {
+    const call = this.scripts.call("list", caller, state ?? "", after?.accepted_at ?? "", after?.id ?? "", limit);
     const [views, hasMore] = (await this.#answer(call)) as [ViewReply[], number];
     return { records: views.map(readRecord), hasMore: hasMore === 1 };
   }
@@ -267,6 +267,7 @@ class RedisQueue implements JobQueue {
 
   async #found(id: string, reply: unknown): Promise<GetResult> {
     if (reply) return { kind: "found", record: readRecord(reply as ViewReply) };
+    this.events.watches.get(id)?.lose();
     this.ids.renew(await this.#answer(sharedSecret(this.client, this.options.redisPrefix)));
     if (this.ids.isOwn(id)) return { kind: "expired" };
     return { kind: this.ids.wasOwn(id) ? "lost" : "unknown" };

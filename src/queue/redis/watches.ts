@@ -9,11 +9,13 @@ export class Watch {
   #early: string[] = [];
   record: JobRecord | undefined;
   #heardMs = 0;
+  #isGone = false;
 
   constructor(readonly id: string) {}
 
-  /** Whether a finished job has outlived its time to live since it was last heard of. */
+  /** Whether a finished job was seen to be gone, or has outlived its time to live since it was last heard of. */
   get isExpired(): boolean {
+    if (this.#isGone) return true;
     const { finishedAt = 0, expiresAt = Number.POSITIVE_INFINITY } = this.record ?? {};
     return monotonicMs() - this.#heardMs >= expiresAt - finishedAt;
   }
@@ -42,9 +44,12 @@ export class Watch {
 
   /** The job is in Redis no longer. */
   lose(): void {
-    if (!this.record || isFinal(this.record.state)) return;
-    this.record = lostRecord(this.record);
-    this.#notify();
+    if (!this.record) return;
+    if (isFinal(this.record.state)) this.#isGone = true;
+    else {
+      this.record = lostRecord(this.record);
+      this.#notify();
+    }
   }
 
   /** Applies "seq changes" as keys.lua publishes it; returns false where the changes were too long to be published. */

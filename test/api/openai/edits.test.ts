@@ -1,13 +1,16 @@
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ImageTask } from "../../../src/queue/queue.js";
-import { completeAtOnce, exampleApi } from "../example-api.js";
+import { editableManifest } from "../../editing/example-images.js";
+import { completeAtOnce, exampleApi, exampleModels } from "../example-api.js";
 
 /** What the worker was given. */
 const tasks: ImageTask[] = [];
 let api: Awaited<ReturnType<typeof exampleApi>>;
 beforeAll(async () => {
+  const manifest = editableManifest();
   api = await exampleApi({
+    deps: { models: { ...exampleModels(), list: () => [manifest], get: () => manifest } },
     handler: (task, context) => {
       tasks.push(task);
       return completeAtOnce(task, context);

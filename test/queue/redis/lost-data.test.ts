@@ -15,12 +15,27 @@ describe("a Redis that was emptied", () => {
     const spec = exampleJob({ id: queue.newId() });
     await queue.submit(spec);
     const waiting = other.wait(spec.id, LONG_MS);
+    await new Promise<void>((known) => other.subscribe(spec.id, { onChange: () => known() }));
     await client.flushall();
     expect(await queue.wait(spec.id, 200)).toMatchObject({ state: "failed", error: { code: "job_lost" } });
     expect(await waiting).toMatchObject({ state: "failed", error: { code: "job_lost" } });
     for (const one of [queue, other]) expect(await one.get(spec.id)).toEqual({ kind: "lost" });
     for (const one of [queue, other]) expect(await one.get(queue.newId())).toEqual({ kind: "expired" });
     expect(await queue.get(spec.id.replace(/.$/, "x"))).toEqual({ kind: "unknown" });
+  });
+});
+
+describe("a job that this process remembers", () => {
+  it("is not waited for successfully once it was seen to be gone", async () => {
+    const { api, worker, client, redisPrefix } = deployment();
+    const queue = await api();
+    await worker(1, async (task) => exampleImageOf(task));
+    const spec = exampleJob({ id: queue.newId() });
+    await queue.submit(spec);
+    expect(await queue.wait(spec.id, LONG_MS)).toMatchObject({ state: "completed" });
+    await client.del(`${redisPrefix}::job:${spec.id}`);
+    expect(await queue.get(spec.id)).toEqual({ kind: "expired" });
+    expect(await queue.wait(spec.id, LONG_MS)).toBeUndefined();
   });
 });
 
