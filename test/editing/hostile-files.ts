@@ -74,7 +74,10 @@ function brokenPngs(): [string, Uint8Array][] {
     "pixels with a wrong checksum": png(ihdr(), chunk("IDAT", deflateSync(Buffer.alloc(49_280)), 1)),
     "a header with a wrong checksum": png(chunk("IHDR", ihdr().subarray(8, 21), 1), GOOD_PIXELS),
     "a header that is too short": png(chunk("IHDR", Buffer.alloc(12)), GOOD_PIXELS),
-    "a header that is too long": png(chunk("IHDR", Buffer.concat([ihdr().subarray(8, 21), Buffer.alloc(9)])), GOOD_PIXELS),
+    "a header that is too long": png(
+      chunk("IHDR", Buffer.concat([ihdr().subarray(8, 21), Buffer.alloc(9)])),
+      GOOD_PIXELS,
+    ),
     "the pixels before the header": png(GOOD_PIXELS, ihdr()),
     "no palette": png(palette, indices),
     "an empty palette": png(palette, chunk("PLTE", new Uint8Array()), indices),
@@ -82,7 +85,7 @@ function brokenPngs(): [string, Uint8Array][] {
     "a palette of 300 colours": png(palette, chunk("PLTE", Buffer.alloc(900)), indices),
     "a chunk of 2 GiB": Buffer.concat([SIGNATURE, ihdr(), Buffer.from([0x7f, 0xff, 0xff, 0xff]), Buffer.from("tEXt")]),
     "a chunk of 4 GiB": Buffer.concat([SIGNATURE, ihdr(), Buffer.from([0xff, 0xff, 0xff, 0xff]), Buffer.from("tEXt")]),
-    "animation": png(ihdr(), chunk("acTL", Buffer.from([0, 0, 0, 2, 0, 0, 0, 0])), GOOD_PIXELS),
+    animation: png(ihdr(), chunk("acTL", Buffer.from([0, 0, 0, 2, 0, 0, 0, 0])), GOOD_PIXELS),
     "animation after a hundred thousand chunks": png(
       ihdr(),
       Buffer.concat(Array(100_000).fill(chunk("teXt", new Uint8Array()))),
@@ -91,7 +94,10 @@ function brokenPngs(): [string, Uint8Array][] {
     ),
   };
   return [
-    ...headers.map((header): [string, Uint8Array] => [`PNG with ${JSON.stringify(header)}`, png(ihdr(header), GOOD_PIXELS)]),
+    ...headers.map((header): [string, Uint8Array] => [
+      `PNG with ${JSON.stringify(header)}`,
+      png(ihdr(header), GOOD_PIXELS),
+    ]),
     ...Object.entries(files).map(([name, file]): [string, Uint8Array] => [`PNG with ${name}`, file]),
   ];
 }
@@ -204,7 +210,8 @@ export async function hostileFiles(): Promise<HostileFiles> {
 export async function oddFiles(): Promise<HostileFiles> {
   const image = painted({ paint: colours });
   const good = await image.clone().png().toBuffer();
-  const text = (bytes: number) => chunk("zTXt", Buffer.concat([Buffer.from("a\0\0"), deflateSync(Buffer.alloc(bytes))]));
+  const text = (bytes: number) =>
+    chunk("zTXt", Buffer.concat([Buffer.from("a\0\0"), deflateSync(Buffer.alloc(bytes))]));
   const after = (file: Uint8Array, more: string) => Buffer.concat([file, Buffer.from(more, "latin1")]);
   return {
     "PNG with 100 MB of compressed text": png(ihdr(), text(100e6), GOOD_PIXELS),

@@ -10,7 +10,9 @@ const MIB = 1024 * 1024;
 
 describe("hostile uploads", () => {
   it("are refused one by one, as an image and as a mask, in bounded memory", async () => {
-    const image = await painted({ paint: () => [9, 9, 9] }).png().toBuffer();
+    const image = await painted({ paint: () => [9, 9, 9] })
+      .png()
+      .toBuffer();
     const mask = await maskOf((x) => x < 9);
     const files = Object.entries(await hostileFiles());
     expect(files.length).toBeGreaterThanOrEqual(200);
