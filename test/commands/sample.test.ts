@@ -47,6 +47,33 @@ describe("marimba sample", () => {
     }
   });
 
+  it("edits an image: what the mask leaves stays, byte for byte", async () => {
+    const side = 128;
+    const old = Uint8Array.from({ length: side * side * 3 }, (_, i) => 128 + 100 * Math.sin(i / 500));
+    const mask = Uint8Array.from({ length: side * side }, (_, p) => (p % side < 40 ? 255 : 0));
+    const raw = (channels: 1 | 3) => ({ raw: { width: side, height: side, channels } });
+    await sharp(old, raw(3)).png().toFile(join(folder, "old.png"));
+    await sharp(mask, raw(1)).png().toFile(join(folder, "mask.png"));
+    const shared = ["--class", "star", "--seed", "3", "--steps", "60", "--image", "old.png"];
+    const { code, stderr } = await sample(...shared, "--mask", "mask.png", "--mask-grow", "0", "--out", "new.png");
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("Model demo, seed 3.") });
+    const file = await readFile(join(folder, "new.png"));
+    expect(readPngText(file)).toMatchObject({ edited: "true", mask_grow: "0", strength: "1" });
+    const drawn = await sharp(file).removeAlpha().raw().toBuffer();
+    const changed = [0, 1].map((masked) =>
+      drawn.filter((value, i) => Number(mask[Math.floor(i / 3)]! > 0) === masked && value !== old[i]),
+    );
+    expect(changed[0]).toHaveLength(0);
+    expect(changed[1]!.length).toBeGreaterThan(5000);
+    expect(await sample(...shared, "--out", "x.png")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("nothing is masked"),
+    });
+    expect(() => readSampleOptions(["--class", "star", "--out", "x.png", "--strength", "2"])).toThrow(
+      /--strength must be.*\n--strength needs --image/,
+    );
+  });
+
   it("refuses a class that the model lacks, in a sentence", async () => {
     const { code, stderr } = await sample("--class", "stra", "--out", "x.png");
     expect({ code, stderr }).toEqual({
