@@ -58,7 +58,10 @@ function refuseOtherOrigins({ headers, host }: FastifyRequest, corsOrigins: read
   const { origin, "sec-fetch-site": site } = headers;
   if (origin === undefined || site === "same-origin" || corsOrigins.includes(origin)) return;
   if (site === undefined && URL.canParse(origin) && new URL(origin).host === host) return;
-  throw new Problem("forbidden", "Pages of other origins may not send images here, unless CORS_ORIGINS names their origin.");
+  throw new Problem(
+    "forbidden",
+    "Pages of other origins may not send images here, unless CORS_ORIGINS names their origin.",
+  );
 }
 
 function boundUploads(scope: Api): void {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { ModelRegistry } from "../../../src/model/registry.js";
-import { eventually } from "../../eventually.js";
 import { colours, editableManifest, maskOf, painted, pixelsOf } from "../../editing/example-images.js";
+import { eventually } from "../../eventually.js";
 import { exampleManifest } from "../../model/example-manifest.js";
 import { type ExampleApiOptions, exampleApi, holdingHandler } from "../example-api.js";
 
@@ -159,7 +159,8 @@ describe("POST /edits", () => {
   it("takes no form from a page of another origin, which a browser would send without asking first", async () => {
     const { sendForm } = await open({ environment: { CORS_ORIGINS: "https://app.example" } });
     const fields = { image, mask, class: "0" };
-    const status = async (headers: Record<string, string>) => (await sendForm(fields, { host: "localhost", ...headers })).statusCode;
+    const status = async (headers: Record<string, string>) =>
+      (await sendForm(fields, { host: "localhost", ...headers })).statusCode;
     expect(await status({ origin: "https://evil.example", "sec-fetch-site": "cross-site" })).toBe(403);
     expect(await status({ origin: "http://evil.example" })).toBe(403);
     expect(await status({ origin: "null" })).toBe(403);
