@@ -3641,6 +3641,15 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
+            /** @description `forbidden`: The API key does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
             /** @description `unknown_model`: No such model. */
             404: {
                 headers: {
@@ -3811,6 +3820,15 @@ export interface operations {
             };
             /** @description `unauthorized`: A valid API key is required. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `forbidden`: The API key does not allow this. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
