@@ -52,16 +52,17 @@ describe("an edit", () => {
         return { pixels: { data: new Uint8Array(countOf(inputs) * SIDE * SIDE * 3), shape: [] } };
       },
     });
+    const { pixels } = editOf(whole);
     const edits = Array.from({ length: 200 }, (): ImageToEdit => {
       const [x, y, w, h] = [draw() * SIDE, draw() * SIDE, draw() * 60, draw() * 60].map(Math.floor) as number[];
       const isIn = (p: number) => Math.abs((p % SIDE) - x!) <= w! && Math.abs(Math.floor(p / SIDE) - y!) <= h!;
       const mask = new Uint8Array(SIDE * SIDE).map((_, p) => Number(isIn(p)));
-      return { ...editOf(mask, Math.floor(draw() * 256)), maskGrow: Math.floor(draw() * 3), strength: 1 - draw() };
+      return { pixels, mask, maskGrow: Math.floor(draw() * 3), strength: 1 - draw() };
     });
     // One step each, so that images finish in the order in which they came.
     const batch = new WatchedBatch(seen, manifest);
     for (const [id, edit] of edits.entries())
-      batch.submit(id, { ...imageRequest({ steps: 1, diffusion_steps: 2, class: id % 10 }, id), edit });
+      batch.submit(id, { ...imageRequest({ steps: 1, diffusion_steps: 2, guidance_scale: 1 }, id), edit });
     await batch.run();
     const counts = { kept: 0, lost: 0, changed: 0 };
     for (const [id, edit] of edits.entries()) {
