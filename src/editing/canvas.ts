@@ -13,7 +13,7 @@ export interface EditFiles {
 }
 
 /** In place of a mask: the whole image is drawn again, whatever its own transparent pixels say. */
-export const EVERYTHING = "everything";
+export const EVERYTHING = "everything" as const;
 
 /** What a job edits and how, as the queue takes it. */
 export interface PreparedEdit {

@@ -147,8 +147,16 @@ interface Schema {
 function readText(text: string, schema: Schema = {}): unknown {
   const types = (schema.anyOf ?? [schema]).map(({ type }) => type);
   if (types.includes("null") && text === "null") return null;
-  if (types.includes("object")) return parseJsonBody(Buffer.from(text));
+  if (types.includes("object")) return jsonOf(text) ?? text;
   if (types.includes("boolean") && (text === "true" || text === "false")) return text === "true";
   const isNumber = types.includes("integer") || types.includes("number");
   return isNumber && /^-?\d+(\.\d+)?$/.test(text) ? (exactNumber(text) ?? text) : text;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return parseJsonBody(Buffer.from(text));
+  } catch {
+    return undefined;
+  }
 }

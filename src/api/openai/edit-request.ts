@@ -23,7 +23,7 @@ export async function translateEdit(
 ): Promise<Translation> {
   const [image, ...others] = [images].flat();
   if (others.length > 0) throw badUpload("/image", `must be one image, not ${others.length + 1}`);
-  const files = { image: readBase64(image!, "/image"), mask: mask && readBase64(mask, "/mask") };
+  const files = { image: readBase64(image!, "/image"), mask: mask == null ? undefined : readBase64(mask, "/mask") };
   return translateFiles(files, body, names, deps);
 }
 
@@ -33,7 +33,7 @@ export async function translateVariation(
   names: ModelNames,
   deps: EditDeps,
 ): Promise<Translation> {
-  const files = { image: readBase64(image, "/image"), mask: EVERYTHING };
+  const files: EditFiles = { image: readBase64(image, "/image"), mask: EVERYTHING };
   return translateFiles(files, { ...body, strength: body.strength ?? VARIATION_STRENGTH }, names, deps);
 }
 

@@ -41,7 +41,7 @@ const header = (description: string) => ({ type: "string", description });
 const headers = Type.Object({ "Idempotency-Key": IdempotencyKeyHeader });
 
 const FORM_OR_JSON = ["multipart/form-data", "application/json"];
-const UPLOAD_PROBLEMS: ProblemCode[] = ["not_editable", "too_many_uploads"];
+const UPLOAD_PROBLEMS: ProblemCode[] = ["not_editable", "too_many_uploads", "forbidden"];
 
 /** Responses of a route whose events have names that begin with `kind`, if it streams. */
 function imagesResponses(kind?: "image_generation" | "image_edit", ...problems: ProblemCode[]) {

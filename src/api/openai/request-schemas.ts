@@ -1,19 +1,22 @@
-import Type, { type Static, type TProperties, type TSchema } from "typebox";
+import Type, { type Static, type TNull, type TOptional, type TProperties, type TSchema, type TUnion } from "typebox";
 import { EditOptions } from "../../editing/edit-request.js";
 import { GenerateRequest, OutputCompression } from "../../job.js";
 
 /** The shapes of OpenAI's API, as its clients send them. */
 
 /** OpenAI's clients may send null for an absent field. */
-const open = <Schema extends TSchema>(schema: Schema, description: string) =>
-  Type.Optional(Type.Union([schema, Type.Null()], { description }));
+type Open<Schema extends TSchema> = TOptional<TUnion<[Schema, TNull]>>;
+
+function open<Schema extends TSchema>(schema: Schema, description: string): Open<Schema> {
+  return Type.Optional(Type.Union([schema, Type.Null()], { description })) as unknown as Open<Schema>;
+}
 
 function openAll<Properties extends TProperties>(properties: Properties) {
   const opened = Object.entries<TSchema & { description?: string }>(properties).map(([name, schema]) => [
     name,
     open(schema, schema.description ?? ""),
   ]);
-  return Object.fromEntries(opened) as { [Name in keyof Properties]: ReturnType<typeof open<Properties[Name]>> };
+  return Object.fromEntries(opened) as unknown as { [Name in keyof Properties]: Open<Properties[Name]> };
 }
 
 /** Marimba's own parameters: all that OpenAI's API does not express in its own way. */

@@ -298,7 +298,7 @@ export class LocalQueue implements JobQueue, JobSource {
 
 /** The newest comes first; of jobs that were accepted at once, the one with the greater id. */
 function inList(a: ListPlace, b: ListPlace): number {
-  return b.accepted_at - a.accepted_at || (a.id < b.id ? 1 : -1);
+  return b.accepted_at - a.accepted_at || Number(a.id < b.id) - Number(a.id > b.id);
 }
 
 function callerOf({ caller = "" }: NewJob): string {
