@@ -170,7 +170,8 @@ describe("Edit", () => {
     await facts(page).getByText("64 of 64").waitFor();
     await page.getByRole("radio", { name: "Eraser" }).check();
     await page.getByLabel("Size").fill(String(SIDE / 2));
-    await paint(page, [0, 0], [1, 0], [1, 1], [0, 1], [0, 0]);
+    await paint(page, [0.05, 0.25], [0.95, 0.25]);
+    await expect.poll(() => facts(page).textContent()).not.toMatch(/^64 of 64/);
     await tool(page, "Undo").click();
     await facts(page).getByText("64 of 64").waitFor();
   });

@@ -263,7 +263,10 @@ describe("the details", () => {
         await isCopied;
         await start(await page.evaluate<string>("navigator.clipboard.readText()"));
         const made = (await readdir(folder)).filter((file) => file.endsWith(".png"));
-        expect(made.filter((file) => !inputs.includes(file)), tab).toEqual([name]);
+        expect(
+          made.filter((file) => !inputs.includes(file)),
+          tab,
+        ).toEqual([name]);
         expect(bytes.equals(await readFile(join(folder, name))), tab).toBe(true);
         await rm(join(folder, name));
         await dialog(page).getByRole("button", { name: "Copy", exact: true }).waitFor();
