@@ -13,7 +13,9 @@ describe("an edit whose worker is killed", { timeout: HANGING_MS }, () => {
 
   it("is made by the next worker, from the same image and to the same bytes, and leaves nothing behind", async () => {
     const [{ address }, worker] = await Promise.all([ground.api(), ground.worker()]);
-    const { models } = await (await fetch(`${address}/models`)).json();
+    const { models } = (await (await fetch(`${address}/models`)).json()) as {
+      models: [{ image_width: number; image_height: number }];
+    };
     const [{ image_width: width, image_height: height }] = models;
     const paint = (x: number, y: number) => [(x * 5) % 256, (y * 9) % 256, 90, x < width / 2 ? 0 : 255];
     const image = (await painted({ width, height, paint }).png().toBuffer()).toString("base64");
@@ -25,7 +27,7 @@ describe("an edit whose worker is killed", { timeout: HANGING_MS }, () => {
         body: JSON.stringify(body),
       });
       expect(answer.status).toBe(202);
-      return { body, id: (await answer.json()).id };
+      return { body, id: ((await answer.json()) as { id: string }).id };
     };
     const disturbed = await edit();
     await untilUnderWay(address, [disturbed]);
