@@ -31,6 +31,14 @@ export function canEdit({ tokenizer }: Architecture): boolean {
   return tokenizer.encoder_levels !== undefined;
 }
 
+/** Pixels along a token's sides. */
+export function tokenSize({ generator, tokenizer }: Architecture): { readonly width: number; readonly height: number } {
+  return {
+    width: tokenizer.image_width / generator.grid_width,
+    height: tokenizer.image_height / generator.grid_height,
+  };
+}
+
 /**
  * The tokens of a masked image that may be sampled again: each that the mask touches, and `rings` of neighbours around
  * it, the diagonal ones too. `mask` is [H, W] in the model's size, nonzero where a pixel is drawn again. -> [L]; 1: masked
