@@ -1,6 +1,6 @@
 import { Problem } from "../errors.js";
 import { MAX_SIDE } from "../job.js";
-import { canEdit, type Edit, tokenSize } from "../model/edit.js";
+import { canEdit, EDIT_DEFAULTS, type Edit, tokenSize } from "../model/edit.js";
 import type { Manifest } from "../model/manifest.js";
 import { decode, encodeCanvas, type Pixels, type Size, sizeOf } from "./decode.js";
 import type { EditOptions } from "./edit-request.js";
@@ -61,9 +61,9 @@ export async function prepareEdit(
     canvas: await encodeCanvas(canvas),
     edit: {
       window: placement.window,
-      mask_grow: options.mask_grow ?? 1,
-      feather: options.feather ?? 0,
-      strength: options.strength ?? (isVaried ? variation : 1),
+      mask_grow: options.mask_grow ?? EDIT_DEFAULTS.mask_grow,
+      feather: options.feather ?? EDIT_DEFAULTS.feather,
+      strength: options.strength ?? (isVaried ? variation : EDIT_DEFAULTS.strength),
     },
   };
 }

@@ -26,6 +26,9 @@ export const Edit = Type.Object(
 );
 export type Edit = Static<typeof Edit>;
 
+/** What an edit is that asks for nothing else. */
+export const EDIT_DEFAULTS = { mask_grow: 1, feather: 0, strength: 1 } as const;
+
 /** Whether images can be edited with a model: it needs an encoder, which models imported by earlier versions lack. */
 export function canEdit({ tokenizer }: Architecture): boolean {
   return tokenizer.encoder_levels !== undefined;
