@@ -31,8 +31,8 @@ describe("a client for Python", () => {
     // The generated client cannot receive an image as bytes.
     expect((stdout + stderr).match(/^WARNING .*$/gm) ?? []).toEqual([
       "WARNING parsing GET /jobs/{id}/images/{n} within jobs.",
-      "WARNING parsing GET /jobs/{id}/images/{n}/image.jpeg within jobs.",
       "WARNING parsing GET /jobs/{id}/images/{n}/image.png within jobs.",
+      "WARNING parsing GET /jobs/{id}/images/{n}/image.jpeg within jobs.",
       "WARNING parsing GET /jobs/{id}/images/{n}/image.webp within jobs.",
     ]);
 
