@@ -1509,7 +1509,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1693,7 +1693,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: The API key does not allow this. */
+            /** @description `forbidden`: This is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1738,7 +1738,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2014,7 +2014,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2143,7 +2143,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2269,7 +2269,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2423,7 +2423,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2571,7 +2571,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2708,7 +2708,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2845,7 +2845,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2987,7 +2987,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -3474,7 +3474,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -3637,7 +3637,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `forbidden`: The API key does not allow this. */
+            /** @description `forbidden`: This is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3673,7 +3673,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -3823,7 +3823,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `forbidden`: The API key does not allow this. */
+            /** @description `forbidden`: This is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3859,7 +3859,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -4362,7 +4362,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: The API key does not allow this. */
+            /** @description `forbidden`: This is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4502,7 +4502,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: The API key does not allow this. */
+            /** @description `forbidden`: This is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;

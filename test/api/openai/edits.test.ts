@@ -119,6 +119,7 @@ describe("POST /v1/images/edits", () => {
       [{ prompt: "star" }, "image", /is required/],
       [{ image, prompt: "star", "image[]": [image] }, "image", /one image, not 2/],
       [{ "image[]": [image, image], prompt: "star" }, "image", /one image, not 2/],
+      [{ image, mask: [image, image], prompt: "star" }, "mask", /one file, in one field named mask/],
       [{ image: Buffer.from("GIF89a"), prompt: "star" }, "image", /GIF/],
       [{ image, mask: await draw(64, 64, 8), prompt: "star" }, "mask", /128x128, not 64x64/],
       [{ image }, "prompt", /is required/],
