@@ -54,6 +54,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     elsewhere: "test/commands/services/topology.test.ts runs it on a Redis of its own",
   },
   { pattern: /^job=\$\(curl .*http:\/\/127\.0\.0\.1:8080.*\)$/ },
+  { pattern: /^printf .* > edit\.json$/ },
   { pattern: /^curl .*\/events/, check: endsWithTheJob },
   { pattern: /^curl (?!.*\/events).*http:\/\/127\.0\.0\.1:8080/s, check: checkAnswer },
   { pattern: /^node dist\/main\.js sample /, check: checkSample },

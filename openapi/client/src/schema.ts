@@ -299,7 +299,8 @@ export interface paths {
         put?: never;
         /**
          * Draw a part of an image again, in the shape of OpenAI's API
-         * @description `POST /edits` for OpenAI's clients and compatible ones. `prompt` names the class of what is drawn. An image in the
+         * @description `POST /edits` for OpenAI's clients and compatible ones. `prompt` names the class of what is drawn: of several, the
+         *     last counts. As JSON, `images` has one image, as `{image_url}` with a data URL, and so has `mask`. An image in the
          *     proportions of the model's images is scaled to their size; without a mask, the whole image is varied. `adjusted` says so.
          */
         post: operations["createImageEdit"];
@@ -1076,12 +1077,20 @@ export interface components {
             /** @description Overrides the prompt. As in `POST /generate`, null means no class. */
             class?: number | string | null;
         };
-        /** @description A form that asks for an edit in the shape of OpenAI's API, with Marimba's own parameters added. */
+        /** @description A form, or JSON, that asks for an edit in the shape of OpenAI's API, with Marimba's own parameters added. */
         OpenAiEditRequest: {
-            /** @description The image to edit, also as `image[]`; of several, none is edited. */
-            image: string | string[];
+            /** @description The image to edit, also as `image[]`; of several, none is edited. Required in a form. */
+            image?: string | string[];
+            /** @description The one image to edit, as OpenAI's JSON names it. */
+            images?: {
+                /** @description A data URL; the server fetches no addresses. */
+                image_url: string;
+            }[];
             /** @description An image of the same size, whose transparent pixels are drawn again. When absent, those of the image; if it has none, the whole image is varied. */
-            mask?: string;
+            mask?: string | {
+                /** @description A data URL; the server fetches no addresses. */
+                image_url: string;
+            } | null;
             /** @description Names a class: its name, id or index, or a text that contains its name. */
             prompt: string;
             /** @description Whether to respond with events: partial images, then the images. */

@@ -86,8 +86,9 @@ function boundUploads(scope: Api): void {
 
 /** Frees the memory of the images in a request's body, of which the job has its own copy. */
 export function forgetFiles(request: FastifyRequest): void {
-  const body = request.body as { image?: unknown; mask?: unknown } | undefined;
+  const body = request.body as { image?: unknown; images?: unknown; mask?: unknown } | undefined;
   delete body?.image;
+  delete body?.images;
   delete body?.mask;
   request.releaseUpload?.();
 }
