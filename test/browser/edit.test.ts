@@ -327,6 +327,14 @@ describe("Edit", () => {
     const second = sent();
     await redraw(page).click();
     expect(await second).toEqual(await first);
+    await imageOf(page, "star", 42);
+    await tool(page, "Invert the mask").click();
+    const described = (await facts(page).textContent())!;
+    expect(described).not.toBe("");
+    await page.reload();
+    await facts(page).getByText(described).waitFor();
+    await extension(page).getByText("1 row of tokens added at the bottom.").waitFor();
+    expect(await page.getByRole("radio", { name: "Edit" }).isChecked()).toBe(true);
   });
 
   it("works with a finger on a very small phone", async () => {

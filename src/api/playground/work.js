@@ -90,7 +90,7 @@ export class Work {
       this.compare.fill(work.varied);
       this.setMode("compare");
     }
-    if (work.body.image) await this.editor.fill(work.body);
+    if (work.body.image && !this.editor.request) await this.editor.fill(work.body);
     await this.#do(work);
   }
 
