@@ -296,7 +296,7 @@ describe("Edit", () => {
     });
     await redraw(page).click();
     await editorError(page)
-      .getByText(/^The extension must be at most 7 tokens/)
+      .getByText(/^The extension must be at most 6 tokens/)
       .waitFor();
   });
 
