@@ -64,9 +64,11 @@ class Judge {
 
   async whoCatches(mistake: Mistake): Promise<Catch | undefined> {
     const { space } = this;
-    const { stages, runs } = space.recordings;
+    const { stages, runs, dit, kl8 } = space.recordings;
+    const isOthers = /\/(dit|diffusers)/.test(mistake.file);
     // What parity does not even load it cannot catch.
-    for (const recordings of space.loads("commands/parity.ts", mistake.file) ? [stages, runs] : []) {
+    const all = space.loads("commands/parity.ts", mistake.file) ? [...(isOthers ? [] : [stages, runs]), dit, kl8] : [];
+    for (const recordings of all) {
       await this.mustPass(recordings, () => judgeByParity(space, recordings));
       const caught = await space.with(mistake, () => judgeByParity(space, recordings));
       if (caught) return caught;

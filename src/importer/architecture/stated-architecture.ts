@@ -1,7 +1,10 @@
 import Type from "typebox";
-import type { Architecture } from "../../model/manifest.js";
+import type { Architecture as AnyArchitecture, MarArchitecture } from "../../model/manifest.js";
 import { ImportError } from "../error.js";
 import { readJsonFile } from "../json-file.js";
+import { DIT_SIZES } from "./dit-architecture.js";
+
+type Architecture = AnyArchitecture<MarArchitecture>;
 
 /** Numbers that no tensor states, and claims beside them that are checked against the tensors. */
 export interface StatedArchitecture {
@@ -67,7 +70,7 @@ type ArchitectureConfig = Type.Static<typeof ArchitectureConfig>;
 
 /** Whether `--arch` can name an architecture at all; its file is read later. */
 export function isArchitectureName(arch: string): boolean {
-  return Object.hasOwn(PUBLISHED_SIZES, arch) || arch.endsWith(".json");
+  return publishedNames().includes(arch) || arch.endsWith(".json");
 }
 
 /** `--arch`: a published size or a config.json; without it the published size whose width both stacks have. */
@@ -75,12 +78,18 @@ export async function readStated(arch: string | undefined, widths: readonly numb
   if (arch === undefined) return inferSize(widths);
   if (Object.hasOwn(PUBLISHED_SIZES, arch)) return publishedArchitecture(arch as PublishedSize);
   if (!isArchitectureName(arch)) throw new ImportError(unknownArchitecture(arch));
+  if (!arch.endsWith(".json")) throw new ImportError(`--arch ${arch} is a DiT, but the checkpoint is a MAR model.`);
   return configArchitecture(arch, await readJsonFile(arch, ArchitectureConfig));
 }
 
 export function unknownArchitecture(arch: string): string {
-  const sizes = Object.keys(PUBLISHED_SIZES).join(", ");
+  const sizes = publishedNames().join(", ");
   return `--arch ${JSON.stringify(arch)} is not known; use ${sizes} or the path of a config.json.`;
+}
+
+/** Of every family. */
+function publishedNames(): string[] {
+  return [...Object.keys(PUBLISHED_SIZES), ...DIT_SIZES.keys()];
 }
 
 /** Throws at the first statement that the tensors contradict, naming both values. */

@@ -82,6 +82,12 @@ export function checkTensors(
   if (wrong.length > 0) throw new ImportError(`The ${network}'s tensors do not fit: ${wrong.join("; ")}.`);
 }
 
+export function wholeRoot(value: number, otherwise: string): number {
+  const root = Math.round(Math.sqrt(value));
+  if (root < 1 || root * root !== value) throw new ImportError(otherwise);
+  return root;
+}
+
 /** Items joined for a sentence, the first few by name and the others counted. */
 export function listed(items: readonly string[]): string {
   const more = items.length - MAX_LISTED;

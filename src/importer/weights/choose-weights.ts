@@ -1,3 +1,5 @@
+import { withReferenceNames } from "../architecture/diffusers-names.js";
+import { DIT_MARKER } from "../architecture/dit-architecture.js";
 import { isDerivedBuffer } from "../architecture/generator-tensors.js";
 import { listed, type Tensors } from "../architecture/tensor-table.js";
 import type { Checkpoint, StateDict, TensorEntry } from "../checkpoint/checkpoint.js";
@@ -18,10 +20,10 @@ export interface NetworkWeights {
   readonly isAveraged: boolean;
 }
 
-/** A tensor that every such network has: what stands before it in a name was added by wrappers. */
-const MARKERS: Readonly<Record<Network, string>> = {
-  generator: "mask_token",
-  tokenizer: "decoder.conv_in.weight",
+/** Tensors of which every such network has one: what stands before it in a name was added by wrappers. */
+const MARKERS: Readonly<Record<Network, readonly string[]>> = {
+  generator: ["mask_token", DIT_MARKER],
+  tokenizer: ["decoder.conv_in.weight"],
 };
 export const WEIGHTS_OPTIONS = { generator: "--weights", tokenizer: "--tokenizer-weights" } as const;
 
@@ -70,11 +72,15 @@ export function chooseWeights(checkpoint: Checkpoint, network: Network, choice?:
 }
 
 /** The networks of one dict, each with the prefix that wrappers left. */
-function networksIn(dict: StateDict, marker: string): NetworkWeights[] {
+function networksIn(dict: StateDict, markers: readonly string[]): NetworkWeights[] {
   if (dict.isList) return [];
   const names = withoutWrappers(dict.tensors);
-  const markers = [...names.keys()].filter((name) => name === marker || name.endsWith(`.${marker}`));
-  const prefixes = markers.map((name) => name.slice(0, -marker.length)).slice(0, MAX_NETWORKS + 1);
+  const prefixes = [...names.keys()]
+    .flatMap((name) => {
+      const marker = markers.find((one) => name === one || name.endsWith(`.${one}`));
+      return marker === undefined ? [] : [name.slice(0, -marker.length)];
+    })
+    .slice(0, MAX_NETWORKS + 1);
   return prefixes.map((prefix) => {
     const inner = prefixes.filter((other) => other.length > prefix.length && other.startsWith(prefix));
     const tensors = new Map<string, TensorEntry>();
@@ -84,7 +90,7 @@ function networksIn(dict: StateDict, marker: string): NetworkWeights[] {
       if (!COUNTERS.has(rest) && !AVERAGED.test(rest.split(".", 1)[0]!)) tensors.set(rest, entry);
     }
     const key = [dict.key, prefix.slice(0, -1)].filter((part) => part !== "").join(".");
-    return { tensors, key, isAveraged: isAveragedKey(key) || isCounted(names, prefix) };
+    return { tensors: withReferenceNames(tensors), key, isAveraged: isAveragedKey(key) || isCounted(names, prefix) };
   });
 }
 
@@ -169,8 +175,8 @@ function places(candidates: readonly NetworkWeights[]): string {
 function nothingFound({ stateDicts, keys }: Checkpoint, network: Network): string {
   const other = network === "generator" ? "tokenizer" : "generator";
   if (stateDicts.some((dict) => networksIn(dict, MARKERS[other]).length > 0)) {
-    return `holds a ${other}, not a ${network}; --generator takes the MAR checkpoint and --tokenizer the autoencoder.`;
+    return `holds a ${other}, not a ${network}; --generator takes the MAR or DiT checkpoint and --tokenizer the autoencoder.`;
   }
   const has = keys.length === 0 ? "The file is empty" : `The file has ${listed(keys.map(quote))}`;
-  return `holds no ${network}: no tensor's name is or ends in ${MARKERS[network]}. ${has}.`;
+  return `holds no ${network}: no tensor's name is or ends in ${MARKERS[network].join(" or ")}. ${has}.`;
 }
