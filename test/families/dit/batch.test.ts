@@ -4,9 +4,16 @@ import { floats, type Runtime } from "../../../src/engine/runtime/runtime.js";
 import { warmUp } from "../../../src/engine/warm-up.js";
 import { DitImage } from "../../../src/families/dit/image.js";
 import { predict } from "../../../src/families/dit/predictor.js";
+import { ditTable } from "../../../src/importer/architecture/dit-architecture.js";
 import { type DitArchitecture, graphsOf, type Manifest, type Precision } from "../../../src/model/manifest.js";
 import { freshImageAlone, imageAlone, WatchedBatch, watched } from "../../engine/tiny-engine.js";
+import { entriesOf, useTemporaryFolder, writeRamps } from "../../importer/models.js";
 import { ditRequest, importDit } from "./tiny-dit.js";
+
+/** DiT-S's. */
+const WIDTH = 384;
+
+useTemporaryFolder();
 
 /** Images of different age, length, class, guidance and sampler. */
 const SUBJECTS = [
@@ -56,26 +63,57 @@ describe.each([
     });
   });
 
-  it("gives a row of the network the same bits alone and among many", async () => {
-    const model = manifest.architecture.generator as DitArchitecture;
-    const size = model.token_count * model.token_channels;
-    const rows = Array.from({ length: 23 }, (_, i) => ({
-      x: new DitImage(ditRequest({}, i), model).x,
-      timestep: (i * 211) % 1000,
-      label: i % (model.class_count + 1),
-    }));
-    const run = async (some: typeof rows, on: Runtime) => {
-      const x = new Float32Array(some.length * size);
-      for (const [i, row] of some.entries()) x.set(row.x, i * size);
-      const batch = { x, timesteps: some.map((row) => row.timestep), classes: some.map((row) => row.label) };
-      return floats(await predict(on, model, batch), "out");
-    };
-    const alone = [];
-    for (const row of rows) alone.push(...(await run([row], single)));
-    for (const count of [2, 3, 8, 23])
-      expect(await run(rows.slice(0, count), runtime)).toEqual(Float32Array.from(alone.slice(0, count * 2 * size)));
+  it("gives a row of the network the same bits alone and among many", () => expectRowsAlone(manifest, single, runtime));
+});
+
+describe.each(["fp32", "int8"] as const)("a block of DiT-S's width in %s", (precision) => {
+  it("gives a row the same bits alone and among many", async () => {
+    const { folder, manifest } = await importDit({ precision, generator: await writeBlock(WIDTH), arch: undefined });
+    const graphs = graphsOf(manifest.architecture);
+    const single = await openRuntime(folder, { threads: 1, graphs });
+    const runtime = await openRuntime(folder, { threads: 2, graphs });
+    await expectRowsAlone(manifest, single, runtime);
+    await single.close();
+    await runtime.close();
   });
 });
+
+/** Rows of all timesteps and classes: each run by itself on one runtime, and together on the other. */
+async function expectRowsAlone(manifest: Manifest, single: Runtime, runtime: Runtime): Promise<void> {
+  const model = manifest.architecture.generator as DitArchitecture;
+  const size = model.token_count * model.token_channels;
+  const rows = Array.from({ length: 23 }, (_, i) => ({
+    x: new DitImage(ditRequest({}, i), model).x,
+    timestep: (i * 211) % 1000,
+    label: i % (model.class_count + 1),
+  }));
+  const run = async (some: typeof rows, on: Runtime) => {
+    const x = new Float32Array(some.length * size);
+    for (const [i, row] of some.entries()) x.set(row.x, i * size);
+    const batch = { x, timesteps: some.map((row) => row.timestep), classes: some.map((row) => row.label) };
+    return floats(await predict(on, model, batch), "out");
+  };
+  const alone: number[] = [];
+  for (const row of rows) alone.push(...(await run([row], single)));
+  for (const count of [2, 3, 8, 23]) {
+    const together = await run(rows.slice(0, count), runtime);
+    expect(together).toEqual(Float32Array.from(alone.slice(0, count * 2 * size)));
+  }
+}
+
+/** A DiT of one block, whose products are as wide as a published model's. */
+async function writeBlock(width: number): Promise<string> {
+  const sizes = {
+    width,
+    mlpWidth: 4 * width,
+    depth: 1,
+    latentChannels: 4,
+    patchSize: 2,
+    tokenCount: 16,
+    classCount: 10,
+  };
+  return writeRamps("block.safetensors", entriesOf(ditTable({ ...sizes, frequencyChannels: 256 })));
+}
 
 describe("a DiT in flight", () => {
   let manifest: Manifest;
