@@ -18,7 +18,7 @@ export function readMar(tensors: Tensors): GeneratorReading {
     table: generatorTable(sizes),
     isUnused: isDerivedBuffer,
     async complete(levels, arch) {
-      const stated = await readStated(arch, [sizes.encoder.width, sizes.decoder.width]);
+      const stated = await readStated(arch, [sizes.encoder.width, sizes.decoder.width], levels);
       const architecture = combine(sizes, levels, stated);
       checkClaims(stated, architecture);
       checkHeads(stated.label, architecture.generator);

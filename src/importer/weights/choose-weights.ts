@@ -34,6 +34,8 @@ const AVERAGED = /(?<![a-z])(ema|averaged?|swa|shadow)(?![a-z])/i;
 const TRAINED = /^online_/;
 /** What wrappers count beside the weights: `AveragedModel`, LitEma and ema_pytorch. */
 const COUNTERS = new Set(["n_averaged", "num_updates", "decay", "step", "initted"]);
+/** Copies of LitEma, whose names have no dots. Latent diffusion loads a first stage without them. */
+const LIT_EMA = /(^|\.)model_ema\.[^.]+$/;
 /** More networks than any file holds; bounds the work of telling them apart. */
 const MAX_NETWORKS = 16;
 
@@ -50,7 +52,7 @@ export function chooseWeights(checkpoint: Checkpoint, network: Network, choice?:
   const named = checkpoint.stateDicts.flatMap((dict) => networksIn(dict, MARKERS[network]));
   if (named.length === 0) fail(nothingFound(checkpoint, network));
   if (named.length > MAX_NETWORKS) fail(`holds more than ${MAX_NETWORKS} networks.`);
-  const { lists, unusable } = averagedElsewhere(checkpoint, named, choice);
+  const { lists, unusable } = averagedElsewhere(checkpoint, network, named, choice);
   const found = [...named, ...lists];
   const pick = (what: string, candidates: readonly NetworkWeights[]): NetworkWeights => {
     if (candidates.length === 1) return candidates[0]!;
@@ -125,6 +127,7 @@ function isCounted(names: ReadonlyMap<string, unknown>, prefix: string): boolean
  */
 function averagedElsewhere(
   { stateDicts }: Checkpoint,
+  network: Network,
   named: readonly NetworkWeights[],
   choice: WeightsChoice | undefined,
 ): { lists: NetworkWeights[]; unusable: string[] } {
@@ -143,6 +146,7 @@ function averagedElsewhere(
     }
     for (const [name, { problem, shape }] of withoutWrappers(dict.tensors)) {
       if (problem === undefined && shape.length === 0) continue; // a count or a rate
+      if (network === "tokenizer" && LIT_EMA.test(name)) continue;
       const parts = [...above, ...name.split(".").slice(0, depth)];
       const end = 1 + parts.findIndex((part) => AVERAGED.test(part));
       const key = parts.slice(0, end).join(".");

@@ -217,6 +217,12 @@ describe("weights under other keys and prefixes", () => {
     }
   });
 
+  test("a tokenizer beside LitEma's copies, which latent diffusion does not load", async () => {
+    const names = { "decoder.conv_in.weight": 1, "model_ema.decoderconv_inweight": 9, "model_ema.num_updates": 3 };
+    for (const file of [safe(names), pth({ state_dict: names })])
+      expect((await take(file, undefined, "tokenizer")).values).toEqual({ "decoder.conv_in.weight": 1 });
+  });
+
   test("a name that two tensors would have is given to neither's wrapper", async () => {
     const names = { mask_token: 1, "z_proj.bias": 2, "module.z_proj.bias": 9 };
     expect((await take(safe(names))).values).toEqual({ ...names });
