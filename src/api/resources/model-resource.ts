@@ -1,8 +1,7 @@
 import Type, { type Static } from "typebox";
-import { tokenSize } from "../../editing/canvas.js";
 import { Problem } from "../../errors.js";
 import { parameterNames, stepBounds } from "../../model/check-parameters.js";
-import { canEdit } from "../../model/edit.js";
+import { canEdit, tokenSize } from "../../model/edit.js";
 import { familyName, Manifest, ModelClass } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import { nearMisses } from "../../validation/near-misses.js";
@@ -57,7 +56,7 @@ export function modelResource(manifest: Manifest, deps: Pick<ApiDeps, "config">)
   const { generator, tokenizer } = manifest.architecture;
   const family = familyName(generator);
   const self = modelPath(manifest.name, deps);
-  const token = tokenSize(manifest);
+  const token = tokenSize(manifest.architecture);
   return {
     id: manifest.name,
     ...(manifest.description !== undefined && { description: manifest.description }),
