@@ -94,8 +94,11 @@ export function listed(items: readonly string[]): string {
   return items.slice(0, MAX_LISTED).join("; ") + (more > 0 ? `; and ${more} more` : "");
 }
 
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((side, i) => side === b[i]);
+/** A linear layer's [out, in] are the numbers of a convolution with one pixel, [out, in, 1, 1]. */
+function sameShape(expected: readonly number[], found: readonly number[]): boolean {
+  const [outputs, inputs, ...kernel] = expected;
+  const isLinear = kernel.join() === "1,1" && found.length === 2;
+  return (isLinear ? [outputs, inputs] : expected).join() === found.join();
 }
 
 function shown(shape: readonly number[]): string {
