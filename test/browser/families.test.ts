@@ -27,7 +27,7 @@ it("the form has the parameters of the chosen model's family, and sends no other
   const request = page.waitForRequest(`${service.address}/generate`);
   await generateButton(page).click();
   const { seed, ...body } = (await request).postDataJSON();
-  expect(body).toEqual({ class: 0, model: "dit", steps: 20, sampler: "ddim" });
+  expect(body).toEqual({ class: "class 0", model: "dit", steps: 20, sampler: "ddim" });
   await imageOf(page, "class 0", seed);
 
   await page.getByLabel("Model", { exact: true }).selectOption("demo");
