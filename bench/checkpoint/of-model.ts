@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ImportOptions } from "../../src/importer/options.js";
-import { graphsOf, type Manifest, MODEL_FILES } from "../../src/model/manifest.js";
+import { graphsOf, type Manifest, MODEL_FILES, marArchitecture } from "../../src/model/manifest.js";
 import { type SafetensorsTensor, safetensors } from "../../test/importer/checkpoint/writers.js";
 import { type ReadTensor, readModel } from "../../test/model/graph/read-onnx.js";
 
@@ -31,7 +31,7 @@ export async function checkpointOfModel(model: string, manifest: Manifest, folde
     return join(folder, name);
   };
   const isTokenizers = (weight: string) => weight.startsWith(TOKENIZER);
-  const { generator: a, tokenizer: t } = architecture;
+  const { generator: a, tokenizer: t } = marArchitecture(architecture);
   const stated = {
     mar: { encoder_num_heads: a.encoder.heads, decoder_num_heads: a.decoder.heads, norm_eps: a.norm_eps },
     vae: { scale: t.scale },

@@ -9,6 +9,7 @@ import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { MarGraphs } from "../../src/families/mar/run-graphs.js";
 import { markdownTable } from "../../src/markdown-table.js";
+import { marArchitecture } from "../../src/model/manifest.js";
 import { denoiseBatch, denoiseRow, predictBatch, predictRow } from "../../test/families/mar/batches.js";
 import { describeMachine } from "../machine.js";
 import { openModelFolder } from "../model-folder.js";
@@ -67,7 +68,7 @@ async function inputs(
   options: Options,
 ): Promise<{ folder: string; run: Record<string, (r: Runtime) => Promise<unknown>> }> {
   const { folder, manifest } = await openModelFolder(options["model-folder"]!);
-  const { generator: a, tokenizer: t } = manifest.architecture;
+  const { generator: a, tokenizer: t } = marArchitecture(manifest.architecture);
   const [known, tokens, steps] = [Number(options.known), Number(options.tokens), Number(options.steps)];
   const rows = Array.from({ length: Number(options.rows) }, (_, i) => predictRow(a, known, tokens, 5 + i));
   const predict = predictBatch(a, rows, known);

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { ContinuousBatch } from "../../src/engine/batch.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
-import type { Architecture } from "../../src/model/manifest.js";
+import { type Architecture, marArchitecture } from "../../src/model/manifest.js";
 import { openModelFolder } from "../model-folder.js";
 import { PartialRuntime } from "./partial-runtime.js";
 import type { RunResult } from "./records.js";
@@ -51,7 +51,7 @@ async function makeImages(
   model: Architecture,
   every: number,
 ): Promise<Pick<RunResult, "stepTimes" | "decode" | "wall" | "onnx">> {
-  const partial = new PartialRuntime(inner, every, model.generator.decoder.width);
+  const partial = new PartialRuntime(inner, every, marArchitecture(model).generator.decoder.width);
   const images = Number(values.batch);
   const events = {
     started() {},

@@ -152,7 +152,7 @@ export class ContinuousBatch {
       await this.#runs.run([image], async () => {
         const { pixels } = this.#inFlight.get(image)!.ticket.request.edit!;
         await this.#timed("decodeMs", [image], async () => {
-          this.#sampler.setKnownTokens(image, await this.#encoder.encodePixels(pixels));
+          this.#sampler.setKnownTokens!(image, await this.#encoder.encodePixels(pixels));
         });
       });
   }

@@ -1,3 +1,4 @@
+import type { PixelRounding } from "../model/graph/decode-graph.js";
 import type { GraphOptions, WeightIndex } from "../model/graph/weights.js";
 import type { GeneratorArchitecture } from "../model/manifest.js";
 import type { ImageRequest, SamplingParameters } from "../model/parameters.js";
@@ -9,14 +10,14 @@ import type { StepRuns } from "./step-runs.js";
  * A family of models: all that is peculiar to one way of generating latents. The engine batches images of any family by
  * this interface alone; `src/families/families.ts` lists the families.
  */
-export interface Family {
-  /** Whether a model of this architecture is one of the family's. */
-  generates(model: GeneratorArchitecture): boolean;
+export interface Family<Model extends GeneratorArchitecture = GeneratorArchitecture> {
+  /** How the decoder's output becomes a byte: see `PixelRounding`. */
+  readonly pixelRounding: PixelRounding;
   /** A short image that runs every graph with the most memory that an image takes. Sound weights give finite numbers. */
-  warmUpParameters(model: GeneratorArchitecture): SamplingParameters;
+  warmUpParameters(model: Model): SamplingParameters;
   /** The family's graphs by name, as bytes of `.onnx` files over weights that stay where they are. */
-  buildGraphs(model: GeneratorArchitecture, weights: WeightIndex, options: GraphOptions): Record<string, Uint8Array>;
-  open(runtime: Runtime, model: GeneratorArchitecture): Sampler;
+  buildGraphs(model: Model, weights: WeightIndex, options: GraphOptions): Record<string, Uint8Array>;
+  open(runtime: Runtime, model: Model): Sampler;
 }
 
 /**
@@ -29,8 +30,11 @@ export interface Sampler<Image extends ImageState = ImageState> {
    * where a token may be sampled again: the family chooses the share of them that `strength` asks for.
    */
   admit(request: ImageRequest, masked?: Uint8Array): Image;
-  /** Before an edit's first step: gives it the tokens that it does not sample, from its image's latents [C', h, w]. */
-  setKnownTokens(image: Image, latents: Float32Array): void;
+  /**
+   * Before an edit's first step: gives it the tokens that it does not sample, from its image's latents [C', h, w].
+   * Absent: the family's models can't edit images, and have no encoder.
+   */
+  setKnownTokens?(image: Image, latents: Float32Array): void;
   /** Whether one more image may start a step with these; absent: always. The batch's limit holds as well. */
   hasRoom?(inFlight: readonly Image[]): boolean;
   /** The parts of a step, in their order. */

@@ -2,17 +2,17 @@ import type { Family } from "../engine/family.js";
 import { buildDecode } from "../model/graph/decode-graph.js";
 import { buildEncode } from "../model/graph/encode-graph.js";
 import type { GraphOptions, WeightIndex } from "../model/graph/weights.js";
-import type { Architecture, GENERATING_GRAPHS, GeneratorArchitecture } from "../model/manifest.js";
+import { type Architecture, familyName, type GeneratorArchitecture, type GraphName } from "../model/manifest.js";
+import type { FamilyName } from "../model/parameters.js";
+import { dit } from "./dit/dit.js";
 import { mar } from "./mar/mar.js";
 
 /** Every family of models that is served. */
-export const FAMILIES: Family[] = [mar];
+export const FAMILIES: Record<FamilyName, Family> = { mar, dit };
 
 /** The family that a model's manifest describes. */
 export function familyOf(model: GeneratorArchitecture): Family {
-  const family = FAMILIES.find((candidate) => candidate.generates(model));
-  if (!family) throw new Error("No family of models generates with this architecture.");
-  return family;
+  return FAMILIES[familyName(model)];
 }
 
 /**
@@ -21,10 +21,11 @@ export function familyOf(model: GeneratorArchitecture): Family {
  */
 export function buildGraphs(architecture: Architecture, weights: WeightIndex, options: GraphOptions = {}): Graphs {
   const { generator, tokenizer } = architecture;
-  const generating = familyOf(generator).buildGraphs(generator, weights, options);
-  const decode = buildDecode(tokenizer, weights, options);
+  const family = familyOf(generator);
+  const generating = family.buildGraphs(generator, weights, options);
+  const decode = buildDecode(tokenizer, weights, { ...options, rounding: family.pixelRounding });
   const encode = tokenizer.encoder_levels && { encode: buildEncode(tokenizer, weights, options) };
   return { ...generating, decode, ...encode } as Graphs;
 }
 
-export type Graphs = Readonly<Record<(typeof GENERATING_GRAPHS)[number], Uint8Array> & { encode?: Uint8Array }>;
+export type Graphs = Readonly<Partial<Record<GraphName, Uint8Array>>>;

@@ -4,7 +4,7 @@ import { fieldErrors } from "../validation/field-errors.js";
 import type { DerivedArchitecture } from "./architecture/derive-architecture.js";
 import { listed } from "./architecture/tensor-table.js";
 import { ImportError } from "./error.js";
-import { nameClasses, publishedDefaults, publishedPresets } from "./model-settings.js";
+import { nameClasses, publishedSettings } from "./model-settings.js";
 import type { ImportOptions } from "./options.js";
 import type { WeightsPlan } from "./weights/weights-plan.js";
 
@@ -16,7 +16,7 @@ export async function draftManifest(
 ): Promise<Manifest> {
   const { generator } = architecture;
   const settings = options.settings ?? {};
-  const published = publishedDefaults(generator.encoder.width, generator.token_count);
+  const published = publishedSettings(generator);
   const unread = { file: "", bytes: 0 };
   const manifest: Manifest = {
     format: 1,
@@ -28,8 +28,8 @@ export async function draftManifest(
     weight_files: [...plan.files],
     hash: "0".repeat(64),
     source: { generator: unread, tokenizer: unread },
-    defaults: { ...published, ...settings.defaults },
-    presets: settings.presets ?? publishedPresets(published),
+    defaults: { ...published.defaults, ...settings.defaults },
+    presets: settings.presets ?? published.presets,
     ...(settings.default_preset === undefined ? {} : { default_preset: settings.default_preset }),
   };
   assertManifest(manifest);

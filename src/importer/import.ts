@@ -117,12 +117,28 @@ async function verify(
   progress: Progress,
 ): Promise<Deviation[]> {
   // Brings ONNX Runtime with it, which no other import needs.
-  const { compareWithFloat32 } = await import("./verify.js");
-  if (!float32) return compareWithFloat32(model, undefined, progress);
+  const compare = await comparisonOf(model, progress);
+  if (!float32) return compare(undefined);
   const beside = join(model.folder, "float32");
   await mkdir(beside);
   await writeFiles(beside, { architecture: model.manifest.architecture, weights: float32 }, progress, "verifying");
-  const deviations = await compareWithFloat32(model, beside, progress);
+  const deviations = await compare(beside);
   await rm(beside, { recursive: true });
   return deviations;
+}
+
+type Comparison = (float32: string | undefined) => Promise<Deviation[]>;
+
+/** What compares a model of its family with a folder of the same model in float32. */
+async function comparisonOf(
+  model: { readonly folder: string; readonly manifest: Manifest },
+  progress: Progress,
+): Promise<Comparison> {
+  const { generator, tokenizer } = model.manifest.architecture;
+  if ("family" in generator) {
+    const { compareDitWithFloat32 } = await import("./verify-dit.js");
+    return (float32) => compareDitWithFloat32(model.folder, { generator, tokenizer }, float32, progress);
+  }
+  const { compareWithFloat32 } = await import("./verify.js");
+  return (float32) => compareWithFloat32(model, float32, progress);
 }

@@ -95,7 +95,8 @@ async function writeGraphs(
   return digests;
 }
 
-async function writeWeightsFile(
+/** Gives no digest where nothing is converted. */
+export async function writeWeightsFile(
   folder: string,
   converted: WeightsPlan["converted"],
   progress: Progress,

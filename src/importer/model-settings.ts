@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import Type, { type Static } from "typebox";
-import { type Manifest, type ModelClass, Preset } from "../model/manifest.js";
+import { type GeneratorArchitecture, type Manifest, type ModelClass, Preset } from "../model/manifest.js";
 import { type DefaultParameters, PresetParameters } from "../model/parameters.js";
 import { type PublishedSize, publishedSizeOfWidth } from "./architecture/stated-architecture.js";
 import { ImportError } from "./error.js";
@@ -45,7 +45,7 @@ export function readClasses(path: string): Promise<ClassEntry[]> {
 /** A name for every class: the given one, ImageNet's for a published model, or "class 0", "class 1" ... */
 export async function nameClasses(
   given: readonly ClassEntry[] | undefined,
-  publishedSize: PublishedSize | undefined,
+  publishedSize: string | undefined,
   classCount: number,
 ): Promise<ModelClass[]> {
   const entries = given ?? (publishedSize && classCount === IMAGENET_CLASSES ? await readImagenetClasses() : undefined);
@@ -70,6 +70,26 @@ export async function readImagenetClasses(): Promise<{ id: string; name: string 
   >;
   return Object.entries(names).map(([id, name]) => ({ id, name }));
 }
+
+/** What a model has without settings of its own. */
+export function publishedSettings(generator: GeneratorArchitecture): Pick<Manifest, "defaults" | "presets"> {
+  if ("family" in generator) return DIT_SETTINGS;
+  const defaults = publishedDefaults(generator.encoder.width, generator.token_count);
+  return { defaults, presets: publishedPresets(defaults) };
+}
+
+/** The official sample.py: 250 DDPM steps with guidance 4. Its FID is measured with guidance 1.5 (sample_ddp.py). */
+const DIT_SETTINGS: Pick<Manifest, "defaults" | "presets"> = {
+  defaults: { steps: 250, guidance_scale: 4, sampler: "ddpm" },
+  presets: {
+    exact: { description: "The published sampler: 250 DDPM steps.", parameters: { steps: 250, sampler: "ddpm" } },
+    balanced: {
+      description: "DDIM in 50 steps; not measured on this model.",
+      parameters: { steps: 50, sampler: "ddim" },
+    },
+    fast: { description: "DDIM in 25 steps; not measured on this model.", parameters: { steps: 25, sampler: "ddim" } },
+  },
+};
 
 /** The published sampler for a model of these sizes: 64 steps, linear guidance, 100 diffusion steps from t = 999. */
 export function publishedDefaults(encoderWidth: number, tokenCount: number): DefaultParameters {

@@ -5,13 +5,13 @@ import type { Network, NetworkWeights, WeightsChoice } from "./weights/choose-we
 
 export interface ImportOptions extends ProgressOptions {
   readonly name: string;
-  /** Checkpoint of the MAR model and of the tokenizer: .safetensors, or PyTorch's .pth, .ckpt, .pt. */
+  /** Checkpoint of the MAR model or DiT and of the tokenizer: .safetensors, or PyTorch's .pth, .ckpt, .pt. */
   readonly generator: string;
   readonly tokenizer: string;
   /** Which weights of each file; see `chooseWeights`. */
   readonly weights?: WeightsChoice | undefined;
   readonly tokenizerWeights?: WeightsChoice | undefined;
-  /** `mar-b`, `mar-l`, `mar-h` or the path of a config.json; inferred for the published widths. */
+  /** `mar-b`, `dit-xl-2` or another published size, or the path of a config.json; inferred for the published widths. */
   readonly arch?: string | undefined;
   readonly precision: Manifest["precision"];
   readonly modelsDir: string;
@@ -42,6 +42,6 @@ export const ALLOWED_DEVIATION: Readonly<Record<Precision, number>> = { fp32: 0,
 
 /** Root mean square of the difference from float32 on the same inputs, relative to the root mean square of float32. */
 export interface Deviation {
-  readonly of: "z" | "sampled tokens" | "pixels";
+  readonly of: "z" | "sampled tokens" | "network output" | "pixels";
   readonly relativeRms: number;
 }

@@ -10,7 +10,8 @@ import { MarImage } from "../families/mar/image.js";
 import { mar } from "../families/mar/mar.js";
 import { Predictor } from "../families/mar/predictor.js";
 import { MarGraphs } from "../families/mar/run-graphs.js";
-import type { Architecture, Manifest } from "../model/manifest.js";
+import { type Architecture, type Manifest, marArchitecture } from "../model/manifest.js";
+import type { FamilyParameters } from "../model/parameters.js";
 import { DiffusionSchedules } from "../model/sampler/diffusion-schedule.js";
 import { ImportError } from "./error.js";
 import type { Deviation } from "./options.js";
@@ -53,7 +54,7 @@ export async function compareWithFloat32(
 }
 
 async function runStages(folder: string, manifest: Manifest, progress: Progress, inputs?: Outputs): Promise<Outputs> {
-  const { architecture } = manifest;
+  const architecture = marArchitecture(manifest.architecture);
   const images = LOOKED_AT.map((at, index) => imageAtStep(manifest, at, index));
   const runtime = await openRuntime(folder, { threads: usableCores() });
   try {
@@ -71,9 +72,9 @@ async function runStages(folder: string, manifest: Manifest, progress: Progress,
 
 /** An image whose tokens up to a step, which is given as a share of all steps, are normal numbers. */
 function imageAtStep({ architecture, defaults }: Manifest, at: number, index: number): MarImage {
-  const { generator } = architecture;
+  const { generator } = marArchitecture(architecture);
   const steps = Math.min(STEPS, generator.token_count);
-  const { diffusion_steps, max_timestep, temperature, guidance_scale } = defaults;
+  const { diffusion_steps, max_timestep, temperature, guidance_scale } = defaults as FamilyParameters<"mar">;
   const parameters = {
     ...{ diffusion_steps, max_timestep, temperature, guidance_scale, steps },
     class: index % generator.class_count,
@@ -100,7 +101,7 @@ class Stages {
   ) {}
 
   async predict(): Promise<Outputs["z"]> {
-    const { generator } = this.manifest.architecture;
+    const { generator } = marArchitecture(this.manifest.architecture);
     await this.#attempt("z", new Predictor(new MarGraphs(this.runtime, generator), generator));
     const all = this.images.map(({ z, zUnconditional }) => [z, zUnconditional] as const);
     if (!all.flat().every((values) => values.every(Number.isFinite))) throw this.#notFinite("z");
@@ -108,7 +109,7 @@ class Stages {
   }
 
   async denoise(): Promise<Outputs["tokens"]> {
-    const { architecture } = this.manifest;
+    const architecture = marArchitecture(this.manifest.architecture);
     const { generator } = architecture;
     await this.#attempt("sampled tokens", new Denoiser(new MarGraphs(this.runtime, generator), generator));
     return this.images.map((image) => targetsOf(image, architecture));
@@ -116,7 +117,7 @@ class Stages {
 
   /** The image that has most tokens. */
   async decode(): Promise<Outputs["pixels"]> {
-    const { generator, tokenizer } = this.manifest.architecture;
+    const { generator, tokenizer } = marArchitecture(this.manifest.architecture);
     const sampler = mar.open(this.runtime, generator);
     const [pixels] = await new Decoder(this.runtime, tokenizer).decodeImages(this.images.slice(-1), sampler);
     return pixels!;
@@ -161,7 +162,8 @@ function setTargets(image: MarImage, tokens: Float32Array, { generator }: Archit
   });
 }
 
-function relativeRms(actual: readonly ArrayLike<number>[], expected: readonly ArrayLike<number>[]): number {
+/** Root mean square of the difference, relative to that of `expected`. */
+export function relativeRms(actual: readonly ArrayLike<number>[], expected: readonly ArrayLike<number>[]): number {
   let difference = 0;
   let size = 0;
   expected.forEach((values, part) => {

@@ -1,55 +1,80 @@
-import type { GeneratorArchitecture } from "./manifest.js";
-import { type ImageRequest, MAX_SEED, type ParameterFault, type SamplingParameters } from "./parameters.js";
+import { familyName, type ParameterLimits } from "./manifest.js";
+import {
+  type DefaultParameters,
+  FAMILY_PARAMETERS,
+  type FamilyName,
+  type ImageRequest,
+  MAX_SEED,
+  type ParameterFault,
+  type SamplingParameters,
+} from "./parameters.js";
 import { DRAW_BOUNDS } from "./sampler/philox.js";
-
-type Limits = Pick<GeneratorArchitecture, "token_count" | "class_count">;
 
 /** Largest image index that fits in the noise key. */
 export const MAX_IMAGE_INDEX = DRAW_BOUNDS.imageIndex - 1;
 
-/** Checks resolved parameters against a model, so that bad input never reaches its graphs. Empty: all is well. */
-export function checkParameters(parameters: SamplingParameters, model: Limits): ParameterFault[] {
-  const faults: ParameterFault[] = [];
-  const check = (field: ParameterFault["field"], holds: boolean, expected: string, got: unknown) => {
-    if (!holds) faults.push({ field, message: `must be ${expected}, not ${show(got)}` });
-  };
-  const whole = (field: ParameterFault["field"], value: unknown, least: number, most: number, why = "") =>
-    check(field, isWhole(value, least, most), `a whole number from ${least} to ${most}${why}`, value);
-  const real = (field: ParameterFault["field"], value: unknown, least: number, most: number) =>
-    check(field, isReal(value, least, most), `a number from ${least} to ${most}`, value);
+/** How many steps an image of the model may have. */
+export function stepBounds(model: ParameterLimits): { readonly minimum: number; readonly maximum: number } {
+  return familyName(model) === "dit" ? { minimum: 2, maximum: 1000 } : { minimum: 1, maximum: model.token_count };
+}
 
-  const p = parameters;
+/** The names of the parameters that a family's models have, beside the class. */
+export function parameterNames(family: FamilyName): readonly (keyof DefaultParameters)[] {
+  const { required, optional } = FAMILY_PARAMETERS[family];
+  return [...required, ...optional];
+}
+
+/** Checks resolved parameters against a model, so that bad input never reaches its graphs. Empty: all is well. */
+export function checkParameters(parameters: SamplingParameters, model: ParameterLimits): ParameterFault[] {
+  const faults: ParameterFault[] = [];
+  type Field = keyof SamplingParameters;
+  const check = (field: Field, holds: boolean, expected: string) => {
+    if (!holds) faults.push({ field, message: `must be ${expected}, not ${show(parameters[field])}` });
+  };
+  const whole = (field: Field, least: number, most: number, why = "") =>
+    check(field, isWhole(parameters[field], least, most), `a whole number from ${least} to ${most}${why}`);
+  const real = (field: Field, least: number, most: number) =>
+    check(field, isReal(parameters[field], least, most), `a number from ${least} to ${most}`);
+  const oneOf = (field: Field, words: readonly string[]) => {
+    const quoted = words.map((word) => `"${word}"`);
+    const expected = `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
+    check(
+      field,
+      words.some((word) => word === parameters[field]),
+      expected,
+    );
+  };
+
+  const family = familyName(model);
+  const { minimum, maximum } = stepBounds(model);
+  const checks: Readonly<Record<keyof DefaultParameters, () => void>> = {
+    steps: () => whole("steps", minimum, maximum, family === "mar" ? " (the model's tokens)" : ""),
+    guidance_scale: () => real("guidance_scale", 1, 20),
+    guidance_schedule: () => oneOf("guidance_schedule", ["linear", "constant"]),
+    temperature: () => real("temperature", 0, 2),
+    diffusion_steps: () => whole("diffusion_steps", 2, 1000),
+    diffusion_steps_final: () => whole("diffusion_steps_final", 2, 1000),
+    max_timestep: () => whole("max_timestep", 1, 999),
+    order: () => oneOf("order", ["random", "raster", "checkerboard"]),
+    reconstruction_steps: () => whole("reconstruction_steps", 0, model.token_count),
+    sampler: () => oneOf("sampler", ["ddpm", "ddim"]),
+  };
   const lastClass = model.class_count - 1;
-  check(
-    "class",
-    p.class === null || isWhole(p.class, 0, lastClass),
-    `a class index from 0 to ${lastClass}, or null for none`,
-    p.class,
-  );
-  whole("steps", p.steps, 1, model.token_count, " (the model's tokens)");
-  real("guidance_scale", p.guidance_scale, 1, 20);
-  check(
-    "guidance_schedule",
-    p.guidance_schedule === "linear" || p.guidance_schedule === "constant",
-    '"linear" or "constant"',
-    p.guidance_schedule,
-  );
-  real("temperature", p.temperature, 0, 2);
-  whole("diffusion_steps", p.diffusion_steps, 2, 1000);
-  if (p.diffusion_steps_final !== undefined) whole("diffusion_steps_final", p.diffusion_steps_final, 2, 1000);
-  whole("max_timestep", p.max_timestep, 1, 999);
-  check(
-    "order",
-    p.order === "random" || p.order === "raster" || p.order === "checkerboard",
-    '"random", "raster" or "checkerboard"',
-    p.order,
-  );
-  if (p.reconstruction_steps !== undefined) whole("reconstruction_steps", p.reconstruction_steps, 0, model.token_count);
+  const isClass = parameters.class === null || isWhole(parameters.class, 0, lastClass);
+  check("class", isClass, `a class index from 0 to ${lastClass}, or null for none`);
+  const { required } = FAMILY_PARAMETERS[family];
+  const names = parameterNames(family);
+  for (const field of names)
+    if (parameters[field] !== undefined || required.some((name) => name === field)) checks[field]();
+  const has: readonly string[] = ["class", ...names];
+  for (const field of Object.keys(parameters) as Field[])
+    if (parameters[field] !== undefined && !has.includes(field))
+      faults.push({ field, message: `must be absent: a model of the family ${family} has ${has.join(", ")}` });
   return faults;
 }
 
 /** The same for one image of a job: its seed and its index too. */
-export function checkImageRequest(image: ImageRequest, model: Limits): ParameterFault[] {
+export function checkImageRequest(image: ImageRequest, model: ParameterLimits): ParameterFault[] {
   const faults = checkParameters(image.parameters, model);
   if (!isWhole(image.seed, 0, MAX_SEED))
     faults.push({ field: "seed", message: `must be a whole number from 0 to ${MAX_SEED}, not ${show(image.seed)}` });

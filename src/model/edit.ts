@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import type { Architecture } from "./manifest.js";
+import { type Architecture, familyName } from "./manifest.js";
 import type { ImageToEdit } from "./parameters.js";
 
 /** Most rings of tokens that `mask_grow` may add around the mask. */
@@ -29,9 +29,9 @@ export type Edit = Static<typeof Edit>;
 /** What an edit is that asks for nothing else. */
 export const EDIT_DEFAULTS = { mask_grow: 1, feather: 0, strength: 1 } as const;
 
-/** Whether images can be edited with a model: it needs an encoder, which models imported by earlier versions lack. */
-export function canEdit({ tokenizer }: Architecture): boolean {
-  return tokenizer.encoder_levels !== undefined;
+/** Whether images can be edited with a model: MAR's alone, with an encoder, which models imported by earlier versions lack. */
+export function canEdit({ generator, tokenizer }: Architecture): boolean {
+  return familyName(generator) === "mar" && tokenizer.encoder_levels !== undefined;
 }
 
 /** Pixels along a token's sides. */

@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import { DefaultParameters, PresetParameters } from "./parameters.js";
+import { DefaultParameters, type FamilyName, PresetParameters } from "./parameters.js";
 
 /** File names inside a model's folder: fixed, so that no manifest can point elsewhere. */
 export const MODEL_FILES = {
@@ -15,13 +15,17 @@ export const MODEL_FILES = {
   tokenizer: "tokenizer.safetensors",
 } as const;
 
-/** The graphs that every model has. */
-export const GENERATING_GRAPHS = ["predict", "denoise", "decode"] as const;
-export type GraphName = (typeof GENERATING_GRAPHS)[number] | "encode";
+/** The graphs that generate an image with a model of each family. */
+export const GENERATING_GRAPHS = {
+  mar: ["predict", "denoise", "decode"],
+  dit: ["predict", "decode"],
+} as const satisfies Record<FamilyName, readonly string[]>;
+export type GraphName = (typeof GENERATING_GRAPHS)[FamilyName][number] | "encode";
 
 /** A model's graphs, in the order in which its hash takes their files. */
-export function graphsOf({ tokenizer }: Architecture): readonly GraphName[] {
-  return tokenizer.encoder_levels ? [...GENERATING_GRAPHS, "encode"] : GENERATING_GRAPHS;
+export function graphsOf({ generator, tokenizer }: Architecture): readonly GraphName[] {
+  const generating = GENERATING_GRAPHS[familyName(generator)];
+  return tokenizer.encoder_levels ? [...generating, "encode"] : generating;
 }
 
 const size = (description: string) => Type.Integer({ minimum: 1, maximum: 1_048_576, description });
@@ -36,20 +40,26 @@ const Stack = Type.Object(
   { additionalProperties: false },
 );
 
-/** Shapes of the generator, enough to build its graphs and to drive the sampler. */
-export const GeneratorArchitecture = Type.Object(
+/** What the generators of all families have. */
+const grid = {
+  grid_height: size("Rows of tokens."),
+  grid_width: size("Columns of tokens."),
+  token_count: size("L = grid_height x grid_width."),
+  token_channels: size("C = latent_channels x patch_size^2, laid out (c, p, q)."),
+  latent_channels: size("Channels of the tokenizer's latent."),
+  patch_size: size("Latent pixels along a token's side."),
+  class_count: size("Classes; the row after the last is 'no class'."),
+  train_timesteps: Type.Literal(1000),
+};
+
+/** Shapes of a MAR generator, enough to build its graphs and to drive the sampler. */
+export const MarArchitecture = Type.Object(
   {
+    ...grid,
     attention: Type.Literal("bidirectional"),
     order: Type.Literal("random"),
     head_kind: Type.Literal("diffusion"),
-    grid_height: size("Rows of tokens."),
-    grid_width: size("Columns of tokens."),
-    token_count: size("L = grid_height x grid_width."),
-    token_channels: size("C = latent_channels x patch_size^2, laid out (c, p, q)."),
-    latent_channels: size("Channels of the tokenizer's latent."),
-    patch_size: size("Latent pixels along a token's side."),
     buffer_size: size("Buffer tokens, each holding the class embedding."),
-    class_count: size("Classes; the row after the last is 'no class'."),
     encoder: Stack,
     decoder: Stack,
     head: Type.Object(
@@ -60,11 +70,35 @@ export const GeneratorArchitecture = Type.Object(
       exclusiveMinimum: 0,
       description: "LayerNorm epsilon of the two stacks' blocks and norms.",
     }),
-    train_timesteps: Type.Literal(1000),
   },
   { additionalProperties: false },
 );
+export type MarArchitecture = Static<typeof MarArchitecture>;
+
+/** Shapes of a diffusion transformer. */
+export const DitArchitecture = Type.Object(
+  {
+    family: Type.Literal("dit"),
+    ...grid,
+    transformer: Stack,
+    frequency_channels: size("Timestep sinusoids."),
+  },
+  { additionalProperties: false },
+);
+export type DitArchitecture = Static<typeof DitArchitecture>;
+
+export const GeneratorArchitecture = Type.Union([MarArchitecture, DitArchitecture]);
 export type GeneratorArchitecture = Static<typeof GeneratorArchitecture>;
+
+/** What of a generator limits the parameters that its images are sampled with. */
+export type ParameterLimits =
+  | Pick<MarArchitecture, "token_count" | "class_count">
+  | Pick<DitArchitecture, "token_count" | "class_count" | "family">;
+
+/** The family that generates with a model. MAR's manifests are older than the field. */
+export function familyName(generator: ParameterLimits): FamilyName {
+  return "family" in generator ? generator.family : "mar";
+}
 
 const block = {
   channels: size("Channels after the level's blocks."),
@@ -113,7 +147,16 @@ export const Architecture = Type.Object(
   { generator: GeneratorArchitecture, tokenizer: TokenizerArchitecture },
   { additionalProperties: false },
 );
-export type Architecture = Static<typeof Architecture>;
+export interface Architecture<Generator extends GeneratorArchitecture = GeneratorArchitecture> {
+  readonly generator: Generator;
+  readonly tokenizer: TokenizerArchitecture;
+}
+
+/** The architecture, if the model is MAR's. Throws a sentence for another family's. */
+export function marArchitecture({ generator, tokenizer }: Architecture): Architecture<MarArchitecture> {
+  if ("family" in generator) throw new Error(`The model is of the family ${generator.family}; this takes MAR models.`);
+  return { generator, tokenizer };
+}
 
 export const ModelClass = Type.Object(
   {

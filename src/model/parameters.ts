@@ -3,19 +3,30 @@ import Type, { type Static } from "typebox";
 /**
  * How one image is sampled. Every field is resolved: presets and the model's defaults have been applied.
  * Names are those of the wire (snake_case), so that request, job, manifest and PNG text say the same word.
+ * `FAMILY_PARAMETERS` says which of them a family's models have.
  */
 export const SamplingParameters = Type.Object(
   {
     class: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
       description: "Class index, or null for an unconditional image.",
     }),
-    steps: Type.Integer({ minimum: 1, description: "Autoregressive steps, 1 to the number of tokens." }),
-    guidance_scale: Type.Number({ minimum: 1, maximum: 20, description: "Classifier-free guidance; 1 is none." }),
-    guidance_schedule: Type.Union([Type.Literal("linear"), Type.Literal("constant")], {
-      description: "linear: guidance grows with the share of known tokens (Muse); constant: the same in every step.",
+    steps: Type.Integer({
+      minimum: 1,
+      description:
+        "Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000.",
     }),
-    temperature: Type.Number({ minimum: 0, maximum: 2, description: "Multiplies the noise of each diffusion step." }),
-    diffusion_steps: Type.Integer({ minimum: 2, maximum: 1000, description: "Diffusion steps per token." }),
+    guidance_scale: Type.Number({ minimum: 1, maximum: 20, description: "Classifier-free guidance; 1 is none." }),
+    guidance_schedule: Type.Optional(
+      Type.Union([Type.Literal("linear"), Type.Literal("constant")], {
+        description: "linear: guidance grows with the share of known tokens (Muse); constant: the same in every step.",
+      }),
+    ),
+    temperature: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 2, description: "Multiplies the noise of each diffusion step." }),
+    ),
+    diffusion_steps: Type.Optional(
+      Type.Integer({ minimum: 2, maximum: 1000, description: "Diffusion steps per token." }),
+    ),
     diffusion_steps_final: Type.Optional(
       Type.Integer({
         minimum: 2,
@@ -24,15 +35,19 @@ export const SamplingParameters = Type.Object(
           "Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all.",
       }),
     ),
-    max_timestep: Type.Integer({
-      minimum: 1,
-      maximum: 999,
-      description: "Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler.",
-    }),
-    order: Type.Union([Type.Literal("random"), Type.Literal("raster"), Type.Literal("checkerboard")], {
-      description:
-        "Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).",
-    }),
+    max_timestep: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 999,
+        description: "Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler.",
+      }),
+    ),
+    order: Type.Optional(
+      Type.Union([Type.Literal("random"), Type.Literal("raster"), Type.Literal("checkerboard")], {
+        description:
+          "Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).",
+      }),
+    ),
     reconstruction_steps: Type.Optional(
       Type.Integer({
         minimum: 0,
@@ -41,10 +56,39 @@ export const SamplingParameters = Type.Object(
           "How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule.",
       }),
     ),
+    sampler: Type.Optional(
+      Type.Union([Type.Literal("ddpm"), Type.Literal("ddim")], {
+        description:
+          "ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0).",
+      }),
+    ),
   },
   { additionalProperties: false },
 );
 export type SamplingParameters = Static<typeof SamplingParameters>;
+
+type Parameter = Exclude<keyof SamplingParameters, "class">;
+const MAR_PARAMETERS = [
+  "steps",
+  "guidance_scale",
+  "guidance_schedule",
+  "temperature",
+  "diffusion_steps",
+  "max_timestep",
+  "order",
+] as const;
+const DIT_PARAMETERS = ["steps", "guidance_scale", "sampler"] as const;
+
+/** The parameters of each family's models, beside the class: those that every image is sampled with, and others. */
+export const FAMILY_PARAMETERS = {
+  mar: { required: MAR_PARAMETERS, optional: ["diffusion_steps_final", "reconstruction_steps"] },
+  dit: { required: DIT_PARAMETERS, optional: [] },
+} as const satisfies Record<string, Readonly<Record<"required" | "optional", readonly Parameter[]>>>;
+export type FamilyName = keyof typeof FAMILY_PARAMETERS;
+
+/** What the models of a family are sampled with; `checkParameters` makes sure of it. */
+export type FamilyParameters<Family extends FamilyName> = SamplingParameters &
+  Required<Pick<SamplingParameters, (typeof FAMILY_PARAMETERS)[Family]["required"][number]>>;
 
 // Omit and Partial keep no options: without these, unknown fields would pass.
 const closed = { additionalProperties: false } as const;
@@ -72,8 +116,8 @@ export interface ImageToEdit {
 }
 
 /** One image to sample. Its pixels are a function of these fields and the model, never of the batch. */
-export interface ImageRequest {
-  readonly parameters: SamplingParameters;
+export interface ImageRequest<Parameters extends SamplingParameters = SamplingParameters> {
+  readonly parameters: Parameters;
   /** 0 to 2^53 - 1. */
   readonly seed: number;
   /** Which image of the job this is, from 0; part of the noise key. */

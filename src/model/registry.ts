@@ -208,7 +208,7 @@ function checkSettings({ architecture, defaults, presets, default_preset }: Mani
       { class: null, ...defaults, ...parameters },
       architecture.generator,
     )) {
-      if (field in parameters) errors.push({ pointer: `${pointer}/${field}`, message });
+      if (field in parameters || parameters === defaults) errors.push({ pointer: `${pointer}/${field}`, message });
     }
   };
   check("/defaults", defaults);

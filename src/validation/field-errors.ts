@@ -29,12 +29,13 @@ const MAX_ERRORS = 20;
 /** The errors in `value`: for each wrong field, a sentence that says what would be right. Empty if `value` is valid. */
 export function fieldErrors(schema: TSchema, value: unknown): FieldError[] {
   if (Check(schema, value)) return []; // typebox/value has the same check, and 142 more modules
-  const [, errors] = Errors(schema, value);
+  const chosen = withChosenShapes(schema as JsonSchema, value);
+  const [, errors] = Errors(chosen, value);
   const found = new Map<string, string>();
   for (const error of errors) {
     if (found.size >= MAX_ERRORS) break;
     const at = error.instancePath;
-    const part = schemaAt(schema as JsonSchema, at);
+    const part = schemaAt(chosen, at);
     if (error.keyword === "required") {
       for (const name of error.params.requiredProperties) {
         const field = part?.properties?.[name];
@@ -49,6 +50,26 @@ export function fieldErrors(schema: TSchema, value: unknown): FieldError[] {
     }
   }
   return Array.from(found, ([pointer, message]) => ({ pointer, message }));
+}
+
+/**
+ * The schema with each choice of objects replaced by the shape that has most of the value's fields, so that errors are
+ * those of the shape that was meant.
+ */
+function withChosenShapes(schema: JsonSchema, value: unknown): JsonSchema {
+  if (typeof value !== "object" || value === null) return schema;
+  const shapes = schema.anyOf?.filter(({ type }) => type === "object") ?? [];
+  if (shapes.length > 0) {
+    const shared = ({ properties = {} }: JsonSchema) =>
+      Object.keys(value).filter((name) => Object.hasOwn(properties, name)).length;
+    return withChosenShapes(shapes.toSorted((a, b) => shared(b) - shared(a))[0]!, value);
+  }
+  if (!schema.properties) return schema;
+  const properties = Object.entries(schema.properties).map(([name, part]) => [
+    name,
+    withChosenShapes(part, (value as Record<string, unknown>)[name]),
+  ]);
+  return { ...schema, properties: Object.fromEntries(properties) };
 }
 
 /** The sentence about a field that the schema does not have. */

@@ -11,8 +11,11 @@ const DEMO = fileURLToPath(new URL("../../models/demo", import.meta.url));
 /** The demo model under another name, with other class names and no samples. */
 export const OTHER = "other";
 
-/** A server with the demo model and `other`, and a browser, for the tests of a file. */
-export function usePlayground(environment: Readonly<Record<string, string>> = {}) {
+/** A server with the demo model, `other` and what `addModels` adds, and a browser, for the tests of a file. */
+export function usePlayground(
+  environment: Readonly<Record<string, string>> = {},
+  addModels: (modelsDir: string) => Promise<unknown> = async () => {},
+) {
   let folder: string;
   let marimba: Marimba;
   const occupying: string[] = [];
@@ -30,6 +33,7 @@ export function usePlayground(environment: Readonly<Record<string, string>> = {}
     const manifest = JSON.parse(await readFile(join(DEMO, "model.json"), "utf8"));
     for (const modelClass of manifest.classes) modelClass.name = `other ${modelClass.name}`;
     await writeFile(join(folder, OTHER, "model.json"), JSON.stringify({ ...manifest, name: OTHER }));
+    await addModels(folder);
     await start();
   });
   afterEach(async () => {

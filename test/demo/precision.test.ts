@@ -11,7 +11,7 @@ import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { MarGraphs } from "../../src/families/mar/run-graphs.js";
 import { importModel } from "../../src/importer/import.js";
 import { ALLOWED_DEVIATION, type Deviation } from "../../src/importer/options.js";
-import type { Manifest, Precision } from "../../src/model/manifest.js";
+import { type Manifest, marArchitecture, type Precision } from "../../src/model/manifest.js";
 import { readManifest } from "../../src/model/registry.js";
 import { ImageNoise } from "../../src/model/sampler/noise.js";
 import { generate, Marimba } from "../commands/marimba.js";
@@ -81,7 +81,7 @@ describe.each([
 
   /** Deviation of z at every masked position, with and without a class, of the tokens [L, C] where they are known. */
   async function deviationsOf(tokensOf: (image: number) => Float32Array): Promise<number[]> {
-    const { generator: a } = demo.architecture;
+    const { generator: a } = marArchitecture(demo.architecture);
     const C = a.token_channels;
     const found = [];
     for (const known of MASK_STATES) {

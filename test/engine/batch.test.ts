@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import { floats, type Runtime, type Tensors } from "../../src/engine/runtime/runtime.js";
-import type { Manifest } from "../../src/model/manifest.js";
+import { type Manifest, marArchitecture } from "../../src/model/manifest.js";
 import type { ImageRequest } from "../../src/model/parameters.js";
 import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
 import { samplePlainly } from "../families/mar/plain-sampler.js";
@@ -29,7 +29,7 @@ afterAll(() => runtime.close());
 const alone = (request: ImageRequest) => imageAlone(runtime, manifest, request);
 
 /** Images that differ in everything that may differ within a batch. */
-const SUBJECTS: readonly ImageRequest[] = [
+const SUBJECTS: readonly ReturnType<typeof imageRequest>[] = [
   imageRequest({ class: 1, steps: 1, guidance_scale: 1 }, 11),
   imageRequest({ class: 4, steps: 3, guidance_scale: 3, guidance_schedule: "constant", temperature: 0.9 }, 12, 5),
   imageRequest({ class: null, steps: 4, diffusion_steps: 7, guidance_scale: 4 }, 13),
@@ -82,7 +82,7 @@ describe("a image is a function of its request", () => {
     );
     const expected = await Promise.all(subjects.map(alone));
     const runs: { rows: number; steps: number }[] = [];
-    const { width, depth } = manifest.architecture.generator.head;
+    const { width, depth } = marArchitecture(manifest.architecture).generator.head;
     const sliced = new WatchedBatch(
       watched(runtime, {
         denoise: (inputs, run) => {

@@ -8,7 +8,7 @@ import type { MeasuredSpans } from "../../src/engine/clock.js";
 import type { Runtime, Tensors } from "../../src/engine/runtime/runtime.js";
 import { importModel } from "../../src/importer/import.js";
 import type { Manifest } from "../../src/model/manifest.js";
-import type { ImageRequest, ImageToEdit, SamplingParameters } from "../../src/model/parameters.js";
+import type { FamilyParameters, ImageRequest, ImageToEdit } from "../../src/model/parameters.js";
 import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
 import { TINY } from "../reference.js";
 
@@ -27,7 +27,7 @@ export async function importTiny(): Promise<{ folder: string; manifest: Manifest
   return { folder, manifest };
 }
 
-const PLAIN: SamplingParameters = {
+const PLAIN: FamilyParameters<"mar"> = {
   class: 3,
   steps: 3,
   guidance_scale: 2,
@@ -38,7 +38,11 @@ const PLAIN: SamplingParameters = {
   order: "random",
 };
 
-export function imageRequest(change: Partial<SamplingParameters> = {}, seed = 1, imageIndex = 0): ImageRequest {
+export function imageRequest(
+  change: Partial<FamilyParameters<"mar">> = {},
+  seed = 1,
+  imageIndex = 0,
+): ImageRequest<FamilyParameters<"mar">> {
   return { parameters: { ...PLAIN, ...change }, seed, imageIndex };
 }
 

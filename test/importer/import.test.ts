@@ -7,7 +7,7 @@ import { toFloat32 } from "../../src/importer/checkpoint/float32.js";
 import { importModel } from "../../src/importer/import.js";
 import type { ImportProgress } from "../../src/importer/progress.js";
 import { toFloat16 } from "../../src/importer/weights/float16.js";
-import { graphsOf, MODEL_FILES, type Precision } from "../../src/model/manifest.js";
+import { graphsOf, MODEL_FILES, marArchitecture, type Precision } from "../../src/model/manifest.js";
 import { readManifest } from "../../src/model/registry.js";
 import { COEFFICIENTS } from "../../src/model/sampler/diffusion-schedule.js";
 import { openTyped } from "../families/mar/typed-runtime.js";
@@ -124,7 +124,7 @@ describe("the reference's small model", () => {
     const stages = readRecording("stages.safetensors");
     const latents = stages.get("decode.latents")!;
     const expected = stages.get("decode.image")!.data;
-    const runtime = await openTyped(folder, manifest.architecture);
+    const runtime = await openTyped(folder, marArchitecture(manifest.architecture));
     const { image } = await runtime.decode(latents.data);
     await runtime.close();
     const rms = Math.sqrt(expected.reduce((sum, value) => sum + value * value, 0) / expected.length);
@@ -187,7 +187,7 @@ describe("the reference's small model", () => {
 
 test("a model of other sizes runs: patches, widths, attention in the tokenizer", async () => {
   const { folder, manifest } = await importModel({ ...small, name: "small", modelsDir: temporaryPath("sizes") });
-  const runtime = await openTyped(folder, manifest.architecture);
+  const runtime = await openTyped(folder, marArchitecture(manifest.architecture));
   const { pixels } = await runtime.decode(new Float32Array(4 * 8 * 8).fill(0.1));
   await runtime.close();
   expect(pixels).toHaveLength(32 * 32 * 3);

@@ -15,11 +15,13 @@ beforeAll(async () => {
   runtime = await openRuntime(tiny.folder, { threads: 1 });
 });
 afterAll(() => runtime.close());
-afterEach(() => FAMILIES.splice(0, 1, mar));
+afterEach(() => {
+  FAMILIES.mar = mar;
+});
 
 /** A batch whose images take so many steps each, in the order of their ids. */
 function batchOf(mode: StaticMode, batchSize: number, steps: readonly number[], over = runtime) {
-  FAMILIES.splice(0, 1, staticFamily(mar, mode, batchSize));
+  FAMILIES.mar = staticFamily(mar, mode, batchSize);
   const batch = new WatchedBatch(over, manifest);
   const requests = steps.map((count, id) => imageRequest({ steps: count, diffusion_steps: 2 }, 70 + id));
   requests.forEach((request, id) => {

@@ -4,6 +4,7 @@
 import type { Family, ImageState, Sampler, Stage } from "../../src/engine/family.js";
 import { type StepRuns, stepRuns } from "../../src/engine/step-runs.js";
 import { FAMILIES } from "../../src/families/families.js";
+import type { FamilyName } from "../../src/model/parameters.js";
 
 /**
  * A batch stays whole from its first step to its last: nobody joins it, and all its images come out at its end. In
@@ -61,7 +62,7 @@ function staticSampler(sampler: Sampler, mode: StaticMode, batchSize: number): S
       batch.push(image);
       return image;
     },
-    setKnownTokens: (image, latents) => sampler.setKnownTokens(image.inner, latents),
+    setKnownTokens: (image, latents) => sampler.setKnownTokens!(image.inner, latents),
     stages: sampler.stages.map((stage) => staticStage(stage, mode)),
     advance(image) {
       image.step++;
@@ -97,8 +98,5 @@ function innerRuns(runs: StepRuns<HeldImage>, heldBy: (image: ImageState) => Hel
 
 const mode = process.env.STATIC_BATCHING as StaticMode | undefined;
 if (mode)
-  FAMILIES.splice(
-    0,
-    FAMILIES.length,
-    ...FAMILIES.map((family) => staticFamily(family, mode, Number(process.env.STATIC_BATCH))),
-  );
+  for (const name of Object.keys(FAMILIES) as FamilyName[])
+    FAMILIES[name] = staticFamily(FAMILIES[name], mode, Number(process.env.STATIC_BATCH));

@@ -1,5 +1,6 @@
 import type { Mistake } from "./mistake.js";
 import { CHECKPOINT_MISTAKES } from "./table/checkpoint.js";
+import { DIT_MISTAKES } from "./table/dit.js";
 import { ENGINE_MISTAKES } from "./table/engine.js";
 import { HEAD_MISTAKES } from "./table/head.js";
 import { SAMPLER_MISTAKES } from "./table/sampler.js";
@@ -14,4 +15,5 @@ export const MISTAKES: readonly Mistake[] = [
   ...SAMPLER_MISTAKES,
   ...ENGINE_MISTAKES,
   ...CHECKPOINT_MISTAKES,
+  ...DIT_MISTAKES,
 ];

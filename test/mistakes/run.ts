@@ -2,6 +2,7 @@ import { compilerErrors } from "./compile.js";
 import { type Catch, failedTest, judgeByParity, judgeByTests } from "./judge.js";
 import type { Mistake } from "./mistake.js";
 import { MISTAKES } from "./mistakes.js";
+import { DIT_MISTAKES } from "./table/dit.js";
 import { Workspace } from "./workspace.js";
 
 const USAGE = `npm run mistakes [-- NAME...]
@@ -64,9 +65,10 @@ class Judge {
 
   async whoCatches(mistake: Mistake): Promise<Catch | undefined> {
     const { space } = this;
-    const { stages, runs } = space.recordings;
+    const { stages, runs, dit, kl8 } = space.recordings;
+    const recorded = DIT_MISTAKES.includes(mistake) ? [dit, kl8] : [stages, runs];
     // What parity does not even load it cannot catch.
-    for (const recordings of space.loads("commands/parity.ts", mistake.file) ? [stages, runs] : []) {
+    for (const recordings of space.loads("commands/parity.ts", mistake.file) ? recorded : []) {
       await this.mustPass(recordings, () => judgeByParity(space, recordings));
       const caught = await space.with(mistake, () => judgeByParity(space, recordings));
       if (caught) return caught;

@@ -10,13 +10,17 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import ts from "typescript";
 import { type Mistake, plant } from "./mistake.js";
 
 /** Recordings of every stage alone: the cheaper half of parity, and where nearly every mistake shows. */
 const STAGES = ["stages.safetensors", "vae_encode.safetensors"];
 const RUNS = ["linear_cfg", "no_cfg", "constant_cfg_one_token", "unconditional"].map((name) => `${name}.safetensors`);
+/** One checkpoint each: the tokenizer's has the names of diffusers. */
+const DIT_RUNS = ["ddpm_8", "ddpm_8_unguided", "ddim_8"].map((name) => `${name}.safetensors`);
+const DIT = ["config.json", "model.safetensors", "schedules.json", "stages.safetensors", ...DIT_RUNS];
+const KL8 = ["config.json", "diffusers/diffusion_pytorch_model.safetensors", "stages.safetensors"];
 const MODEL = ["config.json", "mar.safetensors", "kl16.safetensors"];
 
 const VITEST_CONFIG = `export default {
@@ -28,8 +32,8 @@ const VITEST_CONFIG = `export default {
 /** A copy of the project's source, tests and compiled code, in a temporary folder, in which one file at a time is made wrong. */
 export class Workspace {
   readonly folder: string;
-  /** The tiny model with its stages, and with its sampling runs. */
-  readonly recordings: { readonly stages: string; readonly runs: string };
+  /** The tiny model with its stages, and with its sampling runs; the DiT, and its tokenizer. */
+  readonly recordings: Readonly<Record<"stages" | "runs" | "dit" | "kl8", string>>;
   private readonly base: string;
 
   constructor(private readonly root: string) {
@@ -44,15 +48,17 @@ export class Workspace {
       if (file.endsWith(".ts")) this.write(file, this.original(file));
     const assembled = "dist/model/files/floats.wasm";
     cpSync(join(root, assembled), join(this.folder, assembled));
-    const recordings = (name: string, files: readonly string[]) => {
+    const recordings = (name: string, files: readonly string[], from = "tiny") => {
       const folder = join(this.base, "recordings", name);
       mkdirSync(folder, { recursive: true });
-      for (const file of files) symlinkSync(join(reference, "tiny", file), join(folder, file));
+      for (const file of files) symlinkSync(join(reference, from, file), join(folder, basename(file)));
       return folder;
     };
     this.recordings = {
       stages: recordings("stages", [...MODEL, ...STAGES]),
       runs: recordings("runs", [...MODEL, ...RUNS]),
+      dit: recordings("dit", DIT, "systems/dit"),
+      kl8: recordings("kl8", KL8, "systems/kl8"),
     };
     symlinkSync(join(reference, "schedules.json"), join(this.base, "recordings/schedules.json"));
   }

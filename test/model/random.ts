@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { buildGraphs } from "../../src/families/families.js";
 import { encodingOf } from "../../src/importer/weights/weight-encoding.js";
 import type { GraphOptions, WeightLocation } from "../../src/model/graph/weights.js";
-import { type Architecture, MODEL_FILES, type Precision } from "../../src/model/manifest.js";
+import { type Architecture, type MarArchitecture, MODEL_FILES, type Precision } from "../../src/model/manifest.js";
 
 /** A generator of uniform numbers in [0, 1) that gives the same ones for the same seed (mulberry32). */
 export function uniform(seed: number): () => number {
@@ -38,7 +38,7 @@ function conv(shapes: Shapes, name: string, out: number, into: number, kernel: n
 }
 
 /** Names and shapes of a generator's tensors as a MAR checkpoint has them. */
-export function generatorShapes(a: Architecture["generator"]): Shapes {
+export function generatorShapes(a: MarArchitecture): Shapes {
   const shapes: Shapes = new Map();
   const sequence = a.buffer_size + a.token_count;
   shapes.set("class_emb.weight", [a.class_count, a.encoder.width]).set("fake_latent", [1, a.encoder.width]);
@@ -65,7 +65,7 @@ export function generatorShapes(a: Architecture["generator"]): Shapes {
   return shapes;
 }
 
-function headShapes(shapes: Shapes, a: Architecture["generator"]): void {
+function headShapes(shapes: Shapes, a: MarArchitecture): void {
   const net = "diffloss.net";
   const { width, depth, frequency_channels: frequencies } = a.head;
   linear(shapes, `${net}.time_embed.mlp.0`, width, frequencies);
@@ -133,7 +133,7 @@ function fill(shape: readonly number[], name: string, seed: number): Float32Arra
  * weights.bin. Returns its path.
  */
 export async function writeRandomModel(
-  architecture: Architecture,
+  architecture: Architecture<MarArchitecture>,
   seed: number,
   { precision = "fp32", ...options }: GraphOptions & { readonly precision?: Precision } = {},
 ): Promise<string> {
@@ -156,7 +156,7 @@ export async function writeRandomModel(
   closeSync(file);
   const graphs = buildGraphs(architecture, weights, options);
   for (const kind of ["predict", "denoise", "decode"] as const) {
-    writeFileSync(join(folder, MODEL_FILES[kind]), graphs[kind]);
+    writeFileSync(join(folder, MODEL_FILES[kind]), graphs[kind]!);
   }
   return folder;
 }

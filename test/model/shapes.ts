@@ -1,4 +1,4 @@
-import type { Architecture } from "../../src/model/manifest.js";
+import type { Architecture, MarArchitecture } from "../../src/model/manifest.js";
 
 /** The sizes that shape a model; the rest of an architecture follows from them. */
 export interface Sizes {
@@ -18,7 +18,7 @@ export interface Sizes {
   readonly blocks: number;
 }
 
-export function architectureOf(s: Sizes): Architecture {
+export function architectureOf(s: Sizes): Architecture<MarArchitecture> {
   const stack = ([width, depth, heads]: readonly [number, number, number]) => ({
     width,
     depth,

@@ -67,8 +67,8 @@ export function writeTinyModel(options: GraphOptions): string {
   const folder = mkdtempSync(join(tmpdir(), "marimba-tiny-"));
   for (const file of ["mar.safetensors", "kl16.safetensors"]) copyFileSync(join(TINY, file), join(folder, file));
   const graphs = buildGraphs(TINY_ARCHITECTURE, tinyWeights(), options);
-  writeFileSync(join(folder, MODEL_FILES.predict), graphs.predict);
-  writeFileSync(join(folder, MODEL_FILES.denoise), graphs.denoise);
-  writeFileSync(join(folder, MODEL_FILES.decode), graphs.decode);
+  writeFileSync(join(folder, MODEL_FILES.predict), graphs.predict!);
+  writeFileSync(join(folder, MODEL_FILES.denoise), graphs.denoise!);
+  writeFileSync(join(folder, MODEL_FILES.decode), graphs.decode!);
   return folder;
 }

@@ -473,7 +473,7 @@ export interface components {
             seed?: number;
             /** @description How many images to generate from the seed; 1 when absent. */
             num_images?: number;
-            /** @description Autoregressive steps, 1 to the number of tokens. */
+            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
             steps?: number;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number;
@@ -497,6 +497,11 @@ export interface components {
             order?: "random" | "raster" | "checkerboard";
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number;
+            /**
+             * @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0).
+             * @enum {string}
+             */
+            sampler?: "ddpm" | "ddim";
             /** @description A preset of the model. Other fields override it. */
             preset?: string;
             /**
@@ -579,7 +584,7 @@ export interface components {
             seed?: number;
             /** @description How many images to generate from the seed; 1 when absent. */
             num_images?: number;
-            /** @description Autoregressive steps, 1 to the number of tokens. */
+            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
             steps?: number;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number;
@@ -603,6 +608,11 @@ export interface components {
             order?: "random" | "raster" | "checkerboard";
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number;
+            /**
+             * @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0).
+             * @enum {string}
+             */
+            sampler?: "ddpm" | "ddim";
             /** @description A preset of the model. Other fields override it. */
             preset?: string;
             /**
@@ -649,7 +659,7 @@ export interface components {
             parameters: {
                 /** @description Class index, or null for an unconditional image. */
                 class: number | null;
-                /** @description Autoregressive steps, 1 to the number of tokens. */
+                /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
                 steps: number;
                 /** @description Classifier-free guidance; 1 is none. */
                 guidance_scale: number;
@@ -657,22 +667,27 @@ export interface components {
                  * @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step.
                  * @enum {string}
                  */
-                guidance_schedule: "linear" | "constant";
+                guidance_schedule?: "linear" | "constant";
                 /** @description Multiplies the noise of each diffusion step. */
-                temperature: number;
+                temperature?: number;
                 /** @description Diffusion steps per token. */
-                diffusion_steps: number;
+                diffusion_steps?: number;
                 /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
                 diffusion_steps_final?: number;
                 /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
-                max_timestep: number;
+                max_timestep?: number;
                 /**
                  * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).
                  * @enum {string}
                  */
-                order: "random" | "raster" | "checkerboard";
+                order?: "random" | "raster" | "checkerboard";
                 /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
                 reconstruction_steps?: number;
+                /**
+                 * @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0).
+                 * @enum {string}
+                 */
+                sampler?: "ddpm" | "ddim";
                 /** @description The class's name. */
                 class_name: string | null;
             };
@@ -856,7 +871,16 @@ export interface components {
             image_width: number;
             /** @description Pixels. */
             image_height: number;
-            /** @description Tokens of one image, and so the largest possible `steps`. */
+            /** @description How the model generates: mar or dit. */
+            family: string;
+            /** @description The sampling parameters that requests to the model may have, beside `class`. */
+            parameters: string[];
+            /** @description Smallest and largest possible `steps`. */
+            step_bounds: {
+                minimum: number;
+                maximum: number;
+            };
+            /** @description Tokens of one image. */
             token_count: number;
             /** @description Pixels of one token. */
             token_width: number;
@@ -871,7 +895,7 @@ export interface components {
             /** @description SHA-256 of graphs and weights: equal hashes give equal images. */
             hash: string;
             defaults: {
-                /** @description Autoregressive steps, 1 to the number of tokens. */
+                /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
                 steps: number;
                 /** @description Classifier-free guidance; 1 is none. */
                 guidance_scale: number;
@@ -879,28 +903,33 @@ export interface components {
                  * @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step.
                  * @enum {string}
                  */
-                guidance_schedule: "linear" | "constant";
+                guidance_schedule?: "linear" | "constant";
                 /** @description Multiplies the noise of each diffusion step. */
-                temperature: number;
+                temperature?: number;
                 /** @description Diffusion steps per token. */
-                diffusion_steps: number;
+                diffusion_steps?: number;
                 /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
                 diffusion_steps_final?: number;
                 /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
-                max_timestep: number;
+                max_timestep?: number;
                 /**
                  * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).
                  * @enum {string}
                  */
-                order: "random" | "raster" | "checkerboard";
+                order?: "random" | "raster" | "checkerboard";
                 /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
                 reconstruction_steps?: number;
+                /**
+                 * @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0).
+                 * @enum {string}
+                 */
+                sampler?: "ddpm" | "ddim";
             };
             presets: {
                 [key: string]: {
                     description: string;
                     parameters: {
-                        /** @description Autoregressive steps, 1 to the number of tokens. */
+                        /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
                         steps?: number;
                         /** @description Classifier-free guidance; 1 is none. */
                         guidance_scale?: number;
@@ -924,6 +953,11 @@ export interface components {
                         order?: "random" | "raster" | "checkerboard";
                         /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
                         reconstruction_steps?: number;
+                        /**
+                         * @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0).
+                         * @enum {string}
+                         */
+                        sampler?: "ddpm" | "ddim";
                     };
                     /** @description What was measured of the preset's images. */
                     quality?: {
@@ -1042,7 +1076,7 @@ export interface components {
             safety_identifier?: string | null;
             /** @description Random when absent; the response states it. */
             seed?: number | null;
-            /** @description Autoregressive steps, 1 to the number of tokens. */
+            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
             steps?: number | null;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number | null;
@@ -1060,6 +1094,8 @@ export interface components {
             order?: ("random" | "raster" | "checkerboard") | null;
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number | null;
+            /** @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). */
+            sampler?: ("ddpm" | "ddim") | null;
             /** @description A preset of the model. Other fields override it. */
             preset?: string | null;
             /** @description How images are scaled to `width` and `height`. smooth (when absent): Lanczos to smaller sizes, bicubic to larger ones. pixelated: whole multiples of the model's size, with sharp edges. */
@@ -1127,7 +1163,7 @@ export interface components {
             safety_identifier?: string | null;
             /** @description Random when absent; the response states it. */
             seed?: number | null;
-            /** @description Autoregressive steps, 1 to the number of tokens. */
+            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
             steps?: number | null;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number | null;
@@ -1145,6 +1181,8 @@ export interface components {
             order?: ("random" | "raster" | "checkerboard") | null;
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number | null;
+            /** @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). */
+            sampler?: ("ddpm" | "ddim") | null;
             /** @description A preset of the model. Other fields override it. */
             preset?: string | null;
             /** @description How images are scaled to `width` and `height`. smooth (when absent): Lanczos to smaller sizes, bicubic to larger ones. pixelated: whole multiples of the model's size, with sharp edges. */
@@ -1192,7 +1230,7 @@ export interface components {
             safety_identifier?: string | null;
             /** @description Random when absent; the response states it. */
             seed?: number | null;
-            /** @description Autoregressive steps, 1 to the number of tokens. */
+            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
             steps?: number | null;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number | null;
@@ -1210,6 +1248,8 @@ export interface components {
             order?: ("random" | "raster" | "checkerboard") | null;
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number | null;
+            /** @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). */
+            sampler?: ("ddpm" | "ddim") | null;
             /** @description A preset of the model. Other fields override it. */
             preset?: string | null;
             /** @description How images are scaled to `width` and `height`. smooth (when absent): Lanczos to smaller sizes, bicubic to larger ones. pixelated: whole multiples of the model's size, with sharp edges. */

@@ -1,7 +1,8 @@
 import Type, { type Static } from "typebox";
 import { Problem } from "../../errors.js";
+import { parameterNames, stepBounds } from "../../model/check-parameters.js";
 import { canEdit, tokenSize } from "../../model/edit.js";
-import { Manifest, ModelClass } from "../../model/manifest.js";
+import { familyName, Manifest, ModelClass } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import { nearMisses } from "../../validation/near-misses.js";
 import type { ApiDeps } from "../deps.js";
@@ -16,7 +17,15 @@ export const ModelResource = Type.Object(
     description: Type.Optional(Type.String()),
     image_width: Type.Integer({ description: "Pixels." }),
     image_height: Type.Integer({ description: "Pixels." }),
-    token_count: Type.Integer({ description: "Tokens of one image, and so the largest possible `steps`." }),
+    family: Type.String({ description: "How the model generates: mar or dit." }),
+    parameters: Type.Array(Type.String(), {
+      description: "The sampling parameters that requests to the model may have, beside `class`.",
+    }),
+    step_bounds: Type.Object(
+      { minimum: Type.Integer(), maximum: Type.Integer() },
+      { description: "Smallest and largest possible `steps`." },
+    ),
+    token_count: Type.Integer({ description: "Tokens of one image." }),
     token_width: Type.Integer({ description: "Pixels of one token." }),
     token_height: Type.Integer({ description: "Pixels of one token." }),
     can_edit: Type.Boolean({ description: "Whether `POST /edits` can use the model: it has an encoder." }),
@@ -45,6 +54,7 @@ export const ClassList = Type.Object({
 
 export function modelResource(manifest: Manifest, deps: Pick<ApiDeps, "config">): ModelResource {
   const { generator, tokenizer } = manifest.architecture;
+  const family = familyName(generator);
   const self = modelPath(manifest.name, deps);
   const token = tokenSize(manifest.architecture);
   return {
@@ -52,6 +62,9 @@ export function modelResource(manifest: Manifest, deps: Pick<ApiDeps, "config">)
     ...(manifest.description !== undefined && { description: manifest.description }),
     image_width: tokenizer.image_width,
     image_height: tokenizer.image_height,
+    family,
+    parameters: [...parameterNames(family)],
+    step_bounds: stepBounds(generator),
     token_count: generator.token_count,
     token_width: token.width,
     token_height: token.height,

@@ -1,3 +1,5 @@
+import { parameterNames } from "../../model/check-parameters.js";
+import { familyName } from "../../model/manifest.js";
 import type { SamplingParameters } from "../../model/parameters.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import { resolveRequest } from "../../resolve-request.js";
@@ -22,11 +24,13 @@ export function sweepPoints(options: SweepOptions, models: ModelRegistry): Sweep
     return parameters;
   };
   resolve({}); // An unknown base is refused even if nothing varies it.
+  const has = parameterNames(familyName(models.get(model)!.architecture.generator));
   const names = options.presets ?? Object.keys(models.get(model)?.presets ?? {});
   const points: SweepPoint[] = names.map((preset) => ({ name: preset, preset, parameters: resolve({}, preset) }));
   for (const { field, values } of options.variations)
     for (const value of values as number[]) {
-      const schedules = field === "guidance_scale" ? options.guidanceSchedules : [undefined];
+      const isScheduled = field === "guidance_scale" && has.includes("guidance_schedule");
+      const schedules = isScheduled ? options.guidanceSchedules : [undefined];
       for (const series of schedules) {
         const change = {
           [field]: value,

@@ -19,7 +19,7 @@ export async function openRuntime(folder: string, options: RuntimeOptions): Prom
     }
   };
   try {
-    for (const graph of options.graphs ?? GENERATING_GRAPHS) {
+    for (const graph of options.graphs ?? GENERATING_GRAPHS.mar) {
       const file = MODEL_FILES[graph];
       const profiling = { enableProfiling: true, profileFilePrefix: `${options.profile}${file}` };
       sessions.set(graph, await openSession(folder, file, { ...opening, ...(options.profile ? profiling : {}) }));

@@ -1,7 +1,10 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import Type from "typebox";
+import { DIT_MARKER } from "../../importer/architecture/dit-architecture.js";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../importer/checkpoint/open.js";
+import { readJsonFile } from "../../importer/json-file.js";
 
 const CONFIG = "config.json";
 
@@ -19,6 +22,8 @@ export interface ReferenceFolder {
   readonly stages: readonly Checkpoint[];
   readonly runs: readonly Checkpoint[];
   readonly encodes: readonly Checkpoint[];
+  /** Of a tokenizer alone. */
+  readonly firstStages: readonly Checkpoint[];
   close(): Promise<void>;
 }
 
@@ -28,7 +33,10 @@ export interface ModelFiles {
   readonly tokenizer: string;
 }
 
-type Kind = "generator" | "tokenizer" | "stages" | "run" | "encode";
+type Kind = "generator" | "tokenizer" | "stages" | "run" | "encode" | "firstStage";
+
+/** `first_stage` of a config: the folder with the tokenizer of a generator that has none beside it. */
+const FirstStage = Type.Object({ first_stage: Type.Optional(Type.String()) });
 
 /** Opens every file of the directory. Throws for one that is neither a checkpoint nor a recording. */
 export async function openReferenceFolder(folder: string): Promise<ReferenceFolder> {
@@ -37,13 +45,21 @@ export async function openReferenceFolder(folder: string): Promise<ReferenceFold
   const close = async () => {
     for (const file of opened) await file.close();
   };
-  const found: Record<Kind, Checkpoint[]> = { generator: [], tokenizer: [], stages: [], run: [], encode: [] };
+  const found: Record<Kind, Checkpoint[]> = {
+    generator: [],
+    tokenizer: [],
+    stages: [],
+    run: [],
+    encode: [],
+    firstStage: [],
+  };
   try {
-    for (const path of await checkpointFiles(folder, names)) {
+    for (const path of await checkpointFiles(folder)) {
       const file = await openCheckpoint(path);
       opened.push(file);
       found[kindOf(file)].push(file);
     }
+    if (found.tokenizer.length === 0) found.tokenizer.push(...(await openFirstStage(folder, names, opened)));
   } catch (error) {
     await close();
     throw error;
@@ -55,15 +71,33 @@ export async function openReferenceFolder(folder: string): Promise<ReferenceFold
     stages: found.stages,
     runs: found.run,
     encodes: found.encode,
+    firstStages: found.firstStage,
     close,
   };
 }
 
-async function checkpointFiles(folder: string, names: readonly string[]): Promise<string[]> {
+/** The tokenizers in the folder that config.json calls `first_stage`. */
+async function openFirstStage(folder: string, names: readonly string[], opened: Checkpoint[]): Promise<Checkpoint[]> {
+  if (!names.includes(CONFIG)) return [];
+  const { first_stage } = await readJsonFile(join(folder, CONFIG), FirstStage);
+  if (first_stage === undefined) return [];
+  const files = [];
+  for (const path of await checkpointFiles(join(folder, first_stage))) {
+    const file = await openCheckpoint(path);
+    opened.push(file);
+    if (kindOf(file) === "tokenizer") files.push(file);
+  }
+  return files;
+}
+
+/** Those of the folder and of the folders in it. */
+async function checkpointFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
   const paths = [];
-  for (const name of names) {
-    const path = join(folder, name);
-    if (/\.(safetensors|pth|pt|ckpt|bin)$/i.test(name) && (await stat(path)).isFile()) paths.push(path);
+  for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) paths.push(...(await checkpointFiles(path)));
+    else if (/\.(safetensors|pth|pt|ckpt|bin)$/i.test(entry.name) && (await stat(path)).isFile()) paths.push(path);
   }
   return paths;
 }
@@ -77,9 +111,10 @@ function pathsOf(files: readonly Checkpoint[]): string[] {
 
 function kindOf(file: Checkpoint): Kind {
   const has = (name: string) => file.stateDicts.some(({ tensors }) => tensors.has(name));
-  if (file.metadata.num_iter !== undefined) return "run";
-  if (has("predict.0.tokens")) return "stages";
-  if (has("mask_token")) return "generator";
+  if (file.metadata.num_iter !== undefined || file.metadata.sampler !== undefined) return "run";
+  if (has("predict.0.tokens") || has("forward.x")) return "stages";
+  if (has("encode.image")) return "firstStage";
+  if (has("mask_token") || has(DIT_MARKER)) return "generator";
   if (has("decoder.conv_in.weight")) return "tokenizer";
   if (has("image") && has("moments")) return "encode";
   throw new ParityError(

@@ -1,7 +1,50 @@
 import { createHash } from "node:crypto";
+import { type DiffusionStep, scheduleOf } from "../../families/dit/schedule.js";
 import { maskSchedule } from "../../families/mar/mask-schedule.js";
 import { respacedTimesteps } from "../../model/sampler/diffusion-schedule.js";
+import { keptTimesteps } from "./dit.js";
 import type { Report } from "./report.js";
+
+/** `schedules.json` of a DiT: timesteps by respacing, rising, and the coefficients of some of them. */
+export interface RecordedDitSchedules {
+  readonly timesteps: Readonly<Record<string, readonly number[]>>;
+  readonly coefficients: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>;
+}
+
+/** Of float64 tables: sums and logarithms may differ in their last digits. */
+const ALLOWED_COEFFICIENT = 1e-12;
+
+/** What our schedule has of the recorded coefficients. */
+const COEFFICIENT_OF: Readonly<Record<string, (step: DiffusionStep) => number>> = {
+  betas: (step) => Math.exp(step.maxLogVariance),
+  alphas_cumprod: (step) => step.sqrtRecipAlphaBar ** -2,
+  alphas_cumprod_prev: (step) => step.previousAlphaBar,
+  posterior_variance: (step) => step.noiseFactor * Math.exp(step.minLogVariance),
+  posterior_log_variance_clipped: (step) => step.minLogVariance,
+  posterior_mean_coef1: (step) => step.posteriorMeanX0,
+  posterior_mean_coef2: (step) => step.posteriorMeanX,
+  sqrt_recip_alphas_cumprod: (step) => step.sqrtRecipAlphaBar,
+  sqrt_recipm1_alphas_cumprod: (step) => step.sqrtRecipAlphaBarMinusOne,
+};
+
+export function compareDitSchedules({ timesteps, coefficients }: RecordedDitSchedules, report: Report): void {
+  const name = "schedules.json";
+  for (const [respacing, kept] of Object.entries(timesteps)) {
+    const ours = keptTimesteps(respacing);
+    const note = `ours ${ours}, recorded ${kept}`;
+    report.holds(name, "respaced timesteps", respacing, `${ours}` === `${kept}`, note);
+  }
+  for (const [respacing, recorded] of Object.entries(coefficients)) {
+    const rising = scheduleOf(keptTimesteps(respacing)).reverse();
+    for (const [coefficient, data] of Object.entries(recorded)) {
+      const of = COEFFICIENT_OF[coefficient];
+      if (!of) throw new Error(`schedules.json has coefficients that nothing compares: ${coefficient}.`);
+      const ours = { shape: [rising.length], data: rising.map(of) };
+      const expected = { shape: [data.length], data };
+      report.numbers(name, "coefficients", `${respacing}, ${coefficient}`, ALLOWED_COEFFICIENT, ours, expected);
+    }
+  }
+}
 
 /** `schedules.json` of the reference: every case of the two integer schedules. */
 export interface RecordedSchedules {

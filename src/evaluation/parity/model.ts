@@ -2,7 +2,7 @@ import { Decoder } from "../../engine/decoder.js";
 import { Encoder } from "../../engine/encoder.js";
 import type { Runtime } from "../../engine/runtime/runtime.js";
 import { type DenoiseBatch, type DenoiseResult, MarGraphs } from "../../families/mar/run-graphs.js";
-import type { GeneratorArchitecture, Manifest } from "../../model/manifest.js";
+import { type Manifest, type MarArchitecture, marArchitecture } from "../../model/manifest.js";
 import {
   COEFFICIENTS,
   DiffusionSchedules,
@@ -14,7 +14,7 @@ const MAX_TIMESTEP = 999;
 
 /** An imported model whose graphs expose their intermediate results. */
 export class ParityModel {
-  readonly generator: GeneratorArchitecture;
+  readonly generator: MarArchitecture;
   readonly graphs: MarGraphs;
   readonly encoder: Encoder;
   readonly decoder: Decoder;
@@ -24,7 +24,7 @@ export class ParityModel {
     readonly manifest: Manifest,
     runtime: Runtime,
   ) {
-    const { generator, tokenizer } = manifest.architecture;
+    const { generator, tokenizer } = marArchitecture(manifest.architecture);
     this.generator = generator;
     this.graphs = new MarGraphs(runtime, generator);
     this.encoder = new Encoder(runtime, tokenizer);

@@ -1,14 +1,22 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join, relative } from "node:path";
 import { usableCores } from "../../engine/runtime/allowance.js";
 import { openRuntime } from "../../engine/runtime/onnx.js";
+import type { Runtime } from "../../engine/runtime/runtime.js";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { importModel } from "../../importer/import.js";
 import type { ImportedModel } from "../../importer/options.js";
-import { graphsOf } from "../../model/manifest.js";
+import { graphsOf, type Manifest } from "../../model/manifest.js";
+import { compareDitRun, compareDitStages } from "./dit.js";
+import { compareFirstStage, openFirstStage } from "./first-stage.js";
 import { type ModelFiles, modelPairs, openReferenceFolder, ParityError, type ReferenceFolder } from "./folder.js";
-import { compareSchedules, type RecordedSchedules } from "./integer-schedules.js";
+import {
+  compareDitSchedules,
+  compareSchedules,
+  type RecordedDitSchedules,
+  type RecordedSchedules,
+} from "./integer-schedules.js";
 import { ParityModel } from "./model.js";
 import { Recording } from "./recording.js";
 import { Report } from "./report.js";
@@ -30,8 +38,13 @@ export async function* compareFolder(folder: string): AsyncGenerator<Parity> {
   const reference = await openReferenceFolder(folder);
   try {
     checkComplete(folder, reference);
+    if (reference.generators.length === 0) {
+      for (const path of reference.tokenizers)
+        yield { title: relative(folder, path), report: await compareTokenizer(path, reference) };
+      return;
+    }
     for (const files of modelPairs(reference)) {
-      const title = `${basename(files.generator)} and ${basename(files.tokenizer)}`;
+      const title = `${relative(folder, files.generator)} and ${relative(folder, files.tokenizer)}`;
       yield { title, report: await compareModel(files, reference) };
     }
   } finally {
@@ -39,18 +52,23 @@ export async function* compareFolder(folder: string): AsyncGenerator<Parity> {
   }
 }
 
-/** Compares the two integer schedules with every recorded case. */
+/** Compares a family's schedules with every recorded case. */
 export async function compareScheduleFile(path: string): Promise<Parity> {
   const report = new Report();
-  compareSchedules(JSON.parse(await readFile(path, "utf8")) as RecordedSchedules, report);
+  const recorded = JSON.parse(await readFile(path, "utf8")) as RecordedSchedules | RecordedDitSchedules;
+  if ("timesteps" in recorded) compareDitSchedules(recorded, report);
+  else compareSchedules(recorded, report);
   return { title: path, report };
 }
 
 function checkComplete(folder: string, reference: ReferenceFolder): void {
   const missing = [];
-  if (reference.generators.length === 0) missing.push("no generator checkpoint (one with model_ema or mask_token)");
+  const isTokenizer = reference.firstStages.length > 0;
+  if (!isTokenizer && reference.generators.length === 0)
+    missing.push("no generator checkpoint (one with mask_token or y_embedder)");
   if (reference.tokenizers.length === 0) missing.push("no tokenizer (one with decoder.conv_in.weight)");
-  if (reference.stages.length + reference.runs.length === 0) missing.push("no recording (stages or a sampling run)");
+  if (!isTokenizer && reference.stages.length + reference.runs.length === 0)
+    missing.push("no recording (stages or a sampling run)");
   if (missing.length > 0) throw new ParityError(`${folder} has ${missing.join(", ")}.`);
 }
 
@@ -60,13 +78,48 @@ async function compareModel(files: ModelFiles, reference: ReferenceFolder): Prom
   try {
     const { folder, manifest } = await importInto(models, files, reference.config);
     const runtime = await openRuntime(folder, { threads: usableCores(), graphs: graphsOf(manifest.architecture) });
-    const model = new ParityModel(manifest, runtime);
-    for (const file of reference.stages) await compareRecording(file, report, (r) => compareStages(model, r, report));
-    for (const file of reference.runs) await compareRecording(file, report, (r) => compareRun(model, r, report));
-    for (const file of reference.encodes) await compareRecording(file, report, (r) => compareEncode(model, r, report));
+    const { stages, runs, encodes } = comparisonsOf(manifest, runtime, report);
+    for (const file of reference.stages) await compareRecording(file, report, stages);
+    for (const file of reference.runs) await compareRecording(file, report, runs);
+    for (const file of reference.encodes) await compareRecording(file, report, encodes);
     await runtime.close();
   } finally {
     await rm(models, { recursive: true, force: true });
+  }
+  return report;
+}
+
+type Compare = (recording: Recording) => Promise<void>;
+
+/** What compares each kind of recording with a model of its family. */
+function comparisonsOf(manifest: Manifest, runtime: Runtime, report: Report) {
+  const { generator, tokenizer } = manifest.architecture;
+  if ("family" in generator) {
+    const model = { runtime, generator, tokenizer };
+    return {
+      stages: (r) => compareDitStages(model, r, report),
+      runs: (r) => compareDitRun(model, r, report),
+      encodes: () => Promise.reject(new Error("a DiT has no encoder")),
+    } satisfies Record<string, Compare>;
+  }
+  const model = new ParityModel(manifest, runtime);
+  return {
+    stages: (r) => compareStages(model, r, report),
+    runs: (r) => compareRun(model, r, report),
+    encodes: (r) => compareEncode(model, r, report),
+  } satisfies Record<string, Compare>;
+}
+
+async function compareTokenizer(path: string, { config, firstStages }: ReferenceFolder): Promise<Report> {
+  if (config === undefined) throw new ParityError(`${path} has no config.json beside it, which states its resolution.`);
+  const parent = await mkdtemp(join(tmpdir(), "marimba-parity-"));
+  const report = new Report();
+  try {
+    const stage = await openFirstStage(parent, path, config, usableCores());
+    for (const file of firstStages) await compareRecording(file, report, (r) => compareFirstStage(stage, r, report));
+    await stage.runtime.close();
+  } finally {
+    await rm(parent, { recursive: true, force: true });
   }
   return report;
 }

@@ -1,4 +1,5 @@
 import { condition, type ParityModel } from "./model.js";
+import { PIXEL_RULES, pixelsFollow } from "./pixels.js";
 import { part, type Recording } from "./recording.js";
 import { ALLOWED, type Report } from "./report.js";
 import { predictInput } from "./transformer-input.js";
@@ -78,8 +79,9 @@ export async function compareDecode(
   const { image = [], pixels } = await model.decoder.decode(latents.data);
   const shape = [latents.shape[0] ?? 0, 3, t.image_height, t.image_width];
   report.numbers(recording.name, "image", imageName, ALLOWED.image, { shape, data: image }, expected);
-  const note = "a pixel is not round-half-even(clip(255 (x + 1) / 2, 0, 255)) of the image";
-  report.holds(recording.name, "pixels", imageName, pixelsFollow(image, pixels, t.image_height * t.image_width), note);
+  const note = `a pixel is not ${PIXEL_RULES.nearest} of the image`;
+  const follow = pixelsFollow(image, pixels, t.image_height * t.image_width, "nearest");
+  report.holds(recording.name, "pixels", imageName, follow, note);
 }
 
 /** Compares `vae_encode.safetensors`: the posterior's moments of each image, and the latents that follow from them. */
@@ -99,16 +101,4 @@ export async function compareEncode(model: ParityModel, recording: Recording, re
     const latents = { shape: half, data: ours.latents };
     report.numbers(recording.name, "latents", at, ALLOWED.transformer, latents, { shape: half, data: scaledMean });
   }
-}
-
-/** Whether the bytes are the float image's, in float32 arithmetic as in the graph: channels last, halves to even. */
-function pixelsFollow(image: ArrayLike<number>, pixels: Uint8Array, plane: number): boolean {
-  if (pixels.length !== image.length) return false;
-  for (let i = 0; i < image.length; i++) {
-    const channel = Math.floor(i / plane) % 3;
-    const at = (Math.floor(i / plane / 3) * plane + (i % plane)) * 3 + channel;
-    const scaled = Math.fround(Math.fround((image[i] as number) + 1) * 127.5);
-    if (pixels[at] !== Uint8ClampedArray.of(scaled)[0]) return false; // its conversion rounds halves to even
-  }
-  return true;
 }

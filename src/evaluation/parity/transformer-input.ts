@@ -1,5 +1,5 @@
 import type { PredictBatch } from "../../families/mar/run-graphs.js";
-import type { GeneratorArchitecture } from "../../model/manifest.js";
+import type { MarArchitecture } from "../../model/manifest.js";
 
 /** The transformer's inputs: all images with their class, and with guidance again without a class. */
 export interface TransformerInput {
@@ -13,7 +13,7 @@ export interface TransformerInput {
 }
 
 /** Every image has the same number of known tokens in the recordings, so no row is padded. */
-export function predictInput(a: GeneratorArchitecture, input: TransformerInput): PredictBatch {
+export function predictInput(a: MarArchitecture, input: TransformerInput): PredictBatch {
   const { token_count: L, token_channels: C } = a;
   const images = input.mask.length / L;
   const rows = input.classes.length;

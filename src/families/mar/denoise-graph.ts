@@ -2,7 +2,7 @@ import { GraphBuilder, type Value } from "../../model/graph/builder.js";
 import { RowZeroPoints } from "../../model/graph/linear.js";
 import { concat, gather, sizes } from "../../model/graph/ops.js";
 import type { GraphOptions, WeightIndex } from "../../model/graph/weights.js";
-import type { GeneratorArchitecture } from "../../model/manifest.js";
+import type { MarArchitecture } from "../../model/manifest.js";
 import { COEFFICIENTS, type Coefficient } from "../../model/sampler/diffusion-schedule.js";
 import { conditioning, headNetwork, modulations } from "./diffusion-head.js";
 
@@ -26,7 +26,7 @@ type PerStep = Readonly<Record<string, Value>>;
  * `DenoiseResult`. What depends on timestep and z alone (the timestep MLP, the condition, every adaLN projection) is
  * computed for all steps before the loop, which is one ONNX Scan.
  */
-export function buildDenoise(a: GeneratorArchitecture, weights: WeightIndex, options: GraphOptions): Uint8Array {
+export function buildDenoise(a: MarArchitecture, weights: WeightIndex, options: GraphOptions): Uint8Array {
   const g = GraphBuilder.model("denoise", weights);
   const x = g.input("x", "float32", ["rows", a.token_channels]);
   const z = g.input("z", "float32", ["rows", a.decoder.width]);
@@ -99,7 +99,7 @@ function stepCoefficients(g: GraphBuilder, coefficients: Value, noise: Value, te
 /** One diffusion step: network, guidance, and the ancestral step from x_t to x_(t-1). */
 function loopBody(
   g: GraphBuilder,
-  a: GeneratorArchitecture,
+  a: MarArchitecture,
   { indices, zeroPoints }: { readonly indices: RowIndices; readonly zeroPoints: RowZeroPoints },
   perStep: PerStep,
   options: GraphOptions,

@@ -1,6 +1,6 @@
 import type { Stage } from "../../engine/family.js";
 import { groupBy, type StepRuns } from "../../engine/step-runs.js";
-import type { GeneratorArchitecture } from "../../model/manifest.js";
+import type { MarArchitecture } from "../../model/manifest.js";
 import { COEFFICIENTS, type ModelDiffusionSchedule } from "../../model/sampler/diffusion-schedule.js";
 import type { MarImage } from "./image.js";
 import type { MarGraphs } from "./run-graphs.js";
@@ -31,7 +31,7 @@ export class Denoiser implements Stage<MarImage> {
 
   constructor(
     private readonly graphs: MarGraphs,
-    private readonly model: GeneratorArchitecture,
+    private readonly model: MarArchitecture,
   ) {
     const { depth, width } = model.head;
     this.#bytesPerRowStep = 4 * (3 * depth + 2) * width;

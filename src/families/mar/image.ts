@@ -1,6 +1,6 @@
 import type { ImageState } from "../../engine/family.js";
-import type { GeneratorArchitecture } from "../../model/manifest.js";
-import type { ImageRequest, SamplingParameters } from "../../model/parameters.js";
+import type { MarArchitecture } from "../../model/manifest.js";
+import type { FamilyParameters, ImageRequest } from "../../model/parameters.js";
 import type { DiffusionSchedules, ModelDiffusionSchedule } from "../../model/sampler/diffusion-schedule.js";
 import { ImageNoise } from "../../model/sampler/noise.js";
 import { patchify } from "../../model/sampler/patches.js";
@@ -11,7 +11,7 @@ const EMPTY = new Float32Array(0);
 
 /** An image in flight: all that the autoregressive loop keeps of it between steps. */
 export class MarImage implements ImageState {
-  readonly parameters: SamplingParameters;
+  readonly parameters: FamilyParameters<"mar">;
   readonly noise: ImageNoise;
   /**
    * Whether it has an unconditional row. Without a class both halves would be the same row, so guidance changes
@@ -35,8 +35,8 @@ export class MarImage implements ImageState {
 
   /** `masked` is [L], 1 where an edit may sample a token again. Other images sample all tokens. */
   constructor(
-    request: ImageRequest,
-    private readonly model: GeneratorArchitecture,
+    request: ImageRequest<FamilyParameters<"mar">>,
+    private readonly model: MarArchitecture,
     private readonly schedules: DiffusionSchedules,
     masked?: Uint8Array,
   ) {

@@ -1,6 +1,7 @@
 import type { Family, Sampler } from "../../engine/family.js";
 import type { Runtime } from "../../engine/runtime/runtime.js";
-import type { GeneratorArchitecture } from "../../model/manifest.js";
+import type { MarArchitecture } from "../../model/manifest.js";
+import type { FamilyParameters, ImageRequest } from "../../model/parameters.js";
 import { DiffusionSchedules } from "../../model/sampler/diffusion-schedule.js";
 import { unpatchify } from "../../model/sampler/patches.js";
 import { buildDenoise } from "./denoise-graph.js";
@@ -14,8 +15,8 @@ import { MarGraphs } from "./run-graphs.js";
  * Masked autoregressive generation with a diffusion head for each token: Li et al., "Autoregressive Image Generation
  * without Vector Quantization", arXiv 2406.11838. A step predicts z at the positions to sample, then denoises their tokens.
  */
-export const mar: Family = {
-  generates: ({ attention, head_kind }) => attention === "bidirectional" && head_kind === "diffusion",
+export const mar: Family<MarArchitecture> = {
+  pixelRounding: "nearest",
   // Two steps with guidance: no and some known tokens, both halves. From t = 1 latents stay near their noise.
   warmUpParameters: ({ token_count }) => ({
     class: 0,
@@ -34,11 +35,11 @@ export const mar: Family = {
   open: openSampler,
 };
 
-function openSampler(runtime: Runtime, model: GeneratorArchitecture): Sampler<MarImage> {
+function openSampler(runtime: Runtime, model: MarArchitecture): Sampler<MarImage> {
   const graphs = new MarGraphs(runtime, model);
   const schedules = new DiffusionSchedules(model.head.frequency_channels);
   return {
-    admit: (request, masked) => new MarImage(request, model, schedules, masked),
+    admit: (request: ImageRequest<FamilyParameters<"mar">>, masked) => new MarImage(request, model, schedules, masked),
     setKnownTokens: (image, latents) => image.setKnownTokens(latents),
     stages: [new Predictor(graphs, model), new Denoiser(graphs, model)],
     advance: (image) => image.advance(),

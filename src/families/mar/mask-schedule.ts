@@ -1,4 +1,4 @@
-import type { SamplingParameters } from "../../model/parameters.js";
+import type { FamilyParameters } from "../../model/parameters.js";
 
 export interface MaskStep {
   /** Unknown tokens when the step starts. */
@@ -79,7 +79,7 @@ const share = (tokens: number, step: number, steps: number) => Math.floor((token
 /** Guidance in force in one step, rounded operation by operation to float32 as the reference's tensors are. */
 export function guidanceInStep(
   scale: number,
-  schedule: SamplingParameters["guidance_schedule"],
+  schedule: FamilyParameters<"mar">["guidance_schedule"],
   tokenCount: number,
   maskedAfter: number,
 ): number {
@@ -98,7 +98,7 @@ export function diffusionStepsInStep(
     steps,
     diffusion_steps: first,
     diffusion_steps_final: last = first,
-  }: Pick<SamplingParameters, "steps" | "diffusion_steps" | "diffusion_steps_final">,
+  }: Pick<FamilyParameters<"mar">, "steps" | "diffusion_steps" | "diffusion_steps_final">,
   step: number,
 ): number {
   if (steps === 1) return first;

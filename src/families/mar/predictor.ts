@@ -1,6 +1,6 @@
 import type { Stage } from "../../engine/family.js";
 import { chunksBySize, groupBy, type StepRuns } from "../../engine/step-runs.js";
-import type { GeneratorArchitecture } from "../../model/manifest.js";
+import type { MarArchitecture } from "../../model/manifest.js";
 import type { MarImage } from "./image.js";
 import type { MarGraphs, PredictBatch } from "./run-graphs.js";
 
@@ -37,7 +37,7 @@ export class Predictor implements Stage<MarImage> {
 
   constructor(
     private readonly graphs: MarGraphs,
-    private readonly model: GeneratorArchitecture,
+    private readonly model: MarArchitecture,
   ) {
     this.#rowLimit = Math.max(1, Math.floor(PREDICT_BYTES / activationBytes(model)));
     this.#integers = Array.from({ length: Math.max(model.token_count, model.class_count) + 1 }, (_, i) => BigInt(i));
@@ -113,8 +113,8 @@ export class Predictor implements Stage<MarImage> {
 }
 
 /** Bytes of one row's largest activations: attention scores, and about twelve tensors as wide as the stack. */
-function activationBytes(model: GeneratorArchitecture): number {
+function activationBytes(model: MarArchitecture): number {
   const length = model.buffer_size + model.token_count;
-  const stack = (s: GeneratorArchitecture["decoder"]) => 4 * length * (s.heads * length + 8 * s.width + s.mlp_width);
+  const stack = (s: MarArchitecture["decoder"]) => 4 * length * (s.heads * length + 8 * s.width + s.mlp_width);
   return Math.max(stack(model.encoder), stack(model.decoder));
 }

@@ -1,5 +1,5 @@
 import { floats, type Runtime } from "../../engine/runtime/runtime.js";
-import type { GeneratorArchitecture } from "../../model/manifest.js";
+import type { MarArchitecture } from "../../model/manifest.js";
 import { COEFFICIENTS } from "../../model/sampler/diffusion-schedule.js";
 
 /**
@@ -52,7 +52,7 @@ export interface DenoiseResult {
 export class MarGraphs {
   constructor(
     private readonly runtime: Runtime,
-    private readonly model: GeneratorArchitecture,
+    private readonly model: MarArchitecture,
   ) {}
 
   async predict(batch: PredictBatch): Promise<PredictResult> {

@@ -1,6 +1,6 @@
 import { sampledTokenCount } from "../../model/edit.js";
-import type { GeneratorArchitecture } from "../../model/manifest.js";
-import type { SamplingParameters } from "../../model/parameters.js";
+import type { MarArchitecture } from "../../model/manifest.js";
+import type { FamilyParameters } from "../../model/parameters.js";
 import { ORDERS, packLastWord, philox4x32, seedHigh, seedLow } from "../../model/sampler/philox.js";
 
 /**
@@ -8,8 +8,8 @@ import { ORDERS, packLastWord, philox4x32, seedHigh, seedLow } from "../../model
  * the positions still unknown.
  */
 export function tokenOrder(
-  kind: SamplingParameters["order"],
-  { token_count: tokenCount, grid_width: width }: Pick<GeneratorArchitecture, "token_count" | "grid_width">,
+  kind: FamilyParameters<"mar">["order"],
+  { token_count: tokenCount, grid_width: width }: Pick<MarArchitecture, "token_count" | "grid_width">,
   seed: number,
   imageIndex: number,
 ): Int32Array {

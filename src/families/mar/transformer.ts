@@ -1,10 +1,8 @@
+import { selfAttention } from "../../model/graph/attention.js";
 import type { GraphBuilder, Value } from "../../model/graph/builder.js";
 import { isQuantized, LinearInput, linear, type RowZeroPoints } from "../../model/graph/linear.js";
 import { CONTRIB_DOMAIN } from "../../model/graph/onnx.js";
-import { affineLayerNorm, concat, gather, reshape } from "../../model/graph/ops.js";
-
-/** The lowest float32: what a padded key's score falls to, so that its exponential is 0. */
-const PADDED_SCORE = -3.4028234663852886e38;
+import { affineLayerNorm, gather } from "../../model/graph/ops.js";
 
 /** A bound below GELU's least value, -0.16997 at x = -0.7518. */
 const GELU_LOWEST = -0.17;
@@ -34,47 +32,12 @@ export interface Queries {
 export function attention(g: GraphBuilder, x: Value, stack: Stack, block: number, queries?: Queries): Value {
   const name = `${stack.prefix}_blocks.${block}`;
   const normed = affineLayerNorm(g, x, `${name}.norm1`, stack.normEps);
-  const rows = new LinearInput(g, normed, stack.zeroPoints);
-  const queryRows = queries ? new LinearInput(g, gather(g, normed, queries.index), queries.zeroPoints) : rows;
-  const layer = `${name}.attn.qkv`;
-  // Attention adds an int8 layer's biases on its way, which takes less time than an addition.
-  const addsBias = isQuantized(g, layer, qkvOutputs("q", stack.width));
-  const project = (part: "q" | "k" | "v", input: LinearInput, layout: Value) => {
-    const outputs = qkvOutputs(part, stack.width);
-    const product = input.project(layer, addsBias ? { outputs, bias: null } : { outputs });
-    return reshape(g, product, concat(g, [layout, g.ints([stack.width])], 0));
+  const rows = { rows: new LinearInput(g, normed, stack.zeroPoints), layout: stack.layout };
+  const queryRows = queries && {
+    rows: new LinearInput(g, gather(g, normed, queries.index), queries.zeroPoints),
+    layout: queries.layout,
   };
-  const q = project("q", queryRows, (queries ?? stack).layout);
-  const k = project("k", rows, stack.layout);
-  const v = project("v", rows, stack.layout);
-  const bias = addsBias ? g.weight(`${layer}.bias`) : undefined;
-  return reshape(g, attend(g, { q, k, v, bias }, stack), g.ints([-1, stack.width]));
-}
-
-/** The outputs of a qkv layer are q, then k, then v, each head by head. */
-function qkvOutputs(part: "q" | "k" | "v", width: number) {
-  return { start: "qkv".indexOf(part) * width, count: width };
-}
-
-/** What attention takes. */
-interface Attended {
-  readonly q: Value; // [sequences, queries, width]
-  readonly k: Value; // [sequences, tokens, width]
-  readonly v: Value; // [sequences, tokens, width]
-  /** Biases of all three, [3 width], where they are still to be added. */
-  readonly bias: Value | undefined;
-}
-
-/** softmax(q k^T / sqrt(width of a head)) v, head by head. -> q's shape */
-function attend(g: GraphBuilder, { q, k, v, bias }: Attended, { width, heads, keyCounts }: Stack): Value {
-  // An input that is left out has no name; none may be left out at the end.
-  const optional = keyCounts ? [bias ?? "", keyCounts] : bias ? [bias] : [];
-  const attributes = {
-    num_heads: { int: heads },
-    scale: { float: (width / heads) ** -0.5 },
-    mask_filter_value: { float: PADDED_SCORE },
-  };
-  return g.node("MultiHeadAttention", [q, k, v, ...optional], { domain: CONTRIB_DOMAIN, attributes });
+  return selfAttention(g, `${name}.attn.qkv`, stack, rows, queryRows);
 }
 
 /** What follows attention in a block, row by row: output projection, residual, MLP with GELU, residual. */

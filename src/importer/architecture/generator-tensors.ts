@@ -1,4 +1,4 @@
-import type { GeneratorArchitecture } from "../../model/manifest.js";
+import type { MarArchitecture } from "../../model/manifest.js";
 import { ImportError } from "../error.js";
 import { countModules, sideOf, TableBuilder, type Tensors, type TensorTable } from "./tensor-table.js";
 
@@ -13,7 +13,7 @@ export interface GeneratorSizes {
   readonly classCount: number;
   readonly encoder: StackSizes;
   readonly decoder: StackSizes;
-  readonly head: GeneratorArchitecture["head"];
+  readonly head: MarArchitecture["head"];
 }
 
 export interface StackSizes {

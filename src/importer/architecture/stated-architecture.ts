@@ -1,7 +1,11 @@
 import Type from "typebox";
-import type { Architecture } from "../../model/manifest.js";
+import type { Architecture as AnyArchitecture, MarArchitecture } from "../../model/manifest.js";
 import { ImportError } from "../error.js";
 import { readJsonFile } from "../json-file.js";
+import { DIT_SIZES } from "./dit-architecture.js";
+import { publishedScale, type TokenizerSizes } from "./tokenizer-tensors.js";
+
+type Architecture = AnyArchitecture<MarArchitecture>;
 
 /** Numbers that no tensor states, and claims beside them that are checked against the tensors. */
 export interface StatedArchitecture {
@@ -23,14 +27,13 @@ interface Claim {
   readonly found: (architecture: Architecture) => number;
 }
 
-/** The published sizes (models/mar.py of the reference); all go with the KL-16 tokenizer and its scale. */
+/** The published sizes (models/mar.py of the reference); all go with a published tokenizer and its scale. */
 export const PUBLISHED_SIZES = {
   "mar-b": { width: 768, depth: 12, heads: 12 },
   "mar-l": { width: 1024, depth: 16, heads: 16 },
   "mar-h": { width: 1280, depth: 20, heads: 16 },
 } as const;
 export type PublishedSize = keyof typeof PUBLISHED_SIZES;
-const KL16 = { scale: 0.2325, channels: 16, stride: 16 } as const;
 const DEFAULT_NORM_EPS = 1e-6;
 
 const count = () => Type.Integer({ minimum: 1, maximum: 1_048_576 });
@@ -67,20 +70,30 @@ type ArchitectureConfig = Type.Static<typeof ArchitectureConfig>;
 
 /** Whether `--arch` can name an architecture at all; its file is read later. */
 export function isArchitectureName(arch: string): boolean {
-  return Object.hasOwn(PUBLISHED_SIZES, arch) || arch.endsWith(".json");
+  return publishedNames().includes(arch) || arch.endsWith(".json");
 }
 
 /** `--arch`: a published size or a config.json; without it the published size whose width both stacks have. */
-export async function readStated(arch: string | undefined, widths: readonly number[]): Promise<StatedArchitecture> {
-  if (arch === undefined) return inferSize(widths);
-  if (Object.hasOwn(PUBLISHED_SIZES, arch)) return publishedArchitecture(arch as PublishedSize);
+export async function readStated(
+  arch: string | undefined,
+  widths: readonly number[],
+  tokenizer: TokenizerSizes,
+): Promise<StatedArchitecture> {
+  if (arch === undefined) return publishedArchitecture(inferSize(widths), tokenizer);
+  if (Object.hasOwn(PUBLISHED_SIZES, arch)) return publishedArchitecture(arch as PublishedSize, tokenizer);
   if (!isArchitectureName(arch)) throw new ImportError(unknownArchitecture(arch));
+  if (!arch.endsWith(".json")) throw new ImportError(`--arch ${arch} is a DiT, but the checkpoint is a MAR model.`);
   return configArchitecture(arch, await readJsonFile(arch, ArchitectureConfig));
 }
 
 export function unknownArchitecture(arch: string): string {
-  const sizes = Object.keys(PUBLISHED_SIZES).join(", ");
+  const sizes = publishedNames().join(", ");
   return `--arch ${JSON.stringify(arch)} is not known; use ${sizes} or the path of a config.json.`;
+}
+
+/** Of every family. */
+function publishedNames(): string[] {
+  return [...Object.keys(PUBLISHED_SIZES), ...DIT_SIZES.keys()];
 }
 
 /** Throws at the first statement that the tensors contradict, naming both values. */
@@ -98,25 +111,23 @@ export function publishedSizeOfWidth(width: number): PublishedSize | undefined {
   return (Object.keys(PUBLISHED_SIZES) as PublishedSize[]).find((name) => PUBLISHED_SIZES[name].width === width);
 }
 
-function inferSize(widths: readonly number[]): StatedArchitecture {
+function inferSize(widths: readonly number[]): PublishedSize {
   const name = publishedSizeOfWidth(widths[0]!);
   if (name === undefined || widths.some((width) => width !== PUBLISHED_SIZES[name].width)) {
     throw new ImportError(
       `A generator of width ${widths.join(" and ")} is not one of the published ones, and no tensor states its number of heads or the latent scale: state them with --arch config.json.`,
     );
   }
-  return publishedArchitecture(name);
+  return name;
 }
 
-function publishedArchitecture(name: PublishedSize): StatedArchitecture {
+function publishedArchitecture(name: PublishedSize, tokenizer: TokenizerSizes): StatedArchitecture {
   const { width, depth, heads } = PUBLISHED_SIZES[name];
   const claims: Claim[] = [
     { field: "the encoder's width", stated: width, found: (a) => a.generator.encoder.width },
     { field: "the decoder's width", stated: width, found: (a) => a.generator.decoder.width },
     { field: "the encoder's depth", stated: depth, found: (a) => a.generator.encoder.depth },
     { field: "the decoder's depth", stated: depth, found: (a) => a.generator.decoder.depth },
-    { field: "the tokenizer's latent channels", stated: KL16.channels, found: (a) => a.tokenizer.latent_channels },
-    { field: "the tokenizer's stride", stated: KL16.stride, found: stride },
   ];
   return {
     label: name,
@@ -124,7 +135,7 @@ function publishedArchitecture(name: PublishedSize): StatedArchitecture {
     encoderHeads: heads,
     decoderHeads: heads,
     normEps: DEFAULT_NORM_EPS,
-    scale: KL16.scale,
+    scale: publishedScale(tokenizer),
     claims,
   };
 }

@@ -82,14 +82,23 @@ export function checkTensors(
   if (wrong.length > 0) throw new ImportError(`The ${network}'s tensors do not fit: ${wrong.join("; ")}.`);
 }
 
+export function wholeRoot(value: number, otherwise: string): number {
+  const root = Math.round(Math.sqrt(value));
+  if (root < 1 || root * root !== value) throw new ImportError(otherwise);
+  return root;
+}
+
 /** Items joined for a sentence, the first few by name and the others counted. */
 export function listed(items: readonly string[]): string {
   const more = items.length - MAX_LISTED;
   return items.slice(0, MAX_LISTED).join("; ") + (more > 0 ? `; and ${more} more` : "");
 }
 
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((side, i) => side === b[i]);
+/** A linear layer's [out, in] are the numbers of a convolution with one pixel, [out, in, 1, 1]. */
+function sameShape(expected: readonly number[], found: readonly number[]): boolean {
+  const [outputs, inputs, ...kernel] = expected;
+  const isLinear = kernel.join() === "1,1" && found.length === 2;
+  return (isLinear ? [outputs, inputs] : expected).join() === found.join();
 }
 
 function shown(shape: readonly number[]): string {

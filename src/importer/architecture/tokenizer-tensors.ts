@@ -3,9 +3,15 @@ import { ImportError } from "../error.js";
 import { countModules, sideOf, TableBuilder, type Tensors, type TensorTable } from "./tensor-table.js";
 
 const NETWORK = "tokenizer";
-/** The KL-16 family's GroupNorm (models/vae.py of the reference). */
-export const NORM_GROUPS = 32;
-export const TOKENIZER_NORM_EPS = 1e-6;
+/** GroupNorm of the KL autoencoders (models/vae.py of MAR, ldm/modules/diffusionmodules/model.py of latent diffusion). */
+const NORM_GROUPS = 32;
+const NORM_EPS = 1e-6;
+
+/** The published autoencoders: image = decode(latent / scale). */
+const PUBLISHED = [
+  { latentChannels: 16, stride: 16, scale: 0.2325 }, // MAR's KL-16
+  { latentChannels: 4, stride: 8, scale: 0.18215 }, // latent diffusion's KL-8
+] as const;
 
 /** What the shapes of an autoencoder say. */
 export interface TokenizerSizes {
@@ -15,8 +21,8 @@ export interface TokenizerSizes {
   /** Channels of the decoder's middle blocks. */
   readonly topChannels: number;
   readonly levels: TokenizerArchitecture["levels"];
-  /** Absent where the checkpoint has no encoder. */
-  readonly encoderLevels?: NonNullable<TokenizerArchitecture["encoder_levels"]>;
+  /** Absent where the checkpoint has no encoder, or the model does not need it. */
+  readonly encoderLevels?: NonNullable<TokenizerArchitecture["encoder_levels"]> | undefined;
   /** Pixels along the side of one latent pixel. */
   readonly stride: number;
 }
@@ -40,6 +46,37 @@ export function readTokenizerSizes(tensors: Tensors): TokenizerSizes {
     }
   }
   return sizes;
+}
+
+/** The scale of the published autoencoder that has these sizes. No tensor states it. */
+export function publishedScale({ latentChannels, stride }: TokenizerSizes): number {
+  const published = PUBLISHED.find((one) => one.latentChannels === latentChannels && one.stride === stride);
+  if (published) return published.scale;
+  throw new ImportError(
+    `A tokenizer of ${latentChannels} latent channels and stride ${stride} is not a published one, and no tensor states its scale: state it with --arch config.json.`,
+  );
+}
+
+/** `latentSide`: of the generator's latents, in latent pixels. */
+export function tokenizerArchitecture(
+  { latentChannels, stride, levels, encoderLevels }: TokenizerSizes,
+  latentSide: number,
+  scale: number,
+): TokenizerArchitecture {
+  const imageSide = latentSide * stride;
+  return {
+    kind: "kl",
+    latent_channels: latentChannels,
+    latent_height: latentSide,
+    latent_width: latentSide,
+    image_height: imageSide,
+    image_width: imageSide,
+    scale,
+    norm_groups: NORM_GROUPS,
+    norm_eps: NORM_EPS,
+    levels,
+    ...(encoderLevels && { encoder_levels: [...encoderLevels] }),
+  };
 }
 
 /** Levels from the highest index down, as they run; every level but the last doubles the image's side. */

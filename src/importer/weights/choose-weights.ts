@@ -1,3 +1,5 @@
+import { withReferenceNames } from "../architecture/diffusers-names.js";
+import { DIT_MARKER } from "../architecture/dit-architecture.js";
 import { isDerivedBuffer } from "../architecture/generator-tensors.js";
 import { listed, type Tensors } from "../architecture/tensor-table.js";
 import type { Checkpoint, StateDict, TensorEntry } from "../checkpoint/checkpoint.js";
@@ -18,10 +20,10 @@ export interface NetworkWeights {
   readonly isAveraged: boolean;
 }
 
-/** A tensor that every such network has: what stands before it in a name was added by wrappers. */
-const MARKERS: Readonly<Record<Network, string>> = {
-  generator: "mask_token",
-  tokenizer: "decoder.conv_in.weight",
+/** Tensors of which every such network has one: what stands before it in a name was added by wrappers. */
+const MARKERS: Readonly<Record<Network, readonly string[]>> = {
+  generator: ["mask_token", DIT_MARKER],
+  tokenizer: ["decoder.conv_in.weight"],
 };
 export const WEIGHTS_OPTIONS = { generator: "--weights", tokenizer: "--tokenizer-weights" } as const;
 
@@ -32,6 +34,8 @@ const AVERAGED = /(?<![a-z])(ema|averaged?|swa|shadow)(?![a-z])/i;
 const TRAINED = /^online_/;
 /** What wrappers count beside the weights: `AveragedModel`, LitEma and ema_pytorch. */
 const COUNTERS = new Set(["n_averaged", "num_updates", "decay", "step", "initted"]);
+/** Copies of LitEma, whose names have no dots. Latent diffusion loads a first stage without them. */
+const LIT_EMA = /(^|\.)model_ema\.[^.]+$/;
 /** More networks than any file holds; bounds the work of telling them apart. */
 const MAX_NETWORKS = 16;
 
@@ -48,7 +52,7 @@ export function chooseWeights(checkpoint: Checkpoint, network: Network, choice?:
   const named = checkpoint.stateDicts.flatMap((dict) => networksIn(dict, MARKERS[network]));
   if (named.length === 0) fail(nothingFound(checkpoint, network));
   if (named.length > MAX_NETWORKS) fail(`holds more than ${MAX_NETWORKS} networks.`);
-  const { lists, unusable } = averagedElsewhere(checkpoint, named, choice);
+  const { lists, unusable } = averagedElsewhere(checkpoint, network, named, choice);
   const found = [...named, ...lists];
   const pick = (what: string, candidates: readonly NetworkWeights[]): NetworkWeights => {
     if (candidates.length === 1) return candidates[0]!;
@@ -70,11 +74,15 @@ export function chooseWeights(checkpoint: Checkpoint, network: Network, choice?:
 }
 
 /** The networks of one dict, each with the prefix that wrappers left. */
-function networksIn(dict: StateDict, marker: string): NetworkWeights[] {
+function networksIn(dict: StateDict, markers: readonly string[]): NetworkWeights[] {
   if (dict.isList) return [];
   const names = withoutWrappers(dict.tensors);
-  const markers = [...names.keys()].filter((name) => name === marker || name.endsWith(`.${marker}`));
-  const prefixes = markers.map((name) => name.slice(0, -marker.length)).slice(0, MAX_NETWORKS + 1);
+  const prefixes = [...names.keys()]
+    .flatMap((name) => {
+      const marker = markers.find((one) => name === one || name.endsWith(`.${one}`));
+      return marker === undefined ? [] : [name.slice(0, -marker.length)];
+    })
+    .slice(0, MAX_NETWORKS + 1);
   return prefixes.map((prefix) => {
     const inner = prefixes.filter((other) => other.length > prefix.length && other.startsWith(prefix));
     const tensors = new Map<string, TensorEntry>();
@@ -84,7 +92,7 @@ function networksIn(dict: StateDict, marker: string): NetworkWeights[] {
       if (!COUNTERS.has(rest) && !AVERAGED.test(rest.split(".", 1)[0]!)) tensors.set(rest, entry);
     }
     const key = [dict.key, prefix.slice(0, -1)].filter((part) => part !== "").join(".");
-    return { tensors, key, isAveraged: isAveragedKey(key) || isCounted(names, prefix) };
+    return { tensors: withReferenceNames(tensors), key, isAveraged: isAveragedKey(key) || isCounted(names, prefix) };
   });
 }
 
@@ -119,6 +127,7 @@ function isCounted(names: ReadonlyMap<string, unknown>, prefix: string): boolean
  */
 function averagedElsewhere(
   { stateDicts }: Checkpoint,
+  network: Network,
   named: readonly NetworkWeights[],
   choice: WeightsChoice | undefined,
 ): { lists: NetworkWeights[]; unusable: string[] } {
@@ -137,6 +146,7 @@ function averagedElsewhere(
     }
     for (const [name, { problem, shape }] of withoutWrappers(dict.tensors)) {
       if (problem === undefined && shape.length === 0) continue; // a count or a rate
+      if (network === "tokenizer" && LIT_EMA.test(name)) continue;
       const parts = [...above, ...name.split(".").slice(0, depth)];
       const end = 1 + parts.findIndex((part) => AVERAGED.test(part));
       const key = parts.slice(0, end).join(".");
@@ -169,8 +179,8 @@ function places(candidates: readonly NetworkWeights[]): string {
 function nothingFound({ stateDicts, keys }: Checkpoint, network: Network): string {
   const other = network === "generator" ? "tokenizer" : "generator";
   if (stateDicts.some((dict) => networksIn(dict, MARKERS[other]).length > 0)) {
-    return `holds a ${other}, not a ${network}; --generator takes the MAR checkpoint and --tokenizer the autoencoder.`;
+    return `holds a ${other}, not a ${network}; --generator takes the MAR or DiT checkpoint and --tokenizer the autoencoder.`;
   }
   const has = keys.length === 0 ? "The file is empty" : `The file has ${listed(keys.map(quote))}`;
-  return `holds no ${network}: no tensor's name is or ends in ${MARKERS[network]}. ${has}.`;
+  return `holds no ${network}: no tensor's name is or ends in ${MARKERS[network].join(" or ")}. ${has}.`;
 }

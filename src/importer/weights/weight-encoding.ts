@@ -50,8 +50,9 @@ export function encodingOf(
   return asFloat32(name, shape);
 }
 
-/** The large products of the two stacks and of the head. */
+/** The large products: of MAR's two stacks and its head, and of a DiT's blocks. */
 const QUANTIZED = [
+  /^blocks\.\d+\.(attn\.(qkv|proj)|mlp\.fc[12]|adaLN_modulation\.1)\.weight$/,
   /^(en|de)coder_blocks\.\d+\.(attn\.(qkv|proj)|mlp\.fc[12])\.weight$/,
   /^diffloss\.net\.res_blocks\.\d+\.(mlp\.[02]|adaLN_modulation\.1)\.weight$/,
   /^diffloss\.net\.final_layer\.adaLN_modulation\.1\.weight$/,
@@ -64,9 +65,9 @@ function isQuantized(name: string): boolean {
   return QUANTIZED.some((pattern) => pattern.test(name));
 }
 
-/** The whole generator but the last layer of its head, whose output is multiplied by up to 20,000 (1 / sqrt(alpha-bar)). */
+/** The whole generator but its last layer, whose output is multiplied by up to 20,000 (1 / sqrt(alpha-bar)). */
 function isHalf(name: string): boolean {
-  return !/^(tokenizer\.|diffloss\.net\.final_layer\.linear\.)/.test(name);
+  return !/^(tokenizer\.|(diffloss\.net\.)?final_layer\.linear\.)/.test(name);
 }
 
 /** Edits alone need the encoder: where a checkpoint has it in half the size, it stays so. */

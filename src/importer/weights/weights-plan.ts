@@ -74,7 +74,10 @@ export function planWeights(sources: readonly WeightSource[], precision: Precisi
     const areThere = ({ entry, encoding }: Weight) => encoding.isCopy && canPointAt(checkpoint, entry);
     if (precision === "fp32" && weights.every(areThere)) {
       copied.push({ checkpoint, file: copy, entries: weights.map(({ entry }) => entry) });
-      for (const { entry, encoding } of weights) index.set(encoding.parts[0]!.name, pointAt(entry, copy));
+      for (const { entry, encoding } of weights) {
+        const { name, shape } = encoding.parts[0]!;
+        index.set(name, { ...pointAt(entry, copy), shape });
+      }
       continue;
     }
     const placed = weights.map((weight) => ({
@@ -96,8 +99,8 @@ function canPointAt({ container, descriptors }: Checkpoint, { dtype, offset }: T
   return isOneFile && dtype === "F32" && offset % Float32Array.BYTES_PER_ELEMENT === 0;
 }
 
-function pointAt({ offset, byteLength, shape }: TensorEntry, location: WeightFile): WeightLocation {
-  return { location, offset, byteLength, shape, type: "float32" };
+function pointAt({ offset, byteLength }: TensorEntry, location: WeightFile): Omit<WeightLocation, "shape"> {
+  return { location, offset, byteLength, type: "float32" };
 }
 
 /** weights.bin, filled from its beginning. */

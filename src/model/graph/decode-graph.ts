@@ -1,28 +1,41 @@
 import type { TokenizerArchitecture } from "../manifest.js";
 import { conv, levelBlocks, middleBlocks, outputBlock } from "./autoencoder-blocks.js";
 import { GraphBuilder, type Value } from "./builder.js";
+import { ELEMENT_TYPES } from "./onnx.js";
 import type { GraphOptions, WeightIndex } from "./weights.js";
 
 const DECODER = "tokenizer.decoder";
 
 /**
- * `decode`: latents [images, C', h, w] -> pixels [images, H, W, 3], uint8: the KL autoencoder's decoder of the
- * reference (models/vae.py), then round-half-even of clip(255 (x + 1) / 2, 0, 255).
+ * How an output x becomes a byte, as the family's reference saves images. nearest: clip(255 (x + 1) / 2, 0, 255), halves to
+ * even; down: clip(127.5 x + 128, 0, 255), cut off.
  */
-export function buildDecode(t: TokenizerArchitecture, weights: WeightIndex, options: GraphOptions): Uint8Array {
+export type PixelRounding = "nearest" | "down";
+
+/** `decode`: latents [images, C', h, w] -> pixels [images, H, W, 3], uint8: the decoder of the KL autoencoder (models/vae.py of MAR). */
+export function buildDecode(
+  t: TokenizerArchitecture,
+  weights: WeightIndex,
+  options: GraphOptions & { readonly rounding: PixelRounding },
+): Uint8Array {
   const g = GraphBuilder.model("decode", weights);
   const latents = g.input("latents", "float32", ["images", t.latent_channels, t.latent_height, t.latent_width]);
   const scaled = g.node("Div", [latents, g.float(t.scale)]);
-  let h = conv(g, conv(g, scaled, "tokenizer.post_quant_conv", 1), `${DECODER}.conv_in`, 3);
-  h = middleBlocks(g, t, h, `${DECODER}.mid`);
+  const postQuant = conv(g, scaled, "tokenizer.post_quant_conv", 1);
+  const middle = middleBlocks(g, t, conv(g, postQuant, `${DECODER}.conv_in`, 3), `${DECODER}.mid`);
+  let h = middle;
   for (const level of t.levels) {
     const name = `${DECODER}.up.${level.index}`;
     h = levelBlocks(g, t, h, name, level);
     if (level.upsample) h = upsample(g, h, `${name}.upsample.conv`);
   }
   const image = outputBlock(g, t, h, DECODER);
-  g.output("pixels", toPixels(g, image), "uint8", ["images", t.image_height, t.image_width, 3]);
-  if (options.expose) g.output("image", image, "float32", ["images", 3, t.image_height, t.image_width]);
+  g.output("pixels", toPixels(g, image, options.rounding), "uint8", ["images", t.image_height, t.image_width, 3]);
+  if (options.expose) {
+    g.output("image", image, "float32", ["images", 3, t.image_height, t.image_width]);
+    g.output("post_quant", postQuant, "float32", ["images", "inner", t.latent_height, t.latent_width]);
+    g.output("mid", middle, "float32", ["images", "channels", t.latent_height, t.latent_width]);
+  }
   return g.encode();
 }
 
@@ -37,10 +50,21 @@ function upsample(g: GraphBuilder, x: Value, name: string): Value {
   return conv(g, larger, name, 3);
 }
 
-/** [images, 3, H, W] in [-1, 1] -> [images, H, W, 3], 0 to 255; ONNX's Round takes halves to even. */
-function toPixels(g: GraphBuilder, image: Value): Value {
-  const scaled = g.node("Mul", [g.node("Add", [image, g.float(1)]), g.float(127.5)]);
-  const rounded = g.node("Round", [g.node("Clip", [scaled, g.float(0), g.float(255)])]);
-  const bytes = g.node("Cast", [rounded], { attributes: { to: { int: 2 } } });
+/** [images, 3, H, W] in [-1, 1] -> [images, H, W, 3], 0 to 255. */
+function toPixels(g: GraphBuilder, image: Value, rounding: PixelRounding): Value {
+  const bytes = g.node("Cast", [rounding === "nearest" ? nearest(g, image) : cutOff(g, image)], {
+    attributes: { to: { int: ELEMENT_TYPES.uint8 } },
+  });
   return g.node("Transpose", [bytes], { attributes: { perm: { ints: [0, 2, 3, 1] } } });
+}
+
+/** ONNX's Round takes halves to even. */
+function nearest(g: GraphBuilder, image: Value): Value {
+  const scaled = g.node("Mul", [g.node("Add", [image, g.float(1)]), g.float(127.5)]);
+  return g.node("Round", [g.node("Clip", [scaled, g.float(0), g.float(255)])]);
+}
+
+function cutOff(g: GraphBuilder, image: Value): Value {
+  const scaled = g.node("Add", [g.node("Mul", [image, g.float(127.5)]), g.float(128)]);
+  return g.node("Floor", [g.node("Clip", [scaled, g.float(0), g.float(255)])]);
 }

@@ -24,7 +24,10 @@ export function buildEncode(t: TokenizerArchitecture, weights: WeightIndex, opti
   const [mean] = g.split("Split", [moments], 2, { attributes: { axis: { int: 1 }, num_outputs: { int: 2 } } });
   const shape = (channels: number) => ["images", channels, t.latent_height, t.latent_width];
   g.output("latents", g.node("Mul", [mean!, g.float(t.scale)]), "float32", shape(t.latent_channels));
-  if (options.expose) g.output("moments", moments, "float32", shape(2 * t.latent_channels));
+  if (options.expose) {
+    g.output("moments", moments, "float32", shape(2 * t.latent_channels));
+    g.output("encoder", h, "float32", ["images", "inner", t.latent_height, t.latent_width]);
+  }
   return g.encode();
 }
 

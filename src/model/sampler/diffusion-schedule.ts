@@ -38,11 +38,11 @@ export function cosineAlphaBars(): Float64Array {
   return alphaBars;
 }
 
-/** The timesteps that `diffusionSteps` keep of 1000, rising: an accumulated stride, halves rounded to even. */
-export function respacedTimesteps(diffusionSteps: number): number[] {
-  if (!(Number.isInteger(diffusionSteps) && diffusionSteps >= 2 && diffusionSteps <= TRAIN_TIMESTEPS))
-    throw new RangeError(`Diffusion steps must be a whole number from 2 to ${TRAIN_TIMESTEPS}, not ${diffusionSteps}.`);
-  const stride = (TRAIN_TIMESTEPS - 1) / (diffusionSteps - 1);
+/** The timesteps that `diffusionSteps` keep of 1000, or of fewer, rising: an accumulated stride, halves rounded to even. */
+export function respacedTimesteps(diffusionSteps: number, of = TRAIN_TIMESTEPS): number[] {
+  if (!(Number.isInteger(diffusionSteps) && diffusionSteps >= 2 && diffusionSteps <= of))
+    throw new RangeError(`Diffusion steps must be a whole number from 2 to ${of}, not ${diffusionSteps}.`);
+  const stride = (of - 1) / (diffusionSteps - 1);
   const kept = new Set<number>();
   let position = 0;
   for (let i = 0; i < diffusionSteps; i++) {
@@ -72,7 +72,7 @@ export function sampledTimesteps(diffusionSteps: number, maxTimestep: number): n
 /** Tables of one diffusion in float64, rounded once to float32. Betas belong to the kept timesteps alone. */
 export function diffusionSchedule(diffusionSteps: number, maxTimestep: number): DiffusionSchedule {
   const kept = sampledTimesteps(diffusionSteps, maxTimestep);
-  const { betas, alphaBars } = respacedBetas(kept);
+  const { betas, alphaBars } = respacedBetas(kept, cosineAlphaBars());
   const width = COEFFICIENTS.length;
   const coefficients = new Float32Array(kept.length * width); // [S, COEFFICIENTS]
   for (let i = 0; i < kept.length; i++) {
@@ -85,8 +85,8 @@ export function diffusionSchedule(diffusionSteps: number, maxTimestep: number): 
   return { steps: kept.length, timesteps: Int32Array.from(kept).reverse(), coefficients };
 }
 
-/** The coefficients of the step from x_i to x_(i-1). */
-function stepCoefficients(betas: Float64Array, alphaBars: Float64Array, i: number): Record<Coefficient, number> {
+/** The coefficients of the step from x_i to x_(i-1), in float64. */
+export function stepCoefficients(betas: Float64Array, alphaBars: Float64Array, i: number): Record<Coefficient, number> {
   const beta = betas[i]!;
   const alphaBar = alphaBars[i]!;
   const previous = i === 0 ? 1 : alphaBars[i - 1]!;
@@ -102,9 +102,11 @@ function stepCoefficients(betas: Float64Array, alphaBars: Float64Array, i: numbe
   };
 }
 
-/** beta_i = 1 - alphaBar_i / alphaBar_(i-1) over the kept timesteps, and the products that follow from them. */
-function respacedBetas(kept: readonly number[]): { betas: Float64Array; alphaBars: Float64Array } {
-  const trained = cosineAlphaBars();
+/** beta_i = 1 - alphaBar_i / alphaBar_(i-1) over the kept timesteps of `trained`, and the products that follow from them. */
+export function respacedBetas(
+  kept: readonly number[],
+  trained: Float64Array,
+): { betas: Float64Array; alphaBars: Float64Array } {
   const betas = new Float64Array(kept.length);
   const alphaBars = new Float64Array(kept.length);
   let previous = 1;

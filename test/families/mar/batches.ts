@@ -1,5 +1,5 @@
 import type { DenoiseBatch, PredictBatch } from "../../../src/families/mar/run-graphs.js";
-import type { Architecture } from "../../../src/model/manifest.js";
+import type { MarArchitecture } from "../../../src/model/manifest.js";
 import { COEFFICIENTS, DiffusionSchedules } from "../../../src/model/sampler/diffusion-schedule.js";
 import { normals, uniform } from "../../model/random.js";
 
@@ -11,7 +11,7 @@ export interface PredictRow {
   readonly targets: readonly number[];
 }
 
-export function predictRow(a: Architecture["generator"], known: number, targets: number, seed: number): PredictRow {
+export function predictRow(a: MarArchitecture, known: number, targets: number, seed: number): PredictRow {
   const draw = uniform(seed);
   const order = Array.from({ length: a.token_count }, (_, i) => i);
   for (let i = order.length - 1; i > 0; i--) {
@@ -28,7 +28,7 @@ export function predictRow(a: Architecture["generator"], known: number, targets:
 
 /** Rows padded to `known` tokens and `targetCount` targets; the padding holds `filler`, which must not matter. */
 export function predictBatch(
-  a: Architecture["generator"],
+  a: MarArchitecture,
   rows: readonly PredictRow[],
   known: number,
   { filler = 0, targetCount = Math.max(...rows.map((row) => row.targets.length)) } = {},
@@ -76,7 +76,7 @@ export interface DenoiseRow {
   readonly noise: Float32Array; // [S, C]
 }
 
-export function denoiseRow(a: Architecture["generator"], steps: number, guided: boolean, seed: number): DenoiseRow {
+export function denoiseRow(a: MarArchitecture, steps: number, guided: boolean, seed: number): DenoiseRow {
   return {
     x: normals(a.token_channels, seed),
     z: normals(a.decoder.width, seed + 1),
@@ -99,7 +99,7 @@ function concat(parts: readonly Float32Array[]): Float32Array {
 
 /** Steps [from, to) of a schedule of `steps`, clamped at 940, over these rows; those with guidance must come first. */
 export function denoiseBatch(
-  a: Architecture["generator"],
+  a: MarArchitecture,
   rows: readonly DenoiseRow[],
   steps: number,
   from = 0,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { buildGraphs } from "../../../src/families/families.js";
-import type { Architecture } from "../../../src/model/manifest.js";
+import type { Architecture, MarArchitecture } from "../../../src/model/manifest.js";
 import { constant, maker, nodesOf, type ReadGraph, type ReadNode, readModel } from "../../model/graph/read-onnx.js";
 import { weightsOf } from "../../model/graph/weights.js";
 import { architectureOf, ODD_SIZES } from "../../model/shapes.js";
@@ -11,16 +11,16 @@ import { architectureOf, ODD_SIZES } from "../../model/shapes.js";
  * neighbours so that none can stand for another.
  */
 const odd = architectureOf(ODD_SIZES);
-const architecture: Architecture = {
+const architecture: Architecture<MarArchitecture> = {
   generator: { ...odd.generator, norm_eps: 3e-5 },
   tokenizer: { ...odd.tokenizer, norm_eps: 7e-6, norm_groups: 16 },
 };
 const { generator: a, tokenizer: t } = architecture;
 const weights = weightsOf(architecture);
 const graphs = buildGraphs(architecture, weights);
-const predict = readModel(graphs.predict).graph;
-const denoise = readModel(graphs.denoise).graph;
-const decode = readModel(graphs.decode).graph;
+const predict = readModel(graphs.predict!).graph;
+const denoise = readModel(graphs.denoise!).graph;
+const decode = readModel(graphs.decode!).graph;
 const scan = nodesOf(denoise, "Scan")[0] as ReadNode;
 const step = scan.attributes.body as ReadGraph;
 
@@ -58,9 +58,9 @@ test("inputs and outputs are the runtime's, in float32, int64 and uint8", () => 
 test("exposed graphs add what lies between", () => {
   const exposed = buildGraphs(architecture, weights, { expose: true });
   const names = (bytes: Uint8Array) => readModel(bytes).graph.outputs.map(({ name }) => name);
-  expect(names(exposed.predict)).toEqual(["z", "encoder", "decoder"]);
-  expect(names(exposed.denoise)).toEqual(["x_out", "network"]);
-  expect(names(exposed.decode)).toEqual(["pixels", "image"]);
+  expect(names(exposed.predict!)).toEqual(["z", "encoder", "decoder"]);
+  expect(names(exposed.denoise!)).toEqual(["x_out", "network"]);
+  expect(names(exposed.decode!)).toEqual(["pixels", "image", "post_quant", "mid"]);
 });
 
 test("every weight is used, where it lies and as it lies", () => {
@@ -265,7 +265,7 @@ test("a weight that is not there is named", () => {
 });
 
 test("the file states an IR version and operator sets that ONNX Runtime knows", () => {
-  for (const bytes of [graphs.predict, graphs.denoise, graphs.decode]) {
+  for (const bytes of [graphs.predict!, graphs.denoise!, graphs.decode!]) {
     const { irVersion, opsets } = readModel(bytes);
     const own = { domain: "com.microsoft", version: 1 };
     expect([irVersion, opsets]).toEqual([10, [{ domain: "", version: 21 }, own]]);

@@ -2,19 +2,20 @@ import { describe, expect, it } from "vitest";
 import { MarImage } from "../../../src/families/mar/image.js";
 import { maskSchedule } from "../../../src/families/mar/mask-schedule.js";
 import { tokenOrder } from "../../../src/families/mar/token-order.js";
-import type { SamplingParameters } from "../../../src/model/parameters.js";
+import { marArchitecture } from "../../../src/model/manifest.js";
+import type { FamilyParameters } from "../../../src/model/parameters.js";
 import { DiffusionSchedules } from "../../../src/model/sampler/diffusion-schedule.js";
 import { editOf, imageRequest } from "../../engine/tiny-engine.js";
 import { exampleManifest } from "../../model/example-manifest.js";
 
-const MODEL = exampleManifest().architecture.generator;
+const MODEL = marArchitecture(exampleManifest().architecture).generator;
 const TOKENS = MODEL.token_count;
 
-function image(change: Partial<SamplingParameters>, seed = 5): MarImage {
+function image(change: Partial<FamilyParameters<"mar">>, seed = 5): MarImage {
   return new MarImage(imageRequest({ class: 1, ...change }, seed), MODEL, new DiffusionSchedules(16));
 }
 
-function edited(change: Partial<SamplingParameters>, masked: Uint8Array, strength = 1, seed = 5): MarImage {
+function edited(change: Partial<FamilyParameters<"mar">>, masked: Uint8Array, strength = 1, seed = 5): MarImage {
   const request = { ...imageRequest({ class: 1, ...change }, seed), edit: { ...editOf(new Uint8Array(0)), strength } };
   return new MarImage(request, MODEL, new DiffusionSchedules(16), masked);
 }

@@ -4,8 +4,8 @@ import { diffusionStepsInStep, guidanceInStep, maskSchedule } from "../../../src
 import { paddedShape } from "../../../src/families/mar/predictor.js";
 import { MarGraphs } from "../../../src/families/mar/run-graphs.js";
 import { tokenOrder } from "../../../src/families/mar/token-order.js";
-import type { Architecture } from "../../../src/model/manifest.js";
-import type { ImageRequest } from "../../../src/model/parameters.js";
+import { type Architecture, marArchitecture } from "../../../src/model/manifest.js";
+import type { FamilyParameters, ImageRequest } from "../../../src/model/parameters.js";
 import { diffusionSchedule, timestepFrequencies } from "../../../src/model/sampler/diffusion-schedule.js";
 import { ImageNoise } from "../../../src/model/sampler/noise.js";
 import { unpatchify } from "../../../src/model/sampler/patches.js";
@@ -16,10 +16,11 @@ import { unpatchify } from "../../../src/model/sampler/patches.js";
  */
 export async function samplePlainly(
   runtime: Runtime,
-  { generator, tokenizer }: Architecture,
-  { parameters: p, seed, imageIndex }: ImageRequest,
+  architecture: Architecture,
+  { parameters: p, seed, imageIndex }: ImageRequest<FamilyParameters<"mar">>,
   stepsDone = p.steps,
 ): Promise<Uint8Array> {
+  const { generator, tokenizer } = marArchitecture(architecture);
   const { token_count: L, token_channels: C } = generator;
   const graphs = new MarGraphs(runtime, generator);
   const order = tokenOrder(p.order, generator, seed, imageIndex);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ContinuousBatch } from "../../../src/engine/batch.js";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import { floats, type Runtime, type Tensors } from "../../../src/engine/runtime/runtime.js";
-import type { SamplingParameters } from "../../../src/model/parameters.js";
+import type { FamilyParameters } from "../../../src/model/parameters.js";
 import { monotonicMs } from "../../../src/telemetry/monotonic-clock.js";
 import {
   type RecordedTensor,
@@ -114,7 +114,7 @@ class CheckedRuntime implements Runtime {
   async close() {}
 }
 
-function parameters(label: number | null): SamplingParameters {
+function parameters(label: number | null): FamilyParameters<"mar"> {
   const { num_iter, cfg, cfg_schedule, temperature } = playing.metadata;
   return {
     class: label,

@@ -2,7 +2,7 @@ import { type Decoded, Decoder } from "../../../src/engine/decoder.js";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import type { RuntimeOptions } from "../../../src/engine/runtime/runtime.js";
 import { MarGraphs } from "../../../src/families/mar/run-graphs.js";
-import type { Architecture } from "../../../src/model/manifest.js";
+import type { Architecture, MarArchitecture } from "../../../src/model/manifest.js";
 
 /** A model's three graphs as functions, over the batches that the engine makes. */
 export type TypedRuntime = Pick<MarGraphs, "predict" | "denoise"> & {
@@ -12,7 +12,7 @@ export type TypedRuntime = Pick<MarGraphs, "predict" | "denoise"> & {
 
 export async function openTyped(
   folder: string,
-  { generator, tokenizer }: Architecture,
+  { generator, tokenizer }: Architecture<MarArchitecture>,
   options: RuntimeOptions = { threads: 1 },
 ): Promise<TypedRuntime> {
   const runtime = await openRuntime(folder, options);

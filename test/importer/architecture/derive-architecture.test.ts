@@ -100,6 +100,14 @@ describe("published widths need no config", () => {
       expect(architecture.tokenizer).toMatchObject({ scale: 0.2325, image_height: 256 });
     }
   });
+  test("with patches of KL-8's latents", async () => {
+    const sizes = { ...SMALL_TOKENIZER, stride: 8, levels: [{ ...SMALL_TOKENIZER.levels[0]!, index: 3 }] };
+    const levels = [...sizes.levels, ...SMALL_TOKENIZER.levels];
+    const kl8 = entriesOf(tokenizerTable({ ...sizes, levels, encoderLevels: undefined }));
+    const { architecture } = await deriveArchitecture(published(768, 12), kl8, "mar-b");
+    expect(architecture.generator).toMatchObject({ patch_size: 2, token_channels: 16, latent_channels: 4 });
+    expect(architecture.tokenizer).toMatchObject({ scale: 0.18215, latent_width: 32, image_width: 256 });
+  });
   test("another preset's name is contradicted", async () => {
     const attempt = deriveArchitecture(published(768, 12), entriesOf(KL16), "mar-l");
     await expect(attempt).rejects.toThrow("mar-l says the encoder's width is 1024, but the tensors say 768.");
@@ -109,7 +117,9 @@ describe("published widths need no config", () => {
       "depth is 12, but",
     );
     const small = published(768, 12);
-    await expect(deriveArchitecture(small, smallTokenizer(), undefined)).rejects.toThrow("latent channels is 16, but");
+    await expect(deriveArchitecture(small, smallTokenizer(), undefined)).rejects.toThrow(
+      "A tokenizer of 4 latent channels and stride 4 is not a published one",
+    );
   });
   test("any other width must be stated", async () => {
     const attempt = deriveArchitecture(smallGenerator(), smallTokenizer(), undefined);

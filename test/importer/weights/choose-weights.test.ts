@@ -217,6 +217,12 @@ describe("weights under other keys and prefixes", () => {
     }
   });
 
+  test("a tokenizer beside LitEma's copies, which latent diffusion does not load", async () => {
+    const names = { "decoder.conv_in.weight": 1, "model_ema.decoderconv_inweight": 9, "model_ema.num_updates": 3 };
+    for (const file of [safe(names), pth({ state_dict: names })])
+      expect((await take(file, undefined, "tokenizer")).values).toEqual({ "decoder.conv_in.weight": 1 });
+  });
+
   test("a name that two tensors would have is given to neither's wrapper", async () => {
     const names = { mask_token: 1, "z_proj.bias": 2, "module.z_proj.bias": 9 };
     expect((await take(safe(names))).values).toEqual({ ...names });
@@ -256,7 +262,7 @@ describe("the choice", () => {
 
   test("no network at all: the keys that are there are named", async () => {
     expect(await refusal(pth({ encoder: { w: 1 }, epoch: p.int(1) }))).toBe(
-      'holds no generator: no tensor\'s name is or ends in mask_token. The file has "encoder"; "epoch".',
+      'holds no generator: no tensor\'s name is or ends in mask_token or y_embedder.embedding_table.weight. The file has "encoder"; "epoch".',
     );
     expect(await refusal(safe({ w: 1 }))).toContain('The file has "w".');
     expect(await refusal(pth({}))).toContain("The file is empty.");

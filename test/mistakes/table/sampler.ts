@@ -27,8 +27,8 @@ export const SAMPLER_MISTAKES: readonly Mistake[] = [
   {
     name: "respacing-integer-stride",
     file: DIFFUSION,
-    find: "const stride = (TRAIN_TIMESTEPS - 1) / (diffusionSteps - 1);",
-    replace: "const stride = Math.floor((TRAIN_TIMESTEPS - 1) / (diffusionSteps - 1));",
+    find: "const stride = (of - 1) / (diffusionSteps - 1);",
+    replace: "const stride = Math.floor((of - 1) / (diffusionSteps - 1));",
     why: "the stride is a fraction",
   },
   {

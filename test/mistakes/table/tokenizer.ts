@@ -5,7 +5,7 @@ const ENCODE = "model/graph/encode-graph.ts";
 const ENCODER = "engine/encoder.ts";
 const BLOCKS = "model/graph/autoencoder-blocks.ts";
 const NEAREST = 'mode: { string: "nearest" },';
-const PIXELS = 'const rounded = g.node("Round", [g.node("Clip", [scaled, g.float(0), g.float(255)])]);';
+const PIXELS = 'return g.node("Round", [g.node("Clip", [scaled, g.float(0), g.float(255)])]);';
 
 /** From latents to bytes, and from the bytes of an image to edit to latents. */
 export const TOKENIZER_MISTAKES: readonly Mistake[] = [
@@ -69,8 +69,8 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
   {
     name: "tokenizer-epsilon-imported",
     file: "importer/architecture/tokenizer-tensors.ts",
-    find: "TOKENIZER_NORM_EPS = 1e-6",
-    replace: "TOKENIZER_NORM_EPS = 1e-5",
+    find: "const NORM_EPS = 1e-6;",
+    replace: "const NORM_EPS = 1e-5;",
     why: "no tensor tells the tokenizer's epsilon",
   },
   {
@@ -106,21 +106,21 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
     file: DECODE,
     find: PIXELS,
     replace:
-      'const rounded = g.node("Floor", [g.node("Add", [g.node("Clip", [scaled, g.float(0), g.float(255)]), g.float(0.5)])]);',
+      'return g.node("Floor", [g.node("Add", [g.node("Clip", [scaled, g.float(0), g.float(255)]), g.float(0.5)])]);',
     why: "a pixel halfway between two bytes becomes the even one",
   },
   {
     name: "pixels-truncated",
     file: DECODE,
     find: PIXELS,
-    replace: 'const rounded = g.node("Clip", [scaled, g.float(0), g.float(255)]);',
+    replace: 'return g.node("Clip", [scaled, g.float(0), g.float(255)]);',
     why: "pixels are rounded before they become bytes",
   },
   {
     name: "pixels-not-clipped",
     file: DECODE,
     find: PIXELS,
-    replace: 'const rounded = g.node("Round", [scaled]);',
+    replace: 'return g.node("Round", [scaled]);',
     why: "bytes wrap around where colours are out of range",
   },
   {

@@ -1,6 +1,7 @@
 import type { Mistake } from "../mistake.js";
 
 const BLOCKS = "families/mar/transformer.ts";
+const ATTENTION = "model/graph/attention.ts";
 const PREDICT = "families/mar/predict-graph.ts";
 
 /** Encoder and decoder: what `predict` computes. */
@@ -14,35 +15,35 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "attention-scale-1-over-width",
-    file: BLOCKS,
+    file: ATTENTION,
     find: "(width / heads) ** -0.5",
     replace: "(width / heads) ** -1",
     why: "scores are divided by the square root of the head's width",
   },
   {
     name: "attention-scale-of-all-heads",
-    file: BLOCKS,
+    file: ATTENTION,
     find: "(width / heads) ** -0.5",
     replace: "width ** -0.5",
     why: "the width in the scale is one head's, not the stack's",
   },
   {
     name: "keys-taken-for-queries",
-    file: BLOCKS,
-    find: 'project("q", queryRows,',
-    replace: 'project("k", queryRows,',
+    file: ATTENTION,
+    find: 'project("q", queries)',
+    replace: 'project("k", queries)',
     why: "the rows of qkv are queries, then keys, then values",
   },
   {
     name: "keys-and-values-swapped",
-    file: BLOCKS,
-    find: "attend(g, { q, k, v, bias }, stack)",
-    replace: "attend(g, { q, k: v, v: k, bias }, stack)",
+    file: ATTENTION,
+    find: "attend(g, { q, k, v, bias }, shape)",
+    replace: "attend(g, { q, k: v, v: k, bias }, shape)",
     why: "the rows of qkv are queries, then keys, then values",
   },
   {
     name: "half-as-many-heads",
-    file: BLOCKS,
+    file: ATTENTION,
     find: "num_heads: { int: heads },",
     replace: "num_heads: { int: heads / 2 },",
     why: "no tensor tells the number of heads",
@@ -149,7 +150,7 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "padded-keys-not-masked",
-    file: BLOCKS,
+    file: ATTENTION,
     find: 'keyCounts ? [bias ?? "", keyCounts] : bias ? [bias] : []',
     replace: "bias ? [bias] : keyCounts ? [] : []",
     why: "padding must get no attention weight",

@@ -1,6 +1,6 @@
 // Which parameter a comparison varies, over which values.
 import { choicesOf } from "../form/choice-input.js";
-import { COUNTED_IN_TOKENS } from "../form/form.js";
+import { parametersOf } from "../form/form.js";
 import { readNumber } from "../form/number-input.js";
 import { wordsFor } from "../form/words.js";
 
@@ -19,17 +19,15 @@ const MOST_SUGGESTED = 5;
 
 /** The parameters that can be varied: `{name, label, schema, suggested, names}`; `names` if only these words are values. */
 export function comparable(model, fields) {
-  const { num_images: _, seed: __, ...parameters } = fields;
   const presets = Object.keys(model.presets);
   const list = presets.length > 1 ? [{ name: "preset", label: "Preset", suggested: presets, names: presets }] : [];
-  for (const [name, schema] of Object.entries(parameters)) {
-    const bounded = COUNTED_IN_TOKENS.includes(name) ? { ...schema, maximum: model.token_count } : schema;
-    const names = choicesOf(bounded);
-    const suggested = (names ?? SUGGESTED[name] ?? spread(bounded)).filter((value) => names || fits(value, bounded));
+  for (const [name, schema] of Object.entries(parametersOf(model, fields))) {
+    const names = choicesOf(schema);
+    const suggested = (names ?? SUGGESTED[name] ?? spread(schema)).filter((value) => names || fits(value, schema));
     list.push({
       name,
       label: wordsFor(name, schema).label,
-      schema: bounded,
+      schema,
       suggested: suggested.slice(-MOST_SUGGESTED),
       names,
     });

@@ -10,8 +10,12 @@ import { PresetField } from "./preset-field.js";
 import { SeedField } from "./seed-field.js";
 import { wordsFor } from "./words.js";
 
-/** Parameters whose maximum is the model's number of tokens. */
-export const COUNTED_IN_TOKENS = ["steps", "reconstruction_steps"];
+/** The schemas of the parameters that a model has, within its bounds. */
+export function parametersOf(model, { num_images: _, seed: __, ...schemas }) {
+  const bounds = { steps: model.step_bounds, reconstruction_steps: { maximum: model.token_count } };
+  const own = Object.entries(schemas).filter(([name]) => model.parameters.includes(name));
+  return Object.fromEntries(own.map(([name, schema]) => [name, { ...schema, ...bounds[name] }]));
+}
 
 export class Form {
   /** Places outside the form that show the errors of fields, by the field's name. */
@@ -62,10 +66,12 @@ export class Form {
     this.classField.setSource(source);
     this.preset = new PresetField(model, (parameters) => this.#usePreset(parameters));
     byId("preset-place").replaceChildren(...(Object.keys(model.presets).length > 0 ? [this.preset.root] : []));
-    for (const name of COUNTED_IN_TOKENS) {
-      this.#parameters.get(name)?.limit({ ...this.description.fields[name], maximum: model.token_count });
+    const schemas = parametersOf(model, this.description.fields);
+    for (const [name, field] of this.#parameters) {
+      field.root.hidden = !Object.hasOwn(schemas, name);
+      if (!field.root.hidden) field.limit(schemas[name]);
+      field.set(undefined);
     }
-    for (const field of this.#parameters.values()) field.set(undefined);
     this.#usePreset(this.preset.parameters);
     byId("form").dispatchEvent(new CustomEvent("model", { detail: model }));
   }
@@ -73,6 +79,7 @@ export class Form {
   /** Applies the preset's parameters; the others keep the user's values. */
   #usePreset(parameters) {
     for (const [name, field] of this.#parameters) {
+      if (field.root.hidden) continue;
       if (Object.hasOwn(parameters, name)) field.set(undefined);
       field.setBase(parameters[name] ?? this.model.defaults[name]);
     }
@@ -137,14 +144,13 @@ export class Form {
   }
 
   #summarize() {
-    const {
-      steps,
-      diffusion_steps: diffusionSteps,
-      guidance_scale: guidance,
-    } = Object.fromEntries(Array.from(this.#parameters, ([name, field]) => [name, field.value]));
+    const shown = [...this.#parameters].filter(([, { root }]) => !root.hidden);
+    const values = Object.fromEntries(shown.map(([name, field]) => [name, field.value]));
+    const { steps, diffusion_steps: diffusionSteps, guidance_scale: guidance } = values;
+    const diffusion = diffusionSteps === undefined ? "" : ` · ${diffusionSteps} diffusion steps`;
     const changed = [...this.#parameters.values()].filter(({ own }) => own !== undefined).length;
     byId("summary").replaceChildren(
-      `${steps} steps · ${diffusionSteps} diffusion steps · guidance ${guidance}`,
+      `${steps} steps${diffusion} · guidance ${guidance}`,
       ...(changed > 0 ? [element("span", { className: "badge", textContent: `${changed} changed` })] : []),
     );
   }

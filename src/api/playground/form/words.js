@@ -3,7 +3,7 @@
 const WORDS = {
   num_images: ["Images", "All come from one seed."],
   seed: ["Seed", "The same seed gives the same image. Lock it to use it again."],
-  steps: ["Steps", "Autoregressive steps in which the tokens appear. More steps are slower and more reliable."],
+  steps: ["Steps", "Steps in which the image appears. More steps are slower and more reliable."],
   guidance_scale: [
     "Guidance",
     "How strongly the class guides the image. 1 turns guidance off; more is plainer and less varied.",
@@ -30,6 +30,7 @@ const WORDS = {
     "Rings of tokens around the mask that are drawn again too, because they have seen what is under it.",
   ],
   feather: ["Feather", "Pixels inside the edge of the mask over which the new image fades in."],
+  sampler: ["Sampler", "ddpm draws noise in every step; ddim draws none after the first, and needs fewer steps."],
   order: ["Token order", "Random, as in training; raster, line by line; checkerboard, every other token first."],
 };
 

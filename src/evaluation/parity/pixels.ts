@@ -1,0 +1,33 @@
+import type { PixelRounding } from "../../model/graph/decode-graph.js";
+
+/** What a byte is of an image's number x. */
+export const PIXEL_RULES: Readonly<Record<PixelRounding, string>> = {
+  nearest: "round-half-even(clip(255 (x + 1) / 2, 0, 255))",
+  down: "clip(127.5 x + 128, 0, 255), cut off",
+};
+
+/** Whether the bytes, channels last, are the float image's, in float32 arithmetic as in the graph. `plane`: pixels of one image. */
+export function pixelsFollow(
+  image: ArrayLike<number>,
+  pixels: ArrayLike<number>,
+  plane: number,
+  rounding: PixelRounding,
+): boolean {
+  if (pixels.length !== image.length) return false;
+  const byteOf = rounding === "nearest" ? nearest : cutOff;
+  for (let i = 0; i < image.length; i++) {
+    const channel = Math.floor(i / plane) % 3;
+    const at = (Math.floor(i / plane / 3) * plane + (i % plane)) * 3 + channel;
+    if (pixels[at] !== byteOf(image[i] as number)) return false;
+  }
+  return true;
+}
+
+/** A clamped array's conversion rounds halves to even. */
+function nearest(x: number): number {
+  return Uint8ClampedArray.of(Math.fround(Math.fround(x + 1) * 127.5))[0]!;
+}
+
+function cutOff(x: number): number {
+  return Math.floor(Math.min(255, Math.max(0, Math.fround(Math.fround(x * 127.5) + 128))));
+}

@@ -1,0 +1,135 @@
+import { selfAttention } from "../../model/graph/attention.js";
+import { GraphBuilder, type Value } from "../../model/graph/builder.js";
+import { LinearInput, linear, RowZeroPoints } from "../../model/graph/linear.js";
+import { CONTRIB_DOMAIN } from "../../model/graph/onnx.js";
+import { concat, gather, layerNorm, reshape, silu, sizes, toFloat32, toWeightType } from "../../model/graph/ops.js";
+import type { GraphOptions, WeightIndex } from "../../model/graph/weights.js";
+import type { DitArchitecture } from "../../model/manifest.js";
+
+/** Epsilon of every LayerNorm; none has weights of its own. */
+const NORM_EPS = 1e-6;
+
+/** A bound below the least value of GELU's tanh form, -0.17004 at x = -0.7524. */
+const GELU_LOWEST = -0.171;
+
+/** What all blocks of one graph share. */
+interface Transformer {
+  readonly g: GraphBuilder;
+  readonly a: DitArchitecture;
+  /** [2]: sequences and tokens of each. */
+  readonly layout: Value;
+  /** Of all tokens. */
+  readonly zeroPoints: RowZeroPoints;
+  readonly condition: LinearInput; // [rows, width], after SiLU
+}
+
+/**
+ * `predict`: noisy tokens, timestep and class of each row -> the network's output at each token: eps, then the
+ * variance's interpolation, (c, p, q) each. Inputs and outputs are those of `PredictBatch` (DiT.forward of the official
+ * models.py). Rows are independent: each has its own timestep and class.
+ */
+export function buildPredict(a: DitArchitecture, weights: WeightIndex, options: GraphOptions): Uint8Array {
+  const { width, depth } = a.transformer;
+  const g = GraphBuilder.model("predict", weights);
+  const x = g.input("x", "float32", ["rows", a.token_count, a.token_channels]);
+  const frequencies = g.input("frequencies", "float32", ["rows", a.frequency_channels]);
+  const classes = g.input("classes", "int64", ["rows"]);
+
+  const perRow = new RowZeroPoints(g, frequencies);
+  const hidden = silu(g, linear(g, toWeightType(g, frequencies), "t_embedder.mlp.0", perRow));
+  const time = linear(g, hidden, "t_embedder.mlp.2", perRow); // [rows, width]
+  const label = gather(g, g.weight("y_embedder.embedding_table.weight"), classes); // [rows, width]
+  const condition = new LinearInput(g, silu(g, g.node("Add", [time, label])), perRow);
+  const layout = concat(g, [sizes(g, classes, 0, 1), g.ints([a.token_count])], 0);
+
+  const flat = reshape(g, toWeightType(g, x), g.ints([-1, a.token_channels]));
+  const t: Transformer = { g, a, layout, zeroPoints: new RowZeroPoints(g, flat), condition };
+  const tokens = embed(t, flat);
+  const blocks: Value[] = [];
+  for (let i = 0; i < depth; i++) blocks.push(block(t, blocks[i - 1] ?? tokens, `blocks.${i}`));
+  const last = finalLayer(t, blocks.at(-1) ?? tokens);
+  g.output("out", unpatchedChannels(t, last), "float32", ["rows", a.token_count, 2 * a.token_channels]);
+
+  if (options.expose) {
+    const expose = (name: string, value: Value, shape: readonly number[]) =>
+      g.output(name, toFloat32(g, value), "float32", ["rows", ...shape]);
+    expose("time", time, [width]);
+    expose("class", label, [width]);
+    expose("tokens", tokens, [a.token_count, width]);
+    for (const [i, value] of blocks.entries()) expose(`block.${i}`, value, [a.token_count, width]);
+    g.output("final", last, "float32", ["rows", a.token_count, 2 * a.token_channels]);
+  }
+  return g.encode();
+}
+
+/** The patch embedding, a convolution whose stride is its size, and fixed positions. [rows * L, C] -> [rows, L, width] */
+function embed({ g, a }: Transformer, flat: Value): Value {
+  const { width } = a.transformer;
+  const kernel = reshape(g, g.weight("x_embedder.proj.weight"), g.ints([width, a.token_channels]));
+  const attributes = { transB: { int: 1 } };
+  const embedded = g.node("Gemm", [flat, kernel, g.weight("x_embedder.proj.bias")], { attributes });
+  return g.node("Add", [byToken(g, a, embedded), g.weight("pos_embed")]);
+}
+
+/** Attention, then the MLP, each with its own shift, scale and gate (adaLN-Zero). [rows, L, width] -> the same */
+function block(t: Transformer, x: Value, name: string): Value {
+  const { g, a, layout, zeroPoints } = t;
+  const part = modulation(t, `${name}.adaLN_modulation.1`);
+  const gated = (branch: Value, gate: Value) => g.node("Mul", [byToken(g, a, branch), gate]);
+  const attended = selfAttention(g, `${name}.attn.qkv`, a.transformer, {
+    rows: new LinearInput(g, modulated(t, x, part(0), part(1, true)), zeroPoints),
+    layout,
+  });
+  const mixed = g.node("Add", [x, gated(linear(g, attended, `${name}.attn.proj`, zeroPoints), part(2))]);
+  const hidden = geluOf(t, modulated(t, mixed, part(3), part(4, true)), `${name}.mlp.fc1`);
+  const output = new LinearInput(g, hidden, zeroPoints, GELU_LOWEST).project(`${name}.mlp.fc2`);
+  return g.node("Add", [mixed, gated(output, part(5))]);
+}
+
+/** Shift and scale, then the output's channels as the reference lays them out: (p, q, c). [rows, L, width] -> [rows, L, 2C] */
+function finalLayer(t: Transformer, x: Value): Value {
+  const { g, a, zeroPoints } = t;
+  const part = modulation(t, "final_layer.adaLN_modulation.1");
+  const normed = toFloat32(g, modulated(t, x, part(0), part(1, true)));
+  const output = linear(g, normed, "final_layer.linear", zeroPoints);
+  return reshape(g, output, g.ints([-1, a.token_count, 2 * a.token_channels]));
+}
+
+/** (p, q, c) -> (c, p, q), where the first half of the c is eps. */
+function unpatchedChannels({ g, a }: Transformer, output: Value): Value {
+  const { token_count: L, patch_size: p, latent_channels: channels, token_channels } = a;
+  const patches = reshape(g, output, g.ints([-1, L, p, p, 2 * channels]));
+  const byChannel = g.node("Transpose", [patches], { attributes: { perm: { ints: [0, 1, 4, 2, 3] } } });
+  return reshape(g, byChannel, g.ints([-1, L, 2 * token_channels]));
+}
+
+/** Makes parts of a layer's projection of the condition, [rows, 1, width]; scales are one plus the projection. */
+function modulation({ g, a, condition }: Transformer, layer: string) {
+  const { width } = a.transformer;
+  const one = toWeightType(g, g.float(1));
+  return (index: number, onePlus = false): Value => {
+    const outputs = { start: index * width, count: width };
+    const bias = g.weight(`${layer}.bias`, outputs);
+    const projected = condition.project(layer, { outputs, bias: onePlus ? g.node("Add", [bias, one]) : bias });
+    return g.node("Unsqueeze", [projected, g.ints([1])]);
+  };
+}
+
+/** LayerNorm(x) * scale + shift, as flat rows. [rows, L, width] -> [rows * L, width] */
+function modulated({ g, a }: Transformer, x: Value, shift: Value, scale: Value): Value {
+  const { width } = a.transformer;
+  const ones = toWeightType(g, g.floats(`ones ${width}`, new Float32Array(width).fill(1)));
+  const scaled = g.node("Mul", [layerNorm(g, x, [ones], NORM_EPS), scale]);
+  return reshape(g, g.node("Add", [scaled, shift]), g.ints([-1, width]));
+}
+
+/** GELU in its tanh form; the operator adds the layer's bias. */
+function geluOf({ g, zeroPoints }: Transformer, x: Value, layer: string): Value {
+  const product = new LinearInput(g, x, zeroPoints).project(layer, { bias: null });
+  return g.node("FastGelu", [product, g.weight(`${layer}.bias`)], { domain: CONTRIB_DOMAIN });
+}
+
+/** [rows * L, width] -> [rows, L, width] */
+function byToken(g: GraphBuilder, a: DitArchitecture, x: Value): Value {
+  return reshape(g, x, g.ints([-1, a.token_count, a.transformer.width]));
+}

@@ -1,0 +1,190 @@
+import Type from "typebox";
+import type { Architecture } from "../../model/manifest.js";
+import { ImportError } from "../error.js";
+import { readJsonFile } from "../json-file.js";
+import type { GeneratorReading } from "./generator-reading.js";
+import { countModules, sideOf, TableBuilder, type Tensors, type TensorTable, wholeRoot } from "./tensor-table.js";
+import { publishedScale, type TokenizerSizes, tokenizerArchitecture } from "./tokenizer-tensors.js";
+
+const NETWORK = "generator";
+/** A tensor that every DiT has, and no MAR model. */
+export const DIT_MARKER = "y_embedder.embedding_table.weight";
+
+/** Heads of the published widths (models.py of the official code): no tensor states them. */
+const PUBLISHED = {
+  s: { width: 384, depth: 12, heads: 6 },
+  b: { width: 768, depth: 12, heads: 12 },
+  l: { width: 1024, depth: 24, heads: 16 },
+  xl: { width: 1152, depth: 28, heads: 16 },
+} as const;
+const PUBLISHED_PATCHES = [2, 4, 8] as const;
+
+/** `dit-xl-2` and the other published sizes, by name. */
+export const DIT_SIZES: ReadonlyMap<string, DitClaims> = new Map(
+  Object.entries(PUBLISHED).flatMap(([name, size]) =>
+    PUBLISHED_PATCHES.map((patch) => [
+      `dit-${name}-${patch}`,
+      { num_heads: size.heads, hidden_size: size.width, depth: size.depth, patch_size: patch },
+    ]),
+  ),
+);
+
+/** What a DiT's shapes say. */
+export interface DitSizes {
+  readonly width: number;
+  readonly depth: number;
+  readonly mlpWidth: number;
+  readonly latentChannels: number;
+  readonly patchSize: number;
+  readonly tokenCount: number;
+  readonly classCount: number;
+  readonly frequencyChannels: number;
+}
+
+const count = () => Type.Integer({ minimum: 1, maximum: 1_048_576 });
+const optionalCount = () => Type.Optional(count());
+/** The constructor's arguments; those that only training needs are ignored. */
+const DitClaims = Type.Object({
+  num_heads: count(),
+  hidden_size: optionalCount(),
+  depth: optionalCount(),
+  patch_size: optionalCount(),
+  input_size: optionalCount(),
+  in_channels: optionalCount(),
+  num_classes: optionalCount(),
+  mlp_ratio: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1024 })),
+  learn_sigma: Type.Optional(Type.Literal(true)),
+});
+type DitClaims = Type.Static<typeof DitClaims>;
+const DitConfig = Type.Object({ model: DitClaims, scale: Type.Optional(Type.Number({ exclusiveMinimum: 0 })) });
+
+export function readDit(tensors: Tensors): GeneratorReading {
+  const sizes = readDitSizes(tensors);
+  return {
+    table: ditTable(sizes),
+    isUnused: () => false,
+    async complete(levels, arch) {
+      const stated = await readStated(arch, sizes);
+      checkClaims(stated, sizes);
+      const scale = stated.scale ?? publishedScale(levels);
+      return {
+        architecture: combine(sizes, stated.claims.num_heads, levels, scale),
+        publishedSize: [...DIT_SIZES].find(([, size]) => size.hidden_size === sizes.width)?.[0],
+      };
+    },
+  };
+}
+
+export function readDitSizes(tensors: Tensors): DitSizes {
+  const side = (name: string, axis: number, rank: number) => sideOf(NETWORK, tensors, name, axis, rank);
+  const rows = side(DIT_MARKER, 0, 2);
+  if (rows < 2)
+    throw new ImportError(`The generator's ${DIT_MARKER} has ${rows} row: a class and "no class" need two.`);
+  return {
+    width: side("x_embedder.proj.weight", 0, 4),
+    depth: countModules(tensors, "blocks"),
+    mlpWidth: side("blocks.0.mlp.fc1.weight", 0, 2),
+    latentChannels: side("x_embedder.proj.weight", 1, 4),
+    patchSize: side("x_embedder.proj.weight", 2, 4),
+    tokenCount: side("pos_embed", 1, 3),
+    classCount: rows - 1,
+    frequencyChannels: side("t_embedder.mlp.0.weight", 1, 2),
+  };
+}
+
+/** Every tensor of a DiT of these sizes (models.py of the official code). Its norms have none. */
+export function ditTable(sizes: DitSizes): TensorTable {
+  const { width, mlpWidth, latentChannels, patchSize } = sizes;
+  const t = new TableBuilder();
+  t.tensor("pos_embed", 1, sizes.tokenCount, width);
+  t.tensor("x_embedder.proj.weight", width, latentChannels, patchSize, patchSize);
+  t.tensor("x_embedder.proj.bias", width);
+  t.linear("t_embedder.mlp.0", width, sizes.frequencyChannels);
+  t.linear("t_embedder.mlp.2", width, width);
+  t.tensor(DIT_MARKER, sizes.classCount + 1, width);
+  for (let i = 0; i < sizes.depth; i++) {
+    const block = `blocks.${i}`;
+    t.linear(`${block}.attn.qkv`, 3 * width, width);
+    t.linear(`${block}.attn.proj`, width, width);
+    t.linear(`${block}.mlp.fc1`, mlpWidth, width);
+    t.linear(`${block}.mlp.fc2`, width, mlpWidth);
+    t.linear(`${block}.adaLN_modulation.1`, 6 * width, width); // shift, scale, gate of attention, then of the MLP
+  }
+  t.linear("final_layer.adaLN_modulation.1", 2 * width, width); // shift, scale
+  t.linear("final_layer.linear", 2 * latentChannels * patchSize ** 2, width); // eps, variance interpolation
+  return t.table;
+}
+
+interface Stated {
+  /** `dit-xl-2`, or the config's path. */
+  readonly label: string;
+  readonly claims: DitClaims;
+  readonly scale?: number | undefined;
+}
+
+async function readStated(arch: string | undefined, { width }: DitSizes): Promise<Stated> {
+  if (arch === undefined) {
+    const published = Object.values(PUBLISHED).find((size) => size.width === width);
+    if (published) return { label: "", claims: { num_heads: published.heads } };
+    throw new ImportError(
+      `A DiT of width ${width} is not one of the published ones, and no tensor states its number of heads: state it with --arch config.json.`,
+    );
+  }
+  const claims = DIT_SIZES.get(arch);
+  if (claims) return { label: arch, claims };
+  if (!arch.endsWith(".json")) throw new ImportError(`--arch ${arch} is not a DiT, but the checkpoint is.`);
+  const config = await readJsonFile(arch, DitConfig);
+  return { label: arch, claims: config.model, scale: config.scale };
+}
+
+/** Throws at the first statement that the tensors contradict, naming both values. */
+function checkClaims({ label, claims }: Stated, sizes: DitSizes): void {
+  const found: Partial<Record<keyof DitClaims, number | undefined>> = {
+    hidden_size: sizes.width,
+    depth: sizes.depth,
+    patch_size: sizes.patchSize,
+    input_size: Math.sqrt(sizes.tokenCount) * sizes.patchSize,
+    in_channels: sizes.latentChannels,
+    num_classes: sizes.classCount,
+    mlp_ratio:
+      sizes.mlpWidth === Math.floor(sizes.width * (claims.mlp_ratio ?? 0))
+        ? claims.mlp_ratio
+        : sizes.mlpWidth / sizes.width,
+  };
+  for (const [field, actual] of Object.entries(found)) {
+    const stated = claims[field as keyof DitClaims];
+    if (stated !== undefined && stated !== actual)
+      throw new ImportError(`${label} says ${field} is ${stated}, but the tensors say ${actual}.`);
+  }
+  if (sizes.width % claims.num_heads !== 0)
+    throw new ImportError(
+      `${label} states ${claims.num_heads} heads, which do not divide the width of ${sizes.width}.`,
+    );
+}
+
+function combine(sizes: DitSizes, heads: number, levels: TokenizerSizes, scale: number): Architecture {
+  const grid = wholeRoot(sizes.tokenCount, `${sizes.tokenCount} tokens do not make a square grid.`);
+  const { width, depth, mlpWidth, latentChannels, patchSize } = sizes;
+  if (latentChannels !== levels.latentChannels) {
+    throw new ImportError(
+      `The generator's latents have ${latentChannels} channels and the tokenizer's ${levels.latentChannels}: they do not belong together.`,
+    );
+  }
+  return {
+    generator: {
+      family: "dit",
+      grid_height: grid,
+      grid_width: grid,
+      token_count: sizes.tokenCount,
+      token_channels: latentChannels * patchSize ** 2,
+      latent_channels: latentChannels,
+      patch_size: patchSize,
+      class_count: sizes.classCount,
+      train_timesteps: 1000,
+      transformer: { width, depth, heads, mlp_width: mlpWidth },
+      frequency_channels: sizes.frequencyChannels,
+    },
+    // Only edits need the encoder.
+    tokenizer: tokenizerArchitecture({ ...levels, encoderLevels: undefined }, grid * patchSize, scale),
+  };
+}

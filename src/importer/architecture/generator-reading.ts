@@ -1,0 +1,19 @@
+import type { Architecture } from "../../model/manifest.js";
+import type { TensorTable } from "./tensor-table.js";
+import type { TokenizerSizes } from "./tokenizer-tensors.js";
+
+/** What a family's importer finds in a generator's tensors. */
+export interface GeneratorReading {
+  /** Every tensor that a generator of these sizes has. */
+  readonly table: TensorTable;
+  /** Whether a tensor beside them is no weight, but something that the sampler computes itself. */
+  isUnused(name: string): boolean;
+  /** The whole architecture, with what no tensor states from `--arch` or the published sizes. Throws `ImportError`. */
+  complete(tokenizer: TokenizerSizes, arch: string | undefined): Promise<CompleteArchitecture>;
+}
+
+export interface CompleteArchitecture {
+  readonly architecture: Architecture;
+  /** The published model that has these sizes. */
+  readonly publishedSize: string | undefined;
+}

@@ -1,0 +1,33 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { compareFolder, compareScheduleFile } from "../../../src/evaluation/parity/parity.js";
+import { formatReport } from "../../../src/evaluation/parity/report.js";
+import { REFERENCE } from "../../reference.js";
+
+const SYSTEMS = join(REFERENCE, "systems");
+
+test.each([
+  ["kl8", 1, ["model.ckpt", "diffusers/diffusion_pytorch_model.safetensors", "model.safetensors"]],
+  [
+    "dit",
+    6,
+    [
+      "checkpoint.pt and ../kl8/model.ckpt",
+      "released.pt and ../kl8/diffusers/diffusion_pytorch_model.safetensors",
+      "model.safetensors and ../kl8/model.safetensors",
+    ],
+  ],
+])("%s: every file of the recordings is within what is allowed", async (system, recordings, files) => {
+  const titles = [];
+  for await (const { title, report } of compareFolder(join(SYSTEMS, system))) {
+    titles.push(title);
+    expect(report.failed, formatReport(report)).toBe(false);
+    expect(new Set(report.lines().map((line) => line.recording)).size).toBe(recordings);
+  }
+  expect(titles).toEqual(files);
+});
+
+test("a DiT's timesteps and coefficients are the official ones", async () => {
+  const { report } = await compareScheduleFile(join(SYSTEMS, "dit/schedules.json"));
+  expect(report.failed, formatReport(report)).toBe(false);
+});

@@ -1,0 +1,194 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openRuntime } from "../../../src/engine/runtime/onnx.js";
+import { floats, type Runtime } from "../../../src/engine/runtime/runtime.js";
+import { warmUp } from "../../../src/engine/warm-up.js";
+import { DitImage } from "../../../src/families/dit/image.js";
+import { predict } from "../../../src/families/dit/predictor.js";
+import { ditTable } from "../../../src/importer/architecture/dit-architecture.js";
+import { type DitArchitecture, graphsOf, type Manifest, type Precision } from "../../../src/model/manifest.js";
+import { freshImageAlone, imageAlone, WatchedBatch, watched } from "../../engine/tiny-engine.js";
+import { entriesOf, useTemporaryFolder, writeRamps } from "../../importer/models.js";
+import { ditRequest, importDit } from "./tiny-dit.js";
+
+/** DiT-S's. */
+const WIDTH = 384;
+
+useTemporaryFolder();
+
+/** Images of different age, length, class, guidance and sampler. */
+const SUBJECTS = [
+  ditRequest(),
+  ditRequest({ steps: 7, guidance_scale: 1 }, 2),
+  ditRequest({ class: null, steps: 3 }, 3),
+  ditRequest({ class: 9, steps: 5, sampler: "ddim" }, 4),
+  ditRequest({ steps: 9, guidance_scale: 1.5 }, 4, 1),
+  ditRequest({ steps: 2, guidance_scale: 20, sampler: "ddim" }, 5),
+];
+
+describe.each([
+  ["fp32", 1],
+  ["fp32", 2],
+  ["int8", 2],
+] as const)("a DiT in %s, %i threads", (precision: Precision, threads: number) => {
+  let manifest: Manifest;
+  let runtime: Runtime;
+  let single: Runtime;
+  beforeAll(async () => {
+    const imported = await importDit({ precision });
+    manifest = imported.manifest;
+    const graphs = graphsOf(manifest.architecture);
+    runtime = await openRuntime(imported.folder, { threads, graphs });
+    single = await openRuntime(imported.folder, { threads: 1, graphs });
+  });
+  afterAll(async () => {
+    await runtime?.close();
+    await single?.close();
+  });
+
+  it("gives each image the bytes that it has alone, whatever is in flight", async () => {
+    const expected: string[] = [];
+    for (const request of SUBJECTS) expected.push(await freshImageAlone(single, manifest, request));
+    expect(new Set(expected).size).toBe(SUBJECTS.length);
+    const mixed = new WatchedBatch(runtime, manifest);
+    const neighbour = (id: number) => mixed.submit(id, ditRequest({ class: id % 10, steps: 2 + (id % 7) }, id));
+    for (let id = 100; id < 105; id++) neighbour(id);
+    await mixed.run((step) => {
+      if (step < SUBJECTS.length) mixed.submit(step, SUBJECTS[step]!);
+      if (step === 2) for (let id = 105; id < 108; id++) neighbour(id);
+      if (step === 3) mixed.batch.cancel(106);
+    });
+    expect(mixed.ended.get(106)?.reason).toBe("cancelled");
+    SUBJECTS.forEach((_, id) => {
+      expect(mixed.image(id), `subject ${id}`).toBe(expected[id]);
+    });
+  });
+
+  it("gives a row of the network the same bits alone and among many", () => expectRowsAlone(manifest, single, runtime));
+});
+
+describe.each(["fp32", "int8"] as const)("a block of DiT-S's width in %s", (precision) => {
+  it("gives a row the same bits alone and among many", async () => {
+    const { folder, manifest } = await importDit({ precision, generator: await writeBlock(WIDTH), arch: undefined });
+    const graphs = graphsOf(manifest.architecture);
+    const single = await openRuntime(folder, { threads: 1, graphs });
+    const runtime = await openRuntime(folder, { threads: 2, graphs });
+    await expectRowsAlone(manifest, single, runtime);
+    await single.close();
+    await runtime.close();
+  });
+});
+
+/** Rows of all timesteps and classes: each run by itself on one runtime, and together on the other. */
+async function expectRowsAlone(manifest: Manifest, single: Runtime, runtime: Runtime): Promise<void> {
+  const model = manifest.architecture.generator as DitArchitecture;
+  const size = model.token_count * model.token_channels;
+  const rows = Array.from({ length: 23 }, (_, i) => ({
+    x: new DitImage(ditRequest({}, i), model).x,
+    timestep: (i * 211) % 1000,
+    label: i % (model.class_count + 1),
+  }));
+  const run = async (some: typeof rows, on: Runtime) => {
+    const x = new Float32Array(some.length * size);
+    for (const [i, row] of some.entries()) x.set(row.x, i * size);
+    const batch = { x, timesteps: some.map((row) => row.timestep), classes: some.map((row) => row.label) };
+    return floats(await predict(on, model, batch), "out");
+  };
+  const alone: number[] = [];
+  for (const row of rows) alone.push(...(await run([row], single)));
+  for (const count of [2, 3, 8, 23]) {
+    const together = await run(rows.slice(0, count), runtime);
+    expect(together).toEqual(Float32Array.from(alone.slice(0, count * 2 * size)));
+  }
+}
+
+/** A DiT of one block, whose products are as wide as a published model's. */
+async function writeBlock(width: number): Promise<string> {
+  const sizes = {
+    width,
+    mlpWidth: 4 * width,
+    depth: 1,
+    latentChannels: 4,
+    patchSize: 2,
+    tokenCount: 16,
+    classCount: 10,
+  };
+  return writeRamps("block.safetensors", entriesOf(ditTable({ ...sizes, frequencyChannels: 256 })));
+}
+
+describe("a DiT in flight", () => {
+  let manifest: Manifest;
+  let runtime: Runtime;
+  beforeAll(async () => {
+    const imported = await importDit();
+    manifest = imported.manifest;
+    runtime = await openRuntime(imported.folder, { threads: 1, graphs: graphsOf(manifest.architecture) });
+  });
+  afterAll(() => runtime?.close());
+
+  it("shares every run of a step, whatever the images' timesteps, classes and guidance", async () => {
+    const rows: number[] = [];
+    const counted = watched(runtime, {
+      predict: (inputs, run) => {
+        rows.push(inputs.classes!.shape[0]!);
+        return run();
+      },
+    });
+    const batch = new WatchedBatch(counted, manifest);
+    batch.submit(0, ditRequest({ steps: 3 }));
+    await batch.run((step) => {
+      if (step === 1) batch.submit(1, ditRequest({ steps: 2, guidance_scale: 1, sampler: "ddim", class: 5 }, 7));
+    });
+    expect(rows).toEqual([2, 3, 3]);
+  });
+
+  it("shows the image that the network expects, without changing its bytes", async () => {
+    const request = ditRequest({ steps: 5 });
+    const shown = new WatchedBatch(runtime, manifest);
+    shown.submit(0, request);
+    await shown.run(() => shown.batch.preview(0));
+    expect(shown.previews.length).toBeGreaterThan(0);
+    const [first] = shown.previews;
+    expect(new Set(first!.pixels).size).toBeGreaterThan(10);
+    expect(shown.image(0)).toBe(await imageAlone(runtime, manifest, request));
+  });
+
+  it("is cancelled between steps, and leaves the others as they were", async () => {
+    const batch = new WatchedBatch(runtime, manifest);
+    const stays = ditRequest({ steps: 4 }, 8);
+    batch.submit(0, ditRequest({ steps: 1000 }));
+    batch.submit(1, stays);
+    await batch.run((step) => {
+      if (step === 2) batch.batch.cancel(0);
+    });
+    expect(batch.ended.get(0)).toMatchObject({
+      reason: "cancelled",
+      message: "The image was cancelled after 2 of 1000 steps.",
+    });
+    expect(batch.image(1)).toBe(await imageAlone(runtime, manifest, stays));
+  });
+
+  it("fails alone where its latents stop being finite numbers", async () => {
+    const spoiled = watched(runtime, {
+      async predict(inputs, run) {
+        const outputs = await run();
+        const classes = inputs.classes!.data as BigInt64Array;
+        const out = floats(outputs, "out");
+        const size = out.length / classes.length;
+        for (const [row, label] of classes.entries())
+          if (label === 7n) out.fill(Number.NaN, row * size, (row + 1) * size);
+        return outputs;
+      },
+    });
+    const batch = new WatchedBatch(spoiled, manifest);
+    batch.submit(0, ditRequest({ class: 7 }));
+    batch.submit(1, ditRequest());
+    await batch.run();
+    expect(batch.ended.get(0)).toMatchObject({ reason: "not_finite" });
+    expect(batch.ended.get(0)?.message).toContain("in step 1 of 4");
+    expect(batch.image(1)).toBe(await imageAlone(runtime, manifest, ditRequest()));
+  });
+
+  it("warms up", async () => {
+    expect(await warmUp(runtime, manifest.architecture, 3)).toBe(3);
+  });
+});

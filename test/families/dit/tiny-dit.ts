@@ -1,0 +1,54 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+import { importModel } from "../../../src/importer/import.js";
+import type { ImportOptions } from "../../../src/importer/options.js";
+import type { DitArchitecture, Manifest } from "../../../src/model/manifest.js";
+import type { FamilyParameters, ImageRequest } from "../../../src/model/parameters.js";
+import { REFERENCE } from "../../reference.js";
+
+const SYSTEMS = join(REFERENCE, "systems");
+
+/** The recordings' DiT and the KL-8 beside it. */
+export const DIT_CHECKPOINTS = {
+  generator: join(SYSTEMS, "dit/model.safetensors"),
+  tokenizer: join(SYSTEMS, "kl8/model.safetensors"),
+  arch: join(SYSTEMS, "dit/config.json"),
+} as const;
+
+/** Imports it into a folder that lives as long as the test file. */
+export async function importDit(
+  change: Partial<ImportOptions> = {},
+): Promise<{ readonly folder: string; readonly manifest: Manifest }> {
+  const modelsDir = await mkdtemp(join(tmpdir(), "marimba-dit-"));
+  afterAll(() => rm(modelsDir, { recursive: true, force: true }));
+  return importModel({ name: "dit", ...DIT_CHECKPOINTS, precision: "fp32", modelsDir, ...change });
+}
+
+/** The recordings' sizes. */
+export function exampleDit(): DitArchitecture {
+  return {
+    family: "dit",
+    grid_height: 4,
+    grid_width: 4,
+    token_count: 16,
+    token_channels: 16,
+    latent_channels: 4,
+    patch_size: 2,
+    class_count: 10,
+    train_timesteps: 1000,
+    transformer: { width: 48, depth: 3, heads: 4, mlp_width: 192 },
+    frequency_channels: 256,
+  };
+}
+
+const PLAIN: FamilyParameters<"dit"> = { class: 3, steps: 4, guidance_scale: 4, sampler: "ddpm" };
+
+export function ditRequest(
+  change: Partial<FamilyParameters<"dit">> = {},
+  seed = 1,
+  imageIndex = 0,
+): ImageRequest<FamilyParameters<"dit">> {
+  return { parameters: { ...PLAIN, ...change }, seed, imageIndex };
+}

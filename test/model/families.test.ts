@@ -1,0 +1,136 @@
+import { describe, expect, it } from "vitest";
+import { modelResource } from "../../src/api/resources/model-resource.js";
+import { Problem } from "../../src/errors.js";
+import { checkParameters, parameterNames } from "../../src/model/check-parameters.js";
+import { Manifest } from "../../src/model/manifest.js";
+import { type DefaultParameters, FAMILY_PARAMETERS, type SamplingParameters } from "../../src/model/parameters.js";
+import { checkManifest, type ModelRegistry } from "../../src/model/registry.js";
+import { resolveRequest } from "../../src/resolve-request.js";
+import { fieldErrors } from "../../src/validation/field-errors.js";
+import { exampleDit } from "../families/dit/tiny-dit.js";
+import { exampleManifest } from "./example-manifest.js";
+
+const DEFAULTS: DefaultParameters = { steps: 250, guidance_scale: 4, sampler: "ddpm" };
+
+function ditManifest(change: Partial<Manifest> = {}): Manifest {
+  const example = exampleManifest("dit");
+  const { encoder_levels: _, ...tokenizer } = example.architecture.tokenizer;
+  const generator = { ...exampleDit(), class_count: example.classes.length };
+  const presets = { fast: { description: "Fast.", parameters: { steps: 25, sampler: "ddim" as const } } };
+  return { ...example, architecture: { generator, tokenizer }, defaults: DEFAULTS, presets, ...change };
+}
+
+const models: ModelRegistry = {
+  default: "dit",
+  list: () => [ditManifest()],
+  get: () => ditManifest(),
+  folderOf: (name) => name,
+};
+const detailOf = (request: Parameters<typeof resolveRequest>[0]) => {
+  try {
+    resolveRequest(request, models, 8);
+  } catch (error) {
+    if (error instanceof Problem) return error.message;
+    throw error;
+  }
+  return undefined;
+};
+
+describe("a request to a model of another family", () => {
+  it("is completed with that family's parameters", () => {
+    expect(resolveRequest({ class: 1, seed: 3, preset: "fast" }, models, 8).parameters).toEqual({
+      class: 1,
+      steps: 25,
+      guidance_scale: 4,
+      sampler: "ddim",
+    });
+  });
+
+  it("may not have a parameter that the family does not, and learns which ones it has", () => {
+    const has = "must be absent: a model of the family dit has class, steps, guidance_scale, sampler.";
+    expect(detailOf({ class: 1, temperature: 0.9 })).toBe(`temperature ${has}`);
+    expect(detailOf({ class: 1, order: "raster", max_timestep: 950 })).toContain(`order ${has} max_timestep ${has}`);
+    expect(
+      checkParameters(
+        { class: 1, ...exampleManifest().defaults, sampler: "ddim" },
+        { token_count: 16, class_count: 4 },
+      ),
+    ).toEqual([
+      {
+        field: "sampler",
+        message:
+          "must be absent: a model of the family mar has class, steps, guidance_scale, guidance_schedule, temperature, diffusion_steps, max_timestep, order, diffusion_steps_final, reconstruction_steps",
+      },
+    ]);
+  });
+
+  it.each([
+    [{ steps: 1 }, "steps must be a whole number from 2 to 1000, not 1."],
+    [{ steps: 1001 }, "steps must be a whole number from 2 to 1000, not 1001."],
+    [{ guidance_scale: 21 }, "guidance_scale must be a number from 1 to 20, not 21."],
+    [{ sampler: "ddpn" as "ddpm" }, 'sampler must be "ddpm" or "ddim", not "ddpn".'],
+  ])("has its own bounds: %o", (change, detail) => {
+    expect(detailOf({ class: 1, ...change })).toBe(detail);
+    expect(detailOf({ class: 1, steps: 1000, guidance_scale: 20 })).toBeUndefined();
+  });
+});
+
+describe("a manifest", () => {
+  it("is read by its family's shape", () => {
+    expect(fieldErrors(Manifest, ditManifest())).toEqual([]);
+    expect(checkManifest(ditManifest())).toEqual([]);
+    const { transformer: _, ...broken } = exampleDit();
+    const dit = { ...ditManifest(), architecture: { ...ditManifest().architecture, generator: broken } };
+    expect(fieldErrors(Manifest, dit)).toEqual([
+      { pointer: "/architecture/generator/transformer", message: "is required: an object" },
+    ]);
+    const mar = exampleManifest();
+    const wrong = { ...mar.architecture.generator, head_kind: "softmax" };
+    expect(fieldErrors(Manifest, { ...mar, architecture: { ...mar.architecture, generator: wrong } })).toEqual([
+      { pointer: "/architecture/generator/head_kind", message: 'must be "diffusion", not "softmax"' },
+    ]);
+  });
+
+  it("has a default for every parameter that images of the family need, and for no other", () => {
+    const { sampler: _, ...fewer } = DEFAULTS;
+    expect(checkManifest(ditManifest({ defaults: fewer }))).toContainEqual({
+      pointer: "/defaults/sampler",
+      message: 'must be "ddpm" or "ddim", not absent',
+    });
+    const more = { ...DEFAULTS, temperature: 1 };
+    expect(checkManifest(ditManifest({ defaults: more })).map(({ pointer }) => pointer)).toContain(
+      "/defaults/temperature",
+    );
+  });
+
+  it("is shown with its family and what requests may set", () => {
+    const config = { publicPath: "" } as Parameters<typeof modelResource>[1]["config"];
+    expect(modelResource(ditManifest(), { config })).toMatchObject({
+      family: "dit",
+      parameters: ["steps", "guidance_scale", "sampler"],
+      step_bounds: { minimum: 2, maximum: 1000 },
+      can_edit: false,
+    });
+    expect(modelResource(exampleManifest(), { config })).toMatchObject({
+      family: "mar",
+      step_bounds: { minimum: 1, maximum: 16 },
+    });
+  });
+});
+
+it("every parameter belongs to a family", () => {
+  const all = new Set(Object.keys(FAMILY_PARAMETERS).flatMap((family) => parameterNames(family as "mar" | "dit")));
+  const known: Record<keyof Omit<SamplingParameters, "class">, true> = {
+    steps: true,
+    guidance_scale: true,
+    guidance_schedule: true,
+    temperature: true,
+    diffusion_steps: true,
+    diffusion_steps_final: true,
+    max_timestep: true,
+    order: true,
+    reconstruction_steps: true,
+    sampler: true,
+  };
+  expect([...all].sort()).toEqual(Object.keys(known).sort());
+});
