@@ -34,7 +34,8 @@ async function assemble(module) {
   if (statSync(target, { throwIfNoEntry: false })?.mtimeMs > statSync(source).mtimeMs) return;
   const { default: loadWabt } = await import("wabt");
   const wabt = await loadWabt();
-  writeFileSync(target, wabt.parseWat(`${module}.wat`, readFileSync(source)).toBinary({}).buffer);
+  // As text: wabt reads past the end of a Buffer that Node has cut out of a larger one, as Node 24 does.
+  writeFileSync(target, wabt.parseWat(`${module}.wat`, readFileSync(source, "utf8")).toBinary({}).buffer);
 }
 
 /**
