@@ -7,7 +7,7 @@ import { openNullEngine } from "../src/engine/null-engine.js";
 import { openEngine } from "../src/engine/threaded-engine.js";
 import { JOB_VERSION } from "../src/job.js";
 import { LocalQueue } from "../src/queue/local/local-queue.js";
-import { encodeImage } from "../src/worker/encode-png.js";
+import { encodeImage, imageFacts } from "../src/worker/encode-image.js";
 import { startWorker } from "../src/worker/worker.js";
 import { type Load, serveMeasurements } from "./measuring-process.js";
 import { openModelFolder } from "./model-folder.js";
@@ -22,6 +22,7 @@ const queue = new LocalQueue({
   maxQueuedImages: config.maxQueuedImages,
   resultTtlMs: config.resultTtlS * 1000,
   maxResultBytes: config.maxResultBytes,
+  maxCanvasBytes: config.maxCanvasBytes,
 });
 const engines = new Map([[manifest.name, nullEngine]]);
 await startWorker({ source: queue, engines, models, maxImages: maxBatch, logger: pino({ level: "silent" }) });
@@ -41,7 +42,7 @@ async function fromEngine({ total, concurrency }: Load): Promise<number> {
 /** Encoding generated images, text included. */
 async function png({ total, concurrency }: Load): Promise<number> {
   return closedLoop(total, concurrency, (index) => {
-    return encodeImage(images[index % images.length]!, imageRequest(index, models), manifest);
+    return encodeImage(images[index % images.length]!, imageFacts(imageRequest(index, models), manifest));
   });
 }
 
@@ -49,7 +50,7 @@ async function png({ total, concurrency }: Load): Promise<number> {
 async function plainPng({ total, concurrency }: Load): Promise<number> {
   return closedLoop(total, concurrency, async (index) => {
     const request = imageRequest(index, models);
-    return encodeImage(await nullEngine.generate(request), request, manifest);
+    return encodeImage(await nullEngine.generate(request), imageFacts(request, manifest));
   });
 }
 

@@ -9,7 +9,7 @@ import { loadConfig } from "../dist/config.js";
 import { LocalQueue } from "../dist/queue/local/local-queue.js";
 import { clientTypes, DOCUMENT, TYPES } from "./client-types.js";
 
-const queue = new LocalQueue({ maxQueuedImages: 1, resultTtlMs: 1, maxResultBytes: 1 });
+const queue = new LocalQueue({ maxQueuedImages: 1, resultTtlMs: 1, maxResultBytes: 1, maxCanvasBytes: 1 });
 const app = await buildApp({
   config: loadConfig({}),
   queue,

@@ -137,6 +137,12 @@ export const Config = Type.Object(
       Number.MAX_SAFE_INTEGER,
       "Memory for finished images; beyond that, the oldest finished jobs are dropped.",
     ),
+    maxCanvasBytes: count(
+      67_108_864,
+      1,
+      Number.MAX_SAFE_INTEGER,
+      "Memory for the images that unfinished jobs edit; beyond that, requests to edit get a 429.",
+    ),
     syncTimeoutS: count(
       120,
       1,
@@ -280,6 +286,7 @@ function isProxyRange(text: string): boolean {
 const OWN_NAMES = [
   "admin",
   "docs",
+  "edits",
   "favicon.ico",
   "generate",
   "health",

@@ -9,6 +9,7 @@ export const PROBLEMS = {
   unauthorized: { status: 401, title: "A valid API key is required" },
   forbidden: { status: 403, title: "The API key does not allow this" },
   unknown_model: { status: 404, title: "No such model" },
+  not_editable: { status: 400, title: "The model can't edit images" },
   unknown_preset: { status: 400, title: "The model has no such preset" },
   not_found: { status: 404, title: "No such address" },
   job_not_found: { status: 404, title: "No such job" },
@@ -38,6 +39,7 @@ export const PROBLEMS = {
   no_worker: { status: 503, title: "No worker serves the model at the moment" },
   queue_draining: { status: 503, title: "The queue is being drained" },
   too_many_streams: { status: 503, title: "Too many event streams are open" },
+  too_many_uploads: { status: 503, title: "Too many images are being uploaded" },
   queue_unavailable: { status: 503, title: "The queue is not reachable at the moment" },
   shutting_down: { status: 503, title: "The server is shutting down" },
 } as const;

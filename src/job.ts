@@ -1,5 +1,7 @@
 import Type, { type Static } from "typebox";
+import { Edit } from "./model/edit.js";
 import { MAX_SEED, SamplingParameters } from "./model/parameters.js";
+import { Quality } from "./model/quality.js";
 
 /** The contract between API and worker: a job, its results, and how long each part took. */
 
@@ -21,8 +23,18 @@ export const Priority = Type.Union([Type.Literal("low"), Type.Literal("normal"),
 });
 export type Priority = Static<typeof Priority>;
 
-export const OutputFormat = Type.Union([Type.Literal("png")]);
+export const OutputFormat = Type.Union([Type.Literal("png"), Type.Literal("jpeg"), Type.Literal("webp")], {
+  description: "What images are encoded as; png when absent, or what the `Accept` header asks for.",
+});
 export type OutputFormat = Static<typeof OutputFormat>;
+
+export const BEST_COMPRESSION = 100;
+export const OutputCompression = Type.Integer({
+  minimum: 0,
+  maximum: BEST_COMPRESSION,
+  description:
+    "Quality of a JPEG or WebP, as OpenAI names it: 0 for the smallest file, 100, when absent, for the best image.",
+});
 
 /** Longest side of an image, in pixels. */
 export const MAX_SIDE = 2048;
@@ -56,10 +68,12 @@ export const GenerateRequest = Type.Object(
     preset: Type.Optional(
       Type.String({ minLength: 1, maxLength: 32, description: "A preset of the model. Other fields override it." }),
     ),
+    quality: Type.Optional(Quality),
     model: Type.Optional(
       Type.String({ minLength: 1, maxLength: 64, description: "The server's default model when absent." }),
     ),
     output_format: Type.Optional(OutputFormat),
+    output_compression: Type.Optional(OutputCompression),
     width: Type.Optional(
       side("Pixels. The image is generated in the model's size and scaled; `height` alone keeps its proportions."),
     ),
@@ -102,9 +116,9 @@ export const Timing = Type.Object(
     batch_wait_ms: ms("In the engine, before the first step and between steps while it worked on other images."),
     transformer_ms: ms("Transformer part of the image's steps: wall time of the whole batch."),
     diffusion_ms: ms("Diffusion part of the image's steps, including noise."),
-    decode_ms: ms("Latents to pixels."),
-    encode_ms: ms("From pixels to the stored PNG."),
-    total_ms: ms("From acceptance to the stored PNG."),
+    decode_ms: ms("Latents to pixels; of an edit also its image to latents."),
+    encode_ms: ms("From pixels to the stored image."),
+    total_ms: ms("From acceptance to the stored image."),
     batch_size: Type.Number({ minimum: 0, description: "Mean number of images in the batch over the image's steps." }),
     ms_per_image: ms("Engine time, each step's divided by the number of images that shared it."),
   },
@@ -112,21 +126,28 @@ export const Timing = Type.Object(
 );
 export type Timing = Static<typeof Timing>;
 
-/** Of the jobs that this release accepts. It reads those of the release before it too. */
-export const JOB_VERSION = 2;
+/** Of the jobs that this release accepts. It reads all earlier ones, too. */
+export const JOB_VERSION = 3;
 
 /** A job as it is queued: resolved, seeded and versioned; a worker needs nothing else. */
 export const JobSpec = Type.Object(
   {
-    version: Type.Union([Type.Literal(1), Type.Literal(JOB_VERSION)]),
+    version: Type.Union([Type.Literal(1), Type.Literal(2), Type.Literal(JOB_VERSION)]),
     id: Type.String({ pattern: "^[A-Za-z0-9_-]{8,64}$" }),
     model: Type.String(),
     parameters: SamplingParameters,
     seed: Type.Integer({ minimum: 0, maximum: MAX_SEED }),
     num_images: Type.Integer({ minimum: 1 }),
+    /** The preset that the parameters come from. */
+    preset: Type.Optional(Type.String()),
+    /** Others than png since version 3. */
     output_format: OutputFormat,
+    /** Of a JPEG or WebP. */
+    output_compression: Type.Optional(OutputCompression),
     /** Absent: the model's own size. Since version 2. */
     output_size: Type.Optional(OutputSize),
+    /** Absent: the images are generated from nothing. Since version 3. */
+    edit: Type.Optional(Edit),
     priority: Priority,
     /** Epoch milliseconds on the queue's clock. */
     accepted_at: Type.Number(),

@@ -1,17 +1,26 @@
 import { randomBytes } from "node:crypto";
 import { type FieldError, Problem } from "./errors.js";
-import { type GenerateRequest, type JobSpec, MAX_SIDE, type OutputSize } from "./job.js";
+import { BEST_COMPRESSION, type GenerateRequest, type JobSpec, MAX_SIDE, type OutputSize } from "./job.js";
 import { checkParameters } from "./model/check-parameters.js";
 import { findClass } from "./model/find-class.js";
 import type { Manifest, ModelClass } from "./model/manifest.js";
 import { DefaultParameters, type SamplingParameters } from "./model/parameters.js";
+import { presetOfQuality } from "./model/quality.js";
 import type { ModelRegistry } from "./model/registry.js";
 import { showValue } from "./validation/field-errors.js";
 
 /** The part of a job that depends on the request and the model. */
 export type ResolvedRequest = Pick<
   JobSpec,
-  "model" | "parameters" | "seed" | "num_images" | "output_format" | "output_size" | "priority"
+  | "model"
+  | "preset"
+  | "parameters"
+  | "seed"
+  | "num_images"
+  | "output_format"
+  | "output_compression"
+  | "output_size"
+  | "priority"
 >;
 
 /**
@@ -24,12 +33,12 @@ export function resolveRequest(
   maxImagesPerJob: number,
 ): ResolvedRequest {
   const manifest = resolveModel(request.model, models);
-  const presetParameters = resolvePreset(request.preset, manifest);
+  const preset = resolvePreset(request, manifest);
   const classIndex = resolveClass(request.class, manifest);
   const asked = Object.entries(request).filter(([name]) => Object.hasOwn(DefaultParameters.properties, name));
   const parameters: SamplingParameters = {
     ...manifest.defaults,
-    ...presetParameters,
+    ...(preset !== undefined && manifest.presets[preset]!.parameters),
     ...Object.fromEntries(asked),
     class: classIndex,
   };
@@ -37,15 +46,23 @@ export function resolveRequest(
   const faults = checkParameters(parameters, manifest.architecture.generator);
   const errors: FieldError[] = faults.map(({ field, message }) => ({ pointer: `/${field}`, message }));
   errors.push(...checkNumImages(numImages, maxImagesPerJob));
+  const outputFormat = request.output_format ?? "png";
+  const { output_compression } = request;
+  if (outputFormat === "png" && output_compression !== undefined) {
+    const message = 'must be absent unless output_format is "jpeg" or "webp"; PNG is lossless';
+    errors.push({ pointer: "/output_compression", message });
+  }
   const outputSize = resolveSize(request, manifest);
   if (outputSize) errors.push(...checkSize(outputSize, manifest));
   if (errors.length > 0) throw invalid("invalid_request", errors);
   return {
     model: manifest.name,
+    ...(preset !== undefined && { preset }),
     parameters,
     seed: request.seed ?? drawSeed(),
     num_images: numImages,
-    output_format: request.output_format ?? "png",
+    output_format: outputFormat,
+    ...(outputFormat !== "png" && { output_compression: output_compression ?? BEST_COMPRESSION }),
     ...(outputSize && { output_size: outputSize }),
     priority: request.priority ?? "normal",
   };
@@ -69,10 +86,17 @@ export function resolveModel(name: string | undefined, models: ModelRegistry): M
   ]);
 }
 
-function resolvePreset(name: string | undefined, { presets, default_preset }: Manifest): Partial<SamplingParameters> {
+/** The name of the preset that the request or the model asks for, if any. Throws `unknown_preset` and `invalid_request`. */
+function resolvePreset({ preset: name, quality }: GenerateRequest, manifest: Manifest): string | undefined {
+  if (quality !== undefined) {
+    const preset = name === undefined ? presetOfQuality(quality, manifest) : undefined;
+    if (preset !== undefined) return preset;
+    const message = `must be absent ${name === undefined ? "for this model, which has no presets" : "with preset"}`;
+    throw invalid("invalid_request", [{ pointer: "/quality", message }]);
+  }
+  const { presets, default_preset } = manifest;
   const asked = name ?? default_preset;
-  if (asked === undefined) return {};
-  if (Object.hasOwn(presets, asked)) return presets[asked]!.parameters;
+  if (asked === undefined || Object.hasOwn(presets, asked)) return asked;
   const known = Object.keys(presets);
   const wanted = known.length > 0 ? `must be ${known.map((preset) => `"${preset}"`).join(" or ")}` : "must be absent";
   throw invalid("unknown_preset", [

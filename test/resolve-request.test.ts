@@ -51,6 +51,26 @@ describe("resolveRequest", () => {
     expect(resolve({ class: 0, model: "other", preset: "best" }).parameters.steps).toBe(16);
   });
 
+  it("takes the preset that a quality stands for, and names the preset that it applied", () => {
+    expect(resolve({ class: 0 })).not.toHaveProperty("preset");
+    expect(resolve({ class: 0, model: "other" }).preset).toBe("fast");
+    expect(resolve({ class: 0, quality: "low" })).toMatchObject({ preset: "fast", parameters: { steps: 4 } });
+    const high = resolve({ class: 0, model: "other", quality: "high", diffusion_steps: 7 });
+    expect(high).toMatchObject({ preset: "best", parameters: { steps: 16, diffusion_steps: 7 } });
+    const bare = { ...exampleManifest(), presets: {} };
+    const one = { ...models, list: () => [bare], get: () => bare };
+    expect(() => resolveRequest({ class: 0, quality: "low" }, one, 8)).toThrow(
+      "quality must be absent for this model, which has no presets.",
+    );
+  });
+
+  it("gives a JPEG or WebP the best quality unless another is asked for", () => {
+    expect(resolve({ class: 0, output_format: "jpeg" })).toMatchObject({ output_compression: 100 });
+    const webp = { output_format: "webp", output_compression: 0 } as const;
+    expect(resolve({ class: 0, ...webp })).toMatchObject(webp);
+    expect(resolve({ class: 0 })).not.toHaveProperty("output_compression");
+  });
+
   it.each([
     [
       { width: 256, height: 64 },
@@ -125,6 +145,8 @@ describe("resolveRequest", () => {
     [{ class: 0, preset: "toString" }, "unknown_preset", "/preset"],
     [{ class: 0, steps: 17 }, "invalid_request", "/steps"],
     [{ class: 0, num_images: 9 }, "invalid_request", "/num_images"],
+    [{ class: 0, quality: "low", preset: "best" }, "invalid_request", "/quality"],
+    [{ class: 0, output_compression: 100 }, "invalid_request", "/output_compression"],
   ] as const)("refuses %j as %s at %s", (request, code, pointer) => {
     const problem = problemOf(request);
     expect(problem.code).toBe(code);

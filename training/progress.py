@@ -10,15 +10,16 @@ SAVE_EVERY_SECONDS = 120
 
 
 class Budget:
-    """Counts the seconds spent in training itself, over all runs of one phase."""
+    """Counts the seconds of `clock` spent in training itself, over all runs of one phase."""
 
-    def __init__(self, minutes: float):
+    def __init__(self, minutes: float, clock=time.monotonic):
         self.seconds = minutes * 60
+        self.clock = clock
         self.spent = 0.0
-        self.last = time.monotonic()
+        self.last = clock()
 
     def tick(self) -> None:
-        now = time.monotonic()
+        now = self.clock()
         self.spent += now - self.last
         self.last = now
 

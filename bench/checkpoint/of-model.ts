@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ImportOptions } from "../../src/importer/options.js";
-import { GRAPH_FILES, type Manifest, MODEL_FILES } from "../../src/model/manifest.js";
+import { graphsOf, type Manifest, MODEL_FILES } from "../../src/model/manifest.js";
 import { type SafetensorsTensor, safetensors } from "../../test/importer/checkpoint/writers.js";
 import { type ReadTensor, readModel } from "../../test/model/graph/read-onnx.js";
 
@@ -22,7 +22,7 @@ const FLOAT32 = 1;
  */
 export async function checkpointOfModel(model: string, manifest: Manifest, folder: string): Promise<ModelSource> {
   const { architecture, classes, description = "", defaults, presets, default_preset = "" } = manifest;
-  const weights = await readWeights(model, manifest.weight_files);
+  const weights = await readWeights(model, manifest);
   const write = async (name: string, isPart: (weight: string) => boolean, prefix: string) => {
     const tensors = [...weights].filter(([weight]) => isPart(weight));
     const named = tensors.map(([weight, tensor]) => [weight.slice(prefix.length), tensor] as const);
@@ -52,11 +52,14 @@ function unmeasured(presets: Manifest["presets"]): Manifest["presets"] {
 }
 
 /** All weights of a model's graphs by their checkpoint names; rows that the graphs use separately are joined. */
-async function readWeights(model: string, fileNames: readonly string[]): Promise<Map<string, SafetensorsTensor>> {
+async function readWeights(
+  model: string,
+  { architecture, weight_files }: Manifest,
+): Promise<Map<string, SafetensorsTensor>> {
   const files = new Map<string, Buffer>();
-  for (const name of fileNames) files.set(name, await readFile(join(model, name)));
+  for (const name of weight_files) files.set(name, await readFile(join(model, name)));
   const rows = new Map<string, Map<number, SafetensorsTensor>>();
-  for (const graph of GRAPH_FILES) {
+  for (const graph of graphsOf(architecture)) {
     const { initializers } = readModel(await readFile(join(model, MODEL_FILES[graph]))).graph;
     for (const tensor of initializers.values()) {
       if (!tensor.external) continue;

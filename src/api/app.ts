@@ -14,10 +14,11 @@ import { sendProblem } from "./http/problem-document.js";
 import { requestId, requestLogger, traceRequests } from "./http/request-log.js";
 import { validatorCompiler } from "./http/validation.js";
 import { HttpMetrics } from "./metrics/http-metrics.js";
-import { openAiImagesRoute } from "./openai/images.js";
+import { openAiImagesRoutes } from "./openai/images.js";
 import { openAiModelRoutes } from "./openai/models.js";
 import { describeApi } from "./openapi/document.js";
 import { docsRoutes } from "./routes/docs.js";
+import { editRoute } from "./routes/edits.js";
 import { eventsRoute } from "./routes/events.js";
 import { generateRoute } from "./routes/generate.js";
 import { healthRoutes } from "./routes/health.js";
@@ -30,11 +31,12 @@ import { playgroundRoutes } from "./routes/playground.js";
 
 const ROUTES: readonly ((app: Api, deps: RouteDeps) => void | Promise<void>)[] = [
   generateRoute,
+  editRoute,
   jobRoutes,
   imageRoutes,
   eventsRoute,
   modelRoutes,
-  openAiImagesRoute,
+  openAiImagesRoutes,
   openAiModelRoutes,
   healthRoutes,
   metricsRoute,

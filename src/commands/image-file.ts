@@ -12,7 +12,7 @@ export class ImageFileError extends Error {
 export interface ImageFile {
   readonly path: string;
   readonly kind: "file" | "device" | "standard output";
-  write(png: Uint8Array): Promise<void>;
+  write(image: Uint8Array): Promise<void>;
 }
 
 /**
@@ -21,16 +21,16 @@ export interface ImageFile {
  */
 export async function findImageFile(path: string): Promise<ImageFile> {
   const file = (kind: ImageFile["kind"], write: ImageFile["write"]): ImageFile => {
-    return { path, kind, write: (png) => write(png).catch((error: unknown) => fail(path, error)) };
+    return { path, kind, write: (image) => write(image).catch((error: unknown) => fail(path, error)) };
   };
   try {
     const found = await ifExists(stat(path));
-    if (found?.isDirectory()) throw new ImageFileError(`${path} is a folder; --out names the PNG to write.`);
+    if (found?.isDirectory()) throw new ImageFileError(`${path} is a folder; --out names the image to write.`);
     if (found && isStandardOutput(found)) return file("standard output", writeToStandardOutput);
-    if (found && !found.isFile()) return file("device", (png) => writeFile(path, png));
+    if (found && !found.isFile()) return file("device", (image) => writeFile(path, image));
     const target = await throughLinks(path);
     await checkFolder(path, dirname(target));
-    return file("file", (png) => writeWhole(target, png));
+    return file("file", (image) => writeWhole(target, image));
   } catch (error) {
     return fail(path, error);
   }
@@ -55,9 +55,9 @@ function isStandardOutput({ dev, ino }: { dev: number; ino: number }): boolean {
   return output.dev === dev && output.ino === ino;
 }
 
-function writeToStandardOutput(png: Uint8Array): Promise<void> {
+function writeToStandardOutput(image: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    process.stdout.write(png, (error) => (error ? reject(error) : resolve()));
+    process.stdout.write(image, (error) => (error ? reject(error) : resolve()));
   });
 }
 

@@ -1,6 +1,6 @@
 import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { compareFolder, compareScheduleFile, type Parity, uncompared } from "../evaluation/parity/parity.js";
+import { compareFolder, compareScheduleFile, type Parity } from "../evaluation/parity/parity.js";
 import { formatReport } from "../evaluation/parity/report.js";
 import { readArguments, UsageError } from "./command-line.js";
 
@@ -37,10 +37,11 @@ async function compareAll(folder: string, statedSchedules: string | undefined): 
   };
   for await (const part of compareFolder(folder)) show(part);
   const schedules = statedSchedules ?? (await findSchedules(folder));
-  const left = (await uncompared(folder)).map((name) => `${name} (no encode graph yet)`);
   if (schedules) show(await compareScheduleFile(schedules));
-  else left.push(`integer schedules (no schedules.json in or beside ${folder}; --schedules names the file)`);
-  for (const what of left) process.stdout.write(`\nNot compared: ${what}\n`);
+  else {
+    const where = `no schedules.json in or beside ${folder}; --schedules names the file`;
+    process.stdout.write(`\nNot compared: integer schedules (${where})\n`);
+  }
   return conclude(parts);
 }
 

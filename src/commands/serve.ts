@@ -60,8 +60,8 @@ export async function run(argv: string[]): Promise<number> {
 
 async function openBothSides(config: Config, logger: Logger): Promise<{ queue: JobQueue; source: JobSource }> {
   if (config.redisUrl === undefined) {
-    const { maxQueuedImages, resultTtlS, maxResultBytes } = config;
-    const local = new LocalQueue({ maxQueuedImages, resultTtlMs: resultTtlS * 1000, maxResultBytes });
+    const { maxQueuedImages, resultTtlS, maxResultBytes, maxCanvasBytes } = config;
+    const local = new LocalQueue({ maxQueuedImages, resultTtlMs: resultTtlS * 1000, maxResultBytes, maxCanvasBytes });
     return { queue: local, source: local };
   }
   const queue = await openRedisQueue(config, "serve", logger);

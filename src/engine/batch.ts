@@ -1,9 +1,11 @@
 import { familyOf } from "../families/families.js";
+import { maskedTokens } from "../model/edit.js";
 import type { Architecture } from "../model/manifest.js";
 import type { ImageRequest } from "../model/parameters.js";
 import { monotonicMs } from "../telemetry/monotonic-clock.js";
 import { ImageClock, type MeasuredSpans, type Span } from "./clock.js";
 import { Decoder } from "./decoder.js";
+import { Encoder } from "./encoder.js";
 import type { StepWork } from "./engine.js";
 import type { ImageState, Sampler } from "./family.js";
 import { PreviewBudget } from "./previews.js";
@@ -56,6 +58,7 @@ export class ContinuousBatch {
   /** The images in flight, in the order in which they came. An image that leaves, for whatever reason, leaves this map. */
   readonly #inFlight = new Map<ImageState, Flight>();
   readonly #sampler: Sampler;
+  readonly #encoder: Encoder;
   readonly #decoder: Decoder;
   readonly #runs: StepRuns<ImageState>;
   readonly #previewBudget = new PreviewBudget();
@@ -65,12 +68,13 @@ export class ContinuousBatch {
   /** `pause` runs between ONNX runs: the only time at which cancellations and new images can arrive. */
   constructor(
     runtime: Runtime,
-    model: Architecture,
+    private readonly model: Architecture,
     private readonly limits: BatchLimits,
     private readonly events: BatchEvents,
     pause: () => Promise<void>,
   ) {
     this.#sampler = familyOf(model.generator).open(runtime, model.generator);
+    this.#encoder = new Encoder(runtime, model.tokenizer);
     this.#decoder = new Decoder(runtime, model.tokenizer);
     const fail: StepRuns<ImageState>["fail"] = (image, reason, message) => this.#leave(image, reason, message);
     this.#runs = stepRuns({ isInFlight: (image) => this.#inFlight.has(image), fail, pause });
@@ -104,7 +108,7 @@ export class ContinuousBatch {
   /** Takes all images in flight one step further, and those that wait as far as there is room. */
   async step(): Promise<void> {
     this.#expire();
-    this.#admit();
+    await this.#encode(this.#admit());
     if (this.#inFlight.size === 0) return;
     await this.#runStages(); // the family's: of a MAR model, predict and denoise
     this.#advance();
@@ -121,19 +125,36 @@ export class ContinuousBatch {
       if (isLate(ticket)) this.#leave(image, "expired", `The deadline passed after ${progress(image)}.`);
   }
 
-  #admit(): void {
+  /** Returns the edits among the images that are new. */
+  #admit(): ImageState[] {
     const started: number[] = [];
+    const edits: ImageState[] = [];
     while (this.#waiting.length > 0 && this.#hasRoom()) {
       const ticket = this.#waiting.shift()!;
       try {
-        const image = this.#sampler.admit(ticket.request);
+        const { request } = ticket;
+        const { edit } = request;
+        const image = this.#sampler.admit(request, edit && maskedTokens(edit.mask, this.model, edit.maskGrow));
         this.#inFlight.set(image, { ticket, clock: new ImageClock(ticket.submittedMs) });
         started.push(ticket.id);
+        if (edit) edits.push(image);
       } catch (error) {
         this.events.left(ticket.id, "failed", error instanceof Error ? error.message : String(error));
       }
     }
     if (started.length > 0) this.events.started(started);
+    return edits;
+  }
+
+  /** Encodes the images to edit, one by one. The others wait meanwhile, as their clocks say at the next step. */
+  async #encode(edits: readonly ImageState[]): Promise<void> {
+    for (const image of edits)
+      await this.#runs.run([image], async () => {
+        const { pixels } = this.#inFlight.get(image)!.ticket.request.edit!;
+        await this.#timed("decodeMs", [image], async () => {
+          this.#sampler.setKnownTokens(image, await this.#encoder.encodePixels(pixels));
+        });
+      });
   }
 
   async #runStages(): Promise<void> {

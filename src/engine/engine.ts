@@ -5,16 +5,17 @@ export interface EngineTiming {
   /** When the engine took the image, and when its pixels were ready, in monotonic milliseconds. */
   readonly submittedMs: number;
   readonly finishedMs: number;
-  /** Before the first step, and between steps while the engine decoded other images. */
+  /** Before the first step, and between steps while the engine decoded other images, or encoded them. */
   readonly batchWaitMs: number;
   /** Transformer part of its steps: wall time of the whole batch. */
   readonly transformerMs: number;
   /** Diffusion part of its steps, including noise. */
   readonly diffusionMs: number;
+  /** The tokenizer: from latents to pixels and, of an edit, from its image to latents before that. */
   readonly decodeMs: number;
   /** Mean number of images in flight over its steps. */
   readonly batchSize: number;
-  /** Its share of its steps and its decode run: each span divided by the number of images that shared it. */
+  /** Its share of its steps and its tokenizer's runs: each span divided by the number of images that shared it. */
   readonly msPerImage: number;
 }
 

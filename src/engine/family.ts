@@ -24,8 +24,13 @@ export interface Family {
  * step further at a time, whatever their age, length and parameters.
  */
 export interface Sampler<Image extends ImageState = ImageState> {
-  /** The image before its first step. Throws a sentence where the request can't be sampled. */
-  admit(request: ImageRequest): Image;
+  /**
+   * The image before its first step. Throws a sentence where the request can't be sampled. Of an edit, `masked` is [L], 1
+   * where a token may be sampled again: the family chooses the share of them that `strength` asks for.
+   */
+  admit(request: ImageRequest, masked?: Uint8Array): Image;
+  /** Before an edit's first step: gives it the tokens that it does not sample, from its image's latents [C', h, w]. */
+  setKnownTokens(image: Image, latents: Float32Array): void;
   /** Whether one more image may start a step with these; absent: always. The batch's limit holds as well. */
   hasRoom?(inFlight: readonly Image[]): boolean;
   /** The parts of a step, in their order. */

@@ -1,5 +1,4 @@
 import type { ManifestFiles } from "../model/files/model-files.js";
-import type { Architecture } from "../model/manifest.js";
 import type { BatchLimits, LeaveReason, Ticket } from "./batch.js";
 import type { MeasuredSpans } from "./clock.js";
 import type { StepWork } from "./engine.js";
@@ -9,9 +8,8 @@ import type { RuntimeOptions } from "./runtime/runtime.js";
 export interface ThreadData extends BatchLimits {
   /** The model's folder. */
   readonly folder: string;
-  /** The files as the manifest states them: checked at every start, since files may be replaced under a running server. */
-  readonly files: ManifestFiles;
-  readonly architecture: Architecture;
+  /** What the manifest says of the files is checked at every start, since files may be replaced under a running server. */
+  readonly model: ManifestFiles;
   readonly runtime: RuntimeOptions;
   /** What its `RunGate` shares with the handle. */
   readonly gate: SharedArrayBuffer;

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { checkModelFiles } from "../model/files/model-files.js";
+import { graphsOf } from "../model/manifest.js";
 import { type BatchEvents, ContinuousBatch } from "./batch.js";
 import type { FromThread, ThreadData, ToThread } from "./protocol.js";
 import { gated, RunGate } from "./run-gate.js";
@@ -24,7 +25,7 @@ async function main(data: ThreadData): Promise<void> {
   }
   const { runtime, maxBatch } = opened;
   const limits = { ...data, maxBatch };
-  const batch = new ContinuousBatch(runtime, data.architecture, limits, events, () => nextTurn(undefined));
+  const batch = new ContinuousBatch(runtime, data.model.architecture, limits, events, () => nextTurn(undefined));
   const inbox = listen(batch);
   post({ kind: "ready", maxBatch });
   while (!inbox.closed) {
@@ -47,11 +48,13 @@ interface Opened {
 /** Opens and warms the model while another thread hashes its files. No image is made before the hash is checked. */
 async function openChecked(data: ThreadData): Promise<Opened> {
   const gate = new RunGate(data.gate);
+  const { architecture } = data.model;
   const open = async () => {
-    const runtime = gated(await gate.pass(() => openRuntime(data.folder, data.runtime)), gate);
-    return { runtime, maxBatch: await warmUp(runtime, data.architecture, data.maxBatch) };
+    const options = { ...data.runtime, graphs: graphsOf(architecture) };
+    const runtime = gated(await gate.pass(() => openRuntime(data.folder, options)), gate);
+    return { runtime, maxBatch: await warmUp(runtime, architecture, data.maxBatch) };
   };
-  const [checked, opened] = await Promise.allSettled([checkModelFiles(data.folder, data.files), open()]);
+  const [checked, opened] = await Promise.allSettled([checkModelFiles(data.folder, data.model), open()]);
   // Wrong files explain any other failure.
   if (checked.status === "rejected") throw checked.reason;
   if (opened.status === "rejected") throw opened.reason;

@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { checkImageRequest } from "../model/check-parameters.js";
+import { editMistake } from "../model/edit.js";
 import type { Manifest } from "../model/manifest.js";
 import type { ImageRequest } from "../model/parameters.js";
 import { monotonicMs } from "../telemetry/monotonic-clock.js";
@@ -85,8 +86,7 @@ class ThreadedEngine implements Engine {
     this.#thread = new SupervisedThread(
       {
         folder,
-        files: { hash: manifest.hash, weight_files: manifest.weight_files },
-        architecture: manifest.architecture,
+        model: manifest,
         maxBatch,
         maxBatchDelayMs,
         runtime: { threads, provider, cudaDevice },
@@ -164,6 +164,8 @@ class ThreadedEngine implements Engine {
       throw new EngineFailure(
         `The image can't be sampled: ${faults.map((fault) => `${fault.field} ${fault.message}`).join("; ")}.`,
       );
+    const mistake = request.edit && editMistake(request.edit, this.options.manifest.architecture);
+    if (mistake !== undefined) throw new EngineFailure(`The image can't be edited: ${mistake}.`);
     if (options.signal?.aborted) throw new ImageCancelled("The image was cancelled before it was submitted.");
     if (options.deadlineMs !== undefined && options.deadlineMs <= monotonicMs())
       throw new ImageExpired("The deadline had passed before the image was submitted.");

@@ -1,6 +1,8 @@
 import { familyOf } from "../families/families.js";
-import type { Architecture } from "../model/manifest.js";
+import { canEdit } from "../model/edit.js";
+import type { Architecture, TokenizerArchitecture } from "../model/manifest.js";
 import { ContinuousBatch, type LeaveReason } from "./batch.js";
+import { Encoder } from "./encoder.js";
 import { usableMemory } from "./runtime/allowance.js";
 import { isOutOfMemory } from "./runtime/provider.js";
 import type { Runtime } from "./runtime/runtime.js";
@@ -28,6 +30,8 @@ export async function warmUp(
   maxBatch: number,
   memory: Memory = { usable: usableMemory(), used: () => process.memoryUsage.rss() },
 ): Promise<number> {
+  // Edits are encoded one at a time: the memory that takes does not grow with the batch.
+  if (canEdit(model)) await encodeOne(runtime, model.tokenizer);
   const before = memory.used();
   const room = FILLED * memory.usable - before;
   await tryBatch(runtime, model, 1);
@@ -41,6 +45,13 @@ export async function warmUp(
     if (await fits(runtime, model, images)) held = images;
     else largest = Math.floor(images / 2);
   }
+}
+
+async function encodeOne(runtime: Runtime, tokenizer: TokenizerArchitecture): Promise<void> {
+  const black = new Uint8Array(tokenizer.image_height * tokenizer.image_width * 3);
+  await new Encoder(runtime, tokenizer).encodePixels(black).catch((error: Error) => {
+    throw new Error(`The warm-up of the encoder failed: ${error.message}`);
+  });
 }
 
 /** Rejects if the batch fails for any other reason than memory. */

@@ -1,7 +1,8 @@
 import type { Family } from "../engine/family.js";
 import { buildDecode } from "../model/graph/decode-graph.js";
+import { buildEncode } from "../model/graph/encode-graph.js";
 import type { GraphOptions, WeightIndex } from "../model/graph/weights.js";
-import type { Architecture, GeneratorArchitecture, GraphName } from "../model/manifest.js";
+import type { Architecture, GENERATING_GRAPHS, GeneratorArchitecture } from "../model/manifest.js";
 import { mar } from "./mar/mar.js";
 
 /** Every family of models that is served. */
@@ -15,13 +16,15 @@ export function familyOf(model: GeneratorArchitecture): Family {
 }
 
 /**
- * The bytes of a model's `.onnx` files by graph: its family's, and the tokenizer's decoder. The weights stay where they
+ * The bytes of a model's `.onnx` files by graph: its family's, and the tokenizer's decoder and encoder. The weights stay where they
  * are. Throws where a graph needs a weight that is not there.
  */
 export function buildGraphs(architecture: Architecture, weights: WeightIndex, options: GraphOptions = {}): Graphs {
   const { generator, tokenizer } = architecture;
   const generating = familyOf(generator).buildGraphs(generator, weights, options);
-  return { ...generating, decode: buildDecode(tokenizer, weights, options) } as Graphs;
+  const decode = buildDecode(tokenizer, weights, options);
+  const encode = tokenizer.encoder_levels && { encode: buildEncode(tokenizer, weights, options) };
+  return { ...generating, decode, ...encode } as Graphs;
 }
 
-export type Graphs = Readonly<Record<GraphName, Uint8Array>>;
+export type Graphs = Readonly<Record<(typeof GENERATING_GRAPHS)[number], Uint8Array> & { encode?: Uint8Array }>;

@@ -21,7 +21,7 @@ import { planWeights, type WeightsPlan } from "./weights/weights-plan.js";
 const SCHEDULE_TOLERANCE = 1e-3;
 
 /**
- * Turns two checkpoints into `modelsDir/name`: model.json, the three graphs and their weights. Memory stays bounded
+ * Turns two checkpoints into `modelsDir/name`: model.json, the graphs and their weights. Memory stays bounded
  * whatever the checkpoints' size. Throws `ImportError` or `CheckpointError`; then nothing was left behind.
  */
 export async function importModel(options: ImportOptions): Promise<ImportedModel> {

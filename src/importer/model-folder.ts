@@ -1,7 +1,7 @@
 import { basename, join } from "node:path";
 import { hashFiles } from "../model/files/hash-files.js";
 import { type FileDigest, modelHash } from "../model/files/model-files.js";
-import { type Architecture, GRAPH_FILES, type Manifest, MODEL_FILES } from "../model/manifest.js";
+import { type Architecture, graphsOf, type Manifest, MODEL_FILES } from "../model/manifest.js";
 import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import { inFile } from "./checkpoint/error.js";
 import { asCheckpointError } from "./checkpoint/file.js";
@@ -88,9 +88,9 @@ async function writeGraphs(
   const { buildGraphs } = await import("../families/families.js");
   const graphs = buildGraphs(architecture, weights.index, { expose });
   const digests: FileDigest[] = [];
-  for (const graph of GRAPH_FILES) {
+  for (const graph of graphsOf(architecture)) {
     const file = MODEL_FILES[graph];
-    digests.push({ file, sha256: await writeSmallFile(join(folder, file), graphs[graph]) });
+    digests.push({ file, sha256: await writeSmallFile(join(folder, file), graphs[graph]!) });
   }
   return digests;
 }

@@ -7,6 +7,7 @@ export const MODEL_FILES = {
   predict: "predict.onnx",
   denoise: "denoise.onnx",
   decode: "decode.onnx",
+  encode: "encode.onnx",
   /** Weights as an import stores them. */
   weights: "weights.bin",
   /** Copies of whole checkpoints, which the graphs point into. */
@@ -14,9 +15,14 @@ export const MODEL_FILES = {
   tokenizer: "tokenizer.safetensors",
 } as const;
 
+/** The graphs that every model has. */
+export const GENERATING_GRAPHS = ["predict", "denoise", "decode"] as const;
+export type GraphName = (typeof GENERATING_GRAPHS)[number] | "encode";
+
 /** A model's graphs, in the order in which its hash takes their files. */
-export const GRAPH_FILES = ["predict", "denoise", "decode"] as const;
-export type GraphName = (typeof GRAPH_FILES)[number];
+export function graphsOf({ tokenizer }: Architecture): readonly GraphName[] {
+  return tokenizer.encoder_levels ? [...GENERATING_GRAPHS, "encode"] : GENERATING_GRAPHS;
+}
 
 const size = (description: string) => Type.Integer({ minimum: 1, maximum: 1_048_576, description });
 
@@ -60,7 +66,13 @@ export const GeneratorArchitecture = Type.Object(
 );
 export type GeneratorArchitecture = Static<typeof GeneratorArchitecture>;
 
-/** Shapes of the tokenizer's decoder (KL-16 family). */
+const block = {
+  channels: size("Channels after the level's blocks."),
+  blocks: size("Residual blocks."),
+  attention: Type.Boolean({ description: "Attention after each block." }),
+};
+
+/** Shapes of the tokenizer's decoder and, where it has one, its encoder (KL-16 family). */
 export const TokenizerArchitecture = Type.Object(
   {
     kind: Type.Literal("kl"),
@@ -77,14 +89,20 @@ export const TokenizerArchitecture = Type.Object(
       Type.Object(
         {
           index: Type.Integer({ minimum: 0, maximum: 16, description: "The i of decoder.up.i." }),
-          channels: size("Channels after the level's blocks."),
-          blocks: size("Residual blocks."),
-          attention: Type.Boolean({ description: "Attention after each block." }),
+          ...block,
           upsample: Type.Boolean(),
         },
         { additionalProperties: false },
       ),
       { minItems: 1, maxItems: 16 },
+    ),
+    encoder_levels: Type.Optional(
+      Type.Array(Type.Object(block, { additionalProperties: false }), {
+        minItems: 1,
+        maxItems: 16,
+        description:
+          "Levels of the encoder, from the largest image to the smallest; each but the last halves the image. Absent: the model can't edit images.",
+      }),
     ),
   },
   { additionalProperties: false },

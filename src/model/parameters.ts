@@ -59,6 +59,18 @@ export const PresetParameters = Type.Partial(DefaultParameters, closed);
 /** Largest seed: every integer up to it is exact in a JSON number. */
 export const MAX_SEED = Number.MAX_SAFE_INTEGER;
 
+/** The part of an image that the engine is given: what the model's tokens come from, and which of them it samples again. */
+export interface ImageToEdit {
+  /** RGB, [H, W, 3], in the model's size. */
+  readonly pixels: Uint8Array;
+  /** [H, W]; 1: the pixel is drawn again. */
+  readonly mask: Uint8Array;
+  /** Rings of tokens around the mask that are sampled again, too, because their latents have seen what is under it. */
+  readonly maskGrow: number;
+  /** Share of the masked tokens that are sampled again, in (0, 1]; which ones depends on seed and image index. */
+  readonly strength: number;
+}
+
 /** One image to sample. Its pixels are a function of these fields and the model, never of the batch. */
 export interface ImageRequest {
   readonly parameters: SamplingParameters;
@@ -66,6 +78,8 @@ export interface ImageRequest {
   readonly seed: number;
   /** Which image of the job this is, from 0; part of the noise key. */
   readonly imageIndex: number;
+  /** Absent: every token is sampled. */
+  readonly edit?: ImageToEdit;
 }
 
 /** One field that a model cannot be sampled with: what was wrong and what would be right. */

@@ -188,6 +188,11 @@ export function checkManifest(manifest: Manifest): FieldError[] {
     grid_width * patch_size,
     "grid_width x patch_size",
   );
+  const { encoder_levels, image_height, latent_height } = tokenizer;
+  if (encoder_levels) {
+    const stride = 2 ** (encoder_levels.length - 1);
+    expect("/architecture/tokenizer/image_height", image_height, stride * latent_height, "as the encoder's levels say");
+  }
   expect("/classes", manifest.classes.length, generator.class_count, "class_count");
   const misplaced = manifest.classes.findIndex((modelClass, index) => modelClass.index !== index);
   if (misplaced >= 0)

@@ -1,4 +1,4 @@
-import type { JobError, JobRecord, JobSpec, NewJob, Preview, Priority, StoredImage } from "../job.js";
+import type { JobError, JobRecord, JobSpec, JobState, NewJob, Preview, Priority, StoredImage } from "../job.js";
 
 /** Lets a repeated request find the job that its first try made. */
 export interface Idempotency {
@@ -42,6 +42,8 @@ export type SubmitResult =
   | { readonly kind: "webhooks_backed_up" }
   /** The queue's cap in images is reached. */
   | { readonly kind: "full"; readonly retryAfterS: number }
+  /** The canvases of unfinished jobs leave no room for this job's. */
+  | { readonly kind: "canvases_full"; readonly retryAfterS: number }
   /** An operator drains the model's queue: accepted jobs are completed, new ones refused. */
   | { readonly kind: "draining" }
   /** No live worker serves the model. */
@@ -54,6 +56,23 @@ export type GetResult =
   | { readonly kind: "expired" }
   /** The store behind the queue was emptied while the job was in it, or after it had expired. */
   | { readonly kind: "lost" };
+
+/** A place in a caller's list of jobs, which are sorted by these two. */
+export type ListPlace = Pick<JobSpec, "accepted_at" | "id">;
+
+export interface ListQuery {
+  /** Absent: jobs in every state. */
+  readonly state?: JobState | undefined;
+  /** Absent: from the newest on. */
+  readonly after?: ListPlace | undefined;
+  readonly limit: number;
+}
+
+export interface JobPage {
+  readonly records: readonly JobRecord[];
+  /** Whether older jobs follow. */
+  readonly hasMore: boolean;
+}
 
 export interface QueueStats {
   readonly waitingImages: number;
@@ -143,11 +162,16 @@ export interface JobQueue {
   readonly webhooks: WebhookOutbox;
   /** A new job id that can't be guessed, and that `get` can distinguish from an id this queue never issued. */
   newId(): string;
-  submit(job: NewJob, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult>;
+  /** `canvas` is the PNG that the job edits (`Edit`); it is kept until the job ends. */
+  submit(job: NewJob, idempotency?: Idempotency, limits?: CallerLimits, canvas?: Uint8Array): Promise<SubmitResult>;
   get(id: string): Promise<GetResult>;
   image(id: string, index: number): Promise<StoredImage | undefined>;
+  /** The caller's jobs that are still here, the newest first; older than its newest `MAX_LISTED_JOBS`, they may be missing. */
+  list(caller: string, query: ListQuery): Promise<JobPage>;
   /** Durable: whether waiting or running, the job ends cancelled unless it ended before. */
   cancel(id: string, reason: JobError): Promise<GetResult>;
+  /** Forgets a job that has ended, with its images, as when its time is over. Another one stays. */
+  delete(id: string): Promise<void>;
   /**
    * Resolves once the job is final, else with its current record after `timeoutMs` or when `signal` aborts; with undefined for
    * a job that is not here.
@@ -176,6 +200,8 @@ export function lostRecord({ position: _, ...last }: JobRecord): JobRecord {
 export interface ImageTask {
   readonly spec: JobSpec;
   readonly imageIndex: number;
+  /** The PNG that the job edits; there whenever `spec.edit` is. */
+  readonly canvas?: Uint8Array;
 }
 
 /**
@@ -228,6 +254,8 @@ export const MAX_TRIES = 3;
 export const PRIORITY_WEIGHTS: Readonly<Record<Priority, number>> = { high: 9, normal: 3, low: 1 };
 /** Above this number of a caller's pending webhooks, its jobs with a webhook are refused. */
 export const MAX_PENDING_WEBHOOKS = 1000;
+/** Jobs of one caller that are listed. */
+export const MAX_LISTED_JOBS = 1000;
 /** Bytes that a finished job counts for besides its images: a generous estimate of its record and keys. */
 export const RECORD_BYTES = 4096;
 /** Window of `imagesPerMinute`. */

@@ -94,7 +94,7 @@ function defineMetrics(registry: Registry) {
       registers,
     }),
     left: counter("marimba_images_left_total", "Images given up: their job had ended, or they were handed back."),
-    bytes: counter("marimba_results_made_bytes_total", "Bytes of the PNGs that this worker generated."),
+    bytes: counter("marimba_results_made_bytes_total", "Bytes of the images that this worker generated."),
     batchSize: histogram("marimba_image_batch_size", "Mean number of images in flight over an image's steps.", IMAGES),
     queueWait: histogram(
       "marimba_image_queue_wait_seconds",
@@ -106,7 +106,7 @@ function defineMetrics(registry: Registry) {
       "In the engine: before the first step, and between steps while it worked on other images.",
       LONG_SECONDS,
     ),
-    total: histogram("marimba_image_duration_seconds", "From a job's acceptance to the stored PNG.", LONG_SECONDS),
+    total: histogram("marimba_image_duration_seconds", "From a job's acceptance to the stored image.", LONG_SECONDS),
     share: histogram(
       "marimba_image_engine_share_seconds",
       "Time per image: the engine's time divided, step by step, by the images that shared it.",

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 
-/** A PNG's text: pairs of keyword (PNG 3rd edition, 11.3.3.1) and value. */
-export type PngText = readonly (readonly [keyword: string, value: string])[];
+/** How an image was generated; in a PNG, pairs of keyword (PNG 3rd edition, 11.3.3.1) and text. */
+export type Facts = readonly (readonly [keyword: string, value: string])[];
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 /** Signature and IHDR, which is always first and has 13 bytes of content: text follows it, before the pixels. */
@@ -13,7 +13,7 @@ const MAX_VALUE_CHARACTERS = 4096;
 const LATIN1_TEXT = /^[\n -~\u00a1-\u00ff]*$/;
 
 /** The PNG with text chunks before its pixels. The same input gives the same bytes. Throws for a bad keyword. */
-export function insertPngText(png: Uint8Array, text: PngText): Uint8Array {
+export function insertPngText(png: Uint8Array, text: Facts): Uint8Array {
   const bytes = Buffer.from(png.buffer, png.byteOffset, png.byteLength);
   const isPng = bytes.subarray(0, 8).equals(SIGNATURE) && bytes.toString("latin1", 12, 16) === "IHDR";
   if (!isPng || bytes.length < HEADER_BYTES) throw new TypeError("The bytes are not a PNG with its header first.");

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { openCanvas, type RgbImage } from "../editing/paste.js";
 import { type Engine, EngineFailure, EngineLost, type EngineTiming, ImageExpired } from "../engine/engine.js";
 import type { StoredImage, Timing } from "../job.js";
 import type { Manifest } from "../model/manifest.js";
@@ -7,7 +8,7 @@ import { type ImageContext, type ImageTask, JobFailure, type JobSource, WorkerUn
 import { monotonicMs } from "../telemetry/monotonic-clock.js";
 import { readTraceparent } from "../telemetry/trace-context.js";
 import type { Tracing } from "../telemetry/tracing.js";
-import { encodeImage } from "./encode-png.js";
+import { editFacts, encodeImage, encodePng, imageFacts } from "./encode-image.js";
 import type { ImageObserver } from "./metrics.js";
 import { previewOptions } from "./previews.js";
 
@@ -23,7 +24,7 @@ export interface WorkerDeps {
   readonly tracing?: Tracing | undefined;
 }
 
-/** Starts taking images: each goes into its model's engine and comes back as a PNG. Stopping the source stops it. */
+/** Starts taking images: each goes into its model's engine and comes back encoded. Stopping the source stops it. */
 export async function startWorker(deps: WorkerDeps): Promise<void> {
   const { source, engines, models, maxImages, logger, observer, tracing } = deps;
   await source.start([...engines.keys()], maxImages, async (task, context) => {
@@ -70,22 +71,28 @@ function logFields({ spec, imageIndex }: ImageTask): Record<string, unknown> {
 }
 
 async function makeImage(
-  { spec, imageIndex }: ImageTask,
+  { spec, imageIndex, canvas }: ImageTask,
   context: ImageContext,
   engine: Engine,
   manifest: Manifest,
   logger: Logger,
 ): Promise<StoredImage> {
-  const request = { parameters: spec.parameters, seed: spec.seed, imageIndex };
+  const { image_width, image_height } = manifest.architecture.tokenizer;
+  const window = { width: image_width, height: image_height };
+  const opened = spec.edit && canvas && (await openCanvas(canvas, spec.edit, window));
+  const request = { parameters: spec.parameters, seed: spec.seed, imageIndex, ...(opened && { edit: opened.toEdit }) };
   const { acceptedMs, deadlineMs } = context;
   const deadline = deadlineMs === undefined ? {} : { deadlineMs };
-  const previews = previewOptions(imageIndex, context, manifest, logger);
+  const whole = (drawn: RgbImage) => opened?.paste(drawn) ?? drawn;
+  const show = (pixels: Uint8Array) => encodePng(whole({ pixels, ...window }));
+  const previews = previewOptions(imageIndex, context, show, logger);
   const onStep = (step: number, of: number) => context.progress(step, of);
   const generated = await engine.generate(request, { signal: context.signal, onStep, ...previews, ...deadline });
-  const bytes = await encodeImage(generated, request, manifest, spec.output_size);
+  const image = whole(generated);
+  const bytes = await encodeImage(image, [...imageFacts(request, manifest), ...editFacts(spec.edit)], spec);
   const timing = imageTiming(acceptedMs, generated.timing, monotonicMs());
-  const { width, height } = spec.output_size ?? generated;
-  return { bytes, contentType: "image/png", width, height, timing };
+  const { width, height } = spec.output_size ?? image;
+  return { bytes, contentType: `image/${spec.output_format}`, width, height, timing };
 }
 
 /** How an error of the engine fails the whole job, as the client sees it; undefined for any other error. */

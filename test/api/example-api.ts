@@ -4,17 +4,15 @@ import { buildApp, listen } from "../../src/api/app.js";
 import type { ApiDeps } from "../../src/api/deps.js";
 import { DEFAULT_LIMITS, type HttpLimits } from "../../src/api/http/limits.js";
 import { loadConfig } from "../../src/config.js";
-import type { JobSpec, StoredImage } from "../../src/job.js";
+import type { StoredImage } from "../../src/job.js";
 import type { ModelRegistry } from "../../src/model/registry.js";
 import { LocalQueue } from "../../src/queue/local/local-queue.js";
-import type { ImageContext, ImageHandler } from "../../src/queue/queue.js";
+import type { ImageContext, ImageHandler, ImageTask } from "../../src/queue/queue.js";
 import { exampleManifest } from "../model/example-manifest.js";
 import { exampleImageOf } from "../queue/example-job.js";
 
 /** An image that the test's worker holds; it ends when the test says so. */
-export interface HeldImage {
-  readonly spec: JobSpec;
-  readonly imageIndex: number;
+export interface HeldImage extends ImageTask {
   readonly context: ImageContext;
   complete(image?: StoredImage): void;
   fail(error: unknown): void;
@@ -55,6 +53,7 @@ export async function exampleApi(options: ExampleApiOptions = {}) {
     maxQueuedImages: config.maxQueuedImages,
     resultTtlMs: config.resultTtlS * 1000,
     maxResultBytes: config.maxResultBytes,
+    maxCanvasBytes: config.maxCanvasBytes,
   });
   await queue.start(["demo", "other"], options.maxImages ?? 16, options.handler ?? completeAtOnce);
   const deps: ApiDeps = {

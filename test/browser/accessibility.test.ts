@@ -76,7 +76,18 @@ describe("axe finds no serious problem", () => {
     await generateButton(page).click();
     await page.locator("#verdict").waitFor();
     await look("compare");
-    expect(Object.keys(seen)).toHaveLength(9);
+    await page.getByRole("radio", { name: "Edit" }).check();
+    await look("editor");
+    await gallery(page).getByRole("button", { name: "moon, seed 7", exact: true }).click();
+    await dialog(page).getByRole("button", { name: "Edit", exact: true }).click();
+    await page.getByRole("application").click();
+    await page.locator("#editor").getByRole("button", { name: "Extend the image on the left" }).click();
+    await look("mask");
+    await seedBox(page).fill("8");
+    await generateButton(page).click();
+    await page.locator("#stage").getByRole("slider", { name: "Before" }).waitFor();
+    await look("edited");
+    expect(Object.keys(seen)).toHaveLength(12);
     expect(Object.fromEntries(Object.entries(seen).filter(([, found]) => found.length > 0))).toEqual({});
   });
 

@@ -38,6 +38,27 @@ async function makeImage(page: Page, seed: number, images = 1): Promise<void> {
   await imageOf(page, await classBox(page).inputValue(), seed);
 }
 
+/** Edits the only image of a seed, with as many results, and the same seed. */
+async function editImage(page: Page, seed: number, images: number): Promise<void> {
+  await kept(page, `star, seed ${seed}`).click();
+  await dialog(page).getByRole("button", { name: "Edit", exact: true }).click();
+  await page.getByRole("application").click();
+  await makeImage(page, seed, images);
+}
+
+/** Saves the files that the shown programs read, and returns their names. */
+async function saveInputs(page: Page): Promise<string[]> {
+  const names = [];
+  for (const link of await dialog(page).locator("#snippet-files a").all()) {
+    const started = page.waitForEvent("download");
+    await link.click();
+    const file = await started;
+    await file.saveAs(join(folder, file.suggestedFilename()));
+    names.push(file.suggestedFilename());
+  }
+  return names;
+}
+
 const kept = (page: Page, name: string) => gallery(page).getByRole("button", { name, exact: true });
 
 describe("the gallery", () => {
@@ -217,16 +238,20 @@ describe("the details", () => {
   });
 
   it.each([
-    ["a job's only image", 8, 1, 0],
-    ["a job's third image", 9, 3, 2],
+    ["a job's only image", 8, 1, 0, false],
+    ["a job's third image", 9, 3, 2, false],
+    ["a job's second edited image", 10, 2, 1, true],
   ])(
     "give programs that generate %s again, byte for byte: curl, TypeScript, Python",
-    async (_, seed, images, index) => {
+    async (_, seed, images, index, isEdited) => {
       const { page } = await service.visit({ permissions: ["clipboard-read", "clipboard-write"] });
-      await makeImage(page, seed, images);
+      await makeImage(page, seed, isEdited ? 1 : images);
+      if (isEdited) await editImage(page, seed, images);
       await kept(page, images > 1 ? `star, seed ${seed}, image ${index}` : `star, seed ${seed}`).click();
       const { name, bytes } = await download(page);
       expect(name).toBe(`demo-star-seed-${seed}${images > 1 ? `-image-${index}` : ""}.png`);
+      const inputs = await saveInputs(page);
+      expect(inputs).toHaveLength(isEdited ? 2 : 0);
       for (const [tab, start] of [
         ["curl", runShell],
         ["TypeScript", runTypeScript],
@@ -238,11 +263,15 @@ describe("the details", () => {
         await isCopied;
         await start(await page.evaluate<string>("navigator.clipboard.readText()"));
         const made = (await readdir(folder)).filter((file) => file.endsWith(".png"));
-        expect(made, tab).toEqual([name]);
+        expect(
+          made.filter((file) => !inputs.includes(file)),
+          tab,
+        ).toEqual([name]);
         expect(bytes.equals(await readFile(join(folder, name))), tab).toBe(true);
         await rm(join(folder, name));
         await dialog(page).getByRole("button", { name: "Copy", exact: true }).waitFor();
       }
+      for (const file of inputs) await rm(join(folder, file));
     },
   );
 });

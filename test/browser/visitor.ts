@@ -69,7 +69,7 @@ export async function weigh({ page, responses }: Visit): Promise<{ url: URL; byt
   );
 }
 
-export const generateButton = (page: Page) => page.getByRole("button", { name: /^(Generate|Compare)/ });
+export const generateButton = (page: Page) => page.getByRole("button", { name: /^(Generate|Compare|Redraw)/ });
 export const cancelButton = (page: Page) => page.getByRole("button", { name: "Cancel" });
 export const classBox = (page: Page) => page.getByRole("combobox", { name: "Class" });
 export const imageCount = (page: Page) => page.getByRole("textbox", { name: "Images" });
@@ -89,15 +89,15 @@ export async function openParameters(page: Page): Promise<void> {
   await page.getByText("Sampling parameters").click();
 }
 
-/** Resolves once the stage shows the finished image of this class and seed. */
-export async function imageOf(page: Page, modelClass: string, seed: number): Promise<void> {
+/** Resolves once the stage shows the finished image of this class and seed, which has this width. */
+export async function imageOf(page: Page, modelClass: string, seed: number, width = 64): Promise<void> {
   await generateButton(page).waitFor();
   const image = page
     .locator("#tiles")
     .getByRole("img", { name: `${modelClass}, seed ${seed}` })
     .first();
   await image.waitFor();
-  expect(await widthOf(image)).toBe(64);
+  expect(await widthOf(image)).toBe(width);
 }
 
 /** The part of an image element that the tests use: the project's types know no DOM. */

@@ -43,6 +43,8 @@ const CASES: readonly {
   readonly reads: "url" | "b64_json";
   readonly size: string;
   readonly adjusted?: readonly string[];
+  /** The format of the image; png when absent. */
+  readonly format?: string;
 }[] = [
   {
     source: "LiteLLM, llms/openai/openai.py: image_generation() of openai/demo",
@@ -98,7 +100,8 @@ const CASES: readonly {
     },
     reads: "b64_json",
     size: "1024x1536",
-    adjusted: ["background", "output_format"],
+    format: "webp",
+    adjusted: ["background"],
   },
   {
     source: "n8n, nodes/vendors/OpenAi/v2/actions/image/generate.operation.ts from version 2.2",
@@ -150,12 +153,102 @@ const CASES: readonly {
 ];
 
 describe("a gateway gets an image of the size that it asks for:", () => {
-  it.each(CASES)("$source", async ({ body, reads, size, adjusted = [] }) => {
+  it.each(CASES)("$source", async ({ body, reads, size, adjusted = [], format = "png" }) => {
     const response = await send("POST", "/images/generations", body);
     const answer = (await response.json()) as Answer;
     expect(response.status, JSON.stringify(answer)).toBe(200);
-    const { width, height, format } = await sharp(await imageOf(answer, reads)).metadata();
-    expect({ size: `${width}x${height}`, format }).toEqual({ size, format: "png" });
+    const image = await sharp(await imageOf(answer, reads)).metadata();
+    expect({ size: `${image.width}x${image.height}`, format: image.format }).toEqual({ size, format });
+    expect((answer.adjusted ?? []).map(({ param }) => param)).toEqual(adjusted);
+  });
+});
+
+interface FormCase {
+  readonly source: string;
+  readonly fields: Readonly<Record<string, string>>;
+  /** The name of the image's field. */
+  readonly image: "image" | "image[]";
+  readonly hasMask?: true;
+  readonly reads: "url" | "b64_json";
+  readonly size: string;
+  readonly adjusted: readonly string[];
+}
+
+/** BerriAI/litellm 078686d, n8n-io/n8n 2475cbe; the others as above. */
+const FORM_CASES: readonly FormCase[] = [
+  {
+    source: "LiteLLM, llms/openai/image_edit/transformation.py",
+    fields: { model: "demo", prompt: "a boat", n: "1", size: "1024x1024", quality: "low", response_format: "b64_json" },
+    image: "image[]",
+    reads: "b64_json",
+    size: "1024x1024",
+    adjusted: ["image", "mask"],
+  },
+  {
+    source: "Open WebUI, routers/images.py: image_edits()",
+    fields: { model: "dall-e-2", prompt: "a boat", n: "1", size: "512x512", response_format: "b64_json" },
+    image: "image",
+    reads: "b64_json",
+    size: "512x512",
+    adjusted: ["image", "mask"],
+  },
+  {
+    source: "LibreChat, tools/structured/OpenAIImageTools.js: imageEditTool",
+    fields: { model: "gpt-image-1", prompt: LONG_PROMPT, quality: "auto", size: "auto" },
+    image: "image[]",
+    reads: "b64_json",
+    size: "64x64",
+    adjusted: ["prompt", "image", "mask"],
+  },
+  {
+    source: "n8n, nodes/vendors/OpenAi/v2/actions/image/edit.operation.ts, with all options",
+    fields: {
+      prompt: "a boat",
+      model: "gpt-image-1",
+      n: "1",
+      size: "1024x1024",
+      background: "auto",
+      input_fidelity: "high",
+      output_format: "png",
+      output_compression: "100",
+      quality: "auto",
+    },
+    image: "image[]",
+    hasMask: true,
+    reads: "b64_json",
+    size: "1024x1024",
+    adjusted: ["input_fidelity", "image"],
+  },
+  {
+    source: "n8n, the same for dall-e-2",
+    fields: { prompt: "a boat", model: "dall-e-2", n: "1", size: "256x256", response_format: "url" },
+    image: "image",
+    hasMask: true,
+    reads: "url",
+    size: "256x256",
+    adjusted: ["image"],
+  },
+];
+
+describe("a gateway edits an image:", () => {
+  /** A photo's size; the mask's upper half is transparent. */
+  const draw = async (height: number) =>
+    sharp({ create: { width: 256, height, channels: 4, background: "#2060a0" } })
+      .extend({ top: 256 - height, background: "#00000000" })
+      .png()
+      .toBuffer();
+
+  it.each(FORM_CASES)("$source", async ({ fields, image, hasMask, reads, size, adjusted }) => {
+    const form = new FormData();
+    for (const [name, value] of Object.entries(fields)) form.append(name, value);
+    form.append(image, new Blob([new Uint8Array(await draw(256))], { type: "image/png" }), "photo.png");
+    if (hasMask) form.append("mask", new Blob([new Uint8Array(await draw(128))], { type: "image/png" }), "mask.png");
+    const headers = { authorization: `Bearer ${service.key}` };
+    const response = await fetch(`${service.address}/v1/images/edits`, { method: "POST", headers, body: form });
+    const answer = (await response.json()) as Answer;
+    expect(response.status, JSON.stringify(answer)).toBe(200);
+    const { width, height } = await sharp(await imageOf(answer, reads)).metadata();
+    expect(`${width}x${height}`).toBe(size);
     expect((answer.adjusted ?? []).map(({ param }) => param)).toEqual(adjusted);
   });
 });
@@ -168,8 +261,6 @@ describe("a gateway that asks for something else is refused in OpenAI's shape:",
     ["POST", "/images/generations", { model: "demo", prompt: "test from litellm", max_tokens: 1 }, 400, "max_tokens"],
     // LiteLLM, proxy/health_check.py, for a model without a mode.
     ["POST", "/chat/completions", { model: "demo", messages, max_tokens: 16 }, 404, null],
-    // Open WebUI and LibreChat edit images through this address.
-    ["POST", "/images/edits", { model: "gpt-image-1", prompt: "a boat" }, 404, null],
     ["POST", "/images/generations", { model: "demo", prompt: "a boat", negative_prompt: "x" }, 400, "negative_prompt"],
     ["POST", "/images/generations", { model: "imagen-3", prompt: "a boat" }, 404, "model"],
   ])("%s %s %j", async (method, path, body, status, param) => {

@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import OpenAI, { APIError, AuthenticationError, BadRequestError, NotFoundError } from "openai";
+import OpenAI, { APIError, AuthenticationError, BadRequestError, NotFoundError, toFile } from "openai";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { testPython } from "../python/environment.js";
 import { runningService } from "./running-service.js";
@@ -17,10 +18,19 @@ async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
 
 let service: Awaited<ReturnType<typeof runningService>>;
 let expected: Buffer;
+/** Of the boat, the left half is to be drawn again. */
+let leftHalf: Buffer;
 beforeAll(async () => {
   service = await runningService();
   expected = await service.image({ class: "boat", ...QUICK });
+  const rgba = new Uint8Array(64 * 64 * 4).map((_, at) => (at % 4 === 3 && (at >> 2) % 64 >= 32 ? 255 : 0));
+  leftHalf = await sharp(rgba, { raw: { width: 64, height: 64, channels: 4 } })
+    .png()
+    .toBuffer();
 });
+const pixelsOf = (png: Buffer) => sharp(png).removeAlpha().raw().toBuffer();
+/** Of a 64x64 image, columns 32 to 63. */
+const rightHalf = (png: Buffer) => sharp(png).extract({ left: 32, top: 0, width: 32, height: 64 }).raw().toBuffer();
 afterAll(() => service?.stop());
 
 describe("OpenAI's package from npm", () => {
@@ -38,6 +48,22 @@ describe("OpenAI's package from npm", () => {
     expect(Buffer.from(answer.data![0]!.b64_json!, "base64")).toEqual(expected);
     expect(answer.data![0]!.revised_prompt).toBe("boat");
     expect(answer.usage!.output_tokens).toBe(128);
+  });
+
+  it("gets JPEG and WebP, and says what it used", async () => {
+    for (const output_format of ["jpeg", "webp"] as const) {
+      const wishes = { output_format, output_compression: 90, quality: "low", background: "opaque" } as const;
+      const answer = await client().images.generate({ prompt: "boat", ...wishes });
+      expect(answer).toMatchObject({
+        output_format,
+        quality: "low",
+        background: "opaque",
+        size: "64x64",
+        preset: "fast",
+      });
+      const image = await sharp(Buffer.from(answer.data![0]!.b64_json!, "base64")).metadata();
+      expect(image).toMatchObject({ format: output_format, width: 64, height: 64 });
+    }
   });
 
   it("gets an address that opens without the key with response_format url", async () => {
@@ -61,6 +87,37 @@ describe("OpenAI's package from npm", () => {
     expect(new Set(images.map((bytes) => bytes.toString("base64"))).size).toBe(3);
     for (const bytes of images) expect(bytes.subarray(1, 4).toString()).toBe("PNG");
     expect(images[2]).toEqual(await service.image({ class: "boat", seed: 7, steps: 64, diffusion_steps: 1000 }));
+  });
+
+  it("edits what the mask marks, and leaves the rest as it was, streaming or not", async () => {
+    const [image, mask] = [await toFile(expected, "boat.png"), await toFile(leftHalf, "mask.png")];
+    const edit = { image, mask, prompt: "a cat", ...QUICK };
+    const answer = await client().images.edit({ ...edit, output_format: "png" });
+    expect(answer).toMatchObject({ size: "64x64", usage: { input_tokens: 64, output_tokens: 64, total_tokens: 128 } });
+    expect(answer).not.toHaveProperty("adjusted");
+    expect(answer.data![0]!.revised_prompt).toBe("cat");
+    const edited = Buffer.from(answer.data![0]!.b64_json!, "base64");
+    expect((await rightHalf(edited)).equals(await rightHalf(expected))).toBe(true);
+    expect((await pixelsOf(edited)).equals(await pixelsOf(expected))).toBe(false);
+
+    const events = await collect(await client().images.edit({ ...edit, stream: true, partial_images: 1 }));
+    expect(events.at(-1)).toMatchObject({ type: "image_edit.completed", image_index: 0 });
+    expect(Buffer.from(events.at(-1)!.b64_json, "base64").equals(edited)).toBe(true);
+  });
+
+  it("varies an image of another size, and says what it did", async () => {
+    const image = await toFile(await sharp(expected).resize(128).png().toBuffer(), "boat.png");
+    const answer = await client().images.createVariation({
+      image,
+      n: 2,
+      ...{ class: "boat", strength: 0.3, ...QUICK },
+    });
+    expect(answer).toMatchObject({ adjusted: [{ param: "image", message: "was scaled from 128x128 to 64x64" }] });
+    const images = answer.data!.map(({ b64_json }) => Buffer.from(b64_json!, "base64"));
+    expect(images).toHaveLength(2);
+    expect(images[0]!.equals(images[1]!)).toBe(false);
+    const two = client().images.edit({ image: [image, image], prompt: "boat" });
+    expect(await failure(two)).toMatchObject({ status: 400, param: "image" });
   });
 
   it("lists models", async () => {
@@ -125,9 +182,10 @@ describe("OpenAI's package from npm", () => {
 describe("OpenAI's package from PyPI", () => {
   const script = fileURLToPath(new URL("./openai_package.py", import.meta.url));
 
-  it("generates, streams, lists models and raises its own errors", { timeout: 120_000 }, async () => {
-    const args = [script, `${service.address}/v1`, service.key, expected.toString("base64")];
+  it("generates, edits, streams, lists models and raises its own errors", { timeout: 120_000 }, async () => {
+    const images = [expected, leftHalf].map((image) => image.toString("base64"));
+    const args = [script, `${service.address}/v1`, service.key, ...images];
     const { stdout } = await promisify(execFile)(testPython(), args);
-    expect(stdout.trim().split("\n")).toEqual(["images", "streams", "models", "errors"]);
+    expect(stdout.trim().split("\n")).toEqual(["images", "streams", "edits", "variations", "models", "errors"]);
   });
 });

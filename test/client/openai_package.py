@@ -1,10 +1,11 @@
-"""Calls Marimba through OpenAI's package. Arguments: base URL, key, the expected image in base64."""
+"""Calls Marimba through OpenAI's package. Arguments: base URL, key, and in base64 the expected image and a mask for it."""
 
 import sys
+from base64 import b64decode
 
 import openai
 
-base_url, key, expected = sys.argv[1:]
+base_url, key, expected, mask = sys.argv[1:]
 client = openai.OpenAI(base_url=base_url, api_key=key)
 quick = {"seed": 7, "steps": 8, "diffusion_steps": 10}
 
@@ -21,6 +22,20 @@ types = [event.type for event in events]
 assert types == ["image_generation.partial_image"] * 2 + ["image_generation.completed"], types
 assert len({event.b64_json for event in events}) == 3
 print("streams")
+
+image, mask = b64decode(expected), b64decode(mask)
+edited = client.images.edit(image=image, mask=mask, prompt="a cat", quality="low", extra_body=quick)
+assert edited.data[0].revised_prompt == "cat" and edited.data[0].b64_json != expected
+assert edited.quality == "low" and edited.background == "opaque" and edited.output_format == "png", edited
+assert edited.usage.input_tokens_details.image_tokens == edited.usage.output_tokens_details.image_tokens == 64
+again = list(client.images.edit(image=image, mask=mask, prompt="a cat", quality="low", stream=True, extra_body=quick))
+assert [event.type for event in again] == ["image_edit.completed"], again
+assert again[0].b64_json == edited.data[0].b64_json
+print("edits")
+
+varied = client.images.create_variation(image=image, n=2, size="128x128", extra_body={"strength": 0.3, **quick})
+assert len(varied.data) == 2 and varied.size == "128x128", varied
+print("variations")
 
 models = list(client.models.list())
 assert [model.id for model in models] == ["demo"], models

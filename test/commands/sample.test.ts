@@ -47,6 +47,33 @@ describe("marimba sample", () => {
     }
   });
 
+  it("edits an image: what the mask leaves stays, byte for byte", async () => {
+    const side = 128;
+    const old = Uint8Array.from({ length: side * side * 3 }, (_, i) => 128 + 100 * Math.sin(i / 500));
+    const mask = Uint8Array.from({ length: side * side }, (_, p) => (p % side < 40 ? 255 : 0));
+    const raw = (channels: 1 | 3) => ({ raw: { width: side, height: side, channels } });
+    await sharp(old, raw(3)).png().toFile(join(folder, "old.png"));
+    await sharp(mask, raw(1)).png().toFile(join(folder, "mask.png"));
+    const shared = ["--class", "star", "--seed", "3", "--steps", "60", "--image", "old.png"];
+    const { code, stderr } = await sample(...shared, "--mask", "mask.png", "--mask-grow", "0", "--out", "new.png");
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("Model demo, seed 3.") });
+    const file = await readFile(join(folder, "new.png"));
+    expect(readPngText(file)).toMatchObject({ edited: "true", mask_grow: "0", strength: "1" });
+    const drawn = await sharp(file).removeAlpha().raw().toBuffer();
+    const changed = [0, 1].map((masked) =>
+      drawn.filter((value, i) => Number(mask[Math.floor(i / 3)]! > 0) === masked && value !== old[i]),
+    );
+    expect(changed[0]).toHaveLength(0);
+    expect(changed[1]!.length).toBeGreaterThan(5000);
+    expect(await sample(...shared, "--out", "x.png")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("nothing is masked"),
+    });
+    expect(() => readSampleOptions(["--class", "star", "--out", "x.png", "--strength", "2"])).toThrow(
+      /--strength must be.*\n--strength needs --image/,
+    );
+  });
+
   it("refuses a class that the model lacks, in a sentence", async () => {
     const { code, stderr } = await sample("--class", "stra", "--out", "x.png");
     expect({ code, stderr }).toEqual({
@@ -62,7 +89,7 @@ describe("marimba sample", () => {
     for (const [out, sentence] of [
       ["no-such-folder/x.png", "no-such-folder/x.png can't be written: there is no folder no-such-folder."],
       ["plain/x.png", "plain/x.png can't be written: a part of the path is a file, not a folder."],
-      ["images", "images is a folder; --out names the PNG to write."],
+      ["images", "images is a folder; --out names the image to write."],
       ["circle.png", "circle.png can't be written: its symbolic links form a loop."],
     ]) {
       expect(await sample("--class", "0", "--out", out!)).toMatchObject({ code: 1, stderr: `${sentence}\n` });
@@ -173,6 +200,20 @@ describe("readSampleOptions", () => {
     });
   });
 
+  it("takes the format from the file's name unless it is stated", () => {
+    const format = (line: string) => read(`--class 0 ${line}`).request.output_format;
+    expect(["a.png", "a", "a.jpg", "a.JPEG", "a.webp"].map((out) => format(`--out ${out}`))).toEqual([
+      undefined,
+      undefined,
+      "jpeg",
+      "jpeg",
+      "webp",
+    ]);
+    expect(format("--out a.jpg --output-format webp")).toBe("webp");
+    expect(read("--class 0 --out a.jpg --output-compression 80").request).toMatchObject({ output_compression: 80 });
+    expect(() => read("--class 0 --out a --output-format gif")).toThrow(/^--output-format must be "png" or "jpeg"/);
+  });
+
   it("names every wrong option", () => {
     expect(() => read("--out a --class -1 --seed -1 --steps=-x")).toThrow(
       [
@@ -187,7 +228,7 @@ describe("readSampleOptions", () => {
     expect(() => read("--class 0 --class 1 --out a")).toThrow("--class is given twice; give it once.");
     expect(() => read("--steps many --num 0 --temperature 1e9")).toThrow(
       [
-        "--out is required: the PNG to write.",
+        "--out is required: the image to write.",
         "--class is required: an integer of at least 0 or a string of 1 to 200 characters or null.",
         "--num must be an integer of at least 1, not 0.",
         '--steps must be an integer of at least 1, not "many".',

@@ -108,6 +108,11 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     check: printsSomething,
   },
   {
+    pattern: /^npm run edits$/,
+    standIn: (command) => withoutBuild(`${command} -- --images 2`),
+    check: printsSomething,
+  },
+  {
     pattern: /^npm run samples -- \S+ mar-b models\/mar-b\/samples\.webp$/,
     standIn: (command) => command.replaceAll("mar-b", "demo"),
     check: printsSomething,

@@ -19,7 +19,7 @@ import { MODEL_FILES } from "../../src/model/manifest.js";
 import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
 import { samplePlainly } from "../families/mar/plain-sampler.js";
 import { hashOfFolder } from "../importer/hash-of-folder.js";
-import { fingerprint, imageRequest, importTiny } from "./tiny-engine.js";
+import { editOf, fingerprint, imageRequest, importTiny } from "./tiny-engine.js";
 
 let options: EngineOptions;
 let engine: Engine;
@@ -140,9 +140,22 @@ describe("an engine in its thread", () => {
   });
 });
 
+describe("an edit", () => {
+  it("that can't be made is refused in a sentence", async () => {
+    const edit = editOf(new Uint8Array(128 * 128));
+    await expect(engine.generate({ ...imageRequest(), edit })).rejects.toThrow(
+      "The image can't be edited: nothing is masked.",
+    );
+  });
+});
+
 describe("when the thread dies", () => {
-  it("makes the same images in the next one, waiting and in flight", async () => {
-    const requests = [1, 2, 3, 4, 5, 6].map((seed) => imageRequest({ steps: 5, diffusion_steps: 100 }, 70 + seed));
+  it("makes the same images in the next one, waiting and in flight, edits too", async () => {
+    const edit = editOf(new Uint8Array(128 * 128).fill(1, 4000, 9000));
+    const requests = [1, 2, 3, 4, 5, 6].map((seed) => ({
+      ...imageRequest({ steps: 5, diffusion_steps: 100 }, 70 + seed),
+      ...(seed % 2 === 1 && { edit }),
+    }));
     const expected = (await Promise.all(requests.map((request) => engine.generate(request)))).map(hash);
     let images: Promise<GeneratedImage[]> | undefined;
     await firstStep((onStep) => {

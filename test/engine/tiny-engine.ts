@@ -8,7 +8,7 @@ import type { MeasuredSpans } from "../../src/engine/clock.js";
 import type { Runtime, Tensors } from "../../src/engine/runtime/runtime.js";
 import { importModel } from "../../src/importer/import.js";
 import type { Manifest } from "../../src/model/manifest.js";
-import type { ImageRequest, SamplingParameters } from "../../src/model/parameters.js";
+import type { ImageRequest, ImageToEdit, SamplingParameters } from "../../src/model/parameters.js";
 import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
 import { TINY } from "../reference.js";
 
@@ -40,6 +40,12 @@ const PLAIN: SamplingParameters = {
 
 export function imageRequest(change: Partial<SamplingParameters> = {}, seed = 1, imageIndex = 0): ImageRequest {
   return { parameters: { ...PLAIN, ...change }, seed, imageIndex };
+}
+
+/** An edit of an image of waves, which `phase` shifts, with one ring around the mask. */
+export function editOf(mask: Uint8Array, phase = 0): ImageToEdit {
+  const pixels = Uint8Array.from({ length: 3 * mask.length }, (_, i) => 128 + 127 * Math.sin((i + phase) / 50));
+  return { pixels, mask, maskGrow: 1, strength: 1 };
 }
 
 /** Equal for equal bytes, and much quicker to compare than arrays in a failing assertion. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { warmUp } from "../../src/engine/warm-up.js";
-import type { Manifest } from "../../src/model/manifest.js";
+import { graphsOf, type Manifest } from "../../src/model/manifest.js";
 import { countOf, importTiny, watched } from "./tiny-engine.js";
 
 let runtime: Runtime;
@@ -10,7 +10,7 @@ let manifest: Manifest;
 beforeAll(async () => {
   const tiny = await importTiny();
   manifest = tiny.manifest;
-  runtime = await openRuntime(tiny.folder, { threads: 1 });
+  runtime = await openRuntime(tiny.folder, { threads: 1, graphs: graphsOf(manifest.architecture) });
 });
 afterAll(() => runtime?.close());
 
@@ -55,6 +55,14 @@ describe("the warm-up", () => {
     expect(await warmUpWithin(1000)).toBe(8);
     expect(await warmUpWithin(180)).toBe(6);
     expect(await warmUpWithin(90)).toBe(1);
+  });
+
+  test("encodes an image, if the model can", async () => {
+    const broken = watched(runtime, { encode: () => Promise.reject(new Error(OUT_OF_MEMORY)) });
+    const failing = warmUp(broken, manifest.architecture, 1);
+    await expect(failing).rejects.toThrow(`The warm-up of the encoder failed: ${OUT_OF_MEMORY}`);
+    const { encoder_levels: _, ...decoder } = manifest.architecture.tokenizer;
+    expect(await warmUp(broken, { ...manifest.architecture, tokenizer: decoder }, 1)).toBe(1);
   });
 
   test("fails where not even one image fits, and at any other error", async () => {

@@ -1,9 +1,13 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { Encoder } from "../../src/engine/encoder.js";
+import { openRuntime } from "../../src/engine/runtime/onnx.js";
+import { toFloat32 } from "../../src/importer/checkpoint/float32.js";
 import { importModel } from "../../src/importer/import.js";
 import type { ImportProgress } from "../../src/importer/progress.js";
-import { MODEL_FILES, type Precision } from "../../src/model/manifest.js";
+import { toFloat16 } from "../../src/importer/weights/float16.js";
+import { graphsOf, MODEL_FILES, type Precision } from "../../src/model/manifest.js";
 import { readManifest } from "../../src/model/registry.js";
 import { COEFFICIENTS } from "../../src/model/sampler/diffusion-schedule.js";
 import { openTyped } from "../families/mar/typed-runtime.js";
@@ -16,6 +20,8 @@ import { loadTensors, small, TINY_CHECKPOINTS, temporaryPath, useSmallCheckpoint
 useSmallCheckpoints();
 
 const tiny = { ...TINY_CHECKPOINTS, precision: "fp32" } as const;
+
+const TINY_ENCODER = [32, 32, 32, 32, 64].map((channels, i) => ({ channels, blocks: 1, attention: i === 3 }));
 
 /** What each graph makes of the same inputs. */
 async function numbersOf(folder: string): Promise<unknown> {
@@ -65,7 +71,8 @@ describe("the reference's small model", () => {
     const modelsDir = temporaryPath(`containers-${precision}`);
     const model = await importModel({ ...paths, name, modelsDir, precision, hashSources });
     const { manifest, folder } = model;
-    expect(manifest.architecture).toEqual(TINY_ARCHITECTURE);
+    const { generator, tokenizer } = TINY_ARCHITECTURE;
+    expect(manifest.architecture).toEqual({ generator, tokenizer: { ...tokenizer, encoder_levels: TINY_ENCODER } });
     expect(manifest.hash).toBe(hashOfFolder(folder, manifest));
     for (const part of ["generator", "tokenizer"] as const) {
       const bytes = await readFile(paths[part]);
@@ -78,8 +85,8 @@ describe("the reference's small model", () => {
       });
     }
     expect(await readManifest(modelsDir, name)).toEqual(manifest);
-    const { manifest: manifestFile, predict, denoise, decode } = MODEL_FILES;
-    const expected = [manifestFile, predict, denoise, decode, ...manifest.weight_files];
+    const { manifest: manifestFile, predict, denoise, decode, encode } = MODEL_FILES;
+    const expected = [manifestFile, predict, denoise, decode, encode, ...manifest.weight_files];
     expect((await readdir(folder)).sort()).toEqual(expected.sort());
     return model;
   }
@@ -123,6 +130,35 @@ describe("the reference's small model", () => {
     const rms = Math.sqrt(expected.reduce((sum, value) => sum + value * value, 0) / expected.length);
     const worst = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - image![i]!)), 0);
     expect(worst / rms).toBeLessThan(2e-4);
+  });
+
+  test("an encoder in float16 stays so, and computes in float32", async () => {
+    const half = await loadTensors(tiny.tokenizer);
+    const rounded = { ...half };
+    let bytes = 0;
+    for (const [name, tensor] of Object.entries(half)) {
+      if (!/^(encoder|quant_conv)\./.test(name)) continue;
+      const halves = toFloat16(new Float32Array(Uint8Array.from(tensor.bytes).buffer));
+      half[name] = { ...tensor, dtype: "F16", bytes: Buffer.from(halves.buffer) };
+      const floats = new Float32Array(halves.length);
+      toFloat32("F16", new Uint8Array(halves.buffer), floats);
+      rounded[name] = { ...tensor, bytes: Buffer.from(floats.buffer) };
+      bytes += halves.byteLength;
+    }
+    const latentsOf = async (name: string, tokenizer: string) => {
+      const modelsDir = temporaryPath(name);
+      const { folder, manifest } = await importModel({ ...tiny, tokenizer, name, modelsDir, precision: "int8" });
+      const { architecture } = manifest;
+      const runtime = await openRuntime(folder, { threads: 1, graphs: graphsOf(architecture) });
+      const image = Uint8Array.from({ length: 128 * 128 * 3 }, (_, i) => i % 251);
+      const latents = await new Encoder(runtime, architecture.tokenizer).encodePixels(image);
+      await runtime.close();
+      return { latents, size: (await stat(join(folder, MODEL_FILES.weights))).size };
+    };
+    const a = await latentsOf("half", await writeTensors("half.safetensors", half));
+    const b = await latentsOf("rounded", await writeTensors("rounded.safetensors", rounded));
+    expect(a.latents).toEqual(b.latents);
+    expect(b.size - a.size).toBeGreaterThan(0.9 * bytes);
   });
 
   test("weights are float32, whatever the checkpoint's type", async () => {

@@ -45,6 +45,11 @@ export const SMALL_TOKENIZER: TokenizerSizes = {
     { index: 1, channels: 32, blocks: 2, attention: false, upsample: true },
     { index: 0, channels: 32, blocks: 2, attention: false, upsample: false },
   ],
+  encoderLevels: [
+    { channels: 32, blocks: 1, attention: false },
+    { channels: 32, blocks: 1, attention: true },
+    { channels: 64, blocks: 1, attention: false },
+  ],
 };
 export const SMALL_CONFIG = {
   mar: { encoder_num_heads: 3, decoder_num_heads: 4, patch_size: 2, norm_eps: 1e-5, img_size: 32 },

@@ -4,7 +4,7 @@ import { Redis } from "ioredis";
 import { openModelFolder } from "../../bench/model-folder.js";
 import { imageRequest } from "../../bench/workload.js";
 import { openNullEngine } from "../../src/engine/null-engine.js";
-import { encodeImage } from "../../src/worker/encode-png.js";
+import { encodeImage, imageFacts } from "../../src/worker/encode-image.js";
 
 const port = Number(process.argv[2]);
 const { manifest, models } = await openModelFolder(process.argv[3]!);
@@ -15,7 +15,7 @@ const request = imageRequest(0, models);
 const worker = new Worker(
   "skeleton",
   async (job) => {
-    const png = await encodeImage(await engine.generate(request), request, manifest);
+    const png = await encodeImage(await engine.generate(request), imageFacts(request, manifest));
     const key = `skeleton-result-${job.id}`;
     await results.set(key, Buffer.from(png), "EX", 30);
     return key;

@@ -55,12 +55,13 @@ function staticSampler(sampler: Sampler, mode: StaticMode, batchSize: number): S
   let batch: HeldImage[] = [];
   return {
     hasRoom: (inFlight) => inFlight.length < batchSize && inFlight.every(({ step }) => step === 0),
-    admit(request) {
+    admit(request, masked) {
       if (batch.length === batchSize || batch.some(({ step }) => step > 0)) batch = [];
-      const image = new HeldImage(sampler.admit(request), batch);
+      const image = new HeldImage(sampler.admit(request, masked), batch);
       batch.push(image);
       return image;
     },
+    setKnownTokens: (image, latents) => sampler.setKnownTokens(image.inner, latents),
     stages: sampler.stages.map((stage) => staticStage(stage, mode)),
     advance(image) {
       image.step++;

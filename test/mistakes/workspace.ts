@@ -15,7 +15,7 @@ import ts from "typescript";
 import { type Mistake, plant } from "./mistake.js";
 
 /** Recordings of every stage alone: the cheaper half of parity, and where nearly every mistake shows. */
-const STAGES = "stages.safetensors";
+const STAGES = ["stages.safetensors", "vae_encode.safetensors"];
 const RUNS = ["linear_cfg", "no_cfg", "constant_cfg_one_token", "unconditional"].map((name) => `${name}.safetensors`);
 const MODEL = ["config.json", "mar.safetensors", "kl16.safetensors"];
 
@@ -51,7 +51,7 @@ export class Workspace {
       return folder;
     };
     this.recordings = {
-      stages: recordings("stages", [...MODEL, STAGES]),
+      stages: recordings("stages", [...MODEL, ...STAGES]),
       runs: recordings("runs", [...MODEL, ...RUNS]),
     };
     symlinkSync(join(reference, "schedules.json"), join(this.base, "recordings/schedules.json"));

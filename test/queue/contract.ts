@@ -1,9 +1,11 @@
 import { afterEach, describe } from "vitest";
+import { canvasesContract } from "./contract/canvases.js";
 import { endingsContract } from "./contract/endings.js";
 import { eventsContract } from "./contract/events.js";
 import { Bench, type MakeQueue, type Open } from "./contract/harness.js";
 import { lifecycleContract } from "./contract/lifecycle.js";
 import { limitsContract } from "./contract/limits.js";
+import { listingContract } from "./contract/listing.js";
 import { sharingContract } from "./contract/sharing.js";
 import { totalsContract } from "./contract/totals.js";
 import { webhooksContract } from "./contract/webhooks.js";
@@ -32,5 +34,7 @@ export function queueContract(name: string, makeQueue: MakeQueue): void {
     limitsContract(open);
     webhooksContract(open);
     totalsContract(open);
+    canvasesContract(open);
+    listingContract(open);
   });
 }

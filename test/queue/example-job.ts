@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { JOB_VERSION, type JobSpec, type NewJob, type StoredImage } from "../../src/job.js";
+import type { Edit } from "../../src/model/edit.js";
 
 export function exampleJob(fields: Partial<NewJob> = {}): NewJob {
   return {
@@ -24,6 +25,9 @@ export function exampleJob(fields: Partial<NewJob> = {}): NewJob {
   };
 }
 
+/** How an example job edits a canvas of the model's size. */
+export const EXAMPLE_EDIT: Edit = { window: { left: 0, top: 0 }, mask_grow: 1, feather: 0, strength: 1 };
+
 /** The job as a queue has accepted it. */
 export function exampleSpec(fields: Partial<JobSpec> = {}): JobSpec {
   return { ...exampleJob(), accepted_at: Date.now(), ...fields };
@@ -46,10 +50,10 @@ export function exampleImage(bytes: Uint8Array): StoredImage {
 
 /** A task's image as its own: byte 0 is the job's seed, byte 1 the image's index. */
 export function exampleImageOf(
-  { spec, imageIndex }: { spec: Pick<NewJob, "seed">; imageIndex: number },
+  { spec, imageIndex }: { spec: Pick<NewJob, "seed" | "output_format">; imageIndex: number },
   sizeBytes = 2,
 ): StoredImage {
   const bytes = new Uint8Array(sizeBytes);
   bytes.set([spec.seed, imageIndex]);
-  return exampleImage(bytes);
+  return { ...exampleImage(bytes), contentType: `image/${spec.output_format}` };
 }

@@ -18,7 +18,7 @@ const started: Deliverer[] = [];
 beforeEach(async () => {
   lines = [];
   receiver = await Receiver.listen();
-  queue = new LocalQueue({ maxQueuedImages: 100, resultTtlMs: 60_000, maxResultBytes: 1e9 });
+  queue = new LocalQueue({ maxQueuedImages: 100, resultTtlMs: 60_000, maxResultBytes: 1e9, maxCanvasBytes: 1e9 });
   await queue.start(["demo"], 16, async (task) => exampleImageOf(task));
 });
 afterEach(async () => {

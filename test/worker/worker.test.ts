@@ -6,7 +6,7 @@ import { EngineFull } from "../../src/engine/engine.js";
 import type { JobRecord, NewJob, OutputSize, Preview } from "../../src/job.js";
 import type { ModelRegistry } from "../../src/model/registry.js";
 import { LocalQueue } from "../../src/queue/local/local-queue.js";
-import { encodeImage } from "../../src/worker/encode-png.js";
+import { encodeImage, imageFacts } from "../../src/worker/encode-image.js";
 import { startWorker } from "../../src/worker/worker.js";
 import { eventually } from "../eventually.js";
 import { exampleManifest } from "../model/example-manifest.js";
@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 
 async function start(engine: TestEngine): Promise<void> {
-  queue = new LocalQueue({ maxQueuedImages: 100, resultTtlMs: 60_000, maxResultBytes: 1e9 });
+  queue = new LocalQueue({ maxQueuedImages: 100, resultTtlMs: 60_000, maxResultBytes: 1e9, maxCanvasBytes: 1e9 });
   const log = new Writable({
     write: (line, _encoding, done) => {
       logged.push(String(line));
@@ -63,7 +63,10 @@ describe("the worker", () => {
       expect(image).toMatchObject({ contentType: "image/png", width: 4, height: 2 });
       const pixels = new Uint8Array(await sharp(image.bytes).raw().toBuffer());
       expect(pixels).toEqual(testPixels(request));
-      const alone = await encodeImage({ pixels: testPixels(request), width: 4, height: 2 }, request, manifest);
+      const alone = await encodeImage(
+        { pixels: testPixels(request), width: 4, height: 2 },
+        imageFacts(request, manifest),
+      );
       expect(Buffer.from(image.bytes).equals(alone)).toBe(true);
     }
   });

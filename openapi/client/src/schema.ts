@@ -12,8 +12,8 @@ export interface paths {
         put?: never;
         /**
          * Generate images of a class
-         * @description With `Accept: image/png` the response is the image itself: the request waits for it, and disconnecting cancels it. If
-         *     it takes longer than the server lets a request wait, the response is 202 with the job.
+         * @description With `Accept: image/png`, `image/jpeg` or `image/webp` the response is the image itself: the request waits for it,
+         *     and disconnecting cancels it. If it takes longer than the server lets a request wait, the response is 202 with the job.
          *     Otherwise the response is JSON: 202 with the job and its `Location` at once or, with `Prefer: wait=n`, the finished
          *     job if it ends within n seconds. Requests for several images are answered with JSON only.
          *
@@ -22,6 +22,69 @@ export interface paths {
          */
         post: operations["generate"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/edits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Edit an image: draw a part of it again, make it larger, or vary it
+         * @description Everything outside the mask stays as it is, byte for byte. The image is PNG, JPEG or WebP, and of the model's size unless
+         *     `fit` scales it. As JSON, `image` and `mask` are base64 or data URLs; in a form (`multipart/form-data`), they are files.
+         *     All other fields are those of `POST /generate`, except that the images have the size of the uploaded one, or larger with
+         *     `extend`. The response is the same, too.
+         */
+        post: operations["edit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The caller's jobs, the newest first
+         * @description Jobs that the caller has submitted and that have not expired, its newest thousand. On a server without API keys, a caller is a client address.
+         */
+        get: operations["listJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a job that has ended, with its images
+         * @description The job is gone as if it had expired: all its addresses answer 410. A job that has not ended must be cancelled first.
+         */
+        delete: operations["deleteImages"];
         options?: never;
         head?: never;
         patch?: never;
@@ -73,10 +136,50 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The same image at an address that needs no API key
+         * The same image at an address that needs no API key, if its format is png
          * @description `POST /v1/images/generations` returns such addresses. On a server with API keys they are signed.
          */
         get: operations["getLinkedImage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/images/{n}/image.jpeg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The same image at an address that needs no API key, if its format is jpeg
+         * @description `POST /v1/images/generations` returns such addresses. On a server with API keys they are signed.
+         */
+        get: operations["getLinkedJpeg"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/images/{n}/image.webp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The same image at an address that needs no API key, if its format is webp
+         * @description `POST /v1/images/generations` returns such addresses. On a server with API keys they are signed.
+         */
+        get: operations["getLinkedWebp"];
         put?: never;
         post?: never;
         delete?: never;
@@ -179,6 +282,47 @@ export interface paths {
          *     is served as near as possible and reported in `adjusted`. Fields that OpenAI does not document are refused.
          */
         post: operations["createImage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/images/edits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Draw a part of an image again, in the shape of OpenAI's API
+         * @description `POST /edits` for OpenAI's clients and compatible ones. `prompt` names the class of what is drawn. An image in the
+         *     proportions of the model's images is scaled to their size; without a mask, the whole image is varied. `adjusted` says so.
+         */
+        post: operations["createImageEdit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/images/variations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Vary an image, in the shape of OpenAI's API
+         * @description Samples a share of the image's tokens again: `strength`, 0.5 when absent.
+         */
+        post: operations["createImageVariation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -354,10 +498,20 @@ export interface components {
             reconstruction_steps?: number;
             /** @description A preset of the model. Other fields override it. */
             preset?: string;
+            /**
+             * @description Chooses the model's fastest preset (low), its slowest (high), or the one in the middle (medium).
+             * @enum {string}
+             */
+            quality?: "low" | "medium" | "high";
             /** @description The server's default model when absent. */
             model?: string;
-            /** @enum {string} */
-            output_format?: "png";
+            /**
+             * @description What images are encoded as; png when absent, or what the `Accept` header asks for.
+             * @enum {string}
+             */
+            output_format?: "png" | "jpeg" | "webp";
+            /** @description Quality of a JPEG or WebP, as OpenAI names it: 0 for the smallest file, 100, when absent, for the best image. */
+            output_compression?: number;
             /** @description Pixels. The image is generated in the model's size and scaled; `height` alone keeps its proportions. */
             width?: number;
             /** @description Pixels. `width` alone keeps the proportions of the model's size. */
@@ -367,6 +521,103 @@ export interface components {
              * @enum {string}
              */
             scaling?: "smooth" | "pixelated";
+            /**
+             * @description The job's share while jobs of several priorities wait: of 13 images, 9 are high, 3 normal, 1 low; no priority starves. normal when absent.
+             * @enum {string}
+             */
+            priority?: "low" | "normal" | "high";
+            /** @description The job fails if it has not finished this many milliseconds after acceptance. */
+            deadline_ms?: number;
+            /** @description An https address to notify when the job ends; requests are signed as in Standard Webhooks. */
+            webhook_url?: string;
+            /**
+             * @description Whether a finished job's JSON links to its images or contains them; link when absent.
+             * @enum {string}
+             */
+            response_format?: "link" | "base64";
+        };
+        /** @description What to edit and how. Only `image` and `class` are required. */
+        EditRequest: {
+            /**
+             * Format: byte
+             * @description The image to edit: PNG, JPEG or WebP. Base64 or a data URL.
+             */
+            image: string;
+            /**
+             * Format: byte
+             * @description What is drawn again, in an image of the same size: transparent pixels or, where it has none, light ones. When absent, the image's own transparent pixels count. Base64 or a data URL.
+             */
+            mask?: string;
+            /** @description Whether the mask marks what stays, not what is drawn again; false when absent. */
+            mask_invert?: boolean;
+            /** @description Rings of tokens around the mask that are sampled again, too; 1 when absent. Pixels outside the mask stay. */
+            mask_grow?: number;
+            /** @description Pixels inside the mask's border over which the old image fades into the new one; 0 when absent. */
+            feather?: number;
+            /** @description Share of the masked tokens that are sampled again; 1 when absent. Without a mask, the whole image is masked: a variation. */
+            strength?: number;
+            /** @description Outpainting: one side, and by how many tokens the image grows there. */
+            extend?: {
+                /** @description Tokens. */
+                left?: number;
+                /** @description Tokens. */
+                right?: number;
+                /** @description Tokens. */
+                top?: number;
+                /** @description Tokens. */
+                bottom?: number;
+            };
+            /**
+             * @description How an image of another size is scaled to the model's: cropped, with new borders, or stretched. When absent, it is refused.
+             * @enum {string}
+             */
+            fit?: "cover" | "contain" | "stretch";
+            /** @description Index, name or id of one of the model's classes (case-insensitive); null for none. */
+            class: number | string | null;
+            /** @description Random when absent; the response states it. */
+            seed?: number;
+            /** @description How many images to generate from the seed; 1 when absent. */
+            num_images?: number;
+            /** @description Autoregressive steps, 1 to the number of tokens. */
+            steps?: number;
+            /** @description Classifier-free guidance; 1 is none. */
+            guidance_scale?: number;
+            /**
+             * @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step.
+             * @enum {string}
+             */
+            guidance_schedule?: "linear" | "constant";
+            /** @description Multiplies the noise of each diffusion step. */
+            temperature?: number;
+            /** @description Diffusion steps per token. */
+            diffusion_steps?: number;
+            /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+            diffusion_steps_final?: number;
+            /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
+            max_timestep?: number;
+            /**
+             * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).
+             * @enum {string}
+             */
+            order?: "random" | "raster" | "checkerboard";
+            /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
+            reconstruction_steps?: number;
+            /** @description A preset of the model. Other fields override it. */
+            preset?: string;
+            /**
+             * @description Chooses the model's fastest preset (low), its slowest (high), or the one in the middle (medium).
+             * @enum {string}
+             */
+            quality?: "low" | "medium" | "high";
+            /** @description The server's default model when absent. */
+            model?: string;
+            /**
+             * @description What images are encoded as; png when absent, or what the `Accept` header asks for.
+             * @enum {string}
+             */
+            output_format?: "png" | "jpeg" | "webp";
+            /** @description Quality of a JPEG or WebP, as OpenAI names it: 0 for the smallest file, 100, when absent, for the best image. */
+            output_compression?: number;
             /**
              * @description The job's share while jobs of several priorities wait: of 13 images, 9 are high, 3 normal, 1 low; no priority starves. normal when absent.
              * @enum {string}
@@ -428,6 +679,15 @@ export interface components {
             seed: number;
             /** @description Number of images. */
             num_images: number;
+            /** @description The preset in effect, also if `quality` chose it. */
+            preset?: string;
+            /**
+             * @description What images are encoded as; png when absent, or what the `Accept` header asks for.
+             * @enum {string}
+             */
+            output_format: "png" | "jpeg" | "webp";
+            /** @description Quality of a JPEG or WebP, as OpenAI names it: 0 for the smallest file, 100, when absent, for the best image. */
+            output_compression?: number;
             /** @description The size that the model generates and the size of the images, if they differ. */
             scaled?: {
                 from: {
@@ -445,6 +705,16 @@ export interface components {
                      */
                     scaling: "smooth" | "pixelated";
                 };
+            };
+            /** @description How the images were made from an uploaded one; its window is in pixels. */
+            edit?: {
+                window: {
+                    left: number;
+                    top: number;
+                };
+                mask_grow: number;
+                feather: number;
+                strength: number;
             };
             /**
              * Format: date-time
@@ -497,11 +767,11 @@ export interface components {
                     transformer_ms: number;
                     /** @description Diffusion part of the image's steps, including noise. */
                     diffusion_ms: number;
-                    /** @description Latents to pixels. */
+                    /** @description Latents to pixels; of an edit also its image to latents. */
                     decode_ms: number;
-                    /** @description From pixels to the stored PNG. */
+                    /** @description From pixels to the stored image. */
                     encode_ms: number;
-                    /** @description From acceptance to the stored PNG. */
+                    /** @description From acceptance to the stored image. */
                     total_ms: number;
                     /** @description Mean number of images in the batch over the image's steps. */
                     batch_size: number;
@@ -524,11 +794,11 @@ export interface components {
                 transformer_ms: number;
                 /** @description Diffusion part of the image's steps, including noise. */
                 diffusion_ms: number;
-                /** @description Latents to pixels. */
+                /** @description Latents to pixels; of an edit also its image to latents. */
                 decode_ms: number;
-                /** @description From pixels to the stored PNG. */
+                /** @description From pixels to the stored image. */
                 encode_ms: number;
-                /** @description From acceptance to the stored PNG. */
+                /** @description From acceptance to the stored image. */
                 total_ms: number;
                 /** @description Mean number of images in the batch over the image's steps. */
                 batch_size: number;
@@ -587,6 +857,12 @@ export interface components {
             image_height: number;
             /** @description Tokens of one image, and so the largest possible `steps`. */
             token_count: number;
+            /** @description Pixels of one token. */
+            token_width: number;
+            /** @description Pixels of one token. */
+            token_height: number;
+            /** @description Whether `POST /edits` can use the model: it has an encoder. */
+            can_edit: boolean;
             /** @description Number of classes; `links.classes` lists them. */
             class_count: number;
             /** @description Precision of the weights. */
@@ -704,7 +980,7 @@ export interface components {
              * @description The kind of problem, for programs: codes are stable.
              * @enum {string}
              */
-            code: "invalid_request" | "malformed_json" | "unknown_class" | "unauthorized" | "forbidden" | "unknown_model" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "job_lost" | "body_too_large" | "misdirected" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "images_per_minute_exceeded" | "concurrent_images_exceeded" | "webhooks_backed_up" | "too_many_failures" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "queue_unavailable" | "shutting_down";
+            code: "invalid_request" | "malformed_json" | "unknown_class" | "unauthorized" | "forbidden" | "unknown_model" | "not_editable" | "unknown_preset" | "not_found" | "job_not_found" | "image_not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "job_not_finished" | "job_failed" | "job_expired" | "job_lost" | "body_too_large" | "misdirected" | "unsupported_media_type" | "header_too_large" | "uri_too_long" | "queue_full" | "images_per_minute_exceeded" | "concurrent_images_exceeded" | "webhooks_backed_up" | "too_many_failures" | "job_cancelled" | "deadline_exceeded" | "generation_failed" | "internal" | "no_worker" | "queue_draining" | "too_many_streams" | "too_many_uploads" | "queue_unavailable" | "shutting_down";
             /** @description This occurrence: the request's id, as in the server's log. */
             instance: string;
             /** @description The wrong fields, if fields are wrong. */
@@ -731,32 +1007,115 @@ export interface components {
         OpenAiImageRequest: {
             /** @description Names a class: its name, id or index, or a text that contains its name. */
             prompt: string;
+            /** @description Whether to respond with events: partial images, then the images. */
+            stream?: boolean | null;
+            /** @description With `stream`: the maximum number of partial images; 0 when absent. */
+            partial_images?: number | null;
+            /** @description Images are always opaque. */
+            background?: ("auto" | "opaque" | "transparent") | null;
+            /** @description Has no effect. */
+            moderation?: ("auto" | "low") | null;
+            /** @description Has no effect. */
+            input_fidelity?: ("high" | "low") | null;
+            /** @description Has no effect. */
+            complexity?: ("low" | "medium" | "high") | null;
+            /** @description Has no effect: there is no GIF. */
+            frame_count?: number | null;
+            /** @description Has no effect: there is no GIF. */
+            frame_duration_ms?: number | null;
             /** @description Number of images; 1 when absent. */
             n?: (number | string) | null;
             /** @description WIDTHxHEIGHT, such as 1024x1024, up to 2048 each: images are scaled to it. auto or absent: the model's own size. */
             size?: string | null;
             /** @description The images' bytes, or their temporary addresses; b64_json when absent, url for models named dall-e-2 or dall-e-3. */
             response_format?: ("b64_json" | "url") | null;
+            /** @description What images are encoded as; png when absent, and for gif and svg. Partial images are always PNG. */
+            output_format?: ("png" | "jpeg" | "webp" | "gif" | "svg") | null;
+            /** @description Quality of a JPEG or WebP, from 0 to 100, when absent; PNG is lossless. */
+            output_compression?: number | null;
+            /** @description low and high (or hd, xhigh, max) choose the model's fastest and slowest preset, medium the one in the middle; `preset` overrides it. */
+            quality?: ("auto" | "standard" | "hd" | "low" | "medium" | "high" | "xhigh" | "max") | null;
+            /** @description Accepted, but neither used nor stored. */
+            user?: string | null;
+            /** @description Accepted, but neither used nor stored. */
+            safety_identifier?: string | null;
+            /** @description Random when absent; the response states it. */
+            seed?: number | null;
+            /** @description Autoregressive steps, 1 to the number of tokens. */
+            steps?: number | null;
+            /** @description Classifier-free guidance; 1 is none. */
+            guidance_scale?: number | null;
+            /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
+            guidance_schedule?: ("linear" | "constant") | null;
+            /** @description Multiplies the noise of each diffusion step. */
+            temperature?: number | null;
+            /** @description Diffusion steps per token. */
+            diffusion_steps?: number | null;
+            /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+            diffusion_steps_final?: number | null;
+            /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
+            max_timestep?: number | null;
+            /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171). */
+            order?: ("random" | "raster" | "checkerboard") | null;
+            /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
+            reconstruction_steps?: number | null;
+            /** @description A preset of the model. Other fields override it. */
+            preset?: string | null;
+            /** @description How images are scaled to `width` and `height`. smooth (when absent): Lanczos to smaller sizes, bicubic to larger ones. pixelated: whole multiples of the model's size, with sharp edges. */
+            scaling?: ("smooth" | "pixelated") | null;
+            /** @description The job's share while jobs of several priorities wait: of 13 images, 9 are high, 3 normal, 1 low; no priority starves. normal when absent. */
+            priority?: ("low" | "normal" | "high") | null;
+            /** @description The job fails if it has not finished this many milliseconds after acceptance. */
+            deadline_ms?: number | null;
+            /** @description An https address to notify when the job ends; requests are signed as in Standard Webhooks. */
+            webhook_url?: string | null;
+            /** @description A model's id or alias, with or without a provider's prefix such as openai/. The server's default model when absent. */
+            model?: string | null;
+            /** @description Has no effect. */
+            style?: ("vivid" | "natural") | null;
+            /** @description Overrides the prompt. As in `POST /generate`, null means no class. */
+            class?: number | string | null;
+        };
+        /** @description A form that asks for an edit in the shape of OpenAI's API, with Marimba's own parameters added. */
+        OpenAiEditRequest: {
+            /** @description The image to edit, also as `image[]`; of several, none is edited. */
+            image: string | string[];
+            /** @description An image of the same size, whose transparent pixels are drawn again. When absent, those of the image; if it has none, the whole image is varied. */
+            mask?: string;
+            /** @description Names a class: its name, id or index, or a text that contains its name. */
+            prompt: string;
             /** @description Whether to respond with events: partial images, then the images. */
             stream?: boolean | null;
             /** @description With `stream`: the maximum number of partial images; 0 when absent. */
             partial_images?: number | null;
-            /** @description Images are always PNG. */
-            output_format?: ("png" | "jpeg" | "webp") | null;
             /** @description Images are always opaque. */
             background?: ("auto" | "opaque" | "transparent") | null;
-            /** @description low, medium and high (or hd) stand for the presets fast, balanced and exact; `preset` overrides it. */
-            quality?: ("auto" | "standard" | "hd" | "low" | "medium" | "high") | null;
-            /** @description Has no effect. */
-            style?: ("vivid" | "natural") | null;
             /** @description Has no effect. */
             moderation?: ("auto" | "low") | null;
             /** @description Has no effect. */
             input_fidelity?: ("high" | "low") | null;
-            /** @description PNG is lossless. */
+            /** @description Has no effect. */
+            complexity?: ("low" | "medium" | "high") | null;
+            /** @description Has no effect: there is no GIF. */
+            frame_count?: number | null;
+            /** @description Has no effect: there is no GIF. */
+            frame_duration_ms?: number | null;
+            /** @description Number of images; 1 when absent. */
+            n?: (number | string) | null;
+            /** @description WIDTHxHEIGHT, such as 1024x1024, up to 2048 each: images are scaled to it. auto or absent: the model's own size. */
+            size?: string | null;
+            /** @description The images' bytes, or their temporary addresses; b64_json when absent, url for models named dall-e-2 or dall-e-3. */
+            response_format?: ("b64_json" | "url") | null;
+            /** @description What images are encoded as; png when absent, and for gif and svg. Partial images are always PNG. */
+            output_format?: ("png" | "jpeg" | "webp" | "gif" | "svg") | null;
+            /** @description Quality of a JPEG or WebP, from 0 to 100, when absent; PNG is lossless. */
             output_compression?: number | null;
+            /** @description low and high (or hd, xhigh, max) choose the model's fastest and slowest preset, medium the one in the middle; `preset` overrides it. */
+            quality?: ("auto" | "standard" | "hd" | "low" | "medium" | "high" | "xhigh" | "max") | null;
             /** @description Accepted, but neither used nor stored. */
             user?: string | null;
+            /** @description Accepted, but neither used nor stored. */
+            safety_identifier?: string | null;
             /** @description Random when absent; the response states it. */
             seed?: number | null;
             /** @description Autoregressive steps, 1 to the number of tokens. */
@@ -791,6 +1150,75 @@ export interface components {
             model?: string | null;
             /** @description Overrides the prompt. As in `POST /generate`, null means no class. */
             class?: number | string | null;
+            /** @description Whether the mask marks what stays, not what is drawn again; false when absent. */
+            mask_invert?: boolean | null;
+            /** @description Rings of tokens around the mask that are sampled again, too; 1 when absent. Pixels outside the mask stay. */
+            mask_grow?: number | null;
+            /** @description Pixels inside the mask's border over which the old image fades into the new one; 0 when absent. */
+            feather?: number | null;
+            /** @description Share of the masked tokens that are sampled again; 1 when absent. Without a mask, the whole image is masked: a variation. */
+            strength?: number | null;
+            /** @description How an image of another size is scaled to the model's: cropped, with new borders, or stretched. When absent, it is refused. */
+            fit?: ("cover" | "contain" | "stretch") | null;
+        };
+        /** @description A form that asks for a variation in the shape of OpenAI's API, with Marimba's own parameters added. */
+        OpenAiVariationRequest: {
+            /** @description The image to vary: PNG, JPEG or WebP. */
+            image: string;
+            /** @description Number of images; 1 when absent. */
+            n?: (number | string) | null;
+            /** @description WIDTHxHEIGHT, such as 1024x1024, up to 2048 each: images are scaled to it. auto or absent: the model's own size. */
+            size?: string | null;
+            /** @description The images' bytes, or their temporary addresses; b64_json when absent, url for models named dall-e-2 or dall-e-3. */
+            response_format?: ("b64_json" | "url") | null;
+            /** @description What images are encoded as; png when absent, and for gif and svg. Partial images are always PNG. */
+            output_format?: ("png" | "jpeg" | "webp" | "gif" | "svg") | null;
+            /** @description Quality of a JPEG or WebP, from 0 to 100, when absent; PNG is lossless. */
+            output_compression?: number | null;
+            /** @description low and high (or hd, xhigh, max) choose the model's fastest and slowest preset, medium the one in the middle; `preset` overrides it. */
+            quality?: ("auto" | "standard" | "hd" | "low" | "medium" | "high" | "xhigh" | "max") | null;
+            /** @description Accepted, but neither used nor stored. */
+            user?: string | null;
+            /** @description Accepted, but neither used nor stored. */
+            safety_identifier?: string | null;
+            /** @description Random when absent; the response states it. */
+            seed?: number | null;
+            /** @description Autoregressive steps, 1 to the number of tokens. */
+            steps?: number | null;
+            /** @description Classifier-free guidance; 1 is none. */
+            guidance_scale?: number | null;
+            /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
+            guidance_schedule?: ("linear" | "constant") | null;
+            /** @description Multiplies the noise of each diffusion step. */
+            temperature?: number | null;
+            /** @description Diffusion steps per token. */
+            diffusion_steps?: number | null;
+            /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
+            diffusion_steps_final?: number | null;
+            /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
+            max_timestep?: number | null;
+            /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171). */
+            order?: ("random" | "raster" | "checkerboard") | null;
+            /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
+            reconstruction_steps?: number | null;
+            /** @description A preset of the model. Other fields override it. */
+            preset?: string | null;
+            /** @description How images are scaled to `width` and `height`. smooth (when absent): Lanczos to smaller sizes, bicubic to larger ones. pixelated: whole multiples of the model's size, with sharp edges. */
+            scaling?: ("smooth" | "pixelated") | null;
+            /** @description The job's share while jobs of several priorities wait: of 13 images, 9 are high, 3 normal, 1 low; no priority starves. normal when absent. */
+            priority?: ("low" | "normal" | "high") | null;
+            /** @description The job fails if it has not finished this many milliseconds after acceptance. */
+            deadline_ms?: number | null;
+            /** @description An https address to notify when the job ends; requests are signed as in Standard Webhooks. */
+            webhook_url?: string | null;
+            /** @description A model's id or alias, with or without a provider's prefix such as openai/. The server's default model when absent. */
+            model?: string | null;
+            /** @description As in `POST /generate`; no class when absent. */
+            class?: number | string | null;
+            /** @description Share of the masked tokens that are sampled again; 1 when absent. Without a mask, the whole image is masked: a variation. */
+            strength?: number | null;
+            /** @description How an image of another size is scaled to the model's: cropped, with new borders, or stretched. When absent, it is refused. */
+            fit?: ("cover" | "contain" | "stretch") | null;
         };
         /** @description The images of a request. */
         OpenAiImages: {
@@ -812,12 +1240,17 @@ export interface components {
             }[];
             /** @enum {string} */
             background: "opaque";
-            /** @enum {string} */
-            output_format: "png";
+            /**
+             * @description What images are encoded as; png when absent, or what the `Accept` header asks for.
+             * @enum {string}
+             */
+            output_format: "png" | "jpeg" | "webp";
             /** @enum {string} */
             quality: "auto" | "low" | "medium" | "high";
             /** @description Such as 256x256. */
             size: string;
+            /** @description The model's preset that was used. */
+            preset?: string;
             /** @description The model's size, if the images were scaled from it. */
             generated_size?: string;
             /** @description The fields that could not be served exactly, and how they were served. */
@@ -825,7 +1258,7 @@ export interface components {
                 param: string;
                 message: string;
             }[];
-            /** @description A prompt only names a class, so it has no tokens. */
+            /** @description A prompt only names a class, so it has no tokens; an image that is edited has. */
             usage: {
                 input_tokens: number;
                 /** @description Generated tokens: those of one image times the number of images. */
@@ -835,25 +1268,34 @@ export interface components {
                     image_tokens: number;
                     text_tokens: number;
                 };
+                output_tokens_details: {
+                    image_tokens: number;
+                    text_tokens: number;
+                };
             };
         };
         /** @description An event of a streamed response. */
         OpenAiPartialImage: {
             /** @enum {string} */
-            type: "image_generation.partial_image";
+            type: "image_generation.partial_image" | "image_edit.partial_image";
             /**
              * Format: byte
              * @description The unfinished image.
              */
             b64_json: string;
-            /** @description Counts from 0. */
+            /** @description Counts from 0, for each image. */
             partial_image_index: number;
+            /** @description Which of the `n` images it is, from 0; not part of OpenAI's API. */
+            image_index: number;
             /** @description When it was sent, as Unix time in seconds. */
             created_at: number;
             /** @enum {string} */
             background: "opaque";
-            /** @enum {string} */
-            output_format: "png";
+            /**
+             * @description What images are encoded as; png when absent, or what the `Accept` header asks for.
+             * @enum {string}
+             */
+            output_format: "png" | "jpeg" | "webp";
             /** @enum {string} */
             quality: "auto" | "low" | "medium" | "high";
             /** @description Such as 256x256. */
@@ -862,22 +1304,29 @@ export interface components {
         /** @description The last event of a streamed response, once for each image. */
         OpenAiCompletedImage: {
             /** @enum {string} */
-            type: "image_generation.completed";
+            type: "image_generation.completed" | "image_edit.completed";
             /**
              * Format: byte
              * @description The image.
              */
             b64_json: string;
+            /** @description Which of the `n` images it is, from 0; not part of OpenAI's API. */
+            image_index: number;
             /** @description When it was finished, as Unix time in seconds. */
             created_at: number;
             /** @enum {string} */
             background: "opaque";
-            /** @enum {string} */
-            output_format: "png";
+            /**
+             * @description What images are encoded as; png when absent, or what the `Accept` header asks for.
+             * @enum {string}
+             */
+            output_format: "png" | "jpeg" | "webp";
             /** @enum {string} */
             quality: "auto" | "low" | "medium" | "high";
             /** @description Such as 256x256. */
             size: string;
+            /** @description The model's preset that was used. */
+            preset?: string;
             /** @description The model's size, if the images were scaled from it. */
             generated_size?: string;
             /** @description The fields that could not be served exactly, and how they were served. */
@@ -885,13 +1334,17 @@ export interface components {
                 param: string;
                 message: string;
             }[];
-            /** @description A prompt only names a class, so it has no tokens. */
+            /** @description A prompt only names a class, so it has no tokens; an image that is edited has. */
             usage: {
                 input_tokens: number;
                 /** @description Generated tokens: those of one image times the number of images. */
                 output_tokens: number;
                 total_tokens: number;
                 input_tokens_details: {
+                    image_tokens: number;
+                    text_tokens: number;
+                };
+                output_tokens_details: {
                     image_tokens: number;
                     text_tokens: number;
                 };
@@ -980,6 +1433,8 @@ export interface operations {
                 };
                 content: {
                     "image/png": string;
+                    "image/jpeg": string;
+                    "image/webp": string;
                     "application/json": components["schemas"]["Job"];
                 };
             };
@@ -1142,6 +1597,486 @@ export interface operations {
             /** @description `deadline_exceeded`: The deadline passed before the image was finished. */
             504: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description RFC 7240: `wait=n` waits up to n seconds for the job; `respond-async` does not wait. */
+                Prefer?: string;
+                /** @description Printable ASCII without spaces. The same key with the same body finds the same job. */
+                "Idempotency-Key"?: string;
+                /** @description Seconds, such as 30 or 2.5, up to a day. Like `deadline_ms`; the earlier of the two applies. */
+                "Cancel-After"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EditRequest"];
+                "multipart/form-data": components["schemas"]["EditRequest"];
+            };
+        };
+        responses: {
+            /** @description The image, or the job, which has ended: completed, failed or cancelled. */
+            200: {
+                headers: {
+                    /** @description Address where the same bytes can be fetched again until the job expires. */
+                    "Content-Location"?: string;
+                    /** @description Hash of the bytes. */
+                    ETag?: string;
+                    /** @description The job's id. */
+                    "Marimba-Job"?: string;
+                    /** @description The seed that was used. The same seed gives the same image. */
+                    "Marimba-Seed"?: string;
+                    /** @description Milliseconds: queue, batch_wait, transformer, diffusion, decode, encode, total. */
+                    "Server-Timing"?: string;
+                    /** @description Mean number of images in the batch over the image's steps. */
+                    "Marimba-Batch-Size"?: string;
+                    /** @description Engine time, each step's divided by the number of images that shared it. */
+                    "Marimba-Ms-Per-Image"?: string;
+                    /** @description The API key's limits in images, if it has any. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of the limits. */
+                    RateLimit?: string;
+                    /** @description The part of `Prefer` that was applied. */
+                    "Preference-Applied"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                    "image/jpeg": string;
+                    "image/webp": string;
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The job, which has not ended yet. */
+            202: {
+                headers: {
+                    /** @description The job's address. */
+                    Location?: string;
+                    /** @description The part of `Prefer` that was applied. */
+                    "Preference-Applied"?: string;
+                    /** @description The API key's limits in images, if it has any. */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of the limits. */
+                    RateLimit?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description `malformed_json`: The body is not JSON. `invalid_request`: The request is not valid. `unknown_class`: The model has no such class. `unknown_preset`: The model has no such preset. `not_editable`: The model can't edit images. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: The API key does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_model`: No such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_acceptable`: None of the accepted media types is available. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_conflict`: The idempotency key was used for a different request. `job_cancelled`: The job was cancelled. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body's media type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not serve this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The API key has reached its limit of images per minute. `concurrent_images_exceeded`: The API key has reached its limit of concurrent images. `webhooks_backed_up`: Too many webhooks of the API key are waiting for delivery. `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `generation_failed`: The image could not be generated. `internal`: Internal server error. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `no_worker`: No worker serves the model at the moment. `queue_draining`: The queue is being drained. `queue_unavailable`: The queue is not reachable at the moment. `shutting_down`: The server is shutting down. `too_many_uploads`: Too many images are being uploaded. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `deadline_exceeded`: The deadline passed before the image was finished. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listJobs: {
+        parameters: {
+            query?: {
+                /** @description completed, failed and cancelled are final. */
+                state?: "queued" | "running" | "completed" | "failed" | "cancelled";
+                /** @description Jobs of one page; 20 when absent. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; absent for the first page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        jobs: components["schemas"]["Job"][];
+                        /** @description The next page's `cursor`; absent on the last page. */
+                        next_cursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not serve this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal server error. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `queue_unavailable`: The queue is not reachable at the moment. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteImages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job and its images are deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_found`: No such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_finished`: The job has not finished. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not serve this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal server error. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `queue_unavailable`: The queue is not reachable at the moment. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1432,6 +2367,8 @@ export interface operations {
                 };
                 content: {
                     "image/png": string;
+                    "image/jpeg": string;
+                    "image/webp": string;
                 };
             };
             /** @description `If-None-Match` matches the image's bytes. */
@@ -1587,6 +2524,282 @@ export interface operations {
                 };
                 content: {
                     "image/png": string;
+                    "image/jpeg": string;
+                    "image/webp": string;
+                };
+            };
+            /** @description `If-None-Match` matches the image's bytes. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_found`: No such job. `image_not_found`: The job has no such image. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_finished`: The job has not finished. `job_failed`: The job failed and has no images. `job_cancelled`: The job was cancelled. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not serve this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal server error. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `queue_unavailable`: The queue is not reachable at the moment. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLinkedJpeg: {
+        parameters: {
+            query?: {
+                /** @description As in the address. */
+                signature?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+                /** @description Index of the image, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The image. Its bytes never change: they depend on the job's parameters and seed only. */
+            200: {
+                headers: {
+                    /** @description Hash of the bytes. */
+                    ETag?: string;
+                    /** @description The job's id. */
+                    "Marimba-Job"?: string;
+                    /** @description The job's seed. */
+                    "Marimba-Seed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                    "image/jpeg": string;
+                    "image/webp": string;
+                };
+            };
+            /** @description `If-None-Match` matches the image's bytes. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description `invalid_request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_found`: No such job. `image_not_found`: The job has no such image. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_not_finished`: The job has not finished. `job_failed`: The job failed and has no images. `job_cancelled`: The job was cancelled. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `misdirected`: The server does not serve this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal server error. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `queue_unavailable`: The queue is not reachable at the moment. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLinkedWebp: {
+        parameters: {
+            query?: {
+                /** @description As in the address. */
+                signature?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+                /** @description Index of the image, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The image. Its bytes never change: they depend on the job's parameters and seed only. */
+            200: {
+                headers: {
+                    /** @description Hash of the bytes. */
+                    ETag?: string;
+                    /** @description The job's id. */
+                    "Marimba-Job"?: string;
+                    /** @description The job's seed. */
+                    "Marimba-Seed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                    "image/jpeg": string;
+                    "image/webp": string;
                 };
             };
             /** @description `If-None-Match` matches the image's bytes. */
@@ -2340,6 +3553,391 @@ export interface operations {
                 };
             };
             /** @description `no_worker`: No worker serves the model at the moment. `queue_draining`: The queue is being drained. `queue_unavailable`: The queue is not reachable at the moment. `shutting_down`: The server is shutting down. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `deadline_exceeded`: The deadline passed before the image was finished. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+        };
+    };
+    createImageEdit: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Printable ASCII without spaces. The same key with the same body finds the same job. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["OpenAiEditRequest"];
+                "application/json": components["schemas"]["OpenAiEditRequest"];
+            };
+        };
+        responses: {
+            /** @description The images or, with `stream`, events named after their `type`, or `error`. */
+            200: {
+                headers: {
+                    /** @description The job's id, for `/jobs/{id}`. */
+                    "Marimba-Job"?: string;
+                    /** @description The seed that was used. The same seed gives the same images. */
+                    "Marimba-Seed"?: string;
+                    /** @description Milliseconds of each part, for the image that finished last. */
+                    "Server-Timing"?: string;
+                    /** @description Mean number of images in the batch over that image's steps. */
+                    "Marimba-Batch-Size"?: string;
+                    /** @description Engine time for that image, its share of each step. */
+                    "Marimba-Ms-Per-Image"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiImages"];
+                    "text/event-stream": {
+                        /**
+                         * @description The event's name.
+                         * @enum {string}
+                         */
+                        event: "image_edit.partial_image" | "image_edit.completed" | "error";
+                        /** @description JSON. */
+                        data: string;
+                        /** @description For `Last-Event-ID`. */
+                        id?: string;
+                        /** @description Milliseconds to wait before reconnecting. */
+                        retry?: number;
+                    };
+                };
+            };
+            /** @description `malformed_json`: The body is not JSON. `invalid_request`: The request is not valid. `unknown_class`: The model has no such class. `unknown_preset`: The model has no such preset. `not_editable`: The model can't edit images. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `forbidden`: The API key does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unknown_model`: No such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_conflict`: The idempotency key was used for a different request. `job_cancelled`: The job was cancelled. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body's media type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `misdirected`: The server does not serve this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The API key has reached its limit of images per minute. `concurrent_images_exceeded`: The API key has reached its limit of concurrent images. `webhooks_backed_up`: Too many webhooks of the API key are waiting for delivery. `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `generation_failed`: The image could not be generated. `internal`: Internal server error. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `no_worker`: No worker serves the model at the moment. `queue_draining`: The queue is being drained. `queue_unavailable`: The queue is not reachable at the moment. `shutting_down`: The server is shutting down. `too_many_uploads`: Too many images are being uploaded. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `deadline_exceeded`: The deadline passed before the image was finished. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+        };
+    };
+    createImageVariation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Printable ASCII without spaces. The same key with the same body finds the same job. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["OpenAiVariationRequest"];
+                "application/json": components["schemas"]["OpenAiVariationRequest"];
+            };
+        };
+        responses: {
+            /** @description The images. */
+            200: {
+                headers: {
+                    /** @description The job's id, for `/jobs/{id}`. */
+                    "Marimba-Job"?: string;
+                    /** @description The seed that was used. The same seed gives the same images. */
+                    "Marimba-Seed"?: string;
+                    /** @description Milliseconds of each part, for the image that finished last. */
+                    "Server-Timing"?: string;
+                    /** @description Mean number of images in the batch over that image's steps. */
+                    "Marimba-Batch-Size"?: string;
+                    /** @description Engine time for that image, its share of each step. */
+                    "Marimba-Ms-Per-Image"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiImages"];
+                };
+            };
+            /** @description `malformed_json`: The body is not JSON. `invalid_request`: The request is not valid. `unknown_class`: The model has no such class. `unknown_preset`: The model has no such preset. `not_editable`: The model can't edit images. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unauthorized`: A valid API key is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `forbidden`: The API key does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unknown_model`: No such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_conflict`: The idempotency key was used for a different request. `job_cancelled`: The job was cancelled. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `uri_too_long`: The address is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body's media type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `misdirected`: The server does not serve this host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `queue_full`: The queue is full. `images_per_minute_exceeded`: The API key has reached its limit of images per minute. `concurrent_images_exceeded`: The API key has reached its limit of concurrent images. `webhooks_backed_up`: Too many webhooks of the API key are waiting for delivery. `too_many_failures`: Too many requests without a valid API key. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next attempt. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `header_too_large`: The headers are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `generation_failed`: The image could not be generated. `internal`: Internal server error. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `no_worker`: No worker serves the model at the moment. `queue_draining`: The queue is being drained. `queue_unavailable`: The queue is not reachable at the moment. `shutting_down`: The server is shutting down. `too_many_uploads`: Too many images are being uploaded. */
             503: {
                 headers: {
                     /** @description Seconds to wait before the next attempt. */

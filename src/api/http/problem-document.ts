@@ -78,7 +78,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
 }
 
 /** A refused body up to this size is still read to its end, and dropped. */
-const MAX_DRAINED_BYTES = 16 * 1024 * 1024;
+const MAX_DRAINED_BYTES = 64 * 1024 * 1024;
 
 /** Closing the connection while the client still sends resets it, so the client would never see the response. */
 function readRest(request: FastifyRequest, reply: FastifyReply): void {
@@ -95,9 +95,15 @@ export function problemOf(error: unknown): Problem {
   const { code, statusCode } = (error ?? {}) as { code?: string; statusCode?: number };
   switch (code) {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
-      return new Problem("body_too_large", "The body may have at most 64 KiB, or 512 KiB at /v1/images/generations.");
+      return new Problem(
+        "body_too_large",
+        "The body may have at most 64 KiB, or 512 KiB at /v1/images/generations, or 16 MiB with images to edit.",
+      );
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
-      return new Problem("unsupported_media_type", "Send the body as `Content-Type: application/json`.");
+      return new Problem(
+        "unsupported_media_type",
+        "Send the body as `Content-Type: application/json`, or images to edit as multipart/form-data.",
+      );
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
       return new Problem("invalid_request", "The length of the body differs from Content-Length.");
     case "FST_ERR_BAD_URL":

@@ -2,25 +2,30 @@ import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import Negotiator from "negotiator";
 import { Problem } from "../../errors.js";
+import { OutputFormat } from "../../job.js";
 import type { Idempotency } from "../../queue/queue.js";
 
 type Header = string | readonly string[] | undefined;
 
-/** The representations of `POST /generate`; the first is the default. */
-const OFFERED = ["application/json", "image/png"] as const;
-export type Representation = (typeof OFFERED)[number];
+/** The representations of `POST /generate`: the job as JSON, or its only image. */
+export type Representation = "application/json" | ImageType;
+type ImageType = `image/${OutputFormat}`;
+export const IMAGE_TYPES: readonly ImageType[] = OutputFormat.anyOf.map((format) => `image/${format.const}` as const);
 
 /**
  * Chooses by the `Accept` header (RFC 9110, 12.5.1). Of equal weights the more specific range wins, then the one named
- * first, then JSON. Throws `not_acceptable`.
+ * first, then JSON, then PNG. The request's own `output_format` leaves one type of image. Throws `not_acceptable`.
  */
-export function chooseRepresentation(accept: string | undefined): Representation {
+export function chooseRepresentation(accept: string | undefined, format?: OutputFormat): Representation {
+  const images: readonly ImageType[] = format === undefined ? IMAGE_TYPES : [`image/${format}`];
   // A charset or a version beside a type narrows nothing: each type exists in one form only.
   const ranges = accept?.replace(/;(?!\s*q\s*=)[^,;]*/gi, "").trim();
   const headers: IncomingHttpHeaders = ranges ? { accept: ranges } : {};
-  const chosen = new Negotiator({ headers }).mediaType([...OFFERED]);
+  const chosen = new Negotiator({ headers }).mediaType(["application/json", ...images]);
   if (chosen !== undefined) return chosen as Representation;
-  throw new Problem("not_acceptable", `The response can be ${OFFERED.join(" or ")}; the Accept header allows neither.`);
+  const offered = `The response can be application/json or ${images.join(" or ")}`;
+  const reason = format === undefined ? "" : `, as output_format is ${format}`;
+  throw new Problem("not_acceptable", `${offered}${reason}; the Accept header allows none of them.`);
 }
 
 /** What a client prefers about waiting (RFC 7240). */

@@ -39,10 +39,10 @@ export function speaksOpenAi(url: string): boolean {
 
 /** For a client that asked for something else: where OpenAI's API is. */
 export function openAiHint(path: string, publicPath: string): string {
-  const served = /\/(images\/generations|models(?:\/[^/]+)?)$/.exec(path)?.[1];
+  const served = /\/(images\/(?:generations|edits|variations)|models(?:\/[^/]+)?)$/.exec(path)?.[1];
   const base = `${publicPath}/v1`;
   if (served === undefined)
-    return `Of OpenAI's API, this server has POST ${base}/images/generations and GET ${base}/models.`;
+    return `Of OpenAI's API, this server has POST ${base}/images/generations, edits and variations, and GET ${base}/models.`;
   return `Did you mean ${base}/${served}? The base address of OpenAI's clients must end in /v1, once.`;
 }
 

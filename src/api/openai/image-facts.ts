@@ -8,7 +8,7 @@ import type { OpenAiCompletedImage, OpenAiPartialImage } from "./schemas.js";
 
 type Answer = Pick<Translation, "quality" | "adjusted">;
 
-/** The fields of a partial image, which is in the model's own size. */
+/** The fields of a partial image, which is a PNG in the model's own size. */
 export function partialFacts(
   { spec }: JobRecord,
   { quality }: Answer,
@@ -16,28 +16,36 @@ export function partialFacts(
 ): Pick<OpenAiPartialImage, "background" | "output_format" | "quality" | "size"> {
   return {
     background: "opaque",
-    output_format: spec.output_format,
+    output_format: "png",
     quality,
     size: generatedSize(models.get(spec.model)!),
   };
 }
 
-/** The fields of `count` finished images. Every token was generated; a prompt that names a class has no tokens. */
+/** The fields of `count` finished images, and their tokens. A prompt that names a class has no tokens. */
 export function imageFacts(
   record: JobRecord,
   answer: Answer,
   count: number,
   models: ModelRegistry,
-): Omit<OpenAiCompletedImage, "type" | "b64_json" | "created_at"> {
-  const { model, output_size: scaled } = record.spec;
+): Omit<OpenAiCompletedImage, "type" | "b64_json" | "image_index" | "created_at"> {
+  const { model, output_size: scaled, output_format, preset, edit } = record.spec;
   const manifest = models.get(model)!;
-  const tokens = manifest.architecture.generator.token_count * count;
-  const input_tokens_details = { image_tokens: 0, text_tokens: 0 };
+  const { token_count } = manifest.architecture.generator;
+  const [input, output] = [edit ? token_count : 0, token_count * count];
   return {
     ...partialFacts(record, answer, models),
+    output_format,
+    ...(preset !== undefined && { preset }),
     ...(scaled && { size: `${scaled.width}x${scaled.height}`, generated_size: generatedSize(manifest) }),
     ...(answer.adjusted.length > 0 && { adjusted: [...answer.adjusted] }),
-    usage: { input_tokens: 0, output_tokens: tokens, total_tokens: tokens, input_tokens_details },
+    usage: {
+      input_tokens: input,
+      output_tokens: output,
+      total_tokens: input + output,
+      input_tokens_details: { image_tokens: input, text_tokens: 0 },
+      output_tokens_details: { image_tokens: output, text_tokens: 0 },
+    },
   };
 }
 

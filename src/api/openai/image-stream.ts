@@ -19,7 +19,7 @@ export interface StreamedAnswer {
 }
 
 /**
- * Answers with events named after their type: at most `partialImages` unfinished versions of the first image, then all
+ * Answers with events named after their type: at most `partialImages` unfinished versions of each image, then all
  * images. An error after the head was sent becomes an event `error`, which OpenAI's clients throw. `giveUp` returns the error for a wait that
  * ended before the job did.
  */
@@ -38,9 +38,10 @@ export async function streamImages(
   const send = (name: string, data: object) => {
     if (response.writable) response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
   };
+  const kind = accepted.spec.edit ? "image_edit" : "image_generation";
   const looks = partialFacts(accepted, answer, deps.models);
   const stopPreviews = sendPreviews(accepted, partialImages, deps.queue, (image) => {
-    const type = "image_generation.partial_image";
+    const type = `${kind}.partial_image` as const;
     send(type, { type, ...image, ...looks } satisfies OpenAiPartialImage);
   });
   try {
@@ -50,8 +51,9 @@ export async function streamImages(
     if (record.state !== "completed") throw jobProblem(record);
     const facts = imageFacts(record, answer, 1, deps.models);
     for (let index = 0; index < record.spec.num_images; index++) {
-      const type = "image_generation.completed";
-      const image = { b64_json: await imageBase64(record, index, deps.queue), created_at: unixTime(record.finishedAt) };
+      const type = `${kind}.completed` as const;
+      const b64_json = await imageBase64(record, index, deps.queue);
+      const image = { b64_json, image_index: index, created_at: unixTime(record.finishedAt) };
       send(type, { type, ...image, ...facts } satisfies OpenAiCompletedImage);
     }
   } catch (error) {
@@ -75,21 +77,24 @@ function noteFailure(error: unknown, isConnected: boolean, { request, log }: Fas
   return problem;
 }
 
-/** Sends at most `most` previews of the first image, spread over its steps; returns a function that stops it. */
+type PartialImage = Pick<OpenAiPartialImage, "b64_json" | "partial_image_index" | "image_index" | "created_at">;
+
+/** Sends at most `most` previews of each image, spread over its steps; returns a function that stops it. */
 function sendPreviews(
   record: JobRecord,
   most: number,
   queue: JobQueue,
-  send: (image: Pick<OpenAiPartialImage, "b64_json" | "partial_image_index" | "created_at">) => void,
+  send: (image: PartialImage) => void,
 ): () => void {
   if (most === 0 || isFinal(record.state)) return () => {};
-  const isWanted = previewChoice(most);
-  let sent = 0;
+  const images = Array.from({ length: record.spec.num_images }, () => ({ isWanted: previewChoice(most), sent: 0 }));
   return queue.subscribe(record.spec.id, {
     onChange: () => {},
     onPreview: (preview) => {
-      if (preview.imageIndex !== 0 || !isWanted(preview)) return;
-      send({ b64_json: base64(preview.bytes), partial_image_index: sent++, created_at: unixTime() });
+      const { imageIndex: image_index, bytes } = preview;
+      const image = images[image_index];
+      if (!image?.isWanted(preview)) return;
+      send({ b64_json: base64(bytes), partial_image_index: image.sent++, image_index, created_at: unixTime() });
     },
   });
 }

@@ -1,16 +1,13 @@
 import Type, { type Static, type TSchema } from "typebox";
+import { EditRequest } from "../../editing/edit-request.js";
 import { PROBLEMS, type ProblemCode } from "../../errors.js";
 import { GenerateRequest } from "../../job.js";
 import { PreviewEvent, ProgressEvent } from "../events/event-text.js";
 import { PROBLEM_TYPE, ProblemDocument } from "../http/problem-document.js";
+import { IMAGE_TYPES } from "../http/request-headers.js";
 import { OpenAiError } from "../openai/error.js";
-import {
-  OpenAiCompletedImage,
-  OpenAiImageRequest,
-  OpenAiImages,
-  OpenAiModel,
-  OpenAiPartialImage,
-} from "../openai/schemas.js";
+import { OpenAiEditRequest, OpenAiImageRequest, OpenAiVariationRequest } from "../openai/request-schemas.js";
+import { OpenAiCompletedImage, OpenAiImages, OpenAiModel, OpenAiPartialImage } from "../openai/schemas.js";
 import { JobResource } from "../resources/job-resource.js";
 import { ModelResource } from "../resources/model-resource.js";
 
@@ -24,12 +21,18 @@ export const COMPONENTS = {
       { class: null, num_images: 4, steps: 32, guidance_scale: 2.5 },
     ],
   }),
+  EditRequest: Type.Unsafe<EditRequest>({
+    ...EditRequest,
+    description: "What to edit and how. Only `image` and `class` are required.",
+  }),
   Job: JobResource,
   ProgressEvent,
   PreviewEvent,
   Model: ModelResource,
   Problem: ProblemDocument,
   OpenAiImageRequest,
+  OpenAiEditRequest,
+  OpenAiVariationRequest,
   OpenAiImages,
   OpenAiPartialImage,
   OpenAiCompletedImage,
@@ -55,6 +58,11 @@ export const IdempotencyKeyHeader = Type.Optional(
     maxLength: 200,
     description: "Printable ASCII without spaces. The same key with the same body finds the same job.",
   }),
+);
+
+/** The bytes of an image in any format. */
+export const imageContent = Object.fromEntries(
+  IMAGE_TYPES.map((type) => [type, { schema: Type.Unsafe({ type: "string", format: "binary" }) }]),
 );
 
 /** Why a request for images is not accepted, or its job ends without images. */

@@ -4,6 +4,8 @@ import { KeyRequired, onKeyRequired, requestJson, Unreachable } from "./api/requ
 import { showConnection } from "./banner.js";
 import { CompareField } from "./compare/compare-field.js";
 import { Detail } from "./detail/detail.js";
+import { Editor } from "./edit/editor.js";
+import { takeFiles } from "./edit/open-image.js";
 import { byId, element } from "./element.js";
 import { Form } from "./form/form.js";
 import { recallForm } from "./form/kept-form.js";
@@ -18,7 +20,11 @@ async function start() {
   showKeyButton();
   byId("key-button").addEventListener("click", () => askForKey());
   const gallery = new Gallery((image) => detail.open(image));
-  const detail = new Detail(gallery, (body) => again(body));
+  const detail = new Detail(
+    gallery,
+    (body) => again(body),
+    (image) => edit(image),
+  );
   const kept = gallery.load();
 
   const [description, models] = await retryUntilReachable(() =>
@@ -26,16 +32,35 @@ async function start() {
   );
   const form = new Form(description, models);
   const compare = new CompareField(() => work.showAction());
-  const work = new Work({ form, compare, gallery, onOpen: (image) => detail.open(image) });
+  const editor = new Editor(form.edit, () => work.setMode("edit"));
+  const work = new Work({ form, compare, editor, gallery, onOpen: (image) => detail.open(image), onEdit: edit });
   async function again(body) {
     try {
       await form.fill(body);
+      if (body.image) await editor.fill(body);
+      else if (work.mode === "edit") work.setMode("generate");
     } catch (error) {
       work.showProblem(error);
     }
     form.classField.focus();
   }
-  byId("form").addEventListener("model", (event) => compare.setModel(event.detail, description.fields));
+  async function edit({ blob, body }) {
+    try {
+      await form.useModelOf(body);
+      form.classField.set(body.class);
+    } catch (error) {
+      work.showProblem(error);
+    }
+    await editor.open(blob, "The image");
+    editor.focus();
+  }
+  for (const [name, subject] of Object.entries({ image: "The image", mask: "The mask", extend: "The extension" }))
+    form.elsewhere.set(name, editor.errorsOf(subject));
+  takeFiles((file) => editor.open(file, file.name));
+  byId("form").addEventListener("model", ({ detail: model }) => {
+    compare.setModel(model, description.fields);
+    editor.setModel(model);
+  });
   await retryUntilReachable(() => form.useModel(form.modelField.chosen));
   await recallForm(form).catch(() => {});
   work.begin();

@@ -1,4 +1,4 @@
-// Handles Generate, Compare and Cancel: one request, or one for each value of a comparison.
+// Handles Generate, Compare, Edit and Cancel: one request, or one for each value of a comparison.
 import { delay } from "./api/delay.js";
 import { KeyRequired, ServerError, Unreachable } from "./api/request.js";
 import { Ended, Run } from "./api/run.js";
@@ -28,7 +28,7 @@ export class Work {
     const emerging = new Emerging(byId("emerging"));
     form.addEventListener("class", ({ detail: { source, index } }) => emerging.show(source, index));
     byId("cancel").addEventListener("click", () => this.#cancel());
-    for (const radio of form.elements.mode) radio.addEventListener("change", () => this.showAction());
+    for (const radio of form.elements.mode) radio.addEventListener("change", () => this.setMode(radio.value));
   }
 
   begin() {
@@ -37,18 +37,32 @@ export class Work {
     this.showAction();
   }
 
-  get #isComparing() {
-    return byId("form").elements.mode.value === "compare";
+  /** `generate`, `compare` or `edit`. */
+  get mode() {
+    return byId("form").elements.mode.value;
   }
 
-  /** Adapts the form and the button's label to the mode. */
+  setMode(mode) {
+    byId("form").elements.mode.value = mode;
+    this.showAction();
+  }
+
+  get #isComparing() {
+    return this.mode === "compare";
+  }
+
+  /** Adapts the page and the button's label to the mode. */
   showAction() {
+    const isEditing = this.mode === "edit";
+    document.body.classList.toggle("editing", isEditing);
+    byId("editor").hidden = byId("edit-place").hidden = !isEditing;
     byId("compare-place").hidden = !this.#isComparing;
     const varied = this.#isComparing ? this.compare.varied.name : undefined;
     for (const [name, field] of this.form.parameterFields) field.root.classList.toggle("varied", name === varied);
     this.form.preset.root.classList.toggle("varied", varied === "preset");
     const { values } = this.#isComparing ? this.compare.read() : {};
-    byId("generate-label").textContent = this.#isComparing ? `Compare${values ? ` ${values.length}` : ""}` : "Generate";
+    const labels = { generate: "Generate", compare: `Compare${values ? ` ${values.length}` : ""}`, edit: "Redraw" };
+    byId("generate-label").textContent = labels[this.mode];
   }
 
   async #submit() {
@@ -57,8 +71,11 @@ export class Work {
     this.#hideProblem();
     const comparison = this.#isComparing ? this.compare.read() : undefined;
     if (comparison?.problem) return this.compare.showProblem(comparison.problem);
-    const body = this.form.read();
-    keepForm(body, this.form.seed.isLocked);
+    const edit = this.mode === "edit" ? this.editor.read() : undefined;
+    if (edit?.problem) return this.editor.showError(edit.problem);
+    const fields = this.form.read();
+    keepForm(fields, this.form.seed.isLocked);
+    const body = { ...fields, ...edit?.request };
     showStage();
     const { name, label } = this.compare.varied;
     const varied = comparison && { name, label, values: comparison.values };
@@ -69,10 +86,10 @@ export class Work {
   async resume(work) {
     if (this.#run) return;
     if (work.varied) {
-      byId("form").elements.mode.value = "compare";
       this.compare.fill(work.varied);
-      this.showAction();
+      this.setMode("compare");
     }
+    if (work.body.image) await this.editor.fill(work.body);
     await this.#do(work);
   }
 
@@ -96,7 +113,7 @@ export class Work {
   async #generate(work) {
     this.#stage.begin(work.body, work.label);
     const images = await this.#request(work, 0, work.body, (name, data) => this.#stage.onEvent(name, data));
-    this.#stage.finish(images, this.onOpen);
+    this.#stage.finish(images, this);
   }
 
   /** One value at a time, so that the values do not slow each other down. */
@@ -112,7 +129,7 @@ export class Work {
         const one = { ...body, [varied.name]: value };
         const note = `${varied.label.toLowerCase()} ${value}`;
         const images = await this.#request(work, index, one, (name, data) => cell.onEvent(name, data), note);
-        cell.finish(images, this.onOpen);
+        cell.finish(images, this);
         grid.rescale();
       }
       this.#stage.finishComparison(grid.summary());

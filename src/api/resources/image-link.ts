@@ -10,7 +10,7 @@ import { imagePath } from "./job-resource.js";
 export function imageLink(spec: JobSpec, index: number, deps: Pick<ApiDeps, "keys" | "config" | "models">): string {
   const signature = signatureOf(spec, index, deps.keys);
   // Clients that keep the image take its file name from the address.
-  return `${imagePath(spec.id, index, deps)}/image.png${signature === undefined ? "" : `?signature=${signature}`}`;
+  return `${imagePath(spec.id, index, deps)}/image.${spec.output_format}${signature === undefined ? "" : `?signature=${signature}`}`;
 }
 
 /** Whether a link with this signature opens the image. */

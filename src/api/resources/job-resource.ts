@@ -1,6 +1,16 @@
 import Type, { type Static } from "typebox";
 import { PROBLEMS, Problem, type ProblemCode } from "../../errors.js";
-import { JobError, type JobRecord, JobState, jobTiming, OutputSize, Timing } from "../../job.js";
+import {
+  JobError,
+  type JobRecord,
+  JobState,
+  jobTiming,
+  OutputCompression,
+  OutputFormat,
+  OutputSize,
+  Timing,
+} from "../../job.js";
+import { Edit } from "../../model/edit.js";
 import type { TokenizerArchitecture } from "../../model/manifest.js";
 import { SamplingParameters } from "../../model/parameters.js";
 import type { ModelRegistry } from "../../model/registry.js";
@@ -42,11 +52,20 @@ export const JobResource = Type.Object(
     ),
     seed: Type.Integer({ description: "The request's seed, or a random one. The same seed gives the same images." }),
     num_images: Type.Integer({ minimum: 1, description: "Number of images." }),
+    preset: Type.Optional(Type.String({ description: "The preset in effect, also if `quality` chose it." })),
+    output_format: OutputFormat,
+    output_compression: Type.Optional(OutputCompression),
     scaled: Type.Optional(
       Type.Object(
         { from: Type.Object({ width: Type.Integer(), height: Type.Integer() }), to: OutputSize },
         { description: "The size that the model generates and the size of the images, if they differ." },
       ),
+    ),
+    edit: Type.Optional(
+      Type.Unsafe<Edit>({
+        ...Edit,
+        description: "How the images were made from an uploaded one; its window is in pixels.",
+      }),
     ),
     created_at: time("When the request was accepted."),
     started_at: Type.Optional(time("When the first image started.")),
@@ -80,7 +99,11 @@ export function jobResource(record: JobRecord, deps: ResourceDeps): JobResource 
     parameters: { class: classIndex, class_name: className(record, deps.models), ...parameters },
     seed: spec.seed,
     num_images: spec.num_images,
+    ...(spec.preset !== undefined && { preset: spec.preset }),
+    output_format: spec.output_format,
+    ...(spec.output_compression !== undefined && { output_compression: spec.output_compression }),
     ...(spec.output_size && tokenizer && { scaled: { from: sizeOf(tokenizer), to: spec.output_size } }),
+    ...(spec.edit && { edit: spec.edit }),
     created_at: isoTime(spec.accepted_at),
     ...(record.startedAt !== undefined && { started_at: isoTime(record.startedAt) }),
     ...(record.finishedAt !== undefined && { finished_at: isoTime(record.finishedAt) }),

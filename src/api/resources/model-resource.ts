@@ -1,5 +1,7 @@
 import Type, { type Static } from "typebox";
+import { tokenSize } from "../../editing/canvas.js";
 import { Problem } from "../../errors.js";
+import { canEdit } from "../../model/edit.js";
 import { Manifest, ModelClass } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import { nearMisses } from "../../validation/near-misses.js";
@@ -16,6 +18,9 @@ export const ModelResource = Type.Object(
     image_width: Type.Integer({ description: "Pixels." }),
     image_height: Type.Integer({ description: "Pixels." }),
     token_count: Type.Integer({ description: "Tokens of one image, and so the largest possible `steps`." }),
+    token_width: Type.Integer({ description: "Pixels of one token." }),
+    token_height: Type.Integer({ description: "Pixels of one token." }),
+    can_edit: Type.Boolean({ description: "Whether `POST /edits` can use the model: it has an encoder." }),
     class_count: Type.Integer({ description: "Number of classes; `links.classes` lists them." }),
     precision: Type.String({ description: "Precision of the weights." }),
     hash: Type.String({ description: "SHA-256 of graphs and weights: equal hashes give equal images." }),
@@ -42,12 +47,16 @@ export const ClassList = Type.Object({
 export function modelResource(manifest: Manifest, deps: Pick<ApiDeps, "config">): ModelResource {
   const { generator, tokenizer } = manifest.architecture;
   const self = modelPath(manifest.name, deps);
+  const token = tokenSize(manifest);
   return {
     id: manifest.name,
     ...(manifest.description !== undefined && { description: manifest.description }),
     image_width: tokenizer.image_width,
     image_height: tokenizer.image_height,
     token_count: generator.token_count,
+    token_width: token.width,
+    token_height: token.height,
+    can_edit: canEdit(manifest.architecture),
     class_count: manifest.classes.length,
     precision: manifest.precision,
     hash: manifest.hash,

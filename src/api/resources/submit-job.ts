@@ -1,10 +1,13 @@
 import type { FastifyReply } from "fastify";
+import type { PreparedEdit } from "../../editing/canvas.js";
+import { badUpload } from "../../editing/upload.js";
 import { Problem } from "../../errors.js";
 import { type GenerateRequest, isFinal, JOB_VERSION, type JobRecord, type NewJob } from "../../job.js";
 import { type CallerLimits, lostRecord, QueueUnavailable, type SubmitResult } from "../../queue/queue.js";
 import { resolveRequest } from "../../resolve-request.js";
 import { type Caller, callerOf } from "../access/caller.js";
 import type { ApiDeps, RouteDeps } from "../deps.js";
+import { forgetFiles } from "../http/form.js";
 import { readIdempotency } from "../http/request-headers.js";
 import { logWithJob } from "../http/request-log.js";
 import { rateLimitHeaders, rateLimitPolicy } from "../http/response-headers.js";
@@ -16,6 +19,8 @@ export interface SubmitOptions {
   readonly waitMs: number;
   /** Time that the request's headers give the job. */
   readonly cancelAfterMs?: number | undefined;
+  /** What the job's images are made from, if they are edited. */
+  readonly edit?: PreparedEdit | undefined;
 }
 
 /** A request's job. */
@@ -37,7 +42,7 @@ export const DISCONNECTED = new Error("The client disconnected before the respon
 export async function submitAndWait(
   reply: FastifyReply,
   body: GenerateRequest,
-  { waitMs, cancelAfterMs = Infinity }: SubmitOptions,
+  { waitMs, cancelAfterMs = Infinity, edit }: SubmitOptions,
   deps: RouteDeps,
 ): Promise<Submission> {
   const { queue, models, config, readiness, webhooks } = deps;
@@ -48,6 +53,7 @@ export async function submitAndWait(
   if (readiness().shuttingDown) {
     throw new Problem("shutting_down", "The server is shutting down and accepts no new jobs.", retryAfter(10));
   }
+  if (edit) checkCanvas(edit, config);
   const resolved = resolveRequest(body, models, config.maxImagesPerJob);
   const { limits } = caller;
   if (limits) checkWithinLimits(resolved.num_images, limits);
@@ -57,16 +63,19 @@ export async function submitAndWait(
     version: JOB_VERSION,
     id: queue.newId(),
     ...resolved,
+    ...(edit && { edit: edit.edit }),
     caller: caller.id,
     request_id: request.id,
     ...(body.webhook_url !== undefined && { webhook_url: body.webhook_url }),
     ...(request.traceparent !== undefined && { traceparent: request.traceparent }),
     ...(deadlineMs < Infinity && { deadline_ms: deadlineMs }),
   };
-  const result = await queue.submit(job, idempotency, limits && Object.keys(limits).length > 0 ? limits : undefined);
+  const ownLimits = limits && Object.keys(limits).length > 0 ? limits : undefined;
+  const result = await queue.submit(job, idempotency, ownLimits, edit?.canvas);
   const accepted = acceptedRecord(result, job, caller, readiness().reason);
   if (limits && result.kind === "accepted" && result.usage) reply.headers(rateLimitHeaders(limits, result.usage));
   logWithJob(request, reply, accepted.spec.id);
+  if (edit) forgetFiles(request);
   const record = await waitUntilFinal(accepted, waitMs, disconnected, deps);
   return { record, isFindable: idempotency !== undefined, disconnected };
 }
@@ -90,11 +99,22 @@ function acceptedRecord(
       throw new Problem(result.kind, "Too many of this caller's webhooks are waiting for delivery.", retryAfter(60));
     case "full":
       throw new Problem("queue_full", "The queue is full; try again later.", retryAfter(result.retryAfterS));
+    case "canvases_full": {
+      const detail =
+        "The images that unfinished jobs edit take up all the memory for them (MAX_CANVAS_BYTES); try again later.";
+      throw new Problem("queue_full", detail, retryAfter(result.retryAfterS));
+    }
     case "draining":
       throw new Problem("queue_draining", `The queue of ${model} is being drained.`, retryAfter(30));
     case "no_worker":
       throw new Problem("no_worker", notReadyReason ?? `No worker serves ${model} at the moment.`, retryAfter(5));
   }
+}
+
+function checkCanvas({ canvas }: PreparedEdit, { maxCanvasBytes }: ApiDeps["config"]): void {
+  if (canvas.byteLength <= maxCanvasBytes) return;
+  const sizes = `takes ${canvas.byteLength} bytes, more than the ${maxCanvasBytes} that the server has for all (MAX_CANVAS_BYTES)`;
+  throw badUpload("/image", `must be smaller: as a PNG it ${sizes}`);
 }
 
 function checkWebhook(url: string, caller: Caller, webhooks: ApiDeps["webhooks"]): void {

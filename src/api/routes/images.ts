@@ -1,13 +1,13 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
 import { Problem, type ProblemCode } from "../../errors.js";
-import type { JobRecord } from "../../job.js";
+import { type JobRecord, OutputFormat } from "../../job.js";
 import { OPEN } from "../access/authentication.js";
 import { callerOf } from "../access/caller.js";
 import type { Api, ApiDeps } from "../deps.js";
 import { imageResourcePolicy } from "../http/browsers.js";
 import { imageHeaders } from "../http/response-headers.js";
-import { openProblemResponses, problemResponses } from "../openapi/components.js";
+import { imageContent, openProblemResponses, problemResponses } from "../openapi/components.js";
 import { isSigned } from "../resources/image-link.js";
 import { findAnyJob, findJob, jobNotFound } from "../resources/job-resource.js";
 
@@ -27,7 +27,7 @@ const IMAGE_PROBLEMS: ProblemCode[] = [
   "queue_unavailable",
 ];
 
-/** `GET /jobs/{id}/images/{n}`: the bytes of one image. `…/image.png` with a signature: the same without a key. */
+/** `GET /jobs/{id}/images/{n}`: the bytes of one image. `…/image.png` (`.jpeg`, `.webp`) with a signature: the same without a key. */
 export function imageRoutes(app: Api, deps: ApiDeps): void {
   const { queue, keys } = deps;
   const schema = {
@@ -44,10 +44,8 @@ export function imageRoutes(app: Api, deps: ApiDeps): void {
   });
 
   const linkSchema = {
-    operationId: "getLinkedImage",
     tags: ["jobs"],
     security: [],
-    summary: "The same image at an address that needs no API key",
     description: "`POST /v1/images/generations` returns such addresses. On a server with API keys they are signed.",
     params,
     querystring: Type.Object(
@@ -57,12 +55,21 @@ export function imageRoutes(app: Api, deps: ApiDeps): void {
     response: { ...imageResponses, ...openProblemResponses(...IMAGE_PROBLEMS) },
   };
   const config = keys ? OPEN : {};
-  app.get("/jobs/:id/images/:n/image.png", { schema: linkSchema, config }, async (request, reply) => {
-    const { id, n } = request.params;
-    const record = await findAnyJob(id, queue);
-    if (keys && !isSigned(record.spec, n, request.query.signature ?? "", keys)) throw jobNotFound(id);
-    return sendImage(record, n, request, reply, deps);
-  });
+  for (const format of OutputFormat.anyOf.map((literal) => literal.const)) {
+    const schema = {
+      ...linkSchema,
+      operationId: { png: "getLinkedImage", jpeg: "getLinkedJpeg", webp: "getLinkedWebp" }[format],
+      summary: `The same image at an address that needs no API key, if its format is ${format}`,
+    };
+    app.get(`/jobs/:id/images/:n/image.${format}`, { schema, config }, async (request, reply) => {
+      const { id, n } = request.params;
+      const record = await findAnyJob(id, queue);
+      if (keys && !isSigned(record.spec, n, request.query.signature ?? "", keys)) throw jobNotFound(id);
+      const { output_format } = record.spec;
+      if (format === output_format) return sendImage(record, n, request, reply, deps);
+      throw new Problem("image_not_found", `The addresses of this job's images end in image.${output_format}.`);
+    });
+  }
 }
 
 /** Without an index, throws that the job has no such image. */
@@ -95,7 +102,7 @@ const imageResponses = {
       "Marimba-Job": { type: "string", description: "The job's id." },
       "Marimba-Seed": { type: "string", description: "The job's seed." },
     },
-    content: { "image/png": { schema: Type.Unsafe({ type: "string", format: "binary" }) } },
+    content: imageContent,
   }),
   304: Type.Unsafe<unknown>({ description: "`If-None-Match` matches the image's bytes." }),
 };

@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { TSchema } from "typebox";
 import { GenerateRequest } from "../../job.js";
+import { Edit } from "../../model/edit.js";
 import { DefaultParameters } from "../../model/parameters.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import { type Access, OPEN } from "../access/authentication.js";
@@ -82,16 +83,26 @@ function takesGzip({ headers }: FastifyRequest): boolean {
 /** The page draws its form from this: the schema of each field, in order, and where the class samples are. */
 interface FormDescription {
   readonly fields: Readonly<Record<string, TSchema>>;
+  /** Those of the file, and those of an edit. */
+  readonly output: Readonly<Record<string, TSchema>>;
+  readonly edit: Readonly<Record<string, TSchema>>;
   /** By model: the address of a sheet with a small image of each class. */
   readonly samples: Readonly<Record<string, string>>;
 }
 
 /** Sampling parameters come from their one schema, so that a new one appears in the form by itself. */
 function formDescription(maxImagesPerJob: number, modelsWithSamples: readonly string[]): FormDescription {
-  const { seed, num_images } = GenerateRequest.properties;
+  const { seed, num_images, output_format } = GenerateRequest.properties;
+  const { strength, mask_grow, feather } = Edit.properties;
   const numImages = { ...num_images, maximum: maxImagesPerJob };
   return {
     fields: { num_images: numImages, seed, ...DefaultParameters.properties },
+    output: { output_format: { ...output_format, default: "png" } },
+    edit: {
+      strength: { ...strength, default: 1 },
+      mask_grow: { ...mask_grow, default: 1 },
+      feather: { ...feather, default: 0 },
+    },
     samples: Object.fromEntries(modelsWithSamples.map((model) => [model, `.${FILES}samples/${model}`])),
   };
 }

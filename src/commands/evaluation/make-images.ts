@@ -6,7 +6,7 @@ import { EvaluationError } from "../../evaluation/error.js";
 import { makeFolder } from "../../files/make-folder.js";
 import type { Manifest } from "../../model/manifest.js";
 import type { ImageRequest, SamplingParameters } from "../../model/parameters.js";
-import { encodeImage } from "../../worker/encode-png.js";
+import { encodeImage, imageFacts } from "../../worker/encode-image.js";
 
 /** How a folder's images were generated: a run with the same settings continues it, others are refused. */
 export interface EvaluationSettings {
@@ -80,7 +80,7 @@ export async function makeImages(options: MakingOptions): Promise<number | undef
       const request = imageRequest(settings, manifest.classes.length, index);
       const image = await engine.generate(request, { signal: stop });
       engineMs += image.timing.msPerImage;
-      const png = await encodeImage(image, request, manifest);
+      const png = await encodeImage(image, imageFacts(request, manifest));
       await replaceFile(join(imageFolder(out), fileName(index)), png);
       onImage();
     }

@@ -36,7 +36,7 @@ export async function openConfiguredEngine(config: Config, manifest: Manifest, h
 /** Rejects with `QueueStartError` when Redis can't be used. The adapter, and BullMQ with it, is loaded only here. */
 export async function openRedisQueue(config: Config, command: string, logger: Logger): Promise<JobQueue> {
   const redis = await import("../../queue/redis/redis-queue.js");
-  const { redisPrefix, maxQueuedImages, resultTtlS, maxResultBytes, acceptDurable } = config;
+  const { redisPrefix, maxQueuedImages, resultTtlS, maxResultBytes, maxCanvasBytes, acceptDurable } = config;
   const queue = await redis.openRedisQueue(
     {
       redisUrl: redisUrl(config, command),
@@ -44,6 +44,7 @@ export async function openRedisQueue(config: Config, command: string, logger: Lo
       maxQueuedImages,
       resultTtlMs: resultTtlS * 1000,
       maxResultBytes,
+      maxCanvasBytes,
       acceptDurable,
     },
     logger,

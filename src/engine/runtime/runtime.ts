@@ -1,3 +1,4 @@
+import type { GraphName } from "../../model/manifest.js";
 import type { Provider } from "./provider.js";
 
 /** What goes into a run and comes out of it. Row-major: float32, int64 or uint8, as the array's type says. */
@@ -18,6 +19,8 @@ export interface Runtime {
 export interface RuntimeOptions {
   /** Threads inside one ONNX operator. */
   readonly threads: number;
+  /** Which graphs; absent: those that every model has. */
+  readonly graphs?: readonly GraphName[];
   /** Path prefix of each graph's profile, which ONNX Runtime writes when the runtime is closed. */
   readonly profile?: string;
   /** What the graphs run on; absent: the CPU. */

@@ -18,8 +18,7 @@ export interface ReferenceFolder {
   readonly tokenizers: readonly string[];
   readonly stages: readonly Checkpoint[];
   readonly runs: readonly Checkpoint[];
-  /** Recordings that no graph of ours computes yet. */
-  readonly encodes: readonly string[];
+  readonly encodes: readonly Checkpoint[];
   close(): Promise<void>;
 }
 
@@ -55,7 +54,7 @@ export async function openReferenceFolder(folder: string): Promise<ReferenceFold
     tokenizers: pathsOf(found.tokenizer),
     stages: found.stages,
     runs: found.run,
-    encodes: pathsOf(found.encode),
+    encodes: found.encode,
     close,
   };
 }

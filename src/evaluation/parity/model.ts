@@ -1,4 +1,5 @@
 import { Decoder } from "../../engine/decoder.js";
+import { Encoder } from "../../engine/encoder.js";
 import type { Runtime } from "../../engine/runtime/runtime.js";
 import { type DenoiseBatch, type DenoiseResult, MarGraphs } from "../../families/mar/run-graphs.js";
 import type { GeneratorArchitecture, Manifest } from "../../model/manifest.js";
@@ -15,6 +16,7 @@ const MAX_TIMESTEP = 999;
 export class ParityModel {
   readonly generator: GeneratorArchitecture;
   readonly graphs: MarGraphs;
+  readonly encoder: Encoder;
   readonly decoder: Decoder;
   readonly #schedules: DiffusionSchedules;
 
@@ -25,6 +27,7 @@ export class ParityModel {
     const { generator, tokenizer } = manifest.architecture;
     this.generator = generator;
     this.graphs = new MarGraphs(runtime, generator);
+    this.encoder = new Encoder(runtime, tokenizer);
     this.decoder = new Decoder(runtime, tokenizer);
     this.#schedules = new DiffusionSchedules(this.generator.head.frequency_channels);
   }

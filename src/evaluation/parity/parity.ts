@@ -6,13 +6,14 @@ import { openRuntime } from "../../engine/runtime/onnx.js";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { importModel } from "../../importer/import.js";
 import type { ImportedModel } from "../../importer/options.js";
+import { graphsOf } from "../../model/manifest.js";
 import { type ModelFiles, modelPairs, openReferenceFolder, ParityError, type ReferenceFolder } from "./folder.js";
 import { compareSchedules, type RecordedSchedules } from "./integer-schedules.js";
 import { ParityModel } from "./model.js";
 import { Recording } from "./recording.js";
 import { Report } from "./report.js";
 import { compareRun } from "./sampling.js";
-import { compareStages } from "./stages.js";
+import { compareEncode, compareStages } from "./stages.js";
 
 /** The comparisons for one pair of checkpoint files. */
 export interface Parity {
@@ -38,13 +39,6 @@ export async function* compareFolder(folder: string): AsyncGenerator<Parity> {
   }
 }
 
-/** Names of the folder's recordings that no graph computes yet. */
-export async function uncompared(folder: string): Promise<string[]> {
-  const reference = await openReferenceFolder(folder);
-  await reference.close();
-  return reference.encodes.map((path) => basename(path));
-}
-
 /** Compares the two integer schedules with every recorded case. */
 export async function compareScheduleFile(path: string): Promise<Parity> {
   const report = new Report();
@@ -65,10 +59,11 @@ async function compareModel(files: ModelFiles, reference: ReferenceFolder): Prom
   const report = new Report();
   try {
     const { folder, manifest } = await importInto(models, files, reference.config);
-    const runtime = await openRuntime(folder, { threads: usableCores() });
+    const runtime = await openRuntime(folder, { threads: usableCores(), graphs: graphsOf(manifest.architecture) });
     const model = new ParityModel(manifest, runtime);
     for (const file of reference.stages) await compareRecording(file, report, (r) => compareStages(model, r, report));
     for (const file of reference.runs) await compareRecording(file, report, (r) => compareRun(model, r, report));
+    for (const file of reference.encodes) await compareRecording(file, report, (r) => compareEncode(model, r, report));
     await runtime.close();
   } finally {
     await rm(models, { recursive: true, force: true });

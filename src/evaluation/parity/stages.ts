@@ -82,6 +82,25 @@ export async function compareDecode(
   report.holds(recording.name, "pixels", imageName, pixelsFollow(image, pixels, t.image_height * t.image_width), note);
 }
 
+/** Compares `vae_encode.safetensors`: the posterior's moments of each image, and the latents that follow from them. */
+export async function compareEncode(model: ParityModel, recording: Recording, report: Report): Promise<void> {
+  const { scale } = model.manifest.architecture.tokenizer;
+  const image = await recording.floats("image");
+  const moments = await recording.floats("moments");
+  const [images = 0, ...shape] = moments.shape;
+  for (let i = 0; i < images; i++) {
+    const ours = await model.encoder.encode(part(image, i).data);
+    const expected = part(moments, i);
+    const at = `image ${i}`;
+    report.numbers(recording.name, "moments", at, ALLOWED.transformer, { shape, data: ours.moments ?? [] }, expected);
+    // The mean is the first half.
+    const half = [shape[0]! / 2, ...shape.slice(1)];
+    const scaledMean = expected.data.subarray(0, expected.data.length / 2).map((value) => value * scale);
+    const latents = { shape: half, data: ours.latents };
+    report.numbers(recording.name, "latents", at, ALLOWED.transformer, latents, { shape: half, data: scaledMean });
+  }
+}
+
 /** Whether the bytes are the float image's, in float32 arithmetic as in the graph: channels last, halves to even. */
 function pixelsFollow(image: ArrayLike<number>, pixels: Uint8Array, plane: number): boolean {
   if (pixels.length !== image.length) return false;

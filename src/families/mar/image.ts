@@ -3,8 +3,9 @@ import type { GeneratorArchitecture } from "../../model/manifest.js";
 import type { ImageRequest, SamplingParameters } from "../../model/parameters.js";
 import type { DiffusionSchedules, ModelDiffusionSchedule } from "../../model/sampler/diffusion-schedule.js";
 import { ImageNoise } from "../../model/sampler/noise.js";
+import { patchify } from "../../model/sampler/patches.js";
 import { diffusionStepsInStep, guidanceInStep, type MaskStep, maskSchedule } from "./mask-schedule.js";
-import { tokenOrder } from "./token-order.js";
+import { tokenOrder, tokensToSample } from "./token-order.js";
 
 const EMPTY = new Float32Array(0);
 
@@ -17,7 +18,7 @@ export class MarImage implements ImageState {
    * nothing: eps_u + g (eps_c - eps_u) = eps_c.
    */
   readonly guided: boolean;
-  readonly tokens: Float32Array; // [L, C], zeros where unknown
+  readonly tokens: Float32Array; // [L, C], zeros where unknown; those of an edit are known from the start
   /** Positions of the known tokens, rising; the first `knownCount` count. */
   readonly knownPositions: Int32Array;
   knownCount = 0;
@@ -32,22 +33,31 @@ export class MarImage implements ImageState {
   readonly #known: Uint8Array;
   readonly #channels: number;
 
+  /** `masked` is [L], 1 where an edit may sample a token again. Other images sample all tokens. */
   constructor(
     request: ImageRequest,
-    model: GeneratorArchitecture,
+    private readonly model: GeneratorArchitecture,
     private readonly schedules: DiffusionSchedules,
+    masked?: Uint8Array,
   ) {
-    const { parameters, seed, imageIndex } = request;
+    const { parameters, seed, imageIndex, edit } = request;
     const tokenCount = model.token_count;
+    const order = tokenOrder(parameters.order, model, seed, imageIndex);
     this.parameters = parameters;
     this.noise = new ImageNoise(seed, imageIndex);
     this.guided = parameters.guidance_scale !== 1 && parameters.class !== null;
     this.tokens = new Float32Array(tokenCount * model.token_channels);
     this.knownPositions = new Int32Array(tokenCount);
-    this.#schedule = maskSchedule(tokenCount, parameters.steps, parameters.reconstruction_steps);
-    this.#order = tokenOrder(parameters.order, model, seed, imageIndex);
-    this.#known = new Uint8Array(tokenCount);
     this.#channels = model.token_channels;
+    this.#known = new Uint8Array(tokenCount);
+    if (masked && edit)
+      this.#known = tokensToSample(masked, edit.strength, seed, imageIndex).map((isSampled) => 1 - isSampled);
+    this.#updateKnownPositions();
+    const unknown = order.filter((token) => !this.#known[token]);
+    this.#order = Int32Array.of(...unknown, ...order.filter((token) => this.#known[token]));
+    // Every step samples at least one token.
+    const steps = masked ? Math.min(parameters.steps, unknown.length) : parameters.steps;
+    this.#schedule = maskSchedule(unknown.length, steps, parameters.reconstruction_steps);
     for (const { masked, sampled } of this.#schedule) this.#order.subarray(masked - sampled, masked).sort();
   }
 
@@ -88,6 +98,14 @@ export class MarImage implements ImageState {
     for (let c = 0; c < this.#channels; c++) this.tokens[start + c] = values[offset + c]!;
   }
 
+  /** Takes an edit's known tokens from the latents of its image, [C', h, w]. */
+  setKnownTokens(latents: Float32Array): void {
+    const tokens = new Float32Array(this.tokens.length);
+    patchify(latents, this.model, tokens);
+    for (const position of this.knownPositions.subarray(0, this.knownCount))
+      this.setToken(position, tokens, position * this.#channels);
+  }
+
   /** Whether every token sampled in the present step is a finite number. */
   sampledFinite(): boolean {
     for (const position of this.targets)
@@ -99,16 +117,20 @@ export class MarImage implements ImageState {
   /** Ends the present step: its targets are known now. */
   advance(): void {
     for (const position of this.targets) this.#known[position] = 1;
-    this.knownCount = 0;
-    for (let position = 0; position < this.#known.length; position++)
-      if (this.#known[position]) this.knownPositions[this.knownCount++] = position;
+    this.#updateKnownPositions();
     this.step++;
     this.z = EMPTY;
     this.zUnconditional = EMPTY;
   }
 
+  #updateKnownPositions(): void {
+    this.knownCount = 0;
+    for (let position = 0; position < this.#known.length; position++)
+      if (this.#known[position]) this.knownPositions[this.knownCount++] = position;
+  }
+
   get #diffusionSteps(): number {
-    return diffusionStepsInStep(this.parameters, this.step);
+    return diffusionStepsInStep({ ...this.parameters, steps: this.steps }, this.step);
   }
 
   get #present(): MaskStep {

@@ -38,7 +38,8 @@ function openSampler(runtime: Runtime, model: GeneratorArchitecture): Sampler<Ma
   const graphs = new MarGraphs(runtime, model);
   const schedules = new DiffusionSchedules(model.head.frequency_channels);
   return {
-    admit: (request) => new MarImage(request, model, schedules),
+    admit: (request, masked) => new MarImage(request, model, schedules, masked),
+    setKnownTokens: (image, latents) => image.setKnownTokens(latents),
     stages: [new Predictor(graphs, model), new Denoiser(graphs, model)],
     advance: (image) => image.advance(),
     writeLatents: (image, latents, offset) => unpatchify(image.tokens, model, latents, offset),

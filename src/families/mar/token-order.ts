@@ -1,6 +1,7 @@
+import { sampledTokenCount } from "../../model/edit.js";
 import type { GeneratorArchitecture } from "../../model/manifest.js";
 import type { SamplingParameters } from "../../model/parameters.js";
-import { packLastWord, philox4x32, seedHigh, seedLow } from "../../model/sampler/philox.js";
+import { ORDERS, packLastWord, philox4x32, seedHigh, seedLow } from "../../model/sampler/philox.js";
 
 /**
  * The order of an image's tokens: a permutation of 0..L-1 that is consumed from its end, so `order[0 .. masked)` are
@@ -36,9 +37,14 @@ function checkerboardOrder(order: Int32Array, width: number): Int32Array {
 }
 
 /** Every permutation equally likely: Fisher-Yates over unbiased draws of the image's order stream. */
-export function randomOrder(tokenCount: number, seed: number, imageIndex: number): Int32Array {
+function randomOrder(
+  tokenCount: number,
+  seed: number,
+  imageIndex: number,
+  which: keyof typeof ORDERS = "sampling",
+): Int32Array {
   const order = Int32Array.from({ length: tokenCount }, (_, i) => i);
-  const words = orderWords(seed, imageIndex);
+  const words = orderWords(seed, imageIndex, which);
   for (let last = tokenCount - 1; last > 0; last--) {
     const pick = uniformBelow(last + 1, words);
     const held = order[last]!;
@@ -48,10 +54,21 @@ export function randomOrder(tokenCount: number, seed: number, imageIndex: number
   return order;
 }
 
+/**
+ * The masked tokens that an edit samples again: as many as its strength asks for, any of them equally likely; every one
+ * at strength 1. `masked` is [L], 1 where a token is masked. -> the same for the tokens to sample
+ */
+export function tokensToSample(masked: Uint8Array, strength: number, seed: number, imageIndex: number): Uint8Array {
+  const isChosen = new Uint8Array(masked.length);
+  const order = randomOrder(masked.length, seed, imageIndex, "edit").filter((token) => masked[token]);
+  for (const token of order.subarray(0, sampledTokenCount(masked, strength))) isChosen[token] = 1;
+  return isChosen;
+}
+
 /** The words of an image's order stream one after another; the counter's first word counts blocks. */
-function orderWords(seed: number, imageIndex: number): () => number {
+function orderWords(seed: number, imageIndex: number, which: keyof typeof ORDERS): () => number {
   const words = new Uint32Array(4);
-  const lastWord = packLastWord(imageIndex, "order", 0);
+  const lastWord = packLastWord(imageIndex, "order", ORDERS[which]);
   let block = 0;
   let used = 4;
   return () => {

@@ -1,3 +1,4 @@
+import { canEdit } from "../../model/edit.js";
 import type { Architecture } from "../../model/manifest.js";
 import { quote } from "../checkpoint/error.js";
 import { ImportError } from "../error.js";
@@ -16,7 +17,6 @@ import {
   TOKENIZER_NORM_EPS,
   type TokenizerSizes,
   tokenizerTable,
-  unknownTokenizerTensors,
 } from "./tokenizer-tensors.js";
 
 /** The architecture that two checkpoints and `--arch` describe, every tensor checked. */
@@ -55,11 +55,12 @@ export async function deriveArchitecture(
   checkHeads(stated.label, architecture);
   const unused = {
     generator: surplus.filter(isUnused).map(([name]) => name),
-    tokenizer: unknownTokenizerTensors(tokenizerNames, tokenizer),
+    tokenizer: [...tokenizer.keys()].filter((name) => !tokenizerNames.has(name)),
   };
   const warnings = Object.entries(unused)
     .filter(([, names]) => names.length > 0)
     .map(([network, names]) => `The ${network} has tensors that are not used: ${listed(names.map(quote))}.`);
+  if (!canEdit(architecture)) warnings.push("The tokenizer has no encoder, so the model can't edit images.");
   return {
     architecture,
     publishedSize: stated.publishedSize,
@@ -107,6 +108,7 @@ function combine(sizes: GeneratorSizes, levels: TokenizerSizes, stated: StatedAr
       norm_groups: NORM_GROUPS,
       norm_eps: TOKENIZER_NORM_EPS,
       levels: levels.levels,
+      ...(levels.encoderLevels && { encoder_levels: [...levels.encoderLevels] }),
     },
   };
 }

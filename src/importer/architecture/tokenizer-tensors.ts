@@ -7,14 +7,16 @@ const NETWORK = "tokenizer";
 export const NORM_GROUPS = 32;
 export const TOKENIZER_NORM_EPS = 1e-6;
 
-/** What the shapes of an autoencoder's decoder say. */
+/** What the shapes of an autoencoder say. */
 export interface TokenizerSizes {
   readonly latentChannels: number;
-  /** Channels between `post_quant_conv` and `decoder.conv_in`. */
+  /** Channels between `post_quant_conv` and `decoder.conv_in`; the encoder gives twice as many. */
   readonly innerChannels: number;
-  /** Channels of the middle blocks. */
+  /** Channels of the decoder's middle blocks. */
   readonly topChannels: number;
   readonly levels: TokenizerArchitecture["levels"];
+  /** Absent where the checkpoint has no encoder. */
+  readonly encoderLevels?: NonNullable<TokenizerArchitecture["encoder_levels"]>;
   /** Pixels along the side of one latent pixel. */
   readonly stride: number;
 }
@@ -26,9 +28,11 @@ export function readTokenizerSizes(tensors: Tensors): TokenizerSizes {
     innerChannels: side("decoder.conv_in.weight", 1, 4),
     topChannels: side("decoder.conv_in.weight", 0, 4),
     levels: readLevels(tensors),
+    ...(tensors.has("encoder.conv_in.weight") && { encoderLevels: readEncoderLevels(tensors) }),
     stride: 2 ** (countModules(tensors, "decoder.up") - 1),
   };
-  for (const channels of [sizes.topChannels, ...sizes.levels.map((level) => level.channels)]) {
+  const { topChannels, levels, encoderLevels = [] } = sizes;
+  for (const channels of [topChannels, ...[...levels, ...encoderLevels].map((level) => level.channels)]) {
     if (channels % NORM_GROUPS !== 0) {
       throw new ImportError(
         `The tokenizer has a level of ${channels} channels; its GroupNorm needs multiples of ${NORM_GROUPS}.`,
@@ -46,46 +50,85 @@ function readLevels(tensors: Tensors): TokenizerSizes["levels"] {
       `The tokenizer has ${count} levels named decoder.up.0, decoder.up.1 ...; 1 to 16 are possible.`,
     );
   }
-  const names = [...tensors.keys()];
   return Array.from({ length: count }, (_, i) => {
     const index = count - 1 - i;
-    const level = `decoder.up.${index}`;
-    return {
-      index,
-      channels: sideOf(NETWORK, tensors, `${level}.block.0.conv1.weight`, 0, 4),
-      blocks: countModules(tensors, `${level}.block`),
-      attention: names.some((name) => name.startsWith(`${level}.attn.`)),
-      upsample: index > 0,
-    };
+    return { index, ...readLevel(tensors, `decoder.up.${index}`), upsample: index > 0 };
   });
 }
 
-/** Every tensor of the autoencoder's decoding half (models/vae.py of the reference). */
+/** Levels from the largest image down; every level but the last halves the image's side. */
+function readEncoderLevels(tensors: Tensors): NonNullable<TokenizerSizes["encoderLevels"]> {
+  const count = countModules(tensors, "encoder.down");
+  const expected = countModules(tensors, "decoder.up");
+  if (count !== expected) {
+    throw new ImportError(
+      `The tokenizer's encoder has ${count} levels and its decoder ${expected}: they must be as many for latents of one size.`,
+    );
+  }
+  return Array.from({ length: count }, (_, i) => readLevel(tensors, `encoder.down.${i}`));
+}
+
+function readLevel(tensors: Tensors, level: string) {
+  return {
+    channels: sideOf(NETWORK, tensors, `${level}.block.0.conv1.weight`, 0, 4),
+    blocks: countModules(tensors, `${level}.block`),
+    attention: [...tensors.keys()].some((name) => name.startsWith(`${level}.attn.`)),
+  };
+}
+
+/** Every tensor of the autoencoder that is used (models/vae.py of the reference). */
 export function tokenizerTable(sizes: TokenizerSizes): TensorTable {
   const t = new TableBuilder();
   t.conv("post_quant_conv", sizes.innerChannels, sizes.latentChannels, 1);
   t.conv("decoder.conv_in", sizes.topChannels, sizes.innerChannels, 3);
-  addResidual(t, "decoder.mid.block_1", sizes.topChannels, sizes.topChannels);
-  addAttention(t, "decoder.mid.attn_1", sizes.topChannels);
-  addResidual(t, "decoder.mid.block_2", sizes.topChannels, sizes.topChannels);
+  addMiddle(t, "decoder.mid", sizes.topChannels);
   let channels = sizes.topChannels;
   for (const level of sizes.levels) {
     const name = `decoder.up.${level.index}`;
-    for (let i = 0; i < level.blocks; i++) {
-      addResidual(t, `${name}.block.${i}`, channels, level.channels);
-      channels = level.channels;
-      if (level.attention) addAttention(t, `${name}.attn.${i}`, channels);
-    }
+    channels = addLevel(t, name, channels, level);
     if (level.upsample) t.conv(`${name}.upsample.conv`, channels, channels, 3);
   }
   t.norm("decoder.norm_out", channels);
   t.conv("decoder.conv_out", 3, channels, 3);
+  if (sizes.encoderLevels) addEncoder(t, sizes, sizes.encoderLevels);
   return t.table;
 }
 
-/** Tensors outside the decoder, except the encoder's; they cause a warning. */
-export function unknownTokenizerTensors(table: TensorTable, tensors: Tensors): string[] {
-  return [...tensors.keys()].filter((name) => !table.has(name) && !/^(encoder|quant_conv)\./.test(name));
+function addEncoder(
+  t: TableBuilder,
+  sizes: TokenizerSizes,
+  levels: NonNullable<TokenizerSizes["encoderLevels"]>,
+): void {
+  let { channels } = levels[0]!;
+  t.conv("encoder.conv_in", channels, 3, 3);
+  for (const [i, level] of levels.entries()) {
+    channels = addLevel(t, `encoder.down.${i}`, channels, level);
+    if (i < levels.length - 1) t.conv(`encoder.down.${i}.downsample.conv`, channels, channels, 3);
+  }
+  addMiddle(t, "encoder.mid", channels);
+  t.norm("encoder.norm_out", channels);
+  t.conv("encoder.conv_out", 2 * sizes.innerChannels, channels, 3);
+  t.conv("quant_conv", 2 * sizes.latentChannels, 2 * sizes.innerChannels, 1);
+}
+
+/** Returns the level's channels. */
+function addLevel(
+  t: TableBuilder,
+  name: string,
+  inputs: number,
+  { channels, blocks, attention }: { readonly channels: number; readonly blocks: number; readonly attention: boolean },
+): number {
+  for (let i = 0; i < blocks; i++) {
+    addResidual(t, `${name}.block.${i}`, i === 0 ? inputs : channels, channels);
+    if (attention) addAttention(t, `${name}.attn.${i}`, channels);
+  }
+  return channels;
+}
+
+function addMiddle(t: TableBuilder, name: string, channels: number): void {
+  addResidual(t, `${name}.block_1`, channels, channels);
+  addAttention(t, `${name}.attn_1`, channels);
+  addResidual(t, `${name}.block_2`, channels, channels);
 }
 
 function addResidual(t: TableBuilder, name: string, inputs: number, outputs: number): void {

@@ -1,5 +1,6 @@
 import { partOf, scalesOf, type WeightType } from "../../model/graph/weights.js";
 import type { Precision } from "../../model/manifest.js";
+import type { Dtype } from "../checkpoint/checkpoint.js";
 import { toFloat16 } from "./float16.js";
 import { Quantizer } from "./quantize.js";
 
@@ -34,14 +35,16 @@ const TYPE_BYTES: Readonly<Record<WeightType, number>> = { float32: 4, float16: 
 
 /**
  * `name` is the graphs' name of the tensor (`tokenizer.` in front of the tokenizer's), `shape` the checkpoint's. Encodings
- * that are converted one after another may share a quantizer.
+ * that are converted one after another may share a quantizer. `dtype` is the checkpoint's.
  */
 export function encodingOf(
   name: string,
   shape: readonly number[],
   precision: Precision,
   quantizer = new Quantizer(),
+  dtype?: Dtype,
 ): WeightEncoding {
+  if (dtype === "F16" && isEncoderWeight(name)) return asFloat16(name, shape);
   if (precision === "int8" && isQuantized(name)) return asInt8(name, shape as [number, number], quantizer);
   if (precision === "fp16" && isHalf(name)) return asFloat16(name, shape);
   return asFloat32(name, shape);
@@ -64,6 +67,11 @@ function isQuantized(name: string): boolean {
 /** The whole generator but the last layer of its head, whose output is multiplied by up to 20,000 (1 / sqrt(alpha-bar)). */
 function isHalf(name: string): boolean {
   return !/^(tokenizer\.|diffloss\.net\.final_layer\.linear\.)/.test(name);
+}
+
+/** Edits alone need the encoder: where a checkpoint has it in half the size, it stays so. */
+function isEncoderWeight(name: string): boolean {
+  return /^tokenizer\.(encoder|quant_conv)\./.test(name);
 }
 
 function asFloat32(name: string, shape: readonly number[]): WeightEncoding {

@@ -68,8 +68,8 @@ export function planWeights(sources: readonly WeightSource[], precision: Precisi
   for (const source of sources) {
     const { checkpoint, tensors, copy } = source;
     const weights = [...source.table].map(([name, shape]): Weight => {
-      const encoding = encodingOf(`${source.prefix}${name}`, shape, precision, quantizer);
-      return { entry: tensors.get(name)!, encoding };
+      const entry = tensors.get(name)!;
+      return { entry, encoding: encodingOf(`${source.prefix}${name}`, shape, precision, quantizer, entry.dtype) };
     });
     const areThere = ({ entry, encoding }: Weight) => encoding.isCopy && canPointAt(checkpoint, entry);
     if (precision === "fp32" && weights.every(areThere)) {

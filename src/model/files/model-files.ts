@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { describeFileError } from "../../files/file-errors.js";
-import { GRAPH_FILES, type Manifest, MODEL_FILES } from "../manifest.js";
+import { graphsOf, type Manifest, MODEL_FILES } from "../manifest.js";
 import { hashFiles } from "./hash-files.js";
 
 export interface FileDigest {
@@ -10,11 +10,11 @@ export interface FileDigest {
 }
 
 /** The part of a manifest that describes the files beside it. */
-export type ManifestFiles = Pick<Manifest, "hash" | "weight_files">;
+export type ManifestFiles = Pick<Manifest, "architecture" | "hash" | "weight_files">;
 
 /** The files that a manifest's `hash` covers, in order. */
-export function hashedFiles({ weight_files }: ManifestFiles): string[] {
-  return [...GRAPH_FILES.map((graph) => MODEL_FILES[graph]), ...weight_files];
+export function hashedFiles({ architecture, weight_files }: ManifestFiles): string[] {
+  return [...graphsOf(architecture).map((graph) => MODEL_FILES[graph]), ...weight_files];
 }
 
 /**

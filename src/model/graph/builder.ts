@@ -43,12 +43,12 @@ export class GraphBuilder {
   ) {}
 
   static model(name: string, weights: WeightIndex): GraphBuilder {
-    const half = [...weights.values()].some(({ type }) => type === "float16");
+    const half = [...weights].some(([name, { type }]) => type === "float16" && !name.startsWith("tokenizer."));
     const floatType = half ? "float16" : "float32";
     return new GraphBuilder(name, { weights, floatType, initializers: new Map(), counts: new Map() });
   }
 
-  /** What activations are computed in: float16 where weights are stored so. */
+  /** What the generator's activations are computed in: float16 where its weights are stored so. */
   get floatType(): "float32" | "float16" {
     return this.state.floatType;
   }

@@ -53,9 +53,12 @@ export function philox4x32(
   out[3] = x3;
 }
 
-/** What a draw is for. */
+/** What a draw is for. The order stream has no diffusion steps: its field says which order is drawn, as `ORDERS` names them. */
 export const STREAMS = { order: 0, noise: 1 } as const;
 export type Stream = keyof typeof STREAMS;
+
+/** The order in which an image's tokens are sampled, and the one in which an edit of low strength chooses tokens. */
+export const ORDERS = { sampling: 0, edit: 1 } as const;
 
 /**
  * How a draw is named. Key: the seed (53 bits: low word, then the 21 above it). Counter: one word each for the

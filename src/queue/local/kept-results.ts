@@ -29,7 +29,7 @@ export class KeptResults {
     const kept = { bytes: imageBytes + RECORD_BYTES, expiresMs: monotonicMs() + this.ttlMs };
     this.#kept.set(id, kept);
     this.#bytes += kept.bytes;
-    while (this.#bytes > this.maxBytes && this.#kept.size > 1) this.#drop(this.#kept.keys().next().value!);
+    while (this.#bytes > this.maxBytes && this.#kept.size > 1) this.drop(this.#kept.keys().next().value!);
     this.#schedule();
     return Date.now() + this.ttlMs;
   }
@@ -39,7 +39,7 @@ export class KeptResults {
     const nowMs = monotonicMs();
     for (const [id, { expiresMs }] of this.#kept) {
       if (expiresMs > nowMs) break;
-      this.#drop(id);
+      this.drop(id);
     }
     this.#schedule();
   }
@@ -53,8 +53,11 @@ export class KeptResults {
     clearTimeout(this.#timer);
   }
 
-  #drop(id: string): void {
-    this.#bytes -= this.#kept.get(id)!.bytes;
+  /** Drops a job before its time; nothing where it is not kept. */
+  drop(id: string): void {
+    const kept = this.#kept.get(id);
+    if (!kept) return;
+    this.#bytes -= kept.bytes;
     this.#kept.delete(id);
     this.forget(id);
   }

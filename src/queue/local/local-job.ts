@@ -23,12 +23,15 @@ export class LocalJob {
   #deadlineTimer: NodeJS.Timeout | undefined;
   readonly spec: JobSpec;
   record: JobRecord;
+  /** The PNG that the job edits, until it is final. */
+  canvas: Uint8Array | undefined;
   /** All of a completed job's, in order. */
   images: readonly StoredImage[] = [];
 
   constructor(
     { deadline_ms, ...job }: NewJob,
     readonly idempotencyKey: string | undefined,
+    canvas: Uint8Array | undefined,
   ) {
     const acceptedAt = Date.now();
     this.#acceptedMs = monotonicMs();
@@ -36,6 +39,7 @@ export class LocalJob {
     const spec = { ...job, accepted_at: acceptedAt, ...deadline };
     this.#deadlineMs = deadline_ms === undefined ? undefined : this.#acceptedMs + deadline_ms;
     this.spec = spec;
+    this.canvas = canvas;
     this.record = { spec, state: "queued", seq: 1, images: [] };
     this.#made = new Array(spec.num_images).fill(undefined);
     this.#failedTries = new Array(spec.num_images).fill(0);
@@ -58,6 +62,10 @@ export class LocalJob {
   /** Bytes of the images made so far. */
   get sizeBytes(): number {
     return this.#made.reduce((sum, image) => sum + (image?.bytes.byteLength ?? 0), 0);
+  }
+
+  get canvasBytes(): number {
+    return this.canvas?.byteLength ?? 0;
   }
 
   /** One of its images was taken. */
@@ -96,6 +104,7 @@ export class LocalJob {
     clearTimeout(this.#deadlineTimer);
     if (end.state === "completed") this.images = this.#made as StoredImage[];
     this.#made = [];
+    this.canvas = undefined;
     const images = this.images.map(({ width, height, timing }) => ({ width, height, timing }));
     this.#change({ ...end, images, finishedAt: Date.now(), expiresAt });
     this.#abort.abort();

@@ -11,9 +11,13 @@ import {
   type ImageTask,
   JobFailure,
   type JobListener,
+  type JobPage,
   type JobQueue,
   type JobSource,
   type JobTotals,
+  type ListPlace,
+  type ListQuery,
+  MAX_LISTED_JOBS,
   OUT_OF_TRIES,
   type QueueHealth,
   type QueueStats,
@@ -32,6 +36,8 @@ export interface LocalQueueOptions {
   readonly maxQueuedImages: number;
   readonly resultTtlMs: number;
   readonly maxResultBytes: number;
+  /** Bytes of the canvases of all unfinished jobs. */
+  readonly maxCanvasBytes: number;
 }
 
 /** What waits and runs for one model. */
@@ -64,6 +70,7 @@ export class LocalQueue implements JobQueue, JobSource {
   #worker: Worker | undefined;
   #accepting = false;
   #waitingImages = 0;
+  #canvasBytes = 0;
 
   constructor(options: LocalQueueOptions) {
     this.#options = options;
@@ -74,7 +81,12 @@ export class LocalQueue implements JobQueue, JobSource {
     return this.#ids.next();
   }
 
-  async submit(spec: NewJob, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult> {
+  async submit(
+    spec: NewJob,
+    idempotency?: Idempotency,
+    limits?: CallerLimits,
+    canvas?: Uint8Array,
+  ): Promise<SubmitResult> {
     this.#kept.expire();
     const earlier = idempotency && this.#idempotent.get(idempotency.key);
     if (earlier) {
@@ -89,15 +101,18 @@ export class LocalQueue implements JobQueue, JobSource {
       return { kind: "webhooks_backed_up" };
     const surplus = this.#waitingImages + spec.num_images - this.#options.maxQueuedImages;
     if (surplus > 0) return { kind: "full", retryAfterS: this.#rate.secondsFor(surplus) };
+    if (canvas && this.#canvasBytes + canvas.byteLength > this.#options.maxCanvasBytes)
+      return { kind: "canvases_full", retryAfterS: this.#rate.secondsFor(spec.num_images) };
     if (this.#jobs.has(spec.id)) throw new Error(`The job id ${spec.id} is taken.`);
 
-    const job = new LocalJob(spec, idempotency?.key);
+    const job = new LocalJob(spec, idempotency?.key, canvas);
     this.#jobs.set(spec.id, job);
     this.#unfinished.add(job);
     if (idempotency) this.#idempotent.set(idempotency.key, { bodyHash: idempotency.bodyHash, id: spec.id });
     model.line.add(job.spec);
     this.#callers.accepted(callerOf(spec), spec.num_images, limits ?? {});
     this.#waitingImages += spec.num_images;
+    this.#canvasBytes += job.canvasBytes;
     model.totals.accepted++;
     job.onDeadline(() => this.#end(job, { state: "failed", error: DEADLINE_PASSED }));
     const usage = limits && { usage: this.#callers.usage(callerOf(spec)) };
@@ -113,6 +128,20 @@ export class LocalQueue implements JobQueue, JobSource {
 
   async image(id: string, index: number): Promise<StoredImage | undefined> {
     return this.#find(id)?.images[index];
+  }
+
+  async list(caller: string, { state, after, limit }: ListQuery): Promise<JobPage> {
+    this.#kept.expire();
+    const own = [...this.#jobs.values()].filter(({ spec }) => callerOf(spec) === caller);
+    const listed = own.sort((a, b) => inList(a.spec, b.spec)).slice(0, MAX_LISTED_JOBS);
+    const wanted = listed.filter(
+      ({ spec, record }) => (!after || inList(after, spec) < 0) && (!state || record.state === state),
+    );
+    return { records: wanted.slice(0, limit).map((job) => this.#view(job)), hasMore: wanted.length > limit };
+  }
+
+  async delete(id: string): Promise<void> {
+    this.#kept.drop(id);
   }
 
   async cancel(id: string, reason: JobError): Promise<GetResult> {
@@ -224,7 +253,9 @@ export class LocalQueue implements JobQueue, JobSource {
     model.runningImages++;
     job.start();
     try {
-      const image = await this.#worker!.handler(task, job.context(imageIndex));
+      const { canvas } = job;
+      const given = canvas ? { ...task, canvas } : task;
+      const image = await this.#worker!.handler(given, job.context(imageIndex));
       this.#rate.record(1);
       if (job.store(imageIndex, image)) {
         model.totals.images++;
@@ -259,9 +290,15 @@ export class LocalQueue implements JobQueue, JobSource {
     model.totals[end.state]++;
     this.#unfinished.delete(job);
     this.#callers.done(callerOf(job.spec), job.unmadeImages);
+    this.#canvasBytes -= job.canvasBytes;
     job.end(end, this.#kept.keep(id, end.state === "completed" ? job.sizeBytes : 0));
     if (job.spec.webhook_url !== undefined) this.webhooks.add(job.record);
   }
+}
+
+/** The newest comes first; of jobs that were accepted at once, the one with the greater id. */
+function inList(a: ListPlace, b: ListPlace): number {
+  return b.accepted_at - a.accepted_at || Number(a.id < b.id) - Number(a.id > b.id);
 }
 
 function callerOf({ caller = "" }: NewJob): string {

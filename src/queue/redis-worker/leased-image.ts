@@ -35,6 +35,8 @@ export class LeasedImages {
     private readonly queue: string,
     private readonly parts: {
       readonly scripts: Scripts;
+      /** The canvas of an unfinished job. */
+      readonly readCanvas: (id: string) => Promise<Uint8Array | null>;
       readonly leases: Leases;
       readonly running: RunningImages;
       readonly lock: ExclusiveLock;
@@ -126,8 +128,16 @@ export class LeasedImages {
     const { handler, running } = this.parts;
     const { signal } = image.abort;
     signal.throwIfAborted();
-    const made = handler({ spec, imageIndex: image.index }, running.context(image, this.options.sendPreview));
+    const canvas = spec.edit && (await this.#canvas(image.id));
+    const task = { spec, imageIndex: image.index, ...(canvas && { canvas }) };
+    const made = handler(task, running.context(image, this.options.sendPreview));
     return await unlessAborted(made, this.graceOver);
+  }
+
+  async #canvas(id: string): Promise<Uint8Array> {
+    const canvas = await this.#retry("canvas", () => this.parts.readCanvas(id));
+    if (canvas) return canvas;
+    throw new Error("The job has ended, or Redis has lost the image that it edits.");
   }
 
   /** Gives the lease back to BullMQ, first in line. */
@@ -151,9 +161,13 @@ export class LeasedImages {
   }
 
   #call(...call: Parameters<Scripts["call"]>): Promise<unknown> {
+    return this.#retry(call[0], () => this.parts.scripts.call(...call));
+  }
+
+  #retry<T>(name: string, ask: () => Promise<T>): Promise<T> {
     const report = (error: unknown) =>
-      this.parts.logger.error({ err: error, queue: this.queue, call: call[0] }, "A call to Redis failed unexpectedly.");
-    return retry(() => this.parts.scripts.call(...call), this.giveUp, report);
+      this.parts.logger.error({ err: error, queue: this.queue, call: name }, "A call to Redis failed unexpectedly.");
+    return retry(ask, this.giveUp, report);
   }
 }
 

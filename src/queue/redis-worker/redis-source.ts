@@ -120,6 +120,7 @@ class RedisSource implements JobSource {
       queue,
       {
         scripts: this.#scripts,
+        readCanvas: (id) => this.client.getBuffer(`${redisPrefix}::canvas:${id}`),
         leases: this.#leases,
         running: this.#running,
         lock: this.#lock,

@@ -16,8 +16,8 @@ const READ_AGAIN_MS = 10_000;
 /** How long one announcement that a job's previews are watched counts; it is repeated while somebody watches. */
 export const WATCHED_MS = 6000;
 
-/** The message "id 0 preview": a job has a new preview. */
-const PREVIEW = "0 preview";
+/** The message "id 0 preview index": one of the job's images has a new preview. */
+const PREVIEW = "0 preview ";
 
 /** One subscription for the whole process: passes the changes of jobs on to those that follow them here. */
 export class JobEvents {
@@ -103,7 +103,7 @@ export class JobEvents {
     const watch = this.watches.get(message.slice(0, space));
     if (!watch) return;
     const change = message.slice(space + 1);
-    if (change === PREVIEW) void this.#readPreview(watch.id);
+    if (change.startsWith(PREVIEW)) void this.#readPreview(watch.id, Number(change.slice(PREVIEW.length)));
     else if (!watch.apply(change)) void this.#readQuietly(watch);
   }
 
@@ -133,19 +133,13 @@ export class JobEvents {
     said.catch((error) => this.logger.debug({ err: error }, "Interest in previews could not be announced."));
   }
 
-  async #readPreview(id: string): Promise<void> {
+  async #readPreview(id: string, imageIndex: number): Promise<void> {
     if (!this.#previewWatchers.has(id)) return;
     try {
-      const key = `${this.redisPrefix}::preview:${id}`;
-      const [index, step, of, type, bytes] = await this.client.hmgetBuffer(key, "index", "step", "of", "type", "bytes");
+      const key = `${this.redisPrefix}::preview:${id}:${imageIndex}`;
+      const [step, of, type, bytes] = await this.client.hmgetBuffer(key, "step", "of", "type", "bytes");
       if (!bytes) return;
-      const preview = {
-        imageIndex: Number(index),
-        step: Number(step),
-        of: Number(of),
-        contentType: String(type),
-        bytes,
-      };
+      const preview = { imageIndex, step: Number(step), of: Number(of), contentType: String(type), bytes };
       for (const listener of this.#previewWatchers.get(id)?.listeners ?? []) listener(preview);
     } catch (error) {
       this.logger.debug({ err: error }, "A preview could not be read; the next one will be.");

@@ -7,13 +7,14 @@ import {
   type GetResult,
   type Idempotency,
   type JobListener,
+  type JobPage,
   type JobQueue,
+  type ListQuery,
   type QueueHealth,
   type QueueStats,
   type QueueStatus,
   QueueUnavailable,
   type SubmitResult,
-  type Usage,
   type WebhookOutbox,
 } from "../queue.js";
 import type { RedisClient } from "../redis-connection/connection.js";
@@ -24,7 +25,16 @@ import { waitUntil } from "../wait-until.js";
 import { ClockSkew } from "./clock-skew.js";
 import { JobEvents } from "./job-watch.js";
 import { Leases } from "./leases.js";
-import { modelOf, queueName, readRecord, readStatus, type StatusReply, type ViewReply } from "./replies.js";
+import {
+  modelOf,
+  queueName,
+  readRecord,
+  readStatus,
+  readSubmit,
+  type StatusReply,
+  type SubmitReply,
+  type ViewReply,
+} from "./replies.js";
 import { Scripts } from "./scripts.js";
 import { startSweeping } from "./sweeper.js";
 import { UnconfirmedSubmits } from "./unconfirmed-submits.js";
@@ -40,6 +50,8 @@ export interface RedisQueueOptions {
   readonly maxQueuedImages: number;
   readonly resultTtlMs: number;
   readonly maxResultBytes: number;
+  /** Bytes of the canvases of all unfinished jobs. */
+  readonly maxCanvasBytes: number;
   /** Whether a job is accepted only once Redis has written it to disk. */
   readonly acceptDurable: boolean;
 }
@@ -82,14 +94,6 @@ const UNCONFIRMED: JobError = {
   detail: "The job was accepted, but its client got an error because Redis did not confirm it.",
 };
 
-type UsageReply = readonly [recentImages: number, resetS: number, unfinishedImages: number];
-/** What `submit` in job-calls.lua returns. */
-type SubmitReply = readonly [kind: SubmitResult["kind"], detail: unknown, usage?: UsageReply];
-
-function readUsage([recentImages, resetS, unfinishedImages]: UsageReply): Usage {
-  return { recentImages, resetS, unfinishedImages };
-}
-
 class RedisQueue implements JobQueue {
   readonly webhooks: WebhookOutbox;
   readonly #leases: Leases;
@@ -119,12 +123,17 @@ class RedisQueue implements JobQueue {
     return this.ids.next();
   }
 
-  async submit(spec: NewJob, idempotency?: Idempotency, limits?: CallerLimits): Promise<SubmitResult> {
+  async submit(
+    spec: NewJob,
+    idempotency?: Idempotency,
+    limits?: CallerLimits,
+    canvas?: Uint8Array,
+  ): Promise<SubmitResult> {
     const { unfitness } = this.redisHealth;
     if (unfitness) throw new QueueUnavailable(unfitness);
     const watch = this.events.watches.hold(spec.id);
     try {
-      return await this.#answer(this.#submit(watch, spec, idempotency, limits));
+      return await this.#answer(this.#submit(watch, spec, idempotency, limits, canvas));
     } catch (error) {
       this.events.watches.drop(watch);
       // Perhaps it was accepted all the same; with an idempotency key the client can come back for it.
@@ -138,6 +147,7 @@ class RedisQueue implements JobQueue {
     { deadline_ms, ...spec }: NewJob,
     idempotency: Idempotency | undefined,
     limits: CallerLimits | undefined,
+    canvas: Uint8Array | undefined,
   ): Promise<SubmitResult> {
     const queue = queueName(spec.model, spec.version);
     const key = idempotency ? createHash("sha256").update(idempotency.key).digest("base64url") : "";
@@ -156,22 +166,16 @@ class RedisQueue implements JobQueue {
       limits?.imagesPerMinute ?? "",
       limits?.concurrentImages ?? "",
       spec.webhook_url === undefined ? "" : 1,
+      canvas ? Buffer.from(canvas.buffer, canvas.byteOffset, canvas.byteLength) : "",
+      this.options.maxCanvasBytes,
     );
-    const [kind, detail, usage] = reply as SubmitReply;
-    if (kind !== "accepted") this.events.watches.drop(watch);
-    if (kind === "over_limit") {
-      const [limit, retryAfterS, used] = detail as [keyof CallerLimits, number, UsageReply];
-      return { kind, limit, retryAfterS, usage: readUsage(used) };
-    }
-    if (kind === "full") return { kind, retryAfterS: detail as number };
-    if (kind !== "accepted" && kind !== "existing") return { kind };
-    const record = readRecord(detail as ViewReply);
-    if (kind === "accepted") {
+    const result = readSubmit(reply as SubmitReply);
+    if (result.kind === "accepted") {
       void this.#leases.add(queue, spec.num_images);
-      watch.set(record);
-    }
-    await this.fence?.passed();
-    return usage ? { kind, record, usage: readUsage(usage) } : { kind, record };
+      watch.set(result.record);
+    } else this.events.watches.drop(watch);
+    if (result.kind === "accepted" || result.kind === "existing") await this.fence?.passed();
+    return result;
   }
 
   async get(id: string): Promise<GetResult> {
@@ -187,6 +191,16 @@ class RedisQueue implements JobQueue {
     const [[state, contentType, description], bytes] = await this.#answer(read);
     if (state !== "completed" || !contentType || !description || !bytes) return undefined;
     return { bytes, contentType, ...JSON.parse(description) };
+  }
+
+  async list(caller: string, { state, after, limit }: ListQuery): Promise<JobPage> {
+    const call = this.scripts.call("list", caller, state ?? "", after?.accepted_at ?? "", after?.id ?? "", limit);
+    const [views, hasMore] = (await this.#answer(call)) as [ViewReply[], number];
+    return { records: views.map(readRecord), hasMore: hasMore === 1 };
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#answer(this.scripts.call("delete", id));
   }
 
   async cancel(id: string, reason: JobError): Promise<GetResult> {

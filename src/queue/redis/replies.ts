@@ -1,5 +1,13 @@
 import { JOB_VERSION, type JobRecord, type JobSpec } from "../../job.js";
-import { type ModelStatus, type QueueStatus, shownProgress, type WorkerStatus } from "../queue.js";
+import {
+  type CallerLimits,
+  type ModelStatus,
+  type QueueStatus,
+  type SubmitResult,
+  shownProgress,
+  type Usage,
+  type WorkerStatus,
+} from "../queue.js";
 
 /**
  * The BullMQ queue of a model's jobs. A payload that workers of an older release can't read goes to a queue that they
@@ -9,9 +17,9 @@ export function queueName(model: string, version: number = JOB_VERSION): string 
   return version === 1 ? model : `${model}@${version}`;
 }
 
-/** The queues that a worker takes images from: API processes may be one release older than it. */
+/** The queues that a worker takes images from: one for each version of a job, since API processes may be of an older release. */
 export function readableQueues(model: string): string[] {
-  return [JOB_VERSION, JOB_VERSION - 1].filter((version) => version > 0).map((version) => queueName(model, version));
+  return Array.from({ length: JOB_VERSION }, (_, at) => queueName(model, JOB_VERSION - at));
 }
 
 /** Whether only workers of a newer release can read what is in this queue. */
@@ -53,6 +61,33 @@ export function readRecord(reply: ViewReply): JobRecord {
     ...(expiresAt ? { expiresAt: Number(expiresAt) } : {}),
     ...(error ? { error: JSON.parse(error) } : {}),
   };
+}
+
+type UsageReply = readonly [recentImages: number, resetS: number, unfinishedImages: number];
+/** What `submit` in job-calls.lua returns. */
+export type SubmitReply = readonly [kind: SubmitResult["kind"], detail: unknown, usage?: UsageReply];
+
+export function readSubmit([kind, detail, usage]: SubmitReply): SubmitResult {
+  switch (kind) {
+    case "accepted":
+    case "existing": {
+      const record = readRecord(detail as ViewReply);
+      return usage ? { kind, record, usage: readUsage(usage) } : { kind, record };
+    }
+    case "over_limit": {
+      const [limit, retryAfterS, used] = detail as [keyof CallerLimits, number, UsageReply];
+      return { kind, limit, retryAfterS, usage: readUsage(used) };
+    }
+    case "full":
+    case "canvases_full":
+      return { kind, retryAfterS: detail as number };
+    default:
+      return { kind };
+  }
+}
+
+function readUsage([recentImages, resetS, unfinishedImages]: UsageReply): Usage {
+  return { recentImages, resetS, unfinishedImages };
 }
 
 type QueueReply = readonly [

@@ -21,6 +21,8 @@ const FILES = [
 export type Call =
   | "submit"
   | "cancel"
+  | "delete"
+  | "list"
   | "view"
   | "serve"
   | "take"
@@ -43,6 +45,7 @@ const CONSTANTS = {
   MAX_TRIES: port.MAX_TRIES,
   PRIORITY_WEIGHTS: port.PRIORITY_WEIGHTS,
   MAX_PENDING_WEBHOOKS: port.MAX_PENDING_WEBHOOKS,
+  MAX_LISTED_JOBS: port.MAX_LISTED_JOBS,
   RECORD_BYTES: port.RECORD_BYTES,
   LIMIT_WINDOW_S: port.LIMIT_WINDOW_S,
   RATE_WINDOW_MS: port.RATE_WINDOW_MS,

@@ -15,6 +15,7 @@ const queue = new LocalQueue({
   maxQueuedImages: config.maxQueuedImages,
   resultTtlMs: config.resultTtlS * 1000,
   maxResultBytes: config.maxResultBytes,
+  maxCanvasBytes: config.maxCanvasBytes,
 });
 
 let go;

@@ -20,7 +20,10 @@ describe("Accept", () => {
     ["image/png;q=0.1, */*;q=0.2", "application/json"],
     ["image/png;q=0, */*", "application/json"],
     ["application/json;q=0, */*", "image/png"],
-    ["image/avif, image/webp, image/png, image/svg+xml, image/*;q=0.8, */*;q=0.5", "image/png"],
+    ["image/avif, image/webp, image/png, image/svg+xml, image/*;q=0.8, */*;q=0.5", "image/webp"],
+    ["image/jpeg", "image/jpeg"],
+    ["image/jpeg;q=0.5, image/webp;q=0.8, application/json;q=0.7", "image/webp"],
+    ["image/webp;q=0, image/png;q=0, image/*", "image/jpeg"],
     ["text/html, application/xhtml+xml, */*;q=0.8", "application/json"],
     ["application/json; charset=utf-8", "application/json"],
     ["image/png; version=1;q=0.9, application/json;q=0.8", "image/png"],
@@ -30,12 +33,19 @@ describe("Accept", () => {
     expect(chooseRepresentation(accept)).toBe(chosen);
   });
 
-  it.each(["text/html", "image/webp", "image/png;q=0", "*/*;q=0", "nonsense", ",,,", "image/png;q=x"])(
-    "%s: neither",
+  it.each(["text/html", "image/avif", "image/png;q=0", "*/*;q=0", "nonsense", ",,,", "image/png;q=x"])(
+    "%s: none of them",
     (accept) => {
-      expect(() => chooseRepresentation(accept)).toThrow("application/json or image/png");
+      expect(() => chooseRepresentation(accept)).toThrow("application/json or image/png or image/jpeg or image/webp");
     },
   );
+
+  it("offers images in the request's own format only", () => {
+    expect(chooseRepresentation("image/*", "webp")).toBe("image/webp");
+    expect(chooseRepresentation("image/png, application/json;q=0.1", "webp")).toBe("application/json");
+    const refusal = "application/json or image/png, as output_format is png; the Accept header allows none of them";
+    expect(() => chooseRepresentation("image/webp", "png")).toThrow(refusal);
+  });
 });
 
 describe("Prefer", () => {

@@ -8,9 +8,11 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 describe("an address of OpenAI's API that is not there", () => {
-  const IMAGES = "Did you mean /v1/images/generations? The base address of OpenAI's clients must end in /v1, once.";
-  const MODELS = "Did you mean /v1/models? The base address of OpenAI's clients must end in /v1, once.";
-  const OTHERS = "Of OpenAI's API, this server has POST /v1/images/generations and GET /v1/models.";
+  const meant = (path: string) => `Did you mean ${path}? The base address of OpenAI's clients must end in /v1, once.`;
+  const IMAGES = meant("/v1/images/generations");
+  const MODELS = meant("/v1/models");
+  const OTHERS =
+    "Of OpenAI's API, this server has POST /v1/images/generations, edits and variations, and GET /v1/models.";
 
   it.each([
     ["POST", "/images/generations", IMAGES],
@@ -23,8 +25,8 @@ describe("an address of OpenAI's API that is not there", () => {
     ["GET", "/v1", OTHERS],
     ["POST", "/v1/chat/completions", OTHERS],
     ["POST", "/chat/completions", OTHERS],
-    ["POST", "/v1/images/edits", OTHERS],
-    ["POST", "/images/variations", OTHERS],
+    ["POST", "/v1/v1/images/edits", meant("/v1/images/edits")],
+    ["POST", "/images/variations", meant("/v1/images/variations")],
     ["POST", "/embeddings", OTHERS],
   ] as const)("%s %s is 404 in OpenAI's shape and names the right one", async (method, url, hint) => {
     const answer = await api.app.inject({ method, url });

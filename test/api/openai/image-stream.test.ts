@@ -43,6 +43,7 @@ describe("a streamed response", () => {
         type: "image_generation.partial_image",
         b64_json: Buffer.from([step]).toString("base64"),
         partial_image_index: index,
+        image_index: 0,
         created_at: expect.any(Number),
         ...looks,
       },
@@ -50,8 +51,35 @@ describe("a streamed response", () => {
     const b64_json = Buffer.from(exampleImageOf(image).bytes).toString("base64");
     const usage = expect.objectContaining({ output_tokens: 16, total_tokens: 16 });
     const type = "image_generation.completed";
-    const completed = { name: type, data: { type, b64_json, created_at: expect.any(Number), usage, ...looks } };
+    const shown = { b64_json, image_index: 0, created_at: expect.any(Number), preset: "fast" };
+    const completed = { name: type, data: { type, ...shown, usage, ...looks } };
     expect(events(body)).toEqual([partial(0, 3), partial(1, 6), completed]);
+    await api.close();
+  });
+
+  it("shows each of several images, counting its own partial images", async () => {
+    const { handler, held } = holdingHandler();
+    const api = await exampleApi({ handler });
+    const webp = { output_format: "webp", prompt: "star", n: 2 };
+    const answer = generate(api, { ...webp, stream: true, partial_images: 1 });
+    await expect.poll(() => held.length).toBe(2);
+    await expect.poll(() => held[1]!.context.wantsPreview()).toBe(true);
+    for (const imageIndex of [1, 0, 1]) {
+      const preview = { imageIndex, step: 5, of: 8, bytes: new Uint8Array([imageIndex]), contentType: "image/png" };
+      held[imageIndex]!.context.preview(preview);
+      await new Promise(setImmediate);
+    }
+    for (const image of held) image.complete();
+    const shown = events((await answer).body).map(({ data }) => {
+      const { type, image_index, partial_image_index, output_format } = data;
+      return [type, image_index, partial_image_index, output_format];
+    });
+    expect(shown).toEqual([
+      ["image_generation.partial_image", 1, 0, "png"],
+      ["image_generation.partial_image", 0, 0, "png"],
+      ["image_generation.completed", 0, undefined, "webp"],
+      ["image_generation.completed", 1, undefined, "webp"],
+    ]);
     await api.close();
   });
 
@@ -62,7 +90,8 @@ describe("a streamed response", () => {
     expect(events(body)).toEqual(
       [0, 1].map((index) => {
         const b64_json = Buffer.from([1, index]).toString("base64");
-        return { name: "image_generation.completed", data: expect.objectContaining({ b64_json, adjusted }) };
+        const data = expect.objectContaining({ b64_json, image_index: index, adjusted });
+        return { name: "image_generation.completed", data };
       }),
     );
     await api.close();

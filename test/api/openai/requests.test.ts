@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { OpenAiImageRequest } from "../../../src/api/openai/schemas.js";
+import { OpenAiImageRequest } from "../../../src/api/openai/request-schemas.js";
 import { JobFailure } from "../../../src/queue/queue.js";
 import { exampleApi, holdingHandler } from "../example-api.js";
 
@@ -27,12 +27,14 @@ describe("POST /v1/images/generations", () => {
       background: "opaque",
       output_format: "png",
       quality: "auto",
+      preset: "fast",
       size: "128x128",
       usage: {
         input_tokens: 0,
         output_tokens: 32,
         total_tokens: 32,
         input_tokens_details: { image_tokens: 0, text_tokens: 0 },
+        output_tokens_details: { image_tokens: 32, text_tokens: 0 },
       },
     });
     expect(Math.abs(answer.json().created - Date.now() / 1000)).toBeLessThan(60);
@@ -46,7 +48,14 @@ describe("POST /v1/images/generations", () => {
     const nothing = Object.fromEntries(optional.map((name) => [name, null]));
     const absent = await generate(api, { prompt: "star", ...nothing });
     expect(absent.statusCode, absent.body).toBe(200);
-    const stated = { output_format: "png", background: "opaque", quality: "standard", moderation: "low", user: "u1" };
+    const stated = {
+      output_format: "png",
+      background: "opaque",
+      quality: "standard",
+      moderation: "low",
+      user: "u1",
+      safety_identifier: "s",
+    };
     for (const size of ["128x128", "auto", ""]) {
       const answer = await generate(api, { prompt: "star", size, n: "1", output_compression: 100, ...stated });
       expect(answer.json()).toMatchObject({ size: "128x128", quality: "auto" });
@@ -62,31 +71,59 @@ describe("POST /v1/images/generations", () => {
     expect(scaled.to).toEqual({ width: 1792, height: 1024, scaling: "smooth" });
   });
 
-  it("chooses a preset by the quality, unless the request names one or the model has none", async () => {
+  it("chooses a preset by the quality and names it, unless the request names one or the model has none", async () => {
     const answer = async (fields: object) => {
       const answer = await generate(api, { prompt: "star", ...fields });
       const { parameters } = (await api.app.inject({ url: `/jobs/${answer.headers["marimba-job"]}` })).json();
-      const { quality, adjusted } = answer.json();
-      return { quality, adjusted, steps: parameters.steps };
+      const { quality, preset, adjusted } = answer.json();
+      return { quality, preset, adjusted, steps: parameters.steps };
     };
-    expect(await answer({ quality: "low" })).toEqual({ quality: "low", steps: 4 });
-    expect(await answer({ quality: "low", steps: 3 })).toEqual({ quality: "low", steps: 3 });
-    const adjusted = (message: string) => [{ param: "quality", message }];
-    const lacks = adjusted("has no effect: demo has no preset exact");
+    expect(await answer({ quality: "low" })).toEqual({ quality: "low", preset: "fast", steps: 4 });
+    expect(await answer({ quality: "low", steps: 3 })).toEqual({ quality: "low", preset: "fast", steps: 3 });
+    expect(await answer({ quality: "max" })).toEqual({
+      quality: "high",
+      preset: "best",
+      steps: 16,
+      adjusted: [{ param: "quality", message: "is high" }],
+    });
     for (const quality of ["hd", "high"]) {
-      expect(await answer({ quality })).toEqual({ quality: "auto", steps: 4, adjusted: lacks });
+      expect(await answer({ quality })).toEqual({ quality: "high", preset: "best", steps: 16 });
     }
-    const overridden = { quality: "auto", steps: 16, adjusted: adjusted("gives way to preset") };
+    const adjusted = (message: string) => [{ param: "quality", message }];
+    const overridden = { quality: "auto", preset: "best", steps: 16, adjusted: adjusted("gives way to preset") };
     expect(await answer({ quality: "low", preset: "best" })).toEqual(overridden);
+    const lacks = adjusted("has no effect: other has no presets");
+    expect(await answer({ quality: "low", model: "other", prompt: "3" })).toEqual({
+      quality: "auto",
+      steps: 8,
+      adjusted: lacks,
+    });
+  });
+
+  it("encodes images in the format that is asked for; their addresses end in it", async () => {
+    for (const output_format of ["jpeg", "webp"]) {
+      const wishes = { prompt: "star", output_format, output_compression: 30 };
+      const { data, ...facts } = (await generate(api, { ...wishes, response_format: "url" })).json();
+      expect(facts).toMatchObject({ output_format });
+      expect(facts).not.toHaveProperty("adjusted");
+      const { pathname } = new URL(data[0].url);
+      expect(pathname).toMatch(new RegExp(`/image\\.${output_format}$`));
+      expect((await api.app.inject({ url: pathname })).headers["content-type"]).toBe(`image/${output_format}`);
+      const other = await api.app.inject({ url: pathname.replace(/[a-z]+$/, "png") });
+      expect(other.statusCode).toBe(404);
+      expect(other.json()).toMatchObject({ code: "image_not_found", detail: expect.stringContaining(output_format) });
+      const job = (await api.app.inject({ url: pathname.replace(/\/images.*/, "") })).json();
+      expect(job).toMatchObject({ output_format, output_compression: 30 });
+    }
   });
 
   it("serves as near as possible what OpenAI documents, and reports it", async () => {
-    const wishes = { style: "vivid", background: "transparent", output_format: "webp", output_compression: 50 };
+    const wishes = { style: "vivid", background: "transparent", output_format: "svg", output_compression: 50 };
     const answer = await generate(api, { prompt: "star", partial_images: 2, input_fidelity: "high", ...wishes });
     expect(answer.json()).toMatchObject({ background: "opaque", output_format: "png" });
     expect(answer.json().adjusted).toEqual([
       { param: "style", message: "has no effect" },
-      { param: "input_fidelity", message: "has no effect: there is no input image" },
+      { param: "input_fidelity", message: "has no effect" },
       { param: "background", message: "is opaque" },
       { param: "output_format", message: "is png" },
       { param: "output_compression", message: "has no effect: PNG is lossless" },
@@ -127,7 +164,7 @@ describe("POST /v1/images/generations", () => {
     [{ prompt: "star", n: "5" }, "n", /from 1 to 4, not "5"/],
     [{ prompt: "star", n: "two" }, "n", /an integer/],
     [{ prompt: "star", stream: true, partial_images: 4 }, "partial_images", /from 0 to 3/],
-    [{ prompt: "star", output_format: "gif" }, "output_format", /"png"/],
+    [{ prompt: "star", output_format: "avif" }, "output_format", /"png"/],
     [{ prompt: "star", background: "red" }, "background", /"opaque"/],
     [{ prompt: "star", quality: "best" }, "quality", /"auto"/],
     [{ prompt: "star", max_tokens: 5 }, "max_tokens", /is not a known field/],

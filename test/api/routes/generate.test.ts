@@ -51,6 +51,29 @@ describe("POST /generate with Accept: image/png", () => {
     expect(seeds[0]).not.toBe(seeds[1]);
   });
 
+  it("returns a JPEG or WebP, too, which belongs to the idempotency key", async () => {
+    const { app, post } = await open();
+    for (const type of ["image/jpeg", "image/webp"]) {
+      const headers = { accept: type, "idempotency-key": type };
+      const { rawPayload, ...response } = await post({ class: "star", seed: 7 }, headers);
+      expect([response.statusCode, response.headers["content-type"]]).toEqual([200, type]);
+      expect((await post({ seed: 7, class: "star" }, headers)).headers.etag).toBe(response.headers.etag);
+      expect((await post({ class: "star", seed: 7 }, { ...headers, ...PNG })).json().code).toBe("idempotency_conflict");
+      const again = await app.inject({ url: String(response.headers["content-location"]) });
+      expect([again.headers["content-type"], again.rawPayload]).toEqual([type, rawPayload]);
+    }
+    const body = { class: "star", output_format: "jpeg", output_compression: 80 };
+    const job = (await post(body, { prefer: "wait=9" })).json();
+    expect(job).toMatchObject({
+      output_format: "jpeg",
+      output_compression: 80,
+      preset: "fast",
+      images: [{ content_type: "image/jpeg" }],
+    });
+    const refused = await post(body, PNG);
+    expect([refused.statusCode, refused.json().code]).toEqual([406, "not_acceptable"]);
+  });
+
   it("refuses requests for more than one image, and suggests JSON", async () => {
     const { post } = await open();
     const response = await post({ class: 0, num_images: 2, response_format: "base64" }, PNG);

@@ -98,6 +98,56 @@ describe("GET /jobs/{id}/images/{n}", () => {
   });
 });
 
+describe("GET /jobs", () => {
+  it("lists the caller's jobs in pages, the newest first", async () => {
+    const { app, post } = await open();
+    const ids: string[] = [];
+    for (let count = 0; count < 5; count++)
+      ids.push((await post({ class: 0, seed: count }, { prefer: "wait=5" })).json().id);
+    const list = async (query: string) => {
+      const answer = await app.inject({ url: `/jobs?${query}` });
+      expect(answer.statusCode, answer.body).toBe(200);
+      return answer.json() as { jobs: { id: string }[]; next_cursor?: string };
+    };
+    const first = await list("limit=3");
+    const second = await list(`limit=3&state=completed&cursor=${first.next_cursor}`);
+    expect([first.jobs.length, second.jobs.length, second.next_cursor]).toEqual([3, 2, undefined]);
+    const listed = [...first.jobs, ...second.jobs];
+    expect(listed.map(({ id }) => id).sort()).toEqual(ids.sort());
+    expect(listed[0]).toEqual((await app.inject({ url: `/jobs/${listed[0]!.id}` })).json());
+    expect((await list("state=failed")).jobs).toEqual([]);
+  });
+
+  it.each(["limit=0", "limit=101", "state=done", "cursor=1", "cursor=x-job_00000000", "page=2"])(
+    "refuses ?%s",
+    async (query) => {
+      const { app } = await open();
+      const answer = await app.inject({ url: `/jobs?${query}` });
+      expect(answer.statusCode).toBe(400);
+      expect(answer.json().errors[0].pointer).toBe(`/${query.split("=")[0]}`);
+    },
+  );
+});
+
+describe("DELETE /jobs/{id}/images", () => {
+  it("deletes a job that has ended, and no other", async () => {
+    const { handler, held } = holdingHandler();
+    const { app, post } = await open({ handler });
+    const { links } = (await post({ class: 0 })).json();
+    const remove = () => app.inject({ method: "DELETE", url: `${links.self}/images` });
+    const early = await remove();
+    expect([early.statusCode, early.json().code]).toEqual([409, "job_not_finished"]);
+    held[0]!.complete();
+    await new Promise(setImmediate);
+    expect((await app.inject({ url: `${links.self}/images/0` })).statusCode).toBe(200);
+    const deleted = await remove();
+    expect([deleted.statusCode, deleted.body]).toEqual([204, ""]);
+    for (const url of [links.self, `${links.self}/images/0`]) expect((await app.inject({ url })).statusCode).toBe(410);
+    expect((await remove()).json().code).toBe("job_expired");
+    expect((await app.inject({ method: "DELETE", url: `${UNKNOWN}/images` })).statusCode).toBe(404);
+  });
+});
+
 describe("DELETE /jobs/{id}", () => {
   it("cancels a running job, once and for all", async () => {
     const { handler, held } = holdingHandler();

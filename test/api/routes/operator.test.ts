@@ -106,7 +106,13 @@ describe("operators' addresses", () => {
 
 describe("BullMQ's board", () => {
   const logger = pino({ level: "silent" });
-  const common = () => ({ redisUrl: redis.url, redisPrefix: "marimba", resultTtlMs: 60_000, maxResultBytes: 1e9 });
+  const common = () => ({
+    redisUrl: redis.url,
+    redisPrefix: "marimba",
+    resultTtlMs: 60_000,
+    maxResultBytes: 1e9,
+    maxCanvasBytes: 1e9,
+  });
   let queue: JobQueue;
   let source: JobSource;
   beforeAll(async () => {

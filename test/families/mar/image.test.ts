@@ -4,7 +4,7 @@ import { maskSchedule } from "../../../src/families/mar/mask-schedule.js";
 import { tokenOrder } from "../../../src/families/mar/token-order.js";
 import type { SamplingParameters } from "../../../src/model/parameters.js";
 import { DiffusionSchedules } from "../../../src/model/sampler/diffusion-schedule.js";
-import { imageRequest } from "../../engine/tiny-engine.js";
+import { editOf, imageRequest } from "../../engine/tiny-engine.js";
 import { exampleManifest } from "../../model/example-manifest.js";
 
 const MODEL = exampleManifest().architecture.generator;
@@ -12,6 +12,11 @@ const TOKENS = MODEL.token_count;
 
 function image(change: Partial<SamplingParameters>, seed = 5): MarImage {
   return new MarImage(imageRequest({ class: 1, ...change }, seed), MODEL, new DiffusionSchedules(16));
+}
+
+function edited(change: Partial<SamplingParameters>, masked: Uint8Array, strength = 1, seed = 5): MarImage {
+  const request = { ...imageRequest({ class: 1, ...change }, seed), edit: { ...editOf(new Uint8Array(0)), strength } };
+  return new MarImage(request, MODEL, new DiffusionSchedules(16), masked);
 }
 
 describe("MarImage", () => {
@@ -45,6 +50,46 @@ describe("MarImage", () => {
       return [guidance, 1 + (2 * (TOKENS - maskedAfter)) / TOKENS];
     });
     for (const [guidance, expected] of inForce) expect(guidance).toBe(expected);
+  });
+
+  it("of an edit begins with the known tokens, and samples the others by the schedule of their number", () => {
+    const steps = 3;
+    const masked = new Uint8Array(TOKENS).fill(1, 3, 12);
+    const order = [...tokenOrder("random", { token_count: TOKENS, grid_width: 4 }, 5, 0)].filter(
+      (token) => masked[token],
+    );
+    const one = edited({ steps, guidance_scale: 3 }, masked);
+    for (const { masked: left, sampled, maskedAfter } of maskSchedule(9, steps)) {
+      expect(one.knownCount).toBe(TOKENS - left);
+      expect([...one.targets]).toEqual(order.slice(left - sampled, left).sort((a, b) => a - b));
+      expect(one.guidance).toBe(1 + (2 * (TOKENS - maskedAfter)) / TOKENS);
+      one.advance();
+    }
+    expect(one.knownCount).toBe(TOKENS);
+  });
+
+  it("of an edit has at most as many steps as unknown tokens, and their diffusion steps change over these", () => {
+    const one = edited(
+      { steps: 10, diffusion_steps: 20, diffusion_steps_final: 10 },
+      new Uint8Array(TOKENS).fill(1, 0, 2),
+    );
+    expect(one.steps).toBe(2);
+    expect(one.diffusionKey).toBe("20/500");
+    one.advance();
+    expect(one.diffusionKey).toBe("10/500");
+  });
+
+  it("of an edit of low strength samples a share of the masked tokens, other ones for another seed", () => {
+    const masked = new Uint8Array(TOKENS).fill(1, 4);
+    const sampledOf = (strength: number, seed: number) => [...edited({ steps: 1 }, masked, strength, seed).targets];
+    const half = sampledOf(0.5, 1);
+    expect(half).toHaveLength(6);
+    for (const token of half) expect(token).toBeGreaterThanOrEqual(4);
+    expect(sampledOf(0.5, 1)).toEqual(half);
+    expect(sampledOf(0.5, 2)).not.toEqual(half);
+    expect(sampledOf(0.001, 1)).toHaveLength(1);
+    // A lower strength keeps more of the same tokens.
+    expect(half).toEqual(expect.arrayContaining(sampledOf(0.25, 1)));
   });
 
   it("notices a token that is no number among those it just sampled", () => {

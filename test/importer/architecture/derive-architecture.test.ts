@@ -72,6 +72,7 @@ test("takes every size from the shapes, and heads, epsilon and scale from the co
       norm_groups: 32,
       norm_eps: 1e-6,
       levels: SMALL_TOKENIZER.levels,
+      encoder_levels: SMALL_TOKENIZER.encoderLevels,
     },
   });
 });
@@ -82,6 +83,7 @@ describe("published widths need no config", () => {
     latentChannels: 16,
     innerChannels: 16,
     levels: [4, 3, 2, 1, 0].map((index) => ({ index, channels: 64, blocks: 3, attention: false, upsample: index > 0 })),
+    encoderLevels: Array.from({ length: 5 }, () => ({ channels: 64, blocks: 2, attention: false })),
   });
   const published = (width: number, depth: number) => {
     const stack = { width, depth, mlpWidth: 4 * width };
@@ -151,14 +153,27 @@ describe("tensors that do not fit are named with both shapes", () => {
     const generator = reshaped(smallGenerator(), "z_proj.bias", [24], "I64");
     expect(await refusal(generator, smallTokenizer())).toContain("z_proj.bias holds I64");
   });
-  test("surplus: an error in the generator, a warning in the tokenizer's decoding half, nothing in the encoding half", async () => {
+  test("surplus: an error in the generator, a warning in the tokenizer", async () => {
     const generator = reshaped(smallGenerator(), "encoder_blocks.2.norm1.scale", [24]);
     expect(await refusal(generator, smallTokenizer())).toContain('"encoder_blocks.2.norm1.scale" [24] is not part of');
-    let tokenizer = reshaped(smallTokenizer(), "encoder.conv_in.weight", [32, 3, 3, 3]);
-    tokenizer = reshaped(tokenizer, "quant_conv.bias", [8]);
-    expect((await derive(smallGenerator(), tokenizer)).warnings).toEqual([]);
-    const { warnings } = await derive(smallGenerator(), reshaped(tokenizer, "loss.logvar", []));
+    const { warnings } = await derive(smallGenerator(), reshaped(smallTokenizer(), "loss.logvar", []));
     expect(warnings).toEqual(['The tokenizer has tensors that are not used: "loss.logvar".']);
+  });
+  test("a tokenizer without an encoder, in a warning; an encoder that is not whole, in an error", async () => {
+    const isEncoders = (name: string) => /^(encoder|quant_conv)\./.test(name);
+    const names = [...smallTokenizer().keys()].filter(isEncoders);
+    const decoder = without(smallTokenizer(), ...names);
+    const { architecture, warnings } = await derive(smallGenerator(), decoder);
+    expect(architecture.tokenizer).not.toHaveProperty("encoder_levels");
+    expect(warnings).toEqual(["The tokenizer has no encoder, so the model can't edit images."]);
+    const damaged = without(smallTokenizer(), "quant_conv.bias", "encoder.down.1.attn.0.k.weight");
+    expect(await refusal(smallGenerator(), damaged)).toMatch(
+      /encoder\.down\.1\.attn\.0\.k\.weight is missing.*; quant_conv/,
+    );
+    const levels = names.filter((name) => name.startsWith("encoder.down.2."));
+    expect(await refusal(smallGenerator(), without(smallTokenizer(), ...levels))).toContain(
+      "2 levels and its decoder 3",
+    );
   });
   test("many differences are counted, not listed", async () => {
     const names = [...smallGenerator().keys()].filter((name) => name.includes("_blocks.1.") && !name.includes("mlp.0"));

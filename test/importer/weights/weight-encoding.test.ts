@@ -27,6 +27,16 @@ async function converted(encoding: WeightEncoding, values: Float32Array, chunk: 
   return whole;
 }
 
+test("float16 is kept of the tokenizer's encoder alone, in every precision", () => {
+  for (const precision of ["fp32", "int8"] as const) {
+    const type = (name: string) => encodingOf(name, [16, 16, 3, 3], precision, undefined, "F16").parts[0]!.type;
+    for (const name of ["encoder.conv_in.weight", "quant_conv.weight"])
+      expect(type(`tokenizer.${name}`)).toBe("float16");
+    for (const name of ["tokenizer.decoder.conv_in.weight", "tokenizer.post_quant_conv.weight", "encoder_norm.weight"])
+      expect(type(name)).toBe("float32");
+  }
+});
+
 test("float16 rounds to nearest, halves to even, and is exact where it can be", () => {
   const half = (value: number) => toFloat16(Float32Array.of(value))[0];
   const every = Uint16Array.from({ length: 65_536 }, (_, i) => i).filter((bits) => (bits & 0x7c00) !== 0x7c00);

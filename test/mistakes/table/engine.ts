@@ -94,4 +94,32 @@ export const ENGINE_MISTAKES: readonly Mistake[] = [
     replace: "sampler.writeLatents(images[0]!, latents, i * this.latentSize);",
     why: "images that finish together are different images",
   },
+  {
+    name: "known-tokens-sampled-last",
+    file: IMAGE,
+    find: "Int32Array.of(...unknown, ...order.filter((token) => this.#known[token]))",
+    replace: "Int32Array.of(...order.filter((token) => this.#known[token]), ...unknown)",
+    why: "the order begins with the tokens that an edit knows",
+  },
+  {
+    name: "guidance-over-the-unknown-tokens",
+    file: IMAGE,
+    find: "this.#order.length, this.#present.maskedAfter)",
+    replace: "this.#schedule[0]!.masked, this.#present.maskedAfter)",
+    why: "an edit's guidance grows with the share of all tokens that are known",
+  },
+  {
+    name: "mask-schedule-over-all-tokens",
+    file: IMAGE,
+    find: "maskSchedule(unknown.length, steps,",
+    replace: "maskSchedule(tokenCount, steps,",
+    why: "an edit samples its unknown tokens only",
+  },
+  {
+    name: "known-tokens-by-count",
+    file: IMAGE,
+    find: "this.setToken(position, tokens, position * this.#channels);",
+    replace: "this.setToken(position, tokens, 0);",
+    why: "each known token is that of its own position",
+  },
 ];

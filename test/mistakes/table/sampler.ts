@@ -10,8 +10,8 @@ const PATCHES = "model/sampler/patches.ts";
 const MASK_LENGTH = "Math.max(1, Math.min(masked - 1, Math.floor(tokenCount * ratio)))";
 const PATCH_LOOPS = `      for (let channel = 0; channel < channels; channel++) {
         for (let p = 0; p < patch; p++) {
-          const to = offset + channel * plane + (row * patch + p) * width + column * patch;
-          for (let q = 0; q < patch; q++) latents[to + q] = tokens[from++]!;
+          const latent = channel * plane + (row * patch + p) * width + column * patch;
+          for (let q = 0; q < patch; q++) visit(token++, latent + q);
         }
       }`;
 
@@ -156,8 +156,8 @@ export const SAMPLER_MISTAKES: readonly Mistake[] = [
     find: PATCH_LOOPS,
     replace: `      for (let p = 0; p < patch; p++) {
         for (let q = 0; q < patch; q++) {
-          const to = offset + (row * patch + p) * width + column * patch + q;
-          for (let channel = 0; channel < channels; channel++) latents[to + channel * plane] = tokens[from++]!;
+          const latent = (row * patch + p) * width + column * patch + q;
+          for (let channel = 0; channel < channels; channel++) visit(token++, latent + channel * plane);
         }
       }`,
     why: "a token's channels are (c, p, q), not (p, q, c)",
@@ -168,8 +168,8 @@ export const SAMPLER_MISTAKES: readonly Mistake[] = [
     find: PATCH_LOOPS,
     replace: `      for (let channel = 0; channel < channels; channel++) {
         for (let q = 0; q < patch; q++) {
-          const to = offset + channel * plane + row * patch * width + column * patch + q;
-          for (let p = 0; p < patch; p++) latents[to + p * width] = tokens[from++]!;
+          const latent = channel * plane + row * patch * width + column * patch + q;
+          for (let p = 0; p < patch; p++) visit(token++, latent + p * width);
         }
       }`,
     why: "a token's channels are (c, p, q), not (c, q, p)",

@@ -1,21 +1,24 @@
 import type { Mistake } from "../mistake.js";
 
 const DECODE = "model/graph/decode-graph.ts";
+const ENCODE = "model/graph/encode-graph.ts";
+const ENCODER = "engine/encoder.ts";
+const BLOCKS = "model/graph/autoencoder-blocks.ts";
 const NEAREST = 'mode: { string: "nearest" },';
 const PIXELS = 'const rounded = g.node("Round", [g.node("Clip", [scaled, g.float(0), g.float(255)])]);';
 
-/** From latents to bytes. */
+/** From latents to bytes, and from the bytes of an image to edit to latents. */
 export const TOKENIZER_MISTAKES: readonly Mistake[] = [
   {
     name: "vae-attention-unscaled",
-    file: DECODE,
+    file: BLOCKS,
     find: "g.float(channels ** -0.5)",
     replace: "g.float(1)",
     why: "scores are divided by the square root of the channels",
   },
   {
     name: "vae-attention-left-out",
-    file: DECODE,
+    file: BLOCKS,
     find: "function attentionBlock(g: GraphBuilder, t: TokenizerArchitecture, x: Value, name: string): Value {\n",
     replace:
       "function attentionBlock(g: GraphBuilder, t: TokenizerArchitecture, x: Value, name: string): Value {\n  if (name) return x;\n",
@@ -23,7 +26,7 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "vae-attention-not-transposed",
-    file: DECODE,
+    file: BLOCKS,
     find: 'g.node("MatMul", [pixels("v"), g.node("Transpose", [weights], transposed)])',
     replace: 'g.node("MatMul", [pixels("v"), weights])',
     why: "weights are [queries, keys], and values mix over keys",
@@ -58,7 +61,7 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "group-norm-epsilon",
-    file: DECODE,
+    file: BLOCKS,
     find: "epsilon: { float: t.norm_eps }",
     replace: "epsilon: { float: 1e-5 }",
     why: "GroupNorm's epsilon is 1e-6, PyTorch's default 1e-5",
@@ -79,7 +82,7 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "shortcut-left-out",
-    file: DECODE,
+    file: BLOCKS,
     find: 'return g.node("Add", [shortcut, h]);',
     replace: "return h;",
     why: "a residual block adds its input",
@@ -126,5 +129,61 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
     find: "perm: { ints: [0, 2, 3, 1] } } });\n}",
     replace: "perm: { ints: [0, 3, 2, 1] } } });\n}",
     why: "bytes go row by row",
+  },
+  {
+    name: "downsampling-padded-on-all-sides",
+    file: ENCODE,
+    find: "pads: { ints: [0, 0, 1, 1] }",
+    replace: "pads: { ints: [1, 1, 1, 1] }",
+    why: "the encoder pads to the right and below only",
+  },
+  {
+    name: "downsampling-padded-left-and-above",
+    file: ENCODE,
+    find: "pads: { ints: [0, 0, 1, 1] }",
+    replace: "pads: { ints: [1, 1, 0, 0] }",
+    why: "the encoder pads to the right and below only",
+  },
+  {
+    name: "log-variance-for-mean",
+    file: ENCODE,
+    find: "const [mean] = g.split(",
+    replace: "const [, mean] = g.split(",
+    why: "the mean is the first half of the moments",
+  },
+  {
+    name: "quant-conv-left-out",
+    file: ENCODE,
+    find: 'const moments = conv(g, h, "tokenizer.quant_conv", 1);',
+    replace: "const moments = h;",
+    why: "the moments are quant_conv's",
+  },
+  {
+    name: "latents-not-scaled",
+    file: ENCODE,
+    find: 'g.node("Mul", [mean!, g.float(t.scale)])',
+    replace: "mean!",
+    why: "the generator's latents are the tokenizer's times the scale",
+  },
+  {
+    name: "latents-divided-by-the-scale",
+    file: ENCODE,
+    find: 'g.node("Mul", [mean!, g.float(t.scale)])',
+    replace: 'g.node("Div", [mean!, g.float(t.scale)])',
+    why: "the decoder divides, the encoder multiplies",
+  },
+  {
+    name: "image-in-0-to-1",
+    file: ENCODER,
+    find: "pixels[3 * p + channel]! / 127.5 - 1",
+    replace: "pixels[3 * p + channel]! / 255",
+    why: "the encoder was trained on images in [-1, 1]",
+  },
+  {
+    name: "image-channels-last",
+    file: ENCODER,
+    find: "image[channel * plane + p] = pixels[3 * p + channel]!",
+    replace: "image[3 * p + channel] = pixels[3 * p + channel]!",
+    why: "the encoder takes planes of red, green and blue",
   },
 ];

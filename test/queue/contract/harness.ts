@@ -1,11 +1,12 @@
 import type { JobError, JobRecord, NewJob, StoredImage } from "../../../src/job.js";
 import type { ImageContext, ImageTask, JobQueue, JobSource, SubmitResult } from "../../../src/queue/queue.js";
-import { exampleImageOf, exampleJob } from "../example-job.js";
+import { EXAMPLE_EDIT, exampleImageOf, exampleJob } from "../example-job.js";
 
 export interface QueueLimits {
   readonly maxQueuedImages: number;
   readonly resultTtlMs: number;
   readonly maxResultBytes: number;
+  readonly maxCanvasBytes: number;
 }
 
 /** One queue as both sides see it. Several adapters made by one test must not see each other's jobs. */
@@ -41,7 +42,8 @@ export class Bench {
 
   /** A queue without a worker yet. */
   static async make(makeQueue: MakeQueue, limits: Partial<QueueLimits> = {}): Promise<Bench> {
-    return new Bench(await makeQueue({ maxQueuedImages: 100, resultTtlMs: 60_000, maxResultBytes: 1e9, ...limits }));
+    const all = { maxQueuedImages: 100, resultTtlMs: 60_000, maxResultBytes: 1e9, maxCanvasBytes: 1e9, ...limits };
+    return new Bench(await makeQueue(all));
   }
 
   get queue(): JobQueue {
@@ -67,6 +69,12 @@ export class Bench {
   /** Submits a job with an id of the queue's. */
   submit(fields: Partial<NewJob> = {}, idempotency?: { key: string; bodyHash: string }): Promise<SubmitResult> {
     return this.queue.submit(exampleJob({ id: this.queue.newId(), ...fields }), idempotency);
+  }
+
+  /** Submits a job that edits this canvas. */
+  submitEdit(canvas: Uint8Array, fields: Partial<NewJob> = {}): Promise<SubmitResult> {
+    const job = exampleJob({ id: this.queue.newId(), edit: EXAMPLE_EDIT, ...fields });
+    return this.queue.submit(job, undefined, undefined, canvas);
   }
 
   /** Submits a job that must be accepted. */

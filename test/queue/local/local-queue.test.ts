@@ -15,7 +15,7 @@ queueContract("local", async (limits) => {
 });
 
 describe("LocalQueue", () => {
-  const options = { maxQueuedImages: 10, resultTtlMs: 60_000, maxResultBytes: 1e6 };
+  const options = { maxQueuedImages: 10, resultTtlMs: 60_000, maxResultBytes: 1e6, maxCanvasBytes: 1e6 };
 
   it("runs waiting images until the grace ends, since no other process can, and cancels the rest", async () => {
     vi.useFakeTimers();

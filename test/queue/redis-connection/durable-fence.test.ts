@@ -20,7 +20,13 @@ describe("ACCEPT_DURABLE=true, on Valkey, which knows WAITAOF,", () => {
   let client: Redis;
   let queue: JobQueue;
   const close: (() => Promise<void>)[] = [];
-  const common = () => ({ redisUrl: valkey.url, redisPrefix: "durable", resultTtlMs: 60_000, maxResultBytes: 1e9 });
+  const common = () => ({
+    redisUrl: valkey.url,
+    redisPrefix: "durable",
+    resultTtlMs: 60_000,
+    maxResultBytes: 1e9,
+    maxCanvasBytes: 1e9,
+  });
   const open = () => openRedisQueue({ ...common(), maxQueuedImages: 10, acceptDurable: true }, logger);
   /** Whether the append-only file is written to disk now and then, or whenever the system likes. */
   const sync = (isOn: boolean) => client.config("SET", "appendfsync", isOn ? "everysec" : "no");

@@ -38,7 +38,7 @@ async function open(redisPrefix: string): Promise<{ queue: JobQueue; said: strin
     { level: "info" },
     { write: (line) => void said.push((JSON.parse(line) as { msg: string }).msg) },
   );
-  const common = { redisUrl: server.url, redisPrefix, resultTtlMs: 60_000, maxResultBytes: 1e9 };
+  const common = { redisUrl: server.url, redisPrefix, resultTtlMs: 60_000, maxResultBytes: 1e9, maxCanvasBytes: 1e9 };
   const queue = await openRedisQueue({ ...common, maxQueuedImages: 10, acceptDurable: false }, logger);
   const source = await openRedisSource({ ...common, lockMs: 30_000 }, logger);
   close.push(

@@ -10,7 +10,7 @@ import { exampleImageOf, exampleJob } from "../example-job.js";
 import { type RedisServer, startRedis } from "../redis-server.js";
 
 const logger = pino({ level: "silent" });
-const LIMITS = { resultTtlMs: 60_000, maxResultBytes: 1e9, lockMs: 30_000 };
+const LIMITS = { resultTtlMs: 60_000, maxResultBytes: 1e9, maxCanvasBytes: 1e9, lockMs: 30_000 };
 
 let redis: RedisServer;
 beforeAll(async () => {

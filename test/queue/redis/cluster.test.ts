@@ -38,7 +38,7 @@ it("the smallest ACL needs one right more in a cluster", async () => {
     /^Redis at \S+ does not let its user run CLUSTER SLOTS; the user's ACL needs \+cluster\|slots\.$/,
   );
   await cluster.onEachNode((client) => client.call("ACL", "SETUSER", "marimba", "+cluster|slots"));
-  const options = { redisUrl, redisPrefix, resultTtlMs: 60_000, maxResultBytes: 1e9 };
+  const options = { redisUrl, redisPrefix, resultTtlMs: 60_000, maxResultBytes: 1e9, maxCanvasBytes: 1e9 };
   const logger = pino({ level: "silent" });
   const queue = await openRedisQueue({ ...options, maxQueuedImages: 10, acceptDurable: false }, logger);
   const source = await openRedisSource({ ...options, lockMs: 30_000 }, logger);

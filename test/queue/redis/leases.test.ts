@@ -31,7 +31,24 @@ describe("there is one lease for each image:", () => {
     await worker(1, make);
     const spec = exampleJob({ id: queue.newId(), num_images: 3 });
     // The accepting step alone, as a process does it that dies before the next.
-    await scripts().call("submit", spec.id, DEMO, "normal", "", 3, JSON.stringify(spec), "", 100, "", "", "", "", "");
+    await scripts().call(
+      "submit",
+      spec.id,
+      DEMO,
+      "normal",
+      "",
+      3,
+      JSON.stringify(spec),
+      "",
+      100,
+      "",
+      "",
+      "",
+      "",
+      "",
+      "",
+      0,
+    );
     await completes(queue, spec.id);
     await eventually(async () =>
       expect(await leases().getJobCounts("waiting", "active")).toEqual({ waiting: 0, active: 0 }),

@@ -43,7 +43,7 @@ export function redisDeployments(...settings: string[]): () => RedisDeployment {
   });
   return () => {
     const redisPrefix = `test${count++}`;
-    const common = { redisUrl: server.url, redisPrefix, resultTtlMs: 60_000, maxResultBytes: 1e9 };
+    const common = { redisUrl: server.url, redisPrefix, resultTtlMs: 60_000, maxResultBytes: 1e9, maxCanvasBytes: 1e9 };
     const keep = <T extends { close(): Promise<unknown> }>(one: T): T => {
       opened.push(one);
       return one;

@@ -22,7 +22,8 @@ function steps() {
     redisPrefix,
     call,
     async submit(id: string, { caller = "", images = 1 } = {}): Promise<unknown> {
-      return call("submit", id, "demo", "normal", caller, images, JSON.stringify({ id }), "", 1000, "", "", "", "", "");
+      const nothing = ["", "", "", "", "", "", 0];
+      return call("submit", id, "demo", "normal", caller, images, JSON.stringify({ id }), "", 1000, ...nothing);
     },
     serve: (worker: string, aliveMs = ALIVE_MS, paused: 0 | 1 = 0) =>
       call("serve", worker, "{}", aliveMs, paused, "demo"),
@@ -209,9 +210,19 @@ describe("the queue in Redis", () => {
     );
     const forever: string[] = [];
     for (const key of await client.keys(`${redisPrefix}::*`)) if ((await client.ttl(key)) === -1) forever.push(key);
-    const fixed = ["counts", "kept", "line:demo@2", "queues", "rate", "secret", "serving:demo", "serving:demo@2"];
+    const fixed = [
+      "counts",
+      "kept",
+      "line:demo@3",
+      "queues",
+      "rate",
+      "secret",
+      "serving:demo",
+      "serving:demo@2",
+      "serving:demo@3",
+    ];
     expect(forever.sort()).toEqual(fixed.map((name) => `${redisPrefix}::${name}`));
-    const line = await client.hgetall(`${redisPrefix}::line:demo@2`);
+    const line = await client.hgetall(`${redisPrefix}::line:demo@3`);
     for (const name of ["waiting", "waiting:high", "waiting:normal", "waiting:low"]) expect(line[name], name).toBe("0");
   });
 

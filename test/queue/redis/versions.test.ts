@@ -54,7 +54,13 @@ afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one.close();
 });
 
-const common = () => ({ redisUrl: redis.url, redisPrefix, resultTtlMs: 60_000, maxResultBytes: 1e9 });
+const common = () => ({
+  redisUrl: redis.url,
+  redisPrefix,
+  resultTtlMs: 60_000,
+  maxResultBytes: 1e9,
+  maxCanvasBytes: 1e9,
+});
 
 /** The API's side of a release. */
 async function api(release: Release): Promise<JobQueue> {

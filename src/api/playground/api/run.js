@@ -70,9 +70,10 @@ export class Run {
       Prefer: "respond-async",
       "Idempotency-Key": this.#key,
     };
+    const path = this.body.image ? "edits" : "generate";
     for (;;) {
       try {
-        return await requestJson("generate", { method: "POST", headers, body: JSON.stringify(this.body), signal });
+        return await requestJson(path, { method: "POST", headers, body: JSON.stringify(this.body), signal });
       } catch (error) {
         if (!(error instanceof Silent)) throw error;
         markLost();

@@ -76,8 +76,8 @@ class Cell {
     else if (name === "queued") this.time.textContent = data.position ? `${data.position} ahead` : "waiting";
   }
 
-  finish(images, onOpen) {
-    for (const { image, url } of images) this.#tiles[image.index]?.finish(image, url, () => onOpen(image));
+  finish(images, on) {
+    for (const { image, url } of images) this.#tiles[image.index]?.finish(image, url, on);
     this.ms = Math.max(...images.map(({ image }) => workMs(image.timing)));
     this.time.textContent = duration(this.ms);
     this.root.classList.add("done");

@@ -1,8 +1,9 @@
 // The details of one image: its parameters, its timings, and programs that generate it again.
 import { byId, element } from "../element.js";
 import { describeImage, markSmall } from "../stage/tile.js";
+import { addWipe, beforeImage } from "../stage/wipe.js";
 import { factsOf } from "./facts.js";
-import { fileName } from "./file-name.js";
+import { fileName, sourceFiles } from "./file-name.js";
 import { LANGUAGES } from "./snippets.js";
 import { timingsOf } from "./timings.js";
 
@@ -13,8 +14,8 @@ export class Detail {
   #image;
   #language = LANGUAGES[0][0];
 
-  /** The gallery has the images in order; `onAgain(body)` fills the form. */
-  constructor(gallery, onAgain) {
+  /** The gallery has the images in order; `onAgain(body)` fills the form, `onEdit(image)` opens the editor. */
+  constructor(gallery, onAgain, onEdit) {
     this.gallery = gallery;
     byId("detail-left").addEventListener("click", () => this.#go(-1));
     byId("detail-right").addEventListener("click", () => this.#go(1));
@@ -22,6 +23,10 @@ export class Detail {
     byId("detail-again").addEventListener("click", () => {
       this.#dialog.close();
       onAgain(this.#image.body);
+    });
+    byId("detail-edit").addEventListener("click", () => {
+      this.#dialog.close();
+      onEdit(this.#image);
     });
     byId("copy").addEventListener("click", () => this.#copy());
     // Browsers allow the clipboard only on https and localhost.
@@ -39,6 +44,8 @@ export class Detail {
     shown.src = this.gallery.urlOf(image);
     shown.alt = describeImage(image);
     markSmall(shown);
+    shown.parentElement.replaceChildren(shown, ...[beforeImage(image)].filter(Boolean));
+    addWipe(byId("detail-wipe"), shown.parentElement, [image]);
     byId("detail-title").textContent = image.parameters.class_name ?? "No class";
     byId("facts").replaceChildren(...factsOf(image));
     byId("timings").replaceChildren(...timingsOf(image.timing));
@@ -117,6 +124,11 @@ export class Detail {
   #showSnippet() {
     const [, , write] = LANGUAGES.find(([id]) => id === this.#language);
     byId("snippet-code").textContent = write(this.#image);
+    const links = Object.entries(sourceFiles(this.#image)).flatMap(([field, file]) => [
+      " ",
+      element("a", { href: this.#image.body[field], download: file, textContent: file }),
+    ]);
+    byId("snippet-files").replaceChildren(...(links.length > 0 ? ["The programs read these files:", ...links] : []));
   }
 
   async #copy() {

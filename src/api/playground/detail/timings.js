@@ -8,7 +8,7 @@ const SPANS = [
   ["transformer", "Transformer", "the transformer's part of the steps"],
   ["diffusion", "Diffusion", "the diffusion head's part of the steps"],
   ["decode", "Decode", "latents to pixels"],
-  ["encode", "Encode", "pixels to a PNG file"],
+  ["encode", "Encode", "pixels to the image file"],
 ];
 
 export function timingsOf(timing) {

@@ -14,6 +14,8 @@ import { wordsFor } from "./words.js";
 export const COUNTED_IN_TOKENS = ["steps", "reconstruction_steps"];
 
 export class Form {
+  /** Places outside the form that show the errors of fields, by the field's name. */
+  elsewhere = new Map();
   #parameters = new Map();
 
   /** `description` comes from the server: the schemas of the fields, and samples. */
@@ -31,10 +33,14 @@ export class Form {
     this.numImages.setBase(1);
     this.seed = new SeedField(seed);
     for (const [name, schema] of Object.entries(parameters)) this.#parameters.set(name, parameterField(name, schema));
+    this.output = fieldsWithDefaults(description.output);
+    this.edit = fieldsWithDefaults(description.edit);
     byId("model-place").replaceChildren(this.modelField.root);
     byId("class-place").replaceChildren(this.classField.root);
     byId("count-place").replaceChildren(this.numImages.root, this.seed.root);
-    byId("parameters").replaceChildren(...[...this.#parameters.values()].map(({ root }) => root));
+    byId("parameters").replaceChildren(...rootsOf(this.#parameters));
+    byId("output-place").replaceChildren(...rootsOf(this.output));
+    byId("edit-place").replaceChildren(...rootsOf(this.edit));
     byId("parameters").addEventListener("input", () => this.#summarize());
     byId("parameters").addEventListener("change", () => this.#summarize());
   }
@@ -73,30 +79,34 @@ export class Form {
     this.#summarize();
   }
 
-  /** The shortest request body for the form's values. */
+  /** The shortest request body for the form's values; those of an edit are in `edit`. */
   read() {
     const body = { class: this.classField.value, seed: this.seed.take() };
     const rest = { num_images: this.numImages.own, preset: this.preset.own };
     if (this.model.id !== this.modelList.default) rest.model = this.model.id;
-    for (const [name, field] of this.#parameters) rest[name] = field.own;
+    for (const [name, field] of [...this.output, ...this.#parameters]) rest[name] = field.own;
     for (const [name, value] of Object.entries(rest)) if (value !== undefined) body[name] = value;
     return body;
   }
 
   /** Fills the form from a request's body and locks the seed. */
   async fill(body) {
-    const model = this.modelList.models.find(({ id }) => id === (body.model ?? this.modelList.default));
-    if (model && model !== this.model) {
-      this.modelField.choose(model);
-      await this.useModel(model);
-    }
+    await this.useModelOf(body);
     this.classField.set(body.class);
     this.seed.set(body.seed);
     this.numImages.set(body.num_images);
     this.preset.set(body.preset);
     this.#usePreset(this.preset.parameters);
-    for (const [name, field] of this.#parameters) field.set(body[name]);
+    for (const [name, field] of [...this.output, ...this.#parameters]) field.set(body[name]);
     this.#summarize();
+  }
+
+  /** Switches to the model of a request's body, if it is served. */
+  async useModelOf(body) {
+    const model = this.modelList.models.find(({ id }) => id === (body.model ?? this.modelList.default));
+    if (!model || model === this.model) return;
+    this.modelField.choose(model);
+    await this.useModel(model);
   }
 
   /** Shows each error at its field and returns those without a field. */
@@ -114,14 +124,16 @@ export class Form {
   }
 
   clearErrors() {
-    const fields = [this.classField, this.numImages, this.seed, this.preset, ...this.#parameters.values()];
-    for (const field of fields) field?.clearError();
+    const fields = [this.classField, this.numImages, this.seed, this.preset];
+    const lists = [this.#parameters, this.output, this.edit, this.elsewhere];
+    for (const field of [...fields, ...lists.flatMap((list) => [...list.values()])]) field?.clearError();
   }
 
   #fieldOf(pointer) {
     const name = pointer.split("/")[1];
     const own = { class: this.classField, num_images: this.numImages, seed: this.seed, preset: this.preset };
-    return own[name] ?? this.#parameters.get(name);
+    const lists = [this.#parameters, this.output, this.edit, this.elsewhere];
+    return own[name] ?? lists.find((list) => list.has(name))?.get(name);
   }
 
   #summarize() {
@@ -136,6 +148,20 @@ export class Form {
       ...(changed > 0 ? [element("span", { className: "badge", textContent: `${changed} changed` })] : []),
     );
   }
+}
+
+const rootsOf = (fields) => [...fields.values()].map(({ root }) => root);
+
+/** Fields whose value does not depend on model and preset. A single choice is none. */
+function fieldsWithDefaults(schemas) {
+  const fields = new Map();
+  for (const [name, schema] of Object.entries(schemas)) {
+    if (choicesOf(schema)?.length === 1) continue;
+    const field = parameterField(name, schema);
+    field.setBase(schema.default);
+    fields.set(name, field);
+  }
+  return fields;
 }
 
 function parameterField(name, schema) {

@@ -100,8 +100,9 @@ export function readNumber(text) {
   return /^-?\d{1,16}(\.\d+)?$/.test(trimmed) ? Number(trimmed) : trimmed;
 }
 
-function scaleOf({ type, minimum, maximum }) {
+function scaleOf({ type, minimum = 0, exclusiveMinimum, maximum }) {
   const step = type === "integer" ? 1 : SLIDER_STEPS.find((step) => (maximum - minimum) / step <= 200);
+  if (exclusiveMinimum !== undefined) return scaleOf({ type, minimum: exclusiveMinimum + step, maximum });
   const byRatio = minimum > 0 && maximum / minimum >= RATIO_SCALE_FROM;
   const span = byRatio ? Math.log(maximum / minimum) : maximum - minimum;
   const round = (value) => {

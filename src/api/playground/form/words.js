@@ -23,6 +23,13 @@ const WORDS = {
     "Largest timestep",
     "The timestep at which diffusion begins. Below 950, short schedules avoid their largest error.",
   ],
+  output_format: ["Format", "PNG keeps every pixel; JPEG and WebP files are smaller."],
+  strength: ["Strength", "The share of the marked tokens that are drawn again. Lower is closer to the image."],
+  mask_grow: [
+    "Margin",
+    "Rings of tokens around the mask that are drawn again too, because they have seen what is under it.",
+  ],
+  feather: ["Feather", "Pixels inside the edge of the mask over which the new image fades in."],
   order: ["Token order", "Random, as in training; raster, line by line; checkerboard, every other token first."],
 };
 

@@ -3,6 +3,7 @@ import { duration } from "../duration.js";
 import { byId, element } from "../element.js";
 import { Progress } from "./progress.js";
 import { Tile } from "./tile.js";
+import { addWipe } from "./wipe.js";
 
 export class Stage {
   #tiles = [];
@@ -52,10 +53,15 @@ export class Stage {
     else if (name === "preview") this.#tiles[data.index]?.preview(data);
   }
 
-  /** `images` are `{image, url}`. */
-  finish(images, onOpen) {
+  /** `images` are `{image, url}`; `on` is `{onOpen(image), onEdit(image)}`. */
+  finish(images, on) {
     this.#progress.stop();
-    for (const { image, url } of images) this.#tiles[image.index]?.finish(image, url, () => onOpen(image));
+    for (const { image, url } of images) this.#tiles[image.index]?.finish(image, url, on);
+    addWipe(
+      byId("stage-wipe"),
+      byId("tiles"),
+      images.map(({ image }) => image),
+    );
     const { timing, parameters } = images[0].image;
     const slowest = Math.max(...images.map(({ image }) => image.timing.total_ms));
     const each = images.length > 1 ? [`${duration(timing.ms_per_image)} of engine time each`] : [];
@@ -95,7 +101,7 @@ export class Stage {
   }
 
   #clear() {
-    for (const id of ["empty", "problem", "verdict", "note"]) byId(id).hidden = true;
+    for (const id of ["empty", "problem", "verdict", "note", "stage-wipe"]) byId(id).hidden = true;
   }
 
   #wait(position) {

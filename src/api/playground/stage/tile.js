@@ -1,8 +1,9 @@
 // The tile of one image: a pattern of unknown tokens, then previews, then the image.
-import { element } from "../element.js";
+import { element, icon } from "../element.js";
+import { beforeImage } from "./wipe.js";
 
 /** Images smaller than this are enlarged without blurring. */
-const SMALL_PIXELS = 128;
+export const SMALL_PIXELS = 128;
 
 export function describeImage({ parameters, seed, index, numImages }) {
   const name = parameters.class_name ?? "no class";
@@ -20,15 +21,16 @@ export class Tile {
     this.#show(`data:${type};base64,${base64}`);
   }
 
-  /** Shows the finished image as a button that opens its details. */
-  finish(image, url, onOpen) {
+  /** Shows the finished image as a button that opens its details; beside an edited one, a button edits it further. */
+  finish(image, url, { onOpen, onEdit }) {
     this.#show(url);
     this.root.classList.remove("waiting");
     this.root.classList.add("done");
     this.#shown.alt = describeImage(image);
-    const button = element("button", { type: "button", className: "open" }, this.#shown);
-    button.addEventListener("click", onOpen);
+    const button = element("button", { type: "button", className: "open" }, this.#shown, beforeImage(image));
+    button.addEventListener("click", () => onOpen(image));
     this.root.replaceChildren(button);
+    if (image.body.image) this.root.append(editButton(image, onEdit));
   }
 
   /** Stops waiting; the last preview stays. */
@@ -42,6 +44,13 @@ export class Tile {
     this.#shown.hidden = false;
     markSmall(this.#shown);
   }
+}
+
+function editButton(image, onEdit) {
+  const button = element("button", { type: "button", className: "tool edit-again", title: "Edit" }, icon("brush"));
+  button.setAttribute("aria-label", `Edit ${describeImage(image)}`);
+  button.addEventListener("click", () => onEdit(image));
+  return button;
 }
 
 /** Keeps the pixels of a small image crisp. */

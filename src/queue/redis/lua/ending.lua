@@ -3,7 +3,9 @@
 local PUBLISHED_BYTES = 8192 -- longest descriptions that are published; of longer ones, those who wait read the job
 
 local function deleteJob(id, images)
-  local key = redis.call("HGET", jobKey(id), "key")
+  local fields = redis.call("HMGET", jobKey(id), "key", "caller")
+  local key = fields[1]
+  if fields[2] then redis.call("ZREM", ownJobsKey(fields[2]), id) end
   for index = 0, images - 1 do redis.call("UNLINK", imageKey(id, index)) end
   redis.call("DEL", jobKey(id), requeuedKey(id))
   if key and key ~= "" then redis.call("DEL", idempotencyKey(key)) end
@@ -49,6 +51,9 @@ local function endJob(job, state, failure, ttlMs, maxBytes)
     for index = 0, job.images - 1 do redis.call("UNLINK", imageKey(job.id, index)) end
   end
   countDone(job.caller, tonumber(fields[1]))
+  -- With its last unfinished job, a caller's list will be empty once that has expired.
+  if redis.call("HEXISTS", UNFINISHED, job.caller) == 0 then redis.call("PEXPIREAT", ownJobsKey(job.caller), whole(expiresAt)) end
+  dropCanvas(job.id)
   redis.call("DEL", requeuedKey(job.id))
   redis.call("ZREM", DEADLINES, job.id)
   redis.call("HSET", key, "state", state, "finishedAt", whole(now), "expiresAt", whole(expiresAt), "images:json", images)

@@ -35,6 +35,22 @@ local function jobOfOpenImage(id, index)
   if job and not isFinal(job) and not job.isStored then return job end
 end
 
+-- The canvases of unfinished jobs, which count in bytes.
+local function canvasBytes() return tonumber(redis.call("HGET", COUNTS, "canvasBytes") or 0) end
+
+local function keepCanvas(id, canvas)
+  redis.call("SET", canvasKey(id), canvas)
+  redis.call("HSET", jobKey(id), "canvasBytes", #canvas)
+  redis.call("HINCRBY", COUNTS, "canvasBytes", #canvas)
+end
+
+local function dropCanvas(id)
+  local bytes = redis.call("HGET", jobKey(id), "canvasBytes")
+  if not bytes then return end
+  redis.call("UNLINK", canvasKey(id))
+  redis.call("HINCRBY", COUNTS, "canvasBytes", -tonumber(bytes))
+end
+
 -- Notes how far an image is; false where it was as far before, as one is that runs again.
 local function noteSteps(job, index, step, of)
   local key = jobKey(job.id)

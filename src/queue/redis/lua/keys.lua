@@ -1,7 +1,7 @@
 -- Every key of ours begins with PREFIX and two colons, which KEYS[1] is. BullMQ's are PREFIX:QUEUE:..., and no queue has an empty name: no
 -- script names one of them. The keys keep the names that release 0.1 gave them, so that an upgrade finds what is there.
 local OWN = KEYS[1]
-local COUNTS = OWN .. "counts" -- hash: waiting (images of all queues), keptBytes, arrivals
+local COUNTS = OWN .. "counts" -- hash: waiting (images of all queues), keptBytes, canvasBytes (of unfinished jobs), arrivals
 local QUEUES = OWN .. "queues" -- set: every queue that a worker has served
 local DEADLINES = OWN .. "deadlines" -- zset: job -> its deadline
 local KEPT = OWN .. "kept" -- list: finished jobs in the order they finished, "id images bytes expiresAt"
@@ -14,10 +14,12 @@ local CONTROL = OWN .. "control" -- channel: what workers must know
 
 local function jobKey(id) return OWN .. "job:" .. id end
 local function imageKey(id, index) return OWN .. "image:" .. id .. ":" .. index end
+local function canvasKey(id) return OWN .. "canvas:" .. id end -- the PNG that an unfinished job edits
 local function requeuedKey(id) return OWN .. "again:" .. id end -- list: indices of images that were handed back
 local function watchedKey(id) return OWN .. "watched:" .. id end -- exists while somebody watches the job's previews
-local function previewKey(id) return OWN .. "preview:" .. id end -- hash: the newest preview
+local function previewKey(id, index) return OWN .. "preview:" .. id .. ":" .. index end -- hash: an image's newest preview
 local function idempotencyKey(hash) return OWN .. "key:" .. hash end -- an idempotency key: "bodyHash id"
+local function ownJobsKey(caller) return OWN .. "own:" .. caller end -- zset: the caller's newest jobs -> when they were accepted
 local function recentKey(caller) return OWN .. "recent:" .. caller end -- hash: second -> images accepted in it
 local function webhookKey(id) return OWN .. "delivery:" .. id end -- hash: the job as it ended, attempts
 local function lineKey(queue) return OWN .. "line:" .. queue end -- hash: waiting, draining, turns, totals

@@ -1,0 +1,203 @@
+import { Problem } from "../errors.js";
+import { MAX_SIDE } from "../job.js";
+import { canEdit, type Edit } from "../model/edit.js";
+import type { Manifest } from "../model/manifest.js";
+import { decode, encodeCanvas, type Pixels, type Size, sizeOf } from "./decode.js";
+import type { EditOptions } from "./edit-request.js";
+import { badFields, badUpload, recognize, type Upload } from "./upload.js";
+
+/** Image files as they came from a client. */
+export interface EditFiles {
+  readonly image: Uint8Array;
+  readonly mask?: Uint8Array | typeof EVERYTHING | undefined;
+}
+
+/** In place of a mask: the whole image is drawn again, whatever its own transparent pixels say. */
+export const EVERYTHING = "everything" as const;
+
+/** What a job edits and how, as the queue takes it. */
+export interface PreparedEdit {
+  readonly edit: Edit;
+  /** PNG. */
+  readonly canvas: Uint8Array;
+}
+
+/** Where the uploaded image lies on the canvas. */
+interface Placement {
+  readonly canvas: Size;
+  /** The image's place and size there; it may hang over (`cover`). */
+  readonly image: Size & { readonly left: number; readonly top: number };
+  /** The window's place; it has the size of the model's images. */
+  readonly window: Edit["window"];
+}
+
+/**
+ * Turns uploaded files into the canvas that a job edits. Throws `invalid_request` with a pointer to `/image`, `/mask` or the
+ * option that does not fit, before anything large is decoded. With `variation`, an image in which nothing is masked is varied
+ * with this strength.
+ */
+export async function prepareEdit(
+  files: EditFiles,
+  options: EditOptions,
+  manifest: Manifest,
+  variation?: number,
+): Promise<PreparedEdit> {
+  checkEditable(manifest);
+  const image = recognize(files.image, "/image");
+  const mask = files.mask && files.mask !== EVERYTHING ? recognize(files.mask, "/mask") : undefined;
+  const size = await sizeOf(image);
+  const placement = place(size, options, manifest);
+  if (mask) await checkMaskSize(mask, size);
+  const { fit } = options;
+  const resize = fit && ({ ...sizeOnly(placement.image), fit: fit === "cover" ? "cover" : "fill" } as const);
+  const pixels = await decode(image, resize);
+  const everything = new Uint8Array(pixels.width * pixels.height).fill(1);
+  const marked =
+    files.mask === EVERYTHING ? everything : markMask(pixels, mask && (await decode(mask, resize)), options);
+  const isVaried = variation !== undefined && !marked && !options.extend && fit !== "contain";
+  const canvas = draw(pixels, isVaried ? everything : marked, placement);
+  checkMask(canvas, placement, manifest, mask ? "/mask" : "/image");
+  return {
+    canvas: await encodeCanvas(canvas),
+    edit: {
+      window: placement.window,
+      mask_grow: options.mask_grow ?? 1,
+      feather: options.feather ?? 0,
+      strength: options.strength ?? (isVaried ? variation : 1),
+    },
+  };
+}
+
+function checkEditable({ name, architecture }: Manifest): void {
+  if (canEdit(architecture)) return;
+  const message = `must name a model that has an encoder: ${name} has none. Import it again, with a tokenizer that has one`;
+  throw new Problem("not_editable", `model ${message}.`, { errors: [{ pointer: "/model", message }] });
+}
+
+/** Pixels along a token's sides. */
+export function tokenSize({ architecture: { generator, tokenizer } }: Pick<Manifest, "architecture">): Size {
+  return {
+    width: tokenizer.image_width / generator.grid_width,
+    height: tokenizer.image_height / generator.grid_height,
+  };
+}
+
+function place(size: Size, { fit, extend = {} }: EditOptions, manifest: Manifest): Placement {
+  const { image_width, image_height } = manifest.architecture.tokenizer;
+  const model = { width: image_width, height: image_height };
+  const { left = 0, right = 0, top = 0, bottom = 0 } = extend;
+  checkExtension({ columns: left + right, rows: top + bottom }, manifest);
+  const token = tokenSize(manifest);
+  const grown = { width: (left + right) * token.width, height: (top + bottom) * token.height };
+  const fitted = fit ? fitInto(model, size, fit) : { ...size, left: 0, top: 0 };
+  const whole = fit ? model : size;
+  const canvas = { width: whole.width + grown.width, height: whole.height + grown.height };
+  checkSize(size, canvas, grown, model, manifest.name);
+  return {
+    canvas,
+    image: { ...fitted, left: fitted.left + left * token.width, top: fitted.top + top * token.height },
+    // The model sees the edge that grows.
+    window: { left: right > 0 ? canvas.width - model.width : 0, top: bottom > 0 ? canvas.height - model.height : 0 },
+  };
+}
+
+/** Along each axis: as large as the model's images, or where the image grows, at least so large with what is added. */
+function checkSize(size: Size, canvas: Size, grown: Size, model: Size, name: string): void {
+  const fits = (side: keyof Size) =>
+    grown[side] > 0 ? canvas[side] >= model[side] && canvas[side] <= MAX_SIDE : canvas[side] === model[side];
+  if (fits("width") && fits("height")) return;
+  const range = (side: keyof Size) =>
+    grown[side] > 0 ? `${Math.max(1, model[side] - grown[side])} to ${MAX_SIDE - grown[side]}` : `${model[side]}`;
+  const wanted = `must be ${range("width")} pixels wide and ${range("height")} high for ${name}`;
+  throw badUpload("/image", `${wanted}, not ${size.width}x${size.height}, unless \`fit\` is cover, contain or stretch`);
+}
+
+function checkExtension({ columns, rows }: { columns: number; rows: number }, manifest: Manifest): void {
+  const { grid_width, grid_height } = manifest.architecture.generator;
+  if (columns < grid_width && rows < grid_height) return;
+  const most = columns > 0 ? grid_width - 1 : grid_height - 1;
+  throw badUpload("/extend", `must be at most ${most} tokens for ${manifest.name}, which must see a part of the image`);
+}
+
+function fitInto(model: Size, size: Size, fit: NonNullable<EditOptions["fit"]>): Placement["image"] {
+  if (fit !== "contain") return { ...model, left: 0, top: 0 };
+  const scale = Math.min(model.width / size.width, model.height / size.height);
+  const width = Math.max(1, Math.round(size.width * scale));
+  const height = Math.max(1, Math.round(size.height * scale));
+  return { width, height, left: (model.width - width) >> 1, top: (model.height - height) >> 1 };
+}
+
+function sizeOnly({ width, height }: Size): Size {
+  return { width, height };
+}
+
+async function checkMaskSize(mask: Upload, { width, height }: Size): Promise<void> {
+  const size = await sizeOf(mask);
+  if (size.width === width && size.height === height) return;
+  throw badUpload("/mask", `must have the image's size, ${width}x${height}, not ${size.width}x${size.height}`);
+}
+
+/** Alpha below it counts as transparent, and luminance from it on as light. */
+const HALF = 128;
+
+/** Which pixels of the uploaded image are drawn again; undefined where nothing says so. */
+function markMask(image: Pixels, mask: Pixels | undefined, { mask_invert, extend, strength }: EditOptions) {
+  const isTransparent = (rgba: Uint8Array, pixel: number) => rgba[4 * pixel + 3]! < HALF;
+  const isLight = (rgba: Uint8Array, at: number) =>
+    0.299 * rgba[at]! + 0.587 * rgba[at + 1]! + 0.114 * rgba[at + 2]! >= HALF;
+  const count = image.width * image.height;
+  const collect = (isMarked: (pixel: number) => boolean) => {
+    const marked = new Uint8Array(count);
+    for (let pixel = 0; pixel < count; pixel++) marked[pixel] = Number(isMarked(pixel));
+    return marked;
+  };
+  const source = mask ?? image;
+  let marked: Uint8Array | undefined = collect((pixel) => isTransparent(source.rgba, pixel));
+  if (!marked.includes(1)) marked = mask && collect((pixel) => isLight(mask.rgba, 4 * pixel));
+  if (marked && mask_invert) marked = marked.map((one) => 1 - one);
+  if (marked && !marked.includes(1))
+    throw badUpload("/mask", "must mark something that is drawn again: it marks nothing");
+  if (marked) return marked;
+  if (mask_invert) throw badUpload("/mask_invert", "must be absent without a mask or transparent pixels");
+  return strength !== undefined && !extend ? new Uint8Array(count).fill(1) : undefined;
+}
+
+/** The canvas. What the image does not cover is drawn again, and until then continues the image's edge. */
+function draw(image: Pixels, marked: Uint8Array | undefined, placement: Placement): Pixels {
+  const { width, height } = placement.canvas;
+  const { left, top } = placement.image;
+  const rgba = new Uint8Array(width * height * 4);
+  const within = (at: number, size: number) => Math.min(Math.max(at, 0), size - 1);
+  for (let y = 0; y < height; y++) {
+    const row = within(y - top, image.height);
+    for (let x = 0; x < width; x++) {
+      const column = within(x - left, image.width);
+      const from = row * image.width + column;
+      const isNew = row !== y - top || column !== x - left;
+      const to = (y * width + x) * 4;
+      for (let channel = 0; channel < 3; channel++) rgba[to + channel] = image.rgba[4 * from + channel]!;
+      rgba[to + 3] = isNew || marked?.[from] ? 0 : 255;
+    }
+  }
+  return { rgba, width, height };
+}
+
+/** The mask must have something inside the window, and nothing outside it, which the model could not draw. */
+function checkMask({ rgba, width, height }: Pixels, { window }: Placement, manifest: Manifest, pointer: string): void {
+  const { image_width, image_height } = manifest.architecture.tokenizer;
+  const { left, top } = window;
+  let isMarked = false;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (rgba[(y * width + x) * 4 + 3] !== 0) continue;
+      isMarked = true;
+      if (x >= left && x < left + image_width && y >= top && y < top + image_height) continue;
+      const seen = `${image_width}x${image_height} pixels at the edge that is extended`;
+      throw badUpload(pointer, `must mark nothing outside the ${seen}: the model sees no more`);
+    }
+  }
+  if (isMarked) return;
+  const message =
+    "must be given, or the image have transparent pixels: nothing is masked. `strength` varies the whole image, `extend` makes it larger";
+  throw badFields([{ pointer: "/mask", message }]);
+}
