@@ -8,9 +8,12 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs");
 
+/** What tests count. */
+const COLUMNS = ["accepted", "completed", "lost", "images", "differing"];
+
 /**
  * Runs these tests `times` in a row, with `env` added to the environment, and ends the process: with 1 after the first failure.
- * Prints how many accepted jobs were lost, and how many images differ from an undisturbed run's.
+ * Prints for each test how many accepted jobs were lost, and how many images differ from an undisturbed run's.
  */
 export function runLongForm({ name, times, tests, env }) {
   const folder = mkdtempSync(join(tmpdir(), "marimba-tally-"));
@@ -40,18 +43,23 @@ export function readTimes(command) {
   process.exit(2);
 }
 
-/** The sum of the tests' tallies so far, one a line (test/chaos/tally.ts), and how long services took to recover. */
+/** A table of the tests' tallies so far (test/chaos/tally.ts), and how long services took to recover. */
 function printTallies(file) {
-  const sum = { jobs: 0, lost: 0, images: 0, differing: 0 };
+  const tests = new Map();
   const recoveriesMs = [];
   const lines = existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
   for (const line of lines) {
-    const { recoveryMs, ...counts } = JSON.parse(line);
+    const { test, recoveryMs, ...counts } = JSON.parse(line);
+    const name = test.split(" > ").at(-1);
     if (recoveryMs !== undefined) recoveriesMs.push(recoveryMs);
-    for (const [what, count] of Object.entries(counts)) sum[what] += count;
+    else tests.set(name, [...(tests.get(name) ?? []), counts]);
   }
-  const { jobs, lost, images, differing } = sum;
-  console.log(`${jobs} accepted jobs so far, ${lost} lost; ${images} images, ${differing} that differ.`);
+  const row = (cells) => `| ${cells.join(" | ")} |`;
+  const sumRow = (name, counted) =>
+    row([name, ...COLUMNS.map((column) => counted.reduce((sum, counts) => sum + counts[column], 0))]);
+  console.log(`\n${row(["scenario", ...COLUMNS])}\n${row(["---", ...COLUMNS.map(() => "--:")])}`);
+  for (const [name, counted] of tests) console.log(sumRow(name, counted));
+  console.log(sumRow("all", [...tests.values()].flat()));
   if (recoveriesMs.length === 0) return;
   recoveriesMs.sort((a, b) => a - b);
   const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;

@@ -38,7 +38,7 @@ export function readCompose(files: readonly string[], variables: Readonly<Record
 }
 
 /** A service with `extends` gets what the service of the other file has. */
-function extend(document: ComposeFile): ComposeFile {
+function extend(document: ComposeFile): unknown {
   const services = Object.entries(document.services).map(([name, { extends: base, ...own }]) => {
     if (!base) return [name, own];
     const { file, service } = base as { file: string; service: string };

@@ -54,7 +54,9 @@ describe("the Dockerfile", () => {
   it("installs CUDA's provider by a command that is there, and checks it against the base", () => {
     const commands = stages
       .flatMap(({ steps }) => steps)
-      .flatMap(({ text }) => [...text.matchAll(/node dist\/main\.js (gpu [^&|;]*)/g)].map(([, words]) => words!.trim()));
+      .flatMap(({ text }) =>
+        [...text.matchAll(/node dist\/main\.js (gpu [^&|;]*)/g)].map(([, words]) => words!.trim()),
+      );
     expect(commands).toEqual(["gpu install", "gpu check --without-driver"]);
     const { status, stdout } = spawnSync(process.execPath, [join(PROJECT, "dist/main.js"), "gpu", "--help"]);
     expect(status).toBe(0);

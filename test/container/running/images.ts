@@ -1,4 +1,5 @@
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -19,19 +20,48 @@ const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
 /** The name under which docker-compose.yml expects the service's image. */
 export const IMAGE = "localhost/marimba:cpu";
 
+/** The previous release's. */
+export const PREVIOUS_IMAGE = "localhost/marimba:previous";
+
+/** The image on which the Dockerfile builds. */
+export const BASE_IMAGE = official(parseStages(readFileSync(join(PROJECT, "Dockerfile"), "utf8")).at(-1)!.base);
+
 /** Builds the Dockerfile, and before it what it and docker-compose.yml name: Debian's packages and the npm package of Node. */
 export async function buildImages(podman: Podman): Promise<void> {
-  await standInForNode(podman, parseStages(readFileSync(join(PROJECT, "Dockerfile"), "utf8"))[0]!.base);
+  await standInForNode(podman, BASE_IMAGE);
   const compose = parse(readFileSync(join(PROJECT, "docker-compose.yml"), "utf8"));
-  await standInForRedis(podman, compose.services.redis.image);
-  // The health check of an image is a part of Docker's format only.
-  const build = ["build", "--format", "docker", "--network", "host", ...(await npmSettings(podman)), "--tag", IMAGE];
-  await podman.run(...build, PROJECT);
+  await standInForRedis(podman, official(compose.services.redis.image));
+  await build(podman, IMAGE, PROJECT);
+  await buildPreviousRelease(podman);
+}
+
+/** The release at the top of the changelog, built by this release's Dockerfile and build scripts: 0.2.0's own fail. */
+async function buildPreviousRelease(podman: Podman): Promise<void> {
+  const [heading] = /^## \[\d+\.\d+\.\d+\]/m.exec(readFileSync(join(PROJECT, "CHANGELOG.md"), "utf8"))!;
+  const git = (...args: string[]) => execute("git", ["-C", PROJECT, ...args]);
+  const commit = (await git("log", "--format=%H", "-S", heading, "--", "CHANGELOG.md")).split("\n").at(-1)!;
+  const folder = mkdtempSync(join(podman.folder, "previous-"));
+  try {
+    await git("archive", "--output", join(folder, "tree.tar"), commit);
+    await execute("tar", ["-xf", join(folder, "tree.tar"), "-C", folder]);
+    // With their times, which the builder's cache compares.
+    for (const file of ["Dockerfile", "scripts/build.js", "scripts/is-built.js"])
+      cpSync(join(PROJECT, file), join(folder, file), { preserveTimestamps: true });
+    await build(podman, PREVIOUS_IMAGE, folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function build(podman: Podman, image: string, folder: string): Promise<void> {
+  // An image's health check is a part of Docker's format only.
+  const options = ["--format", "docker", "--network", "host", ...(await npmSettings(podman))];
+  await podman.run("build", ...options, "--tag", image, folder);
 }
 
 /** Node on Debian's smallest system, as the official image has it. */
 async function standInForNode(podman: Podman, image: string): Promise<void> {
-  if (await podman.hasImage(official(image))) return;
+  if (await podman.hasImage(image)) return;
   const [, version] = /:(\d+\.\d+\.\d+)/.exec(image)!;
   const folder = mkdtempSync(join(podman.folder, "node-"));
   try {
@@ -50,7 +80,7 @@ async function standInForNode(podman: Podman, image: string): Promise<void> {
       "RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && chmod +x /usr/local/bin/npm",
     ];
     writeFileSync(join(folder, "Dockerfile"), lines.join("\n"));
-    await podman.run("build", "--tag", official(image), folder);
+    await podman.run("build", "--tag", image, folder);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -58,10 +88,10 @@ async function standInForNode(podman: Podman, image: string): Promise<void> {
 
 /** Debian's Redis; the user of the official image owns its data. */
 async function standInForRedis(podman: Podman, image: string): Promise<void> {
-  if (await podman.hasImage(official(image))) return;
+  if (await podman.hasImage(image)) return;
   const file = join(podman.folder, "redis.tar");
   await debian(file, ["--include=redis-server", '--customize-hook=mkdir -m 755 "$1/data" && chown 999:999 "$1/data"']);
-  await podman.run("import", "--change", "WORKDIR /data", file, official(image));
+  await podman.run("import", "--change", "WORKDIR /data", file, image);
   rmSync(file);
 }
 
@@ -85,4 +115,6 @@ async function npmSettings({ folder }: Podman): Promise<string[]> {
   return ["--volume", `${file}:/root/.npmrc:ro`, "--volume", `${cafile}:/npm-ca.crt:ro`];
 }
 
-const official = (image: string) => `docker.io/library/${image}`;
+function official(image: string): string {
+  return `docker.io/library/${image}`;
+}

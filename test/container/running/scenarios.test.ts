@@ -1,4 +1,4 @@
-import { chmodSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -6,13 +6,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Ground, HANGING_MS } from "../../chaos/ground.js";
 import { type Order, orderMany, settle, untilUnderWay } from "../../chaos/orders.js";
 import { Undisturbed } from "../../chaos/undisturbed.js";
+import { generate } from "../../commands/marimba.js";
 import { eventually } from "../../eventually.js";
-import { buildImages, IMAGE } from "./images.js";
+import { BASE_IMAGE, buildImages, IMAGE, PREVIOUS_IMAGE } from "./images.js";
 import { Podman } from "./podman.js";
 import { LOCK_MS, Stack } from "./stack.js";
 
-const JOBS = 12;
+const JOBS = 24;
 const BUILD_MS = 3_600_000;
+const MIB = 2 ** 20;
 
 const podman = new Podman(join(tmpdir(), "marimba-containers"));
 let ground: Ground;
@@ -22,6 +24,7 @@ let stack: Stack;
 beforeAll(async () => {
   await buildImages(podman);
   ground = await Ground.open();
+  // The image's user reads the models.
   chmodSync(ground.folder, 0o755);
   undisturbed = await Undisturbed.open(ground);
   await undisturbed.prepare(JOBS);
@@ -45,63 +48,105 @@ async function expectNothingLost(orders: readonly Order[]): Promise<void> {
   await undisturbed.expectAll(orders, await settle(stack.address, orders));
 }
 
-/** Jobs of which one is under way. */
+async function waiting(orders: readonly Order[]): Promise<number> {
+  const answers = await Promise.all(orders.map(({ id }) => fetch(`${stack.address}/jobs/${id}`)));
+  const states = await Promise.all(answers.map(async (answer) => ((await answer.json()) as { state: string }).state));
+  return states.filter((state) => state === "queued").length;
+}
+
+/** Jobs of which one is under way, and others wait. */
 async function underWay(): Promise<Order[]> {
   const orders = await orderMany(stack.address, JOBS);
   await untilUnderWay(stack.address, orders);
+  expect(await waiting(orders)).toBeGreaterThan(0);
   return orders;
 }
 
+/** What `podman inspect` answers about the service's first container. */
+const inspect = (service: string, format: string) =>
+  podman.run("inspect", "--format", format, stack.container(service));
+
+const inside = (service: string, ...command: string[]) => podman.run("exec", stack.container(service), ...command);
+
 describe("docker-compose.yml, in containers", { timeout: HANGING_MS }, () => {
-  it("asks for the key that its first start has made, and makes the images of `marimba serve`", async () => {
+  it("first start: a key, healthy services, and the image of `marimba sample`", async () => {
     expect((await fetch(`${stack.published}/models`)).status).toBe(401);
     expect(await stack.firstKey()).toMatch(/^mrb_[0-9a-f]{12}_[0-9a-f]{48}$/);
+    for (const service of ["api", "worker", "redis"]) await podman.run("healthcheck", "run", stack.container(service));
+
+    const file = join(ground.folder, "sample.png");
+    const sample = ground.start("sample", ["--class", "1", "--seed", "7", "--out", file]);
+    expect(await sample.ended).toMatchObject({ code: 0 });
+    const answer = await generate(stack.address, { class: 1, seed: 7 });
+    expect(Buffer.from(await answer.arrayBuffer()).equals(readFileSync(file))).toBe(true);
     await expectNothingLost(await orderMany(stack.address, JOBS));
   });
 
   it("runs as a user that can write nothing, within its memory", async () => {
     const format = "{{.HostConfig.ReadonlyRootfs}} {{.Config.User}} {{.HostConfig.Memory}}";
-    const inspect = (service: string) => podman.run("inspect", "--format", format, stack.container(service));
-    expect(await inspect("worker")).toBe(`true 10001:10001 ${4 * 2 ** 30}`);
-    expect(await inspect("api")).toBe(`true 10001:10001 ${2 ** 30}`);
-    expect(await inspect("redis")).toBe(`true 999:999 ${2 ** 30}`);
-    const write = podman.run("exec", stack.container("worker"), "touch", "/app/models/x");
-    await expect(write).rejects.toThrow("Read-only file system");
+    expect(await inspect("worker", format)).toBe(`true 10001:10001 ${4096 * MIB}`);
+    expect(await inspect("api", format)).toBe(`true 10001:10001 ${1024 * MIB}`);
+    expect(await inspect("redis", format)).toBe(`true 999:999 ${1024 * MIB}`);
+    expect(await inside("worker", "id", "-u")).toBe("10001");
+    await expect(inside("worker", "touch", "/app/models/x")).rejects.toThrow("Read-only file system");
+    // The worker reads the limit that the kernel sets for it.
+    expect(await podman.run("logs", stack.container("worker"))).toContain('"memoryMiB":4096');
+    const fill = "const kept = []; for (;;) kept.push(Buffer.alloc(1e7, 1))";
+    const limited = podman.run("run", "--rm", "--memory", "128m", "--entrypoint", "node", IMAGE, "-e", fill);
+    await expect(limited).rejects.toMatchObject({ code: 137 });
   });
 
   it("has an image of less than 450 MB above its base", async () => {
     const size = async (image: string) => Number(await podman.run("image", "inspect", "--format", "{{.Size}}", image));
-    const base = await podman.run("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "docker.io/library/node");
-    const bytes = (await size(IMAGE)) - (await size(base));
-    console.log(`The image has ${Math.round(bytes / 1e6)} MB above its base.`);
+    const bytes = (await size(IMAGE)) - (await size(BASE_IMAGE));
     expect(bytes).toBeLessThan(450e6);
   });
 
-  it("shares the work among three workers", async () => {
+  it("three workers share the work", async () => {
     await stack.up("--scale", "worker=3");
     await eventually(async () => expect(await workers()).toBe(3), HANGING_MS);
     await expectNothingLost(await orderMany(stack.address, JOBS));
   });
 
-  it.each(["worker", "api", "redis"])("loses nothing when %s is killed in the middle of work", async (service) => {
+  it.each(["worker", "api", "redis"])("the %s is killed in the middle of work, and starts again", async (service) => {
     const orders = await underWay();
+    // Redis has written what it has answered, but for the time of one write.
+    if (service === "redis") await eventually(redisHasWritten);
     await podman.run("kill", "--signal", "KILL", stack.container(service));
-    await podman.run("start", stack.container(service));
-    await stack.isReady();
+    await eventually(async () => expect(await inspect(service, "{{.State.Running}}")).toBe("true"));
     await expectNothingLost(orders);
+    await stack.isReady();
   });
 
-  it("loses nothing when a worker is cut off from Redis for longer than its lock", async () => {
+  const redisHasWritten = async () =>
+    expect(await inside("redis", "redis-cli", "INFO", "persistence")).toContain("aof_buffer_length:0");
+
+  it("a worker is cut off from Redis for longer than its lock", async () => {
+    await eventually(async () => expect(await workers()).toBe(3), HANGING_MS);
     const orders = await underWay();
     await stack.cutOff(stack.container("worker"), () => sleep(2 * LOCK_MS));
     await expectNothingLost(orders);
     await eventually(async () => expect(await workers()).toBe(3), HANGING_MS);
   });
 
-  it("goes on with the jobs that waited when it was taken down", async () => {
+  it("`down` and `up` with the volume kept, while jobs wait", async () => {
     const orders = await underWay();
-    await stack.compose("down");
+    await stack.down();
     await stack.up();
+    await expectNothingLost(orders);
+  });
+
+  it("workers, then API, are upgraded from the previous release, while jobs wait", async () => {
+    const current = await podman.run("image", "inspect", "--format", "{{.Id}}", IMAGE);
+    await stack.down("--volumes");
+    await podman.run("tag", PREVIOUS_IMAGE, IMAGE);
+    await stack.up();
+    const orders = await underWay();
+    await stack.compose("stop", "worker");
+    expect(await waiting(orders)).toBeGreaterThan(0);
+    await podman.run("tag", current, IMAGE);
+    for (const service of ["worker", "api"]) await stack.recreate(service);
+    for (const service of ["worker", "api"]) expect(await inspect(service, "{{.Image}}")).toBe(current);
     await expectNothingLost(orders);
   });
 });

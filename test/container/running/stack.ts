@@ -18,6 +18,7 @@ const READY_MS = 180_000;
 export class Stack {
   /** Adds the first key to every request, so that it needs none. */
   #forwarder: Server | undefined;
+  #key = "";
   address = "";
 
   private constructor(
@@ -31,8 +32,8 @@ export class Stack {
     const stack = new Stack(podman, join(podman.folder, "stack"), modelsDir, await freePort());
     mkdirSync(stack.folder, { recursive: true });
     copyFileSync(COMPOSE_FILE, join(stack.folder, "docker-compose.yml"));
-    writeFileSync(join(stack.folder, ".env"), `LOCK_MS=${LOCK_MS}\nSHUTDOWN_GRACE_S=1\nTHREADS=1\nMAX_BATCH=4\n`);
-    await stack.compose("down", "--volumes");
+    writeFileSync(join(stack.folder, ".env"), `LOCK_MS=${LOCK_MS}\nSHUTDOWN_GRACE_S=1\nTHREADS=1\nMAX_BATCH=1\n`);
+    await stack.down("--volumes");
     return stack;
   }
 
@@ -44,7 +45,19 @@ export class Stack {
   async up(...options: readonly string[]): Promise<void> {
     await this.compose("up", "--detach", "--no-build", ...options);
     await this.isReady();
+    this.#key = await this.firstKey();
     if (!this.#forwarder) await this.#forward();
+  }
+
+  async down(...options: readonly string[]): Promise<void> {
+    // Else it leaves the workers that `--scale` has started.
+    await this.compose("down", "--remove-orphans", ...options);
+  }
+
+  /** Replaces the service's containers by ones of the image that has the name now. */
+  async recreate(service: string): Promise<void> {
+    await this.compose("up", "--detach", "--no-build", "--no-deps", "--force-recreate", service);
+    await this.isReady();
   }
 
   async compose(...args: readonly string[]): Promise<string> {
@@ -81,12 +94,12 @@ export class Stack {
   async remove(): Promise<void> {
     this.#forwarder?.close();
     this.#forwarder?.closeAllConnections();
-    await this.compose("down", "--volumes");
+    await this.down("--volumes");
   }
 
   async #forward(): Promise<void> {
-    const authorization = `Bearer ${await this.firstKey()}`;
     this.#forwarder = createServer((incoming, outgoing) => {
+      const authorization = `Bearer ${this.#key}`;
       const { method, url, headers } = incoming;
       const forwarded = request(`${this.published}${url}`, { method, headers: { ...headers, authorization } });
       forwarded.on("response", (answer) => {
