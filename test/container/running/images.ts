@@ -20,8 +20,11 @@ const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
 /** The name under which docker-compose.yml expects the service's image. */
 export const IMAGE = "localhost/marimba:cpu";
 
-/** The previous release's. */
+/** The image of the previous release. */
 export const PREVIOUS_IMAGE = "localhost/marimba:previous";
+
+/** Its demo model, which both releases read: a model that is imported now has an encoder, which it does not know. */
+export const previousModels = ({ folder }: Podman) => join(folder, "models");
 
 /** The image on which the Dockerfile builds. */
 export const BASE_IMAGE = official(parseStages(readFileSync(join(PROJECT, "Dockerfile"), "utf8")).at(-1)!.base);
@@ -48,6 +51,7 @@ async function buildPreviousRelease(podman: Podman): Promise<void> {
     for (const file of ["Dockerfile", "scripts/build.js", "scripts/is-built.js"])
       cpSync(join(PROJECT, file), join(folder, file), { preserveTimestamps: true });
     await build(podman, PREVIOUS_IMAGE, folder);
+    cpSync(join(folder, "models"), previousModels(podman), { recursive: true });
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -98,10 +98,14 @@ export class Stack {
   }
 
   async #forward(): Promise<void> {
-    this.#forwarder = createServer((incoming, outgoing) => {
+    this.#forwarder = createServer({ keepAliveTimeout: 0 }, (incoming, outgoing) => {
       const authorization = `Bearer ${this.#key}`;
       const { method, url, headers } = incoming;
-      const forwarded = request(`${this.published}${url}`, { method, headers: { ...headers, authorization } });
+      const forwarded = request(`${this.published}${url}`, {
+        method,
+        headers: { ...headers, authorization },
+        agent: false,
+      });
       forwarded.on("response", (answer) => {
         outgoing.writeHead(answer.statusCode!, answer.headers);
         answer.pipe(outgoing);
