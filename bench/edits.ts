@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readArguments } from "../src/commands/command-line.js";
 import { loadConfig } from "../src/config.js";
+import { matchedBand, pasteWindow } from "../src/editing/paste.js";
 import { Decoder } from "../src/engine/decoder.js";
 import { Encoder } from "../src/engine/encoder.js";
 import { openRuntime } from "../src/engine/runtime/onnx.js";
@@ -123,28 +124,27 @@ async function measure({ folder, manifest, models }: MeasuredModel, total: numbe
     const whole = edit && { edit: { ...edit, maskGrow: 1, strength: 1 } };
     return engine.generate({ parameters, seed, imageIndex: edit ? 1 : 0, ...whole });
   };
-  const shows = async (image: Image, mask: Uint8Array, original: Image) => {
-    const pasted = image.pixels.map((value, i) => (mask[Math.floor(i / 3)] ? value : original.pixels[i]!));
-    const [shown] = await classifier.classify([pasted], image.width, image.height);
-    return shown;
+  const reach = matchedBand(manifest.architecture);
+  const editOf = async (asked: number, index: number, original: Image, mask: Uint8Array) => {
+    const drawn = await make(asked, index, { pixels: original.pixels, mask });
+    const edited = pasteWindow({ ...original, mask }, drawn, { window: { left: 0, top: 0 }, feather: 0 }, reach);
+    const [shown] = await classifier.classify([edited.pixels], edited.width, edited.height);
+    return { pixels: edited.pixels, isRecognised: shown === asked };
   };
   await closedLoop(total, 2 * maxBatch, async (index) => {
     const original = await make(index % classes, index);
     const { pixels } = original;
     const other = (index + 1 + (Math.floor(index / classes) % (classes - 1))) % classes;
-    const object = objectMask(original);
-    const swapped = await make(other, index, { pixels, mask: object });
-    const isSwapped = (await shows(swapped, object, original)) === other;
+    const swapped = await editOf(other, index, original, objectMask(original));
     const half = halfMask(original, Math.floor(index / classes));
-    const completed = await make(index % classes, index, { pixels, mask: half });
-    const isCompleted = (await shows(completed, half, original)) === index % classes;
+    const completed = await editOf(index % classes, index, original, half);
     const { pixels: reconstructed } = await decoder.decode(await encoder.encodePixels(pixels));
     const [edited, plain, natural] = [completed.pixels, reconstructed, pixels].map((inside) =>
       stepAcross(half, inside, original),
     );
     // Added last: others add to the same numbers meanwhile.
-    results.swapped += Number(isSwapped);
-    results.completed += Number(isCompleted);
+    results.swapped += Number(swapped.isRecognised);
+    results.completed += Number(completed.isRecognised);
     results.seams.push({ edited: edited!, reconstructed: plain!, original: natural! });
   });
   await classifier.close();

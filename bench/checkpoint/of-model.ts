@@ -14,6 +14,7 @@ export type ModelSource = Required<Pick<ImportOptions, "generator" | "tokenizer"
 const PART = /^(.+)\[(\d+):(\d+)\]$/;
 const TOKENIZER = "tokenizer.";
 const FLOAT32 = 1;
+const FLOAT16 = 10;
 
 /**
  * Writes the weights of a float32 model as two checkpoints into an existing folder, with the names and shapes of its graphs,
@@ -74,10 +75,12 @@ async function readWeights(
 function stored(tensor: ReadTensor, files: ReadonlyMap<string, Buffer>): SafetensorsTensor {
   const { name, type, shape } = tensor;
   const { location = "", offset, length } = tensor.external!;
-  if (type !== FLOAT32)
+  // An encoder may be float16 in its checkpoint.
+  const isHalf = type === FLOAT16 && name.startsWith(TOKENIZER);
+  if (type !== FLOAT32 && !isHalf)
     throw new Error(`The weight ${name} is not float32: only a float32 model holds its checkpoint's weights.`);
   const bytes = files.get(location)!.subarray(Number(offset), Number(offset) + Number(length));
-  return { dtype: "F32", shape, bytes };
+  return { dtype: isHalf ? "F16" : "F32", shape, bytes };
 }
 
 function joinRows(name: string, parts: ReadonlyMap<number, SafetensorsTensor>): SafetensorsTensor {
@@ -87,6 +90,6 @@ function joinRows(name: string, parts: ReadonlyMap<number, SafetensorsTensor>): 
     if (start !== end) throw new Error(`The graphs use no rows ${end} to ${start} of ${name}.`);
     end += shape[0]!;
   }
-  const [, ...rest] = sorted[0]![1].shape;
-  return { dtype: "F32", shape: [end, ...rest], bytes: Buffer.concat(sorted.map(([, { bytes }]) => bytes)) };
+  const { dtype, shape } = sorted[0]![1];
+  return { dtype, shape: [end, ...shape.slice(1)], bytes: Buffer.concat(sorted.map(([, { bytes }]) => bytes)) };
 }

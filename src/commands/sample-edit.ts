@@ -69,8 +69,7 @@ export async function openEdit({ image, mask, options }: EditFiles, manifest: Ma
   const { architecture } = manifest;
   const files = { image: await read(image), ...(mask !== undefined && { mask: await read(mask) }) };
   const { edit, canvas } = await prepareEdit(files, options, manifest);
-  const { image_width: width, image_height: height } = architecture.tokenizer;
-  const opened = await openCanvas(canvas, edit, { width, height });
+  const opened = await openCanvas(canvas, edit, architecture);
   const masked = maskedTokens(opened.toEdit.mask, architecture, edit.mask_grow);
   return { edit, canvas: opened, sampledTokens: sampledTokenCount(masked, edit.strength) };
 }

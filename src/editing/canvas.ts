@@ -1,6 +1,6 @@
 import { Problem } from "../errors.js";
 import { MAX_SIDE } from "../job.js";
-import { canEdit, type Edit } from "../model/edit.js";
+import { canEdit, EDIT_DEFAULTS, type Edit, tokenSize } from "../model/edit.js";
 import type { Manifest } from "../model/manifest.js";
 import { decode, encodeCanvas, type Pixels, type Size, sizeOf } from "./decode.js";
 import type { EditOptions } from "./edit-request.js";
@@ -61,9 +61,9 @@ export async function prepareEdit(
     canvas: await encodeCanvas(canvas),
     edit: {
       window: placement.window,
-      mask_grow: options.mask_grow ?? 1,
-      feather: options.feather ?? 0,
-      strength: options.strength ?? (isVaried ? variation : 1),
+      mask_grow: options.mask_grow ?? EDIT_DEFAULTS.mask_grow,
+      feather: options.feather ?? EDIT_DEFAULTS.feather,
+      strength: options.strength ?? (isVaried ? variation : EDIT_DEFAULTS.strength),
     },
   };
 }
@@ -74,20 +74,12 @@ function checkEditable({ name, architecture }: Manifest): void {
   throw new Problem("not_editable", `model ${message}.`, { errors: [{ pointer: "/model", message }] });
 }
 
-/** Pixels along a token's sides. */
-export function tokenSize({ architecture: { generator, tokenizer } }: Pick<Manifest, "architecture">): Size {
-  return {
-    width: tokenizer.image_width / generator.grid_width,
-    height: tokenizer.image_height / generator.grid_height,
-  };
-}
-
 function place(size: Size, { fit, extend = {} }: EditOptions, manifest: Manifest): Placement {
   const { image_width, image_height } = manifest.architecture.tokenizer;
   const model = { width: image_width, height: image_height };
   const { left = 0, right = 0, top = 0, bottom = 0 } = extend;
   checkExtension({ columns: left + right, rows: top + bottom }, manifest);
-  const token = tokenSize(manifest);
+  const token = tokenSize(manifest.architecture);
   const grown = { width: (left + right) * token.width, height: (top + bottom) * token.height };
   const fitted = fit ? fitInto(model, size, fit) : { ...size, left: 0, top: 0 };
   const whole = fit ? model : size;

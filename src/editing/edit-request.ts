@@ -1,6 +1,6 @@
 import Type, { type Static } from "typebox";
 import { GenerateRequest } from "../job.js";
-import { MAX_FEATHER, MAX_MASK_GROW } from "../model/edit.js";
+import { EDIT_DEFAULTS, MAX_FEATHER, MAX_MASK_GROW } from "../model/edit.js";
 
 const file = (description: string) =>
   Type.String({ minLength: 1, contentEncoding: "base64", description: `${description} Base64 or a data URL.` });
@@ -16,23 +16,21 @@ export const EditOptions = Type.Object(
       Type.Integer({
         minimum: 0,
         maximum: MAX_MASK_GROW,
-        description:
-          "Rings of tokens around the mask that are sampled again, too; 1 when absent. Pixels outside the mask stay.",
+        description: `Rings of tokens around the mask that are sampled again, too; ${EDIT_DEFAULTS.mask_grow} when absent. Pixels outside the mask stay.`,
       }),
     ),
     feather: Type.Optional(
       Type.Integer({
         minimum: 0,
         maximum: MAX_FEATHER,
-        description: "Pixels inside the mask's border over which the old image fades into the new one; 0 when absent.",
+        description: `Pixels inside the mask's border over which the old image fades into the new one; ${EDIT_DEFAULTS.feather} when absent.`,
       }),
     ),
     strength: Type.Optional(
       Type.Number({
         exclusiveMinimum: 0,
         maximum: 1,
-        description:
-          "Share of the masked tokens that are sampled again; 1 when absent. Without a mask, the whole image is masked: a variation.",
+        description: `Share of the masked tokens that are sampled again; ${EDIT_DEFAULTS.strength} when absent. Without a mask, the whole image is masked: a variation.`,
       }),
     ),
     extend: Type.Optional(

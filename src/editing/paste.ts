@@ -1,4 +1,5 @@
-import type { Edit } from "../model/edit.js";
+import { type Edit, tokenSize } from "../model/edit.js";
+import type { Architecture } from "../model/manifest.js";
 import type { ImageToEdit } from "../model/parameters.js";
 import { decodeCanvas, type Size } from "./decode.js";
 
@@ -15,18 +16,18 @@ export interface OpenCanvas {
   paste(drawn: RgbImage): RgbImage;
 }
 
-/** Decodes a canvas. `window` is the size of the model's images. */
-export async function openCanvas(canvas: Uint8Array, edit: Edit, window: Size): Promise<OpenCanvas> {
+/** Decodes a canvas for a model. */
+export async function openCanvas(canvas: Uint8Array, edit: Edit, architecture: Architecture): Promise<OpenCanvas> {
   const { rgba, width, height } = await decodeCanvas(canvas);
-  const { left, top } = edit.window;
+  const { image_width, image_height } = architecture.tokenizer;
   const pixels = new Uint8Array(width * height * 3);
   const mask = new Uint8Array(width * height);
   for (let pixel = 0; pixel < mask.length; pixel++) {
     for (let channel = 0; channel < 3; channel++) pixels[3 * pixel + channel] = rgba[4 * pixel + channel]!;
     mask[pixel] = Number(rgba[4 * pixel + 3] === 0);
   }
-  const place = { left, top, ...window };
-  const weights = drawnShare(mask, { width, height }, edit.feather);
+  const place = { ...edit.window, width: image_width, height: image_height };
+  const reach = matchedBand(architecture);
   return {
     toEdit: {
       pixels: crop(pixels, width, 3, place),
@@ -34,22 +35,7 @@ export async function openCanvas(canvas: Uint8Array, edit: Edit, window: Size): 
       maskGrow: edit.mask_grow,
       strength: edit.strength,
     },
-    paste(drawn) {
-      const pasted = pixels.slice();
-      for (let y = 0; y < drawn.height; y++) {
-        for (let x = 0; x < drawn.width; x++) {
-          const to = (top + y) * width + left + x;
-          if (mask[to] === 0) continue;
-          const share = weights[to]!;
-          for (let channel = 0; channel < 3; channel++) {
-            const old = pixels[3 * to + channel]!;
-            const fresh = drawn.pixels[3 * (y * drawn.width + x) + channel]!;
-            pasted[3 * to + channel] = Math.round(old + share * (fresh - old));
-          }
-        }
-      }
-      return { pixels: pasted, width, height };
-    },
+    paste: (drawn) => pasteWindow({ pixels, mask, width, height }, drawn, edit, reach),
   };
 }
 
@@ -68,35 +54,109 @@ function crop(
   return part;
 }
 
+/** How far from the mask's border drawn colours are matched to those that stay, in pixels: half a token. */
+export function matchedBand(architecture: Architecture): number {
+  const { width, height } = tokenSize(architecture);
+  return Math.ceil(Math.max(width, height) / 2);
+}
+
 /**
- * How much of each masked pixel is drawn anew: 1 inside, less within `feather` pixels of the mask's border, where it grows with
- * the distance to the nearest pixel that stays. The image's own border is none.
+ * The canvas with a drawn window in its mask; `mask` is [H, W], 1 where a pixel is drawn. What the model draws beside the mask
+ * differs from what stays there, because no tokenizer gives an image back exactly. So that the border can't be seen, the drawn
+ * pixels take on that difference: its median everywhere, and within `reach` pixels of the border, fading, that of their
+ * neighbours across it. `feather` blends the drawn pixels with the canvas's old ones.
  */
-function drawnShare(mask: Uint8Array, { width, height }: Size, feather: number): Float32Array {
-  if (feather === 0) return new Float32Array(mask.length).fill(1);
-  const reach = feather + 1;
+export function pasteWindow(
+  canvas: RgbImage & { readonly mask: Uint8Array },
+  drawn: RgbImage,
+  { window: { left, top }, feather }: Pick<Edit, "window" | "feather">,
+  reach: number,
+): RgbImage {
+  const { width, height, mask } = canvas;
+  const pixels = canvas.pixels.slice();
+  const place = { left, top, width: drawn.width, height: drawn.height };
+  const kept = crop(mask, width, 1, place).map((isMasked) => 1 - isMasked);
+  const missing = Float32Array.from(crop(pixels, width, 3, place), (value, i) => value - drawn.pixels[i]!);
+  const shift = medianShift(missing, kept);
+  const distances = distancesToKept(mask, canvas, Math.max(reach, feather) + 1);
+  for (let y = 0; y < drawn.height; y++) {
+    for (let x = 0; x < drawn.width; x++) {
+      const to = (top + y) * width + left + x;
+      if (mask[to] === 0) continue;
+      const distance = distances[to]!;
+      const fade = Math.max(0, 1 - (distance - 1) / reach);
+      const near = fade > 0 ? neighboursMean(missing, kept, drawn, { x, y }, reach) : undefined;
+      const share = Math.min(1, distance / (feather + 1));
+      for (let channel = 0; channel < 3; channel++) {
+        const wanted = shift[channel]! + (near ? fade * (near[channel]! - shift[channel]!) : 0);
+        const fresh = Math.min(255, Math.max(0, drawn.pixels[3 * (y * drawn.width + x) + channel]! + wanted));
+        const old = pixels[3 * to + channel]!;
+        pixels[3 * to + channel] = Math.round(old + share * (fresh - old));
+      }
+    }
+  }
+  return { pixels, width, height };
+}
+
+/** More than this, of 255, is no tokenizer's tint but another content. */
+const MAX_SHIFT = 16;
+
+/** Median of each channel over the pixels that stay, within `MAX_SHIFT`; 0 where none stays. */
+function medianShift(missing: Float32Array, kept: Uint8Array): number[] {
+  return [0, 1, 2].map((channel) => {
+    const values = missing.filter((_, i) => i % 3 === channel && kept[(i - channel) / 3]).sort();
+    const median = values[values.length >> 1] ?? 0;
+    return Math.min(MAX_SHIFT, Math.max(-MAX_SHIFT, median));
+  });
+}
+
+/** Mean over the pixels that stay within `reach` of a pixel, by the inverse of the fourth power of their distance. */
+function neighboursMean(
+  missing: Float32Array,
+  kept: Uint8Array,
+  { width, height }: Size,
+  { x, y }: { readonly x: number; readonly y: number },
+  reach: number,
+): number[] | undefined {
+  const sum = [0, 0, 0];
+  let weights = 0;
+  for (let row = Math.max(0, y - reach); row <= Math.min(height - 1, y + reach); row++) {
+    for (let column = Math.max(0, x - reach); column <= Math.min(width - 1, x + reach); column++) {
+      const pixel = row * width + column;
+      const squared = (column - x) ** 2 + (row - y) ** 2;
+      if (!kept[pixel] || squared > reach * reach) continue;
+      const weight = 1 / (squared * squared);
+      weights += weight;
+      for (let channel = 0; channel < 3; channel++) sum[channel]! += weight * missing[3 * pixel + channel]!;
+    }
+  }
+  return weights > 0 ? sum.map((value) => value / weights) : undefined;
+}
+
+/** Distance of each masked pixel to the nearest one that stays, at most `limit`; the image's own border is none. */
+function distancesToKept(mask: Uint8Array, { width, height }: Size, limit: number): Float32Array {
   // Along the row, then over the rows: the distance is Euclidean.
   const alongRow = new Float32Array(mask.length);
   for (let y = 0; y < height; y++) {
-    let distance = reach;
+    let distance = limit;
     for (let x = 0; x < width; x++)
-      alongRow[y * width + x] = distance = nextDistance(mask[y * width + x]!, distance, reach);
-    distance = reach;
+      alongRow[y * width + x] = distance = nextDistance(mask[y * width + x]!, distance, limit);
+    distance = limit;
     for (let x = width - 1; x >= 0; x--) {
-      distance = nextDistance(mask[y * width + x]!, distance, reach);
+      distance = nextDistance(mask[y * width + x]!, distance, limit);
       alongRow[y * width + x] = Math.min(alongRow[y * width + x]!, distance);
     }
   }
   return alongRow.map((_, pixel) => {
     if (mask[pixel] === 0) return 0;
     const [x, y] = [pixel % width, Math.floor(pixel / width)];
-    let nearest = reach;
-    for (let row = Math.max(0, y - feather); row <= Math.min(height - 1, y + feather); row++)
+    let nearest = limit;
+    for (let row = Math.max(0, y - limit); row <= Math.min(height - 1, y + limit); row++)
       nearest = Math.min(nearest, Math.hypot(alongRow[row * width + x]!, row - y));
-    return nearest / reach;
+    return nearest;
   });
 }
 
-function nextDistance(isMasked: number, before: number, reach: number): number {
-  return isMasked ? Math.min(before + 1, reach) : 0;
+function nextDistance(isMasked: number, before: number, limit: number): number {
+  return isMasked ? Math.min(before + 1, limit) : 0;
 }

@@ -26,9 +26,20 @@ export const Edit = Type.Object(
 );
 export type Edit = Static<typeof Edit>;
 
+/** What an edit is that asks for nothing else. */
+export const EDIT_DEFAULTS = { mask_grow: 1, feather: 0, strength: 1 } as const;
+
 /** Whether images can be edited with a model: it needs an encoder, which models imported by earlier versions lack. */
 export function canEdit({ tokenizer }: Architecture): boolean {
   return tokenizer.encoder_levels !== undefined;
+}
+
+/** Pixels along a token's sides. */
+export function tokenSize({ generator, tokenizer }: Architecture): { readonly width: number; readonly height: number } {
+  return {
+    width: tokenizer.image_width / generator.grid_width,
+    height: tokenizer.image_height / generator.grid_height,
+  };
 }
 
 /**

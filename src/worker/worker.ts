@@ -79,7 +79,7 @@ async function makeImage(
 ): Promise<StoredImage> {
   const { image_width, image_height } = manifest.architecture.tokenizer;
   const window = { width: image_width, height: image_height };
-  const opened = spec.edit && canvas && (await openCanvas(canvas, spec.edit, window));
+  const opened = spec.edit && canvas && (await openCanvas(canvas, spec.edit, manifest.architecture));
   const request = { parameters: spec.parameters, seed: spec.seed, imageIndex, ...(opened && { edit: opened.toEdit }) };
   const { acceptedMs, deadlineMs } = context;
   const deadline = deadlineMs === undefined ? {} : { deadlineMs };

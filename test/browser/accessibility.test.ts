@@ -78,7 +78,7 @@ describe("axe finds no serious problem", () => {
     await look("compare");
     await page.getByRole("radio", { name: "Edit" }).check();
     await look("editor");
-    await gallery(page).getByRole("button", { name: "moon, seed 7", exact: true }).click();
+    await gallery(page).getByRole("button", { name: "moon, seed 7", exact: true }).first().click();
     await dialog(page).getByRole("button", { name: "Edit", exact: true }).click();
     await page.getByRole("application").click();
     await page.locator("#editor").getByRole("button", { name: "Extend the image on the left" }).click();

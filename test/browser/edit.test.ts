@@ -116,7 +116,7 @@ describe("Edit", () => {
     expect(await hidden()).toBe("inset(0px 60% 0px 0px)");
 
     await page.getByRole("button", { name: "Edit heart, seed 41, image 1" }).click();
-    expect(await facts(page).textContent()).toMatch(/^Paint over/);
+    await facts(page).getByText("Paint over what the model shall draw again").waitFor();
     await redraw(page).click();
     await editorError(page).getByText("Nothing is marked.").waitFor();
     await paint(page, [0.9, 0.9]);

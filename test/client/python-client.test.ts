@@ -32,6 +32,8 @@ describe("a client for Python", () => {
     expect((stdout + stderr).match(/^WARNING .*$/gm) ?? []).toEqual([
       "WARNING parsing GET /jobs/{id}/images/{n} within jobs.",
       "WARNING parsing GET /jobs/{id}/images/{n}/image.png within jobs.",
+      "WARNING parsing GET /jobs/{id}/images/{n}/image.jpeg within jobs.",
+      "WARNING parsing GET /jobs/{id}/images/{n}/image.webp within jobs.",
     ]);
 
     const image = await service.image({ class: "boat", seed: 7, steps: 8, diffusion_steps: 10 });

@@ -9,24 +9,40 @@ export interface ClosedLoad {
   readonly requests?: number;
   /** The body of the request with this number. */
   readonly body: (index: number) => unknown;
+  /** Its path; /generate unless given. */
+  readonly path?: (index: number) => string;
 }
 
 /**
- * Keeps every connection busy with synchronous `POST /generate`. Latency is from the call, and a slow server
+ * Keeps every connection busy with synchronous requests. Latency is from the call, and a slow server
  * is asked less often: for what users who don't wait for each other would see, use the open loop.
  */
-export async function runClosedLoop({ address, connections, seconds, requests, body }: ClosedLoad): Promise<Answer[]> {
+export async function runClosedLoop({
+  address,
+  connections,
+  seconds,
+  requests,
+  body,
+  path,
+}: ClosedLoad): Promise<Answer[]> {
   const answers: Answer[] = [];
   let sent = 0;
   const run = autocannon({
-    url: `${address}/generate`,
+    url: address,
     connections,
     ...(seconds !== undefined && { duration: seconds }),
     ...(requests !== undefined && { amount: requests }),
     timeout: 130,
     method: "POST",
     headers: { "content-type": "application/json", accept: "image/png" },
-    requests: [{ setupRequest: (request) => ({ ...request, body: JSON.stringify(body(sent++)) }) }],
+    requests: [
+      {
+        setupRequest: (request) => {
+          const index = sent++;
+          return { ...request, path: path?.(index) ?? "/generate", body: JSON.stringify(body(index)) };
+        },
+      },
+    ],
     setupClient: (client) => {
       let headers: Record<string, string> = {};
       client.on("headers", ({ headers: pairs }) => {

@@ -6,6 +6,7 @@ import { openModelFolder } from "../../bench/model-folder.js";
 import { readArguments } from "../../src/commands/command-line.js";
 import type { Scenario } from "./scenario.js";
 import { batching } from "./scenarios/batching.js";
+import { edits } from "./scenarios/edits.js";
 import { leftovers } from "./scenarios/leftovers.js";
 import { metrics } from "./scenarios/metrics.js";
 import { nullEngine } from "./scenarios/null-engine.js";
@@ -17,6 +18,7 @@ import { topologies } from "./scenarios/topologies.js";
 const SCENARIOS: Readonly<Record<string, { readonly says: string; readonly run: Scenario }>> = {
   null: { says: "what the service carries without an engine, beside a bare skeleton", run: nullEngine },
   redis: { says: "images a second through Redis, beside the bare engine", run: throughRedis },
+  edits: { says: "images a second with and without edits among them", run: edits },
   batching: { says: "continuous batching beside static, Poisson arrivals", run: batching },
   overload: { says: "three times the sustainable load", run: overload },
   topologies: { says: "embedded, 1 API + 1 worker, 2 + 2: closed loop, fixed rate, Poisson", run: topologies },

@@ -1,7 +1,6 @@
 import Type, { type Static } from "typebox";
-import { tokenSize } from "../../editing/canvas.js";
 import { Problem } from "../../errors.js";
-import { canEdit } from "../../model/edit.js";
+import { canEdit, tokenSize } from "../../model/edit.js";
 import { Manifest, ModelClass } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import { nearMisses } from "../../validation/near-misses.js";
@@ -47,7 +46,7 @@ export const ClassList = Type.Object({
 export function modelResource(manifest: Manifest, deps: Pick<ApiDeps, "config">): ModelResource {
   const { generator, tokenizer } = manifest.architecture;
   const self = modelPath(manifest.name, deps);
-  const token = tokenSize(manifest);
+  const token = tokenSize(manifest.architecture);
   return {
     id: manifest.name,
     ...(manifest.description !== undefined && { description: manifest.description }),

@@ -65,7 +65,7 @@ const eventsSchema = {
         component("PreviewEvent"),
       ]),
     }),
-    204: Type.Unsafe<unknown>({ description: "`Last-Event-ID` is the final event; nothing follows." }),
+    204: Type.Unsafe<undefined>({ type: "null", description: "`Last-Event-ID` is the final event; nothing follows." }),
     ...problemResponses(
       "invalid_request",
       "job_not_found",

@@ -127,7 +127,7 @@ function deleteImagesRoute(app: Api, { queue }: ApiDeps): void {
       "The job is gone as if it had expired: all its addresses answer 410. A job that has not ended must be cancelled first.",
     params,
     response: {
-      204: Type.Unsafe<unknown>({ description: "The job and its images are deleted." }),
+      204: Type.Unsafe<undefined>({ type: "null", description: "The job and its images are deleted." }),
       ...problemResponses("job_not_found", "job_expired", "job_lost", "job_not_finished", "queue_unavailable"),
     },
   };

@@ -1,5 +1,6 @@
 import Type from "typebox";
 import type { Api, ApiDeps } from "../deps.js";
+import { compressJson } from "../http/compression.js";
 import { component, problemResponses } from "../openapi/components.js";
 import { ClassList, findModel, ModelList, modelResource, searchClasses } from "../resources/model-resource.js";
 
@@ -55,7 +56,7 @@ export function modelRoutes(app: Api, deps: ApiDeps): void {
       ...problemResponses("invalid_request", "unknown_model"),
     },
   };
-  app.get("/models/:id/classes", { schema: classesSchema }, (request) => {
+  app.get("/models/:id/classes", { schema: classesSchema, onSend: compressJson }, (request) => {
     const manifest = findModel(request.params.id, models);
     const { query = "", limit = MAX_CLASSES } = request.query;
     const found = searchClasses(manifest.classes, query);

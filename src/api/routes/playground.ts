@@ -6,12 +6,13 @@ import { gzipSync } from "node:zlib";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { TSchema } from "typebox";
 import { GenerateRequest } from "../../job.js";
-import { Edit } from "../../model/edit.js";
+import { EDIT_DEFAULTS, Edit } from "../../model/edit.js";
 import { DefaultParameters } from "../../model/parameters.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import { type Access, OPEN } from "../access/authentication.js";
 import type { Api, ApiDeps } from "../deps.js";
 import { PAGE_CSP } from "../http/browsers.js";
+import { takesGzip } from "../http/compression.js";
 
 const FOLDER = fileURLToPath(new URL("../playground", import.meta.url));
 /** The files' common prefix; in metrics they are one route. */
@@ -60,7 +61,7 @@ function serve(
   const gzipped = type === SAMPLE_SHEET_TYPE ? undefined : gzipSync(bytes, { level: 9 });
   const headers = {
     "Content-Type": type,
-    "Content-Security-Policy": PAGE_CSP,
+    ...(type === TYPES[".html"] && { "Content-Security-Policy": PAGE_CSP }),
     "Cache-Control": "no-cache",
     ...(gzipped && { Vary: "Accept-Encoding" }),
   };
@@ -74,10 +75,6 @@ function serve(
     if (compressed) reply.header("Content-Encoding", "gzip");
     return reply.send(compressed ?? bytes);
   });
-}
-
-function takesGzip({ headers }: FastifyRequest): boolean {
-  return /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(String(headers["accept-encoding"] ?? ""));
 }
 
 /** The page draws its form from this: the schema of each field, in order, and where the class samples are. */
@@ -99,9 +96,9 @@ function formDescription(maxImagesPerJob: number, modelsWithSamples: readonly st
     fields: { num_images: numImages, seed, ...DefaultParameters.properties },
     output: { output_format: { ...output_format, default: "png" } },
     edit: {
-      strength: { ...strength, default: 1 },
-      mask_grow: { ...mask_grow, default: 1 },
-      feather: { ...feather, default: 0 },
+      strength: { ...strength, default: EDIT_DEFAULTS.strength },
+      mask_grow: { ...mask_grow, default: EDIT_DEFAULTS.mask_grow },
+      feather: { ...feather, default: EDIT_DEFAULTS.feather },
     },
     samples: Object.fromEntries(modelsWithSamples.map((model) => [model, `.${FILES}samples/${model}`])),
   };

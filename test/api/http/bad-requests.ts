@@ -171,7 +171,7 @@ const badHeader = fc
       fc
         .constantFrom(
           "text/html",
-          "image/webp, text/*",
+          "image/avif, text/*",
           "image/png;q=0",
           "application/problem+json",
           "*/*;q=0",

@@ -41,7 +41,7 @@ describe("methods and paths", () => {
     expect(answer).toMatchObject({ status: 405, code: "method_not_allowed", headers: { allow } });
   });
 
-  it.each(["/nowhere", "/generate/", "/Generate", "/jobs", "/jobs/a/b", "//", "/docs/static/nothing.js"])(
+  it.each(["/nowhere", "/generate/", "/Generate", "/job", "/jobs/a/b", "//", "/docs/static/nothing.js"])(
     "%s is 404",
     async (url) => {
       expect(await problem({ url })).toMatchObject({ status: 404, code: "not_found" });
@@ -60,7 +60,8 @@ describe("methods and paths", () => {
     ["GET", "/models/demo/classes//", "/models/demo/classes"],
     ["DELETE", "/jobs/job_00000000/", "/jobs/job_00000000"],
     ["GET", "/health/ready/", "/health/ready"],
-    ["GET", "/jobs/", undefined],
+    ["GET", "/jobs/", "/jobs"],
+    ["GET", "/job/", undefined],
     ["GET", "/no/such/thing/", undefined],
   ])("%s %s is 404 and hints at %s", async (method, url, meant) => {
     const response = await api.app.inject({ method: method as "GET", url });

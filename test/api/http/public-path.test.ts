@@ -48,7 +48,7 @@ describe("behind a proxy that serves it under PUBLIC_PATH, a server", () => {
   it("describes itself there", async () => {
     expect((await get("/openapi.json")).json().servers).toMatchObject([{ url: "/marimba/" }]);
     expect((await get("/marimba/docs")).body).toContain('src="/marimba/docs/static/swagger-ui-bundle.js"');
-    expect((await get("/marimba/jobs")).json().detail).toContain("/marimba/docs lists all addresses");
+    expect((await get("/marimba/job")).json().detail).toContain("/marimba/docs lists all addresses");
     expect((await get("/marimba/models/demo/")).json().detail).toContain("Did you mean /marimba/models/demo?");
   });
 

@@ -50,7 +50,7 @@ describe("openapi.json", () => {
     const openAi = Object.entries(paths).flatMap(([path, methods]) =>
       path.startsWith("/v1/") ? Object.values(methods) : [],
     );
-    expect(openAi).toHaveLength(3);
+    expect(openAi).toHaveLength(5);
     expect(operations.length).toBeGreaterThan(9);
     expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
     for (const operation of operations) {

@@ -2,7 +2,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { JobFailure } from "../../../src/queue/queue.js";
 import { eventually } from "../../eventually.js";
-import { exampleImageOf, exampleJob } from "../example-job.js";
+import { EXAMPLE_EDIT, exampleImageOf, exampleJob } from "../example-job.js";
 import { redisDeployments } from "./redis-deployment.js";
 
 const deployment = redisDeployments();
@@ -80,6 +80,11 @@ it("no script and no command of ours names a key of BullMQ's, from a job's submi
     [2, "failed"],
   ] as const)
     expect(await ends(await accept(seed))).toBe(state);
+  const edited = exampleJob({ id: queue.newId(), seed: 0, caller: "alice", edit: EXAMPLE_EDIT });
+  expect((await queue.submit(edited, undefined, undefined, new Uint8Array(100))).kind).toBe("accepted");
+  expect(await ends(edited.id)).toBe("completed");
+  expect((await queue.list("alice", { limit: 1, state: "completed" })).records).toHaveLength(1);
+  await queue.delete(edited.id);
   const held = await accept(3);
   await eventually(async () => expect((await queue.stats()).runningImages).toBe(2));
   const [{ workers }] = (await operator.status()) as [Awaited<ReturnType<typeof operator.status>>[0]];
