@@ -23,9 +23,6 @@ export const IMAGE = "localhost/marimba:cpu";
 /** The image of the previous release. */
 export const PREVIOUS_IMAGE = "localhost/marimba:previous";
 
-/** Its demo model, which both releases read: a model that is imported now has an encoder, which it does not know. */
-export const previousModels = ({ folder }: Podman) => join(folder, "models");
-
 /** The image on which the Dockerfile builds. */
 export const BASE_IMAGE = official(parseStages(readFileSync(join(PROJECT, "Dockerfile"), "utf8")).at(-1)!.base);
 
@@ -51,10 +48,18 @@ async function buildPreviousRelease(podman: Podman): Promise<void> {
     for (const file of ["Dockerfile", "scripts/build.js", "scripts/is-built.js"])
       cpSync(join(PROJECT, file), join(folder, file), { preserveTimestamps: true });
     await build(podman, PREVIOUS_IMAGE, folder);
-    cpSync(join(folder, "models"), previousModels(podman), { recursive: true });
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Imports a model that both releases read: the previous one does not know the encoder that today's import adds. */
+export async function importByPreviousRelease(podman: Podman, modelsDir: string): Promise<void> {
+  mkdirSync(modelsDir);
+  const volumes = ["--volume", `${PROJECT}test/reference/tiny:/tiny:ro`, "--volume", `${modelsDir}:/app/models`];
+  const checkpoint = ["--generator", "/tiny/mar.safetensors", "--tokenizer", "/tiny/kl16.safetensors"];
+  const options = ["--name", "demo", ...checkpoint, "--arch", "/tiny/config.json"];
+  await podman.run("run", "--rm", "--user", "0", ...volumes, PREVIOUS_IMAGE, "import", ...options);
 }
 
 async function build(podman: Podman, image: string, folder: string): Promise<void> {

@@ -1,18 +1,19 @@
-import { chmodSync, cpSync, readFileSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Ground, HANGING_MS } from "../../chaos/ground.js";
-import { type Order, orderMany, settle, untilUnderWay } from "../../chaos/orders.js";
+import { exampleBody, type Order, order, settle, untilUnderWay } from "../../chaos/orders.js";
 import { Undisturbed } from "../../chaos/undisturbed.js";
 import { generate } from "../../commands/marimba.js";
 import { eventually } from "../../eventually.js";
-import { BASE_IMAGE, buildImages, IMAGE, PREVIOUS_IMAGE, previousModels } from "./images.js";
+import { BASE_IMAGE, buildImages, IMAGE, importByPreviousRelease, PREVIOUS_IMAGE } from "./images.js";
 import { Podman } from "./podman.js";
 import { LOCK_MS, Stack } from "./stack.js";
 
-const JOBS = 12;
+/** Long ones, which are still under way when something is killed. */
+const BODIES = Array.from({ length: 12 }, (_, index) => ({ ...exampleBody(index), diffusion_steps: 1000 }));
 const BUILD_MS = 3_600_000;
 const MIB = 2 ** 20;
 
@@ -23,11 +24,11 @@ let stack: Stack;
 
 beforeAll(async () => {
   await buildImages(podman);
-  ground = await Ground.open(async (folder) => cpSync(previousModels(podman), folder, { recursive: true }));
+  ground = await Ground.open((folder) => importByPreviousRelease(podman, folder));
   // The image's user reads the models.
   chmodSync(ground.folder, 0o755);
   undisturbed = await Undisturbed.open(ground);
-  await undisturbed.prepare(JOBS);
+  for (const body of BODIES) await undisturbed.images(body);
   stack = await Stack.create(podman, join(ground.folder, "models"));
   await stack.up();
 }, BUILD_MS);
@@ -48,6 +49,8 @@ async function expectNothingLost(orders: readonly Order[]): Promise<void> {
   await undisturbed.expectAll(orders, await settle(stack.address, orders));
 }
 
+const orderAll = () => Promise.all(BODIES.map((body) => order(stack.address, body)));
+
 async function waiting(orders: readonly Order[]): Promise<number> {
   const answers = await Promise.all(orders.map(({ id }) => fetch(`${stack.address}/jobs/${id}`)));
   const states = await Promise.all(answers.map(async (answer) => ((await answer.json()) as { state: string }).state));
@@ -56,7 +59,7 @@ async function waiting(orders: readonly Order[]): Promise<number> {
 
 /** Jobs of which one is under way, and others wait. */
 async function underWay(): Promise<Order[]> {
-  const orders = await orderMany(stack.address, JOBS);
+  const orders = await orderAll();
   await untilUnderWay(stack.address, orders);
   expect(await waiting(orders)).toBeGreaterThan(0);
   return orders;
@@ -79,7 +82,7 @@ describe("docker-compose.yml, in containers", { timeout: HANGING_MS }, () => {
     expect(await sample.ended).toMatchObject({ code: 0 });
     const answer = await generate(stack.address, { class: 1, seed: 7 });
     expect(Buffer.from(await answer.arrayBuffer()).equals(readFileSync(file))).toBe(true);
-    await expectNothingLost(await orderMany(stack.address, JOBS));
+    await expectNothingLost(await orderAll());
   });
 
   it("runs as a user that can write nothing, within its memory", async () => {
@@ -104,7 +107,7 @@ describe("docker-compose.yml, in containers", { timeout: HANGING_MS }, () => {
   it("three workers share the work", async () => {
     await stack.up("--scale", "worker=3");
     await eventually(async () => expect(await workers()).toBe(3), HANGING_MS);
-    await expectNothingLost(await orderMany(stack.address, JOBS));
+    await expectNothingLost(await orderAll());
   });
 
   it.each(["worker", "api", "redis"])("the %s is killed in the middle of work, and starts again", async (service) => {
