@@ -76,6 +76,12 @@ export class Stack {
     await eventually(async () => expect((await fetch(`${this.published}/health/ready`)).status).toBe(200), READY_MS);
   }
 
+  /** Kills the container and starts it again, as its restart policy says: without systemd, Podman does not always. */
+  async kill(service: string): Promise<void> {
+    await this.podman.run("kill", "--signal", "KILL", this.container(service));
+    await this.podman.run("start", this.container(service));
+  }
+
   /** Cuts the container off the network between API, workers and Redis, and connects it again afterwards. */
   async cutOff(container: string, during: () => Promise<unknown>): Promise<void> {
     const network = `${PROJECT_NAME}_inside`;
