@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { AddressInfo } from "node:net";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import fastify, { type FastifyRequest } from "fastify";
@@ -69,6 +70,8 @@ export async function buildApp(deps: ApiDeps, limits: HttpLimits = DEFAULT_LIMIT
   readBodiesAsJson(app);
   await describeApi(app, deps);
   const closing = new AbortController();
+  // Every waiting request listens.
+  setMaxListeners(0, closing.signal);
   app.addHook("preClose", async () => closing.abort());
   for (const addRoutes of ROUTES) await addRoutes(app, { ...deps, limits, closing: closing.signal });
   await app.ready();

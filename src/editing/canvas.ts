@@ -74,11 +74,12 @@ function checkEditable({ name, architecture }: Manifest): void {
   throw new Problem("not_editable", `model ${message}.`, { errors: [{ pointer: "/model", message }] });
 }
 
-function place(size: Size, { fit, extend = {} }: EditOptions, manifest: Manifest): Placement {
+function place(size: Size, options: EditOptions, manifest: Manifest): Placement {
+  const { fit, extend = {}, mask_grow = EDIT_DEFAULTS.mask_grow } = options;
   const { image_width, image_height } = manifest.architecture.tokenizer;
   const model = { width: image_width, height: image_height };
   const { left = 0, right = 0, top = 0, bottom = 0 } = extend;
-  checkExtension({ columns: left + right, rows: top + bottom }, manifest);
+  checkExtension({ columns: left + right, rows: top + bottom }, mask_grow, manifest);
   const token = tokenSize(manifest.architecture);
   const grown = { width: (left + right) * token.width, height: (top + bottom) * token.height };
   const fitted = fit ? fitInto(model, size, fit) : { ...size, left: 0, top: 0 };
@@ -104,11 +105,22 @@ function checkSize(size: Size, canvas: Size, grown: Size, model: Size, name: str
   throw badUpload("/image", `${wanted}, not ${size.width}x${size.height}, unless \`fit\` is cover, contain or stretch`);
 }
 
-function checkExtension({ columns, rows }: { columns: number; rows: number }, manifest: Manifest): void {
+/** The model must see a part of the image, which the rings around the new tokens would take from it. */
+function checkExtension(
+  { columns, rows }: { columns: number; rows: number },
+  maskGrow: number,
+  manifest: Manifest,
+): void {
   const { grid_width, grid_height } = manifest.architecture.generator;
-  if (columns < grid_width && rows < grid_height) return;
-  const most = columns > 0 ? grid_width - 1 : grid_height - 1;
-  throw badUpload("/extend", `must be at most ${most} tokens for ${manifest.name}, which must see a part of the image`);
+  const side = columns > 0 ? grid_width : grid_height;
+  const most = side - 1 - maskGrow;
+  if (columns + rows === 0 || columns + rows <= most) return;
+  if (most < 1) throw badUpload("/mask_grow", `must be at most ${side - 2} with \`extend\` for ${manifest.name}`);
+  const kept = maskGrow === 0 ? "" : ` with \`mask_grow\` ${maskGrow}`;
+  throw badUpload(
+    "/extend",
+    `must be at most ${most} tokens${kept} for ${manifest.name}, which must see a part of the image`,
+  );
 }
 
 function fitInto(model: Size, size: Size, fit: NonNullable<EditOptions["fit"]>): Placement["image"] {

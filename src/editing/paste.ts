@@ -62,9 +62,10 @@ export function matchedBand(architecture: Architecture): number {
 
 /**
  * The canvas with a drawn window in its mask; `mask` is [H, W], 1 where a pixel is drawn. What the model draws beside the mask
- * differs from what stays there, because no tokenizer gives an image back exactly. So that the border can't be seen, the drawn
- * pixels take on that difference: its median everywhere, and within `reach` pixels of the border, fading, that of their
- * neighbours across it. `feather` blends the drawn pixels with the canvas's old ones.
+ * differs from what stays there: no tokenizer gives an image back exactly, and a background may have another tint. So that the
+ * border can't be seen, the drawn pixels take on that difference: its median everywhere, and within `reach` pixels of the
+ * border, fading, that of their neighbours across it, but never beyond these neighbours' own colours. `feather` blends the
+ * drawn pixels with the canvas's old ones.
  */
 export function pasteWindow(
   canvas: RgbImage & { readonly mask: Uint8Array },
@@ -76,7 +77,8 @@ export function pasteWindow(
   const pixels = canvas.pixels.slice();
   const place = { left, top, width: drawn.width, height: drawn.height };
   const kept = crop(mask, width, 1, place).map((isMasked) => 1 - isMasked);
-  const missing = Float32Array.from(crop(pixels, width, 3, place), (value, i) => value - drawn.pixels[i]!);
+  const old = crop(pixels, width, 3, place);
+  const missing = Float32Array.from(old, (value, i) => value - drawn.pixels[i]!);
   const shift = medianShift(missing, kept);
   const distances = distancesToKept(mask, canvas, Math.max(reach, feather) + 1);
   for (let y = 0; y < drawn.height; y++) {
@@ -85,40 +87,42 @@ export function pasteWindow(
       if (mask[to] === 0) continue;
       const distance = distances[to]!;
       const fade = Math.max(0, 1 - (distance - 1) / reach);
-      const near = fade > 0 ? neighboursMean(missing, kept, drawn, { x, y }, reach) : undefined;
+      const near = fade > 0 ? neighboursMeans([missing, old], kept, drawn, { x, y }, reach) : undefined;
       const share = Math.min(1, distance / (feather + 1));
       for (let channel = 0; channel < 3; channel++) {
-        const wanted = shift[channel]! + (near ? fade * (near[channel]! - shift[channel]!) : 0);
-        const fresh = Math.min(255, Math.max(0, drawn.pixels[3 * (y * drawn.width + x) + channel]! + wanted));
-        const old = pixels[3 * to + channel]!;
-        pixels[3 * to + channel] = Math.round(old + share * (fresh - old));
+        const at = 3 * (y * drawn.width + x) + channel;
+        const shifted = within(drawn.pixels[at]! + shift[channel]!, 0, 255);
+        const [lacking, across] = near ? near.map((mean) => mean[channel]!) : [shift[channel]!, shifted];
+        const matched = drawn.pixels[at]! + shift[channel]! + fade * (lacking! - shift[channel]!);
+        const fresh = within(matched, Math.min(shifted, across!), Math.max(shifted, across!));
+        pixels[3 * to + channel] = Math.round(old[at]! + share * (fresh - old[at]!));
       }
     }
   }
   return { pixels, width, height };
 }
 
-/** More than this, of 255, is no tokenizer's tint but another content. */
-const MAX_SHIFT = 16;
+/** More than this, of 255, is no tint but another content. */
+const MAX_SHIFT = 48;
 
 /** Median of each channel over the pixels that stay, within `MAX_SHIFT`; 0 where none stays. */
 function medianShift(missing: Float32Array, kept: Uint8Array): number[] {
   return [0, 1, 2].map((channel) => {
     const values = missing.filter((_, i) => i % 3 === channel && kept[(i - channel) / 3]).sort();
     const median = values[values.length >> 1] ?? 0;
-    return Math.min(MAX_SHIFT, Math.max(-MAX_SHIFT, median));
+    return within(median, -MAX_SHIFT, MAX_SHIFT);
   });
 }
 
-/** Mean over the pixels that stay within `reach` of a pixel, by the inverse of the fourth power of their distance. */
-function neighboursMean(
-  missing: Float32Array,
+/** Means over the pixels that stay within `reach` of a pixel, by the inverse of the fourth power of their distance. */
+function neighboursMeans(
+  images: readonly (Float32Array | Uint8Array)[], // [H, W, 3]
   kept: Uint8Array,
   { width, height }: Size,
   { x, y }: { readonly x: number; readonly y: number },
   reach: number,
-): number[] | undefined {
-  const sum = [0, 0, 0];
+): number[][] | undefined {
+  const sums = images.map(() => [0, 0, 0]);
   let weights = 0;
   for (let row = Math.max(0, y - reach); row <= Math.min(height - 1, y + reach); row++) {
     for (let column = Math.max(0, x - reach); column <= Math.min(width - 1, x + reach); column++) {
@@ -127,10 +131,15 @@ function neighboursMean(
       if (!kept[pixel] || squared > reach * reach) continue;
       const weight = 1 / (squared * squared);
       weights += weight;
-      for (let channel = 0; channel < 3; channel++) sum[channel]! += weight * missing[3 * pixel + channel]!;
+      for (const [i, sum] of sums.entries())
+        for (let channel = 0; channel < 3; channel++) sum[channel]! += weight * images[i]![3 * pixel + channel]!;
     }
   }
-  return weights > 0 ? sum.map((value) => value / weights) : undefined;
+  return weights > 0 ? sums.map((sum) => sum.map((value) => value / weights)) : undefined;
+}
+
+function within(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
 }
 
 /** Distance of each masked pixel to the nearest one that stays, at most `limit`; the image's own border is none. */

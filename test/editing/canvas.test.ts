@@ -157,7 +157,17 @@ describe("an edit is refused, with what would be right,", () => {
   it.each<[string, EditOptions, RegExp]>([
     ["if nothing is masked", {}, /^\/mask must be given.* `strength` varies/],
     ["if it inverts no mask", { mask_invert: true, strength: 1 }, /^\/mask_invert must be absent without a mask/],
-    ["if nothing is left of the image", { extend: { top: 4 } }, /^\/extend must be at most 3 tokens/],
+    ["if nothing is left of the image", { extend: { top: 4 }, mask_grow: 0 }, /^\/extend must be at most 3 tokens for/],
+    [
+      "if the rings take what is left",
+      { extend: { top: 3 } },
+      /^\/extend must be at most 2 tokens with `mask_grow` 1 for/,
+    ],
+    [
+      "if the rings take all",
+      { extend: { left: 1 }, mask_grow: 3 },
+      /^\/mask_grow must be at most 2 with `extend` for/,
+    ],
   ])("%s", async (_, options, expected) => {
     expect(await refusal({ image }, options)).toMatch(expected);
   });

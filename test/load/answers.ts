@@ -5,6 +5,8 @@ export interface Answer {
   readonly status: number;
   /** Closed loop: from the call. Open loop: from the time it was due, so that a late start counts as latency. */
   readonly latencyMs: number;
+  /** When it came, by `performance.now()`; only of the closed loop, whose own end is up to a second later. */
+  readonly cameMs?: number;
   /** Seconds of a refusal's `Retry-After`. */
   readonly retryAfterS?: number;
   /** Images that were in flight on average over this one's steps, where the answer says so. */

@@ -48,7 +48,9 @@ export async function runClosedLoop({
       client.on("headers", ({ headers: pairs }) => {
         headers = fromPairs(pairs as unknown as string[]);
       });
-      client.on("response", (status, _bytes, latencyMs) => answers.push(answer(status, latencyMs, headers)));
+      client.on("response", (status, _bytes, latencyMs) =>
+        answers.push({ ...answer(status, latencyMs, headers), cameMs: performance.now() }),
+      );
     },
   });
   const result = await run;

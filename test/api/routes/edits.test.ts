@@ -180,7 +180,7 @@ describe("POST /edits", () => {
     expect([full.statusCode, full.json().code, full.headers["retry-after"]]).toEqual([429, "queue_full", "5"]);
     expect(full.json().detail).toContain("MAX_CANVAS_BYTES");
     const wide = (await painted({ width: 1000, paint: colours }).png().toBuffer()).toString("base64");
-    const never = await send({ image: wide, class: 0, extend: { left: 3 } });
+    const never = await send({ image: wide, class: 0, extend: { left: 2 } });
     expect([never.statusCode, never.json().errors[0].pointer]).toEqual([400, "/image"]);
     held[0]!.complete();
     await eventually(async () => expect((await send(body)).statusCode).toBe(202));

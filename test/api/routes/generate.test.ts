@@ -309,3 +309,20 @@ describe("what POST /generate refuses", () => {
     for (const { headers } of [missing, refused]) expect(Number(headers["retry-after"])).toBeGreaterThan(0);
   });
 });
+
+it("any number of requests wait at once, without a warning in the log", async () => {
+  const warnings: string[] = [];
+  const onWarning = ({ name }: Error) => void warnings.push(name);
+  process.on("warning", onWarning);
+  const { held, handler } = holdingHandler();
+  const { post } = await open({ handler });
+  const waiting = Array.from({ length: 12 }, (_, seed) => post({ class: 0, seed }, PNG));
+  await eventually(() => expect(held.length).toBeGreaterThan(0));
+  for (let done = 0; done < waiting.length; done++) {
+    await eventually(() => expect(held.length).toBeGreaterThan(done));
+    held[done]!.complete();
+  }
+  for (const { statusCode } of await Promise.all(waiting)) expect(statusCode).toBe(200);
+  process.off("warning", onWarning);
+  expect(warnings).toEqual([]);
+});
