@@ -32,7 +32,8 @@ export class Podman {
 
   /** Returns the standard output; rejects with what the command printed where it fails. */
   async run(...args: readonly string[]): Promise<string> {
-    return execute(this.program, args);
+    // Podman leaves a file where a container ran out of memory.
+    return execute(this.program, args, { cwd: this.folder });
   }
 
   async hasImage(name: string): Promise<boolean> {
