@@ -30,7 +30,13 @@ const SLOW = [
 const LONG = ["test/queue/redis/sentinel.test.ts"];
 /** Only by `npm run test:container`: they build container images, and need a machine that may run containers. */
 const CONTAINERS = ["test/container/running"];
-for (const path of [...SLOW, ...LONG, ...CONTAINERS])
+/** Files that replace a module for all that import it. */
+const REPLACING = [
+  "test/importer/staging.test.ts",
+  "test/families/dit/recordings.test.ts",
+  "test/families/mar/recordings.test.ts",
+];
+for (const path of [...SLOW, ...LONG, ...CONTAINERS, ...REPLACING])
   if (!existsSync(join(import.meta.dirname, path)))
     throw new Error(`vitest.config.ts names ${path}, which does not exist.`);
 
@@ -43,15 +49,18 @@ class SlowFirst extends BaseSequencer {
   }
 }
 
+const TESTS = "test/**/*.test.ts";
+const within = (paths: readonly string[]) => paths.flatMap((path) => (path.endsWith(".ts") ? path : `${path}/**`));
+const isolated = [...SLOW, ...REPLACING];
+const left = [
+  ...configDefaults.exclude,
+  ...(process.env.CHAOS === "long" ? [] : LONG),
+  ...(process.env.CONTAINER === "run" ? [] : within(CONTAINERS)),
+  ...(process.env.TEST_FAST === "true" ? within(SLOW) : []),
+];
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    exclude: [
-      ...configDefaults.exclude,
-      ...(process.env.CHAOS === "long" ? [] : LONG),
-      ...(process.env.CONTAINER === "run" ? [] : CONTAINERS.map((path) => `${path}/**`)),
-      ...(process.env.TEST_FAST === "true" ? SLOW.flatMap((path) => [path, `${path}/**`]) : []),
-    ],
     globalSetup: ["test/setup.ts"],
     // What a test prints shows only where it fails.
     silent: "passed-only",
@@ -61,5 +70,20 @@ export default defineConfig({
     // One more than the two cores that CI has: a third of the time, a file waits for a lock, a time limit or a page.
     maxWorkers: 3,
     sequence: { sequencer: SlowFirst },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "isolated",
+          include: within(isolated).map((path) => path.replace(/\*\*$/, "**/*.test.ts")),
+          exclude: left,
+        },
+      },
+      // These files share loaded modules, which halves their time.
+      {
+        extends: true,
+        test: { name: "shared", include: [TESTS], exclude: [...left, ...within(isolated)], isolate: false },
+      },
+    ],
   },
 });
