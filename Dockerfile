@@ -1,20 +1,10 @@
-# docker build -t marimba .                              CPU
-# docker build -t marimba:cuda --build-arg RUNTIME=cuda . NVIDIA GPUs, with CUDA 13 (Linux x64)
-ARG RUNTIME=cpu
+# docker build -t marimba .  CPU
+# docker build -t marimba:cuda --build-arg PROVIDER=cuda --build-arg BASE_IMAGE=nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04 .
+#   NVIDIA GPUs, with CUDA 13 (Linux x64)
 ARG NODE_IMAGE=node:24.21.0-bookworm-slim
-ARG CUDA_IMAGE=nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04
+ARG BASE_IMAGE=node:24.21.0-bookworm-slim
 
-FROM ${NODE_IMAGE} AS node
-FROM ${CUDA_IMAGE} AS cuda
-
-# Production dependencies, without ONNX Runtime's libraries for other platforms (240 MB).
-FROM node AS dependencies-cpu
-WORKDIR /app
-COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev
-RUN find node_modules/onnxruntime-node/bin -mindepth 3 -maxdepth 3 ! -path "*/linux/$(node -p process.arch)" -exec rm -r {} +
-
-FROM node AS build
+FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
@@ -23,22 +13,21 @@ COPY scripts scripts
 COPY src src
 RUN npm run build
 
-# ONNX Runtime's CUDA provider, which its npm package does not contain.
-FROM dependencies-cpu AS dependencies-cuda
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3-pip
-COPY package.json ./
+# Production dependencies, without ONNX Runtime's libraries for other platforms (240 MB).
+FROM ${NODE_IMAGE} AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev
+RUN find node_modules/onnxruntime-node/bin -mindepth 3 -maxdepth 3 ! -path "*/linux/$(node -p process.arch)" -exec rm -r {} +
 COPY --from=build /app/dist dist
-RUN node dist/main.js gpu install
+# ONNX Runtime's CUDA provider, which its npm package does not contain.
+ARG PROVIDER=cpu
+RUN if [ "$PROVIDER" = cuda ]; then apt-get update && apt-get install -y --no-install-recommends ca-certificates python3-pip && node dist/main.js gpu install; fi
 
-FROM dependencies-${RUNTIME} AS dependencies
-
-FROM node AS base-cpu
-
-FROM cuda AS base-cuda
-COPY --from=node /usr/local/bin/node /usr/local/bin/node
-ENV PROVIDER=cuda
-
-FROM base-${RUNTIME}
+FROM ${BASE_IMAGE}
+ARG PROVIDER=cpu
+ENV PROVIDER=${PROVIDER}
+COPY --from=build /usr/local/bin/node /usr/local/bin/node
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE ./

@@ -28,7 +28,9 @@ const SLOW = [
 ].map((path) => `test/${path}`);
 /** Only in the long form of the chaos tests (scripts/chaos.js): what it covers has shorter tests of its own. */
 const LONG = ["test/queue/redis/sentinel.test.ts"];
-for (const path of [...SLOW, ...LONG])
+/** Only by `npm run test:container`: they build container images, and need a machine that may run containers. */
+const CONTAINERS = ["test/container/running"];
+for (const path of [...SLOW, ...LONG, ...CONTAINERS])
   if (!existsSync(join(import.meta.dirname, path)))
     throw new Error(`vitest.config.ts names ${path}, which does not exist.`);
 
@@ -47,6 +49,7 @@ export default defineConfig({
     exclude: [
       ...configDefaults.exclude,
       ...(process.env.CHAOS === "long" ? [] : LONG),
+      ...(process.env.CONTAINER === "run" ? [] : CONTAINERS.map((path) => `${path}/**`)),
       ...(process.env.TEST_FAST === "true" ? SLOW.flatMap((path) => [path, `${path}/**`]) : []),
     ],
     globalSetup: ["test/setup.ts"],

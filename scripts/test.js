@@ -29,6 +29,7 @@ const SYSTEM_PACKAGES = [
   { name: "nginx", isThere: () => onPath("nginx") },
   { name: "caddy", isThere: () => onPath("caddy") },
   { name: "haproxy", isThere: () => onPath("haproxy") },
+  { name: "prometheus", isThere: () => ["prometheus", "promtool"].every(onPath) },
   { name: "python3", isThere: () => onPath("python3") },
   { name: "python3-venv", isThere: hasVenv },
 ];

@@ -26,6 +26,7 @@ export const usage = `marimba sample: generates or edits images from the termina
   marimba sample --class star --seed 7 --out star.png
   marimba sample --class star --grid 4x4 --out stars.png
   marimba sample --class heart --image star.png --mask mask.png --out heart.png
+  marimba sample --class null --image star.png --extend right=2 --out wide.png
 
   --class CLASS              class index, name or id; null for no class (required)
   --out FILE                 the image to write; with --num: FILE-0.png, FILE-1.png and so on (required)

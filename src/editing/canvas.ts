@@ -2,7 +2,7 @@ import { Problem } from "../errors.js";
 import { MAX_SIDE } from "../job.js";
 import { canEdit, EDIT_DEFAULTS, type Edit, tokenSize } from "../model/edit.js";
 import { familyName, type Manifest } from "../model/manifest.js";
-import { decode, encodeCanvas, type Pixels, type Size, sizeOf } from "./decode.js";
+import { decode, encodeCanvas, hasAlpha, type Pixels, type Size, sizeOf } from "./decode.js";
 import type { EditOptions } from "./edit-request.js";
 import { badFields, badUpload, recognize, type Upload } from "./upload.js";
 
@@ -52,10 +52,12 @@ export async function prepareEdit(
   const resize = fit && ({ ...sizeOnly(placement.image), fit: fit === "cover" ? "cover" : "fill" } as const);
   const pixels = await decode(image, resize);
   const everything = new Uint8Array(pixels.width * pixels.height).fill(1);
-  const marked =
-    files.mask === EVERYTHING ? everything : markMask(pixels, mask && (await decode(mask, resize)), options);
+  const source = mask ? await decode(mask, resize) : pixels;
+  const isByAlpha = files.mask !== EVERYTHING && (await hasTransparent(mask ?? image, source, resize !== undefined));
+  const by = isByAlpha ? "alpha" : mask && "light";
+  const marked = files.mask === EVERYTHING ? everything : markMask(source, by, mask ? "/mask" : "/image", options);
   const isVaried = variation !== undefined && !marked && !options.extend && fit !== "contain";
-  const canvas = draw(pixels, isVaried ? everything : marked, placement);
+  const canvas = draw(isByAlpha && !mask ? pixels : onWhite(pixels), isVaried ? everything : marked, placement);
   checkMask(canvas, placement, manifest, mask ? "/mask" : "/image");
   return {
     canvas: await encodeCanvas(canvas),
@@ -148,26 +150,48 @@ async function checkMaskSize(mask: Upload, { width, height }: Size): Promise<voi
 /** Alpha below it counts as transparent, and luminance from it on as light. */
 const HALF = 128;
 
+function isTransparent(rgba: Uint8Array, pixel: number): boolean {
+  return rgba[4 * pixel + 3]! < HALF;
+}
+
+function isLight(rgba: Uint8Array, pixel: number): boolean {
+  const at = 4 * pixel;
+  return 0.299 * rgba[at]! + 0.587 * rgba[at + 1]! + 0.114 * rgba[at + 2]! >= HALF;
+}
+
+/** Whether the file has transparent pixels. Scaling can lose them, and then its light pixels must not count instead. */
+async function hasTransparent(upload: Upload, decoded: Pixels, isScaled: boolean): Promise<boolean> {
+  const { rgba } = isScaled && (await hasAlpha(upload)) ? await decode(upload) : decoded;
+  for (let pixel = 0; pixel < rgba.length / 4; pixel++) if (isTransparent(rgba, pixel)) return true;
+  return false;
+}
+
 /** Which pixels of the uploaded image are drawn again; undefined where nothing says so. */
-function markMask(image: Pixels, mask: Pixels | undefined, { mask_invert, extend, strength }: EditOptions) {
-  const isTransparent = (rgba: Uint8Array, pixel: number) => rgba[4 * pixel + 3]! < HALF;
-  const isLight = (rgba: Uint8Array, at: number) =>
-    0.299 * rgba[at]! + 0.587 * rgba[at + 1]! + 0.114 * rgba[at + 2]! >= HALF;
-  const count = image.width * image.height;
-  const collect = (isMarked: (pixel: number) => boolean) => {
-    const marked = new Uint8Array(count);
-    for (let pixel = 0; pixel < count; pixel++) marked[pixel] = Number(isMarked(pixel));
-    return marked;
-  };
-  const source = mask ?? image;
-  let marked: Uint8Array | undefined = collect((pixel) => isTransparent(source.rgba, pixel));
-  if (!marked.includes(1)) marked = mask && collect((pixel) => isLight(mask.rgba, 4 * pixel));
-  if (marked && mask_invert) marked = marked.map((one) => 1 - one);
-  if (marked && !marked.includes(1))
-    throw badUpload("/mask", "must mark something that is drawn again: it marks nothing");
-  if (marked) return marked;
-  if (mask_invert) throw badUpload("/mask_invert", "must be absent without a mask or transparent pixels");
-  return strength !== undefined && !extend ? new Uint8Array(count).fill(1) : undefined;
+function markMask(
+  { rgba, width, height }: Pixels,
+  by: "alpha" | "light" | undefined,
+  pointer: string,
+  { mask_invert, extend, strength, fit }: EditOptions,
+): Uint8Array | undefined {
+  const marked = new Uint8Array(width * height);
+  if (!by) {
+    if (mask_invert) throw badUpload("/mask_invert", "must be absent without a mask or transparent pixels");
+    return strength !== undefined && !extend ? marked.fill(1) : undefined;
+  }
+  const isMarked = by === "alpha" ? isTransparent : isLight;
+  for (let pixel = 0; pixel < marked.length; pixel++) marked[pixel] = Number(isMarked(rgba, pixel) !== !!mask_invert);
+  if (marked.includes(1)) return marked;
+  const reason = fit ? "after scaling (`fit`), no marked pixel is left" : "it marks nothing";
+  throw badUpload(pointer, `must mark something that is drawn again: ${reason}`);
+}
+
+/** Without the transparency that is no mask: below it, files have any colours, which nobody sees. */
+function onWhite({ rgba, width, height }: Pixels): Pixels {
+  const opaque = rgba.map((value, at) => {
+    const alpha = rgba[at | 3]!;
+    return at % 4 === 3 ? 255 : Math.round((value * alpha + 255 * (255 - alpha)) / 255);
+  });
+  return { rgba: opaque, width, height };
 }
 
 /** The canvas. What the image does not cover is drawn again, and until then continues the image's edge. */

@@ -56,6 +56,11 @@ export async function decode(
   });
 }
 
+/** Whether the file has an alpha channel. Reads the header only. */
+export async function hasAlpha({ bytes }: Upload): Promise<boolean> {
+  return (await sharp(bytes, OPTIONS).metadata()).hasAlpha;
+}
+
 /** A PNG that keeps the colours of transparent pixels. */
 export async function encodeCanvas({ rgba, width, height }: Pixels): Promise<Uint8Array> {
   return sharp(rgba, { raw: { width, height, channels: 4 } })

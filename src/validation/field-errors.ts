@@ -17,7 +17,11 @@ interface JsonSchema {
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly minItems?: number;
+  readonly minProperties?: number;
+  readonly maxProperties?: number;
   readonly pattern?: string;
+  readonly contentEncoding?: string;
+  readonly contentMediaType?: string;
 }
 
 const MAX_ERRORS = 20;
@@ -83,9 +87,10 @@ export function describeSchema(schema: TSchema | JsonSchema): string {
   if (part.anyOf) return part.anyOf.map(describeSchema).join(" or ");
   if (part.type === "integer") return `an integer${describeRange(part)}`;
   if (part.type === "number") return `a number${describeRange(part)}`;
+  if (part.contentEncoding || part.contentMediaType) return "a file in a form, or base64 or a data URL in JSON";
   if (part.type === "string") return `a string${describeLength(part)}`;
   if (part.type === "array") return part.minItems ? `a list of at least ${part.minItems}` : "a list";
-  if (part.type === "object") return "an object";
+  if (part.type === "object") return describeObject(part);
   if (part.type === "boolean") return "true or false";
   return part.type ?? "another value";
 }
@@ -96,11 +101,18 @@ export function showValue(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
+/** How many of its properties an object must have, if exactly one. */
+function describeObject({ properties = {}, minProperties, maxProperties }: JsonSchema): string {
+  if (minProperties !== 1 || maxProperties !== 1) return "an object";
+  return `an object with exactly one of ${Object.keys(properties).join(", ")}`;
+}
+
 function describeRange({ minimum, maximum, exclusiveMinimum }: JsonSchema): string {
+  if (exclusiveMinimum !== undefined)
+    return ` above ${exclusiveMinimum}${maximum === undefined ? "" : ` and at most ${maximum}`}`;
   if (minimum !== undefined && maximum !== undefined) return ` from ${minimum} to ${maximum}`;
   if (minimum !== undefined) return ` of at least ${minimum}`;
-  if (maximum !== undefined) return ` of at most ${maximum}`;
-  return exclusiveMinimum === undefined ? "" : ` above ${exclusiveMinimum}`;
+  return maximum === undefined ? "" : ` of at most ${maximum}`;
 }
 
 function describeLength({ minLength, maxLength, pattern }: JsonSchema): string {

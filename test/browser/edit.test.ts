@@ -17,6 +17,9 @@ const announced = (page: Page) => page.locator("#editor-status");
 const extension = (page: Page) => page.locator("#extension");
 const editorError = (page: Page) => page.locator("#editor-error");
 const tool = (page: Page, name: string) => page.locator("#editor").getByRole("button", { name, exact: true });
+const canUndo = async (page: Page) => (await tool(page, "Undo").getAttribute("aria-disabled")) === "false";
+const slider = (page: Page) => page.locator("#stage").getByRole("slider", { name: "Before" });
+const edges = (page: Page) => page.locator("#board").getByRole("button");
 
 interface Image {
   readonly width: number;
@@ -85,10 +88,11 @@ describe("Edit", () => {
   it("redraws what is painted over and nothing else, compares it with before, and edits the result further", async () => {
     const file = await starFile();
     const { page, complaints, sent } = await visitEditor(file);
-    await facts(page).getByText("Paint over what the model shall draw again").waitFor();
+    await facts(page).getByText("Paint over what the model should draw again").waitFor();
     await page.getByLabel("Size").fill(String(TOKEN));
     await paint(page, [0.07, 0.06], [0.18, 0.06]);
     await facts(page).getByText("6 of 64 tokens are drawn again.").waitFor();
+    await page.getByText("Only the striped pixels change.").waitFor();
     await page.getByRole("textbox", { name: "Margin" }).fill("0");
     await facts(page).getByText("2 of 64 tokens are drawn again.").waitFor();
     await page.getByRole("radio", { name: "heart" }).check();
@@ -98,25 +102,29 @@ describe("Edit", () => {
     await redraw(page).click();
     const { image, mask, ...fields } = await body;
     expect(fields).toEqual({ class: "heart", seed: 41, num_images: 2, preset: "fast", mask_grow: 0 });
-    const before = await readUrl(image);
-    expect(differences(before, await read(file.buffer))).toEqual([]);
+    const original = await readUrl(image);
+    expect(differences(original, await read(file.buffer))).toEqual([]);
     await imageOf(page, "heart", 41);
 
     const results = [await downloadTile(page, 0), await downloadTile(page, 1)];
     for (const result of results) {
-      const changed = differences(before, await read(result));
+      const changed = differences(original, await read(result));
       expect(changed.length).toBeGreaterThan(20);
       const painted = await readUrl(mask);
       for (const place of changed) expect(isMasked(painted, place)).toBe(true);
     }
-    const slider = page.locator("#stage").getByRole("slider", { name: "Before" });
     const hidden = () => page.evaluate("getComputedStyle(document.querySelector('#tiles .before')).clipPath");
     expect(await hidden()).toBe("inset(0px 100% 0px 0px)");
-    await slider.fill("40");
+    await slider(page).fill("40");
     expect(await hidden()).toBe("inset(0px 60% 0px 0px)");
 
-    await page.getByRole("button", { name: "Edit heart, seed 41, image 1" }).click();
-    await facts(page).getByText("Paint over what the model shall draw again").waitFor();
+    const again = page.getByRole("button", { name: "Edit heart, seed 41, image 1" });
+    const shown = (await page.locator("#tiles .open").nth(1).boundingBox())!;
+    expect((await again.boundingBox())!.y).toBeGreaterThanOrEqual(shown.y + shown.height);
+    await page.getByRole("radio", { name: "Eraser" }).check();
+    await again.click();
+    expect(await page.getByRole("radio", { name: "Brush" }).isChecked()).toBe(true);
+    await facts(page).getByText("Paint over what the model should draw again").waitFor();
     await redraw(page).click();
     await editorError(page).getByText("Nothing is marked.").waitFor();
     await paint(page, [0.9, 0.9]);
@@ -188,15 +196,43 @@ describe("Edit", () => {
     await page.mouse.move(x + 2 * token, y, { steps: 5 });
     await page.mouse.up();
     await extension(page).getByText("2 columns of tokens added on the right.").waitFor();
+    await tool(page, "Extend the image at the top").click();
+    await announced(page).getByText("1 row of tokens added at the top. 2 columns on the right were removed.").waitFor();
+    await tool(page, "Restore").click();
+    await announced(page).getByText("2 columns of tokens added on the right.").waitFor();
+    const margin = page.getByRole("textbox", { name: "Margin" });
+    await margin.fill("6");
+    await extension(page).getByText("1 column of tokens added on the right, the most with this margin.").waitFor();
+    await margin.fill("7");
+    await extension(page).getByText("This margin leaves no room to extend the image.").waitFor();
+    await margin.fill("1");
+    await extension(page).getByText("2 columns of tokens added on the right.").waitFor();
     await edge.focus();
     await page.keyboard.press("ArrowLeft");
     await extension(page).getByText("1 column of tokens added on the right.").waitFor();
     await facts(page).getByText("16 of 64 tokens are drawn again.").waitFor();
+    // The first column of tokens lies outside the window.
+    await paint(page, [0.01, 0.5]);
+    expect(await canUndo(page)).toBe(false);
     const body = sent();
     await redraw(page).click();
     const { extend, mask, image, seed } = await body;
     expect([extend, mask]).toEqual([{ right: 1 }, undefined]);
     await imageOf(page, "star", seed, SIDE + TOKEN);
+    await slider(page).fill("100");
+    const tile = sharp(await page.locator("#tiles .open").screenshot());
+    const { width, height } = await tile.metadata();
+    const added = await tile
+      .extract({
+        left: Math.ceil(width * 0.91),
+        top: Math.ceil(height * 0.2),
+        width: Math.floor(width * 0.07),
+        height: Math.floor(height * 0.6),
+      })
+      .png()
+      .toBuffer();
+    // Before, there was nothing.
+    for (const { min, max } of (await sharp(added).stats()).channels) expect(max - min).toBe(0);
     const result = await read(await downloadTile(page));
     const kept = await sharp(result.rgba, { raw: { width: result.width, height: result.height, channels: 4 } })
       .extract({ left: 0, top: 0, width: SIDE, height: SIDE })
@@ -260,7 +296,7 @@ describe("Edit", () => {
     });
     await redraw(page).click();
     await editorError(page)
-      .getByText(/^The extension must be at most 7 tokens/)
+      .getByText(/^The extension must be at most 6 tokens/)
       .waitFor();
   });
 
@@ -291,12 +327,28 @@ describe("Edit", () => {
     const second = sent();
     await redraw(page).click();
     expect(await second).toEqual(await first);
+    await imageOf(page, "star", 42);
+    await tool(page, "Invert the mask").click();
+    const described = (await facts(page).textContent())!;
+    expect(described).not.toBe("");
+    await page.reload();
+    await facts(page).getByText(described).waitFor();
+    await extension(page).getByText("1 row of tokens added at the bottom.").waitFor();
+    expect(await page.getByRole("radio", { name: "Edit" }).isChecked()).toBe(true);
   });
 
   it("works with a finger on a very small phone", async () => {
     const file = await starFile();
     const { page } = await visitEditor(file, { ...PHONE, viewport: { width: 320, height: 640 } });
     await paper(page).scrollIntoViewIfNeeded();
+    for (const edge of await edges(page).all()) {
+      const { width, height } = (await edge.boundingBox())!;
+      expect(Math.min(width, height)).toBeGreaterThanOrEqual(32);
+    }
+    for (const one of await page.locator(".mask-tools").locator("button, label").all()) {
+      const { width, height } = (await one.boundingBox())!;
+      expect(Math.min(width, height)).toBeGreaterThanOrEqual(40);
+    }
     const box = (await paper(page).boundingBox())!;
     await page.touchscreen.tap(box.x + box.width / 2, box.y + box.height / 2);
     await facts(page).getByText("16 of 64 tokens are drawn again.").waitFor();

@@ -27,7 +27,7 @@ it("a cluster's master that is killed costs no job that its replica has", { time
     const killed = await cluster.killMaster(redisPrefix);
     const outcomes = await settle(address, orders);
     expect(outcomes.map(({ state }) => state)).toEqual(Array(JOBS).fill("completed"));
-    note({ jobs: JOBS, lost: 0, images: 0, differing: 0 });
+    note({ accepted: JOBS, completed: JOBS, lost: 0, images: 0, differing: 0 });
     await ready(address, 200);
     expect((await generate(address, { class: round })).status).toBe(200);
     if (round < ROUNDS - 1) await cluster.revive(killed);

@@ -54,7 +54,7 @@ describe("a proxy that freezes connections without closing them", { timeout: HAN
     console.log(`round ${round}: ${((performance.now() - startMs) / 1000).toFixed(1)} s from the freeze to the images`);
     expect(await page.locator("#tiles").getByRole("img").count()).toBe(IMAGES);
     expect(requests.filter((request) => request.startsWith("POST"))).toHaveLength(round % 2 === 0 ? 2 : 1);
-    note({ jobs: 1, lost: 0, images: IMAGES, differing: 0 });
+    note({ accepted: 1, completed: 1, lost: 0, images: IMAGES, differing: 0 });
   });
 
   it.each(ROUNDS)("keeps no event and no image from the TypeScript client: round %i", async (round) => {
@@ -83,7 +83,7 @@ describe("a proxy that freezes connections without closing them", { timeout: HAN
     expect(await acceptedJobs()).toBe(before + 3);
     const seconds = [eventsMs, imageMs].map((ms) => (ms / 1000).toFixed(1));
     console.log(`round ${round}: ${seconds[0]} s from the freeze to the final event, ${seconds[1]} s to the image`);
-    note({ jobs: 2, lost: 0, images: IMAGES + 1, differing: 0 });
+    note({ accepted: 2, completed: 2, lost: 0, images: IMAGES + 1, differing: 0 });
   });
 });
 

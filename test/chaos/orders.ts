@@ -79,7 +79,7 @@ async function settleOne(address: string, id: string): Promise<Outcome> {
 class Lost extends Error {}
 
 function lost(message: string): Lost {
-  note({ jobs: 1, lost: 1, images: 0, differing: 0 });
+  note({ accepted: 1, completed: 0, lost: 1, images: 0, differing: 0 });
   return new Lost(message);
 }
 

@@ -1,8 +1,10 @@
 import { appendFileSync } from "node:fs";
+import { expect } from "vitest";
 
 /** What became of accepted jobs and their images. */
 interface Outcomes {
-  readonly jobs: number;
+  readonly accepted: number;
+  readonly completed: number;
   /** Neither completed nor failed for a stated reason. */
   readonly lost: number;
   readonly images: number;
@@ -17,7 +19,8 @@ interface Recovery {
 
 export type Tally = Outcomes | Recovery;
 
-/** Notes a tally where `npm run test:chaos` adds them all up. */
+/** Notes a tally of the running test where scripts/long-form.js adds them all up. */
 export function note(tally: Tally): void {
-  if (process.env.CHAOS_TALLY) appendFileSync(process.env.CHAOS_TALLY, `${JSON.stringify(tally)}\n`);
+  const test = expect.getState().currentTestName;
+  if (process.env.CHAOS_TALLY) appendFileSync(process.env.CHAOS_TALLY, `${JSON.stringify({ test, ...tally })}\n`);
 }

@@ -33,7 +33,8 @@ export class Undisturbed {
     const expected = await Promise.all(orders.map(({ body }) => this.images(body)));
     const pairs = outcomes.flatMap(({ images }, job) => images.map((image, index) => [image, expected[job]![index]]));
     note({
-      jobs: outcomes.length,
+      accepted: outcomes.length,
+      completed: outcomes.filter(({ state }) => state === "completed").length,
       lost: outcomes.filter(({ state, error }) => state !== "completed" && !error).length,
       images: pairs.length,
       differing: pairs.filter(([made, undisturbed]) => made !== undisturbed).length,
@@ -46,7 +47,7 @@ export class Undisturbed {
     expect(answer.status).toBe(200);
     const made = hash(Buffer.from(await answer.arrayBuffer()));
     const undisturbed = await this.images(body);
-    note({ jobs: 1, lost: 0, images: 1, differing: made === undisturbed[0] ? 0 : 1 });
+    note({ accepted: 1, completed: 1, lost: 0, images: 1, differing: made === undisturbed[0] ? 0 : 1 });
     expect([made]).toEqual(undisturbed);
   }
 

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type * as Client from "../../openapi/client/src/index.js";
 import { clientTypes, readDocument, TYPES } from "../../scripts/client-types.js";
@@ -65,6 +66,8 @@ describe("@marimba/client", () => {
       const marimba = new MarimbaClient({ baseUrl: process.env.ADDRESS!, apiKey: process.env.KEY! });
       const made: Generation = await marimba.generate({ class: "boat", seed: 7, steps: 8, diffusion_steps: 10 });
       const [image] = made.images;
+      const edited: Generation = await marimba.edit({ image: image.bytes, class: null, strength: 0.5, steps: 4 });
+      edited.job.edit?.strength satisfies number | undefined;
       const events: JobEvent["type"][] = [];
       for await (const event of marimba.events(made.job.id)) {
         events.push(event.type);
@@ -114,6 +117,41 @@ describe("@marimba/client", () => {
     expect(job.state).toBe("completed");
     expect(Buffer.from(await marimba.image(job.id))).toEqual(expected);
     expect((await marimba.image(job.id, 1)).subarray(1, 4)).toEqual(new TextEncoder().encode("PNG"));
+  });
+
+  it("edits an image, as bytes or as a Blob: what the mask leaves stays", async () => {
+    const marimba = connect();
+    const side = { raw: { width: 64, height: 64, channels: 1 as const } };
+    const mask = await sharp(
+      Uint8Array.from({ length: 64 * 64 }, (_, i) => (i % 64 < 32 ? 255 : 0)),
+      side,
+    )
+      .png()
+      .toBuffer();
+    const request = { image: expected, mask: new Blob([new Uint8Array(mask)]), class: "cat", mask_grow: 0, ...QUICK };
+    const { images, job } = await marimba.edit(request);
+    expect(job.edit).toMatchObject({ mask_grow: 0, strength: 1 });
+    const right = async (png: Uint8Array) =>
+      sharp(png).extract({ left: 32, top: 0, width: 32, height: 64 }).removeAlpha().raw().toBuffer();
+    expect((await right(images[0].bytes)).equals(await right(expected))).toBe(true);
+    expect(Buffer.from(images[0].bytes).equals(expected)).toBe(false);
+    const submitted = await marimba.submitEdit({ image: new Uint8Array(expected), class: null, extend: { right: 1 } });
+    expect((await marimba.wait(submitted.id)).images).toMatchObject([{ width: 72, height: 64 }]);
+    const refused = await problemOf(marimba.edit({ image: new Uint8Array([71, 73, 70, 56]), class: 0 }));
+    expect(refused.errors[0]).toMatchObject({ pointer: "/image" });
+  });
+
+  it("lists jobs, and deletes one that has ended", async () => {
+    const marimba = connect();
+    const { job } = await marimba.generate({ class: "boat", ...QUICK });
+    const { jobs, next_cursor } = await marimba.jobs({ state: "completed", limit: 1 });
+    expect(jobs.map(({ id }) => id)).toEqual([job.id]);
+    const older = await marimba.jobs({ limit: 1, cursor: next_cursor! });
+    expect(older.jobs[0]!.id).not.toBe(job.id);
+    await marimba.deleteImages(job.id);
+    await marimba.deleteImages(job.id);
+    expect((await problemOf(marimba.job(job.id))).code).toBe("job_expired");
+    expect((await problemOf(marimba.deleteImages("job_none"))).code).toBe("job_not_found");
   });
 
   it("lists models and classes", async () => {

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readSampleOptions } from "../../src/commands/sample.js";
+import { readSampleOptions, usage } from "../../src/commands/sample.js";
+import { EditOptions } from "../../src/editing/edit-request.js";
 import { eventually } from "../eventually.js";
 import { readPngText } from "../worker/png-chunks.js";
 import { importTinyModel, Marimba, redirected } from "./marimba.js";
@@ -72,6 +73,20 @@ describe("marimba sample", () => {
     expect(() => readSampleOptions(["--class", "star", "--out", "x.png", "--strength", "2"])).toThrow(
       /--strength must be.*\n--strength needs --image/,
     );
+  });
+
+  it("extends an image, and scales one of another size, as POST /edits does", async () => {
+    const flat = { width: 300, height: 200, channels: 3 as const, background: "#2060a0" };
+    await sharp({ create: flat }).png().toFile(join(folder, "flat.png"));
+    const options = ["--image", "flat.png", "--fit", "stretch", "--extend", "left=2", "--feather", "3"];
+    const { code, stderr } = await sample("--class", "null", "--seed", "3", ...options, "--out", "wide.png");
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    const wide = await readFile(join(folder, "wide.png"));
+    expect(await sharp(wide).metadata()).toMatchObject({ width: 128 + 2 * 16, height: 128 });
+    expect(readPngText(wide)).toMatchObject({ edited: "true", feather: "3" });
+    const place = { left: 32, top: 0, width: 128, height: 128 };
+    const kept = await sharp(wide).extract(place).removeAlpha().raw().toBuffer();
+    expect([...new Set(kept)]).toEqual([0x20, 0x60, 0xa0]);
   });
 
   it("refuses a class that the model lacks, in a sentence", async () => {
@@ -212,6 +227,27 @@ describe("readSampleOptions", () => {
     expect(format("--out a.jpg --output-format webp")).toBe("webp");
     expect(read("--class 0 --out a.jpg --output-compression 80").request).toMatchObject({ output_compression: 80 });
     expect(() => read("--class 0 --out a --output-format gif")).toThrow(/^--output-format must be "png" or "jpeg"/);
+  });
+
+  it("reads every field of an edit", () => {
+    const all =
+      "--mask-invert --mask-grow 0 --feather 2 --strength 0.5 --extend top=3 --fit cover --image i.png --mask m.png";
+    expect(read(`--class 0 --out a ${all}`).edit).toEqual({
+      image: "i.png",
+      mask: "m.png",
+      options: { mask_invert: true, mask_grow: 0, feather: 2, strength: 0.5, extend: { top: 3 }, fit: "cover" },
+    });
+    const fields = Object.keys(EditOptions.properties).map((field) => `--${field.replace("_", "-")}`);
+    for (const option of fields)
+      expect(
+        [all, usage].every((text) => text.includes(option)),
+        option,
+      ).toBe(true);
+    for (const extend of ["left", "left=0", "lefft=1", "left=1,right=1", "left="])
+      expect(() => read(`--class 0 --out a --image i --extend ${extend}`)).toThrow(
+        `--extend must be SIDE=N such as left=3: left, right, top or bottom, and 1 to 1024 tokens, not "${extend}".`,
+      );
+    expect(() => read("--class 0 --out a --image i --strength 0")).toThrow(/^--strength must be a number above 0/);
   });
 
   it("names every wrong option", () => {

@@ -32,7 +32,19 @@ export function composeVariables(file: string): string[] {
 /** Compose files as `docker compose -f ONE -f OTHER` reads them, with these variables set and no others. */
 export function readCompose(files: readonly string[], variables: Readonly<Record<string, string>> = {}): ComposeFile {
   const documents = files.map((file) => parse(readFileSync(join(PROJECT, file), "utf8"), { merge: true }));
-  return documents.map((document) => interpolate(document, variables)).reduce(merge) as ComposeFile;
+  return documents
+    .map((document) => extend(interpolate(document, variables) as ComposeFile))
+    .reduce(merge) as ComposeFile;
+}
+
+/** A service with `extends` gets what the service of the other file has. */
+function extend(document: ComposeFile): unknown {
+  const services = Object.entries(document.services).map(([name, { extends: base, ...own }]) => {
+    if (!base) return [name, own];
+    const { file, service } = base as { file: string; service: string };
+    return [name, merge(readCompose([file]).services[service], own)];
+  });
+  return { ...document, services: Object.fromEntries(services) };
 }
 
 function interpolate(value: unknown, variables: Readonly<Record<string, string>>): unknown {

@@ -4,7 +4,6 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { describeConfig, loadConfig } from "../../src/config.js";
 import { composeVariables, readCompose } from "./compose-file.js";
-import { neededStages, parseStages } from "./dockerfile.js";
 import { composeFaults } from "./schema.js";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
@@ -109,14 +108,23 @@ describe("the compose files", () => {
     expect(existsSync(join(PROJECT, source, "demo", "model.json"))).toBe(true);
   });
 
-  it("build images that the Dockerfile has, the GPU's for workers only", () => {
-    for (const { services } of [alone, withGpu]) {
-      for (const { image, build } of [services.api!, services.worker!]) {
-        const stages = neededStages(parseStages(readFileSync(join(PROJECT, "Dockerfile"), "utf8"), build!.args));
-        expect(stages.some(({ name }) => name === "base-cuda")).toBe(image === "marimba:cuda");
-      }
+  it("build the image for GPUs as the Dockerfile's first lines do, for workers only", () => {
+    const dockerfile = readFileSync(join(PROJECT, "Dockerfile"), "utf8");
+    const { worker, "worker-1": second, api, key } = withGpu.services;
+    for (const { image, build } of [worker!, second!]) {
+      expect(image).toBe("marimba:cuda");
+      const args = Object.entries(build!.args!).map(([name, value]) => `--build-arg ${name}=${value}`);
+      expect(dockerfile).toContain(`# docker build -t ${image} ${args.join(" ")} .\n`);
     }
-    expect(withGpu.services.worker!.image).toBe("marimba:cuda");
-    expect(withGpu.services.api!.image).toBe("marimba:cpu");
+    for (const service of [api!, key!, ...Object.values(alone.services).filter(({ build }) => build)])
+      expect(service).toMatchObject({ image: "marimba:cpu", build: { context: "." } });
+  });
+
+  it("give each worker a GPU of its own", () => {
+    const devices = ["worker", "worker-1"].map((name) => withGpu.services[name]!.deploy);
+    const device = (id: string) => ({ driver: "nvidia", device_ids: [id], capabilities: ["gpu"] });
+    for (const [index, deploy] of devices.entries())
+      expect(deploy).toHaveProperty("resources.reservations.devices", [device(String(index))]);
+    expect(withGpu.services["worker-1"]!.environment).toEqual(alone.services.worker!.environment);
   });
 });

@@ -18,7 +18,7 @@ export interface Stage {
   readonly steps: readonly Step[];
 }
 
-/** A Dockerfile's stages; `buildArguments` take the place of the defaults of the ARGs before the first FROM. */
+/** A Dockerfile's stages; `buildArguments` take the place of the defaults of its ARGs. */
 export function parseStages(dockerfile: string, buildArguments: Readonly<Record<string, string>> = {}): Stage[] {
   const stated = Object.entries(buildArguments).reduce(replaceDefault, dockerfile);
   const stages: (Stage & { steps: Step[] })[] = [];
@@ -34,9 +34,9 @@ export function parseStages(dockerfile: string, buildArguments: Readonly<Record<
 }
 
 function replaceDefault(dockerfile: string, [name, value]: [string, string]): string {
-  const declaration = new RegExp(`^ARG ${name}=.*$`, "m");
+  const declaration = new RegExp(`^ARG ${name}=.*$`, "gm");
   if (!declaration.test(dockerfile)) throw new Error(`The Dockerfile has no ARG ${name} with a default.`);
-  return dockerfile.replace(declaration, `ARG ${name}=${value}`);
+  return dockerfile.replaceAll(declaration, `ARG ${name}=${value}`);
 }
 
 function readStep(instruction: Instruction, keyword: string, words: string[]): Step {

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -11,6 +11,8 @@ export interface Image {
   readonly root: string;
   workdir: string;
   environment: Record<string, string>;
+  /** Of the stage's ARGs; only its RUNs see them. */
+  buildArguments: Record<string, string>;
   user?: string;
   stopSignal?: string;
   healthcheck?: string[];
@@ -55,9 +57,11 @@ export class ScratchBuild {
   async #build(stage: Stage): Promise<Image> {
     const base = await this.#images.get(stage.base);
     if (base && stage.steps.length === 0) return base;
-    const image = { ...(base ?? { workdir: "/", environment: {} }), root: join(this.folder, `root-${stage.name}`) };
+    const empty = { workdir: "/", environment: {} };
+    const image = { ...(base ?? empty), root: join(this.folder, `root-${stage.name}`), buildArguments: {} };
     await mkdir(image.root);
     if (base) await copyAll(base.root, image.root);
+    else await addNode(image.root);
     for (const step of stage.steps) await this.#carryOut(step, image);
     return image;
   }
@@ -69,6 +73,7 @@ export class ScratchBuild {
       await mkdir(join(image.root, image.workdir), { recursive: true });
     } else if (keyword === "COPY") await this.#copy(step, image);
     else if (keyword === "RUN") await run(text, image);
+    else if (keyword === "ARG") image.buildArguments = { ...image.buildArguments, ...pairs(words) };
     else if (keyword === "ENV") image.environment = { ...image.environment, ...pairs(words) };
     else if (keyword === "USER") image.user = text;
     else if (keyword === "STOPSIGNAL") image.stopSignal = text;
@@ -103,6 +108,13 @@ export class ScratchBuild {
   }
 }
 
+/** The images that a Dockerfile starts from have Node; this machine's takes its place. */
+async function addNode(root: string): Promise<void> {
+  const folder = join(root, "usr/local/bin");
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "node"), `#!/bin/sh\nexec "${process.execPath}" "$@"\n`, { mode: 0o755 });
+}
+
 function into(to: string, target: string, source: string): string {
   return target.endsWith("/") ? join(to, basename(source)) : to;
 }
@@ -118,7 +130,12 @@ async function run(command: string, image: Image): Promise<void> {
   if (/(^|[\s"'=])\//.test(command))
     throw new Error(`RUN ${command}: an absolute path would leave the stage's folder.`);
   const machine = Object.entries(process.env).filter(([name]) => MACHINE.test(name));
-  const env = { ...Object.fromEntries(machine), npm_config_prefer_offline: "true", ...image.environment };
+  const env = {
+    ...Object.fromEntries(machine),
+    npm_config_prefer_offline: "true",
+    ...image.buildArguments,
+    ...image.environment,
+  };
   const cwd = join(image.root, image.workdir);
   await promisify(execFile)("sh", ["-c", command], { cwd, env, timeout: RUN_MS, maxBuffer: 1 << 26 });
 }

@@ -36,6 +36,10 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^npm run openapi$/, elsewhere: "test/api/openapi/document.test.ts fails where it would change a file" },
   { pattern: /^npm run mistakes( -- gelu-tanh)?$/, elsewhere: "test/mistakes/mistakes.test.ts is its short form" },
   { pattern: /^npm run test:chaos -- 3$/, elsewhere: "test/chaos is its short form" },
+  {
+    pattern: /^npm run test:container( -- 3)?$/,
+    elsewhere: "builds container images; test/container/image.test.ts is its short form",
+  },
   { pattern: /^npm run load( -- \w+)?$/, elsewhere: "measures for minutes; test/load/load.test.ts runs short forms" },
   {
     pattern: /^npm ci --omit=dev$/,
@@ -54,6 +58,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     elsewhere: "test/commands/services/topology.test.ts runs it on a Redis of its own",
   },
   { pattern: /^job=\$\(curl .*http:\/\/127\.0\.0\.1:8080.*\)$/ },
+  { pattern: /^printf .* > edit\.json$/ },
   { pattern: /^curl .*\/events/, check: endsWithTheJob },
   { pattern: /^curl (?!.*\/events).*http:\/\/127\.0\.0\.1:8080/s, check: checkAnswer },
   { pattern: /^node dist\/main\.js sample /, check: checkSample },

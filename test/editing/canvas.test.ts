@@ -108,6 +108,23 @@ describe("a canvas", () => {
     expect(contained.at(10, 0)).toEqual([255, 0, 0, 0]);
   });
 
+  it("shows an image on white where a separate mask is given, and keeps the colours under a mask of its own", async () => {
+    const shadow = await painted({ paint: (x) => [200, 0, 100, x < 64 ? 0 : x < 100 ? 102 : 255] })
+      .png()
+      .toBuffer();
+    const own = await canvasOf({ image: shadow });
+    expect([own.at(10, 5), own.at(70, 5)]).toEqual([
+      [200, 0, 100, 0],
+      [200, 0, 100, 0],
+    ]);
+    const { at } = await canvasOf({ image: shadow, mask: await maskOf((x) => x > 120) });
+    expect([at(10, 5), at(70, 5), at(110, 5)]).toEqual([
+      [255, 255, 255, 255],
+      [233, 153, 193, 255],
+      [200, 0, 100, 255],
+    ]);
+  });
+
   it("turns as EXIF asks, and takes every kind of pixel as sRGB of 8 bits", async () => {
     const mask = await maskOf(square);
     const halves = { paint: (x: number) => (x < 64 ? [255, 255, 255] : [0, 0, 0]) };
@@ -182,6 +199,23 @@ describe("an edit is refused, with what would be right,", () => {
     expect(await refusal({ image, mask: await maskOf(() => true, 64, 128) })).toBe(
       "/mask must have the image's size, 128x128, not 64x128",
     );
+  });
+
+  it("if scaling leaves nothing of the mask", async () => {
+    const large = { width: 512, height: 1024 };
+    const wide = await painted({ ...large, paint: () => [90, 90, 90] })
+      .png()
+      .toBuffer();
+    const dot = (x: number, y: number) => x === 256 && y === 1;
+    const transparent = await painted({ ...large, paint: (x, y) => [255, 255, 255, dot(x, y) ? 0 : 255] })
+      .png()
+      .toBuffer();
+    const nothing = "must mark something that is drawn again: after scaling (`fit`), no marked pixel is left";
+    for (const mask of [await maskOf(dot, 512, 1024), transparent]) {
+      expect(await refusal({ image: wide, mask }, { fit: "stretch" })).toBe(`/mask ${nothing}`);
+      expect(await refusal({ image: wide, mask }, { fit: "cover" })).toBe(`/mask ${nothing}`);
+    }
+    expect(await refusal({ image: transparent }, { fit: "cover", strength: 0.5 })).toBe(`/image ${nothing}`);
   });
 
   it("if the image has another size", async () => {

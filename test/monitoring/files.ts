@@ -5,6 +5,7 @@ import { parse } from "yaml";
 const ROOT = new URL("../../", import.meta.url);
 export const path = (name: string): string => fileURLToPath(new URL(name, ROOT));
 export const RULES = "deploy/prometheus/rules.yml";
+export const RULE_TESTS = "test/monitoring/rules.test.yml";
 export const DASHBOARD = "deploy/grafana/dashboards/marimba.json";
 
 export interface Rule {
@@ -20,6 +21,17 @@ export const readText = (name: string): string => readFileSync(path(name), "utf8
 export function readRules(): Rule[] {
   const { groups } = parse(readText(RULES)) as { groups: { rules: Rule[] }[] };
   return groups.flatMap(({ rules }) => rules);
+}
+
+/** The alerts that the tests of the rules expect to fire, and those that they expect not to, at some time. */
+export function readRuleTests(): { fired: Set<string>; quiet: Set<string> } {
+  const { tests } = parse(readText(RULE_TESTS)) as {
+    tests: { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[] }[];
+  };
+  const cases = tests.flatMap(({ alert_rule_test }) => alert_rule_test);
+  const names = (fires: boolean) =>
+    new Set(cases.filter(({ exp_alerts }) => exp_alerts.length > 0 === fires).map(({ alertname }) => alertname));
+  return { fired: names(true), quiet: names(false) };
 }
 
 export interface Panel {

@@ -1,16 +1,24 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { beforeAll, describe, expect, it } from "vitest";
 import { deployments } from "../commands/deployment.js";
 import { generate } from "../commands/marimba.js";
+import { eventually } from "../eventually.js";
 import { type Family, readExposition } from "../telemetry/exposition.js";
-import { labelNames, metricNames, path, RULES, readDashboard, readRules, readText, withVariables } from "./files.js";
+import {
+  labelNames,
+  metricNames,
+  path,
+  RULE_TESTS,
+  RULES,
+  readDashboard,
+  readRules,
+  readRuleTests,
+  readText,
+  withVariables,
+} from "./files.js";
 import { startPrometheus } from "./prometheus.js";
 
 const { deploy } = deployments();
-const HAS_PROMTOOL = spawnSync("promtool", ["--version"]).status === 0;
-const HAS_PROMETHEUS = spawnSync("prometheus", ["--version"]).status === 0;
-if (!HAS_PROMTOOL || !HAS_PROMETHEUS)
-  console.warn("promtool and prometheus (Debian: prometheus) are not on PATH: their checks are left out.");
 
 /** What a real `serve` over Redis, which is API and worker, tells after an image, a refusal and a failure. */
 let text: string;
@@ -23,12 +31,12 @@ async function serve() {
   expect((await generate(address, { class: 0 })).status).toBe(200);
   expect((await generate(address, { class: -1 })).status).toBe(400);
   expect((await generate(address, { class: 0, steps: 64, deadline_ms: 1 })).status).toBe(504);
-  return address;
+  return { marimba, address };
 }
 
 describe("what the service tells Prometheus", () => {
   beforeAll(async () => {
-    text = await (await fetch(`${await serve()}/metrics`)).text();
+    text = await (await fetch(`${(await serve()).address}/metrics`)).text();
     families = readExposition(text);
   });
   const own = () => families.filter(({ name }) => name.startsWith("marimba_"));
@@ -124,34 +132,42 @@ describe("what the service tells Prometheus", () => {
     }
   });
 
-  if (HAS_PROMTOOL)
-    it("passes promtool, and so do rules, configuration and the tests of the rules", () => {
-      execFileSync("promtool", ["check", "metrics"], { input: text });
-      execFileSync("promtool", ["check", "rules", path(RULES)]);
-      execFileSync("promtool", ["check", "config", path("deploy/prometheus/prometheus.yml")]);
-      execFileSync("promtool", ["test", "rules", path("test/monitoring/rules.test.yml")]);
-    });
+  it("passes promtool, and so do rules, configuration and the tests of the rules", () => {
+    execFileSync("promtool", ["check", "metrics"], { input: text });
+    execFileSync("promtool", ["check", "rules", path(RULES)]);
+    execFileSync("promtool", ["check", "config", path("deploy/prometheus/prometheus.yml")]);
+    execFileSync("promtool", ["test", "rules", path(RULE_TESTS)]);
+  });
 });
 
-if (HAS_PROMETHEUS)
-  it("gives a real Prometheus an answer to everything that dashboard and rules ask", { timeout: 120_000 }, async () => {
-    const address = await serve();
-    const prometheus = await startPrometheus(address, path(RULES));
-    try {
-      await prometheus.scrapes(3);
-      await generate(address, { class: 1 });
-      await prometheus.scrapes(2);
-      const empty: string[] = [];
-      for (const { targets = [] } of readDashboard().panels)
-        for (const { expr } of targets)
-          if ((await prometheus.query(withVariables(expr))).length === 0) empty.push(expr);
-      expect(empty).toEqual([]);
-      for (const rule of await prometheus.rules())
-        expect([rule.name, rule.health, rule.lastError]).toEqual([rule.name, "ok", undefined]);
-    } finally {
-      await prometheus.stop();
-    }
-  });
+it("fires every alert in the tests of the rules, and keeps each quiet in others", () => {
+  const alerts = readRules().flatMap(({ alert }) => alert ?? []);
+  const { fired, quiet } = readRuleTests();
+  expect([...fired].sort()).toEqual([...alerts].sort());
+  expect([...quiet].sort()).toEqual([...alerts].sort());
+});
+
+it("gives a real Prometheus an answer to everything that dashboard and rules ask, and fires an alert", async () => {
+  const { marimba, address } = await serve();
+  const prometheus = await startPrometheus(address, readText(RULES).replaceAll(/for: \d+m/g, "for: 1s"));
+  try {
+    await prometheus.scrapes(3);
+    await generate(address, { class: 1 });
+    await prometheus.scrapes(2);
+    const empty: string[] = [];
+    for (const { targets = [] } of readDashboard().panels)
+      for (const { expr } of targets) if ((await prometheus.query(withVariables(expr))).length === 0) empty.push(expr);
+    expect(empty).toEqual([]);
+    for (const rule of await prometheus.rules())
+      expect([rule.name, rule.health, rule.lastError]).toEqual([rule.name, "ok", undefined]);
+
+    expect(await prometheus.firing()).not.toContain("MarimbaTargetDown");
+    marimba.kill("SIGKILL");
+    await eventually(async () => expect(await prometheus.firing()).toContain("MarimbaTargetDown"));
+  } finally {
+    await prometheus.stop();
+  }
+});
 
 describe("the dashboard", () => {
   it("takes its data from the source that is chosen, and overlaps nowhere", () => {

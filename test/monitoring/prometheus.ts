@@ -14,13 +14,14 @@ interface RuleState {
 }
 
 /** A real Prometheus that scrapes one address every second, and evaluates the rules as often. */
-export async function startPrometheus(target: string, rulesFile: string) {
+export async function startPrometheus(target: string, rules: string) {
   const folder = await mkdtemp(join(tmpdir(), "marimba-prometheus-"));
   const config = {
     global: { scrape_interval: "1s", evaluation_interval: "1s" },
-    rule_files: [rulesFile],
+    rule_files: ["rules.yml"],
     scrape_configs: [{ job_name: "marimba-api", static_configs: [{ targets: [new URL(target).host] }] }],
   };
+  await writeFile(join(folder, "rules.yml"), rules);
   await writeFile(join(folder, "prometheus.yml"), stringify(config));
   const address = `127.0.0.1:${await freePort()}`;
   const args = [
@@ -59,6 +60,11 @@ export async function startPrometheus(target: string, rulesFile: string) {
     async rules(): Promise<RuleState[]> {
       const { groups } = (await api("rules")) as { groups: { rules: RuleState[] }[] };
       return groups.flatMap(({ rules }) => rules);
+    },
+    /** The names of the alerts that fire. */
+    async firing(): Promise<string[]> {
+      const { alerts } = (await api("alerts")) as { alerts: { state: string; labels: { alertname: string } }[] };
+      return alerts.filter(({ state }) => state === "firing").map(({ labels }) => labels.alertname);
     },
     async stop(): Promise<void> {
       await started.stop();

@@ -1,5 +1,6 @@
 import Type from "typebox";
 import { describe, expect, it } from "vitest";
+import { EditOptions } from "../../src/editing/edit-request.js";
 import { GenerateRequest } from "../../src/job.js";
 import { fieldErrors } from "../../src/validation/field-errors.js";
 
@@ -18,6 +19,15 @@ describe("fieldErrors", () => {
       "/temperature": 'must be a number from 0 to 2, not "hot"',
       "/seed": "must be an integer from 0 to 9007199254740991, not 1.5",
     });
+  });
+
+  it("names both ends of a range, and how many fields an object takes", () => {
+    const extend = 'must be an object with exactly one of left, right, top, bottom, not {"left":1,"right":1}';
+    expect(fieldErrors(EditOptions, { strength: 0, extend: { left: 1, right: 1 } })).toEqual([
+      { pointer: "/strength", message: "must be a number above 0 and at most 1, not 0" },
+      { pointer: "/extend", message: extend },
+    ]);
+    expect(fieldErrors(EditOptions, { extend: {} })[0]!.message).toMatch(/exactly one of left.*, not \{\}$/);
   });
 
   it("coerces nothing", () => {

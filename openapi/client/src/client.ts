@@ -1,4 +1,4 @@
-import { fromBase64 } from "./base64.js";
+import { fromBase64, toBase64 } from "./base64.js";
 import { isFinal, jobEvents } from "./events.js";
 import { Http, type MarimbaClientOptions } from "./http.js";
 import { jobProblem, MarimbaProblem } from "./problem.js";
@@ -6,12 +6,16 @@ import { backoff, sleep } from "./retry.js";
 import type {
   CallOptions,
   ClassList,
+  EditRequest,
   EventOptions,
   GenerateRequest,
   Generation,
   Image,
+  ImageFile,
   Job,
   JobEvent,
+  JobList,
+  ListOptions,
   ModelList,
   SubmitOptions,
 } from "./types.js";
@@ -32,28 +36,44 @@ export class MarimbaClient {
    * Generates images and waits for them. Aborting the signal also cancels the job. Throws `MarimbaProblem`, also if the job
    * ends `failed` or `cancelled`, or the signal's reason.
    */
-  async generate(
-    request: GenerateRequest,
-    { signal, idempotencyKey = newKey() }: SubmitOptions = {},
-  ): Promise<Generation> {
+  generate(request: GenerateRequest, options?: SubmitOptions): Promise<Generation> {
+    return this.#make({ path: "generate", body: request }, options);
+  }
+
+  /** Edits an image and waits for the results, like `generate`. */
+  async edit(request: EditRequest, options?: SubmitOptions): Promise<Generation> {
+    return this.#make(await editCall(request), options);
+  }
+
+  async #make(call: Call, { signal, idempotencyKey = newKey() }: SubmitOptions = {}): Promise<Generation> {
     signal?.throwIfAborted();
     let job: Job | undefined;
     try {
       const waitS = Math.floor((this.#http.silenceMs * WAIT_SHARE) / 1000);
-      job = await this.#post(request, idempotencyKey, `wait=${waitS}`, signal);
+      job = await this.#post(call, idempotencyKey, `wait=${waitS}`, signal);
       if (!isFinal(job.state)) job = await this.wait(job.id, { ...(signal && { signal }) });
       if (job.state !== "completed") throw jobProblem(job);
       return generation(job, await this.#images(job, signal));
     } catch (error) {
-      if (signal?.aborted && !(job && isFinal(job.state))) void this.#abandon(request, idempotencyKey, job);
+      if (signal?.aborted && !(job && isFinal(job.state))) void this.#abandon(call, idempotencyKey, job);
       signal?.throwIfAborted();
       throw error;
     }
   }
 
   /** Queues a job and returns at once. */
-  submit(request: GenerateRequest, { signal, idempotencyKey = newKey() }: SubmitOptions = {}): Promise<Job> {
-    return this.#post(request, idempotencyKey, "respond-async", signal, "link");
+  submit(request: GenerateRequest, options?: SubmitOptions): Promise<Job> {
+    return this.#submit({ path: "generate", body: request }, options);
+  }
+
+  /** Queues an edit and returns at once. */
+  async submitEdit(request: EditRequest, options?: SubmitOptions): Promise<Job> {
+    return this.#submit(await editCall(request), options);
+  }
+
+  /** One page of the caller's jobs, the newest first. */
+  jobs({ signal, ...query }: ListOptions = {}): Promise<JobList> {
+    return this.#http.json("jobs", { query, signal });
   }
 
   /** The job's current state. */
@@ -80,6 +100,16 @@ export class MarimbaClient {
     return this.#http.json(jobPath(id), { method: "DELETE", signal });
   }
 
+  /** Deletes a job that has ended, with its images. It is no error if the job has expired or was deleted before. */
+  async deleteImages(id: string, { signal }: CallOptions = {}): Promise<void> {
+    try {
+      await this.#http.send(`${jobPath(id)}/images`, { method: "DELETE", signal });
+    } catch (error) {
+      // The request may be a repeated one, whose first answer was lost.
+      if (!(error instanceof MarimbaProblem && error.code === "job_expired")) throw error;
+    }
+  }
+
   /** The bytes of image `index`, from 0, of a completed job. */
   image(id: string, index = 0, { signal }: CallOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     return this.#http.bytes(`${jobPath(id)}/images/${index}`, { headers: { Accept: "image/*" }, signal });
@@ -98,15 +128,19 @@ export class MarimbaClient {
     return this.#http.json(`models/${encodeURIComponent(model)}/classes`, { query: { query, limit }, signal });
   }
 
+  #submit(call: Call, { signal, idempotencyKey = newKey() }: SubmitOptions = {}): Promise<Job> {
+    return this.#post(call, idempotencyKey, "respond-async", signal, "link");
+  }
+
   #post(
-    request: GenerateRequest,
+    { path, body }: Call,
     idempotencyKey: string,
     prefer: string,
     signal: AbortSignal | undefined,
     response_format: "base64" | "link" = "base64",
   ): Promise<Job> {
     const headers = { "Idempotency-Key": idempotencyKey, Prefer: prefer };
-    return this.#http.json("generate", { method: "POST", headers, json: { ...request, response_format }, signal });
+    return this.#http.json(path, { method: "POST", headers, json: { ...body, response_format }, signal });
   }
 
   #images(job: Job, signal: AbortSignal | undefined): Promise<Image[]> {
@@ -119,14 +153,29 @@ export class MarimbaClient {
   }
 
   /** The key finds the job even if the abort came before its id. */
-  async #abandon(request: GenerateRequest, idempotencyKey: string, job: Job | undefined): Promise<void> {
+  async #abandon(call: Call, idempotencyKey: string, job: Job | undefined): Promise<void> {
     try {
-      const { id } = job ?? (await this.#post(request, idempotencyKey, "respond-async", undefined));
+      const { id } = job ?? (await this.#post(call, idempotencyKey, "respond-async", undefined));
       await this.cancel(id);
     } catch {
       // The caller is gone, and the job merely runs to its end.
     }
   }
+}
+
+/** A request that makes a job, without the response's format. */
+interface Call {
+  readonly path: "generate" | "edits";
+  readonly body: object;
+}
+
+async function editCall({ image, mask, ...body }: EditRequest): Promise<Call> {
+  const files = { image: await readFile(image), ...(mask && { mask: await readFile(mask) }) };
+  return { path: "edits", body: { ...body, ...files } };
+}
+
+async function readFile(file: ImageFile): Promise<string> {
+  return toBase64(file instanceof Blob ? new Uint8Array(await file.arrayBuffer()) : file);
 }
 
 /** The images contain the bytes, so the job need not contain them too. */

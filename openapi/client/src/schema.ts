@@ -299,7 +299,8 @@ export interface paths {
         put?: never;
         /**
          * Draw a part of an image again, in the shape of OpenAI's API
-         * @description `POST /edits` for OpenAI's clients and compatible ones. `prompt` names the class of what is drawn. An image in the
+         * @description `POST /edits` for OpenAI's clients and compatible ones. `prompt` names the class of what is drawn: of several, the
+         *     last counts. As JSON, `images` has one image, as `{image_url}` with a data URL, and so has `mask`. An image in the
          *     proportions of the model's images is scaled to their size; without a mask, the whole image is varied. `adjusted` says so.
          */
         post: operations["createImageEdit"];
@@ -1112,12 +1113,20 @@ export interface components {
             /** @description Overrides the prompt. As in `POST /generate`, null means no class. */
             class?: number | string | null;
         };
-        /** @description A form that asks for an edit in the shape of OpenAI's API, with Marimba's own parameters added. */
+        /** @description A form, or JSON, that asks for an edit in the shape of OpenAI's API, with Marimba's own parameters added. */
         OpenAiEditRequest: {
-            /** @description The image to edit, also as `image[]`; of several, none is edited. */
-            image: string | string[];
+            /** @description The image to edit, also as `image[]`; of several, none is edited. Required in a form. */
+            image?: string | string[];
+            /** @description The one image to edit, as OpenAI's JSON names it. */
+            images?: {
+                /** @description A data URL; the server fetches no addresses. */
+                image_url: string;
+            }[];
             /** @description An image of the same size, whose transparent pixels are drawn again. When absent, those of the image; if it has none, the whole image is varied. */
-            mask?: string;
+            mask?: string | {
+                /** @description A data URL; the server fetches no addresses. */
+                image_url: string;
+            } | null;
             /** @description Names a class: its name, id or index, or a text that contains its name. */
             prompt: string;
             /** @description Whether to respond with events: partial images, then the images. */
@@ -1549,7 +1558,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1733,7 +1742,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: The API key does not allow this. */
+            /** @description `forbidden`: This is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1778,7 +1787,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2054,7 +2063,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2183,7 +2192,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2309,7 +2318,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2463,7 +2472,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2611,7 +2620,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2748,7 +2757,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2885,7 +2894,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -3027,7 +3036,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -3514,7 +3523,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -3677,7 +3686,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `forbidden`: The API key does not allow this. */
+            /** @description `forbidden`: This is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3713,7 +3722,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -3863,7 +3872,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `forbidden`: The API key does not allow this. */
+            /** @description `forbidden`: This is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3899,7 +3908,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `job_expired`: The job's results have expired. `job_lost`: The queue has lost the job. */
+            /** @description `job_expired`: The job has expired or was deleted. `job_lost`: The queue has lost the job. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -4402,7 +4411,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: The API key does not allow this. */
+            /** @description `forbidden`: This is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4542,7 +4551,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: The API key does not allow this. */
+            /** @description `forbidden`: This is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;

@@ -9,7 +9,15 @@ type Answer<Name extends keyof operations> = operations[Name] extends {
 
 /** What to generate; only `class` is required. The client chooses the response's format itself. */
 export type GenerateRequest = Omit<Schemas["GenerateRequest"], "response_format">;
+/** An image file, PNG, JPEG or WebP. */
+export type ImageFile = Uint8Array | Blob;
+/** How to edit an image; `image` and `class` are required. */
+export type EditRequest = Omit<Schemas["EditRequest"], "response_format" | "image" | "mask"> & {
+  readonly image: ImageFile;
+  readonly mask?: ImageFile;
+};
 export type Job = Schemas["Job"];
+export type JobList = Answer<"listJobs">;
 export type JobState = Job["state"];
 export type JobImage = Job["images"][number];
 export type Timing = JobImage["timing"];
@@ -58,6 +66,15 @@ export interface Generation {
 export interface CallOptions {
   /** Ends the call. */
   readonly signal?: AbortSignal;
+}
+
+export interface ListOptions extends CallOptions {
+  /** Jobs of this state only. */
+  readonly state?: JobState;
+  /** Jobs of one page; 20 when absent. */
+  readonly limit?: number;
+  /** `next_cursor` of the page before. */
+  readonly cursor?: string;
 }
 
 export interface SubmitOptions extends CallOptions {

@@ -1,6 +1,7 @@
 import multipart, { type Multipart } from "@fastify/multipart";
 import type { FastifyRequest } from "fastify";
 import type { TSchema } from "typebox";
+import { badUpload } from "../../editing/upload.js";
 import { Problem } from "../../errors.js";
 import { exactNumber } from "../../validation/exact-number.js";
 import type { Api, ApiDeps } from "../deps.js";
@@ -85,8 +86,9 @@ function boundUploads(scope: Api): void {
 
 /** Frees the memory of the images in a request's body, of which the job has its own copy. */
 export function forgetFiles(request: FastifyRequest): void {
-  const body = request.body as { image?: unknown; mask?: unknown } | undefined;
+  const body = request.body as { image?: unknown; images?: unknown; mask?: unknown } | undefined;
   delete body?.image;
+  delete body?.images;
   delete body?.mask;
   request.releaseUpload?.();
 }
@@ -120,8 +122,11 @@ async function readForm(request: FastifyRequest): Promise<Record<string, unknown
   try {
     for await (const part of request.parts()) {
       const name = part.fieldname.replace(/\[\]$/, "");
-      const value = await readPart(part, Object.hasOwn(properties, name) ? properties[name] : undefined);
+      const schema = Object.hasOwn(properties, name) ? properties[name] : undefined;
       const isArray = name !== part.fieldname || body.has(name);
+      if (isArray && part.type === "file" && schema && !typesOf(schema).includes("array"))
+        throw badUpload(`/${name}`, `must be one file, in one field named ${name}`);
+      const value = await readPart(part, schema);
       body.set(name, isArray ? [body.get(name) ?? [], value].flat() : value);
       bytes += typeof value === "string" ? value.length : 0;
       // Base64 is a third longer than what was sent.
@@ -146,9 +151,13 @@ interface Schema {
   readonly anyOf?: readonly Schema[];
 }
 
+function typesOf(schema: Schema) {
+  return (schema.anyOf ?? [schema]).map(({ type }) => type);
+}
+
 /** Text that is nothing that the schema asks for stays text, so that its check fails with what was sent. */
 function readText(text: string, schema: Schema = {}): unknown {
-  const types = (schema.anyOf ?? [schema]).map(({ type }) => type);
+  const types = typesOf(schema);
   if (types.includes("null") && text === "null") return null;
   if (types.includes("object")) return jsonOf(text) ?? text;
   if (types.includes("boolean") && (text === "true" || text === "false")) return text === "true";

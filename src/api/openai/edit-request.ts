@@ -7,6 +7,7 @@ import { resolveRequest } from "../../resolve-request.js";
 import type { ApiDeps } from "../deps.js";
 import { type ImagesBody, type Translation, translate } from "./image-request.js";
 import type { ModelNames } from "./model-names.js";
+import type { Choice } from "./prompt.js";
 import { EDIT_OPTIONS, type OpenAiEditRequest, type OpenAiVariationRequest } from "./request-schemas.js";
 import type { Adjustment } from "./schemas.js";
 
@@ -17,14 +18,27 @@ const VARIATION_STRENGTH = 0.5;
 
 /** Translates a request for an edit. Throws a `Problem` that names the fields as they were sent. */
 export async function translateEdit(
-  { image: images, mask, ...body }: OpenAiEditRequest,
+  { image, images, mask, ...body }: OpenAiEditRequest,
   names: ModelNames,
   deps: EditDeps,
 ): Promise<Translation> {
-  const [image, ...others] = [images].flat();
-  if (others.length > 0) throw badUpload("/image", `must be one image, not ${others.length + 1}`);
-  const files = { image: readBase64(image!, "/image"), mask: mask == null ? undefined : readBase64(mask, "/mask") };
-  return translateFiles(files, body, names, deps);
+  if (image !== undefined && images) throw badUpload("/images", "must be absent where `image` is given");
+  const name = images ? "/images" : "/image";
+  const [first, ...others] = [image ?? images ?? []].flat();
+  if (first === undefined) throw badUpload(name, "is required: a file in a form, or `images` in JSON");
+  if (others.length > 0) throw badUpload(name, `must be one image, not ${others.length + 1}`);
+  const files = {
+    image: readFile(first, images ? "/images/0" : name),
+    mask: mask == null ? undefined : readFile(mask, "/mask"),
+  };
+  return translateFiles(files, body, names, deps, "last");
+}
+
+/** Reads base64, as which a form's file arrives here, or OpenAI's reference to an image. */
+function readFile(file: string | { readonly image_url: string }, pointer: string): Uint8Array {
+  if (typeof file === "string") return readBase64(file, pointer);
+  if (/^data:/i.test(file.image_url)) return readBase64(file.image_url, `${pointer}/image_url`);
+  throw badUpload(`${pointer}/image_url`, "must be a data URL: the server fetches no addresses");
 }
 
 /** Translates a request for a variation, which is an edit of the whole image. */
@@ -46,9 +60,10 @@ async function translateFiles(
   body: ImagesBody,
   names: ModelNames,
   deps: EditDeps,
+  choice?: Choice,
 ): Promise<Translation> {
   const { config, models } = deps;
-  const translation = translate(body, names, config);
+  const translation = translate(body, names, config, choice);
   // What is wrong with the other fields costs no decoding.
   resolveRequest(translation.request, models, config.maxImagesPerJob);
   const manifest = names.resolve(body.model);

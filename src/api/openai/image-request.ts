@@ -6,12 +6,12 @@ import type { Quality } from "../../model/quality.js";
 import { showValue } from "../../validation/field-errors.js";
 import type { ApiDeps } from "../deps.js";
 import type { ModelNames } from "./model-names.js";
-import { classOrFallback } from "./prompt.js";
+import { type Choice, classOrFallback } from "./prompt.js";
 import { type OpenAiEditRequest, type OpenAiImageRequest, OWN_PARAMETERS } from "./request-schemas.js";
 import type { Adjustment } from "./schemas.js";
 
 /** The fields of any request for images. */
-export type ImagesBody = Partial<OpenAiImageRequest & Omit<OpenAiEditRequest, "image">>;
+export type ImagesBody = Partial<OpenAiImageRequest & Omit<OpenAiEditRequest, "image" | "images" | "mask">>;
 
 /** A request of OpenAI's API as Marimba serves it. */
 export interface Translation {
@@ -32,6 +32,7 @@ export function translate(
   body: ImagesBody,
   names: ModelNames,
   { promptFallback, maxImagesPerJob }: ApiDeps["config"],
+  choice?: Choice,
 ): Translation {
   const manifest = names.resolve(body.model);
   const numImages = Number(body.n ?? 1);
@@ -45,7 +46,7 @@ export function translate(
     ...readFormat(body),
     ...readSize(body.size),
     model: manifest.name,
-    class: chooseClass(body, manifest, promptFallback, adjusted),
+    class: chooseClass(body, manifest, adjusted, promptFallback, choice),
     num_images: numImages,
   };
   return { request, quality, adjusted };
@@ -55,11 +56,12 @@ export function translate(
 function chooseClass(
   { prompt, class: own }: ImagesBody,
   manifest: Manifest,
-  promptFallback: string,
   adjusted: Adjustment[],
+  promptFallback: string,
+  choice?: Choice,
 ): GenerateRequest["class"] {
   if (own !== undefined) return own;
-  return prompt === undefined ? null : classOrFallback(prompt, manifest, promptFallback, adjusted);
+  return prompt === undefined ? null : classOrFallback(prompt, manifest, promptFallback, adjusted, choice);
 }
 
 /** OpenAI's API returns addresses for these two models unless asked for bytes, and their clients rely on it. */

@@ -85,7 +85,8 @@ const editSchema = {
   tags: ["openai"],
   summary: "Draw a part of an image again, in the shape of OpenAI's API",
   description: [
-    "`POST /edits` for OpenAI's clients and compatible ones. `prompt` names the class of what is drawn. An image in the",
+    "`POST /edits` for OpenAI's clients and compatible ones. `prompt` names the class of what is drawn: of several, the",
+    "last counts. As JSON, `images` has one image, as `{image_url}` with a data URL, and so has `mask`. An image in the",
     "proportions of the model's images is scaled to their size; without a mask, the whole image is varied. `adjusted` says so.",
   ].join("\n"),
   consumes: FORM_OR_JSON,

@@ -26,15 +26,19 @@ function fallbackClass(fallback: string, manifest: Manifest): number | null | un
   return search.kind === "found" ? search.class.index : undefined;
 }
 
+/** Which class counts where a prompt names several: an edit's names what is there before what it is to become. */
+export type Choice = "longest" | "last";
+
 /** The index of the class that a prompt names, or that of the fallback, which is noted. Throws `unknown_class`. */
 export function classOrFallback(
   prompt: string,
   manifest: Manifest,
   fallback: string,
   adjusted: Adjustment[],
+  choice: Choice = "longest",
 ): number | null {
   try {
-    return classOfPrompt(prompt, manifest).index;
+    return classOfPrompt(prompt, manifest, choice).index;
   } catch (error) {
     const index = fallback === REFUSE ? undefined : fallbackClass(fallback, manifest);
     if (!(error instanceof Problem) || index === undefined) throw error;
@@ -49,10 +53,10 @@ export function classOrFallback(
  * 1. a class's name or id, as in `class` of `POST /generate`;
  * 2. a class's index;
  * 3. a text that contains a class's name, word by word. The name with the most words wins, then the one with the most
- *    characters, then the first one in the text.
+ *    characters, then the first one in the text; with the choice `last`, the name that ends last does.
  * Throws `unknown_class`, also if two classes have the name.
  */
-export function classOfPrompt(prompt: string, manifest: Manifest): ModelClass {
+export function classOfPrompt(prompt: string, manifest: Manifest, choice: Choice = "longest"): ModelClass {
   const search = findClass(manifest, prompt);
   if (search.kind === "found") return search.class;
   if (search.kind === "ambiguous") throw ambiguous(prompt, search.classes);
@@ -60,7 +64,7 @@ export function classOfPrompt(prompt: string, manifest: Manifest): ModelClass {
     const byIndex = manifest.classes[Number(prompt)];
     if (byIndex) return byIndex;
   }
-  const mentioned = findMention(wordsOf(prompt), phrasesOf(manifest));
+  const mentioned = findMention(wordsOf(prompt), phrasesOf(manifest), choice);
   if (!mentioned) throw unknown(prompt, manifest);
   if (mentioned.classes.length > 1) throw ambiguous(mentioned.words.join(" "), mentioned.classes);
   return mentioned.classes[0]!;
@@ -76,11 +80,15 @@ interface Phrase {
 /** By first word. */
 type Phrases = ReadonlyMap<string, readonly Phrase[]>;
 
-function findMention(words: readonly string[], phrases: Phrases): Phrase | undefined {
+function findMention(words: readonly string[], phrases: Phrases, choice: Choice): Phrase | undefined {
   let best: Phrase | undefined;
+  let bestEnd = 0;
   for (let at = 0; at < words.length; at++) {
     for (const phrase of phrases.get(words[at]!) ?? []) {
-      if (phrase.words.every((word, i) => words[at + i] === word) && (!best || isLonger(phrase, best))) best = phrase;
+      if (!phrase.words.every((word, i) => words[at + i] === word)) continue;
+      const end = at + phrase.words.length;
+      const isBetter = choice === "last" ? end > bestEnd : !best || isLonger(phrase, best);
+      if (isBetter) [best, bestEnd] = [phrase, end];
     }
   }
   return best;

@@ -126,15 +126,27 @@ const editOptions = openAll(Editing.properties);
 const file = (description: string) =>
   Type.String({ minLength: 1, contentMediaType: "application/octet-stream", description });
 
+/** How OpenAI's JSON refers to an image. */
+const ImageReference = Type.Object(
+  { image_url: Type.String({ minLength: 1, description: "A data URL; the server fetches no addresses." }) },
+  { additionalProperties: false },
+);
+
 export const OpenAiEditRequest = Type.Object(
   {
-    image: Type.Union([file("PNG, JPEG or WebP."), Type.Array(file("PNG, JPEG or WebP."), { minItems: 1 })], {
-      description: "The image to edit, also as `image[]`; of several, none is edited.",
-    }),
+    image: Type.Optional(
+      Type.Union([file("PNG, JPEG or WebP."), Type.Array(file("PNG, JPEG or WebP."), { minItems: 1 })], {
+        description: "The image to edit, also as `image[]`; of several, none is edited. Required in a form.",
+      }),
+    ),
+    images: Type.Optional(
+      Type.Array(ImageReference, { minItems: 1, description: "The one image to edit, as OpenAI's JSON names it." }),
+    ),
     mask: Type.Optional(
-      file(
-        "An image of the same size, whose transparent pixels are drawn again. When absent, those of the image; if it has none, the whole image is varied.",
-      ),
+      Type.Union([file("PNG, JPEG or WebP."), ImageReference, Type.Null()], {
+        description:
+          "An image of the same size, whose transparent pixels are drawn again. When absent, those of the image; if it has none, the whole image is varied.",
+      }),
     ),
     ...Prompted,
     ...Images,
@@ -143,7 +155,8 @@ export const OpenAiEditRequest = Type.Object(
   },
   {
     additionalProperties: false,
-    description: "A form that asks for an edit in the shape of OpenAI's API, with Marimba's own parameters added.",
+    description:
+      "A form, or JSON, that asks for an edit in the shape of OpenAI's API, with Marimba's own parameters added.",
   },
 );
 export type OpenAiEditRequest = Static<typeof OpenAiEditRequest>;

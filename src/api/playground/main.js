@@ -5,6 +5,7 @@ import { showConnection } from "./banner.js";
 import { CompareField } from "./compare/compare-field.js";
 import { Detail } from "./detail/detail.js";
 import { Editor } from "./edit/editor.js";
+import { keepEdit, recallEdit } from "./edit/kept-edit.js";
 import { takeFiles } from "./edit/open-image.js";
 import { byId, element } from "./element.js";
 import { Form } from "./form/form.js";
@@ -63,6 +64,9 @@ async function start() {
   });
   await retryUntilReachable(() => form.useModel(form.modelField.chosen));
   await recallForm(form).catch(() => {});
+  const parts = { editor, form, work };
+  await recallEdit(parts).catch(() => {});
+  keepEdit(parts);
   work.begin();
   await kept;
   const left = await retryUntilReachable(recallWork);

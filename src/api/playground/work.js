@@ -69,6 +69,7 @@ export class Work {
     if (this.#run || byId("generate").disabled) return;
     this.form.clearErrors();
     this.#hideProblem();
+    if (!this.form.classField.check()) return;
     const comparison = this.#isComparing ? this.compare.read() : undefined;
     if (comparison?.problem) return this.compare.showProblem(comparison.problem);
     const edit = this.mode === "edit" ? this.editor.read() : undefined;
@@ -89,7 +90,7 @@ export class Work {
       this.compare.fill(work.varied);
       this.setMode("compare");
     }
-    if (work.body.image) await this.editor.fill(work.body);
+    if (work.body.image && !this.editor.request) await this.editor.fill(work.body);
     await this.#do(work);
   }
 

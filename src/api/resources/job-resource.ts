@@ -170,7 +170,7 @@ export function foundRecord(result: GetResult, id: string): JobRecord {
   if (result.kind === "lost") throw new Problem("job_lost", JOB_LOST.detail);
   throw new Problem(
     "job_expired",
-    `The job ${id} has expired; the server's RESULT_TTL_S sets how long ended jobs are kept.`,
+    `The job ${id} has expired or was deleted; the server keeps ended jobs for at most RESULT_TTL_S.`,
   );
 }
 

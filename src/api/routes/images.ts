@@ -86,7 +86,7 @@ async function sendImage(
   }
   throwUnlessCompleted(record);
   const image = await queue.image(id, index);
-  if (!image) throw new Problem("job_expired", "The job's images have expired.");
+  if (!image) throw new Problem("job_expired", "The job's images have expired or were deleted.");
   const own = imageHeaders(image, record);
   reply.headers(own).headers(imageResourcePolicy(config));
   reply.header("Cache-Control", "private, max-age=31536000, immutable");

@@ -73,6 +73,41 @@ describe("POST /v1/images/edits", () => {
     });
   });
 
+  it("draws the class that the prompt names last, which is what the image is to become", async () => {
+    const prompts = { "replace the heart with a star": 0, "turn the star into a heart": 1, "the HEART": 1 };
+    for (const [prompt, index] of Object.entries(prompts)) {
+      await send("edits", { image: await draw(128, 128, 8), prompt });
+      expect(tasks.at(-1)!.spec.parameters.class, prompt).toBe(index);
+    }
+    await send("edits", { image: await draw(128, 128, 8), prompt: "a heart", class: "null" });
+    expect(tasks.at(-1)!.spec.parameters.class).toBe(null);
+  });
+
+  it("takes OpenAI's JSON with one image, as data URLs only", async () => {
+    const reference = (bytes: Buffer) => ({ image_url: `data:image/png;base64,${bytes.toString("base64")}` });
+    const image = reference(await draw(128, 128));
+    const json = (payload: object) => api.app.inject({ method: "POST", url: "/v1/images/edits", payload });
+    const body = { images: [image], mask: reference(await draw(128, 128, 32)), prompt: "a heart" };
+    const answer = await json(body);
+    expect(answer.statusCode, answer.body).toBe(200);
+    expect(await maskedShare()).toBe(0.25);
+    const varied = await json({ ...body, mask: null });
+    expect(varied.json().adjusted).toEqual([{ param: "mask", message: expect.stringContaining("all was varied") }]);
+    const address = { image_url: "https://example.com/a.png" };
+    const cases: [object, string, RegExp][] = [
+      [{ images: [image, image] }, "images", /must be one image, not 2/],
+      [{ images: [address] }, "images/0/image_url", /must be a data URL: the server fetches no addresses/],
+      [{ mask: address }, "mask/image_url", /must be a data URL/],
+      [{ images: [{ file_id: "file-1" }] }, "images/0/image_url", /is required/],
+      [{ image: image.image_url }, "images", /must be absent/],
+      [{ images: undefined }, "image", /is required/],
+    ];
+    for (const [change, param, message] of cases) {
+      const refused = await json({ ...body, ...change });
+      expect(refused.json().error, param).toMatchObject({ param, message: expect.stringMatching(message) });
+    }
+  });
+
   it("streams under names of its own", async () => {
     const files = { image: await draw(128, 128, 64) };
     const { body } = await send("edits", { ...files, prompt: "star", stream: "true", partial_images: "1" });
@@ -119,6 +154,7 @@ describe("POST /v1/images/edits", () => {
       [{ prompt: "star" }, "image", /is required/],
       [{ image, prompt: "star", "image[]": [image] }, "image", /one image, not 2/],
       [{ "image[]": [image, image], prompt: "star" }, "image", /one image, not 2/],
+      [{ image, mask: [image, image], prompt: "star" }, "mask", /one file, in one field named mask/],
       [{ image: Buffer.from("GIF89a"), prompt: "star" }, "image", /GIF/],
       [{ image, mask: await draw(64, 64, 8), prompt: "star" }, "mask", /128x128, not 64x64/],
       [{ image }, "prompt", /is required/],

@@ -56,6 +56,15 @@ describe("a prompt is matched to a class", () => {
     expect(classOfPrompt(prompt, manifest).index).toBe(index);
   });
 
+  it.each([
+    ["the last name", "replace the golden retriever with a boat", 3],
+    ["the last name, whole", "turn the boat into a golden retriever", 1],
+    ["a name of several words, not the one that it begins with", "from face to king of beasts", 11],
+    ["a whole prompt before the names in it", "tench, tinca tinca", 0],
+  ])("for an edit, by %s: %j", (_, prompt, index) => {
+    expect(classOfPrompt(prompt, manifest, "last").index).toBe(index);
+  });
+
   it.each(["a dragon", "boats", "spee dboat", "golden", "99", "-1", "!?", "   ", "t e n c h"])(
     "or refused: %j",
     (prompt) => {

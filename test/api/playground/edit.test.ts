@@ -59,6 +59,24 @@ describe("the page's mask", () => {
     expect([...mask.data]).toEqual([1, 0, 1, 0, 0, 0, 0, 0]);
     expect(mask.canRedo).toBe(false);
   });
+
+  it("takes back nothing that changed nothing", () => {
+    const mask = new Mask(4, 2);
+    const erase = () => mask.stroke({ x: 0.5, y: 0.5 }, { x: 2.5, y: 0.5 }, 1, 0);
+    const bounds = { left: 2, top: 0, right: 4, bottom: 2 };
+    mask.begin();
+    erase();
+    mask.stroke({ x: 0.5, y: 0.5 }, { x: 0.5, y: 0.5 }, 1, 1, bounds);
+    mask.clear();
+    expect([mask.isEmpty, mask.canUndo]).toEqual([true, false]);
+    mask.begin();
+    mask.stroke({ x: 0.5, y: 0.5 }, { x: 3.5, y: 0.5 }, 1, 1, bounds);
+    expect([...mask.data]).toEqual([0, 0, 1, 1, 0, 0, 0, 0]);
+    mask.undo();
+    mask.begin();
+    erase();
+    expect([mask.isEmpty, mask.canUndo, mask.canRedo]).toEqual([true, false, true]);
+  });
 });
 
 describe("an extension", () => {

@@ -113,6 +113,9 @@ describe("POST /edits", () => {
       return [answer.statusCode, ...errors.map(({ pointer }: { pointer: string }) => pointer)];
     };
     expect(await pointers({ class: 0 })).toEqual([400, "/image"]);
+    expect((await send({ class: 0 })).json().errors[0].message).toBe(
+      "is required: a file in a form, or base64 or a data URL in JSON",
+    );
     expect(await pointers({ ...good, image: "&&&" })).toEqual([400, "/image"]);
     expect(await pointers({ ...good, image: "data:image/png,abc" })).toEqual([400, "/image"]);
     expect(await pointers({ ...good, mask: "aGVsbG8=" })).toEqual([400, "/mask"]);
@@ -152,8 +155,12 @@ describe("POST /edits", () => {
     expect(await raw(`${part("a").repeat(200)}--x--\r\n`)).toEqual([413, "body_too_large"]);
     expect(await raw(`${part("a", '; filename="f"').repeat(20)}--x--\r\n`)).toEqual([413, "body_too_large"]);
     expect((await sendForm({ image: Buffer.alloc(17 * 1024 * 1024), class: "0" })).statusCode).toBe(413);
-    const twice = part("image", '; filename="f"').repeat(2);
-    expect(await raw(`${twice}${part("class")}--x--\r\n`)).toEqual([400, "invalid_request"]);
+    for (const field of ["image", "mask"]) {
+      const payload = `${part("class")}${part(field, '; filename="f"').repeat(2)}--x--\r\n`;
+      const twice = await app.inject({ method: "POST", url: "/edits", headers: { "content-type": type }, payload });
+      const message = `must be one file, in one field named ${field}`;
+      expect(twice.json()).toMatchObject({ status: 400, errors: [{ pointer: `/${field}`, message }] });
+    }
   });
 
   it("takes no form from a page of another origin, which a browser would send without asking first", async () => {
@@ -161,7 +168,8 @@ describe("POST /edits", () => {
     const fields = { image, mask, class: "0" };
     const status = async (headers: Record<string, string>) =>
       (await sendForm(fields, { host: "localhost", ...headers })).statusCode;
-    expect(await status({ origin: "https://evil.example", "sec-fetch-site": "cross-site" })).toBe(403);
+    const other = await sendForm(fields, { origin: "https://evil.example", "sec-fetch-site": "cross-site" });
+    expect(other.json()).toMatchObject({ status: 403, code: "forbidden", title: "This is not allowed" });
     expect(await status({ origin: "http://evil.example" })).toBe(403);
     expect(await status({ origin: "null" })).toBe(403);
     expect(await status({ origin: "https://app.example", "sec-fetch-site": "cross-site" })).toBe(202);

@@ -143,7 +143,11 @@ describe("DELETE /jobs/{id}/images", () => {
     const deleted = await remove();
     expect([deleted.statusCode, deleted.body]).toEqual([204, ""]);
     for (const url of [links.self, `${links.self}/images/0`]) expect((await app.inject({ url })).statusCode).toBe(410);
-    expect((await remove()).json().code).toBe("job_expired");
+    expect((await remove()).json()).toMatchObject({
+      code: "job_expired",
+      title: "The job has expired or was deleted",
+      detail: expect.stringContaining("has expired or was deleted"),
+    });
     expect((await app.inject({ method: "DELETE", url: `${UNKNOWN}/images` })).statusCode).toBe(404);
   });
 });

@@ -13,7 +13,7 @@ export class Brush {
 
   /**
    * `on` is `{place(event), bounds(), begin(), stroke(from, to, isErasing), move(what), resize(steps), undo(),
-   * redo()}`; places and bounds are in pixels of the image, and `what` is "moved" or "painted" if it shall be announced.
+   * redo()}`; places and bounds are in pixels of the image, and `what` is "moved" or "painted" if it is to be announced.
    */
   constructor(canvas, on) {
     Object.assign(this, { canvas, on });

@@ -1,15 +1,15 @@
 // The editor: opens an image, and connects mask, brush, edges and fields. It shows which tokens the server will draw again.
 import { byId } from "../element.js";
 import { Brush } from "./brush.js";
-import { addEdges, PLACES, showEdges } from "./edges.js";
+import { addEdges, showEdges } from "./edges.js";
 import { Paper } from "./paper.js";
-import { isAcross, Sketch } from "./sketch.js";
+import { DONE, describeExtension, describeTokens } from "./sentences.js";
+import { Sketch } from "./sketch.js";
 import { canKeep, decode, fitsExactly, readAsDataUrl, readMask, toBlob } from "./source.js";
-import { gridOf, sampledCount } from "./tokens.js";
+import { gridOf } from "./tokens.js";
 
 /** A new brush is this many tokens wide. */
 const BRUSH_TOKENS = 1.5;
-const DONE = { undo: "Undone.", redo: "Redone.", clear: "The mask is empty.", invert: "The mask is inverted." };
 
 /** Where the form stands above the images; the page's style sheets say the same. */
 const NARROW = matchMedia("(max-width: 56rem)");
@@ -49,8 +49,7 @@ export class Editor {
       this.#extend(this.#sketch.extension.side, 0);
       byId("paper").focus();
     });
-    for (const radio of radios("tool"))
-      radio.addEventListener("change", () => (this.#brush.isErasing = radio.value === "eraser"));
+    for (const radio of radios("tool")) radio.addEventListener("change", () => this.#choose(radio));
     byId("brush-size").addEventListener("input", () => this.#resize(0));
     for (const radio of radios("fit")) radio.addEventListener("change", () => this.#fit());
     for (const { root } of fields.values())
@@ -74,6 +73,7 @@ export class Editor {
     try {
       this.#opened = { bitmap: await decode(blob, name), url: await readAsDataUrl(blob) };
       radios("fit")[0].checked = true;
+      this.#choose(radios("tool")[0]);
       if (this.#grid) this.#fit();
     } catch (error) {
       this.showError(error.message);
@@ -85,7 +85,7 @@ export class Editor {
     await this.open(toBlob(body.image), "The image");
     for (const [name, field] of this.fields) field.set(body[name]);
     if (!this.#sketch) return;
-    if (body.mask) this.#sketch.mask = await readMask(body.mask);
+    if (body.mask) this.#sketch.mask = await readMask(body.mask, this.#sketch.canvas);
     for (const [side, tokens] of Object.entries(body.extend ?? {})) this.#sketch.extendTo(side, tokens);
     this.#show();
   }
@@ -94,14 +94,16 @@ export class Editor {
   read() {
     if (!this.#grid) return { problem: byId("not-editable").textContent };
     if (!this.#sketch) return { problem: "Choose an image to edit." };
-    const { request } = this.#sketch;
-    if (!this.#tokens().includes(1)) {
-      const ways =
-        "Paint over what the model shall draw again, extend the image, or lower the strength to vary all of it.";
-      return { problem: `Nothing is marked. ${ways}` };
-    }
-    for (const [name, { own }] of this.fields) if (own !== undefined) request[name] = own;
-    return { request };
+    if (!this.#tokens().includes(1))
+      return { problem: "Nothing is marked. To vary the whole image, lower the strength." };
+    return { request: this.request };
+  }
+
+  /** What an edit sends so far; undefined without an image. */
+  get request() {
+    if (!this.#sketch) return undefined;
+    const own = [...this.fields].map(([name, field]) => [name, field.own]);
+    return { ...this.#sketch.request, ...Object.fromEntries(own.filter(([, value]) => value !== undefined)) };
   }
 
   /** Shows the errors of a field that the server names; `subject` is the field in words. */
@@ -140,7 +142,8 @@ export class Editor {
     byId("fit-keep").hidden = !canKeep(bitmap, this.#grid);
     const [keep, cover] = radios("fit");
     if (keep.checked && byId("fit-keep").hidden) cover.checked = true;
-    this.#sketch = new Sketch(this.#opened, this.#grid, radios("fit").find(({ checked }) => checked).value);
+    const how = radios("fit").find(({ checked }) => checked).value;
+    this.#sketch = new Sketch(this.#opened, this.#grid, how, () => this.fields.get("mask_grow").value);
     byId("fit-words").textContent =
       `This image has ${bitmap.width} × ${bitmap.height} pixels. The model's images have ${width} × ${height}.`;
     const size = byId("brush-size");
@@ -153,9 +156,16 @@ export class Editor {
     this.#resize(0);
   }
 
+  /** `tool` is a radio button. */
+  #choose(tool) {
+    tool.checked = true;
+    this.#brush.isErasing = tool.value === "eraser";
+  }
+
   #stroke(from, to, isErasing) {
     this.clearError();
-    this.#sketch.mask.stroke(from, to, this.#brush.diameter, isErasing ? 0 : 1);
+    const { mask, bounds } = this.#sketch;
+    mask.stroke(from, to, this.#brush.diameter, isErasing ? 0 : 1, bounds);
     this.#show();
   }
 
@@ -179,7 +189,7 @@ export class Editor {
   #extend(side, tokens) {
     this.clearError();
     this.#sketch.extendTo(side, tokens);
-    this.#show(this.#describeExtension() || "Not extended.");
+    this.#show(describeExtension(this.#sketch) || "Not extended.");
   }
 
   #place({ clientX, clientY }) {
@@ -196,15 +206,19 @@ export class Editor {
     const tokens = this.#tokens();
     const { at, diameter, isByKeyboard } = this.#brush;
     const { left, top } = layout.image;
-    const brush = at && { x: at.x + left, y: at.y + top, diameter, hasCross: isByKeyboard };
+    const isAway = at !== undefined && !this.#sketch.isReachable(at, diameter / 2);
+    const brush = at && !isAway && { x: at.x + left, y: at.y + top, diameter, hasCross: isByKeyboard };
+    byId("paper").classList.toggle("away", isAway);
     byId("board").style.setProperty("--width", layout.width);
     byId("board").style.setProperty("--height", layout.height);
     this.#paper.show({ source: canvas, layout, grid, mask: windowMask, tokens, brush });
     showEdges(this.#sketch.sides, extension);
-    byId("editor-facts").textContent = this.#describeTokens(tokens);
-    byId("extension").hidden = extension.tokens === 0;
-    byId("unextend").hidden = extension.tokens <= this.#sketch.leastExtension;
-    byId("extension-words").textContent = this.#describeExtension();
+    byId("editor-facts").textContent = this.#describe(tokens);
+    byId("stripes").hidden = !(windowMask.includes(1) && windowMask.includes(0));
+    byId("extension").hidden = !this.#sketch.isExtended;
+    byId("unextend").hidden = !this.#sketch.canRemoveExtension;
+    byId("unextend").textContent = this.#sketch.replaced ? "Restore" : "Remove";
+    byId("extension-words").textContent = describeExtension(this.#sketch);
     for (const [name, isPossible] of [
       ["undo", mask.canUndo],
       ["redo", mask.canRedo],
@@ -216,30 +230,18 @@ export class Editor {
 
   /** Without a mask, a lower strength varies the whole image. */
   #tokens() {
-    const tokens = this.#sketch.tokens(this.fields.get("mask_grow").value);
+    const { tokens } = this.#sketch;
     return tokens.includes(1) || !(this.fields.get("strength").value < 1) ? tokens : tokens.fill(1);
   }
 
-  #describeTokens(tokens) {
-    const marked = tokens.reduce((sum, isMarked) => sum + isMarked, 0);
-    if (marked === 0) return "Paint over what the model shall draw again, or drag an edge to extend the image.";
-    const drawn = sampledCount(tokens, this.fields.get("strength").value);
-    const verb = drawn === 1 ? "is" : "are";
-    if (drawn === marked) return `${drawn} of ${tokens.length} tokens ${verb} drawn again.`;
-    return `${drawn} of the ${marked} marked tokens ${verb} drawn again. The seed chooses which.`;
-  }
-
-  #describeExtension() {
-    const { side, tokens } = this.#sketch.extension;
-    return tokens > 0
-      ? `${tokens} ${isAcross(side) ? "column" : "row"}${tokens === 1 ? "" : "s"} of tokens added ${PLACES[side]}.`
-      : "";
+  #describe(tokens) {
+    return describeTokens(tokens, this.fields.get("strength").value);
   }
 
   #describeBrush(isPainted) {
     const { at } = this.#brush;
     const state = this.#sketch.mask.has(at) ? "masked" : "not masked";
     const place = `Row ${Math.floor(at.y) + 1}, column ${Math.floor(at.x) + 1}: ${state}.`;
-    return isPainted ? `${place} ${this.#describeTokens(this.#tokens())}` : place;
+    return isPainted ? `${place} ${this.#describe(this.#tokens())}` : place;
   }
 }

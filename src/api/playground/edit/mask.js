@@ -5,6 +5,8 @@ const MOST_STEPS = 50;
 export class Mask {
   #undone = [];
   #done = [];
+  /** The data before the change that has begun; undefined once it is a step. */
+  #before;
 
   /** `data` is [height, width]; 1: the pixel is drawn again. */
   constructor(width, height, data = new Uint8Array(width * height)) {
@@ -27,11 +29,9 @@ export class Mask {
     return this.data[Math.floor(y) * this.width + Math.floor(x)] === 1;
   }
 
-  /** Begins a change that `undo` takes back as a whole. */
+  /** Begins a change that `undo` takes back as a whole. If it changes no pixel, it is no step. */
   begin() {
-    this.#done.push(this.data.slice());
-    if (this.#done.length > MOST_STEPS) this.#done.shift();
-    this.#undone = [];
+    this.#before = this.data.slice();
   }
 
   undo() {
@@ -43,32 +43,51 @@ export class Mask {
   }
 
   clear() {
+    if (this.isEmpty) return;
     this.begin();
+    this.#step();
     this.data.fill(0);
   }
 
   invert() {
     this.begin();
+    this.#step();
     this.data = this.data.map((value) => 1 - value);
   }
 
-  /** Sets every pixel under a round brush that moves from one point to another, in pixels. */
-  stroke(from, to, diameter, value) {
+  /** Sets every pixel within `bounds` under a round brush that moves from one point to another, in pixels. */
+  stroke(from, to, diameter, value, bounds = { left: 0, top: 0, right: this.width, bottom: this.height }) {
     const radius = diameter / 2;
     const columns = [Math.min(from.x, to.x) - radius, Math.max(from.x, to.x) + radius];
     const rows = [Math.min(from.y, to.y) - radius, Math.max(from.y, to.y) + radius];
-    for (let y = Math.max(0, Math.floor(rows[0])); y <= Math.min(this.height - 1, rows[1]); y++)
-      for (let x = Math.max(0, Math.floor(columns[0])); x <= Math.min(this.width - 1, columns[1]); x++) {
+    for (let y = Math.max(bounds.top, Math.floor(rows[0])); y <= Math.min(bounds.bottom - 1, rows[1]); y++)
+      for (let x = Math.max(bounds.left, Math.floor(columns[0])); x <= Math.min(bounds.right - 1, columns[1]); x++) {
         const isUnderPoint = x === Math.floor(to.x) && y === Math.floor(to.y);
         if (isUnderPoint || distance({ x: x + 0.5, y: y + 0.5 }, from, to) <= radius)
-          this.data[y * this.width + x] = value;
+          this.#set(y * this.width + x, value);
       }
+  }
+
+  #set(pixel, value) {
+    if (this.data[pixel] === value) return;
+    this.#step();
+    this.data[pixel] = value;
+  }
+
+  #step() {
+    if (!this.#before) return;
+    this.#done.push(this.#before);
+    this.#before = undefined;
+    if (this.#done.length > MOST_STEPS) this.#done.shift();
+    this.#undone = [];
   }
 
   #swap(from, to) {
     if (from.length === 0) return;
     to.push(this.data);
     this.data = from.pop();
+    // What a stroke still under way changes from here on is a step of its own.
+    this.begin();
   }
 }
 

@@ -5,20 +5,24 @@ import { layOut, maskedTokens, windowMask } from "./tokens.js";
 
 export class Sketch {
   #url;
+  /** `{side, tokens}`, of which the margin may leave fewer. */
+  #wanted;
+  /** The extension that another one took the place of. */
+  replaced;
 
   /**
    * `opened` is `{bitmap, url}`; `how` says how to fit an image of another size. With `keep`, it keeps its size, and is
-   * extended along its longer axis.
+   * extended along its longer axis. `rings()` is the margin.
    */
-  constructor({ bitmap, url }, grid, how) {
+  constructor({ bitmap, url }, grid, how, rings) {
     const isKept = how === "keep" && canKeep(bitmap, grid);
-    Object.assign(this, { grid, ...fitImage(bitmap, isKept ? bitmap : grid, how) });
+    Object.assign(this, { grid, rings, ...fitImage(bitmap, isKept ? bitmap : grid, how) });
     // The file itself, if the server would read from it exactly what the canvas shows.
     if ((isKept || fitsExactly(bitmap, grid)) && this.mask.isEmpty) this.#url = url;
     /** The sides on which the image can grow, and the least that it must. */
     this.sides = !isKept ? SIDES : bitmap.width > grid.width ? ["right", "left"] : ["bottom", "top"];
     this.leastExtension = Number(isKept);
-    this.extension = { side: this.sides[0], tokens: this.leastExtension };
+    this.#wanted = { side: this.sides[0], tokens: this.leastExtension };
   }
 
   get layout() {
@@ -30,8 +34,8 @@ export class Sketch {
   }
 
   /** Of the window, [rows, columns]; 1: the token may be drawn again. */
-  tokens(rings) {
-    return maskedTokens(this.windowMask, this.grid, rings);
+  get tokens() {
+    return maskedTokens(this.windowMask, this.grid, this.rings());
   }
 
   /** The part of the image that can be painted, in its pixels. */
@@ -46,14 +50,49 @@ export class Sketch {
     };
   }
 
+  /** Whether a brush at a point reaches what can be painted. */
+  isReachable({ x, y }, radius) {
+    const { left, top, right, bottom } = this.bounds;
+    return x > left - radius && x < right + radius && y > top - radius && y < bottom + radius;
+  }
+
+  get extension() {
+    const { side, tokens } = this.#wanted;
+    return { side, tokens: Math.min(tokens, this.most(side)) };
+  }
+
+  /** Also if the margin leaves no room for it. */
+  get isExtended() {
+    return this.#wanted.tokens > 0;
+  }
+
+  get canRemoveExtension() {
+    return this.#wanted.tokens > this.leastExtension || this.replaced !== undefined;
+  }
+
   extent(side) {
     return side === this.extension.side ? this.extension.tokens : 0;
   }
 
-  /** Extends the image on one side only; a part of the image itself stays in the window. */
+  /** The most tokens that an extension can have: beside it and its margin, the model must see a part of the image. */
+  most(side) {
+    const { columns, rows } = this.grid;
+    const margin = Math.max(0, Number(this.rings()) || 0);
+    return Math.max(this.leastExtension, (isAcross(side) ? columns : rows) - 1 - margin);
+  }
+
+  /** Extends the image on one side only. An extension taken back to nothing brings back the one that it replaced. */
   extendTo(side, tokens) {
-    const most = (isAcross(side) ? this.grid.columns : this.grid.rows) - 1;
-    this.extension = { side, tokens: Math.min(most, Math.max(this.leastExtension, tokens)) };
+    const isOther = side !== this.#wanted.side;
+    if (isOther && tokens <= 0) return;
+    if (isOther) this.replaced = this.#wanted.tokens > this.leastExtension ? this.#wanted : undefined;
+    if (tokens <= 0 && this.replaced) {
+      this.#wanted = this.replaced;
+      this.replaced = undefined;
+    } else {
+      const most = Math.max(1, this.most(side));
+      this.#wanted = { side, tokens: Math.min(most, Math.max(this.leastExtension, tokens)) };
+    }
   }
 
   /** Pixels of a token in the direction of a side. */

