@@ -149,8 +149,20 @@ function parseManifest(path: string, text: string): Manifest {
   } catch (error) {
     throw new RegistryError(`The model's manifest ${path} is not JSON: ${(error as Error).message}.`);
   }
+  renameOldFields(value);
   throwErrors(path, fieldErrors(Manifest, value));
   return value as Manifest;
+}
+
+/** Version 0.2.0 wrote `pictures` for the number of measured images. */
+function renameOldFields(manifest: unknown): void {
+  const { presets } = Object(manifest);
+  for (const preset of Object.values(Object(presets))) {
+    const { quality } = Object(preset);
+    if (typeof quality?.pictures !== "number" || quality.images !== undefined) continue;
+    quality.images = quality.pictures;
+    delete quality.pictures;
+  }
 }
 
 function throwErrors(path: string, errors: readonly FieldError[]): void {

@@ -38,6 +38,14 @@ describe("loadRegistry", () => {
     expect(models.list()).toHaveLength(2);
   });
 
+  it("reads what version 0.2.0 measured", async () => {
+    const manifest = exampleManifest();
+    const quality = { frechet_distance: 0.3, pictures: 480 };
+    await addModel("demo", { ...manifest, presets: { own: { description: "Ours.", parameters: {}, quality } } });
+    const models = await loadRegistry([folder]);
+    expect(models.get("demo")?.presets.own?.quality).toEqual({ frechet_distance: 0.3, images: 480 });
+  });
+
   it("says which folder is missing or empty", async () => {
     await expect(loadRegistry([join(folder, "none")])).rejects.toThrow(
       /models folder .*none can't be read: there is no such file or folder;/,
