@@ -100,19 +100,13 @@ describe("a thousand classes", () => {
     expect(await asked()).toBe(null);
   });
 
-  it("that do not exist are refused at the field; a name that begins like one is that class", async () => {
-    const { page, box, options, asked } = await visit();
-    const sent: string[] = [];
-    page.on("request", (request) => request.method() === "POST" && sent.push(request.url()));
+  it("that do not exist are sent to the server as typed", async () => {
+    const { page, box } = await visit();
     await box.fill("zebra");
     await page.getByText("No class matches.").waitFor();
     await page.keyboard.press("Tab");
     await generateButton(page).click();
-    await fieldError(page, "class").filter({ hasText: 'No class matches "zebra".' }).waitFor();
-    expect(sent).toEqual([]);
-    await box.fill("thing 873");
-    await expect.poll(() => options.count()).toBe(1);
-    expect(await asked()).toMatch(/^thing 873,/);
+    await fieldError(page, "class").filter({ hasText: 'not "zebra"' }).waitFor();
   });
 
   it("close with Escape and open with an arrow at the chosen class", async () => {

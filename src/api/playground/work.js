@@ -69,7 +69,6 @@ export class Work {
     if (this.#run || byId("generate").disabled) return;
     this.form.clearErrors();
     this.#hideProblem();
-    if (!this.form.classField.check()) return;
     const comparison = this.#isComparing ? this.compare.read() : undefined;
     if (comparison?.problem) return this.compare.showProblem(comparison.problem);
     const edit = this.mode === "edit" ? this.editor.read() : undefined;

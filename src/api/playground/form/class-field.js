@@ -13,7 +13,6 @@ export class ClassField extends Field {
   #value = null;
   #query = 0;
   #typing = false;
-  #isUnknown = false;
   #tiles;
 
   constructor() {
@@ -40,18 +39,9 @@ export class ClassField extends Field {
     this.#listen(input, list, box);
   }
 
-  /** The request's value: an index, a name, or null. */
+  /** The request's value: an index, a name, or null. Unknown text is sent as it is, so that the server can report it. */
   get value() {
     return this.#value;
-  }
-
-  /** Chooses the active option, as leaving the field does. Shows an error and returns false if no class matches the text. */
-  check() {
-    this.#settle();
-    if (!this.#isUnknown) return true;
-    this.showError(`No class matches "${this.label}". Choose a class, or "${NO_CLASS.label}".`);
-    this.focus();
-    return false;
   }
 
   get label() {
@@ -83,7 +73,7 @@ export class ClassField extends Field {
   #choose({ label, value, index }) {
     this.root.dispatchEvent(new CustomEvent("class", { bubbles: true, detail: { source: this.#source, index } }));
     this.control.value = label;
-    this.#typing = this.#isUnknown = false;
+    this.#typing = false;
     this.#value = value;
     this.#source.paint(this.thumb, index);
     this.#tiles?.check(value);
@@ -97,7 +87,11 @@ export class ClassField extends Field {
       this.#takeTyped();
     });
     input.addEventListener("focus", () => input.select());
-    input.addEventListener("blur", () => this.#settle());
+    input.addEventListener("blur", () => {
+      // Leaving the field chooses the active option.
+      if (this.#options.isOpen && this.#options.active) this.#choose(this.#options.active);
+      else this.#options.close();
+    });
     input.addEventListener("keydown", (event) => this.#onKey(event));
     box.addEventListener("mousedown", (event) => {
       // Clicks must not take the focus from the text.
@@ -113,19 +107,14 @@ export class ClassField extends Field {
     });
   }
 
-  /** Chooses the active option. */
-  #settle() {
-    if (this.#options.isOpen && this.#options.active) this.#choose(this.#options.active);
-    else this.#options.close();
-  }
-
   #onKey(event) {
     if (event.key === "Escape" && this.#options.isOpen) {
       event.preventDefault();
       this.#options.close();
     } else if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && this.#options.isOpen) {
       event.preventDefault();
-      this.#settle();
+      if (this.#options.active) this.#choose(this.#options.active);
+      else this.#options.close();
     } else if (!this.#options.isOpen && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
       event.preventDefault();
       this.#search("");
@@ -141,7 +130,6 @@ export class ClassField extends Field {
 
   #takeText() {
     const text = this.control.value.trim();
-    this.#isUnknown = false;
     const known = this.#source.all.find(({ name }) => name.toLowerCase() === text.toLowerCase());
     if (known) this.#value = this.#source.valueOf(known);
     else if (text === "" || text === NO_CLASS.label) this.#value = null;
@@ -153,14 +141,11 @@ export class ClassField extends Field {
 
   async #search(words) {
     const query = ++this.#query;
-    // A search that fails says nothing about the class: the server decides.
-    const { classes, total } = await this.#source.search(words).catch(() => ({ classes: [] }));
+    const { classes, total } = await this.#source.search(words).catch(() => ({ classes: [], total: 0 }));
     // Only the latest search counts, and only while the field has the focus.
-    if (query !== this.#query) return;
-    const offersNone = NO_CLASS.label.startsWith(words.trim().toLowerCase());
-    if (words !== "") this.#isUnknown = total === 0 && !offersNone;
-    if (document.activeElement !== this.control) return;
+    if (query !== this.#query || document.activeElement !== this.control) return;
     const choices = classes.map((one) => this.#choiceOf(one));
+    const offersNone = NO_CLASS.label.startsWith(words.trim().toLowerCase());
     if (offersNone) choices.push(NO_CLASS);
     const note = describe(classes.length, total, offersNone);
     this.#options.show(choices, note, this.#source, this.#value, words.trim() !== "");
