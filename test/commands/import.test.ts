@@ -162,7 +162,7 @@ describe("errors are one sentence and an exit code", () => {
     [
       2,
       async () => ["--name", "m", ...files.slice(0, -1), "mar-x"],
-      '--arch "mar-x" is not known; use mar-b, mar-l, mar-h or the path of a config.json.\n',
+      '--arch "mar-x" is not known; use mar-b, mar-l, mar-h, dit-s-2, dit-s-4, ',
     ],
     [
       1,
@@ -182,7 +182,7 @@ describe("errors are one sentence and an exit code", () => {
     [
       1,
       async () => ["--name", "m", ...files.slice(0, -1), "mar-b"],
-      "mar-b says the encoder's width is 768, but the tensors say 24.",
+      "A tokenizer of 4 latent channels and stride 4 is not a published one, and no tensor states its scale",
     ],
     [
       1,
