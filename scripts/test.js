@@ -1,7 +1,8 @@
 // npm test [-- ARGUMENTS OF VITEST]: the whole check, as CI runs it. It installs what the machine lacks, then checks formatting,
 // lint, import directions and types, builds, and runs every test. `--fast` (npm run test:fast) installs nothing and leaves out
 // the slow tests that vitest.config.ts lists. The last line is `N passed, N failed`.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
@@ -66,6 +67,18 @@ const checks = [
   ["build", join(root, "scripts/build.js"), []],
 ];
 
+/** Starts a check: it runs beside the others and beside what installs packages. */
+function start([title, script, args]) {
+  const child = spawn(process.execPath, [script, ...args], { cwd: root });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text) => {
+      output += text;
+    });
+  const ended = once(child, "close").then(([code]) => ({ isRight: code === 0, output: output.trim() }));
+  return { title, child, ended };
+}
+
 const isFast = process.argv.includes("--fast");
 let passed = 0;
 let failed = 0;
@@ -74,12 +87,19 @@ const count = (ok) => {
   else failed += 1;
 };
 
+const started = checks.map(start);
 if (!isFast) {
-  if (!installSystemPackages()) process.exit(1);
-  console.log("\n> Python packages of the tests");
-  if (!ensurePythonEnvironment()) process.exit(1);
+  console.log("\n> packages of the tests");
+  if (!installSystemPackages() || !ensurePythonEnvironment()) {
+    for (const { child } of started) child.kill();
+    process.exit(1);
+  }
 }
-for (const [title, script, args] of checks) count(run(title, process.execPath, [script, ...args]));
+for (const { title, ended } of started) {
+  const { isRight, output } = await ended;
+  console.log(`\n> ${title}\n${output}`);
+  count(isRight);
+}
 
 console.log("\n> tests");
 process.env.TEST_FAST = String(isFast);

@@ -39,17 +39,6 @@ describe("npm run load", { timeout: 240_000 }, () => {
     expect(stdout).toMatch(/^- 100 of 100 streams ended with their final event/m);
   });
 
-  it("mixes edits with images, and every request gets its image", async () => {
-    const { code, stdout, stderr } = await load("edits", "--quick");
-    expect(code, stdout + stderr).toBe(0);
-    for (const name of ["images", "25 % edits"]) {
-      const row = new RegExp(`^\\| ${name} 1 +\\| +([\\d.]+) \\|.*\\| +(\\d+) \\| +(\\d+) \\| +[\\d.]+ \\|`, "m").exec(
-        stdout,
-      );
-      expect(row?.slice(2), stdout).toEqual(["0", "0"]);
-    }
-  });
-
   it("finds every number that the service tells Prometheus equal to what its clients counted", async () => {
     const { code, stdout, stderr } = await load("metrics", "--quick");
     expect(code, stdout + stderr).toBe(0);

@@ -17,6 +17,9 @@ import { execute, type Podman } from "./podman.js";
 
 const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
 
+/** The home folder of who builds an image, inside it. */
+const BUILD_HOME = "/root";
+
 /** The name under which docker-compose.yml expects the service's image. */
 export const IMAGE = "localhost/marimba:cpu";
 
@@ -121,7 +124,7 @@ async function npmSettings({ folder }: Podman): Promise<string[]> {
   if (!existsSync(cafile)) return [];
   const file = join(folder, "npmrc");
   writeFileSync(file, "cafile=/npm-ca.crt\n");
-  return ["--volume", `${file}:/root/.npmrc:ro`, "--volume", `${cafile}:/npm-ca.crt:ro`];
+  return ["--volume", `${file}:${BUILD_HOME}/.npmrc:ro`, "--volume", `${cafile}:/npm-ca.crt:ro`];
 }
 
 function official(image: string): string {
