@@ -13,7 +13,7 @@ import { Podman } from "./podman.js";
 import { LOCK_MS, Stack } from "./stack.js";
 
 /** Long ones, which are still under way when something is killed. */
-const BODIES = Array.from({ length: 12 }, (_, index) => ({ ...exampleBody(index), diffusion_steps: 1000 }));
+const BODIES = Array.from({ length: 24 }, (_, index) => ({ ...exampleBody(index), diffusion_steps: 1000 }));
 const BUILD_MS = 3_600_000;
 const MIB = 2 ** 20;
 
