@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readArguments } from "../src/commands/command-line.js";
 import { loadConfig } from "../src/config.js";
-import { matchedBand, pasteWindow } from "../src/editing/paste.js";
+import { matchedBand, windowPaster } from "../src/editing/paste.js";
 import { Decoder } from "../src/engine/decoder.js";
 import { Encoder } from "../src/engine/encoder.js";
 import { openRuntime } from "../src/engine/runtime/onnx.js";
@@ -127,7 +127,8 @@ async function measure({ folder, manifest, models }: MeasuredModel, total: numbe
   const reach = matchedBand(manifest.architecture);
   const editOf = async (asked: number, index: number, original: Image, mask: Uint8Array) => {
     const drawn = await make(asked, index, { pixels: original.pixels, mask });
-    const edited = pasteWindow({ ...original, mask }, drawn, { window: { left: 0, top: 0 }, feather: 0 }, reach);
+    const place = { left: 0, top: 0, width: original.width, height: original.height };
+    const edited = windowPaster({ ...original, mask }, place, 0, reach)(drawn);
     const [shown] = await classifier.classify([edited.pixels], edited.width, edited.height);
     return { pixels: edited.pixels, isRecognised: shown === asked };
   };

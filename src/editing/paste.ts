@@ -8,6 +8,9 @@ export interface RgbImage extends Size {
   readonly pixels: Uint8Array;
 }
 
+/** Where the window lies on a canvas. */
+type Place = Size & Edit["window"];
+
 /** A job's canvas as a worker needs it. */
 export interface OpenCanvas {
   /** The window, for the engine. */
@@ -27,7 +30,6 @@ export async function openCanvas(canvas: Uint8Array, edit: Edit, architecture: A
     mask[pixel] = Number(rgba[4 * pixel + 3] === 0);
   }
   const place = { ...edit.window, width: image_width, height: image_height };
-  const reach = matchedBand(architecture);
   return {
     toEdit: {
       pixels: crop(pixels, width, 3, place),
@@ -35,17 +37,12 @@ export async function openCanvas(canvas: Uint8Array, edit: Edit, architecture: A
       maskGrow: edit.mask_grow,
       strength: edit.strength,
     },
-    paste: (drawn) => pasteWindow({ pixels, mask, width, height }, drawn, edit, reach),
+    paste: windowPaster({ pixels, mask, width, height }, place, edit.feather, matchedBand(architecture)),
   };
 }
 
 /** [H, W, channels] -> the part at a place. */
-function crop(
-  image: Uint8Array,
-  width: number,
-  channels: number,
-  place: Size & { readonly left: number; readonly top: number },
-): Uint8Array {
+function crop(image: Uint8Array, width: number, channels: number, place: Place): Uint8Array {
   const part = new Uint8Array(place.width * place.height * channels);
   for (let row = 0; row < place.height; row++) {
     const from = ((place.top + row) * width + place.left) * channels;
@@ -61,45 +58,46 @@ export function matchedBand(architecture: Architecture): number {
 }
 
 /**
- * The canvas with a drawn window in its mask; `mask` is [H, W], 1 where a pixel is drawn. What the model draws beside the mask
+ * What pastes drawn windows, previews too, into the mask of a canvas; `mask` is [H, W], 1 where a pixel is drawn. What the model draws beside the mask
  * differs from what stays there: no tokenizer gives an image back exactly, and a background may have another tint. So that the
  * border can't be seen, the drawn pixels take on that difference: its median everywhere, and within `reach` pixels of the
  * border, fading, that of their neighbours across it, but never beyond these neighbours' own colours. `feather` blends the
  * drawn pixels with the canvas's old ones.
  */
-export function pasteWindow(
+export function windowPaster(
   canvas: RgbImage & { readonly mask: Uint8Array },
-  drawn: RgbImage,
-  { window: { left, top }, feather }: Pick<Edit, "window" | "feather">,
+  place: Place,
+  feather: number,
   reach: number,
-): RgbImage {
+): OpenCanvas["paste"] {
   const { width, height, mask } = canvas;
-  const pixels = canvas.pixels.slice();
-  const place = { left, top, width: drawn.width, height: drawn.height };
   const kept = crop(mask, width, 1, place).map((isMasked) => 1 - isMasked);
-  const old = crop(pixels, width, 3, place);
-  const missing = Float32Array.from(old, (value, i) => value - drawn.pixels[i]!);
-  const shift = medianShift(missing, kept);
+  const old = crop(canvas.pixels, width, 3, place);
   const distances = distancesToKept(mask, canvas, Math.max(reach, feather) + 1);
-  for (let y = 0; y < drawn.height; y++) {
-    for (let x = 0; x < drawn.width; x++) {
-      const to = (top + y) * width + left + x;
-      if (mask[to] === 0) continue;
-      const distance = distances[to]!;
-      const fade = Math.max(0, 1 - (distance - 1) / reach);
-      const near = fade > 0 ? neighboursMeans([missing, old], kept, drawn, { x, y }, reach) : undefined;
-      const share = Math.min(1, distance / (feather + 1));
-      for (let channel = 0; channel < 3; channel++) {
-        const at = 3 * (y * drawn.width + x) + channel;
-        const shifted = within(drawn.pixels[at]! + shift[channel]!, 0, 255);
-        const [lacking, across] = near ? near.map((mean) => mean[channel]!) : [shift[channel]!, shifted];
-        const matched = drawn.pixels[at]! + shift[channel]! + fade * (lacking! - shift[channel]!);
-        const fresh = within(matched, Math.min(shifted, across!), Math.max(shifted, across!));
-        pixels[3 * to + channel] = Math.round(old[at]! + share * (fresh - old[at]!));
+  return (drawn) => {
+    const pixels = canvas.pixels.slice();
+    const missing = Float32Array.from(old, (value, i) => value - drawn.pixels[i]!);
+    const shift = medianShift(missing, kept);
+    for (let y = 0; y < drawn.height; y++) {
+      for (let x = 0; x < drawn.width; x++) {
+        const to = (place.top + y) * width + place.left + x;
+        if (mask[to] === 0) continue;
+        const distance = distances[to]!;
+        const fade = Math.max(0, 1 - (distance - 1) / reach);
+        const near = fade > 0 ? neighboursMeans([missing, old], kept, drawn, { x, y }, reach) : undefined;
+        const share = Math.min(1, distance / (feather + 1));
+        for (let channel = 0; channel < 3; channel++) {
+          const at = 3 * (y * drawn.width + x) + channel;
+          const shifted = within(drawn.pixels[at]! + shift[channel]!, 0, 255);
+          const [lacking, across] = near ? near.map((mean) => mean[channel]!) : [shift[channel]!, shifted];
+          const matched = drawn.pixels[at]! + shift[channel]! + fade * (lacking! - shift[channel]!);
+          const fresh = within(matched, Math.min(shifted, across!), Math.max(shifted, across!));
+          pixels[3 * to + channel] = Math.round(old[at]! + share * (fresh - old[at]!));
+        }
       }
     }
-  }
-  return { pixels, width, height };
+    return { pixels, width, height };
+  };
 }
 
 /** More than this, of 255, is no tint but another content. */

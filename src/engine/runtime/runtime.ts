@@ -19,7 +19,7 @@ export interface Runtime {
 export interface RuntimeOptions {
   /** Threads inside one ONNX operator. */
   readonly threads: number;
-  /** Which graphs; absent: those that every model has. */
+  /** Which graphs; absent: those that generate with a MAR model. */
   readonly graphs?: readonly GraphName[];
   /** Path prefix of each graph's profile, which ONNX Runtime writes when the runtime is closed. */
   readonly profile?: string;

@@ -8,7 +8,7 @@ import type { FamilyParameters } from "../../model/parameters.js";
 import { respacedTimesteps, TRAIN_TIMESTEPS } from "../../model/sampler/diffusion-schedule.js";
 import { patchify, unpatchify } from "../../model/sampler/patches.js";
 import { PIXEL_RULES, pixelsFollow } from "./pixels.js";
-import type { Recording } from "./recording.js";
+import { part, type Recording } from "./recording.js";
 import { ALLOWED, type Numbers, type Report } from "./report.js";
 
 /** An imported DiT whose graphs expose their intermediate results. */
@@ -45,7 +45,7 @@ export async function compareDitStages(model: DitParity, recording: Recording, r
   const count = timesteps.length;
   const eps = outputs.slice(0, count).map((row, i) => guidedEps([row, outputs[count + i]!], scale, generator));
   const recorded = await recording.floats("cfg.out"); // the second half has the same eps
-  const images = firstHalf({ shape: recorded.shape, data: recorded.data }, generator.latent_channels);
+  const images = firstHalf(recorded, generator.latent_channels);
   report.numbers(recording.name, "guidance", "cfg.out", ALLOWED.network, latentsOf(generator, joined(eps)), images);
 }
 
@@ -61,9 +61,9 @@ export async function compareDitRun(model: DitParity, recording: Recording, repo
   const run = await readRun(recording);
   for (const [k, step] of schedule.entries()) await compareStep(model, recording, report, run, k, step);
   const x = await recording.floats("x");
-  report.numbers(name, "x_T", "run", ALLOWED.exact, at(x, 0), at(await recording.floats("noise"), 0));
+  report.numbers(name, "x_T", "run", ALLOWED.exact, part(x, 0), part(await recording.floats("noise"), 0));
   const latents = await recording.floats("latents");
-  const last = latentsOf(model.generator, tokensOf(model.generator, at(x, schedule.length)));
+  const last = latentsOf(model.generator, tokensOf(model.generator, part(x, schedule.length)));
   report.numbers(name, "latents", "run", ALLOWED.exact, last, latents);
   await compareImage(model, recording, report, latents.data);
 }
@@ -94,7 +94,7 @@ async function compareStep(
   const where = `step ${k} (t = ${step.timestep})`;
   const x = await recording.floats("x");
   const noise = await recording.floats("noise");
-  const tokens = tokensOf(generator, at(x, k));
+  const tokens = tokensOf(generator, part(x, k));
   const halves = guidance === 1 ? 1 : 2;
   const rows = halves * labels.length;
   const out = await predict(runtime, generator, {
@@ -105,19 +105,19 @@ async function compareStep(
   const network = latentsOf(generator, floats(out, "out"), 2);
   const compare = (stage: string, allowed: number, actual: Numbers, expected: Numbers) =>
     report.numbers(recording.name, stage, where, allowed, actual, expected);
-  compare("network", ALLOWED.network, network, at(await recording.floats("network"), k));
+  compare("network", ALLOWED.network, network, part(await recording.floats("network"), k));
 
   const outputs = rowsOf(floats(out, "out"), rows);
   const inputs = rowsOf(tokens, labels.length);
-  const added = k + 1 < noise.shape[0]! ? rowsOf(tokensOf(generator, at(noise, k + 1)), labels.length) : inputs;
+  const added = k + 1 < noise.shape[0]! ? rowsOf(tokensOf(generator, part(noise, k + 1)), labels.length) : inputs;
   const results = inputs.map((input, image) => {
     const own = [outputs[image]!, ...(halves === 2 ? [outputs[labels.length + image]!] : [])];
     const eps = guidedEps(own, guidance, generator);
     return diffusionStep(sampler, step, { x: input, output: own[0]!, eps, noise: added[image]! }, generator);
   });
   const tensor = (part: "x" | "x0") => latentsOf(generator, joined(results.map((result) => result[part])));
-  compare("x0", ALLOWED.diffusionStep, tensor("x0"), at(await recording.floats("x0"), k));
-  compare("result", ALLOWED.diffusionStep, tensor("x"), at(x, k + 1));
+  compare("x0", ALLOWED.diffusionStep, tensor("x0"), part(await recording.floats("x0"), k));
+  compare("result", ALLOWED.diffusionStep, tensor("x"), part(x, k + 1));
 }
 
 async function compareImage(
@@ -180,19 +180,9 @@ function latentsOf(generator: DitArchitecture, tokens: Float32Array, factor: 1 |
 }
 
 /** Of `cfg.out`: eps of the rows with a class. */
-function firstHalf({ shape, data }: Numbers, channels: number): Numbers {
-  const [rows = 0, all = 0, ...rest] = shape;
-  const plane = rest.reduce((product, size) => product * size, 1);
-  const images = Array.from({ length: rows / 2 }, (_, row) =>
-    Float32Array.from({ length: channels * plane }, (_, i) => data[row * all * plane + i]!),
-  );
-  return { shape: [rows / 2, channels, ...rest], data: joined(images) };
-}
-
-/** Part i of a tensor's first axis. */
-function at({ shape: [count = 1, ...shape], data }: Numbers, i: number): Numbers {
-  const size = data.length / count;
-  return { shape, data: Array.prototype.slice.call(data, i * size, (i + 1) * size) };
+function firstHalf(recorded: Parameters<typeof part>[0], channels: number): Numbers {
+  const images = Array.from({ length: recorded.shape[0]! / 2 }, (_, row) => part(recorded, row, 0, channels));
+  return { shape: [images.length, ...images[0]!.shape], data: joined(images.map(({ data }) => data)) };
 }
 
 function rowsOf(data: Float32Array, count: number): Float32Array[] {

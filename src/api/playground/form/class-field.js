@@ -132,7 +132,7 @@ export class ClassField extends Field {
     const text = this.control.value.trim();
     const known = this.#source.all.find(({ name }) => name.toLowerCase() === text.toLowerCase());
     if (known) this.#value = this.#source.valueOf(known);
-    else if (text === "" || /^(no class|none)$/i.test(text)) this.#value = null;
+    else if (["", NO_CLASS.label, "none"].includes(text.toLowerCase())) this.#value = null;
     else this.#value = /^\d+$/.test(text) ? Number(text) : text;
     this.#source.paint(this.thumb, known?.index);
     this.#tiles?.check(this.#value);
