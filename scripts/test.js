@@ -24,6 +24,11 @@ const SYSTEM_PACKAGES = [
   { name: "git", isThere: () => onPath("git") },
   { name: "curl", isThere: () => onPath("curl") },
   { name: "chromium", isThere: () => ["chromium", "chromium-browser", "google-chrome"].some(onPath) },
+  // Debian's second program of Chromium: it has no windows, and takes less than half of the processor time.
+  {
+    name: "chromium-headless-shell",
+    isThere: () => ["chromium-headless-shell", "chromium-browser", "google-chrome"].some(onPath),
+  },
   { name: "faketime", isThere: () => onPath("faketime") },
   { name: "openssl", isThere: () => onPath("openssl") },
   { name: "redis-server", isThere: () => onPath("redis-server") },

@@ -123,8 +123,8 @@ describe("Edit", () => {
     expect((await again.boundingBox())!.y).toBeGreaterThanOrEqual(shown.y + shown.height);
     await page.getByRole("radio", { name: "Eraser" }).check();
     await again.click();
-    expect(await page.getByRole("radio", { name: "Brush" }).isChecked()).toBe(true);
     await facts(page).getByText("Paint over what the model should draw again").waitFor();
+    expect(await page.getByRole("radio", { name: "Brush" }).isChecked()).toBe(true);
     await redraw(page).click();
     await editorError(page).getByText("Nothing is marked.").waitFor();
     await paint(page, [0.9, 0.9]);

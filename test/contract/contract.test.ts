@@ -13,7 +13,7 @@ import { testPython } from "../python/environment.js";
 const IS_LONG = process.env.CONTRACT === "long";
 const { casesAnOperation, leastCases } = IS_LONG
   ? { casesAnOperation: 300, leastCases: 2000 }
-  : { casesAnOperation: 25, leastCases: 450 };
+  : { casesAnOperation: 10, leastCases: 200 };
 const SEED = process.env.CONTRACT_SEED ?? "1";
 /** An unmatched prompt is a 400 though its text fits the schema, and a cancelled job stays readable. */
 const LEFT_OUT = "positive_data_acceptance,use_after_free";

@@ -19,7 +19,7 @@ const isEdit = (index: number) => index % EDIT_EVERY === 0;
 export const edits: Scenario = async (setting) => {
   const { quick, print, progress } = setting;
   const rounds = quick ? 1 : 5;
-  const requests = quick ? CLIENTS : 128;
+  const requests = quick ? 8 : 128;
   const service = await startDistributed(1, 1, baseEnvironment(setting));
   try {
     const address = service.addresses[0]!;

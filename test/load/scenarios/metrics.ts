@@ -28,7 +28,7 @@ export const metrics: Scenario = async (setting) => {
   const service = await startDistributed(2, 2, baseEnvironment(setting, environment));
   try {
     const tallies = Array.from({ length: CLIENTS }, (_, i) => new Tally(service.addresses[i % 2]!));
-    const [rounds, earlyRounds] = quick ? [10, 5] : [100, 100];
+    const [rounds, earlyRounds] = quick ? [5, 3] : [100, 100];
     progress(`metrics: ${CLIENTS} clients, ${rounds} rounds of whole jobs ...`);
     await Promise.all(tallies.map((tally, client) => behaveWell(tally, client, rounds)));
     const well = await settled(() => compareImages(service, tallies));
