@@ -51,7 +51,6 @@ class SlowFirst extends BaseSequencer {
 
 const TESTS = "test/**/*.test.ts";
 const within = (paths: readonly string[]) => paths.flatMap((path) => (path.endsWith(".ts") ? path : `${path}/**`));
-const isolated = [...SLOW, ...REPLACING];
 const left = [
   ...configDefaults.exclude,
   ...(process.env.CHAOS === "long" ? [] : LONG),
@@ -75,14 +74,14 @@ export default defineConfig({
         extends: true,
         test: {
           name: "isolated",
-          include: within(isolated).map((path) => path.replace(/\*\*$/, "**/*.test.ts")),
+          include: REPLACING,
           exclude: left,
         },
       },
-      // These files share loaded modules, which halves their time.
+      // All others share loaded modules, which halves the time of most.
       {
         extends: true,
-        test: { name: "shared", include: [TESTS], exclude: [...left, ...within(isolated)], isolate: false },
+        test: { name: "shared", include: [TESTS], exclude: [...left, ...REPLACING], isolate: false },
       },
     ],
   },

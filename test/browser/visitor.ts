@@ -28,7 +28,8 @@ export function useBrowser() {
   afterAll(() => browser?.close());
 
   async function open(address: string, options: BrowserContextOptions = {}): Promise<Visit> {
-    const context = await browser.newContext({ ...DESKTOP, ...options });
+    // Animations take processor time from the tests; page.test.ts has the test of what moves.
+    const context = await browser.newContext({ ...DESKTOP, reducedMotion: "reduce", ...options });
     const page = await context.newPage();
     pages.push(page);
     // Just below the time limit of a test, so that a busy machine fails no test and the error names the locator.

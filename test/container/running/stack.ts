@@ -78,8 +78,16 @@ export class Stack {
 
   /** Kills the container and starts it again, as its restart policy says: without systemd, Podman does not always. */
   async kill(service: string): Promise<void> {
-    await this.podman.run("kill", "--signal", "KILL", this.container(service));
-    await this.podman.run("start", this.container(service));
+    const container = this.container(service);
+    const startedAt = () => this.podman.run("inspect", "--format", "{{.State.StartedAt}}", container);
+    const before = await startedAt();
+    await this.podman.run("kill", "--signal", "KILL", container);
+    await eventually(async () => {
+      // Podman does nothing here until it has noticed that the container ended.
+      await this.podman.run("start", container);
+      expect(await startedAt()).not.toBe(before);
+    });
+    await this.isReady();
   }
 
   /** Cuts the container off the network between API, workers and Redis, and connects it again afterwards. */
