@@ -9,6 +9,7 @@ import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { MarGraphs } from "../../src/families/mar/run-graphs.js";
 import { markdownTable } from "../../src/markdown-table.js";
+import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import { marArchitecture } from "../../src/model/manifest.js";
 import { denoiseBatch, denoiseRow, predictBatch, predictRow } from "../../test/families/mar/batches.js";
 import { describeMachine } from "../machine.js";
@@ -132,7 +133,8 @@ async function profile(
 ) {
   const repeats = Number(options.repeats);
   const threads = Number(options.threads);
-  const plain = await openRuntime(folder, { threads });
+  const { graphs } = FAMILY_TRAITS.mar;
+  const plain = await openRuntime(folder, { threads, graphs });
   await run(plain);
   const walls: number[] = [];
   const cpus: number[] = [];
@@ -147,7 +149,7 @@ async function profile(
   await plain.close();
 
   const output = mkdtempSync(join(tmpdir(), "marimba-profile-"));
-  const profiled = await openRuntime(folder, { threads, profile: `${output}/` });
+  const profiled = await openRuntime(folder, { threads, graphs, profile: `${output}/` });
   for (let i = 0; i < repeats; i++) await run(profiled);
   await profiled.close();
   const file = readdirSync(output).find((name) => name.startsWith(graph))!;

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { ContinuousBatch } from "../../src/engine/batch.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
+import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import { type Architecture, marArchitecture } from "../../src/model/manifest.js";
 import { openModelFolder } from "../model-folder.js";
 import { PartialRuntime } from "./partial-runtime.js";
@@ -23,7 +24,7 @@ const { values } = parseArgs({
   },
 });
 const { folder, manifest } = await openModelFolder(values.model);
-const runtime = await openRuntime(folder, { threads: Number(values.threads) });
+const runtime = await openRuntime(folder, { threads: Number(values.threads), graphs: FAMILY_TRAITS.mar.graphs });
 const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
 
 const parameters = {

@@ -2,7 +2,7 @@ import type { ManifestFiles } from "../model/files/model-files.js";
 import type { BatchLimits, LeaveReason, Ticket } from "./batch.js";
 import type { MeasuredSpans } from "./clock.js";
 import type { StepWork } from "./engine.js";
-import type { RuntimeOptions } from "./runtime/runtime.js";
+import type { RuntimeSettings } from "./runtime/runtime.js";
 
 /** What an engine's thread is started with. */
 export interface ThreadData extends BatchLimits {
@@ -10,7 +10,7 @@ export interface ThreadData extends BatchLimits {
   readonly folder: string;
   /** What the manifest says of the files is checked at every start, since files may be replaced under a running server. */
   readonly model: ManifestFiles;
-  readonly runtime: RuntimeOptions;
+  readonly runtime: RuntimeSettings;
   /** What its `RunGate` shares with the handle. */
   readonly gate: SharedArrayBuffer;
 }

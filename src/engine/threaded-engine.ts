@@ -20,10 +20,10 @@ import {
 } from "./engine.js";
 import { PreviewRequests } from "./previews.js";
 import type { FromThread } from "./protocol.js";
-import type { RuntimeOptions } from "./runtime/runtime.js";
+import type { RuntimeSettings } from "./runtime/runtime.js";
 import { SupervisedThread } from "./supervisor.js";
 
-export interface EngineOptions extends BatchLimits, RuntimeOptions {
+export interface EngineOptions extends BatchLimits, RuntimeSettings {
   /** The model's folder, and its manifest as read from there. */
   readonly folder: string;
   readonly manifest: Manifest;

@@ -1,9 +1,9 @@
 import type { Family } from "../engine/family.js";
+import type { FamilyName } from "../model/family-traits.js";
 import { buildDecode } from "../model/graph/decode-graph.js";
 import { buildEncode } from "../model/graph/encode-graph.js";
 import type { GraphOptions, WeightIndex } from "../model/graph/weights.js";
 import { type Architecture, familyName, type GeneratorArchitecture, type GraphName } from "../model/manifest.js";
-import type { FamilyName } from "../model/parameters.js";
 import { dit } from "./dit/dit.js";
 import { mar } from "./mar/mar.js";
 

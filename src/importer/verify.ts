@@ -10,8 +10,8 @@ import { MarImage } from "../families/mar/image.js";
 import { mar } from "../families/mar/mar.js";
 import { Predictor } from "../families/mar/predictor.js";
 import { MarGraphs } from "../families/mar/run-graphs.js";
-import { type Architecture, type Manifest, marArchitecture } from "../model/manifest.js";
-import type { FamilyParameters } from "../model/parameters.js";
+import type { FamilyParameters } from "../model/family-traits.js";
+import { type Architecture, graphsOf, type Manifest, marArchitecture } from "../model/manifest.js";
 import { DiffusionSchedules } from "../model/sampler/diffusion-schedule.js";
 import { ImportError } from "./error.js";
 import type { Deviation } from "./options.js";
@@ -56,7 +56,7 @@ export async function compareWithFloat32(
 async function runStages(folder: string, manifest: Manifest, progress: Progress, inputs?: Outputs): Promise<Outputs> {
   const architecture = marArchitecture(manifest.architecture);
   const images = LOOKED_AT.map((at, index) => imageAtStep(manifest, at, index));
-  const runtime = await openRuntime(folder, { threads: usableCores() });
+  const runtime = await openRuntime(folder, { threads: usableCores(), graphs: graphsOf(architecture) });
   try {
     const stages = new Stages(runtime, manifest, images, progress);
     const z = await stages.predict();

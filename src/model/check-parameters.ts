@@ -1,8 +1,7 @@
+import { FAMILY_TRAITS, parameterNames } from "./family-traits.js";
 import { familyName, type ParameterLimits } from "./manifest.js";
 import {
   type DefaultParameters,
-  FAMILY_PARAMETERS,
-  type FamilyName,
   type ImageRequest,
   MAX_SEED,
   type ParameterFault,
@@ -15,13 +14,8 @@ export const MAX_IMAGE_INDEX = DRAW_BOUNDS.imageIndex - 1;
 
 /** How many steps an image of the model may have. */
 export function stepBounds(model: ParameterLimits): { readonly minimum: number; readonly maximum: number } {
-  return familyName(model) === "dit" ? { minimum: 2, maximum: 1000 } : { minimum: 1, maximum: model.token_count };
-}
-
-/** The names of the parameters that a family's models have, beside the class. */
-export function parameterNames(family: FamilyName): readonly (keyof DefaultParameters)[] {
-  const { required, optional } = FAMILY_PARAMETERS[family];
-  return [...required, ...optional];
+  const { minimum, maximum } = FAMILY_TRAITS[familyName(model)].steps;
+  return { minimum, maximum: maximum === "tokens" ? model.token_count : maximum };
 }
 
 /** Checks resolved parameters against a model, so that bad input never reaches its graphs. Empty: all is well. */
@@ -46,9 +40,10 @@ export function checkParameters(parameters: SamplingParameters, model: Parameter
   };
 
   const family = familyName(model);
+  const { required, steps, samplers } = FAMILY_TRAITS[family];
   const { minimum, maximum } = stepBounds(model);
   const checks: Readonly<Record<keyof DefaultParameters, () => void>> = {
-    steps: () => whole("steps", minimum, maximum, family === "mar" ? " (the model's tokens)" : ""),
+    steps: () => whole("steps", minimum, maximum, steps.maximum === "tokens" ? " (the model's tokens)" : ""),
     guidance_scale: () => real("guidance_scale", 1, 20),
     guidance_schedule: () => oneOf("guidance_schedule", ["linear", "constant"]),
     temperature: () => real("temperature", 0, 2),
@@ -57,12 +52,11 @@ export function checkParameters(parameters: SamplingParameters, model: Parameter
     max_timestep: () => whole("max_timestep", 1, 999),
     order: () => oneOf("order", ["random", "raster", "checkerboard"]),
     reconstruction_steps: () => whole("reconstruction_steps", 0, model.token_count),
-    sampler: () => oneOf("sampler", ["ddpm", "ddim"]),
+    sampler: () => oneOf("sampler", samplers),
   };
   const lastClass = model.class_count - 1;
   const isClass = parameters.class === null || isWhole(parameters.class, 0, lastClass);
   check("class", isClass, `a class index from 0 to ${lastClass}, or null for none`);
-  const { required } = FAMILY_PARAMETERS[family];
   const names = parameterNames(family);
   for (const field of names)
     if (parameters[field] !== undefined || required.some((name) => name === field)) checks[field]();

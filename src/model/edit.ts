@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import { FAMILY_TRAITS } from "./family-traits.js";
 import { type Architecture, familyName } from "./manifest.js";
 import type { ImageToEdit } from "./parameters.js";
 
@@ -29,9 +30,9 @@ export type Edit = Static<typeof Edit>;
 /** What an edit is that asks for nothing else. */
 export const EDIT_DEFAULTS = { mask_grow: 1, feather: 0, strength: 1 } as const;
 
-/** Whether images can be edited with a model: MAR's alone, with an encoder, which models imported by earlier versions lack. */
+/** Whether images can be edited with a model: its family must, and it needs an encoder, which models imported by earlier versions lack. */
 export function canEdit({ generator, tokenizer }: Architecture): boolean {
-  return familyName(generator) === "mar" && tokenizer.encoder_levels !== undefined;
+  return FAMILY_TRAITS[familyName(generator)].canEdit && tokenizer.encoder_levels !== undefined;
 }
 
 /** Pixels along a token's sides. */

@@ -1,5 +1,6 @@
 import Type, { type Static } from "typebox";
-import { DefaultParameters, type FamilyName, PresetParameters } from "./parameters.js";
+import { FAMILY_TRAITS, type FamilyName } from "./family-traits.js";
+import { DefaultParameters, PresetParameters } from "./parameters.js";
 
 /** File names inside a model's folder: fixed, so that no manifest can point elsewhere. */
 export const MODEL_FILES = {
@@ -15,16 +16,11 @@ export const MODEL_FILES = {
   tokenizer: "tokenizer.safetensors",
 } as const;
 
-/** The graphs that generate an image with a model of each family. */
-export const GENERATING_GRAPHS = {
-  mar: ["predict", "denoise", "decode"],
-  dit: ["predict", "decode"],
-} as const satisfies Record<FamilyName, readonly string[]>;
-export type GraphName = (typeof GENERATING_GRAPHS)[FamilyName][number] | "encode";
+export type GraphName = (typeof FAMILY_TRAITS)[FamilyName]["graphs"][number] | "encode";
 
 /** A model's graphs, in the order in which its hash takes their files. */
 export function graphsOf({ generator, tokenizer }: Architecture): readonly GraphName[] {
-  const generating = GENERATING_GRAPHS[familyName(generator)];
+  const generating = FAMILY_TRAITS[familyName(generator)].graphs;
   return tokenizer.encoder_levels ? [...generating, "encode"] : generating;
 }
 

@@ -3,7 +3,7 @@ import Type, { type Static } from "typebox";
 /**
  * How one image is sampled. Every field is resolved: presets and the model's defaults have been applied.
  * Names are those of the wire (snake_case), so that request, job, manifest and PNG text say the same word.
- * `FAMILY_PARAMETERS` says which of them a family's models have.
+ * `FAMILY_TRAITS` says which of them a family's models have.
  */
 export const SamplingParameters = Type.Object(
   {
@@ -66,29 +66,6 @@ export const SamplingParameters = Type.Object(
   { additionalProperties: false },
 );
 export type SamplingParameters = Static<typeof SamplingParameters>;
-
-type Parameter = Exclude<keyof SamplingParameters, "class">;
-const MAR_PARAMETERS = [
-  "steps",
-  "guidance_scale",
-  "guidance_schedule",
-  "temperature",
-  "diffusion_steps",
-  "max_timestep",
-  "order",
-] as const;
-const DIT_PARAMETERS = ["steps", "guidance_scale", "sampler"] as const;
-
-/** The parameters of each family's models, beside the class: those that every image is sampled with, and others. */
-export const FAMILY_PARAMETERS = {
-  mar: { required: MAR_PARAMETERS, optional: ["diffusion_steps_final", "reconstruction_steps"] },
-  dit: { required: DIT_PARAMETERS, optional: [] },
-} as const satisfies Record<string, Readonly<Record<"required" | "optional", readonly Parameter[]>>>;
-export type FamilyName = keyof typeof FAMILY_PARAMETERS;
-
-/** What the models of a family are sampled with; `checkParameters` makes sure of it. */
-export type FamilyParameters<Family extends FamilyName> = SamplingParameters &
-  Required<Pick<SamplingParameters, (typeof FAMILY_PARAMETERS)[Family]["required"][number]>>;
 
 // Omit and Partial keep no options: without these, unknown fields would pass.
 const closed = { additionalProperties: false } as const;

@@ -11,6 +11,7 @@ import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { MarGraphs } from "../../src/families/mar/run-graphs.js";
 import { importModel } from "../../src/importer/import.js";
 import { ALLOWED_DEVIATION, type Deviation } from "../../src/importer/options.js";
+import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import { type Manifest, marArchitecture, type Precision } from "../../src/model/manifest.js";
 import { readManifest } from "../../src/model/registry.js";
 import { ImageNoise } from "../../src/model/sampler/noise.js";
@@ -40,7 +41,7 @@ beforeAll(async () => {
     const { manifest, folder } = imported;
     deviations.set(precision, imported.deviations!);
     manifests.set(precision, manifest);
-    runtimes.set(precision, await openRuntime(folder, { threads: 1 }));
+    runtimes.set(precision, await openRuntime(folder, { threads: 1, graphs }));
   }
 });
 afterAll(async () => {
@@ -49,10 +50,11 @@ afterAll(async () => {
 });
 
 const runtimeOf = (precision: Precision) => runtimes.get(precision)!;
+const { graphs } = FAMILY_TRAITS.mar;
 const quick = { steps: 8, diffusion_steps: 20, max_timestep: 940 };
 
 test("imported anew from its own weights in float32, it makes the same images", async () => {
-  const original = await openRuntime(DEMO, { threads: 1 });
+  const original = await openRuntime(DEMO, { threads: 1, graphs });
   const request = imageRequest(quick, 5);
   const image = await samplePlainly(original, demo.architecture, request);
   await original.close();
@@ -162,7 +164,7 @@ describe("in int8", () => {
     for (const index of all) alone.push(...(await images(runtimeOf("int8"), [index])));
     expect(new Set(alone).size).toBe(requests.length);
     expect(await images(runtimeOf("int8"), all, [1, 3])).toEqual(alone);
-    const threaded = await openRuntime(join(modelsDir, "int8"), { threads: 3 });
+    const threaded = await openRuntime(join(modelsDir, "int8"), { threads: 3, graphs });
     expect(await images(threaded, [4, 2, 1, 3], [2])).toEqual([4, 2, 1, 3].map((index) => alone[index]));
     await threaded.close();
   });

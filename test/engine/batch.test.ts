@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import { floats, type Runtime, type Tensors } from "../../src/engine/runtime/runtime.js";
+import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import { type Manifest, marArchitecture } from "../../src/model/manifest.js";
 import type { ImageRequest } from "../../src/model/parameters.js";
 import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
@@ -22,7 +23,7 @@ let manifest: Manifest;
 beforeAll(async () => {
   const tiny = await importTiny();
   manifest = tiny.manifest;
-  runtime = await openRuntime(tiny.folder, { threads: 1 });
+  runtime = await openRuntime(tiny.folder, { threads: 1, graphs: FAMILY_TRAITS.mar.graphs });
 });
 afterAll(() => runtime.close());
 

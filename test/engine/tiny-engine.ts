@@ -7,8 +7,9 @@ import { type BatchEvents, type BatchLimits, ContinuousBatch, type LeaveReason }
 import type { MeasuredSpans } from "../../src/engine/clock.js";
 import type { Runtime, Tensors } from "../../src/engine/runtime/runtime.js";
 import { importModel } from "../../src/importer/import.js";
+import type { FamilyParameters } from "../../src/model/family-traits.js";
 import type { Manifest } from "../../src/model/manifest.js";
-import type { FamilyParameters, ImageRequest, ImageToEdit } from "../../src/model/parameters.js";
+import type { ImageRequest, ImageToEdit } from "../../src/model/parameters.js";
 import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
 import { TINY } from "../reference.js";
 

@@ -4,7 +4,7 @@
 import type { Family, ImageState, Sampler, Stage } from "../../src/engine/family.js";
 import { type StepRuns, stepRuns } from "../../src/engine/step-runs.js";
 import { FAMILIES } from "../../src/families/families.js";
-import type { FamilyName } from "../../src/model/parameters.js";
+import type { FamilyName } from "../../src/model/family-traits.js";
 
 /**
  * A batch stays whole from its first step to its last: nobody joins it, and all its images come out at its end. In

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { modelResource } from "../../src/api/resources/model-resource.js";
 import { Problem } from "../../src/errors.js";
-import { checkParameters, parameterNames } from "../../src/model/check-parameters.js";
+import { checkParameters } from "../../src/model/check-parameters.js";
+import { FAMILY_TRAITS, parameterNames } from "../../src/model/family-traits.js";
 import { Manifest } from "../../src/model/manifest.js";
-import { type DefaultParameters, FAMILY_PARAMETERS, type SamplingParameters } from "../../src/model/parameters.js";
+import type { DefaultParameters, SamplingParameters } from "../../src/model/parameters.js";
 import { checkManifest, type ModelRegistry } from "../../src/model/registry.js";
 import { resolveRequest } from "../../src/resolve-request.js";
 import { fieldErrors } from "../../src/validation/field-errors.js";
@@ -119,7 +120,7 @@ describe("a manifest", () => {
 });
 
 it("every parameter belongs to a family", () => {
-  const all = new Set(Object.keys(FAMILY_PARAMETERS).flatMap((family) => parameterNames(family as "mar" | "dit")));
+  const all = new Set(Object.keys(FAMILY_TRAITS).flatMap((family) => parameterNames(family as "mar" | "dit")));
   const known: Record<keyof Omit<SamplingParameters, "class">, true> = {
     steps: true,
     guidance_scale: true,

@@ -1,7 +1,8 @@
 import Type, { type Static } from "typebox";
 import { Problem } from "../../errors.js";
-import { parameterNames, stepBounds } from "../../model/check-parameters.js";
+import { stepBounds } from "../../model/check-parameters.js";
 import { canEdit, tokenSize } from "../../model/edit.js";
+import { parameterNames } from "../../model/family-traits.js";
 import { familyName, Manifest, ModelClass } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import { nearMisses } from "../../validation/near-misses.js";

@@ -1,4 +1,4 @@
-import { parameterNames } from "../../model/check-parameters.js";
+import { parameterNames } from "../../model/family-traits.js";
 import { familyName } from "../../model/manifest.js";
 import type { SamplingParameters } from "../../model/parameters.js";
 import type { ModelRegistry } from "../../model/registry.js";

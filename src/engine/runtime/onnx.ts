@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
-import { GENERATING_GRAPHS, MODEL_FILES } from "../../model/manifest.js";
+import { MODEL_FILES } from "../../model/manifest.js";
 import type { Runtime, RuntimeOptions, Tensor, Tensors } from "./runtime.js";
 import { sessionOptions } from "./session-options.js";
 
@@ -19,7 +19,7 @@ export async function openRuntime(folder: string, options: RuntimeOptions): Prom
     }
   };
   try {
-    for (const graph of options.graphs ?? GENERATING_GRAPHS.mar) {
+    for (const graph of options.graphs) {
       const file = MODEL_FILES[graph];
       const profiling = { enableProfiling: true, profileFilePrefix: `${options.profile}${file}` };
       sessions.set(graph, await openSession(folder, file, { ...opening, ...(options.profile ? profiling : {}) }));

@@ -15,18 +15,22 @@ export interface Runtime {
   close(): Promise<void>;
 }
 
-/** How a runtime is opened; everything else is in the model's folder. */
-export interface RuntimeOptions {
+/** What a model's graphs run on, and how. */
+export interface RuntimeSettings {
   /** Threads inside one ONNX operator. */
   readonly threads: number;
-  /** Which graphs; absent: those that generate with a MAR model. */
-  readonly graphs?: readonly GraphName[];
   /** Path prefix of each graph's profile, which ONNX Runtime writes when the runtime is closed. */
   readonly profile?: string;
   /** What the graphs run on; absent: the CPU. */
   readonly provider?: Provider;
   /** Which of the machine's GPUs, for the provider `cuda`. */
   readonly cudaDevice?: number;
+}
+
+/** How a runtime is opened; everything else is in the model's folder. */
+export interface RuntimeOptions extends RuntimeSettings {
+  /** `graphsOf` a model's architecture, or some of them. */
+  readonly graphs: readonly GraphName[];
 }
 
 /** An output that must be float32. */

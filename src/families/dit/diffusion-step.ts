@@ -1,5 +1,5 @@
+import type { FamilyParameters } from "../../model/family-traits.js";
 import type { DitArchitecture } from "../../model/manifest.js";
-import type { FamilyParameters } from "../../model/parameters.js";
 import type { DiffusionStep } from "./schedule.js";
 
 /** Guidance combines the eps of these latent channels only, as the published results have it (`forward_with_cfg`). */

@@ -1,8 +1,9 @@
 import type { Family, Sampler, Stage } from "../../engine/family.js";
 import type { Runtime } from "../../engine/runtime/runtime.js";
 import type { StepRuns } from "../../engine/step-runs.js";
+import type { FamilyParameters } from "../../model/family-traits.js";
 import type { DitArchitecture } from "../../model/manifest.js";
-import type { FamilyParameters, ImageRequest } from "../../model/parameters.js";
+import type { ImageRequest } from "../../model/parameters.js";
 import { unpatchify } from "../../model/sampler/patches.js";
 import { DitImage } from "./image.js";
 import { buildPredict } from "./predict-graph.js";

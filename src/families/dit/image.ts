@@ -1,6 +1,7 @@
 import type { ImageState } from "../../engine/family.js";
+import type { FamilyParameters } from "../../model/family-traits.js";
 import type { DitArchitecture } from "../../model/manifest.js";
-import type { FamilyParameters, ImageRequest } from "../../model/parameters.js";
+import type { ImageRequest } from "../../model/parameters.js";
 import { ImageNoise } from "../../model/sampler/noise.js";
 import { diffusionStep, guidedEps, type StepResult } from "./diffusion-step.js";
 import { type DiffusionStep, ditSchedule } from "./schedule.js";

@@ -1,6 +1,7 @@
 import type { ImageState } from "../../engine/family.js";
+import type { FamilyParameters } from "../../model/family-traits.js";
 import type { MarArchitecture } from "../../model/manifest.js";
-import type { FamilyParameters, ImageRequest } from "../../model/parameters.js";
+import type { ImageRequest } from "../../model/parameters.js";
 import type { DiffusionSchedules, ModelDiffusionSchedule } from "../../model/sampler/diffusion-schedule.js";
 import { ImageNoise } from "../../model/sampler/noise.js";
 import { patchify } from "../../model/sampler/patches.js";

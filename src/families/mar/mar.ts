@@ -1,7 +1,8 @@
 import type { Family, Sampler } from "../../engine/family.js";
 import type { Runtime } from "../../engine/runtime/runtime.js";
+import type { FamilyParameters } from "../../model/family-traits.js";
 import type { MarArchitecture } from "../../model/manifest.js";
-import type { FamilyParameters, ImageRequest } from "../../model/parameters.js";
+import type { ImageRequest } from "../../model/parameters.js";
 import { DiffusionSchedules } from "../../model/sampler/diffusion-schedule.js";
 import { unpatchify } from "../../model/sampler/patches.js";
 import { buildDenoise } from "./denoise-graph.js";

@@ -1,4 +1,4 @@
-import type { FamilyParameters } from "../../model/parameters.js";
+import type { FamilyParameters } from "../../model/family-traits.js";
 
 export interface MaskStep {
   /** Unknown tokens when the step starts. */

@@ -1,6 +1,6 @@
 import { sampledTokenCount } from "../../model/edit.js";
+import type { FamilyParameters } from "../../model/family-traits.js";
 import type { MarArchitecture } from "../../model/manifest.js";
-import type { FamilyParameters } from "../../model/parameters.js";
 import { ORDERS, packLastWord, philox4x32, seedHigh, seedLow } from "../../model/sampler/philox.js";
 
 /**

@@ -1,4 +1,5 @@
 import { canEdit } from "../../model/edit.js";
+import { FAMILY_TRAITS } from "../../model/family-traits.js";
 import { familyName } from "../../model/manifest.js";
 import { quote } from "../checkpoint/error.js";
 import { DIT_MARKER, readDit } from "./dit-architecture.js";
@@ -43,7 +44,7 @@ export async function deriveArchitecture(
   const warnings = Object.entries(unused)
     .filter(([, names]) => names.length > 0)
     .map(([network, names]) => `The ${network} has tensors that are not used: ${listed(names.map(quote))}.`);
-  if (familyName(architecture.generator) === "mar" && !canEdit(architecture))
+  if (FAMILY_TRAITS[familyName(architecture.generator)].canEdit && !canEdit(architecture))
     warnings.push("The tokenizer has no encoder, so the model can't edit images.");
   const encoderLevels = canEdit(architecture) ? levels.encoderLevels : undefined;
   return { ...complete, generatorTable: table, tokenizerTable: tokenizerTable({ ...levels, encoderLevels }), warnings };

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
+import { FAMILY_TRAITS } from "../../../src/model/family-traits.js";
 import { MODEL_FILES } from "../../../src/model/manifest.js";
 import { writeRandomModel } from "../../model/random.js";
 import { architectureOf, ODD_SIZES } from "../../model/shapes.js";
@@ -13,7 +14,8 @@ beforeEach(async () => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const open = () => openRuntime(folder, { threads: 1 });
+const { graphs } = FAMILY_TRAITS.mar;
+const open = () => openRuntime(folder, { threads: 1, graphs });
 
 test("a graph that is missing is named, with what to do", async () => {
   rmSync(join(folder, MODEL_FILES.denoise));
@@ -39,7 +41,7 @@ const CUDA = join(
 );
 
 test.skipIf(existsSync(CUDA))("CUDA where ONNX Runtime has none is refused in a sentence", async () => {
-  const opening = openRuntime(folder, { threads: 1, provider: "cuda", cudaDevice: 0 });
+  const opening = openRuntime(folder, { threads: 1, graphs, provider: "cuda", cudaDevice: 0 });
   await expect(opening).rejects.toThrow(
     /^PROVIDER=cuda can't be used here\. ONNX Runtime's CUDA provider is not installed .+ PROVIDER=cpu needs no GPU\.$/,
   );

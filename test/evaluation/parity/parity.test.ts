@@ -10,6 +10,7 @@ import { type Line, Report } from "../../../src/evaluation/parity/report.js";
 import { compareRun } from "../../../src/evaluation/parity/sampling.js";
 import { openCheckpoint } from "../../../src/importer/checkpoint/open.js";
 import { importModel } from "../../../src/importer/import.js";
+import { FAMILY_TRAITS } from "../../../src/model/family-traits.js";
 import { TINY } from "../../reference.js";
 
 let folder: string;
@@ -101,7 +102,7 @@ describe("one run, changed", () => {
       modelsDir: models,
       expose: true,
     });
-    runtime = await openRuntime(imported, { threads: 1 });
+    runtime = await openRuntime(imported, { threads: 1, graphs: FAMILY_TRAITS.mar.graphs });
     model = new ParityModel(manifest, runtime);
   });
   afterAll(async () => {

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 import { importModel } from "../../../src/importer/import.js";
 import type { ImportOptions } from "../../../src/importer/options.js";
+import type { FamilyParameters } from "../../../src/model/family-traits.js";
 import type { DitArchitecture, Manifest } from "../../../src/model/manifest.js";
-import type { FamilyParameters, ImageRequest } from "../../../src/model/parameters.js";
+import type { ImageRequest } from "../../../src/model/parameters.js";
 import { REFERENCE } from "../../reference.js";
 
 const SYSTEMS = join(REFERENCE, "systems");

@@ -4,8 +4,9 @@ import { diffusionStepsInStep, guidanceInStep, maskSchedule } from "../../../src
 import { paddedShape } from "../../../src/families/mar/predictor.js";
 import { MarGraphs } from "../../../src/families/mar/run-graphs.js";
 import { tokenOrder } from "../../../src/families/mar/token-order.js";
+import type { FamilyParameters } from "../../../src/model/family-traits.js";
 import { type Architecture, marArchitecture } from "../../../src/model/manifest.js";
-import type { FamilyParameters, ImageRequest } from "../../../src/model/parameters.js";
+import type { ImageRequest } from "../../../src/model/parameters.js";
 import { diffusionSchedule, timestepFrequencies } from "../../../src/model/sampler/diffusion-schedule.js";
 import { ImageNoise } from "../../../src/model/sampler/noise.js";
 import { unpatchify } from "../../../src/model/sampler/patches.js";

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ContinuousBatch } from "../../../src/engine/batch.js";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import { floats, type Runtime, type Tensors } from "../../../src/engine/runtime/runtime.js";
-import type { FamilyParameters } from "../../../src/model/parameters.js";
+import { FAMILY_TRAITS, type FamilyParameters } from "../../../src/model/family-traits.js";
 import { monotonicMs } from "../../../src/telemetry/monotonic-clock.js";
 import {
   type RecordedTensor,
@@ -79,7 +79,7 @@ let folder: string;
 let runtime: Runtime;
 beforeAll(async () => {
   folder = writeTinyModel({});
-  runtime = await openRuntime(folder, { threads: 1 });
+  runtime = await openRuntime(folder, { threads: 1, graphs: FAMILY_TRAITS.mar.graphs });
 });
 afterAll(async () => {
   await runtime?.close();

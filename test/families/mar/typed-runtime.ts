@@ -1,7 +1,7 @@
 import { type Decoded, Decoder } from "../../../src/engine/decoder.js";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
-import type { RuntimeOptions } from "../../../src/engine/runtime/runtime.js";
 import { MarGraphs } from "../../../src/families/mar/run-graphs.js";
+import { FAMILY_TRAITS } from "../../../src/model/family-traits.js";
 import type { Architecture, MarArchitecture } from "../../../src/model/manifest.js";
 
 /** A model's three graphs as functions, over the batches that the engine makes. */
@@ -13,9 +13,9 @@ export type TypedRuntime = Pick<MarGraphs, "predict" | "denoise"> & {
 export async function openTyped(
   folder: string,
   { generator, tokenizer }: Architecture<MarArchitecture>,
-  options: RuntimeOptions = { threads: 1 },
+  { threads } = { threads: 1 },
 ): Promise<TypedRuntime> {
-  const runtime = await openRuntime(folder, options);
+  const runtime = await openRuntime(folder, { threads, graphs: FAMILY_TRAITS.mar.graphs });
   const graphs = new MarGraphs(runtime, generator);
   const decoder = new Decoder(runtime, tokenizer);
   return {

@@ -1,0 +1,60 @@
+import type { SamplingParameters } from "./parameters.js";
+
+type Parameter = Exclude<keyof SamplingParameters, "class">;
+
+/** What everyone but the family's own folder must know of it: the API, the importer and the commands ask here. */
+interface FamilyTraits {
+  /** The parameters, beside the class, that every image is sampled with. */
+  readonly required: readonly Parameter[];
+  /** Those that an image may have as well. */
+  readonly optional: readonly Parameter[];
+  /** Fewest and most steps of an image; `tokens`: as many as it has. */
+  readonly steps: { readonly minimum: number; readonly maximum: number | "tokens" };
+  /** The values that `sampler` may have, where images have it. */
+  readonly samplers: readonly SamplingParameters["sampler"][];
+  /** The graphs that generate an image. */
+  readonly graphs: readonly string[];
+  /** Whether its models edit images, if the tokenizer has an encoder. */
+  readonly canEdit: boolean;
+}
+
+/** Every family's traits; `src/families/` has how each generates. */
+export const FAMILY_TRAITS = {
+  mar: {
+    required: [
+      "steps",
+      "guidance_scale",
+      "guidance_schedule",
+      "temperature",
+      "diffusion_steps",
+      "max_timestep",
+      "order",
+    ],
+    optional: ["diffusion_steps_final", "reconstruction_steps"],
+    steps: { minimum: 1, maximum: "tokens" },
+    samplers: [],
+    graphs: ["predict", "denoise", "decode"],
+    canEdit: true,
+  },
+  dit: {
+    required: ["steps", "guidance_scale", "sampler"],
+    optional: [],
+    steps: { minimum: 2, maximum: 1000 },
+    samplers: ["ddpm", "ddim"],
+    graphs: ["predict", "decode"],
+    canEdit: false,
+  },
+} as const satisfies Record<string, FamilyTraits>;
+export type FamilyName = keyof typeof FAMILY_TRAITS;
+
+/** The names of the parameters that a family's models have, beside the class. */
+export function parameterNames(family: FamilyName): readonly Parameter[] {
+  const { required, optional } = FAMILY_TRAITS[family];
+  return [...required, ...optional];
+}
+
+/** What the models of a family are sampled with; `checkParameters` makes sure of it. */
+export type FamilyParameters<Family extends FamilyName> = SamplingParameters &
+  Required<Pick<SamplingParameters, (typeof FAMILY_TRAITS)[Family]["required"][number]>> & {
+    readonly sampler?: (typeof FAMILY_TRAITS)[Family]["samplers"][number];
+  };
