@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import { type Architecture, familyName } from "./manifest.js";
 import type { ImageToEdit } from "./parameters.js";
+import { hasEncoder } from "./tokenizer-architecture.js";
 
 /** Most rings of tokens that `mask_grow` may add around the mask. */
 export const MAX_MASK_GROW = 8;
@@ -31,7 +32,7 @@ export const EDIT_DEFAULTS = { mask_grow: 1, feather: 0, strength: 1 } as const;
 
 /** Whether images can be edited with a model: MAR's alone, with an encoder, which models imported by earlier versions lack. */
 export function canEdit({ generator, tokenizer }: Architecture): boolean {
-  return familyName(generator) === "mar" && tokenizer.encoder_levels !== undefined;
+  return familyName(generator) === "mar" && hasEncoder(tokenizer);
 }
 
 /** Pixels along a token's sides. */

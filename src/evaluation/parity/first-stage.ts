@@ -4,23 +4,18 @@ import Type from "typebox";
 import { openRuntime } from "../../engine/runtime/onnx.js";
 import type { Runtime, Tensors } from "../../engine/runtime/runtime.js";
 import { checkTensors } from "../../importer/architecture/tensor-table.js";
-import {
-  publishedScale,
-  readTokenizerSizes,
-  tokenizerArchitecture,
-  tokenizerTable,
-} from "../../importer/architecture/tokenizer-tensors.js";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../importer/checkpoint/open.js";
 import { readJsonFile } from "../../importer/json-file.js";
 import { writeWeightsFile } from "../../importer/model-folder.js";
 import { Progress } from "../../importer/progress.js";
+import { readTokenizer } from "../../importer/tokenizers/tokenizers.js";
 import { chooseWeights } from "../../importer/weights/choose-weights.js";
 import { copyCheckpoints } from "../../importer/weights/copy-checkpoints.js";
 import { planWeights } from "../../importer/weights/weights-plan.js";
-import { buildDecode } from "../../model/graph/decode-graph.js";
-import { buildEncode } from "../../model/graph/encode-graph.js";
-import { MODEL_FILES, type TokenizerArchitecture } from "../../model/manifest.js";
+import { MODEL_FILES } from "../../model/manifest.js";
+import type { TokenizerArchitecture } from "../../model/tokenizer-architecture.js";
+import { tokenizerOf } from "../../tokenizers/tokenizers.js";
 import type { Recording } from "./recording.js";
 import { ALLOWED, type Numbers, type Report } from "./report.js";
 
@@ -50,11 +45,10 @@ export async function openFirstStage(
   try {
     const { ddconfig, scale } = await readJsonFile(config, FirstStageConfig);
     const { tensors } = chooseWeights(checkpoint, "tokenizer");
-    const sizes = readTokenizerSizes(tensors);
-    const table = tokenizerTable(sizes);
+    const reading = readTokenizer(tensors);
+    const { table } = reading;
     checkTensors("tokenizer", table, tensors);
-    const side = ddconfig.resolution / sizes.stride;
-    const tokenizer = tokenizerArchitecture(sizes, side, scale ?? publishedScale(sizes));
+    const tokenizer = reading.architecture(ddconfig.resolution / reading.stride, { scale });
     const folder = join(parent, "tokenizer");
     await mkdir(folder);
     await writeFiles(folder, checkpoint, { tensors, table, tokenizer });
@@ -79,9 +73,10 @@ async function writeFiles(
   const progress = new Progress({}, sizeBytes);
   await copyCheckpoints(copied, folder, progress, "writing");
   await writeWeightsFile(folder, converted, progress, "writing");
+  const kind = tokenizerOf(tokenizer);
   const graphs = {
-    decode: buildDecode(tokenizer, index, { expose: true, rounding: "nearest" }),
-    encode: buildEncode(tokenizer, index, { expose: true }),
+    decode: kind.buildDecode(tokenizer, index, { expose: true, rounding: "nearest" }),
+    encode: kind.buildEncode(tokenizer, index, { expose: true }),
   } as const;
   for (const graph of ["decode", "encode"] as const) await writeFile(join(folder, MODEL_FILES[graph]), graphs[graph]);
 }

@@ -1,0 +1,11 @@
+import type { TokenizerArchitecture, TokenizerKind } from "../model/tokenizer-architecture.js";
+import { kl } from "./kl/kl.js";
+import type { Tokenizer } from "./tokenizer.js";
+
+/** Every kind of tokenizer that is served. */
+export const TOKENIZERS: Record<TokenizerKind, Tokenizer> = { kl };
+
+/** The kind that a model's manifest describes. */
+export function tokenizerOf(model: TokenizerArchitecture): Tokenizer {
+  return TOKENIZERS[model.kind];
+}
