@@ -18,6 +18,8 @@ const block = {
 
 /** The convolutional autoencoder of latent diffusion: its decoder and, where the model has it, its encoder. */
 const autoencoder = {
+  ...latentsAndImages,
+  scale: Type.Number({ exclusiveMinimum: 0, description: "image = decode(latent / scale)." }),
   norm_groups: size("GroupNorm groups."),
   norm_eps: Type.Number({ exclusiveMinimum: 0 }),
   /** Up levels in the order they run (from the smallest image to the largest). */
@@ -43,24 +45,23 @@ const autoencoder = {
 };
 
 /** KL-16 and KL-8: an autoencoder with a normal posterior. */
-export const KlTokenizer = Type.Object(
-  {
-    kind: Type.Literal("kl"),
-    ...latentsAndImages,
-    scale: Type.Number({ exclusiveMinimum: 0, description: "image = decode(latent / scale)." }),
-    ...autoencoder,
-  },
-  { additionalProperties: false },
-);
+export const KlTokenizer = Type.Object({ kind: Type.Literal("kl"), ...autoencoder }, { additionalProperties: false });
 export type KlTokenizer = Static<typeof KlTokenizer>;
 
+/** VQ-16: an autoencoder with a codebook. Its latents are those before quantization. */
+export const VqTokenizer = Type.Object(
+  { kind: Type.Literal("vq"), ...autoencoder, codes: size("Entries of the codebook.") },
+  { additionalProperties: false },
+);
+export type VqTokenizer = Static<typeof VqTokenizer>;
+
 /** Shapes of a tokenizer, by its kind. */
-export const TokenizerArchitecture = Type.Union([KlTokenizer]);
+export const TokenizerArchitecture = Type.Union([KlTokenizer, VqTokenizer]);
 export type TokenizerArchitecture = Static<typeof TokenizerArchitecture>;
 export type TokenizerKind = TokenizerArchitecture["kind"];
 
 /** What the blocks of the convolutional autoencoder need to know. */
-export type Autoencoder = Pick<KlTokenizer, keyof typeof autoencoder | keyof typeof latentsAndImages>;
+export type Autoencoder = Pick<KlTokenizer, keyof typeof autoencoder>;
 
 /** Whether the model has the tokenizer's encoder, which edits need. */
 export function hasEncoder(tokenizer: TokenizerArchitecture): boolean {

@@ -56,13 +56,15 @@ const ArchitectureConfig = Type.Object({
     diffloss_d: optionalCount(),
     diffloss_w: optionalCount(),
   }),
-  vae: Type.Object({
-    scale: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
-    ch: optionalCount(),
-    ch_mult: Type.Optional(Type.Array(count(), { minItems: 1 })),
-    num_res_blocks: optionalCount(),
-    embed_dim: optionalCount(),
-  }),
+  vae: Type.Optional(
+    Type.Object({
+      scale: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+      ch: optionalCount(),
+      ch_mult: Type.Optional(Type.Array(count(), { minItems: 1 })),
+      num_res_blocks: optionalCount(),
+      embed_dim: optionalCount(),
+    }),
+  ),
 });
 type ArchitectureConfig = Type.Static<typeof ArchitectureConfig>;
 
@@ -133,7 +135,7 @@ function publishedArchitecture(name: PublishedSize): StatedArchitecture {
   };
 }
 
-function configArchitecture(label: string, { mar, vae }: ArchitectureConfig): StatedArchitecture {
+function configArchitecture(label: string, { mar, vae = {} }: ArchitectureConfig): StatedArchitecture {
   return {
     label,
     encoderHeads: mar.encoder_num_heads,
@@ -178,7 +180,7 @@ function generatorClaims(mar: ArchitectureConfig["mar"]): Claim[] {
   return claims;
 }
 
-function tokenizerClaims(vae: ArchitectureConfig["vae"]): Claim[] {
+function tokenizerClaims(vae: NonNullable<ArchitectureConfig["vae"]>): Claim[] {
   const claims: Claim[] = [];
   const claim = (field: string, stated: number | undefined, found: Claim["found"]) => {
     if (stated !== undefined) claims.push({ field: `vae.${field}`, stated, found });

@@ -46,7 +46,7 @@ export function readAutoencoderSizes(tensors: Tensors): AutoencoderSizes {
 }
 
 /** `latentSide`: of the generator's latents, in latent pixels. */
-export function autoencoderArchitecture(sizes: AutoencoderSizes, latentSide: number): Autoencoder {
+export function autoencoderArchitecture(sizes: AutoencoderSizes, latentSide: number, scale: number): Autoencoder {
   const { latentChannels, stride, levels, encoderLevels } = sizes;
   const imageSide = latentSide * stride;
   return {
@@ -55,6 +55,7 @@ export function autoencoderArchitecture(sizes: AutoencoderSizes, latentSide: num
     latent_width: latentSide,
     image_height: imageSide,
     image_width: imageSide,
+    scale,
     norm_groups: NORM_GROUPS,
     norm_eps: NORM_EPS,
     levels,

@@ -3,9 +3,10 @@ import type { Tensors } from "../architecture/tensor-table.js";
 import { ImportError } from "../error.js";
 import { kl } from "./kl.js";
 import type { ImportedTokenizer, TokenizerReading } from "./tokenizer-reading.js";
+import { vq } from "./vq.js";
 
 /** Every kind of tokenizer that can be imported. */
-const KINDS: Record<TokenizerKind, ImportedTokenizer> = { kl };
+const KINDS: Record<TokenizerKind, ImportedTokenizer> = { kl, vq };
 
 /** Of each kind, a tensor that every checkpoint has once. */
 export const TOKENIZER_MARKERS: readonly string[] = [...new Set(Object.values(KINDS).map(({ marker }) => marker))];
