@@ -1,4 +1,5 @@
-import type { TokenizerArchitecture } from "../model/manifest.js";
+import type { TokenizerArchitecture } from "../model/tokenizer-architecture.js";
+import { tokenizerOf } from "../tokenizers/tokenizers.js";
 import { floats, type Runtime } from "./runtime/runtime.js";
 
 /** Memory that one decode run's activations may take. */
@@ -23,10 +24,8 @@ export class Decoder {
     private readonly runtime: Runtime,
     private readonly model: TokenizerArchitecture,
   ) {
-    const { image_height, image_width, latent_channels, latent_height, latent_width, levels } = model;
-    // Three activations of the last level, whose input is as wide as the level before it.
-    const widest = Math.max(...levels.slice(-2).map((level) => level.channels));
-    const bytes = 3 * 4 * image_height * image_width * widest;
+    const { latent_channels, latent_height, latent_width } = model;
+    const bytes = tokenizerOf(model).decodeBytes(model);
     this.imageLimit = Math.max(1, Math.min(MOST_IMAGES, Math.floor(DECODE_BYTES / bytes)));
     this.latentSize = latent_channels * latent_height * latent_width;
   }

@@ -1,4 +1,4 @@
-import type { TokenizerArchitecture } from "../model/manifest.js";
+import type { TokenizerArchitecture } from "../model/tokenizer-architecture.js";
 import { floats, type Runtime } from "./runtime/runtime.js";
 
 /** What `encode` makes of an image. */

@@ -1,4 +1,4 @@
-import type { PixelRounding } from "../model/graph/decode-graph.js";
+import type { PixelRounding } from "../model/graph/pixels.js";
 import type { GraphOptions, WeightIndex } from "../model/graph/weights.js";
 import type { GeneratorArchitecture } from "../model/manifest.js";
 import type { ImageRequest, SamplingParameters } from "../model/parameters.js";

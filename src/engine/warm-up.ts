@@ -1,6 +1,7 @@
 import { familyOf } from "../families/families.js";
 import { canEdit } from "../model/edit.js";
-import type { Architecture, TokenizerArchitecture } from "../model/manifest.js";
+import type { Architecture } from "../model/manifest.js";
+import type { TokenizerArchitecture } from "../model/tokenizer-architecture.js";
 import { ContinuousBatch, type LeaveReason } from "./batch.js";
 import { Encoder } from "./encoder.js";
 import { usableMemory } from "./runtime/allowance.js";

@@ -1,9 +1,9 @@
 import type { Family } from "../engine/family.js";
 import type { FamilyName } from "../model/family-traits.js";
-import { buildDecode } from "../model/graph/decode-graph.js";
-import { buildEncode } from "../model/graph/encode-graph.js";
 import type { GraphOptions, WeightIndex } from "../model/graph/weights.js";
 import { type Architecture, familyName, type GeneratorArchitecture, type GraphName } from "../model/manifest.js";
+import { hasEncoder } from "../model/tokenizer-architecture.js";
+import { tokenizerOf } from "../tokenizers/tokenizers.js";
 import { dit } from "./dit/dit.js";
 import { mar } from "./mar/mar.js";
 
@@ -23,8 +23,9 @@ export function buildGraphs(architecture: Architecture, weights: WeightIndex, op
   const { generator, tokenizer } = architecture;
   const family = familyOf(generator);
   const generating = family.buildGraphs(generator, weights, options);
-  const decode = buildDecode(tokenizer, weights, { ...options, rounding: family.pixelRounding });
-  const encode = tokenizer.encoder_levels && { encode: buildEncode(tokenizer, weights, options) };
+  const kind = tokenizerOf(tokenizer);
+  const decode = kind.buildDecode(tokenizer, weights, { ...options, rounding: family.pixelRounding });
+  const encode = hasEncoder(tokenizer) && { encode: kind.buildEncode(tokenizer, weights, options) };
   return { ...generating, decode, ...encode } as Graphs;
 }
 

@@ -2,6 +2,7 @@ import Type, { type Static } from "typebox";
 import { FAMILY_TRAITS } from "./family-traits.js";
 import { type Architecture, familyName } from "./manifest.js";
 import type { ImageToEdit } from "./parameters.js";
+import { hasEncoder } from "./tokenizer-architecture.js";
 
 /** Most rings of tokens that `mask_grow` may add around the mask. */
 export const MAX_MASK_GROW = 8;
@@ -32,7 +33,7 @@ export const EDIT_DEFAULTS = { mask_grow: 1, feather: 0, strength: 1 } as const;
 
 /** Whether images can be edited with a model: its family must, and it needs an encoder, which models imported by earlier versions lack. */
 export function canEdit({ generator, tokenizer }: Architecture): boolean {
-  return FAMILY_TRAITS[familyName(generator)].canEdit && tokenizer.encoder_levels !== undefined;
+  return FAMILY_TRAITS[familyName(generator)].canEdit && hasEncoder(tokenizer);
 }
 
 /** Pixels along a token's sides. */

@@ -1,6 +1,8 @@
 import Type, { type Static } from "typebox";
 import { FAMILY_TRAITS, type FamilyName } from "./family-traits.js";
 import { DefaultParameters, PresetParameters } from "./parameters.js";
+import { Stack, size } from "./shapes.js";
+import { hasEncoder, TokenizerArchitecture } from "./tokenizer-architecture.js";
 
 /** File names inside a model's folder: fixed, so that no manifest can point elsewhere. */
 export const MODEL_FILES = {
@@ -21,20 +23,8 @@ export type GraphName = (typeof FAMILY_TRAITS)[FamilyName]["graphs"][number] | "
 /** A model's graphs, in the order in which its hash takes their files. */
 export function graphsOf({ generator, tokenizer }: Architecture): readonly GraphName[] {
   const generating = FAMILY_TRAITS[familyName(generator)].graphs;
-  return tokenizer.encoder_levels ? [...generating, "encode"] : generating;
+  return hasEncoder(tokenizer) ? [...generating, "encode"] : generating;
 }
-
-const size = (description: string) => Type.Integer({ minimum: 1, maximum: 1_048_576, description });
-
-const Stack = Type.Object(
-  {
-    width: size("Channels."),
-    depth: size("Blocks."),
-    heads: size("Attention heads."),
-    mlp_width: size("Hidden width."),
-  },
-  { additionalProperties: false },
-);
 
 /** What the generators of all families have. */
 const grid = {
@@ -95,49 +85,6 @@ export type ParameterLimits =
 export function familyName(generator: ParameterLimits): FamilyName {
   return "family" in generator ? generator.family : "mar";
 }
-
-const block = {
-  channels: size("Channels after the level's blocks."),
-  blocks: size("Residual blocks."),
-  attention: Type.Boolean({ description: "Attention after each block." }),
-};
-
-/** Shapes of the tokenizer's decoder and, where it has one, its encoder (KL-16 family). */
-export const TokenizerArchitecture = Type.Object(
-  {
-    kind: Type.Literal("kl"),
-    latent_channels: size("Channels of the latent."),
-    latent_height: size("Rows of the latent."),
-    latent_width: size("Columns of the latent."),
-    image_height: size("Pixels."),
-    image_width: size("Pixels."),
-    scale: Type.Number({ exclusiveMinimum: 0, description: "image = decode(latent / scale)." }),
-    norm_groups: size("GroupNorm groups."),
-    norm_eps: Type.Number({ exclusiveMinimum: 0 }),
-    /** Up levels in the order they run (from the smallest image to the largest). */
-    levels: Type.Array(
-      Type.Object(
-        {
-          index: Type.Integer({ minimum: 0, maximum: 16, description: "The i of decoder.up.i." }),
-          ...block,
-          upsample: Type.Boolean(),
-        },
-        { additionalProperties: false },
-      ),
-      { minItems: 1, maxItems: 16 },
-    ),
-    encoder_levels: Type.Optional(
-      Type.Array(Type.Object(block, { additionalProperties: false }), {
-        minItems: 1,
-        maxItems: 16,
-        description:
-          "Levels of the encoder, from the largest image to the smallest; each but the last halves the image. Absent: the model can't edit images.",
-      }),
-    ),
-  },
-  { additionalProperties: false },
-);
-export type TokenizerArchitecture = Static<typeof TokenizerArchitecture>;
 
 export const Architecture = Type.Object(
   { generator: GeneratorArchitecture, tokenizer: TokenizerArchitecture },

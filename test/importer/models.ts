@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
 import { type GeneratorSizes, generatorTable } from "../../src/importer/architecture/generator-tensors.js";
 import type { Tensors, TensorTable } from "../../src/importer/architecture/tensor-table.js";
-import { type TokenizerSizes, tokenizerTable } from "../../src/importer/architecture/tokenizer-tensors.js";
 import type { TensorEntry } from "../../src/importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../src/importer/checkpoint/open.js";
 import type { ImportOptions } from "../../src/importer/options.js";
+import { type AutoencoderSizes, autoencoderTable } from "../../src/importer/tokenizers/autoencoder-tensors.js";
 import { TINY } from "../reference.js";
 import { type SafetensorsTensor, safetensors } from "./checkpoint/writers.js";
 
@@ -35,7 +35,7 @@ export const SMALL_GENERATOR: GeneratorSizes = {
   decoder: { width: 32, depth: 1, mlpWidth: 80 },
   head: { width: 20, depth: 2, frequency_channels: 64 },
 };
-export const SMALL_TOKENIZER: TokenizerSizes = {
+export const SMALL_TOKENIZER: AutoencoderSizes = {
   latentChannels: 4,
   innerChannels: 4,
   topChannels: 64,
@@ -63,6 +63,11 @@ export function entriesOf(table: TensorTable): Map<string, TensorEntry> {
     entries.set(name, { name, dtype: "F32", shape, offset: 0, byteLength: 4 * shape.reduce((a, b) => a * b, 1) });
   }
   return entries;
+}
+
+/** Every tensor of a KL autoencoder of these sizes. */
+export function tokenizerTable(sizes: AutoencoderSizes): TensorTable {
+  return autoencoderTable(sizes, 2);
 }
 
 export function smallGenerator(): Map<string, TensorEntry> {

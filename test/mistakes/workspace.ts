@@ -25,7 +25,7 @@ const MODEL = ["config.json", "mar.safetensors", "kl16.safetensors"];
 
 const VITEST_CONFIG = `export default {
   cacheDir: "./.vite",
-  test: { include: ["test/{engine,families,model,importer,evaluation}/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 1 },
+  test: { include: ["test/{engine,families,model,importer,evaluation,tokenizers}/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 1 },
 };
 `;
 

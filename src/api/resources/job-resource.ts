@@ -11,9 +11,9 @@ import {
   Timing,
 } from "../../job.js";
 import { Edit } from "../../model/edit.js";
-import type { TokenizerArchitecture } from "../../model/manifest.js";
 import { SamplingParameters } from "../../model/parameters.js";
 import type { ModelRegistry } from "../../model/registry.js";
+import type { TokenizerArchitecture } from "../../model/tokenizer-architecture.js";
 import { type GetResult, JOB_LOST, type JobQueue } from "../../queue/queue.js";
 import { type Caller, maySee } from "../access/caller.js";
 import type { ApiDeps } from "../deps.js";

@@ -5,6 +5,7 @@ import { DIT_MARKER } from "../../importer/architecture/dit-architecture.js";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../importer/checkpoint/open.js";
 import { readJsonFile } from "../../importer/json-file.js";
+import { TOKENIZER_MARKERS } from "../../importer/tokenizers/tokenizers.js";
 
 const CONFIG = "config.json";
 
@@ -115,7 +116,7 @@ function kindOf(file: Checkpoint): Kind {
   if (has("predict.0.tokens") || has("forward.x")) return "stages";
   if (has("encode.image")) return "firstStage";
   if (has("mask_token") || has(DIT_MARKER)) return "generator";
-  if (has("decoder.conv_in.weight")) return "tokenizer";
+  if (TOKENIZER_MARKERS.some(has)) return "tokenizer";
   if (has("image") && has("moments")) return "encode";
   throw new ParityError(
     `${file.path} is neither a checkpoint nor a recording: it has none of the tensors that would identify it.`,

@@ -117,7 +117,6 @@ async function compareTokenizer(path: string, { config, firstStages }: Reference
   try {
     const stage = await openFirstStage(parent, path, config, usableCores());
     for (const file of firstStages) await compareRecording(file, report, (r) => compareFirstStage(stage, r, report));
-    await stage.runtime.close();
   } finally {
     await rm(parent, { recursive: true, force: true });
   }

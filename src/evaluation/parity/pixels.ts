@@ -1,4 +1,4 @@
-import type { PixelRounding } from "../../model/graph/decode-graph.js";
+import type { PixelRounding } from "../../model/graph/pixels.js";
 
 /** What a byte is of an image's number x. */
 export const PIXEL_RULES: Readonly<Record<PixelRounding, string>> = {

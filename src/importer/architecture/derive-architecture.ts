@@ -2,11 +2,11 @@ import { canEdit } from "../../model/edit.js";
 import { FAMILY_TRAITS } from "../../model/family-traits.js";
 import { familyName } from "../../model/manifest.js";
 import { quote } from "../checkpoint/error.js";
+import { readTokenizer } from "../tokenizers/tokenizers.js";
 import { DIT_MARKER, readDit } from "./dit-architecture.js";
 import type { CompleteArchitecture } from "./generator-reading.js";
 import { readMar } from "./mar-architecture.js";
 import { checkTensors, listed, type Tensors, type TensorTable } from "./tensor-table.js";
-import { readTokenizerSizes, tokenizerTable } from "./tokenizer-tensors.js";
 
 /** The architecture that two checkpoints and `--arch` describe, every tensor checked. */
 export interface DerivedArchitecture extends CompleteArchitecture {
@@ -32,20 +32,19 @@ export async function deriveArchitecture(
   const isUnused = ([name, { problem }]: (typeof surplus)[number]) => problem !== undefined || reading.isUnused(name);
   const unknown = surplus.filter((tensor) => !isUnused(tensor)).map(([name]) => name);
   checkTensors("generator", table, generator, unknown);
-  const levels = readTokenizerSizes(tokenizer);
-  const everyTokenizerTensor = tokenizerTable(levels);
-  checkTensors("tokenizer", everyTokenizerTensor, tokenizer);
-  const complete = await reading.complete(levels, arch);
+  const tokenizerReading = readTokenizer(tokenizer);
+  checkTensors("tokenizer", tokenizerReading.table, tokenizer);
+  const complete = await reading.complete(tokenizerReading, arch);
   const { architecture } = complete;
   const unused = {
     generator: surplus.filter(isUnused).map(([name]) => name),
-    tokenizer: [...tokenizer.keys()].filter((name) => !everyTokenizerTensor.has(name)),
+    tokenizer: [...tokenizer.keys()].filter((name) => !tokenizerReading.table.has(name)),
   };
   const warnings = Object.entries(unused)
     .filter(([, names]) => names.length > 0)
     .map(([network, names]) => `The ${network} has tensors that are not used: ${listed(names.map(quote))}.`);
   if (FAMILY_TRAITS[familyName(architecture.generator)].canEdit && !canEdit(architecture))
     warnings.push("The tokenizer has no encoder, so the model can't edit images.");
-  const encoderLevels = canEdit(architecture) ? levels.encoderLevels : undefined;
-  return { ...complete, generatorTable: table, tokenizerTable: tokenizerTable({ ...levels, encoderLevels }), warnings };
+  const used = canEdit(architecture) ? tokenizerReading : tokenizerReading.withoutEncoder();
+  return { ...complete, generatorTable: table, tokenizerTable: used.table, warnings };
 }

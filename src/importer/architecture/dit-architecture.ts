@@ -2,9 +2,9 @@ import Type from "typebox";
 import type { Architecture } from "../../model/manifest.js";
 import { ImportError } from "../error.js";
 import { readJsonFile } from "../json-file.js";
+import type { TokenizerReading } from "../tokenizers/tokenizer-reading.js";
 import type { GeneratorReading } from "./generator-reading.js";
 import { countModules, sideOf, TableBuilder, type Tensors, type TensorTable, wholeRoot } from "./tensor-table.js";
-import { publishedScale, type TokenizerSizes, tokenizerArchitecture } from "./tokenizer-tensors.js";
 
 const NETWORK = "generator";
 /** A tensor that every DiT has, and no MAR model. */
@@ -63,12 +63,11 @@ export function readDit(tensors: Tensors): GeneratorReading {
   return {
     table: ditTable(sizes),
     isUnused: () => false,
-    async complete(levels, arch) {
+    async complete(tokenizer, arch) {
       const stated = await readStated(arch, sizes);
       checkClaims(stated, sizes);
-      const scale = stated.scale ?? publishedScale(levels);
       return {
-        architecture: combine(sizes, stated.claims.num_heads, levels, scale),
+        architecture: combine(sizes, stated, tokenizer),
         publishedSize: [...DIT_SIZES].find(([, size]) => size.hidden_size === sizes.width)?.[0],
       };
     },
@@ -162,12 +161,12 @@ function checkClaims({ label, claims }: Stated, sizes: DitSizes): void {
     );
 }
 
-function combine(sizes: DitSizes, heads: number, levels: TokenizerSizes, scale: number): Architecture {
+function combine(sizes: DitSizes, stated: Stated, tokenizer: TokenizerReading): Architecture {
   const grid = wholeRoot(sizes.tokenCount, `${sizes.tokenCount} tokens do not make a square grid.`);
   const { width, depth, mlpWidth, latentChannels, patchSize } = sizes;
-  if (latentChannels !== levels.latentChannels) {
+  if (latentChannels !== tokenizer.latentChannels) {
     throw new ImportError(
-      `The generator's latents have ${latentChannels} channels and the tokenizer's ${levels.latentChannels}: they do not belong together.`,
+      `The generator's latents have ${latentChannels} channels and the tokenizer's ${tokenizer.latentChannels}: they do not belong together.`,
     );
   }
   return {
@@ -181,10 +180,10 @@ function combine(sizes: DitSizes, heads: number, levels: TokenizerSizes, scale: 
       patch_size: patchSize,
       class_count: sizes.classCount,
       train_timesteps: 1000,
-      transformer: { width, depth, heads, mlp_width: mlpWidth },
+      transformer: { width, depth, heads: stated.claims.num_heads, mlp_width: mlpWidth },
       frequency_channels: sizes.frequencyChannels,
     },
     // Only edits need the encoder.
-    tokenizer: tokenizerArchitecture({ ...levels, encoderLevels: undefined }, grid * patchSize, scale),
+    tokenizer: tokenizer.withoutEncoder().architecture(grid * patchSize, stated),
   };
 }

@@ -1,6 +1,6 @@
 import type { Architecture } from "../../model/manifest.js";
+import type { TokenizerReading } from "../tokenizers/tokenizer-reading.js";
 import type { TensorTable } from "./tensor-table.js";
-import type { TokenizerSizes } from "./tokenizer-tensors.js";
 
 /** What a family's importer finds in a generator's tensors. */
 export interface GeneratorReading {
@@ -9,7 +9,7 @@ export interface GeneratorReading {
   /** Whether a tensor beside them is no weight, but something that the sampler computes itself. */
   isUnused(name: string): boolean;
   /** The whole architecture, with what no tensor states from `--arch` or the published sizes. Throws `ImportError`. */
-  complete(tokenizer: TokenizerSizes, arch: string | undefined): Promise<CompleteArchitecture>;
+  complete(tokenizer: TokenizerReading, arch: string | undefined): Promise<CompleteArchitecture>;
 }
 
 export interface CompleteArchitecture {

@@ -1,5 +1,6 @@
 import type { MarArchitecture } from "../../model/manifest.js";
 import { ImportError } from "../error.js";
+import type { TokenizerReading } from "../tokenizers/tokenizer-reading.js";
 import type { GeneratorReading } from "./generator-reading.js";
 import {
   type GeneratorSizes,
@@ -10,16 +11,15 @@ import {
 } from "./generator-tensors.js";
 import { checkClaims, readStated, type StatedArchitecture } from "./stated-architecture.js";
 import { type Tensors, wholeRoot } from "./tensor-table.js";
-import { type TokenizerSizes, tokenizerArchitecture } from "./tokenizer-tensors.js";
 
 export function readMar(tensors: Tensors): GeneratorReading {
   const sizes = readGeneratorSizes(tensors);
   return {
     table: generatorTable(sizes),
     isUnused: isDerivedBuffer,
-    async complete(levels, arch) {
-      const stated = await readStated(arch, [sizes.encoder.width, sizes.decoder.width], levels);
-      const architecture = combine(sizes, levels, stated);
+    async complete(tokenizer, arch) {
+      const stated = await readStated(arch, [sizes.encoder.width, sizes.decoder.width]);
+      const architecture = combine(sizes, tokenizer, stated);
       checkClaims(stated, architecture);
       checkHeads(stated.label, architecture.generator);
       return { architecture, publishedSize: stated.publishedSize };
@@ -27,11 +27,11 @@ export function readMar(tensors: Tensors): GeneratorReading {
   };
 }
 
-function combine(sizes: GeneratorSizes, levels: TokenizerSizes, stated: StatedArchitecture) {
+function combine(sizes: GeneratorSizes, tokenizer: TokenizerReading, stated: StatedArchitecture) {
   const grid = wholeRoot(sizes.tokenCount, `${sizes.tokenCount} tokens do not make a square grid.`);
   const patch = wholeRoot(
-    sizes.tokenChannels / levels.latentChannels,
-    `The generator's ${sizes.tokenChannels} token channels divided by the tokenizer's ${levels.latentChannels} latent channels must be a square number.`,
+    sizes.tokenChannels / tokenizer.latentChannels,
+    `The generator's ${sizes.tokenChannels} token channels divided by the tokenizer's ${tokenizer.latentChannels} latent channels must be a square number.`,
   );
   const generator: MarArchitecture = {
     attention: "bidirectional",
@@ -41,7 +41,7 @@ function combine(sizes: GeneratorSizes, levels: TokenizerSizes, stated: StatedAr
     grid_width: grid,
     token_count: sizes.tokenCount,
     token_channels: sizes.tokenChannels,
-    latent_channels: levels.latentChannels,
+    latent_channels: tokenizer.latentChannels,
     patch_size: patch,
     buffer_size: sizes.bufferSize,
     class_count: sizes.classCount,
@@ -51,7 +51,7 @@ function combine(sizes: GeneratorSizes, levels: TokenizerSizes, stated: StatedAr
     norm_eps: stated.normEps,
     train_timesteps: 1000,
   };
-  return { generator, tokenizer: tokenizerArchitecture(levels, grid * patch, stated.scale) };
+  return { generator, tokenizer: tokenizer.architecture(grid * patch, stated) };
 }
 
 function stackOf({ width, depth, mlpWidth }: StackSizes, heads: number) {

@@ -2,21 +2,19 @@ import Type from "typebox";
 import type { Architecture as AnyArchitecture, MarArchitecture } from "../../model/manifest.js";
 import { ImportError } from "../error.js";
 import { readJsonFile } from "../json-file.js";
+import type { StatedTokenizer } from "../tokenizers/tokenizer-reading.js";
 import { DIT_SIZES } from "./dit-architecture.js";
-import { publishedScale, type TokenizerSizes } from "./tokenizer-tensors.js";
 
 type Architecture = AnyArchitecture<MarArchitecture>;
 
 /** Numbers that no tensor states, and claims beside them that are checked against the tensors. */
-export interface StatedArchitecture {
+export interface StatedArchitecture extends StatedTokenizer {
   /** `mar-b`, or the config's path. */
   readonly label: string;
   readonly publishedSize?: PublishedSize;
   readonly encoderHeads: number;
   readonly decoderHeads: number;
   readonly normEps: number;
-  /** image = decode(latent / scale). */
-  readonly scale: number;
   readonly claims: readonly Claim[];
 }
 
@@ -58,13 +56,15 @@ const ArchitectureConfig = Type.Object({
     diffloss_d: optionalCount(),
     diffloss_w: optionalCount(),
   }),
-  vae: Type.Object({
-    scale: Type.Number({ exclusiveMinimum: 0 }),
-    ch: optionalCount(),
-    ch_mult: Type.Optional(Type.Array(count(), { minItems: 1 })),
-    num_res_blocks: optionalCount(),
-    embed_dim: optionalCount(),
-  }),
+  vae: Type.Optional(
+    Type.Object({
+      scale: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+      ch: optionalCount(),
+      ch_mult: Type.Optional(Type.Array(count(), { minItems: 1 })),
+      num_res_blocks: optionalCount(),
+      embed_dim: optionalCount(),
+    }),
+  ),
 });
 type ArchitectureConfig = Type.Static<typeof ArchitectureConfig>;
 
@@ -74,13 +74,9 @@ export function isArchitectureName(arch: string): boolean {
 }
 
 /** `--arch`: a published size or a config.json; without it the published size whose width both stacks have. */
-export async function readStated(
-  arch: string | undefined,
-  widths: readonly number[],
-  tokenizer: TokenizerSizes,
-): Promise<StatedArchitecture> {
-  if (arch === undefined) return publishedArchitecture(inferSize(widths), tokenizer);
-  if (Object.hasOwn(PUBLISHED_SIZES, arch)) return publishedArchitecture(arch as PublishedSize, tokenizer);
+export async function readStated(arch: string | undefined, widths: readonly number[]): Promise<StatedArchitecture> {
+  if (arch === undefined) return publishedArchitecture(inferSize(widths));
+  if (Object.hasOwn(PUBLISHED_SIZES, arch)) return publishedArchitecture(arch as PublishedSize);
   if (!isArchitectureName(arch)) throw new ImportError(unknownArchitecture(arch));
   if (!arch.endsWith(".json")) throw new ImportError(`--arch ${arch} is a DiT, but the checkpoint is a MAR model.`);
   return configArchitecture(arch, await readJsonFile(arch, ArchitectureConfig));
@@ -121,7 +117,7 @@ function inferSize(widths: readonly number[]): PublishedSize {
   return name;
 }
 
-function publishedArchitecture(name: PublishedSize, tokenizer: TokenizerSizes): StatedArchitecture {
+function publishedArchitecture(name: PublishedSize): StatedArchitecture {
   const { width, depth, heads } = PUBLISHED_SIZES[name];
   const claims: Claim[] = [
     { field: "the encoder's width", stated: width, found: (a) => a.generator.encoder.width },
@@ -135,12 +131,11 @@ function publishedArchitecture(name: PublishedSize, tokenizer: TokenizerSizes): 
     encoderHeads: heads,
     decoderHeads: heads,
     normEps: DEFAULT_NORM_EPS,
-    scale: publishedScale(tokenizer),
     claims,
   };
 }
 
-function configArchitecture(label: string, { mar, vae }: ArchitectureConfig): StatedArchitecture {
+function configArchitecture(label: string, { mar, vae = {} }: ArchitectureConfig): StatedArchitecture {
   return {
     label,
     encoderHeads: mar.encoder_num_heads,
@@ -185,18 +180,19 @@ function generatorClaims(mar: ArchitectureConfig["mar"]): Claim[] {
   return claims;
 }
 
-function tokenizerClaims(vae: ArchitectureConfig["vae"]): Claim[] {
+function tokenizerClaims(vae: NonNullable<ArchitectureConfig["vae"]>): Claim[] {
   const claims: Claim[] = [];
   const claim = (field: string, stated: number | undefined, found: Claim["found"]) => {
     if (stated !== undefined) claims.push({ field: `vae.${field}`, stated, found });
   };
   claim("embed_dim", vae.embed_dim, (a) => a.tokenizer.latent_channels);
-  claim("ch_mult's length", vae.ch_mult?.length, (a) => a.tokenizer.levels.length);
+  const levels = ({ tokenizer }: Architecture) => ("levels" in tokenizer ? tokenizer.levels : []);
+  claim("ch_mult's length", vae.ch_mult?.length, (a) => levels(a).length);
   for (const [index, factor] of (vae.ch_mult ?? []).entries()) {
-    const level = (a: Architecture) => a.tokenizer.levels.find((each) => each.index === index)!;
+    const level = (a: Architecture) => levels(a).find((each) => each.index === index)!;
     if (vae.ch !== undefined) claim(`ch times ch_mult[${index}]`, vae.ch * factor, (a) => level(a).channels);
   }
-  claim("num_res_blocks", vae.num_res_blocks, (a) => Math.max(...a.tokenizer.levels.map((level) => level.blocks)) - 1);
+  claim("num_res_blocks", vae.num_res_blocks, (a) => Math.max(...levels(a).map((level) => level.blocks)) - 1);
   return claims;
 }
 

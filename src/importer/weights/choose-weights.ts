@@ -1,10 +1,11 @@
-import { withReferenceNames } from "../architecture/diffusers-names.js";
 import { DIT_MARKER } from "../architecture/dit-architecture.js";
 import { isDerivedBuffer } from "../architecture/generator-tensors.js";
 import { listed, type Tensors } from "../architecture/tensor-table.js";
 import type { Checkpoint, StateDict, TensorEntry } from "../checkpoint/checkpoint.js";
 import { quote } from "../checkpoint/error.js";
 import { ImportError } from "../error.js";
+import { withReferenceNames } from "../tokenizers/diffusers-names.js";
+import { TOKENIZER_MARKERS } from "../tokenizers/tokenizers.js";
 
 /** `ema`: averaged weights; `raw`: those that were trained; anything else: the key that leads to them. */
 export type WeightsChoice = string;
@@ -23,7 +24,7 @@ export interface NetworkWeights {
 /** Tensors of which every such network has one: what stands before it in a name was added by wrappers. */
 const MARKERS: Readonly<Record<Network, readonly string[]>> = {
   generator: ["mask_token", DIT_MARKER],
-  tokenizer: ["decoder.conv_in.weight"],
+  tokenizer: TOKENIZER_MARKERS,
 };
 export const WEIGHTS_OPTIONS = { generator: "--weights", tokenizer: "--tokenizer-weights" } as const;
 

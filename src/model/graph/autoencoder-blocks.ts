@@ -1,14 +1,14 @@
-import type { TokenizerArchitecture } from "../manifest.js";
+import type { Autoencoder } from "../tokenizer-architecture.js";
 import type { GraphBuilder, Value } from "./builder.js";
 import { ELEMENT_TYPES } from "./onnx.js";
 import { concat, silu, sizes } from "./ops.js";
 
-/** What both halves of the KL autoencoder are made of (models/vae.py of the reference). Images are [images, c, h, w]. */
+/** What both halves of the autoencoder are made of (models/vae.py of MAR). Images are [images, c, h, w]. */
 
 /** One level's residual blocks, each with attention after it where the level has attention. */
 export function levelBlocks(
   g: GraphBuilder,
-  t: TokenizerArchitecture,
+  t: Autoencoder,
   x: Value,
   name: string,
   { blocks, attention }: { readonly blocks: number; readonly attention: boolean },
@@ -22,17 +22,17 @@ export function levelBlocks(
 }
 
 /** The blocks at the lowest resolution. */
-export function middleBlocks(g: GraphBuilder, t: TokenizerArchitecture, x: Value, name: string): Value {
+export function middleBlocks(g: GraphBuilder, t: Autoencoder, x: Value, name: string): Value {
   const first = residualBlock(g, t, x, `${name}.block_1`);
   return residualBlock(g, t, attentionBlock(g, t, first, `${name}.attn_1`), `${name}.block_2`);
 }
 
 /** The last norm and convolution. */
-export function outputBlock(g: GraphBuilder, t: TokenizerArchitecture, x: Value, name: string): Value {
+export function outputBlock(g: GraphBuilder, t: Autoencoder, x: Value, name: string): Value {
   return conv(g, silu(g, groupNorm(g, t, x, `${name}.norm_out`)), `${name}.conv_out`, 3);
 }
 
-function residualBlock(g: GraphBuilder, t: TokenizerArchitecture, x: Value, name: string): Value {
+function residualBlock(g: GraphBuilder, t: Autoencoder, x: Value, name: string): Value {
   let h = conv(g, silu(g, groupNorm(g, t, x, `${name}.norm1`)), `${name}.conv1`, 3);
   h = conv(g, silu(g, groupNorm(g, t, h, `${name}.norm2`)), `${name}.conv2`, 3);
   const shortcut = g.hasWeight(`${name}.nin_shortcut.weight`) ? conv(g, x, `${name}.nin_shortcut`, 1) : x;
@@ -40,7 +40,7 @@ function residualBlock(g: GraphBuilder, t: TokenizerArchitecture, x: Value, name
 }
 
 /** One head over all pixels, scaled by 1 / sqrt(channels). */
-function attentionBlock(g: GraphBuilder, t: TokenizerArchitecture, x: Value, name: string): Value {
+function attentionBlock(g: GraphBuilder, t: Autoencoder, x: Value, name: string): Value {
   const normed = groupNorm(g, t, x, `${name}.norm`);
   const channels = g.weightShape(`${name}.q.weight`)[0] as number;
   const pixels = (part: string) =>
@@ -69,7 +69,7 @@ export function weight(g: GraphBuilder, name: string): Value {
 }
 
 /** GroupNorm as the InstanceNormalization of each group's channels laid end to end, then the channel's own affine. */
-function groupNorm(g: GraphBuilder, t: TokenizerArchitecture, x: Value, name: string): Value {
+function groupNorm(g: GraphBuilder, t: Autoencoder, x: Value, name: string): Value {
   const groups = t.norm_groups;
   const ones = g.floats(`ones ${groups}`, new Float32Array(groups).fill(1));
   const zeros = g.floats(`zeros ${groups}`, new Float32Array(groups));

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { deriveArchitecture } from "../../../src/importer/architecture/derive-architecture.js";
 import { generatorTable } from "../../../src/importer/architecture/generator-tensors.js";
-import { tokenizerTable } from "../../../src/importer/architecture/tokenizer-tensors.js";
 import type { TensorEntry } from "../../../src/importer/checkpoint/checkpoint.js";
 import { ImportError } from "../../../src/importer/error.js";
 import {
@@ -11,6 +10,7 @@ import {
   SMALL_TOKENIZER,
   smallGenerator,
   smallTokenizer,
+  tokenizerTable,
   useTemporaryFolder,
   writeJson,
 } from "../models.js";

@@ -109,7 +109,7 @@ export const CHECKPOINT_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "published-scale",
-    file: "importer/architecture/tokenizer-tensors.ts",
+    file: "importer/tokenizers/kl.ts",
     find: "scale: 0.2325",
     replace: "scale: 0.18215",
     why: "MAR's tokenizer has another scale than Stable Diffusion's",

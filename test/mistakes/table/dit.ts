@@ -4,7 +4,7 @@ const NETWORK = "families/dit/predict-graph.ts";
 const STEP = "families/dit/diffusion-step.ts";
 const SCHEDULE = "families/dit/schedule.ts";
 const IMAGE = "families/dit/image.ts";
-const NAMES = "importer/architecture/diffusers-names.ts";
+const NAMES = "importer/tokenizers/diffusers-names.ts";
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: they stand so in the source
 const GELU = 'return g.node("FastGelu", [product, g.weight(`${layer}.bias`)], { domain: CONTRIB_DOMAIN });';
@@ -200,14 +200,14 @@ export const DIT_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "pixels-cut-off-without-the-half",
-    file: "model/graph/decode-graph.ts",
+    file: "model/graph/pixels.ts",
     find: "g.float(128)",
     replace: "g.float(127.5)",
     why: "what is cut off is 127.5 x + 128",
   },
   {
     name: "kl8-scale-of-kl16",
-    file: "importer/architecture/tokenizer-tensors.ts",
+    file: "importer/tokenizers/kl.ts",
     find: "scale: 0.18215",
     replace: "scale: 0.2325",
     why: "KL-8 has a scale of its own",

@@ -1,7 +1,8 @@
 import type { Mistake } from "../mistake.js";
 
-const DECODE = "model/graph/decode-graph.ts";
-const ENCODE = "model/graph/encode-graph.ts";
+const AUTOENCODER = "model/graph/autoencoder.ts";
+const PIXEL_BYTES = "model/graph/pixels.ts";
+const KL = "tokenizers/kl/kl.ts";
 const ENCODER = "engine/encoder.ts";
 const BLOCKS = "model/graph/autoencoder-blocks.ts";
 const NEAREST = 'mode: { string: "nearest" },';
@@ -19,9 +20,9 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
   {
     name: "vae-attention-left-out",
     file: BLOCKS,
-    find: "function attentionBlock(g: GraphBuilder, t: TokenizerArchitecture, x: Value, name: string): Value {\n",
+    find: "function attentionBlock(g: GraphBuilder, t: Autoencoder, x: Value, name: string): Value {\n",
     replace:
-      "function attentionBlock(g: GraphBuilder, t: TokenizerArchitecture, x: Value, name: string): Value {\n  if (name) return x;\n",
+      "function attentionBlock(g: GraphBuilder, t: Autoencoder, x: Value, name: string): Value {\n  if (name) return x;\n",
     why: "there is attention between the two middle blocks",
   },
   {
@@ -33,30 +34,30 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "post-quant-bias-dropped",
-    file: DECODE,
-    find: 'conv(g, scaled, "tokenizer.post_quant_conv", 1)',
-    replace: 'g.node("Conv", [scaled, g.weight("tokenizer.post_quant_conv.weight")])',
+    file: AUTOENCODER,
+    find: 'conv(g, latents, "tokenizer.post_quant_conv", 1)',
+    replace: 'g.node("Conv", [latents, g.weight("tokenizer.post_quant_conv.weight")])',
     why: "post_quant_conv has a bias",
   },
   {
     name: "post-quant-left-out",
-    file: DECODE,
-    find: 'conv(g, scaled, "tokenizer.post_quant_conv", 1)',
-    replace: "scaled",
+    file: AUTOENCODER,
+    find: 'conv(g, latents, "tokenizer.post_quant_conv", 1)',
+    replace: "latents",
     why: "post_quant_conv counts",
   },
   {
     name: "latent-scale-left-out",
-    file: DECODE,
-    find: 'const scaled = g.node("Div", [latents, g.float(t.scale)]);',
-    replace: "const scaled = latents;",
+    file: KL,
+    find: 'g.node("Div", [inputLatents(g, t), g.float(t.scale)])',
+    replace: "inputLatents(g, t)",
     why: "image = decode(latents / scale)",
   },
   {
     name: "latent-scale-inverted",
-    file: DECODE,
-    find: 'g.node("Div", [latents, g.float(t.scale)])',
-    replace: 'g.node("Mul", [latents, g.float(t.scale)])',
+    file: KL,
+    find: 'g.node("Div", [inputLatents(g, t), g.float(t.scale)])',
+    replace: 'g.node("Mul", [inputLatents(g, t), g.float(t.scale)])',
     why: "image = decode(latents / scale)",
   },
   {
@@ -68,14 +69,14 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "tokenizer-epsilon-imported",
-    file: "importer/architecture/tokenizer-tensors.ts",
+    file: "importer/tokenizers/autoencoder-tensors.ts",
     find: "const NORM_EPS = 1e-6;",
     replace: "const NORM_EPS = 1e-5;",
     why: "no tensor tells the tokenizer's epsilon",
   },
   {
     name: "half-as-many-groups",
-    file: "importer/architecture/tokenizer-tensors.ts",
+    file: "importer/tokenizers/autoencoder-tensors.ts",
     find: "NORM_GROUPS = 32",
     replace: "NORM_GROUPS = 16",
     why: "no tensor tells the number of groups",
@@ -89,21 +90,21 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "upsampling-shifted",
-    file: DECODE,
+    file: AUTOENCODER,
     find: 'nearest_mode: { string: "floor" }',
     replace: 'nearest_mode: { string: "ceil" }',
     why: "pixels 2i and 2i + 1 come from pixel i",
   },
   {
     name: "upsampling-linear",
-    file: DECODE,
+    file: AUTOENCODER,
     find: NEAREST,
     replace: 'mode: { string: "linear" },',
     why: "upsampling repeats pixels",
   },
   {
     name: "pixels-half-up",
-    file: DECODE,
+    file: PIXEL_BYTES,
     find: PIXELS,
     replace:
       'return g.node("Floor", [g.node("Add", [g.node("Clip", [scaled, g.float(0), g.float(255)]), g.float(0.5)])]);',
@@ -111,63 +112,63 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "pixels-truncated",
-    file: DECODE,
+    file: PIXEL_BYTES,
     find: PIXELS,
     replace: 'return g.node("Clip", [scaled, g.float(0), g.float(255)]);',
     why: "pixels are rounded before they become bytes",
   },
   {
     name: "pixels-not-clipped",
-    file: DECODE,
+    file: PIXEL_BYTES,
     find: PIXELS,
     replace: 'return g.node("Round", [scaled]);',
     why: "bytes wrap around where colours are out of range",
   },
   {
     name: "pixels-transposed",
-    file: DECODE,
+    file: PIXEL_BYTES,
     find: "perm: { ints: [0, 2, 3, 1] } } });\n}",
     replace: "perm: { ints: [0, 3, 2, 1] } } });\n}",
     why: "bytes go row by row",
   },
   {
     name: "downsampling-padded-on-all-sides",
-    file: ENCODE,
+    file: AUTOENCODER,
     find: "pads: { ints: [0, 0, 1, 1] }",
     replace: "pads: { ints: [1, 1, 1, 1] }",
     why: "the encoder pads to the right and below only",
   },
   {
     name: "downsampling-padded-left-and-above",
-    file: ENCODE,
+    file: AUTOENCODER,
     find: "pads: { ints: [0, 0, 1, 1] }",
     replace: "pads: { ints: [1, 1, 0, 0] }",
     why: "the encoder pads to the right and below only",
   },
   {
     name: "log-variance-for-mean",
-    file: ENCODE,
+    file: KL,
     find: "const [mean] = g.split(",
     replace: "const [, mean] = g.split(",
     why: "the mean is the first half of the moments",
   },
   {
     name: "quant-conv-left-out",
-    file: ENCODE,
-    find: 'const moments = conv(g, h, "tokenizer.quant_conv", 1);',
-    replace: "const moments = h;",
+    file: AUTOENCODER,
+    find: 'return conv(g, h, "tokenizer.quant_conv", 1);',
+    replace: "return h;",
     why: "the moments are quant_conv's",
   },
   {
     name: "latents-not-scaled",
-    file: ENCODE,
+    file: KL,
     find: 'g.node("Mul", [mean!, g.float(t.scale)])',
     replace: "mean!",
     why: "the generator's latents are the tokenizer's times the scale",
   },
   {
     name: "latents-divided-by-the-scale",
-    file: ENCODE,
+    file: KL,
     find: 'g.node("Mul", [mean!, g.float(t.scale)])',
     replace: 'g.node("Div", [mean!, g.float(t.scale)])',
     why: "the decoder divides, the encoder multiplies",

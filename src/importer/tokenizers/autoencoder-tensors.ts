@@ -1,35 +1,32 @@
-import type { TokenizerArchitecture } from "../../model/manifest.js";
+import type { Autoencoder } from "../../model/tokenizer-architecture.js";
+import { countModules, sideOf, TableBuilder, type Tensors, type TensorTable } from "../architecture/tensor-table.js";
 import { ImportError } from "../error.js";
-import { countModules, sideOf, TableBuilder, type Tensors, type TensorTable } from "./tensor-table.js";
 
 const NETWORK = "tokenizer";
 /** GroupNorm of the KL autoencoders (models/vae.py of MAR, ldm/modules/diffusionmodules/model.py of latent diffusion). */
 const NORM_GROUPS = 32;
 const NORM_EPS = 1e-6;
 
-/** The published autoencoders: image = decode(latent / scale). */
-const PUBLISHED = [
-  { latentChannels: 16, stride: 16, scale: 0.2325 }, // MAR's KL-16
-  { latentChannels: 4, stride: 8, scale: 0.18215 }, // latent diffusion's KL-8
-] as const;
+/** A tensor that every autoencoder has. */
+export const AUTOENCODER_MARKER = "decoder.conv_in.weight";
 
 /** What the shapes of an autoencoder say. */
-export interface TokenizerSizes {
+export interface AutoencoderSizes {
   readonly latentChannels: number;
-  /** Channels between `post_quant_conv` and `decoder.conv_in`; the encoder gives twice as many. */
+  /** Channels between `post_quant_conv` and `decoder.conv_in`, and between the encoder and `quant_conv`. */
   readonly innerChannels: number;
   /** Channels of the decoder's middle blocks. */
   readonly topChannels: number;
-  readonly levels: TokenizerArchitecture["levels"];
+  readonly levels: Autoencoder["levels"];
   /** Absent where the checkpoint has no encoder, or the model does not need it. */
-  readonly encoderLevels?: NonNullable<TokenizerArchitecture["encoder_levels"]> | undefined;
+  readonly encoderLevels?: NonNullable<Autoencoder["encoder_levels"]> | undefined;
   /** Pixels along the side of one latent pixel. */
   readonly stride: number;
 }
 
-export function readTokenizerSizes(tensors: Tensors): TokenizerSizes {
+export function readAutoencoderSizes(tensors: Tensors): AutoencoderSizes {
   const side = (name: string, axis: number, rank: number) => sideOf(NETWORK, tensors, name, axis, rank);
-  const sizes: TokenizerSizes = {
+  const sizes: AutoencoderSizes = {
     latentChannels: side("post_quant_conv.weight", 1, 4),
     innerChannels: side("decoder.conv_in.weight", 1, 4),
     topChannels: side("decoder.conv_in.weight", 0, 4),
@@ -48,24 +45,11 @@ export function readTokenizerSizes(tensors: Tensors): TokenizerSizes {
   return sizes;
 }
 
-/** The scale of the published autoencoder that has these sizes. No tensor states it. */
-export function publishedScale({ latentChannels, stride }: TokenizerSizes): number {
-  const published = PUBLISHED.find((one) => one.latentChannels === latentChannels && one.stride === stride);
-  if (published) return published.scale;
-  throw new ImportError(
-    `A tokenizer of ${latentChannels} latent channels and stride ${stride} is not a published one, and no tensor states its scale: state it with --arch config.json.`,
-  );
-}
-
 /** `latentSide`: of the generator's latents, in latent pixels. */
-export function tokenizerArchitecture(
-  { latentChannels, stride, levels, encoderLevels }: TokenizerSizes,
-  latentSide: number,
-  scale: number,
-): TokenizerArchitecture {
+export function autoencoderArchitecture(sizes: AutoencoderSizes, latentSide: number, scale: number): Autoencoder {
+  const { latentChannels, stride, levels, encoderLevels } = sizes;
   const imageSide = latentSide * stride;
   return {
-    kind: "kl",
     latent_channels: latentChannels,
     latent_height: latentSide,
     latent_width: latentSide,
@@ -80,7 +64,7 @@ export function tokenizerArchitecture(
 }
 
 /** Levels from the highest index down, as they run; every level but the last doubles the image's side. */
-function readLevels(tensors: Tensors): TokenizerSizes["levels"] {
+function readLevels(tensors: Tensors): AutoencoderSizes["levels"] {
   const count = countModules(tensors, "decoder.up");
   if (count < 1 || count > 16) {
     throw new ImportError(
@@ -94,7 +78,7 @@ function readLevels(tensors: Tensors): TokenizerSizes["levels"] {
 }
 
 /** Levels from the largest image down; every level but the last halves the image's side. */
-function readEncoderLevels(tensors: Tensors): NonNullable<TokenizerSizes["encoderLevels"]> {
+function readEncoderLevels(tensors: Tensors): NonNullable<AutoencoderSizes["encoderLevels"]> {
   const count = countModules(tensors, "encoder.down");
   const expected = countModules(tensors, "decoder.up");
   if (count !== expected) {
@@ -113,8 +97,11 @@ function readLevel(tensors: Tensors, level: string) {
   };
 }
 
-/** Every tensor of the autoencoder that is used (models/vae.py of the reference). */
-export function tokenizerTable(sizes: TokenizerSizes): TensorTable {
+/**
+ * Every tensor of the autoencoder that is used (models/vae.py of MAR). The encoder gives `encodedPerLatent` numbers for each
+ * number of the latent.
+ */
+export function autoencoderTable(sizes: AutoencoderSizes, encodedPerLatent: 1 | 2): TensorTable {
   const t = new TableBuilder();
   t.conv("post_quant_conv", sizes.innerChannels, sizes.latentChannels, 1);
   t.conv("decoder.conv_in", sizes.topChannels, sizes.innerChannels, 3);
@@ -127,14 +114,15 @@ export function tokenizerTable(sizes: TokenizerSizes): TensorTable {
   }
   t.norm("decoder.norm_out", channels);
   t.conv("decoder.conv_out", 3, channels, 3);
-  if (sizes.encoderLevels) addEncoder(t, sizes, sizes.encoderLevels);
+  if (sizes.encoderLevels) addEncoder(t, sizes, sizes.encoderLevels, encodedPerLatent);
   return t.table;
 }
 
 function addEncoder(
   t: TableBuilder,
-  sizes: TokenizerSizes,
-  levels: NonNullable<TokenizerSizes["encoderLevels"]>,
+  sizes: AutoencoderSizes,
+  levels: NonNullable<AutoencoderSizes["encoderLevels"]>,
+  encodedPerLatent: 1 | 2,
 ): void {
   let { channels } = levels[0]!;
   t.conv("encoder.conv_in", channels, 3, 3);
@@ -144,8 +132,8 @@ function addEncoder(
   }
   addMiddle(t, "encoder.mid", channels);
   t.norm("encoder.norm_out", channels);
-  t.conv("encoder.conv_out", 2 * sizes.innerChannels, channels, 3);
-  t.conv("quant_conv", 2 * sizes.latentChannels, 2 * sizes.innerChannels, 1);
+  t.conv("encoder.conv_out", encodedPerLatent * sizes.innerChannels, channels, 3);
+  t.conv("quant_conv", encodedPerLatent * sizes.latentChannels, encodedPerLatent * sizes.innerChannels, 1);
 }
 
 /** Returns the level's channels. */

@@ -1,12 +1,11 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { withReferenceNames } from "../../../src/importer/architecture/diffusers-names.js";
 import { checkTensors } from "../../../src/importer/architecture/tensor-table.js";
-import { tokenizerTable } from "../../../src/importer/architecture/tokenizer-tensors.js";
 import type { TensorEntry } from "../../../src/importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../../src/importer/checkpoint/open.js";
+import { withReferenceNames } from "../../../src/importer/tokenizers/diffusers-names.js";
 import { REFERENCE } from "../../reference.js";
-import { entriesOf, SMALL_TOKENIZER } from "../models.js";
+import { entriesOf, SMALL_TOKENIZER, tokenizerTable } from "../models.js";
 
 const KL8 = join(REFERENCE, "systems/kl8");
 

@@ -1,4 +1,4 @@
-import { countModules, type Tensors } from "./tensor-table.js";
+import { countModules, type Tensors } from "../architecture/tensor-table.js";
 
 /** Parts of a name that are called otherwise in diffusers' AutoencoderKL; `query` to `proj_attn` until diffusers 0.17. */
 const PARTS: readonly (readonly [RegExp, string])[] = [

@@ -1,0 +1,34 @@
+import type { TokenizerArchitecture } from "../../model/tokenizer-architecture.js";
+import type { Tensors, TensorTable } from "../architecture/tensor-table.js";
+
+/** How the importer recognises one kind of tokenizer, and reads it. */
+export interface ImportedTokenizer {
+  /** A tensor that every such checkpoint has once: what stands before it in a name was added by wrappers. */
+  readonly marker: string;
+  /** Whether the tensors, by the names of the reference, are those of such a tokenizer. */
+  recognises(tensors: Tensors): boolean;
+  /** Throws `ImportError` where sizes can't be read. The tensors are checked against the reading's table afterwards. */
+  read(tensors: Tensors): TokenizerReading;
+}
+
+/** What a tokenizer's tensors say. */
+export interface TokenizerReading {
+  readonly latentChannels: number;
+  /** Pixels along the side of one latent pixel. */
+  readonly stride: number;
+  /** Every tensor that is used. */
+  readonly table: TensorTable;
+  /** For a model that can't use the encoder. */
+  withoutEncoder(): TokenizerReading;
+  /**
+   * `latentSide`: of the generator's latents, in latent pixels. Throws `ImportError` where a number is missing that neither
+   * a tensor nor `--arch` states.
+   */
+  architecture(latentSide: number, stated: StatedTokenizer): TokenizerArchitecture;
+}
+
+/** What `--arch config.json` states of a tokenizer. */
+export interface StatedTokenizer {
+  /** image = decode(latent / scale). */
+  readonly scale?: number | undefined;
+}

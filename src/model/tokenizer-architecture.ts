@@ -1,0 +1,69 @@
+import Type, { type Static } from "typebox";
+import { size } from "./shapes.js";
+
+/** What the tokenizers of all kinds have. */
+const latentsAndImages = {
+  latent_channels: size("Channels of the latent."),
+  latent_height: size("Rows of the latent."),
+  latent_width: size("Columns of the latent."),
+  image_height: size("Pixels."),
+  image_width: size("Pixels."),
+};
+
+const block = {
+  channels: size("Channels after the level's blocks."),
+  blocks: size("Residual blocks."),
+  attention: Type.Boolean({ description: "Attention after each block." }),
+};
+
+/** The convolutional autoencoder of latent diffusion: its decoder and, where the model has it, its encoder. */
+const autoencoder = {
+  ...latentsAndImages,
+  scale: Type.Number({ exclusiveMinimum: 0, description: "image = decode(latent / scale)." }),
+  norm_groups: size("GroupNorm groups."),
+  norm_eps: Type.Number({ exclusiveMinimum: 0 }),
+  /** Up levels in the order they run (from the smallest image to the largest). */
+  levels: Type.Array(
+    Type.Object(
+      {
+        index: Type.Integer({ minimum: 0, maximum: 16, description: "The i of decoder.up.i." }),
+        ...block,
+        upsample: Type.Boolean(),
+      },
+      { additionalProperties: false },
+    ),
+    { minItems: 1, maxItems: 16 },
+  ),
+  encoder_levels: Type.Optional(
+    Type.Array(Type.Object(block, { additionalProperties: false }), {
+      minItems: 1,
+      maxItems: 16,
+      description:
+        "Levels of the encoder, from the largest image to the smallest; each but the last halves the image. Absent: the model can't edit images.",
+    }),
+  ),
+};
+
+/** KL-16 and KL-8: an autoencoder with a normal posterior. */
+export const KlTokenizer = Type.Object({ kind: Type.Literal("kl"), ...autoencoder }, { additionalProperties: false });
+export type KlTokenizer = Static<typeof KlTokenizer>;
+
+/** VQ-16: an autoencoder with a codebook. Its latents are those before quantization. */
+export const VqTokenizer = Type.Object(
+  { kind: Type.Literal("vq"), ...autoencoder, codes: size("Entries of the codebook.") },
+  { additionalProperties: false },
+);
+export type VqTokenizer = Static<typeof VqTokenizer>;
+
+/** Shapes of a tokenizer, by its kind. */
+export const TokenizerArchitecture = Type.Union([KlTokenizer, VqTokenizer]);
+export type TokenizerArchitecture = Static<typeof TokenizerArchitecture>;
+export type TokenizerKind = TokenizerArchitecture["kind"];
+
+/** What the blocks of the convolutional autoencoder need to know. */
+export type Autoencoder = Pick<KlTokenizer, keyof typeof autoencoder>;
+
+/** Whether the model has the tokenizer's encoder, which edits need. */
+export function hasEncoder(tokenizer: TokenizerArchitecture): boolean {
+  return tokenizer.encoder_levels !== undefined;
+}

@@ -1,0 +1,12 @@
+import type { TokenizerArchitecture, TokenizerKind } from "../model/tokenizer-architecture.js";
+import { kl } from "./kl/kl.js";
+import type { Tokenizer } from "./tokenizer.js";
+import { vq } from "./vq/vq.js";
+
+/** Every kind of tokenizer that is served. */
+export const TOKENIZERS: Record<TokenizerKind, Tokenizer> = { kl, vq };
+
+/** The kind that a model's manifest describes. */
+export function tokenizerOf(model: TokenizerArchitecture): Tokenizer {
+  return TOKENIZERS[model.kind];
+}
