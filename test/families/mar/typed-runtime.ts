@@ -1,5 +1,5 @@
 import { type Decoded, Decoder } from "../../../src/engine/decoder.js";
-import { openRuntime } from "../../../src/engine/runtime/onnx.js";
+import { openModel } from "../../../src/engine/open-model.js";
 import type { RuntimeOptions } from "../../../src/engine/runtime/runtime.js";
 import { MarGraphs } from "../../../src/families/mar/run-graphs.js";
 import type { Architecture, MarArchitecture } from "../../../src/model/manifest.js";
@@ -12,10 +12,11 @@ export type TypedRuntime = Pick<MarGraphs, "predict" | "denoise"> & {
 
 export async function openTyped(
   folder: string,
-  { generator, tokenizer }: Architecture<MarArchitecture>,
+  architecture: Architecture<MarArchitecture>,
   options: RuntimeOptions = { threads: 1 },
 ): Promise<TypedRuntime> {
-  const runtime = await openRuntime(folder, options);
+  const { generator, tokenizer } = architecture;
+  const runtime = await openModel(folder, architecture, options);
   const graphs = new MarGraphs(runtime, generator);
   const decoder = new Decoder(runtime, tokenizer);
   return {
