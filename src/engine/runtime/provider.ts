@@ -4,7 +4,7 @@ import Type, { type Static } from "typebox";
 export const Provider = Type.Union([Type.Literal("cpu"), Type.Literal("cuda"), Type.Literal("webgpu")], {
   default: "cpu",
   description:
-    "What the models run on: cpu; webgpu, for any GPU that has a driver for Vulkan, Direct3D 12 or Metal; or cuda, which needs an NVIDIA GPU, CUDA 13, cuDNN 9 and `marimba gpu install` (Linux x64).",
+    "What the models run on: cpu; webgpu, any GPU with a driver for Vulkan, Direct3D 12 or Metal; or cuda, which needs an NVIDIA GPU, CUDA 13, cuDNN 9 and `marimba gpu install` (Linux x64).",
 });
 export type Provider = Static<typeof Provider>;
 

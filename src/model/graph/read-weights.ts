@@ -8,14 +8,13 @@ import type { WeightIndex, WeightLocation, WeightType } from "./weights.js";
  */
 export function readWeights(graphs: readonly Uint8Array[]): WeightIndex {
   const index = new Map<string, WeightLocation>();
-  for (const bytes of graphs) {
-    const [model] = read(bytes, { 7: (reader) => reader.bytes() }); // ModelProto.graph
-    for (const tensor of read(model!, { 5: (reader) => reader.bytes() })) {
-      // GraphProto.initializer
-      const weight = readTensor(tensor);
-      if (weight) index.set(weight.name, weight.location);
-    }
-  }
+  for (const bytes of graphs)
+    for (const model of messages(bytes, 7)) // ModelProto.graph
+      for (const tensor of messages(model, 5)) {
+        // GraphProto.initializer
+        const weight = readTensor(tensor);
+        if (weight) index.set(weight.name, weight.location);
+      }
   return index;
 }
 
@@ -26,7 +25,9 @@ function readTensor(bytes: Uint8Array): { name: string; location: WeightLocation
   let name = "";
   let type = 0;
   read(bytes, {
-    1: (reader) => shape.push(Number(reader.int64())),
+    1: (reader) => {
+      shape.push(Number(reader.int64()));
+    },
     2: (reader) => {
       type = reader.int32();
     },
@@ -34,8 +35,9 @@ function readTensor(bytes: Uint8Array): { name: string; location: WeightLocation
       name = reader.string();
     },
     13: (reader) => {
-      const [key, value] = read(reader.bytes(), { 1: (entry) => entry.string(), 2: (entry) => entry.string() });
-      entries.set(key!, value!);
+      const entry = reader.bytes();
+      const [[key], [value]] = [messages(entry, 1), messages(entry, 2)];
+      entries.set(utf8(key!), utf8(value!));
     },
   });
   const location = entries.get("location");
@@ -46,15 +48,28 @@ function readTensor(bytes: Uint8Array): { name: string; location: WeightLocation
   return { name, location: { location, offset, byteLength, shape, type: typeName as WeightType } };
 }
 
-/** Reads these fields of a message, by number, and skips the others. Returns what was read, in order. */
-function read<T>(bytes: Uint8Array, fields: Readonly<Record<number, (reader: BinaryReader) => T>>): T[] {
+/** A message's fields of one number, whose values are messages or text. */
+function messages(bytes: Uint8Array, field: number): Uint8Array[] {
+  const found: Uint8Array[] = [];
+  read(bytes, {
+    [field]: (reader) => {
+      found.push(reader.bytes());
+    },
+  });
+  return found;
+}
+
+/** Reads these fields of a message, by number, and skips the others. */
+function read(bytes: Uint8Array, fields: Readonly<Record<number, (reader: BinaryReader) => void>>): void {
   const reader = new BinaryReader(bytes);
-  const found: T[] = [];
   while (reader.pos < reader.len) {
     const [field, wireType] = reader.tag();
     const readField = fields[field];
-    if (readField) found.push(readField(reader));
+    if (readField) readField(reader);
     else reader.skip(wireType, field);
   }
-  return found;
+}
+
+function utf8(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("utf8");
 }

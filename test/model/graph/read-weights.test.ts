@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { PACKAGE_ROOT } from "../../../src/files/package.js";
 import { buildGraphs } from "../../../src/families/families.js";
+import { PACKAGE_ROOT } from "../../../src/files/package.js";
 import { readWeights } from "../../../src/model/graph/read-weights.js";
 import { graphsOf, type Manifest, MODEL_FILES } from "../../../src/model/manifest.js";
 
