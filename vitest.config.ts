@@ -15,6 +15,7 @@ const SLOW = [
   "contract",
   "demo/sweep.test.ts",
   "docs/docs.test.ts",
+  "families/webgpu.test.ts",
   "load",
   "mistakes",
   "monitoring",

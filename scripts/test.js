@@ -19,8 +19,12 @@ const onPath = (program) =>
     .split(delimiter)
     .some((folder) => folder && existsSync(join(folder, program)));
 
+/** Where Debian and others keep libraries. */
+const LIBRARIES = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
+
 /** Debian packages the tests need, and what shows that each is there. */
 const SYSTEM_PACKAGES = [
+  { name: "libvulkan1", isThere: () => LIBRARIES.some((folder) => existsSync(join(folder, "libvulkan.so.1"))) },
   { name: "git", isThere: () => onPath("git") },
   { name: "curl", isThere: () => onPath("curl") },
   { name: "chromium", isThere: () => ["chromium", "chromium-browser", "google-chrome"].some(onPath) },

@@ -8,6 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { openPromise } from "yauzl";
 import { checkCuda, missingForCuda, PROVIDER_FILES, providerFolder } from "../engine/runtime/cuda.js";
+import { checkWebgpu } from "../engine/runtime/webgpu.js";
 import { readArguments, UsageError } from "./command-line.js";
 
 /**
@@ -22,12 +23,12 @@ export const WHEEL = {
 /** Of one library, unpacked: 1.30.0's has 272 MB. */
 const MAX_LIBRARY_BYTES = 1_000_000_000;
 
-export const usage = `marimba gpu: prepares and checks NVIDIA GPUs (Linux x64)
+export const usage = `marimba gpu: prepares and checks GPUs
 
   marimba gpu install
   marimba gpu check
 
-  install puts ONNX Runtime's CUDA provider beside ONNX Runtime: it downloads ${WHEEL.package} from PyPI with pip (250 MB),
+  install is for NVIDIA GPUs on Linux x64. It puts ONNX Runtime's CUDA provider beside ONNX Runtime: it downloads ${WHEEL.package} from PyPI with pip (250 MB),
   verifies its SHA-256 and extracts two libraries. It runs nothing from the package. Then it prints what else is missing.
 
   --into DIR         put the libraries into this folder, and only link to them
@@ -36,8 +37,9 @@ export const usage = `marimba gpu: prepares and checks NVIDIA GPUs (Linux x64)
 
   check opens a small session on a GPU, and reports in one sentence whether that works.
 
-  --device N         which GPU (default: 0)
-  --without-driver   check the libraries only, for example when an image is built on a machine without a GPU
+  --provider NAME    cuda or webgpu (default: cuda)
+  --device N         which GPU, for cuda (default: 0)
+  --without-driver   check CUDA's libraries only, for example when an image is built on a machine without a GPU
 `;
 
 /** Runs `marimba gpu`; returns the exit code. */
@@ -49,36 +51,46 @@ export async function run(argv: string[]): Promise<number> {
       into: { type: "string" },
       wheel: { type: "string" },
       python: { type: "string" },
+      provider: { type: "string" },
       device: { type: "string" },
       "without-driver": { type: "boolean" },
     },
   });
   const [action, ...rest] = positionals;
-  const { into, wheel, python, device, "without-driver": withoutDriver } = values;
+  const { into, wheel, python, provider, device, "without-driver": withoutDriver } = values;
+  const ofCuda = { device, "without-driver": withoutDriver };
   if (rest.length > 0 || (action !== "install" && action !== "check"))
     throw new UsageError("Usage: marimba gpu install, or marimba gpu check.");
   const [unfit] = Object.entries(
-    action === "install" ? { device, "without-driver": withoutDriver } : { into, wheel, python },
+    action === "install" ? { provider, ...ofCuda } : { into, wheel, python, ...(provider === "webgpu" ? ofCuda : {}) },
   )
     .filter(([, value]) => value !== undefined)
     .map(([name]) => name);
-  if (unfit !== undefined) throw new UsageError(`marimba gpu ${action} has no option --${unfit}.`);
-  return action === "install" ? install(into, wheel, python) : check(device, withoutDriver);
+  const wanted = provider === "webgpu" ? `${action} --provider webgpu` : action;
+  if (unfit !== undefined) throw new UsageError(`marimba gpu ${wanted} has no option --${unfit}.`);
+  if (action === "install") return install(into, wheel, python);
+  if (provider === "webgpu") return report(checkWebgpu(), "ONNX Runtime can use a GPU through WebGPU.");
+  if (provider !== undefined && provider !== "cuda") throw new UsageError("--provider must be cuda or webgpu.");
+  return check(device, withoutDriver);
 }
 
 async function check(device = "0", withoutDriver = false): Promise<number> {
   if (!/^\d{1,4}$/.test(device)) throw new UsageError("--device must be the number of a GPU, such as 0.");
-  const failure = withoutDriver
-    ? await missingForCuda({ driver: false })
-    : await checkCuda(Number(device)).then(
-        () => undefined,
-        (error: Error) => error.message,
-      );
-  if (failure !== undefined) {
-    process.stderr.write(`${failure}\n`);
+  if (!withoutDriver) return report(checkCuda(Number(device)), `ONNX Runtime can use CUDA device ${device}.`);
+  const libraries = missingForCuda({ driver: false }).then((missing) => {
+    if (missing !== undefined) throw new Error(missing);
+  });
+  return report(libraries, "All libraries for CUDA are here.");
+}
+
+/** Prints `works` or, where the check rejects, its sentence. Returns the exit code. */
+async function report(check: Promise<void>, works: string): Promise<number> {
+  try {
+    await check;
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
     return 1;
   }
-  const works = withoutDriver ? "All libraries for CUDA are here." : `ONNX Runtime can use CUDA device ${device}.`;
   process.stdout.write(`${works}\n`);
   return 0;
 }

@@ -3,7 +3,7 @@ import type { GraphOptions, WeightIndex } from "../model/graph/weights.js";
 import type { GeneratorArchitecture } from "../model/manifest.js";
 import type { ImageRequest, SamplingParameters } from "../model/parameters.js";
 import type { Span } from "./clock.js";
-import type { Runtime } from "./runtime/runtime.js";
+import type { GraphVariants, Runtime } from "./runtime/runtime.js";
 import type { StepRuns } from "./step-runs.js";
 
 /**
@@ -17,6 +17,8 @@ export interface Family<Model extends GeneratorArchitecture = GeneratorArchitect
   warmUpParameters(model: Model): SamplingParameters;
   /** The family's graphs by name, as bytes of `.onnx` files over weights that stay where they are. */
   buildGraphs(model: Model, weights: WeightIndex, options: GraphOptions): Record<string, Uint8Array>;
+  /** Other graphs for ONNX Runtime's WebGPU provider, by name, with the same inputs and outputs; absent: none differ. */
+  buildWebgpuGraphs?(model: Model, weights: WeightIndex): GraphVariants;
   open(runtime: Runtime, model: Model): Sampler;
 }
 

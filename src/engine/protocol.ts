@@ -13,6 +13,8 @@ export interface ThreadData extends BatchLimits {
   readonly runtime: RuntimeSettings;
   /** What its `RunGate` shares with the handle. */
   readonly gate: SharedArrayBuffer;
+  /** What the `RunLock`s of all threads share. */
+  readonly lock: SharedArrayBuffer;
 }
 
 /** From the handle to the thread. */

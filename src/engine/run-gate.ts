@@ -1,4 +1,6 @@
+import { threadId } from "node:worker_threads";
 import { monotonicMs } from "../telemetry/monotonic-clock.js";
+import type { RunLock } from "./run-lock.js";
 import type { Runtime } from "./runtime/runtime.js";
 
 const RUNNING = 0;
@@ -16,8 +18,11 @@ export class RunGate {
   readonly #cells: Int32Array;
   readonly #microseconds: BigInt64Array;
 
-  /** `shared` is what both threads hold. */
-  constructor(readonly shared = new SharedArrayBuffer(SHARED_BYTES)) {
+  /** `shared` is what both threads hold. With a `lock`, calls wait for those of other threads. */
+  constructor(
+    readonly shared = new SharedArrayBuffer(SHARED_BYTES),
+    private readonly lock?: RunLock,
+  ) {
     this.#cells = new Int32Array(shared, 0, 2);
     this.#microseconds = new BigInt64Array(shared, CLOCK_OFFSET_BYTES, 1);
   }
@@ -29,6 +34,7 @@ export class RunGate {
 
   /** In the thread: makes one call. Never settles once the gate is shut. */
   async pass<T>(call: () => Promise<T>): Promise<T> {
+    this.lock?.acquire(threadId);
     Atomics.store(this.#cells, RUNNING, 1);
     const startMs = monotonicMs();
     try {
@@ -37,6 +43,7 @@ export class RunGate {
     } finally {
       Atomics.add(this.#microseconds, 0, BigInt(Math.round(1000 * (monotonicMs() - startMs))));
       this.#over();
+      this.lock?.release(threadId);
     }
   }
 

@@ -3,6 +3,7 @@ import { builtFile } from "../files/package.js";
 import { EngineFailure } from "./engine.js";
 import type { FromThread, ThreadData, ToThread } from "./protocol.js";
 import { RunGate } from "./run-gate.js";
+import { RunLock } from "./run-lock.js";
 
 const THREAD_FILE = builtFile("thread.js", import.meta.url);
 
@@ -12,6 +13,9 @@ const LAST_RETRY_MS = 10_000;
 const CLOSE_MS = 30_000;
 /** How long an exiting process waits for a run to end. */
 const EXIT_MS = 10_000;
+
+/** One for the process. */
+const LOCK = new RunLock();
 
 export interface ThreadListener {
   message(message: FromThread): void;
@@ -34,7 +38,7 @@ export class SupervisedThread {
   #heldBatch: number;
 
   constructor(
-    private readonly data: Omit<ThreadData, "gate">,
+    private readonly data: Omit<ThreadData, "gate" | "lock">,
     private readonly listener: ThreadListener,
   ) {
     this.#heldBatch = data.maxBatch;
@@ -86,8 +90,9 @@ export class SupervisedThread {
       const gate = new RunGate();
       this.#earlierMs += this.#gate.insideMs;
       this.#gate = gate;
-      const workerData: ThreadData = { ...this.data, gate: gate.shared };
+      const workerData: ThreadData = { ...this.data, gate: gate.shared, lock: LOCK.shared };
       const worker = new Worker(THREAD_FILE, { workerData, name: "marimba-engine" });
+      const { threadId } = worker;
       guard(gate);
       this.#worker = worker;
       let reason: string | undefined;
@@ -106,6 +111,7 @@ export class SupervisedThread {
       });
       worker.on("exit", (code) => {
         unguard(gate);
+        LOCK.release(threadId);
         reason ??= `The engine's thread ended with code ${code}.`;
         const wasReady = this.#isReady;
         this.#isReady = false;

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { checkModelFiles } from "../model/files/model-files.js";
-import { graphsOf } from "../model/manifest.js";
 import { type BatchEvents, ContinuousBatch } from "./batch.js";
+import { openModel } from "./open-model.js";
 import type { FromThread, ThreadData, ToThread } from "./protocol.js";
 import { gated, RunGate } from "./run-gate.js";
-import { openRuntime } from "./runtime/onnx.js";
+import { RunLock } from "./run-lock.js";
 import type { Runtime } from "./runtime/runtime.js";
 import { warmUp } from "./warm-up.js";
 
@@ -47,11 +47,11 @@ interface Opened {
 
 /** Opens and warms the model while another thread hashes its files. No image is made before the hash is checked. */
 async function openChecked(data: ThreadData): Promise<Opened> {
-  const gate = new RunGate(data.gate);
+  const isExclusive = data.runtime.provider === "webgpu";
+  const gate = new RunGate(data.gate, isExclusive ? new RunLock(data.lock) : undefined);
   const { architecture } = data.model;
   const open = async () => {
-    const options = { ...data.runtime, graphs: graphsOf(architecture) };
-    const runtime = gated(await gate.pass(() => openRuntime(data.folder, options)), gate);
+    const runtime = gated(await gate.pass(() => openModel(data.folder, architecture, data.runtime)), gate);
     return { runtime, maxBatch: await warmUp(runtime, architecture, data.maxBatch) };
   };
   const [checked, opened] = await Promise.allSettled([checkModelFiles(data.folder, data.model), open()]);

@@ -3,21 +3,75 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import sharp from "sharp";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { WHEEL } from "../../src/commands/gpu.js";
-import { importTinyModel, Marimba } from "./marimba.js";
+import { swiftShader } from "../swiftshader.js";
+import { generate, importTinyModel, Marimba } from "./marimba.js";
+
+const NO_GPU = /PROVIDER=webgpu can't be used here, because no GPU was found\. .*PROVIDER=cpu needs no GPU\./;
 
 const gpu = (...args: string[]) => new Marimba(["gpu", ...args]).ended;
 
-describe("PROVIDER=cuda", () => {
+describe.each([
+  ["cuda", "CUDA"],
+  ["webgpu", "WebGPU"],
+])("PROVIDER=%s", (provider, name) => {
   it("is refused for an int8 model in a sentence that says what to do", async () => {
     const folder = await mkdtemp(join(tmpdir(), "marimba-gpu-"));
     onTestFinished(() => rm(folder, { recursive: true }));
     await importTinyModel(folder, "demo", "int8");
-    const { code, stdout, stderr } = await new Marimba(["serve"], { MODELS_DIR: folder, PROVIDER: "cuda" }).ended;
-    expect(stderr).toContain("The model demo is int8, whose products have no CUDA implementation in ONNX Runtime");
+    const { code, stdout, stderr } = await new Marimba(["serve"], { MODELS_DIR: folder, PROVIDER: provider }).ended;
+    expect(stderr).toContain(`The model demo is int8, whose products have no ${name} implementation in ONNX Runtime`);
     expect(stderr).toContain("Import it with --precision fp16, or set PROVIDER=cpu.");
     expect(stderr).not.toContain("    at ");
+    expect([code, stdout]).toEqual([1, expect.not.stringContaining("Ready.")]);
+  });
+});
+
+describe("PROVIDER=webgpu", () => {
+  it("generates images, also of two models at once, with a driver that computes on the CPU", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "marimba-gpu-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    for (const name of ["one", "two"]) await importTinyModel(folder, name);
+    const settings = {
+      MODELS_DIR: folder,
+      PROVIDER: "webgpu",
+      MAX_BATCH: "1",
+      SYNC_TIMEOUT_S: "600",
+      ...swiftShader(),
+    };
+    const server = new Marimba(["serve"], settings);
+    onTestFinished(() => server.kill("SIGTERM"));
+    await server.prints(/^Ready\./m);
+    const address = await server.address();
+    const body = { class: "star", seed: 7, steps: 2, diffusion_steps: 3 };
+    const responses = await Promise.all(["one", "two"].map((model) => generate(address, { ...body, model })));
+    for (const response of responses)
+      expect([response.status, response.headers.get("content-type")]).toEqual([200, "image/png"]);
+    const [one, two] = await Promise.all(
+      responses.map(async (response) =>
+        sharp(await response.arrayBuffer())
+          .raw()
+          .toBuffer(),
+      ),
+    );
+    expect(one!.equals(two!)).toBe(true);
+    server.kill("SIGTERM");
+    expect(await server.ended).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    [swiftShader(), { code: 0, stdout: "ONNX Runtime can use a GPU through WebGPU.\n" }],
+    [{ VK_DRIVER_FILES: "/nonexistent" }, { code: 1, stderr: expect.stringMatching(NO_GPU) }],
+  ])("is checked by marimba gpu check: %j", async (environment, ended) => {
+    expect(await new Marimba(["gpu", "check", "--provider", "webgpu"], environment).ended).toMatchObject(ended);
+  });
+
+  it("is refused where no GPU is found", async () => {
+    const environment = { PROVIDER: "webgpu", VK_DRIVER_FILES: "/nonexistent" };
+    const { code, stdout, stderr } = await new Marimba(["serve"], environment).ended;
+    expect(stderr).toMatch(NO_GPU);
     expect([code, stdout]).toEqual([1, expect.not.stringContaining("Ready.")]);
   });
 });
@@ -45,6 +99,9 @@ describe("marimba gpu", () => {
 
   it.each([
     [["install", "--device", "1"], "marimba gpu install has no option --device."],
+    [["install", "--provider", "cuda"], "marimba gpu install has no option --provider."],
+    [["check", "--provider", "webgpu", "--device", "1"], "marimba gpu check --provider webgpu has no option --device."],
+    [["check", "--provider", "vulkan"], "--provider must be cuda or webgpu."],
     [["check", "--into", "x"], "marimba gpu check has no option --into."],
     [["check", "--device", "first"], "--device must be the number of a GPU, such as 0."],
     [["remove"], "Usage: marimba gpu install, or marimba gpu check."],

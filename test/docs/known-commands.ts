@@ -92,7 +92,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     elsewhere: "needs a container engine or a cluster; test/container checks its files",
   },
   {
-    pattern: /^node dist\/main\.js gpu (install|check)$/,
+    pattern: /^node dist\/main\.js gpu (install|check( --provider webgpu)?)$/,
     elsewhere: "needs a GPU, or downloads 250 MB; test/commands/gpu.test.ts tests the command",
   },
   // Even the short form takes a minute; what it measures has tests of its own.

@@ -3,6 +3,7 @@ import type { Registry } from "prom-client";
 import type { Config } from "../../config.js";
 import { type Engine, EngineFailure, type EngineLost, type StepWork } from "../../engine/engine.js";
 import { usableCores, usableMemory } from "../../engine/runtime/allowance.js";
+import type { Provider } from "../../engine/runtime/provider.js";
 import type { Manifest } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { JobSource } from "../../queue/queue.js";
@@ -26,6 +27,9 @@ export interface WorkerServiceOptions {
 
 /** The engine holds half a batch more than its batch, so that an image that leaves is replaced at the next step. */
 const TAKEN_PER_BATCH = 1.5;
+
+/** What the providers that run on GPUs are called. */
+const GPU_NAMES: Readonly<Record<Provider, string | undefined>> = { cpu: undefined, cuda: "CUDA", webgpu: "WebGPU" };
 
 /** The working half: opens the models' engines, then takes images. */
 export class WorkerService implements Service {
@@ -129,9 +133,10 @@ export class WorkerService implements Service {
     };
     const onWork = metrics && ((work: StepWork) => metrics.stepped(manifest.name, work));
     const onLost = (lost: EngineLost) => this.#loseEngine(lost);
-    if (config.provider === "cuda" && manifest.precision === "int8")
+    const gpu = GPU_NAMES[config.provider];
+    if (gpu !== undefined && manifest.precision === "int8")
       throw new EngineFailure(
-        `The model ${manifest.name} is int8, whose products have no CUDA implementation in ONNX Runtime and would run on the ` +
+        `The model ${manifest.name} is int8, whose products have no ${gpu} implementation in ONNX Runtime and would run on the ` +
           "CPU. Import it with --precision fp16, or set PROVIDER=cpu.",
       );
     const folder = models.folderOf(manifest.name);

@@ -2,8 +2,9 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { MODEL_FILES } from "../../model/manifest.js";
-import type { Runtime, RuntimeOptions, Tensor, Tensors } from "./runtime.js";
+import type { LoopGraphs, Runtime, RuntimeOptions, Tensor, Tensors } from "./runtime.js";
 import { sessionOptions } from "./session-options.js";
+import { explainWebgpu, Loop, type OpenGraph } from "./webgpu.js";
 
 /**
  * Opens the graphs in a model's folder with ONNX Runtime. Opening and running block the calling thread, so both belong in
@@ -11,7 +12,7 @@ import { sessionOptions } from "./session-options.js";
  */
 export async function openRuntime(folder: string, options: RuntimeOptions): Promise<Runtime> {
   const opening = await sessionOptions(options);
-  const sessions = new Map<string, InferenceSession>();
+  const sessions = new Map<string, OpenGraph>();
   const close = async () => {
     for (const session of sessions.values()) {
       if (options.profile !== undefined) session.endProfiling();
@@ -22,7 +23,9 @@ export async function openRuntime(folder: string, options: RuntimeOptions): Prom
     for (const graph of options.graphs) {
       const file = MODEL_FILES[graph];
       const profiling = { enableProfiling: true, profileFilePrefix: `${options.profile}${file}` };
-      sessions.set(graph, await openSession(folder, file, { ...opening, ...(options.profile ? profiling : {}) }));
+      const own = { ...opening, ...(options.profile ? profiling : {}) };
+      const variant = options.variants?.[graph];
+      sessions.set(graph, await (variant ? openVariant(folder, graph, variant, own) : openSession(folder, file, own)));
     }
   } catch (error) {
     await close();
@@ -35,7 +38,10 @@ export async function openRuntime(folder: string, options: RuntimeOptions): Prom
       const feeds: Record<string, OrtTensor> = {};
       for (const [name, { data, shape }] of Object.entries(inputs)) feeds[name] = toOrt(data, shape);
       const outputs: Record<string, Tensor> = {};
-      for (const [name, { data, dims }] of Object.entries(await session.run(feeds)))
+      const results = await session.run(feeds).catch((error: Error) => {
+        throw explainWebgpu(error);
+      });
+      for (const [name, { data, dims }] of Object.entries(results))
         outputs[name] = { data: data as Tensor["data"], shape: dims };
       return outputs satisfies Tensors;
     },
@@ -43,19 +49,33 @@ export async function openRuntime(folder: string, options: RuntimeOptions): Prom
   };
 }
 
-async function openSession(
+/** A graph in memory, whose weights are in the model's folder. */
+async function openVariant(
   folder: string,
-  file: string,
+  graph: string,
+  variant: Uint8Array | LoopGraphs,
   options: InferenceSession.SessionOptions,
-): Promise<InferenceSession> {
+): Promise<OpenGraph> {
+  const session = { ...(options.extra?.session as object), model_external_initializers_file_folder_path: folder };
+  const own = { ...options, extra: { ...options.extra, session } };
+  const opening = variant instanceof Uint8Array ? InferenceSession.create(variant, own) : Loop.open(variant, own);
+  return opening.catch((error: unknown) => {
+    throw cannotUse(`${graph}.onnx over the weights in ${folder}`, error);
+  });
+}
+
+async function openSession(folder: string, file: string, options: InferenceSession.SessionOptions): Promise<OpenGraph> {
   const path = join(folder, file);
   await access(path).catch(() => {
     throw new Error(`The model folder ${folder} has no ${file}. Import the model again.`);
   });
   return InferenceSession.create(path, options).catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`ONNX Runtime cannot use ${path}: ${reason}`);
+    throw cannotUse(path, error);
   });
+}
+
+function cannotUse(what: string, error: unknown): Error {
+  return new Error(`ONNX Runtime cannot use ${what}: ${error instanceof Error ? error.message : String(error)}`);
 }
 
 function toOrt(data: Tensor["data"], shape: Tensor["shape"]): OrtTensor {

@@ -15,6 +15,23 @@ export interface Runtime {
   close(): Promise<void>;
 }
 
+/** A graph with a loop, as two graphs for a provider that has no loops. */
+export interface LoopGraphs {
+  /** Runs once. Its outputs are inputs of `step`. */
+  readonly before: Uint8Array;
+  /** Runs for each step, whose number is its input `step`. */
+  readonly step: Uint8Array;
+  /** What a step makes of what the step before it made: float32, of rank 2. */
+  readonly state: { readonly input: string; readonly output: string };
+  /** The outputs of `before` that stay on the device. Others are indices, which the provider's kernels read on the CPU. */
+  readonly kept: readonly string[];
+  /** The input whose first axis is the steps. */
+  readonly over: string;
+}
+
+/** Graphs that stand in for those of a model's folder, by name; their weights stay in the folder. */
+export type GraphVariants = Readonly<Partial<Record<GraphName, Uint8Array | LoopGraphs>>>;
+
 /** What a model's graphs run on, and how. */
 export interface RuntimeSettings {
   /** Threads inside one ONNX operator. */
@@ -31,6 +48,8 @@ export interface RuntimeSettings {
 export interface RuntimeOptions extends RuntimeSettings {
   /** `graphsOf` a model's architecture, or some of them. */
   readonly graphs: readonly GraphName[];
+  /** Used instead of the folder's graphs. */
+  readonly variants?: GraphVariants;
 }
 
 /** An output that must be float32. */

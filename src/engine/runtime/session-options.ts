@@ -2,14 +2,17 @@ import { env, type InferenceSession } from "onnxruntime-node";
 import { checkCuda } from "./cuda.js";
 import { int8Saturates } from "./probe.js";
 import type { RuntimeSettings } from "./runtime.js";
+import { checkWebgpu } from "./webgpu.js";
 
 /** How every graph is opened. Rejects with a sentence where the provider that is asked for can't be used. */
 export async function sessionOptions(options: RuntimeSettings): Promise<InferenceSession.SessionOptions> {
   const { threads, provider = "cpu", cudaDevice = 0 } = options;
   env.logLevel = "fatal"; // Messages outside any session; their errors are thrown as well.
   if (provider === "cuda") await checkCuda(cudaDevice);
+  if (provider === "webgpu") await checkWebgpu();
   return {
-    executionProviders: provider === "cuda" ? [{ name: "cuda", deviceId: cudaDevice }, "cpu"] : ["cpu"],
+    executionProviders:
+      provider === "cuda" ? [{ name: "cuda", deviceId: cudaDevice }, "cpu"] : [...new Set([provider, "cpu"])],
     executionMode: "sequential",
     graphOptimizationLevel: "all",
     enableCpuMemArena: true,

@@ -18,6 +18,7 @@ export const dit: Family<DitArchitecture> = {
   // Two steps with guidance: both rows.
   warmUpParameters: () => ({ class: 0, steps: 2, guidance_scale: 2, sampler: "ddpm" }),
   buildGraphs: (model, weights, options) => ({ predict: buildPredict(model, weights, options) }),
+  buildWebgpuGraphs: (model, weights) => ({ predict: buildPredict(model, weights, { webgpu: true }) }),
   open: openSampler,
 };
 

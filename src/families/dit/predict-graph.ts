@@ -30,7 +30,7 @@ interface Transformer {
  */
 export function buildPredict(a: DitArchitecture, weights: WeightIndex, options: GraphOptions): Uint8Array {
   const { width, depth } = a.transformer;
-  const g = GraphBuilder.model("predict", weights);
+  const g = GraphBuilder.model("predict", weights, options);
   const x = g.input("x", "float32", ["rows", a.token_count, a.token_channels]);
   const frequencies = g.input("frequencies", "float32", ["rows", a.frequency_channels]);
   const classes = g.input("classes", "int64", ["rows"]);

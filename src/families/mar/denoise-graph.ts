@@ -1,3 +1,4 @@
+import type { LoopGraphs } from "../../engine/runtime/runtime.js";
 import { GraphBuilder, type Value } from "../../model/graph/builder.js";
 import { RowZeroPoints } from "../../model/graph/linear.js";
 import { concat, gather, sizes } from "../../model/graph/ops.js";
@@ -18,8 +19,23 @@ interface RowIndices {
   readonly extraGuidance: Value;
 }
 
+/** Row indices as outputs of one graph and inputs of another. */
+const INDICES = {
+  token: { type: "int64", shape: ["network_rows"] },
+  unconditional: { type: "int64", shape: ["rows"] },
+  count: { type: "int64", shape: [1] },
+  extraGuidance: { type: "float32", shape: ["rows", 1] },
+} as const satisfies Record<keyof RowIndices, object>;
+
 /** What a loop over diffusion steps takes a slice of in each step; the first axis is the step. */
 type PerStep = Readonly<Record<string, Value>>;
+
+/** What comes before the loop: all that depends on timestep and z alone. */
+interface BeforeLoop {
+  readonly indices: RowIndices;
+  readonly zeroPoints: RowZeroPoints;
+  readonly perStep: PerStep;
+}
 
 /**
  * `denoise`: S diffusion steps over N tokens in one call. Inputs and outputs are those of `DenoiseBatch` and
@@ -29,23 +45,8 @@ type PerStep = Readonly<Record<string, Value>>;
 export function buildDenoise(a: MarArchitecture, weights: WeightIndex, options: GraphOptions): Uint8Array {
   const g = GraphBuilder.model("denoise", weights);
   const x = g.input("x", "float32", ["rows", a.token_channels]);
-  const z = g.input("z", "float32", ["rows", a.decoder.width]);
-  const zUnconditional = g.input("z_unconditional", "float32", ["guided", a.decoder.width]);
-  const guidance = g.input("guidance", "float32", ["guided"]);
-  const temperature = g.input("temperature", "float32", ["rows"]);
-  const noise = g.input("noise", "float32", ["steps", "rows", a.token_channels]);
-  const frequencies = g.input("frequencies", "float32", ["steps", a.head.frequency_channels]);
-  const coefficients = g.input("coefficients", "float32", ["steps", COEFFICIENTS.length]);
-
-  const rows = rowIndices(g, z, zUnconditional, guidance);
-  const conditions = concat(g, [z, zUnconditional], 0);
-  const zeroPoints = new RowZeroPoints(g, conditions);
-  const condition = conditioning(g, frequencies, conditions);
-  const perStep: PerStep = {
-    ...modulations(g, a, condition),
-    ...stepCoefficients(g, coefficients, noise, temperature),
-  };
-  const body = loopBody(g, a, { indices: rows, zeroPoints }, perStep, options);
+  const { perStep, ...shared } = beforeLoop(g, a);
+  const body = loopBody(g, a, shared, perStep, options);
   const outputs = g.split("Scan", [x, ...Object.values(perStep)], options.expose ? 2 : 1, {
     attributes: { body: { graph: body }, num_scan_inputs: { int: Object.keys(perStep).length } },
   });
@@ -54,6 +55,64 @@ export function buildDenoise(a: MarArchitecture, weights: WeightIndex, options: 
     g.output("network", outputs[1] as Value, "float32", ["steps", "network_rows", 2 * a.token_channels]);
   }
   return g.encode();
+}
+
+/** The same for a provider without loops: what comes before the loop, and one step of it. */
+export function buildDenoiseLoop(a: MarArchitecture, weights: WeightIndex): LoopGraphs {
+  const before = GraphBuilder.model("denoise_before", weights);
+  const { perStep, indices } = beforeLoop(before, a);
+  for (const [name, value] of Object.entries(perStep)) {
+    const { type, shape } = sliceOf(before, a, name);
+    before.output(`steps.${name}`, value, type, ["steps", ...shape]);
+  }
+  for (const [name, { type, shape }] of Object.entries(INDICES))
+    before.output(name, indices[name as keyof RowIndices], type, shape);
+
+  const g = GraphBuilder.model("denoise_step", weights);
+  const x = g.input("x", "float32", ["rows", a.token_channels]);
+  const step = g.input("step", "int64", []);
+  const at: Record<string, Value> = {};
+  for (const name of Object.keys(perStep)) {
+    const { type, shape } = sliceOf(g, a, name);
+    at[name] = gather(g, g.input(`steps.${name}`, type, ["steps", ...shape]), step);
+  }
+  const input = (name: keyof RowIndices) => g.input(name, INDICES[name].type, INDICES[name].shape);
+  const rows = {
+    token: input("token"),
+    unconditional: input("unconditional"),
+    count: input("count"),
+    extraGuidance: input("extraGuidance"),
+  };
+  const { next } = diffusionStep(g, a, x, at, { indices: rows, zeroPoints: new RowZeroPoints(g, rows.token) });
+  g.output("x_out", next, "float32", ["rows", a.token_channels]);
+  return {
+    before: before.encode(),
+    step: g.encode(),
+    kept: [...Object.keys(perStep).map((name) => `steps.${name}`), "extraGuidance"],
+    state: { input: "x", output: "x_out" },
+    over: "coefficients",
+  };
+}
+
+/** Declares all inputs but x. */
+function beforeLoop(g: GraphBuilder, a: MarArchitecture): BeforeLoop {
+  const z = g.input("z", "float32", ["rows", a.decoder.width]);
+  const zUnconditional = g.input("z_unconditional", "float32", ["guided", a.decoder.width]);
+  const guidance = g.input("guidance", "float32", ["guided"]);
+  const temperature = g.input("temperature", "float32", ["rows"]);
+  const noise = g.input("noise", "float32", ["steps", "rows", a.token_channels]);
+  const frequencies = g.input("frequencies", "float32", ["steps", a.head.frequency_channels]);
+  const coefficients = g.input("coefficients", "float32", ["steps", COEFFICIENTS.length]);
+
+  const indices = rowIndices(g, z, zUnconditional, guidance);
+  const conditions = concat(g, [z, zUnconditional], 0);
+  const zeroPoints = new RowZeroPoints(g, conditions);
+  const condition = conditioning(g, frequencies, conditions);
+  const perStep: PerStep = {
+    ...modulations(g, a, condition),
+    ...stepCoefficients(g, coefficients, noise, temperature),
+  };
+  return { indices, zeroPoints, perStep };
 }
 
 function rowIndices(g: GraphBuilder, z: Value, zUnconditional: Value, guidance: Value): RowIndices {
@@ -96,11 +155,18 @@ function stepCoefficients(g: GraphBuilder, coefficients: Value, noise: Value, te
   };
 }
 
-/** One diffusion step: network, guidance, and the ancestral step from x_t to x_(t-1). */
+/** Type and shape of what one step takes of `name`. */
+function sliceOf(g: GraphBuilder, a: MarArchitecture, name: string) {
+  const isModulation = /^(shift|scale|gate)\./.test(name);
+  const shape = name === "noise" ? ["rows", a.token_channels] : isModulation ? ["network_rows", a.head.width] : [1];
+  return { type: isModulation ? g.floatType : "float32", shape } as const;
+}
+
+/** One diffusion step as the body of a Scan. */
 function loopBody(
   g: GraphBuilder,
   a: MarArchitecture,
-  { indices, zeroPoints }: { readonly indices: RowIndices; readonly zeroPoints: RowZeroPoints },
+  shared: Omit<BeforeLoop, "perStep">,
   perStep: PerStep,
   options: GraphOptions,
 ) {
@@ -109,14 +175,25 @@ function loopBody(
   const x = b.input("x_t", "float32", ["rows", C]);
   const at: Record<string, Value> = {};
   for (const name of Object.keys(perStep)) {
-    const isModulation = /^(shift|scale|gate)\./.test(name);
-    const shape = name === "noise" ? ["rows", C] : isModulation ? ["network_rows", a.head.width] : [1];
-    at[name] = b.input(`${name}_t`, isModulation ? b.floatType : "float32", shape);
+    const { type, shape } = sliceOf(b, a, name);
+    at[name] = b.input(`${name}_t`, type, shape);
   }
-  const out = headNetwork(b, a, gather(b, x, indices.token), at, zeroPoints); // eps, then the variance's interpolation
-  b.output("x_next", ancestralStep(b, x, guided(b, out, indices), at), "float32", ["rows", C]);
+  const { out, next } = diffusionStep(b, a, x, at, shared);
+  b.output("x_next", next, "float32", ["rows", C]);
   if (options.expose) b.output("network_t", out, "float32", ["network_rows", 2 * C]);
   return b.graph();
+}
+
+/** Network, guidance, and the ancestral step from x_t to x_(t-1). -> the network's output, and x_(t-1) */
+function diffusionStep(
+  b: GraphBuilder,
+  a: MarArchitecture,
+  x: Value,
+  at: PerStep,
+  { indices, zeroPoints }: Omit<BeforeLoop, "perStep">,
+): { out: Value; next: Value } {
+  const out = headNetwork(b, a, gather(b, x, indices.token), at, zeroPoints); // eps, then the variance's interpolation
+  return { out, next: ancestralStep(b, x, guided(b, out, indices), at) };
 }
 
 /**

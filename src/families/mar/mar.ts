@@ -5,7 +5,7 @@ import type { MarArchitecture } from "../../model/manifest.js";
 import type { ImageRequest } from "../../model/parameters.js";
 import { DiffusionSchedules } from "../../model/sampler/diffusion-schedule.js";
 import { unpatchify } from "../../model/sampler/patches.js";
-import { buildDenoise } from "./denoise-graph.js";
+import { buildDenoise, buildDenoiseLoop } from "./denoise-graph.js";
 import { Denoiser } from "./denoiser.js";
 import { MarImage } from "./image.js";
 import { buildPredict } from "./predict-graph.js";
@@ -32,6 +32,10 @@ export const mar: Family<MarArchitecture> = {
   buildGraphs: (model, weights, options) => ({
     predict: buildPredict(model, weights, options),
     denoise: buildDenoise(model, weights, options),
+  }),
+  buildWebgpuGraphs: (model, weights) => ({
+    predict: buildPredict(model, weights, { webgpu: true }),
+    denoise: buildDenoiseLoop(model, weights),
   }),
   open: openSampler,
 };

@@ -32,7 +32,7 @@ interface Known {
  * forward_mae_decoder of the reference).
  */
 export function buildPredict(a: MarArchitecture, weights: WeightIndex, options: GraphOptions): Uint8Array {
-  const g = GraphBuilder.model("predict", weights);
+  const g = GraphBuilder.model("predict", weights, options);
   const inputs = declareInputs(g, a);
   const known = knownLayout(g, a, inputs);
   const encoded = encode(g, a, known, embed(g, a, inputs), inputs);

@@ -7,7 +7,14 @@ import {
   type OnnxTensor,
   type OnnxValue,
 } from "./onnx.js";
-import { type OutputRows, partOf, type WeightIndex, type WeightLocation, type WeightType } from "./weights.js";
+import {
+  type GraphOptions,
+  type OutputRows,
+  partOf,
+  type WeightIndex,
+  type WeightLocation,
+  type WeightType,
+} from "./weights.js";
 
 /** The name of a tensor inside a graph. */
 export type Value = string;
@@ -21,6 +28,7 @@ export interface NodeOptions {
 interface ModelState {
   readonly weights: WeightIndex;
   readonly floatType: "float32" | "float16";
+  readonly isForWebgpu: boolean;
   readonly initializers: Map<string, OnnxTensor>;
   readonly counts: Map<string, number>;
 }
@@ -42,15 +50,20 @@ export class GraphBuilder {
     private readonly isBody = false,
   ) {}
 
-  static model(name: string, weights: WeightIndex): GraphBuilder {
+  static model(name: string, weights: WeightIndex, { webgpu: isForWebgpu = false }: GraphOptions = {}): GraphBuilder {
     const half = [...weights].some(([name, { type }]) => type === "float16" && !name.startsWith("tokenizer."));
     const floatType = half ? "float16" : "float32";
-    return new GraphBuilder(name, { weights, floatType, initializers: new Map(), counts: new Map() });
+    return new GraphBuilder(name, { weights, floatType, isForWebgpu, initializers: new Map(), counts: new Map() });
   }
 
   /** What the generator's activations are computed in: float16 where its weights are stored so. */
   get floatType(): "float32" | "float16" {
     return this.state.floatType;
+  }
+
+  /** See `GraphOptions`. */
+  get isForWebgpu(): boolean {
+    return this.state.isForWebgpu;
   }
 
   /** A builder for a subgraph of this one (the body of a Scan). */

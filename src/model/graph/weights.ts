@@ -41,4 +41,6 @@ export function scalesOf(weight: string): string {
 export interface GraphOptions {
   /** Also output what lies between (encoder, decoder, the head's network, the float image): for the parity check. */
   readonly expose?: boolean;
+  /** For ONNX Runtime's WebGPU provider: attention is written in operators of its own. */
+  readonly webgpu?: boolean;
 }

@@ -1,7 +1,7 @@
 import { type Decoded, Decoder } from "../../../src/engine/decoder.js";
-import { openRuntime } from "../../../src/engine/runtime/onnx.js";
+import { openModel } from "../../../src/engine/open-model.js";
+import type { RuntimeSettings } from "../../../src/engine/runtime/runtime.js";
 import { MarGraphs } from "../../../src/families/mar/run-graphs.js";
-import { FAMILY_TRAITS } from "../../../src/model/family-traits.js";
 import type { Architecture, MarArchitecture } from "../../../src/model/manifest.js";
 
 /** A model's three graphs as functions, over the batches that the engine makes. */
@@ -12,10 +12,11 @@ export type TypedRuntime = Pick<MarGraphs, "predict" | "denoise"> & {
 
 export async function openTyped(
   folder: string,
-  { generator, tokenizer }: Architecture<MarArchitecture>,
-  { threads } = { threads: 1 },
+  architecture: Architecture<MarArchitecture>,
+  settings: RuntimeSettings = { threads: 1 },
 ): Promise<TypedRuntime> {
-  const runtime = await openRuntime(folder, { threads, graphs: FAMILY_TRAITS.mar.graphs });
+  const { generator, tokenizer } = architecture;
+  const runtime = await openModel(folder, architecture, settings);
   const graphs = new MarGraphs(runtime, generator);
   const decoder = new Decoder(runtime, tokenizer);
   return {

@@ -37,8 +37,8 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   {
     name: "keys-and-values-swapped",
     file: ATTENTION,
-    find: "attend(g, { q, k, v, bias }, shape)",
-    replace: "attend(g, { q, k: v, v: k, bias }, shape)",
+    find: "const attended = { q, k, v, bias,",
+    replace: "const attended = { q, k: v, v: k, bias,",
     why: "the rows of qkv are queries, then keys, then values",
   },
   {

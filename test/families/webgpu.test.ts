@@ -1,0 +1,94 @@
+import { rmSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openModel } from "../../src/engine/open-model.js";
+import { floats, type Runtime } from "../../src/engine/runtime/runtime.js";
+import { DitImage } from "../../src/families/dit/image.js";
+import { predict } from "../../src/families/dit/predictor.js";
+import type { DitArchitecture, Manifest } from "../../src/model/manifest.js";
+import { imageRequest, importTiny, WatchedBatch } from "../engine/tiny-engine.js";
+import { useTemporaryFolder } from "../importer/models.js";
+import { TINY_ARCHITECTURE, writeTinyModel } from "../model/tiny.js";
+import { swiftShader } from "../swiftshader.js";
+import { ditRequest, importDit } from "./dit/tiny-dit.js";
+import { describeStages } from "./mar/recorded-stages.js";
+import { openTyped, type TypedRuntime } from "./mar/typed-runtime.js";
+
+/** The models on WebGPU, which needs no GPU here: SwiftShader computes on the CPU. */
+Object.assign(process.env, swiftShader());
+const OPTIONS = { threads: 1, provider: "webgpu" } as const;
+
+useTemporaryFolder();
+
+describe("the stages of a MAR model", () => {
+  let folder: string;
+  let runtime: TypedRuntime;
+  beforeAll(async () => {
+    folder = writeTinyModel({ expose: true });
+    runtime = await openTyped(folder, TINY_ARCHITECTURE, OPTIONS);
+  });
+  afterAll(async () => {
+    await runtime?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  describeStages(() => runtime, { exposed: false });
+});
+
+describe("an image", () => {
+  let tiny: { readonly folder: string; readonly manifest: Manifest };
+  let runtime: Runtime;
+  beforeAll(async () => {
+    tiny = await importTiny();
+    runtime = await openModel(tiny.folder, tiny.manifest.architecture, OPTIONS);
+  });
+  afterAll(() => runtime?.close());
+
+  /** The pixels of images in one batch. */
+  async function generate(on: Runtime, requests: readonly ReturnType<typeof imageRequest>[]): Promise<Uint8Array[]> {
+    const batch = new WatchedBatch(on, tiny.manifest);
+    for (const [id, request] of requests.entries()) batch.submit(id, request);
+    await batch.run();
+    return requests.map((_, id) => batch.ended.get(id)!.pixels!);
+  }
+
+  it("has the same bytes alone and among others, and nearly the CPU's", async () => {
+    const request = imageRequest();
+    const others = [imageRequest({ guidance_scale: 1, diffusion_steps: 3 }, 2), imageRequest({ steps: 2 }, 3, 1)];
+    const [alone] = await generate(runtime, [request]);
+    const [among] = await generate(runtime, [request, ...others]);
+    expect(Buffer.from(among!).equals(alone!)).toBe(true);
+    const cpu = await openModel(tiny.folder, tiny.manifest.architecture, { threads: 1 });
+    const [expected] = await generate(cpu, [request]);
+    await cpu.close();
+    expect(Math.max(...alone!.map((value, i) => Math.abs(value - expected![i]!)))).toBeLessThanOrEqual(1);
+  });
+});
+
+describe("a DiT", () => {
+  it("computes a row as the CPU does, with the same bits alone and among others", async () => {
+    const { folder, manifest } = await importDit();
+    const { architecture } = manifest;
+    const model = architecture.generator as DitArchitecture;
+    const images = [ditRequest(), ditRequest({ class: null, steps: 7 }, 2), ditRequest({ class: 9 }, 3)].map(
+      (request) => new DitImage(request, model),
+    );
+    const size = model.token_count * model.token_channels;
+    const outputs = async (runtime: Runtime, some: readonly DitImage[]) => {
+      const x = new Float32Array(some.length * size);
+      for (const [row, image] of some.entries()) x.set(image.x, row * size);
+      const timesteps = some.map(({ timestep }) => timestep);
+      return floats(await predict(runtime, model, { x, timesteps, classes: some.map((i) => i.classes[0]!) }), "out");
+    };
+    const [cpu, webgpu] = [
+      await openModel(folder, architecture, { threads: 1 }),
+      await openModel(folder, architecture, OPTIONS),
+    ];
+    const expected = await outputs(cpu, images);
+    const actual = await outputs(webgpu, images);
+    expect(Math.max(...actual.map((value, i) => Math.abs(value - expected[i]!)))).toBeLessThan(1e-5);
+    for (const [row, image] of images.entries())
+      expect(await outputs(webgpu, [image])).toEqual(actual.slice(2 * size * row, 2 * size * (row + 1)));
+    await cpu.close();
+    await webgpu.close();
+  });
+});
