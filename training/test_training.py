@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 import train
+from dit import Dit
 from latents import patchify
 from pictures import draw_many
 from progress import Log
@@ -55,6 +56,30 @@ class Configurations(unittest.TestCase):
                 train.run(config, pictures, labels, self.work / "run", Log(self.work / "training.log"))
             weights.update(averaged(self.work / "run"))
         self.assertTrue(all(tensor.equal(second[name]) for name, tensor in first.items()))
+
+
+def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header, start = json.loads(data[8:8 + size]), 8 + size
+    header.pop("__metadata__", None)
+    types = {"F32": torch.float32, "I32": torch.int32}
+    return {name: torch.frombuffer(bytearray(data[start + at["data_offsets"][0]:start + at["data_offsets"][1]]),
+                                   dtype=types[at["dtype"]]).reshape(at["shape"]) for name, at in header.items()}
+
+
+class Recording(unittest.TestCase):
+    def test_the_dit_computes_what_the_official_code_does(self):
+        folder = train.ROOT / "test" / "reference" / "systems" / "dit"
+        weights, stages = read_safetensors(folder / "model.safetensors"), read_safetensors(folder / "stages.safetensors")
+        sizes = json.loads((folder / "config.json").read_text())["model"]
+        model = Dit(sizes)
+        torch.testing.assert_close(model.pos_embed, weights["pos_embed"], rtol=0, atol=1e-6)
+        model.load_state_dict(weights)
+        patch = sizes["patch_size"]
+        with torch.inference_mode():
+            output = model(patchify(stages["forward.x"], patch), stages["forward.t"].long(), stages["forward.y"].long())
+        torch.testing.assert_close(output, patchify(stages["forward.out"], patch), rtol=0, atol=1e-5)
 
 
 class Patches(unittest.TestCase):
