@@ -86,10 +86,10 @@ def drawings_loss(model: KlTokenizer, pictures: np.ndarray, rows: int, draw: tor
 def encoder_loss(model: KlTokenizer, pictures: np.ndarray, examples, draw: torch.Generator, done: float) -> dict:
     """examples: images and their latents."""
     if done < DRAWINGS_FROM:
-        apart = latents_loss(model, *examples, RECIPE.share, draw)
+        apart = latents_loss(model, *examples, RECIPE.worker_batch, draw)
         return {"loss": apart, "latents": apart}
-    apart = latents_loss(model, *examples, RECIPE.share // 2, draw)
-    drawn = drawings_loss(model, pictures, RECIPE.share // 2, draw)
+    apart = latents_loss(model, *examples, RECIPE.worker_batch // 2, draw)
+    drawn = drawings_loss(model, pictures, RECIPE.worker_batch // 2, draw)
     return {"loss": drawn + 0.1 * apart, "latents": apart, "drawings": drawn}
 
 

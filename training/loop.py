@@ -29,7 +29,7 @@ class Recipe:
     average: float = 0.999  # longest decay of the moving average of the weights
 
     @property
-    def share(self) -> int:
+    def worker_batch(self) -> int:
         """Examples of one worker's share of a batch."""
         return self.batch // WORKERS
 

@@ -134,16 +134,21 @@ class Decoder(nn.Module):
         return self.conv_out(F.silu(self.norm_out(x)))
 
 
-class KlTokenizer(nn.Module):
-    """`encoder_ch_mult`: the encoder's widths where they are not the decoder's."""
+class Tokenizer(nn.Module):
+    moments = 1  # numbers that the encoder makes for each number of the latents
 
-    def __init__(self, ch: int, ch_mult: list[int], num_res_blocks: int, embed_dim: int, encoder_ch_mult: list[int] | None = None):
+    def __init__(self, ch: int, ch_mult: list[int], num_res_blocks: int, embed_dim: int,
+                 encoder_ch_mult: list[int] | None = None):
         super().__init__()
-        encoder_widths, widths = ([ch * m for m in mult] for mult in (encoder_ch_mult or ch_mult, ch_mult))
-        self.encoder = Encoder(encoder_widths, num_res_blocks, 2 * embed_dim)
+        widths, moments = [ch * m for m in ch_mult], self.moments * embed_dim
+        self.encoder = Encoder([ch * m for m in encoder_ch_mult or ch_mult], num_res_blocks, moments)
         self.decoder = Decoder(widths, num_res_blocks, embed_dim)
-        self.quant_conv = nn.Conv2d(2 * embed_dim, 2 * embed_dim, 1)
+        self.quant_conv = nn.Conv2d(moments, moments, 1)
         self.post_quant_conv = nn.Conv2d(embed_dim, embed_dim, 1)
+
+
+class KlTokenizer(Tokenizer):
+    moments = 2  # mean and log variance
 
     def posterior(self, image):
         """Mean and log variance, each [batch, embed_dim, height / stride, width / stride]."""
@@ -201,17 +206,12 @@ class Codebook(nn.Module):
         return self.embedding(nearest).permute(0, 3, 1, 2)
 
 
-class VqTokenizer(nn.Module):
+class VqTokenizer(Tokenizer):
     """The generator learns the latents before quantization; decoding begins with it."""
 
-    def __init__(self, ch: int, ch_mult: list[int], num_res_blocks: int, embed_dim: int, n_embed: int):
-        super().__init__()
-        widths = [ch * m for m in ch_mult]
-        self.encoder = Encoder(widths, num_res_blocks, embed_dim)
-        self.decoder = Decoder(widths, num_res_blocks, embed_dim)
+    def __init__(self, *, n_embed: int, embed_dim: int, **sizes):
+        super().__init__(embed_dim=embed_dim, **sizes)
         self.quantize = Codebook(n_embed, embed_dim)
-        self.quant_conv = nn.Conv2d(embed_dim, embed_dim, 1)
-        self.post_quant_conv = nn.Conv2d(embed_dim, embed_dim, 1)
 
     def latents(self, image):
         """The latents and their deviation, 0, each [batch, embed_dim, height / stride, width / stride]."""

@@ -30,7 +30,7 @@ def train_tokenizer(config: dict, pictures: np.ndarray, path: Path, log: Log):
     model = TOKENIZERS[config["kind"]](**config["sizes"])
 
     def loss_of(draw, done):
-        rows = torch.randint(len(pictures), (recipe.share,), generator=draw)
+        rows = torch.randint(len(pictures), (recipe.worker_batch,), generator=draw)
         return model.loss(to_tensor(pictures[rows.numpy()]), draw, done)
 
     return train(model, loss_of, recipe, path, log)[0]
@@ -58,7 +58,7 @@ def train_generator(config: dict, latents: Latents, path: Path, log: Log):
     model = GENERATORS[config["family"]](config["sizes"])
 
     def loss_of(draw, _done):
-        return {"loss": model.loss(*latents.draw(recipe.share, draw), draw)}
+        return {"loss": model.loss(*latents.draw(recipe.worker_batch, draw), draw)}
 
     return model, *train(model, loss_of, recipe, path, log)
 
