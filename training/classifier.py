@@ -1,7 +1,6 @@
-"""A small classifier of drawn pictures: it counts how many generated pictures show the class that was asked for.
+"""Trains a small classifier of drawn pictures, with which `npm run recognition` and `marimba evaluate` measure models.
 
-    python training/classifier.py train          trains it and writes classifier.onnx
-    python training/classifier.py count          samples 50 pictures a class and counts those it recognises
+    python training/classifier.py                # writes training/.work/classifier.onnx
 
 It is trained with blur, noise and shifted colours, so that it judges shape and not sharpness.
 """
@@ -14,8 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pictures import CLASSES, contact_sheet, draw_many
-from sample import sample_pictures, settings_from
+from pictures import CLASSES, draw_many
 from tokenizer import to_tensor
 
 TRAIN_SEED, TRAIN_COUNT = 50_000_000, 4_800  # far from the generator's pictures, which start at 0
@@ -55,7 +53,7 @@ def disturb(image):
     return torch.roll(noisy, (dy, dx), (2, 3))
 
 
-def train(work: Path) -> Classifier:
+def train() -> Classifier:
     torch.manual_seed(3)
     pictures, labels = draw_many(TRAIN_COUNT, TRAIN_SEED)
     image, label = to_tensor(pictures), torch.as_tensor(labels)
@@ -71,15 +69,14 @@ def train(work: Path) -> Classifier:
         schedule.step()
         if (step + 1) % 100 == 0:
             print(f"classifier step {step + 1} loss {loss.item():.4f}", flush=True)
-    torch.save(model.state_dict(), work / "classifier.pt")
     return model.eval()
 
 
 @torch.inference_mode()
-def recognised(model: Classifier, pictures: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Per picture: whether the likeliest class is the label; and the likeliest class."""
+def recognised(model: Classifier, pictures: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Whether the likeliest class of each picture is its label."""
     guess = torch.cat([model(to_tensor(part))[0].argmax(1) for part in np.array_split(pictures, 10)]).numpy()
-    return guess == labels, guess
+    return guess == labels
 
 
 def export(model: Classifier, path: Path) -> None:
@@ -88,43 +85,17 @@ def export(model: Classifier, path: Path) -> None:
                       dynamo=False)
 
 
-def load(work: Path) -> Classifier:
-    model = Classifier()
-    model.load_state_dict(torch.load(work / "classifier.pt", weights_only=True))
-    return model.eval()
-
-
-def count(model: Classifier, args, settings) -> None:
-    labels = torch.arange(len(CLASSES)).repeat(args.per_class)
-    pictures = sample_pictures(args.model, labels, settings, args.seed)
-    right, guess = recognised(model, pictures, labels.numpy())
-    print(settings)
-    for k, name in enumerate(CLASSES):
-        mine = labels.numpy() == k
-        wrong = ", ".join(CLASSES[g] for g in guess[mine & ~right])
-        print(f"{name:9} {right[mine].sum()} of {mine.sum()}" + (f"   taken for {wrong}" if wrong else ""))
-    print(f"all       {100 * right.mean():.1f} %", flush=True)
-    contact_sheet(pictures, len(CLASSES)).save(args.out)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("action", choices=["train", "count"])
     parser.add_argument("--work", type=Path, default=Path(__file__).parent / ".work")
-    parser.add_argument("--model", type=Path, default=Path(__file__).parent / ".work" / "out")
-    parser.add_argument("--per-class", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("counted.png"))
-    args, settings = settings_from(parser)
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    if args.action == "count":
-        return count(load(args.work), args, settings)
-    model = train(args.work)
-    right, _ = recognised(model, *draw_many(HELD_OUT_COUNT, HELD_OUT_SEED))
+    model = train()
+    right = recognised(model, *draw_many(HELD_OUT_COUNT, HELD_OUT_SEED))
     size = sum(p.numel() for p in model.parameters())
     print(f"classifier: {size} parameters, {100 * right.mean():.2f} % of {len(right)} held-out drawn pictures")
-    (args.work / "out").mkdir(exist_ok=True)
-    export(model, args.work / "out" / "classifier.onnx")
+    export(model, args.work / "classifier.onnx")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The diffusion process of the per-token head: 1000-step cosine schedule, learned-range variance (Nichol and Dhariwal, 2021)."""
+"""Diffusion of 1000 timesteps with a learned-range variance (Nichol and Dhariwal, 2021), for both families."""
 
 import math
 
@@ -15,6 +15,11 @@ def cosine_betas() -> np.ndarray:
     return np.minimum(1 - np.array(ratio), 0.999)
 
 
+def linear_betas() -> np.ndarray:
+    """Ho et al., arXiv 2006.11239."""
+    return np.linspace(1e-4, 0.02, TIMESTEPS)
+
+
 def kept_timesteps(steps: int, highest: int) -> np.ndarray:
     """The timesteps that `steps` diffusion steps keep, ascending, spread evenly over 0..999 and then clamped."""
     stride, position, kept = (TIMESTEPS - 1) / (steps - 1), 0.0, []
@@ -27,8 +32,8 @@ def kept_timesteps(steps: int, highest: int) -> np.ndarray:
 class Process:
     """The coefficients for a list of kept timesteps, computed in float64 and used as float32."""
 
-    def __init__(self, timesteps: np.ndarray):
-        alpha_bar = np.cumprod(1 - cosine_betas())[timesteps]
+    def __init__(self, timesteps: np.ndarray, train_betas: np.ndarray):
+        alpha_bar = np.cumprod(1 - train_betas)[timesteps]
         before = np.append(1.0, alpha_bar[:-1])
         betas = 1 - alpha_bar / before
         posterior = betas * (1 - before) / (1 - alpha_bar)

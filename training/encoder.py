@@ -9,65 +9,40 @@ of their latents must look like them.
 
 import argparse
 import json
-import re
-import time
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
-from onnx import numpy_helper
-from torch import nn
 from torch.nn import functional as F
 
-from generator import Generator
+from loop import Recipe, train
+from mar import Mar
 from pictures import CLASSES, draw_many
-from progress import Budget, Checkpoint, Log
+from progress import Log
 from sample import Settings, sample_tokens
-from tokenizer import Decoder, Encoder, learning_rate, to_tensor
+from served import manifest_of, weights_of
+from tokenizer import KlTokenizer, pixel_errors, to_tensor
 
+ROOT = Path(__file__).parent.parent
 LATENT = 8
-WIDTHS, BLOCKS = [32, 32, 64, 64], 1  # less than the decoder's, and stored as float16: the demo must stay small
+# the encoder is narrower than the decoder, and stored as float16: the demo must stay small
+SIZES = {"ch": 32, "ch_mult": [1, 1, 2, 4], "num_res_blocks": 1, "embed_dim": LATENT, "encoder_ch_mult": [1, 1, 2, 2]}
 TRAIN_SEED, TRAIN_COUNT = 60_000_000, 2_400  # far from what generator and classifier were trained on
 HELD_OUT_SEED, HELD_OUT_COUNT = 95_000_000, 300
 SAMPLED_COUNT, SAMPLED_HELD_OUT, COMPOSED_COUNT = 720, 60, 480
 SAMPLING = Settings(steps=12, guidance=2.0, diffusion_steps=18)
-BATCH, PEAK_RATE, WARM_UP, FLAT_UNTIL = 8, 2e-3, 50, 0.5
+RECIPE = Recipe(minutes=10, batch=8, rate=2e-3, warm_up=50, flat_until=0.5, betas=(0.9, 0.99), weight_decay=1e-4, clip=1.0,
+                average=0.99)
 DRAWINGS_FROM = 0.7  # of the time: a step with the decoder takes three times as long
 
 
-class Autoencoder(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.encoder = Encoder(WIDTHS, BLOCKS, LATENT)
-        self.quant_conv = nn.Conv2d(2 * LATENT, 2 * LATENT, 1)
-        self.decoder = Decoder([32, 32, 64, 128], 1, LATENT)
-        self.post_quant_conv = nn.Conv2d(LATENT, LATENT, 1)
-
-    def encode(self, image):
-        """Mean of the posterior; nothing trains the other half of the moments."""
-        return self.quant_conv(self.encoder(image)).float().chunk(2, dim=1)[0]
-
-    def decode(self, latents):
-        return self.decoder(self.post_quant_conv(latents)).float()
-
-    def trained(self):
-        return [*self.encoder.parameters(), *self.quant_conv.parameters()]
-
-
-def weights_of(model: Path) -> dict[str, torch.Tensor]:
-    """The weights of a float32 model's graphs by their checkpoint names; rows that the graphs use separately are joined."""
-    rows: dict[str, dict[int, np.ndarray]] = {}
-    for graph in ("predict", "denoise", "decode"):
-        for tensor in onnx.load(model / f"{graph}.onnx").graph.initializer:
-            name, _, part = tensor.name.partition("[")
-            if re.fullmatch(r"[a-zA-Z_]+(\.\w+)*", name):
-                rows.setdefault(name, {})[int(part.split(":")[0] or 0)] = numpy_helper.to_array(tensor)
-    return {name: torch.tensor(np.concatenate([parts[at] for at in sorted(parts)])) for name, parts in rows.items()}
+def encode(model: KlTokenizer, image):
+    """Mean of the posterior; nothing trains the other half of the moments."""
+    return model.posterior(image)[0]
 
 
 @torch.inference_mode()
-def sampled_latents(work: Path, generator: Generator, log: Log) -> torch.Tensor:
+def sampled_latents(work: Path, generator: Mar, log: Log) -> torch.Tensor:
     """Latents of the generator's own, of unit variance; drawn once. [count, C, 8, 8]"""
     path = work / "sampled.pt"
     parts = torch.load(path, weights_only=True) if path.exists() else []
@@ -83,66 +58,43 @@ def sampled_latents(work: Path, generator: Generator, log: Log) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def measure(model: Autoencoder, pictures: np.ndarray, latents: torch.Tensor) -> str:
+def measure(model: KlTokenizer, pictures: np.ndarray, latents: torch.Tensor) -> str:
     """Held-out drawings through both halves, as bytes; and the latents found in held-out images of the model."""
     image = to_tensor(pictures)
-    restored = torch.cat([model.decode(model.encode(part)) for part in image.split(50)])
+    restored = torch.cat([model.decode(encode(model, part)) for part in image.split(50)])
     bytes_of = lambda x: ((x + 1) * 127.5).clamp(0, 255).round()
     difference = bytes_of(restored) - bytes_of(image)
     psnr = 10 * torch.log10(255**2 / difference.square().mean())
-    found = model.encode(model.decode(latents))
+    found = encode(model, model.decode(latents))
     error = ((found - latents).square().mean() / latents.square().mean()).sqrt()
     return f"drawings: mean absolute {difference.abs().mean():.3f} of 255, PSNR {psnr:.2f} dB; latents: relative error {error:.4f}"
 
 
-def latents_loss(model: Autoencoder, images: torch.Tensor, latents: torch.Tensor, rows: int, draw: torch.Generator):
+def latents_loss(model: KlTokenizer, images: torch.Tensor, latents: torch.Tensor, rows: int, draw: torch.Generator):
     chosen = torch.randint(len(latents), (rows,), generator=draw)
-    found = model.encode(images[chosen])
+    found = encode(model, images[chosen])
     return F.mse_loss(found, latents[chosen]) / latents.square().mean()
 
 
-def drawings_loss(model: Autoencoder, pictures: np.ndarray, rows: int, draw: torch.Generator):
+def drawings_loss(model: KlTokenizer, pictures: np.ndarray, rows: int, draw: torch.Generator):
     chosen = torch.randint(len(pictures), (rows,), generator=draw)
     drawn = to_tensor(pictures[chosen.numpy()])
-    restored = model.decode(model.encode(drawn))
-    return F.mse_loss(restored, drawn) + 0.5 * F.l1_loss(restored, drawn)
+    errors = pixel_errors(model.decode(encode(model, drawn)), drawn)
+    return errors["squared"] + 0.5 * errors["absolute"]
 
 
-def train(model: Autoencoder, pictures: np.ndarray, examples, budget: Budget, checkpoint: Checkpoint, log: Log) -> Autoencoder:
-    """Trains until `budget` is spent; examples: images and their latents. Returns the averaged model."""
-    average = Autoencoder().requires_grad_(False)
-    average.load_state_dict(model.state_dict())
-    optimizer = torch.optim.AdamW(model.trained(), lr=PEAK_RATE, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
-    step = checkpoint.restore(model=model, average=average, optimizer=optimizer, budget=budget)
-    sums = torch.zeros(2)
-    while budget.share() < 1:
-        draw = torch.Generator().manual_seed(step)
-        with_drawings = budget.share() >= DRAWINGS_FROM
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(budget.share(), step, PEAK_RATE, WARM_UP, FLAT_UNTIL)
-        with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
-            apart = latents_loss(model, *examples, BATCH // 2 if with_drawings else BATCH, draw)
-            drawn = drawings_loss(model, pictures, BATCH // 2, draw) if with_drawings else torch.zeros(())
-        optimizer.zero_grad(set_to_none=True)
-        (drawn + (0.1 if with_drawings else 1) * apart).backward()
-        nn.utils.clip_grad_norm_(model.trained(), 1.0)
-        optimizer.step()
-        step += 1
-        sums += torch.stack([apart.detach(), drawn.detach()])
-        rate = min(0.99, (1 + step) / (10 + step))
-        torch._foreach_lerp_(average.trained(), model.trained(), 1 - rate)
-        budget.tick()
-        if step % 50 == 0:
-            apart, drawn = (sums / 50).tolist()
-            log(f"encoder step {step} latents {apart:.4f} drawings {drawn:.4f}, {100 * budget.share():.0f} % of the time")
-            sums = torch.zeros(2)
-        checkpoint.save_when_due(step, model=model, average=average, optimizer=optimizer, budget=budget)
-    checkpoint.save(step, model=model, average=average, optimizer=optimizer, budget=budget)
-    return average
+def encoder_loss(model: KlTokenizer, pictures: np.ndarray, examples, draw: torch.Generator, done: float) -> dict:
+    """examples: images and their latents."""
+    if done < DRAWINGS_FROM:
+        apart = latents_loss(model, *examples, RECIPE.worker_batch, draw)
+        return {"loss": apart, "latents": apart}
+    apart = latents_loss(model, *examples, RECIPE.worker_batch // 2, draw)
+    drawn = drawings_loss(model, pictures, RECIPE.worker_batch // 2, draw)
+    return {"loss": drawn + 0.1 * apart, "latents": apart, "drawings": drawn}
 
 
 @torch.inference_mode()
-def decoded_examples(work: Path, model: Autoencoder, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def decoded_examples(work: Path, model: KlTokenizer, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Images as files hold them, and their latents: the given ones, and rectangles of them put into others."""
     path = work / "examples.pt"
     if not path.exists():
@@ -158,7 +110,7 @@ def decoded_examples(work: Path, model: Autoencoder, latents: torch.Tensor) -> t
     return images, latents
 
 
-def publish(folder: Path, manifest: dict, weights: dict, model: Autoencoder) -> None:
+def publish(folder: Path, manifest: dict, weights: dict, model: KlTokenizer) -> None:
     """Two checkpoints for `marimba import`: the generator as it was, and the tokenizer with its new encoder in float16."""
     folder.mkdir(parents=True, exist_ok=True)
     generator = {name: tensor for name, tensor in weights.items() if not name.startswith("tokenizer.")}
@@ -175,18 +127,18 @@ def publish(folder: Path, manifest: dict, weights: dict, model: Autoencoder) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, default=Path(__file__).parent.parent / "models" / "demo")
+    parser.add_argument("--model", type=Path, default=ROOT / "models" / "demo")
     parser.add_argument("--work", type=Path, default=Path(__file__).parent / ".work")
-    parser.add_argument("--minutes", type=float, default=20, help="processor time of the training itself")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     log = Log(args.work / "encoder.log")
-    manifest, weights = json.loads((args.model / "model.json").read_text()), weights_of(args.model)
-    generator = Generator()
+    manifest, weights = manifest_of(args.model), weights_of(args.model)
+    configuration = json.loads((Path(__file__).parent / "configs" / "mar.json").read_text())
+    generator = Mar(configuration["generator"]["sizes"])
     generator.load_state_dict({name: weights[name] for name in generator.state_dict()})
     torch.manual_seed(5)
-    model = Autoencoder()
+    model = KlTokenizer(**SIZES)
     for name, tensor in model.state_dict().items():
         if not name.startswith(("encoder.", "quant_conv.")):
             tensor.copy_(weights[f"tokenizer.{name}"])
@@ -196,10 +148,11 @@ def main() -> None:
     pictures, _ = draw_many(TRAIN_COUNT, TRAIN_SEED)
     held_out, _ = draw_many(HELD_OUT_COUNT, HELD_OUT_SEED)
     examples = decoded_examples(args.work, model, latents[:SAMPLED_COUNT])
-    budget, checkpoint = Budget(args.minutes, time.process_time), Checkpoint(args.work / "encoder.pt")
-    average = train(model, pictures, examples, budget, checkpoint, log)
+    loss_of = lambda draw, done: encoder_loss(model, pictures, examples, draw, done)
+    average, _ = train(model, loss_of, RECIPE, args.work / "encoder.pt", log)
     average.encoder.half().float(), average.quant_conv.half().float()  # as they are stored
-    log(f"{sum(p.numel() for p in average.trained())} parameters; {measure(average, held_out, latents[SAMPLED_COUNT:])}")
+    size = sum(p.numel() for part in (average.encoder, average.quant_conv) for p in part.parameters())
+    log(f"{size} parameters; {measure(average, held_out, latents[SAMPLED_COUNT:])}")
     publish(args.work / "encoder", manifest, weights, average)
     log(f"wrote {args.work / 'encoder'}")
 

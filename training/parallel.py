@@ -13,21 +13,20 @@ WORKERS = 2
 POOL = ThreadPoolExecutor(WORKERS, initializer=torch.set_num_threads, initargs=(1,))
 
 
-def set_gradients(model: nn.Module, loss_of, step: int) -> torch.Tensor:
-    """Averages the workers' gradients into `model`.
+def set_gradients(parameters: list[nn.Parameter], loss_of, step: int) -> dict[str, float]:
+    """Gives `parameters` the workers' averaged gradients.
 
-    `loss_of(draw)` gives the loss (and any numbers to report) of one worker's share of the batch; everything random in
+    `loss_of(draw)` gives {"loss": ..., any numbers to report} of one worker's share of the batch; everything random in
     it comes from the generator `draw`, seeded by step and worker. Returns the averaged numbers.
     """
-    parameters = list(model.parameters())
 
     def work(worker: int):
         draw = torch.Generator().manual_seed(step * WORKERS + worker)
         with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
-            loss, *numbers = loss_of(draw)
-        return torch.autograd.grad(loss, parameters), torch.stack([n.detach() for n in numbers])
+            numbers = loss_of(draw)
+        return torch.autograd.grad(numbers["loss"], parameters), numbers
 
     results = list(POOL.map(work, range(WORKERS)))
     for parameter, *gradients in zip(parameters, *(gradients for gradients, _ in results)):
         parameter.grad = sum(gradients) / WORKERS
-    return sum(numbers for _, numbers in results) / WORKERS
+    return {key: sum(numbers[key].item() for _, numbers in results) / WORKERS for key in results[0][1]}

@@ -1,22 +1,12 @@
-"""Samples pictures with plain PyTorch, to look at while training and to choose the default settings.
+"""Samples a MAR's tokens with plain PyTorch, for the training of the demo's encoder."""
 
-    python training/sample.py --model training/.work/out --per-class 6 --out sheet.png
-"""
-
-import argparse
-import json
 import math
-import time
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
 
-from diffusion import Process, kept_timesteps
-from generator import Generator
-from pictures import CLASSES, contact_sheet
-from tokenizer import Tokenizer
+from diffusion import Process, cosine_betas, kept_timesteps
+from mar import Mar
 
 
 @dataclass
@@ -51,10 +41,10 @@ def denoise(head, process: Process, z, without, guidance: float, temperature: fl
 
 
 @torch.inference_mode()
-def sample_tokens(model: Generator, labels: torch.Tensor, settings: Settings) -> torch.Tensor:
+def sample_tokens(model: Mar, labels: torch.Tensor, settings: Settings) -> torch.Tensor:
     """labels [B] -> tokens [B, L, C], in latents of unit variance"""
     batch, length = len(labels), model.tokens
-    process = Process(kept_timesteps(settings.diffusion_steps, settings.max_timestep))
+    process = Process(kept_timesteps(settings.diffusion_steps, settings.max_timestep), cosine_betas())
     orders = torch.rand(batch, length).argsort(1)  # consumed from the end: order[:, :masked] stays masked
     tokens = torch.zeros(batch, length, model.channels)
     classes, none = model.class_emb(labels), model.fake_latent.expand(batch, -1)
@@ -72,55 +62,3 @@ def sample_tokens(model: Generator, labels: torch.Tensor, settings: Settings) ->
         tokens = tokens.scatter(1, places, sampled.reshape(batch, -1, model.channels))
         masked = left
     return tokens
-
-
-@torch.inference_mode()
-def decode_tokens(autoencoder: Tokenizer, tokens: torch.Tensor, scale: float) -> np.ndarray:
-    """tokens [B, L, C] -> pictures uint8 [B, H, W, 3]"""
-    side = math.isqrt(tokens.shape[1])
-    latents = tokens.transpose(1, 2).reshape(len(tokens), -1, side, side)
-    image = autoencoder.decode(latents / scale)
-    return ((image + 1) * 127.5).clamp(0, 255).round().byte().permute(0, 2, 3, 1).numpy()
-
-
-def load(folder: Path) -> tuple[Generator, Tokenizer, float]:
-    config = json.loads((folder / "config.json").read_text())
-    model, autoencoder = Generator(config["mar"]), Tokenizer(**config["vae"])
-    checkpoint = torch.load(folder / "checkpoint-last.pth", weights_only=False)
-    model.load_state_dict(checkpoint["model_ema"])
-    autoencoder.load_state_dict(torch.load(folder / "kl16.ckpt", weights_only=True)["model"])
-    return model.eval(), autoencoder.eval(), config["vae"]["scale"]
-
-
-def sample_pictures(folder: Path, labels: torch.Tensor, settings: Settings, seed: int, batch: int = 60) -> np.ndarray:
-    model, autoencoder, scale = load(folder)
-    torch.manual_seed(seed)
-    parts = [decode_tokens(autoencoder, sample_tokens(model, part, settings), scale) for part in labels.split(batch)]
-    return np.concatenate(parts)
-
-
-def settings_from(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, Settings]:
-    defaults = Settings()
-    for name, value in vars(defaults).items():
-        parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value)
-    args = parser.parse_args()
-    return args, Settings(**{name: getattr(args, name) for name in vars(defaults)})
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, default=Path(__file__).parent / ".work" / "out")
-    parser.add_argument("--per-class", type=int, default=4)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("sheet.png"))
-    args, settings = settings_from(parser)
-    labels = torch.arange(len(CLASSES)).repeat(args.per_class)
-    torch.set_num_threads(1)
-    start = time.monotonic()
-    pictures = sample_pictures(args.model, labels, settings, args.seed)
-    print(f"{settings}: {(time.monotonic() - start) / len(labels):.2f} s a picture")
-    contact_sheet(pictures, len(CLASSES), zoom=2).save(args.out)
-
-
-if __name__ == "__main__":
-    main()

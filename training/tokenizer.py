@@ -1,18 +1,16 @@
-"""The KL autoencoder ("tokenizer"), with the tensor names of the published kl16 checkpoints, and its training.
+"""Latent diffusion's first stages ("tokenizers"), KL and VQ, with the tensor names of its checkpoints, and their losses.
 
-Stride 8: a 64x64 picture becomes 8x8 latents of 8 channels, one token each.
+Stride 8 with four levels: a 64x64 picture becomes 8x8 latents.
 """
-
-import time
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from parallel import WORKERS, set_gradients
-
-CONFIG = {"ch": 32, "ch_mult": [1, 1, 2, 4], "num_res_blocks": 1, "embed_dim": 8, "resolution": 64}
-STRIDE = 2 ** (len(CONFIG["ch_mult"]) - 1)
+KL_WEIGHT = 1e-4  # of the mean over latents, beside a mean over pixels; more of it blurs small details
+ROBUST_NOISE = 0.05  # of the latents' spread: the decoder forgives the generator small errors
+COMMITMENT = 0.25  # how much a latent is drawn to its entry of the codebook, beside the entry to its latents
+REVIVAL = 0.1  # how much every entry is drawn to the latent nearest to it, so that none is left unused
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
@@ -100,7 +98,7 @@ class Level(nn.Module):
 
 
 class Encoder(nn.Module):
-    def __init__(self, widths: list[int], blocks: int, latent: int):
+    def __init__(self, widths: list[int], blocks: int, outputs: int):
         super().__init__()
         last = len(widths) - 1
         self.conv_in = nn.Conv2d(3, widths[0], 3, padding=1)
@@ -108,7 +106,7 @@ class Encoder(nn.Module):
             Level(widths[max(k - 1, 0)], widths[k], blocks, "down" if k < last else None) for k in range(last + 1))
         self.mid = Middle(widths[-1])
         self.norm_out = group_norm(widths[-1])
-        self.conv_out = nn.Conv2d(widths[-1], 2 * latent, 3, padding=1)
+        self.conv_out = nn.Conv2d(widths[-1], outputs, 3, padding=1)
 
     def forward(self, x):
         x = self.conv_in(x)
@@ -137,97 +135,120 @@ class Decoder(nn.Module):
 
 
 class Tokenizer(nn.Module):
-    def __init__(self, ch: int, ch_mult: list[int], num_res_blocks: int, embed_dim: int, **_):
+    moments = 1  # numbers that the encoder makes for each number of the latents
+
+    def __init__(self, ch: int, ch_mult: list[int], num_res_blocks: int, embed_dim: int,
+                 encoder_ch_mult: list[int] | None = None):
         super().__init__()
-        widths = [ch * m for m in ch_mult]
-        self.encoder = Encoder(widths, num_res_blocks, embed_dim)
+        widths, moments = [ch * m for m in ch_mult], self.moments * embed_dim
+        self.encoder = Encoder([ch * m for m in encoder_ch_mult or ch_mult], num_res_blocks, moments)
         self.decoder = Decoder(widths, num_res_blocks, embed_dim)
-        self.quant_conv = nn.Conv2d(2 * embed_dim, 2 * embed_dim, 1)
+        self.quant_conv = nn.Conv2d(moments, moments, 1)
         self.post_quant_conv = nn.Conv2d(embed_dim, embed_dim, 1)
 
-    def encode(self, image):
-        """Mean and log variance of the posterior, each [batch, embed_dim, height / 8, width / 8]."""
+
+class KlTokenizer(Tokenizer):
+    moments = 2  # mean and log variance
+
+    def posterior(self, image):
+        """Mean and log variance, each [batch, embed_dim, height / stride, width / stride]."""
         mean, log_variance = self.quant_conv(self.encoder(image)).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-30, 20)
+
+    def latents(self, image):
+        """Mean and deviation, as `posterior`."""
+        mean, log_variance = self.posterior(image)
+        return mean, (0.5 * log_variance).exp()
 
     def decode(self, latents):
         return self.decoder(self.post_quant_conv(latents))
 
+    def loss(self, image, draw, _done):
+        """image [batch, 3, height, width] in [-1, 1]"""
+        mean, log_variance = self.posterior(image)
+        noise = torch.randn(mean.shape, generator=draw)
+        spread = mean.detach().std()
+        std = (log_variance.exp() + (ROBUST_NOISE * spread) ** 2).sqrt()
+        errors = pixel_errors(self.decode(mean + std * noise), image)
+        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+        return {"loss": errors["squared"] + 0.5 * errors["absolute"] + KL_WEIGHT * kl, **errors, "kl": kl}
 
-KL_WEIGHT = 1e-4  # of the mean over latents, beside a mean over pixels; more of it blurs small details
-ROBUST_NOISE = 0.05  # of the latents' spread: the decoder forgives the generator small errors
+    @torch.no_grad()
+    def level(self, mean, std, target: float) -> torch.Tensor:
+        """Moves every latent channel to mean 0 and deviation `target`, inside the 1x1 convolutions around the latents.
+
+        mean, std: what each channel has now, [embed_dim]. Pictures stay the same; the generator then learns from
+        channels of one size. Returns the channels' factors.
+        """
+        latent, factor = len(mean), target / std
+        weight, bias = self.quant_conv.weight, self.quant_conv.bias
+        weight[:latent] *= factor[:, None, None, None]
+        bias[:latent] = (bias[:latent] - mean) * factor
+        bias[latent:] += 2 * factor.log()  # the second half is the log variance
+        self.post_quant_conv.bias += self.post_quant_conv.weight[:, :, 0, 0] @ mean
+        self.post_quant_conv.weight /= factor[None, :, None, None]
+        return factor
 
 
-def tokenizer_loss(model: Tokenizer, image, generator):
-    """image [batch, 3, 64, 64] in [-1, 1] -> loss, squared error, absolute error, KL a latent"""
-    mean, log_variance = model.encode(image)
-    noise = torch.randn(mean.shape, generator=generator)
-    spread = mean.detach().std()
-    std = (log_variance.exp() + (ROBUST_NOISE * spread) ** 2).sqrt()
-    restored = model.decode(mean + std * noise).float()
-    squared = F.mse_loss(restored, image)
-    absolute = F.l1_loss(restored, image)
-    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-    return squared + 0.5 * absolute + KL_WEIGHT * kl, squared, absolute, kl
+class Codebook(nn.Module):
+    def __init__(self, entries: int, width: int):
+        super().__init__()
+        self.embedding = nn.Embedding(entries, width)
+
+    def distances(self, latents):
+        """Squared, from every latent to every entry. latents [N, C] -> [N, entries]"""
+        return torch.cdist(latents, self.embedding.weight).square()
+
+    def forward(self, latents):
+        """The nearest entries. [batch, C, height, width] -> the same"""
+        rows = latents.permute(0, 2, 3, 1)
+        nearest = self.distances(rows.flatten(0, 2)).argmin(1).reshape(rows.shape[:3])
+        return self.embedding(nearest).permute(0, 3, 1, 2)
 
 
-@torch.no_grad()
-def level_channels(model: Tokenizer, mean, std, target: float) -> None:
-    """Moves every latent channel to mean 0 and deviation `target`, inside the 1x1 convolutions around the latents.
+class VqTokenizer(Tokenizer):
+    """The generator learns the latents before quantization; decoding begins with it."""
 
-    mean, std: what each channel has now, [embed_dim]. Pictures stay the same; the generator then learns from channels
-    of one size.
-    """
-    latent, factor = len(mean), target / std
-    weight, bias = model.quant_conv.weight, model.quant_conv.bias
-    weight[:latent] *= factor[:, None, None, None]
-    bias[:latent] = (bias[:latent] - mean) * factor
-    bias[latent:] += 2 * factor.log()  # the second half is the log variance
-    model.post_quant_conv.bias += model.post_quant_conv.weight[:, :, 0, 0] @ mean
-    model.post_quant_conv.weight /= factor[None, :, None, None]
+    def __init__(self, *, n_embed: int, embed_dim: int, **sizes):
+        super().__init__(embed_dim=embed_dim, **sizes)
+        self.quantize = Codebook(n_embed, embed_dim)
+
+    def latents(self, image):
+        """The latents and their deviation, 0, each [batch, embed_dim, height / stride, width / stride]."""
+        latents = self.quant_conv(self.encoder(image)).float()
+        return latents, torch.zeros_like(latents)
+
+    def decode(self, latents):
+        return self.decoder(self.post_quant_conv(self.quantize(latents)))
+
+    def loss(self, image, _draw, _done):
+        """image [batch, 3, height, width] in [-1, 1]"""
+        latents, _ = self.latents(image)
+        with torch.autocast("cpu", enabled=False):
+            entries = self.quantize(latents)
+            revival = self.quantize.distances(latents.detach().permute(0, 2, 3, 1).flatten(0, 2)).amin(0).mean()
+        towards_entries = F.mse_loss(latents, entries.detach())
+        towards_latents = F.mse_loss(entries, latents.detach())
+        # the decoder's gradient passes the quantization as if it were not there
+        errors = pixel_errors(self.decoder(self.post_quant_conv(latents + (entries - latents).detach())), image)
+        book = towards_latents + COMMITMENT * towards_entries + REVIVAL * revival
+        return {"loss": errors["squared"] + 0.5 * errors["absolute"] + book, **errors, "codebook": towards_latents}
+
+    @torch.no_grad()
+    def level(self, mean, std, _target: float) -> torch.Tensor:
+        """Moves every channel to mean 0. Their sizes stay, because distances to the codebook depend on them."""
+        self.quant_conv.bias -= mean
+        self.quantize.embedding.weight -= mean
+        self.post_quant_conv.bias += self.post_quant_conv.weight[:, :, 0, 0] @ mean
+        return torch.ones_like(std)
+
+
+def pixel_errors(restored, image) -> dict:
+    restored = restored.float()
+    return {"squared": F.mse_loss(restored, image), "absolute": F.l1_loss(restored, image)}
 
 
 def to_tensor(pictures) -> torch.Tensor:
     """uint8 [count, height, width, 3] -> float32 [count, 3, height, width] in [-1, 1]"""
     # contiguous, because on the CPU convolutions of channels-last pictures are two to three times slower
     return torch.as_tensor(pictures).permute(0, 3, 1, 2).float().contiguous().div_(127.5).sub_(1)
-
-
-def learning_rate(done: float, step: int, peak: float, warm_up: int, flat_until: float) -> float:
-    """Warm-up in steps, then flat, then linear to 2 % as `done` (the share of the time spent) goes to 1."""
-    decay = 1.0 if done < flat_until else 1.0 - 0.98 * (done - flat_until) / (1 - flat_until)
-    return peak * min(1.0, (step + 1) / warm_up) * max(decay, 0.02)
-
-
-def train_tokenizer(pictures, budget, checkpoint, log, batch: int = 16):
-    """Trains until `budget` is spent. pictures: uint8 [count, 64, 64, 3]; returns the averaged model."""
-    torch.manual_seed(1)
-    model = Tokenizer(**CONFIG)
-    average = Tokenizer(**CONFIG).requires_grad_(False)
-    average.load_state_dict(model.state_dict())
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
-    step = checkpoint.restore(model=model, average=average, optimizer=optimizer, budget=budget)
-    sums, counted, since = torch.zeros(3), 0, time.monotonic()
-
-    def loss_of(draw):
-        rows = torch.randint(len(pictures), (batch // WORKERS,), generator=draw)
-        return tokenizer_loss(model, to_tensor(pictures[rows.numpy()]), draw)
-
-    while budget.share() < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(budget.share(), step, 1e-3, 100, 0.6)
-        sums += set_gradients(model, loss_of, step)
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        step, counted = step + 1, counted + 1
-        rate = min(0.998, (1 + step) / (10 + step))
-        torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - rate)
-        budget.tick()
-        if step % 100 == 0:
-            squared, absolute, kl = (sums / counted).tolist()
-            seconds = (time.monotonic() - since) / counted
-            log(f"tokenizer step {step} squared {squared:.5f} absolute {absolute:.4f} kl {kl:.2f} {seconds:.2f} s/step")
-            sums, counted, since = torch.zeros(3), 0, time.monotonic()
-        checkpoint.save_when_due(step, model=model, average=average, optimizer=optimizer, budget=budget)
-    checkpoint.save(step, model=model, average=average, optimizer=optimizer, budget=budget)
-    return average

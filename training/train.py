@@ -1,84 +1,89 @@
-"""Trains the demo model from nothing: pictures, tokenizer, latents, generator. Run again to go on where it stopped.
+"""Trains a tokenizer and a generator on drawings, as a configuration says. Run again to go on where it stopped.
 
-    python training/train.py --work training/.work
+    python training/train.py training/configs/mar.json --work training/.work
 """
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
+import json
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from generator import train_generator
-from pictures import draw_many
-from progress import Budget, Checkpoint, Log
+from dit import Dit
+from latents import Latents, encode_pictures, level, load_pictures, patchify
+from loop import Recipe, train
+from mar import Mar
+from progress import Log
 from publish import publish
-from tokenizer import Tokenizer, level_channels, to_tensor, train_tokenizer
+from served import served_tokenizer
+from tokenizer import KlTokenizer, VqTokenizer, to_tensor
 
-PICTURES = 24_000
-CHUNK = 1_200
-
-
-def load_pictures(work: Path, log: Log) -> tuple[np.ndarray, np.ndarray]:
-    path = work / "pictures.npz"
-    if not path.exists():
-        firsts = range(0, PICTURES, CHUNK)
-        with ProcessPoolExecutor(2) as pool:
-            parts = list(pool.map(draw_many, [CHUNK] * len(firsts), firsts))
-        pictures, labels = (np.concatenate(part) for part in zip(*parts))
-        np.savez(path, pictures=pictures, labels=labels)
-        log(f"drew {len(pictures)} pictures")
-    data = np.load(path)
-    return data["pictures"], data["labels"]
+ROOT = Path(__file__).parent.parent
+TOKENIZERS = {"kl": KlTokenizer, "vq": VqTokenizer}
+GENERATORS = {"mar": Mar, "dit": Dit}
 
 
-@torch.inference_mode()
-def encode_pictures(autoencoder: Tokenizer, pictures: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Posterior mean and deviation of every picture, each [count, L, C]."""
-    parts = []
-    for start in range(0, len(pictures), 64):
-        with torch.autocast("cpu", torch.bfloat16):
-            mean, log_variance = autoencoder.encode(to_tensor(pictures[start:start + 64]))
-        parts.append((mean, (0.5 * log_variance).exp()))
-    return tuple(torch.cat(part).flatten(2).transpose(1, 2).contiguous() for part in zip(*parts))
+def train_tokenizer(config: dict, pictures: np.ndarray, path: Path, log: Log):
+    torch.manual_seed(1)
+    recipe = Recipe(**config["recipe"])
+    model = TOKENIZERS[config["kind"]](**config["sizes"])
+
+    def loss_of(draw, done):
+        rows = torch.randint(len(pictures), (recipe.worker_batch,), generator=draw)
+        return model.loss(to_tensor(pictures[rows.numpy()]), draw, done)
+
+    return train(model, loss_of, recipe, path, log)[0]
 
 
-def prepare_latents(work: Path, autoencoder: Tokenizer, pictures: np.ndarray, log: Log) -> dict:
-    """The levelled tokenizer, its scale and the latents times the scale; kept in one file."""
+def prepare_latents(config: dict, pictures: np.ndarray, work: Path, log: Log) -> dict:
+    """The tokenizer, its scale, and the latents of the pictures times the scale; kept in one file."""
     path = work / "latents.pt"
     if not path.exists():
-        mean, deviation = encode_pictures(autoencoder, pictures)
-        centre, std = mean.mean((0, 1)), (mean.var((0, 1)) + deviation.square().mean((0, 1))).sqrt()
-        target = std.square().mean().sqrt()
-        level_channels(autoencoder, centre, std, target)
-        log(f"latents: deviations {[round(s, 2) for s in std.tolist()]} levelled to {target:.4f}, "
-            f"of which the posterior's {(deviation / std).square().mean().sqrt():.3f} of one")
-        torch.save({"tokenizer": autoencoder.state_dict(), "scale": (1 / target).item(),
-                    "mean": (mean - centre) / std, "deviation": deviation / std}, path)
+        if "served" in config:
+            tokenizer, scale = served_tokenizer(ROOT / config["served"])
+            mean = encode_pictures(tokenizer, pictures)[0] * scale
+            deviation = torch.zeros(1).expand_as(mean)
+        else:
+            tokenizer = train_tokenizer(config, pictures, work / "tokenizer.pt", log)
+            mean, deviation, scale = level(tokenizer, *encode_pictures(tokenizer, pictures), log)
+        torch.save({"tokenizer": tokenizer.state_dict(), "scale": scale, "mean": mean, "deviation": deviation}, path)
     return torch.load(path, weights_only=True)
+
+
+def train_generator(config: dict, latents: Latents, path: Path, log: Log):
+    """The model, its average and the steps."""
+    torch.manual_seed(2)
+    recipe = Recipe(**config["recipe"])
+    model = GENERATORS[config["family"]](config["sizes"])
+
+    def loss_of(draw, _done):
+        return {"loss": model.loss(*latents.draw(recipe.worker_batch, draw), draw)}
+
+    return model, *train(model, loss_of, recipe, path, log)
+
+
+def run(config: dict, pictures: np.ndarray, labels: np.ndarray, work: Path, log: Log) -> None:
+    work.mkdir(parents=True, exist_ok=True)
+    found = prepare_latents(config["tokenizer"], pictures, work, log)
+    patch = config["generator"]["sizes"]["patch_size"]
+    latents = Latents(*(patchify(found[part], patch) for part in ("mean", "deviation")), torch.as_tensor(labels))
+    trained = train_generator(config["generator"], latents, work / "generator.pt", log)
+    publish(work / "out", config, trained, found["tokenizer"], found["scale"])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", type=Path)
     parser.add_argument("--work", type=Path, default=Path(__file__).parent / ".work")
-    parser.add_argument("--tokenizer-minutes", type=float, default=22)
-    parser.add_argument("--generator-minutes", type=float, default=65)
     args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
+    work = args.work / args.config.stem
+    work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)  # see parallel.py
-    log = Log(args.work / "training.log")
-    pictures, labels = load_pictures(args.work, log)
-    autoencoder = train_tokenizer(
-        pictures, Budget(args.tokenizer_minutes), Checkpoint(args.work / "tokenizer.pt"), log)
-    latents = prepare_latents(args.work, autoencoder, pictures, log)
-    del pictures
-    autoencoder.load_state_dict(latents["tokenizer"])
-    model, average, steps = train_generator(
-        (latents["mean"], latents["deviation"]), torch.as_tensor(labels), Budget(args.generator_minutes),
-        Checkpoint(args.work / "generator.pt"), log)
-    publish(args.work / "out", model, average, autoencoder, latents["scale"], steps)
-    log(f"wrote {args.work / 'out'}")
+    log = Log(work / "training.log")
+    pictures, labels = load_pictures(args.work / "pictures.npz", log)
+    run(json.loads(args.config.read_text()), pictures, labels, work, log)
+    log(f"wrote {work / 'out'}")
 
 
 if __name__ == "__main__":

@@ -1,27 +1,20 @@
-"""The MAR generator with the tensor names of the published checkpoints, and its training.
+"""The MAR generator with the tensor names of the published checkpoints, and its loss.
 
 Li et al., "Autoregressive Image Generation without Vector Quantization", arXiv 2406.11838. B pictures, L tokens of C
 numbers, D the width.
 """
 
 import math
-import time
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from diffusion import TIMESTEPS, Process, diffusion_loss
-from parallel import WORKERS, set_gradients
-from tokenizer import learning_rate
+from diffusion import TIMESTEPS, Process, cosine_betas, diffusion_loss
 
-CONFIG = {
-    "img_size": 64, "vae_stride": 8, "patch_size": 1,
-    "encoder_embed_dim": 192, "encoder_depth": 3, "encoder_num_heads": 6,
-    "decoder_embed_dim": 192, "decoder_depth": 3, "decoder_num_heads": 6,
-    "mlp_ratio": 4.0, "vae_embed_dim": 8, "class_num": 12, "buffer_size": 8,
-    "diffloss_d": 3, "diffloss_w": 256, "num_sampling_steps": "50", "norm_eps": 1e-6,
-}
+TIMESTEPS_A_TOKEN, NOISES_A_TIMESTEP = 2, 2  # diffusion_batch_mul 4; the two noises share adaLN's products
+LABEL_DROPOUT = 0.1
+HIGHEST_TRAINED, NOISY_END, NOISY_SHARE = 955, (700, 950), 0.3
 
 
 class Attention(nn.Module):
@@ -41,13 +34,15 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    def __init__(self, width: int, hidden: int):
+    def __init__(self, width: int, hidden: int, gelu: str = "none"):
+        """`gelu`: "none" for the erf form, "tanh" for its approximation."""
         super().__init__()
+        self.gelu = gelu
         self.fc1 = nn.Linear(width, hidden)
         self.fc2 = nn.Linear(hidden, width)
 
     def forward(self, x):
-        return self.fc2(F.gelu(self.fc1(x)))  # the erf kind
+        return self.fc2(F.gelu(self.fc1(x), approximate=self.gelu))
 
 
 class TransformerBlock(nn.Module):
@@ -134,8 +129,8 @@ class DiffusionLossModule(nn.Module):
         self.net = net
 
 
-class Generator(nn.Module):
-    def __init__(self, config: dict = CONFIG):
+class Mar(nn.Module):
+    def __init__(self, config: dict):
         super().__init__()
         width, eps, ratio = config["encoder_embed_dim"], config["norm_eps"], config["mlp_ratio"]
         out_width = config["decoder_embed_dim"]
@@ -158,6 +153,7 @@ class Generator(nn.Module):
             TransformerBlock(out_width, config["decoder_num_heads"], ratio, eps) for _ in range(config["decoder_depth"]))
         self.decoder_norm = nn.LayerNorm(out_width, eps=eps)
         self.diffusion_pos_embed_learned = nn.Parameter(torch.zeros(1, self.tokens, out_width))
+        self.process = Process(range(TIMESTEPS), cosine_betas())
         self.diffloss = DiffusionLossModule(
             DiffusionHead(self.channels, out_width, config["diffloss_w"], config["diffloss_d"]))
         self.initialize()
@@ -203,11 +199,22 @@ class Generator(nn.Module):
     def condition(self, tokens, known, classes):
         return self.decode(self.encode(tokens, known, classes), known)
 
-
-BATCH, TIMESTEPS_A_TOKEN, NOISES_A_TIMESTEP = 32, 2, 2  # diffusion_batch_mul 4; the two noises share adaLN's products
-LABEL_DROPOUT = 0.1
-HIGHEST_TRAINED, NOISY_END, NOISY_SHARE = 955, (700, 950), 0.3
-PEAK_RATE, WARM_UP, FLAT_UNTIL = 1e-3, 200, 0.6
+    def loss(self, tokens, labels, draw):
+        """tokens [B, L, C] of unit variance, labels [B] -> scalar"""
+        rows, count, channels = tokens.shape
+        order = torch.rand(rows, count, generator=draw).argsort(1)
+        masked = draw_masked_count(count, draw)
+        hidden, known = order[:, :masked], order[:, masked:]
+        dropped = torch.rand(rows, 1, generator=draw) < LABEL_DROPOUT
+        classes = torch.where(dropped, self.fake_latent, self.class_emb(labels))
+        z = self.condition(tokens, known, classes)  # [B, L, D]
+        z = z.gather(1, hidden[..., None].expand(-1, -1, z.shape[2])).flatten(0, 1)  # [B masked, D]
+        target = tokens.gather(1, hidden[..., None].expand(-1, -1, channels)).flatten(0, 1)
+        z = z.repeat(TIMESTEPS_A_TOKEN, 1)
+        target = target.repeat(TIMESTEPS_A_TOKEN, 1).unsqueeze(1)  # [rows, 1, C]
+        timesteps = draw_timesteps(len(z), draw)
+        eps = torch.randn(len(z), NOISES_A_TIMESTEP, channels, generator=draw)
+        return diffusion_loss(self.process, self.diffloss.net, target, z, timesteps, eps).mean()
 
 
 def draw_timesteps(count: int, draw) -> torch.Tensor:
@@ -223,69 +230,3 @@ def draw_masked_count(tokens: int, draw) -> int:
     share = low + (0.5 - low) * torch.rand((), generator=draw, dtype=torch.float64)
     ratio = 1.0 + 0.25 * math.sqrt(2) * torch.erfinv(2 * share - 1).item()
     return min(tokens, math.ceil(tokens * ratio))
-
-
-def generator_loss(model: Generator, process: Process, tokens, labels, draw):
-    """tokens [B, L, C] of unit variance, labels [B] -> scalar"""
-    rows, count, channels = tokens.shape
-    order = torch.rand(rows, count, generator=draw).argsort(1)
-    masked = draw_masked_count(count, draw)
-    hidden, known = order[:, :masked], order[:, masked:]
-    dropped = torch.rand(rows, 1, generator=draw) < LABEL_DROPOUT
-    classes = torch.where(dropped, model.fake_latent, model.class_emb(labels))
-    z = model.condition(tokens, known, classes)  # [B, L, D]
-    z = z.gather(1, hidden[..., None].expand(-1, -1, z.shape[2])).flatten(0, 1)  # [B masked, D]
-    target = tokens.gather(1, hidden[..., None].expand(-1, -1, channels)).flatten(0, 1)
-    z = z.repeat(TIMESTEPS_A_TOKEN, 1)
-    target = target.repeat(TIMESTEPS_A_TOKEN, 1).unsqueeze(1)  # [rows, 1, C]
-    timesteps = draw_timesteps(len(z), draw)
-    eps = torch.randn(len(z), NOISES_A_TIMESTEP, channels, generator=draw)
-    return diffusion_loss(process, model.diffloss.net, target, z, timesteps, eps).mean()
-
-
-def optimizer_for(model: Generator) -> torch.optim.AdamW:
-    """Biases, norms and single embeddings are not decayed."""
-    decayed = [p for name, p in model.named_parameters() if p.ndim == 2 and name != "fake_latent"]
-    kept = [p for name, p in model.named_parameters() if p.ndim != 2 or name == "fake_latent"]
-    groups = [{"params": decayed, "weight_decay": 0.02}, {"params": kept, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.95), fused=True)
-
-
-def train_generator(latents, labels, budget, checkpoint, log):
-    """Trains until `budget` is spent.
-
-    latents: posterior mean and deviation, each [count, L, C], times the scale; returns the model, its
-    average and the number of steps.
-    """
-    torch.manual_seed(2)
-    mean, deviation = latents
-    model, average = Generator(), Generator().requires_grad_(False)
-    average.load_state_dict(model.state_dict())
-    optimizer = optimizer_for(model)
-    process = Process(range(TIMESTEPS))
-    step = checkpoint.restore(model=model, average=average, optimizer=optimizer, budget=budget)
-    total, counted, since = 0.0, 0, time.monotonic()
-
-    def loss_of(draw):
-        rows = torch.randint(len(mean), (BATCH // WORKERS,), generator=draw)
-        noise = torch.randn(mean[rows].shape, generator=draw)
-        loss = generator_loss(model, process, mean[rows] + deviation[rows] * noise, labels[rows], draw)
-        return loss, loss
-
-    while budget.share() < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(budget.share(), step, PEAK_RATE, WARM_UP, FLAT_UNTIL)
-        total += set_gradients(model, loss_of, step).item()
-        nn.utils.clip_grad_norm_(model.parameters(), 3.0)
-        optimizer.step()
-        step, counted = step + 1, counted + 1
-        rate = min(0.999, (1 + step) / (10 + step))  # starts short, so that early samples are worth looking at
-        torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - rate)
-        budget.tick()
-        if step % 100 == 0:
-            seconds, spent = (time.monotonic() - since) / counted, 100 * budget.share()
-            log(f"generator step {step} loss {total / counted:.4f} {seconds:.2f} s/step, {spent:.0f} % of the time")
-            total, counted, since = 0.0, 0, time.monotonic()
-        checkpoint.save_when_due(step, model=model, average=average, optimizer=optimizer, budget=budget)
-    checkpoint.save(step, model=model, average=average, optimizer=optimizer, budget=budget)
-    return model, average, step
