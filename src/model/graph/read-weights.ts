@@ -1,4 +1,4 @@
-import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { ELEMENT_TYPES } from "./onnx.js";
 import type { WeightIndex, WeightLocation, WeightType } from "./weights.js";
 
@@ -9,67 +9,54 @@ import type { WeightIndex, WeightLocation, WeightType } from "./weights.js";
 export function readWeights(graphs: readonly Uint8Array[]): WeightIndex {
   const index = new Map<string, WeightLocation>();
   for (const bytes of graphs)
-    for (const model of messages(bytes, 7)) // ModelProto.graph
-      for (const tensor of messages(model, 5)) {
-        // GraphProto.initializer
-        const weight = readTensor(tensor);
-        if (weight) index.set(weight.name, weight.location);
+    for (const graph of new Message(bytes).messages(7)) // ModelProto.graph
+      for (const tensor of graph.messages(5)) {
+        // GraphProto.initializer; constants have no external data.
+        const external = new Map(tensor.messages(13).map((entry) => [entry.text(1), entry.text(2)]));
+        const location = external.get("location");
+        if (location === undefined) continue;
+        const [offset, byteLength] = [Number(external.get("offset")), Number(external.get("length"))];
+        index.set(tensor.text(8), { location, offset, byteLength, shape: tensor.integers(1), type: typeOf(tensor) });
       }
   return index;
 }
 
-/** TensorProto; undefined for constants, whose values are in the graph. */
-function readTensor(bytes: Uint8Array): { name: string; location: WeightLocation } | undefined {
-  const shape: number[] = [];
-  const entries = new Map<string, string>(); // external_data
-  let name = "";
-  let type = 0;
-  read(bytes, {
-    1: (reader) => {
-      shape.push(Number(reader.int64()));
-    },
-    2: (reader) => {
-      type = reader.int32();
-    },
-    8: (reader) => {
-      name = reader.string();
-    },
-    13: (reader) => {
-      const entry = reader.bytes();
-      const [[key], [value]] = [messages(entry, 1), messages(entry, 2)];
-      entries.set(utf8(key!), utf8(value!));
-    },
-  });
-  const location = entries.get("location");
-  if (location === undefined) return undefined;
-  const [typeName] = Object.entries(ELEMENT_TYPES).find(([, code]) => code === type) ?? [];
-  const offset = Number(entries.get("offset"));
-  const byteLength = Number(entries.get("length"));
-  return { name, location: { location, offset, byteLength, shape, type: typeName as WeightType } };
+function typeOf(tensor: Message): WeightType {
+  const [code] = tensor.integers(2);
+  const [type] = Object.entries(ELEMENT_TYPES).find(([, value]) => value === code) ?? [];
+  return type as WeightType;
 }
 
-/** A message's fields of one number, whose values are messages or text. */
-function messages(bytes: Uint8Array, field: number): Uint8Array[] {
-  const found: Uint8Array[] = [];
-  read(bytes, {
-    [field]: (reader) => {
-      found.push(reader.bytes());
-    },
-  });
-  return found;
-}
+/** A protobuf message, whose fields have numbers. */
+class Message {
+  readonly #integers = new Map<number, number[]>();
+  readonly #bytes = new Map<number, Uint8Array[]>();
 
-/** Reads these fields of a message, by number, and skips the others. */
-function read(bytes: Uint8Array, fields: Readonly<Record<number, (reader: BinaryReader) => void>>): void {
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag();
-    const readField = fields[field];
-    if (readField) readField(reader);
-    else reader.skip(wireType, field);
+  constructor(bytes: Uint8Array) {
+    const reader = new BinaryReader(bytes);
+    while (reader.pos < reader.len) {
+      const [field, wireType] = reader.tag();
+      if (wireType === WireType.Varint) append(this.#integers, field, Number(reader.int64()));
+      else if (wireType === WireType.LengthDelimited) append(this.#bytes, field, reader.bytes());
+      else reader.skip(wireType, field);
+    }
+  }
+
+  integers(field: number): number[] {
+    return this.#integers.get(field) ?? [];
+  }
+
+  messages(field: number): Message[] {
+    return (this.#bytes.get(field) ?? []).map((bytes) => new Message(bytes));
+  }
+
+  text(field: number): string {
+    return Buffer.from(this.#bytes.get(field)?.[0] ?? []).toString("utf8");
   }
 }
 
-function utf8(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("utf8");
+function append<T>(lists: Map<number, T[]>, key: number, value: T): void {
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
 }
