@@ -10,11 +10,14 @@ import { importTinyModel, Marimba } from "./marimba.js";
 const gpu = (...args: string[]) => new Marimba(["gpu", ...args]).ended;
 
 describe("PROVIDER=cuda", () => {
-  it("is refused for an int8 model in a sentence that says what to do", async () => {
+  it.each([
+    ["serve", ["serve"]],
+    ["sample", ["sample", "--class", "cat", "--out", "/dev/null"]],
+  ])("is refused for an int8 model by %s, in a sentence that says what to do", async (_, command) => {
     const folder = await mkdtemp(join(tmpdir(), "marimba-gpu-"));
     onTestFinished(() => rm(folder, { recursive: true }));
     await importTinyModel(folder, "demo", "int8");
-    const { code, stdout, stderr } = await new Marimba(["serve"], { MODELS_DIR: folder, PROVIDER: "cuda" }).ended;
+    const { code, stdout, stderr } = await new Marimba(command, { MODELS_DIR: folder, PROVIDER: "cuda" }).ended;
     expect(stderr).toContain("The model demo is int8, whose products have no CUDA implementation in ONNX Runtime");
     expect(stderr).toContain("Import it with --precision fp16, or set PROVIDER=cpu.");
     expect(stderr).not.toContain("    at ");

@@ -13,16 +13,21 @@ export interface Runtime {
   /** Runs the graph `graph`.onnx on its inputs by name. */
   run(graph: string, inputs: Tensors): Promise<Tensors>;
   close(): Promise<void>;
+  /** How many times as much memory as on a CPU one run may take; absent: 1. */
+  readonly runMemory?: number;
 }
 
 /** How a runtime is opened; everything else is in the model's folder. */
-export interface RuntimeOptions {
+export interface RuntimeOptions extends Device {
   /** Threads inside one ONNX operator. */
   readonly threads: number;
   /** Which graphs; absent: those that generate with a MAR model. */
   readonly graphs?: readonly GraphName[];
   /** Path prefix of each graph's profile, which ONNX Runtime writes when the runtime is closed. */
   readonly profile?: string;
+}
+
+export interface Device {
   /** What the graphs run on; absent: the CPU. */
   readonly provider?: Provider;
   /** Which of the machine's GPUs, for the provider `cuda`. */

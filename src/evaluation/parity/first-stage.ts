@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Type from "typebox";
 import { openRuntime } from "../../engine/runtime/onnx.js";
-import type { Runtime, Tensors } from "../../engine/runtime/runtime.js";
+import type { Runtime, RuntimeOptions, Tensors } from "../../engine/runtime/runtime.js";
 import { checkTensors } from "../../importer/architecture/tensor-table.js";
 import {
   publishedScale,
@@ -44,7 +44,7 @@ export async function openFirstStage(
   parent: string,
   path: string,
   config: string,
-  threads: number,
+  options: RuntimeOptions,
 ): Promise<FirstStage> {
   const checkpoint = await openCheckpoint(path);
   try {
@@ -58,7 +58,7 @@ export async function openFirstStage(
     const folder = join(parent, "tokenizer");
     await mkdir(folder);
     await writeFiles(folder, checkpoint, { tensors, table, tokenizer });
-    return { tokenizer, runtime: await openRuntime(folder, { threads, graphs: ["decode", "encode"] }) };
+    return { tokenizer, runtime: await openRuntime(folder, { ...options, graphs: ["decode", "encode"] }) };
   } finally {
     await checkpoint.close();
   }
