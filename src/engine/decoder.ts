@@ -27,7 +27,7 @@ export class Decoder {
     // Three activations of the last level, whose input is as wide as the level before it.
     const widest = Math.max(...levels.slice(-2).map((level) => level.channels));
     const bytes = 3 * 4 * image_height * image_width * widest;
-    this.imageLimit = Math.max(1, Math.min(MOST_IMAGES, Math.floor(DECODE_BYTES / bytes)));
+    this.imageLimit = Math.max(1, Math.min(MOST_IMAGES, Math.floor(((runtime.runMemory ?? 1) * DECODE_BYTES) / bytes)));
     this.latentSize = latent_channels * latent_height * latent_width;
   }
 
