@@ -19,10 +19,17 @@ export interface Machine {
 const PROBE = `
 import glob, json, os, sys
 sys.path.append(sys.argv[1])
-import torch, timm, scipy, tqdm, numpy
+import torch
+versions, broken = f"Python {sys.version.split()[0]}, torch {torch.__version__}", None
+try:
+    import numpy, scipy, timm, tqdm
+    versions += f", timm {timm.__version__}"
+except Exception as error:
+    broken = f"{type(error).__name__}: {error}"
 folder = os.path.dirname(os.path.dirname(torch.__file__))
 print(json.dumps({
-    "versions": f"Python {sys.version.split()[0]}, torch {torch.__version__}, timm {timm.__version__}",
+    "versions": versions,
+    "broken": broken,
     "cuda": torch.version.cuda or "",
     "libraries": glob.glob(os.path.join(folder, "nvidia", "*", "lib")),
 }))
@@ -30,6 +37,8 @@ print(json.dumps({
 
 interface Python {
   readonly versions: string;
+  /** Why the packages of the authors' code can't be imported. */
+  readonly broken: string | null;
   readonly cuda: string;
   readonly libraries: readonly string[];
 }
@@ -39,18 +48,21 @@ export async function lookAround(options: GpuOptions): Promise<Machine> {
   if (options.provider === "cuda") facts.unshift(await describeGpu());
   try {
     const { stdout } = await execute(options.python, ["-c", PROBE, options.packages]);
-    const { versions, cuda, libraries } = JSON.parse(stdout) as Python;
+    const { versions, broken, cuda, libraries } = JSON.parse(stdout) as Python;
     facts.push(versions);
     // The same libraries for both sides, if they fit ONNX Runtime.
     const fitting = cuda.startsWith("13") ? libraries : packedLibraries(options);
-    return { facts, libraries: withInherited(fitting), ...missingCode(options) };
+    return { facts, libraries: withInherited(fitting), ...missingCode(options, broken) };
   } catch (error) {
     const { code, stderr = "" } = error as { code?: unknown; stderr?: string };
     const reason = code === "ENOENT" ? `there is no ${options.python}` : stderr.trim().split("\n").at(-1);
-    const withoutPyTorch = `PyTorch, because ${options.python} can't run it: ${reason}.`;
+    const withoutPyTorch = cannotRun(options.python, reason);
     return { facts, libraries: withInherited(packedLibraries(options)), withoutPyTorch };
   }
 }
+
+const cannotRun = (python: string, reason = "no reason is known") =>
+  `PyTorch, because ${python} can't run the authors' code: ${reason}.`;
 
 /** Of the first GPU. */
 async function describeGpu(): Promise<string> {
@@ -62,7 +74,8 @@ async function describeGpu(): Promise<string> {
   return `GPU: ${name}, ${memory}, driver ${driver}`;
 }
 
-function missingCode({ official }: GpuOptions): Pick<Machine, "withoutPyTorch"> {
+function missingCode({ official, python }: GpuOptions, broken: string | null): Pick<Machine, "withoutPyTorch"> {
+  if (broken !== null) return { withoutPyTorch: cannotRun(python, broken) };
   if (existsSync(join(official, "models/mar.py"))) return {};
   return {
     withoutPyTorch: `PyTorch, because ${official} is no checkout of github.com/LTH14/mar; --official names one.`,

@@ -18,7 +18,7 @@ export interface ModelResults {
   readonly every: number;
   readonly batches: readonly { readonly batch: number; readonly runs: Readonly<Partial<Record<Side, RunRecord[]>>> }[];
   readonly failures: readonly Failure[];
-  /** Runs for which there was no time. */
+  /** Runs that failed, or for which there was no time. */
   readonly missing: number;
 }
 
@@ -64,7 +64,8 @@ function modelLines({ deviation, every, batches, failures, missing }: ModelResul
   }
   if (failures.length > 0) lines.push("");
   lines.push(...failures.map(({ side, batch, reason }) => `- ${side}, batch ${batch}, failed: ${reason}`));
-  if (missing > 0) lines.push("", `There was no time for ${missing} runs. Start the script again to add them.`);
+  const late = missing - failures.length;
+  if (late > 0) lines.push("", `There was no time for ${late} runs. Start the script again to add them.`);
   return lines;
 }
 

@@ -95,7 +95,9 @@ describe("the script for a machine with a GPU and no network", () => {
     expect([failures, missing]).toEqual([[], 0]);
 
     const table = await readFile(join(folder, "out/results.md"), "utf8");
-    expect(table).toContain("- Left out: PyTorch, because no-python-here can't run it: there is no no-python-here.");
+    expect(table).toContain(
+      "- Left out: PyTorch, because no-python-here can't run the authors' code: there is no no-python-here.",
+    );
     expect(table).toMatch(/\n\| +\| marimba-fp16 \| marimba-fp16-balanced \|\n/);
     expect(table).toMatch(/\n\| outside ONNX runs +\|/);
   });
