@@ -29,4 +29,9 @@ if (process.getuid() !== 0) {
   process.exit(1);
 }
 if (!ensurePythonEnvironment()) process.exit(1);
-runLongForm({ name: "container", times, tests: ["test/container/running"], env: { CONTAINER: "run" } });
+runLongForm({
+  name: "container",
+  times,
+  tests: ["test/container/running", "--no-file-parallelism"],
+  env: { CONTAINER: "run" },
+});

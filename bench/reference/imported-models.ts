@@ -27,8 +27,8 @@ export async function importSide(side: Side, options: ReferenceOptions): Promise
     if (other.startsWith(`${precision}-`)) await rm(join(modelsDir, other), { recursive: true });
   }
   process.stderr.write(`Importing for ${side} ...\n`);
-  const { generator, tokenizer } = options;
-  return importModel({ name, generator, tokenizer, precision, modelsDir });
+  const { generator, tokenizer, arch } = options;
+  return importModel({ name, generator, tokenizer, arch, precision, modelsDir });
 }
 
 /** A hash of the checkpoints and of the code that imports them. */

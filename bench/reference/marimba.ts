@@ -7,6 +7,8 @@ import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import { type Architecture, marArchitecture } from "../../src/model/manifest.js";
 import { openModelFolder } from "../model-folder.js";
+import { type Traffic, timeCopies } from "./copies.js";
+import type { Processor } from "./options.js";
 import { PartialRuntime } from "./partial-runtime.js";
 import type { RunResult } from "./records.js";
 
@@ -15,6 +17,7 @@ const { values } = parseArgs({
   options: {
     model: text,
     preset: text,
+    provider: text,
     batch: text,
     every: text,
     steps: text,
@@ -24,7 +27,8 @@ const { values } = parseArgs({
   },
 });
 const { folder, manifest } = await openModelFolder(values.model);
-const runtime = await openRuntime(folder, { threads: Number(values.threads), graphs: FAMILY_TRAITS.mar.graphs });
+const options = { threads: Number(values.threads), provider: values.provider as Processor };
+const runtime = await openRuntime(folder, { ...options, graphs: FAMILY_TRAITS.mar.graphs });
 const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
 
 const parameters = {
@@ -42,16 +46,17 @@ const parameters = {
   guidance_scale: Number(values.guidance),
 };
 await makeImages(runtime, manifest.architecture, parameters.steps); // warm-up: one step and the decoder
-const result = await makeImages(runtime, manifest.architecture, Number(values.every));
+const { traffic, ...result } = await makeImages(runtime, manifest.architecture, Number(values.every));
 await runtime.close();
+const copies = await timeCopies(traffic, options);
 const peakRssMib = process.resourceUsage().maxRSS / 1024;
-process.stdout.write(`${JSON.stringify({ ...result, peakRssMib, version: `onnxruntime-node ${version}` })}\n`);
+process.stdout.write(`${JSON.stringify({ ...result, copies, peakRssMib, version: `onnxruntime-node ${version}` })}\n`);
 
 async function makeImages(
   inner: Runtime,
   model: Architecture,
   every: number,
-): Promise<Pick<RunResult, "stepTimes" | "decode" | "wall" | "onnx">> {
+): Promise<Pick<RunResult, "stepTimes" | "decode" | "wall" | "onnx"> & { traffic: Traffic }> {
   const partial = new PartialRuntime(inner, every, marArchitecture(model).generator.decoder.width);
   const images = Number(values.batch);
   const events = {
@@ -76,7 +81,7 @@ async function makeImages(
     if (last) process.stderr.write(`step ${last.step}: ${((last.transformer + last.head) / 1000).toFixed(2)} s\n`);
   }
   const wall = performance.now() - beginMs;
-  return { stepTimes: partial.steps, decode: partial.decodeMs, wall, onnx: partial.onnxMs };
+  return { stepTimes: partial.steps, decode: partial.decodeMs, wall, onnx: partial.onnxMs, traffic: partial.traffic };
 }
 
 function imageRequest(id: number, { generator }: Architecture) {

@@ -1,13 +1,16 @@
-"""One run of the authors' PyTorch code on the CPU, timed by part: `npm run bench:reference` starts it.
+"""One run of the authors' PyTorch code, timed by part: `npm run bench:reference` starts it.
 
 The code is theirs, unchanged (github.com/LTH14/mar): `sample_tokens` and `vae.decode`, under `no_grad` and autocast as in
-engine_mar.py. What has to differ without CUDA: `.cuda()` does nothing, and autocast is the CPU's to bfloat16.
+engine_mar.py, but to bfloat16. What has to differ without CUDA: `.cuda()` does nothing, and autocast is the CPU's.
+tf32 is float32 with TensorFloat-32 products. --compile compiles the transformers' blocks, the diffusion head and the VAE's
+decoder with torch.compile, for any number of tokens.
 With --every k only every k-th step is computed; in the others encoder, decoder and head return noise at once.
 Prints one JSON object; times are milliseconds.
 """
 
 import argparse
 import contextlib
+import functools
 import json
 import resource
 import sys
@@ -21,9 +24,13 @@ import torch
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--official", type=Path, required=True, help="a checkout of github.com/LTH14/mar")
+    parser.add_argument("--packages", type=Path, help="a folder of packages, used where Python has none of its own")
     parser.add_argument("--generator", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True)
-    parser.add_argument("--precision", choices=["fp32", "bf16"], required=True)
+    parser.add_argument("--arch", type=Path, help="config.json of a generator that has none of the published sizes")
+    parser.add_argument("--provider", choices=["cpu", "cuda"], required=True)
+    parser.add_argument("--precision", choices=["fp32", "tf32", "bf16"], required=True)
+    parser.add_argument("--compile", action="store_true")
     for name in ("batch", "every", "steps", "diffusion-steps", "threads"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--guidance", type=float, required=True)
@@ -32,26 +39,47 @@ def read_options() -> argparse.Namespace:
 
 def load_networks(options: argparse.Namespace):
     sys.path.insert(0, str(options.official))
+    sys.path.append(str(options.packages))
     from models import mar
-    from models.vae import AutoencoderKL
+    from models import vae as kl
 
     torch.serialization.add_safe_globals([argparse.Namespace])
     checkpoint = torch.load(options.generator, map_location="cpu", mmap=True, weights_only=True)
     state = checkpoint["model_ema"]
-    constructor = {768: mar.mar_base, 1024: mar.mar_large, 1280: mar.mar_huge}[state["fake_latent"].shape[1]]
+    if options.arch:
+        config = json.loads(options.arch.read_text())
+        norm_layer = functools.partial(torch.nn.LayerNorm, eps=config["mar"].pop("norm_eps"))
+        constructor = functools.partial(mar.MAR, **config["mar"], norm_layer=norm_layer)
+        tokenizer = {name: config["vae"].pop(name) for name in ("embed_dim", "ch_mult")}
+        kl.Encoder = functools.partial(kl.Encoder, **config["vae"])
+        kl.Decoder = functools.partial(kl.Decoder, **config["vae"])
+    else:
+        constructor = {768: mar.mar_base, 1024: mar.mar_large, 1280: mar.mar_huge}[state["fake_latent"].shape[1]]
+        tokenizer = {"embed_dim": 16, "ch_mult": (1, 1, 2, 2, 4)}
     width = state["diffloss.net.input_proj.weight"].shape[0]
     depth = len({name.split(".")[3] for name in state if name.startswith("diffloss.net.res_blocks.")})
-    model = constructor(diffloss_d=depth, diffloss_w=width, num_sampling_steps=str(options.diffusion_steps))
+    model = constructor(**{"diffloss_d": depth, "diffloss_w": width, "num_sampling_steps": str(options.diffusion_steps)})
     model.load_state_dict(state)
-    vae = AutoencoderKL(embed_dim=16, ch_mult=(1, 1, 2, 2, 4), ckpt_path=str(options.tokenizer))
-    return model.eval(), vae.eval()
+    vae = kl.AutoencoderKL(**tokenizer, ckpt_path=str(options.tokenizer))
+    model, vae = model.eval().cuda(), vae.eval().cuda()
+    if options.compile:
+        for part in (*model.encoder_blocks, *model.decoder_blocks, model.diffloss.net, vae.decoder):
+            part.forward = torch.compile(part.forward, dynamic=True)  # forward_with_cfg calls it directly
+    return model, vae
+
+
+def seconds() -> float:
+    """The time once the GPU has done all that it was given."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 class Parts:
     """Times the parts of `sample_tokens` from outside, and skips the steps that are not to be computed."""
 
     def __init__(self, model, every: int):
-        self.model, self.every = model, every
+        self.model, self.every, self.device = model, every, model.mask_token.device
         self.encode, self.decode, self.sample = (
             model.forward_mae_encoder,
             model.forward_mae_decoder,
@@ -68,7 +96,7 @@ class Parts:
         if not self.marks:
             return
         begin, transformed, sampling, sampled = (self.marks[name] for name in ("begin", "z", "sample", "sampled"))
-        whole = time.perf_counter() - begin
+        whole = seconds() - begin
         transformer, head = transformed - begin, sampled - sampling
         times = {"transformer": transformer, "head": head, "other": whole - transformer - head}
         self.steps.append({"step": self.step, **{name: 1000 * value for name, value in times.items()}})
@@ -84,36 +112,38 @@ class Parts:
         self.step += 1
         if not self.computed:
             return tokens
-        self.marks["begin"] = time.perf_counter()
+        self.marks["begin"] = seconds()
         return self.encode(tokens, mask, class_embedding)
 
     def timed_decode(self, x, mask):
         if not self.computed:
-            return torch.randn(*mask.shape, self.model.decoder_embed.out_features)
+            return torch.randn(*mask.shape, self.model.decoder_embed.out_features, device=self.device)
         z = self.decode(x, mask)
-        self.marks["z"] = time.perf_counter()
+        self.marks["z"] = seconds()
         return z
 
     def timed_sample(self, z, temperature, guidance):
         if not self.computed:
-            return torch.randn(z.shape[0], self.model.token_embed_dim)
-        self.marks["sample"] = time.perf_counter()
+            return torch.randn(z.shape[0], self.model.token_embed_dim, device=self.device)
+        self.marks["sample"] = seconds()
         sampled = self.sample(z, temperature, guidance)
-        self.marks["sampled"] = time.perf_counter()
+        self.marks["sampled"] = seconds()
         return sampled
 
 
 def run(model, vae, parts: Parts, options: argparse.Namespace, every: int) -> dict:
     parts.reset(every)
-    labels = torch.arange(options.batch) * 111 % model.num_classes
-    autocast = torch.autocast("cpu", torch.bfloat16) if options.precision == "bf16" else contextlib.nullcontext()
-    begin = time.perf_counter()
+    labels = (torch.arange(options.batch) * 111 % model.num_classes).cuda()
+    autocast = contextlib.nullcontext()
+    if options.precision == "bf16":
+        autocast = torch.autocast(options.provider, torch.bfloat16)
+    begin = seconds()
     with torch.no_grad(), autocast:
         tokens = model.sample_tokens(options.batch, options.steps, options.guidance, "linear", labels, temperature=1.0)
         parts.end_step()
-        decoding = time.perf_counter()
+        decoding = seconds()
         images = vae.decode(tokens / 0.2325)
-        end = time.perf_counter()
+        end = seconds()
     if not torch.isfinite(images).all():
         raise SystemExit("The images are not finite numbers.")
     return {"stepTimes": parts.steps, "decode": 1000 * (end - decoding), "wall": 1000 * (end - begin)}
@@ -122,13 +152,17 @@ def run(model, vae, parts: Parts, options: argparse.Namespace, every: int) -> di
 def main() -> None:
     options = read_options()
     torch.set_num_threads(options.threads)
-    torch.Tensor.cuda = lambda self, *_, **__: self
+    if options.provider == "cpu":
+        torch.Tensor.cuda = torch.nn.Module.cuda = lambda self, *_, **__: self
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.precision != "fp32"
+    torch.backends.cudnn.benchmark = True  # as main_mar.py
     torch.manual_seed(0)
     np.random.seed(0)
     with contextlib.redirect_stdout(sys.stderr):  # theirs prints
         model, vae = load_networks(options)
         parts = Parts(model, options.every)
-        run(model, vae, parts, options, every=options.steps)  # warm-up: one step and the decoder
+        # The warm-up is one step and the decoder; compiled code meets every shape before it is timed.
+        run(model, vae, parts, options, options.every if options.compile else options.steps)
         result = run(model, vae, parts, options, options.every)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({**result, "peakRssMib": memory / 1024, "version": f"torch {torch.__version__}"}))

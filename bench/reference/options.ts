@@ -1,16 +1,28 @@
 import { fileURLToPath } from "node:url";
 import { readArguments } from "../../src/commands/command-line.js";
 
-/** The sides, in the order of their turns. */
+/** The sides, in the order of their turns: whose code, in which precision, and a preset or PyTorch's compiler. */
 export const SIDES = [
   "pytorch-fp32",
+  "pytorch-tf32",
   "marimba-fp32",
   "pytorch-bf16",
   "marimba-int8",
   "marimba-int8-balanced",
   "marimba-int8-fast",
+  "marimba-fp16",
+  "marimba-fp16-balanced",
+  "marimba-fp16-fast",
+  "pytorch-bf16-compile",
 ] as const;
 export type Side = (typeof SIDES)[number];
+
+/** The sides that are measured on a processor unless others are chosen. */
+export const USUAL_SIDES = {
+  cpu: SIDES.filter((side) => /fp32|bf16$|int8/.test(side)),
+  cuda: SIDES.filter((side) => /tf32|bf16|fp16(-balanced)?$/.test(side)),
+} satisfies Record<string, readonly Side[]>;
+export type Processor = keyof typeof USUAL_SIDES;
 
 const USAGE = `npm run bench:reference: Marimba compared with the authors' PyTorch code, on the same checkpoint and machine
 
@@ -19,11 +31,15 @@ const USAGE = `npm run bench:reference: Marimba compared with the authors' PyTor
   --official DIR      a checkout of github.com/LTH14/mar
   --generator FILE    checkpoint-last.pth of MAR-B, L or H, published or made by bench/checkpoint/make.py
   --tokenizer FILE    kl16.ckpt
+  --arch FILE         config.json of a generator that has none of the published sizes
+  --provider P        what both sides run on: cpu or cuda (default: cpu)
   --python FILE       a Python with torch, torchvision, timm 0.9.12, scipy and tqdm (default: python3)
   --every K           on both sides compute only every K-th autoregressive step, and multiply (default: 1, whole images)
   --batches 1,8       images at once (default: 1,8)
   --rounds N          runs of each side, in turn (default: 1)
-  --sides A,B         of ${SIDES.join(", ")} (default: all)
+  --sides A,B         of ${SIDES.slice(0, 6).join(", ")},
+                      ${SIDES.slice(6).join(", ")}
+                      (default on a CPU: ${USUAL_SIDES.cpu.join(", ")})
   --runs N            at most N of the missing runs, then print (default: all)
   --steps N           autoregressive steps (default: 64)
   --diffusion-steps N (default: 100)
@@ -38,6 +54,14 @@ two cores, and a batch of eight many times that; --every 8 comes close to it.
 `;
 
 export interface ReferenceOptions {
+  readonly provider: Processor;
+  readonly arch?: string | undefined;
+  /** A folder of Python packages, used where Python has none of its own. */
+  readonly packages?: string | undefined;
+  /** LD_LIBRARY_PATH for Marimba. */
+  readonly libraries?: string | undefined;
+  /** When a run that is under way is ended, in the milliseconds of Date.now(); absent: never. */
+  readonly endMs?: number | undefined;
   readonly official: string;
   readonly generator: string;
   readonly tokenizer: string;
@@ -62,11 +86,13 @@ export function readReferenceOptions(argv: string[]): ReferenceOptions | undefin
       official: { type: "string" },
       generator: { type: "string" },
       tokenizer: { type: "string" },
+      arch: { type: "string" },
+      provider: { type: "string", default: "cpu" },
       python: { type: "string", default: "python3" },
       every: { type: "string" },
       batches: { type: "string" },
       rounds: { type: "string", default: "1" },
-      sides: { type: "string", default: SIDES.join(",") },
+      sides: { type: "string" },
       runs: { type: "string", default: "1000000" },
       steps: { type: "string", default: "64" },
       "diffusion-steps": { type: "string", default: "100" },
@@ -90,7 +116,10 @@ export function readReferenceOptions(argv: string[]): ReferenceOptions | undefin
   if (steps % every !== 0) throw new Error(`--every must divide the ${steps} steps; ${every} does not.`);
   const guidance = Number(values.guidance);
   if (!(guidance >= 1)) throw new Error(`--guidance must be a number of at least 1, not ${values.guidance}.`);
+  const provider = asProcessor(values.provider);
   return {
+    provider,
+    arch: values.arch,
     official,
     generator,
     tokenizer,
@@ -98,7 +127,7 @@ export function readReferenceOptions(argv: string[]): ReferenceOptions | undefin
     every,
     batches: (values.batches ?? (quick ? "1" : "1,8")).split(",").map((text) => whole("batches", text)),
     rounds: whole("rounds", values.rounds),
-    sides: values.sides.split(",").map(asSide),
+    sides: values.sides?.split(",").map(asSide) ?? USUAL_SIDES[provider],
     runs: whole("runs", values.runs),
     steps,
     diffusionSteps: whole("diffusion-steps", values["diffusion-steps"]),
@@ -108,13 +137,18 @@ export function readReferenceOptions(argv: string[]): ReferenceOptions | undefin
   };
 }
 
-function whole(option: string, text: string): number {
+export function whole(option: string, text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${option} must be a whole number, not ${text}.`);
   return value;
 }
 
-function asSide(text: string): Side {
+export function asProcessor(text: string): Processor {
+  if (text !== "cpu" && text !== "cuda") throw new Error(`--provider must be cpu or cuda, not ${text}.`);
+  return text;
+}
+
+export function asSide(text: string): Side {
   const side = SIDES.find((name) => name === text);
   if (!side) throw new Error(`--sides: ${JSON.stringify(text)} is not one of ${SIDES.join(", ")}.`);
   return side;

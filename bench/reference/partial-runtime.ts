@@ -1,4 +1,5 @@
 import type { Runtime, Tensors } from "../../src/engine/runtime/runtime.js";
+import type { Traffic } from "./copies.js";
 
 /** Milliseconds of one autoregressive step, including the JavaScript around its ONNX runs. */
 export interface StepTime {
@@ -18,6 +19,7 @@ export class PartialRuntime {
   decodeMs = 0;
   /** All runs together. */
   onnxMs = 0;
+  readonly traffic: Traffic = { runs: 0, bytes: 0 };
   #step = -1;
   #beginMs = 0;
   #headAtMs = 0;
@@ -45,15 +47,16 @@ export class PartialRuntime {
     this.steps.push({ step: this.#step, transformer, head: headEndMs - this.#headAtMs, other: 0 });
   }
 
-  readonly runtime: Runtime = {
-    run: (graph, inputs) => {
-      if (graph === "denoise") this.#headAtMs ||= performance.now();
-      if (graph === "decode") this.#decodeAtMs ||= performance.now();
-      if (graph === "decode" || this.#isComputed()) return this.#timed(() => this.inner.run(graph, inputs));
-      return Promise.resolve(graph === "predict" ? this.#zeros(inputs) : this.#noise(inputs));
-    },
-    close: () => this.inner.close(),
-  };
+  get runtime(): Runtime {
+    return { ...this.inner, run: (graph, inputs) => this.#run(graph, inputs) };
+  }
+
+  #run(graph: string, inputs: Tensors): Promise<Tensors> {
+    if (graph === "denoise") this.#headAtMs ||= performance.now();
+    if (graph === "decode") this.#decodeAtMs ||= performance.now();
+    if (graph === "decode" || this.#isComputed()) return this.#timed(graph, inputs);
+    return Promise.resolve(graph === "predict" ? this.#zeros(inputs) : this.#noise(inputs));
+  }
 
   /** z of every target. */
   #zeros({ targets }: Tensors): Tensors {
@@ -66,11 +69,13 @@ export class PartialRuntime {
     return { x_out: { data: x!.data.slice(), shape: x!.shape } };
   }
 
-  async #timed<T>(run: () => Promise<T>): Promise<T> {
+  async #timed(graph: string, inputs: Tensors): Promise<Tensors> {
     const beginMs = performance.now();
-    const result = await run();
+    const outputs = await this.inner.run(graph, inputs);
     this.onnxMs += performance.now() - beginMs;
-    return result;
+    this.traffic.runs++;
+    for (const { data } of [...Object.values(inputs), ...Object.values(outputs)]) this.traffic.bytes += data.byteLength;
+    return outputs;
   }
 
   #isComputed(): boolean {

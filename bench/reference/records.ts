@@ -1,5 +1,6 @@
-import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { Copies } from "./copies.js";
 import type { StepTime } from "./partial-runtime.js";
 
 /** The measurements of one run of a side, in milliseconds. */
@@ -11,12 +12,17 @@ export interface RunResult {
   /** Time within ONNX runs; Marimba only. */
   readonly onnx?: number;
   readonly peakRssMib: number;
+  /** Memory of the GPU: the most in use while the run went on, less what was in use before it. */
+  readonly peakGpuMib?: number;
+  /** Of all runs; Marimba only. */
+  readonly copies?: Copies;
   readonly version: string;
 }
 
 /** Runs with equal keys measure the same. */
 export interface RunKey {
   readonly side: string;
+  readonly provider: string;
   /** The subject: the checkpoint, or the imported model's hash. */
   readonly subject: string;
   readonly batch: number;
@@ -47,10 +53,10 @@ export class Records {
       if (error.code === "ENOENT") return "";
       throw error;
     });
-    const records = text
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as RunRecord);
+    const lines = text.split("\n");
+    // A process that was killed may have left a part of a line.
+    if (lines.pop()) await writeFile(path, lines.map((line) => `${line}\n`).join(""));
+    const records = lines.map((line) => JSON.parse(line) as RunRecord);
     return new Records(path, new Map(records.map((record) => [keyOf(record), record])));
   }
 
@@ -64,6 +70,7 @@ export class Records {
   }
 }
 
-function keyOf({ side, subject, batch, every, steps, diffusionSteps, guidance, threads, round }: RunKey): string {
-  return JSON.stringify([side, subject, batch, every, steps, diffusionSteps, guidance, threads, round]);
+function keyOf(key: RunKey): string {
+  const { side, provider, subject, batch, every, steps, diffusionSteps, guidance, threads, round } = key;
+  return JSON.stringify([side, provider, subject, batch, every, steps, diffusionSteps, guidance, threads, round]);
 }

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { GpuMemory } from "./gpu-memory.js";
 import type { ReferenceOptions, Side } from "./options.js";
 import type { RunKey, RunResult } from "./records.js";
 
@@ -9,7 +10,7 @@ export const isMarimba = (side: Side): boolean => side.startsWith("marimba");
 /** The precision of a side's model. */
 export const precisionOf = (side: Side): string => side.split("-")[1]!;
 /** A preset of the model: it has fewer steps than the other sides, and all of them are computed. */
-export const presetOf = (side: Side): string | undefined => side.split("-")[2];
+export const presetOf = (side: Side): string | undefined => (isMarimba(side) ? side.split("-")[2] : undefined);
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -21,6 +22,7 @@ export async function runSide(
   modelFolder: string | undefined,
 ): Promise<RunResult> {
   const common = [
+    ["--provider", key.provider],
     ["--batch", key.batch],
     ["--every", key.every],
     ["--steps", key.steps],
@@ -28,26 +30,61 @@ export async function runSide(
     ["--guidance", key.guidance],
     ["--threads", key.threads],
   ].flatMap(([name, value]) => [String(name), String(value)]);
+  const memory = key.provider === "cuda" ? await GpuMemory.watch() : undefined;
+  try {
+    const libraries = isMarimba(side) ? options.libraries : undefined;
+    const environment = {
+      OMP_NUM_THREADS: String(key.threads),
+      ...(libraries !== undefined && { LD_LIBRARY_PATH: libraries }),
+    };
+    const [command, args] = commandOf(side, options, modelFolder, common);
+    const result = await run(command, args, environment, options.endMs);
+    return memory ? { ...result, peakGpuMib: memory.peakMib } : result;
+  } finally {
+    memory?.stop();
+  }
+}
+
+function commandOf(
+  side: Side,
+  options: ReferenceOptions,
+  modelFolder: string | undefined,
+  common: readonly string[],
+): [string, string[]] {
   if (modelFolder !== undefined) {
     const loader = ["--import", file("../typescript.js"), file("marimba.ts")];
-    return run(process.execPath, [...loader, "--model", modelFolder, "--preset", presetOf(side) ?? "", ...common]);
+    return [process.execPath, [...loader, "--model", modelFolder, "--preset", presetOf(side) ?? "", ...common]];
   }
   const files = [
     ...["--official", options.official],
+    ...(options.packages === undefined ? [] : ["--packages", options.packages]),
     ...["--generator", options.generator],
     ...["--tokenizer", options.tokenizer],
-    ...["--precision", side.replace("pytorch-", "")],
+    ...(options.arch === undefined ? [] : ["--arch", options.arch]),
+    ...["--precision", precisionOf(side)],
+    ...(side.endsWith("-compile") ? ["--compile"] : []),
   ];
-  return run(options.python, [file("official.py"), ...files, ...common], { OMP_NUM_THREADS: String(key.threads) });
+  return [options.python, [file("official.py"), ...files, ...common]];
 }
 
-async function run(command: string, args: readonly string[], environment = {}): Promise<RunResult> {
+async function run(
+  command: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  endMs: number | undefined,
+): Promise<RunResult> {
   const child = spawn(command, args, {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...environment },
+    timeout: endMs === undefined ? undefined : Math.max(1, endMs - Date.now()),
+  });
+  let lastLines = "";
+  child.stderr.on("data", (chunk) => {
+    process.stderr.write(chunk);
+    lastLines = `${lastLines}${chunk}`.slice(-2000);
   });
   const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
   const [output, [code, signal]] = await Promise.all([text(child.stdout), ended]);
-  if (code !== 0) throw new Error(`${command} ${args[0]} ended with ${code ?? signal}; see its last lines.`);
+  if (code !== 0) throw new Error(`${command} ended with ${code ?? signal}: ${lastLines.trim().split("\n").at(-1)}`);
   return JSON.parse(output) as RunResult;
 }

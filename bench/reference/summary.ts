@@ -30,6 +30,10 @@ export function summaryTable(runs: ReadonlyMap<Side, readonly RunRecord[]>): str
       ["pytorch-fp32", "marimba-int8"],
       ["pytorch-bf16", "marimba-int8-balanced"],
       ["pytorch-bf16", "marimba-int8-fast"],
+      ["pytorch-tf32", "marimba-fp16"],
+      ["pytorch-bf16", "marimba-fp16"],
+      ["pytorch-bf16-compile", "marimba-fp16"],
+      ["pytorch-bf16-compile", "marimba-fp16-balanced"],
     ] as const
   ).filter((pair) => pair.every((side) => measured.has(side)));
   const rows = PARTS.map((part) => [
@@ -48,6 +52,18 @@ export function summaryTable(runs: ReadonlyMap<Side, readonly RunRecord[]>): str
   ]);
   const memory = sides.map((side) => `${Math.max(...runs.get(side)!.map((run) => run.peakRssMib)).toFixed(0)} MiB`);
   rows.push(["peak memory", ...memory, ...ratios.map(() => "")]);
+  const gpuMemory = sides.map((side) => {
+    const peaks = runs.get(side)!.flatMap(({ peakGpuMib }) => peakGpuMib ?? []);
+    return peaks.length > 0 ? `${Math.max(...peaks).toFixed(0)} MiB` : "";
+  });
+  if (gpuMemory.some(Boolean)) {
+    rows.push(["peak memory of the GPU", ...gpuMemory, ...ratios.map(() => "")]);
+    rows.push([
+      "copies, of the time in ONNX runs",
+      ...sides.map((side) => copied(runs.get(side)!)),
+      ...ratios.map(() => ""),
+    ]);
+  }
   // Skipping steps does not skip what surrounds them: only whole images show the share.
   const outside = sides.map((side) => {
     const whole = runs.get(side)!.flatMap(({ every, wall, onnx }) => (every === 1 && onnx ? [1 - onnx / wall] : []));
@@ -55,4 +71,10 @@ export function summaryTable(runs: ReadonlyMap<Side, readonly RunRecord[]>): str
   });
   if (outside.some(Boolean)) rows.push(["outside ONNX runs", ...outside, ...ratios.map(() => "")]);
   return markdownTable(["", ...sides, ...ratios.map(([over, under]) => `${over} / ${under}`)], rows);
+}
+
+/** The share of ONNX Runtime's time that copying inputs and outputs takes. */
+function copied(runs: readonly RunRecord[]): string {
+  const shares = runs.flatMap(({ copies, onnx }) => (copies && onnx ? [copies.ms / onnx] : []));
+  return shares.length > 0 ? `${(100 * median(shares)).toFixed(1)} %` : "";
 }

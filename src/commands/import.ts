@@ -24,8 +24,8 @@ export const usage = `marimba import: turns a checkpoint of MAR or DiT and its t
   --tokenizer-weights W  the same for the tokenizer's file
   --arch ARCH         mar-b, mar-l, mar-h, dit-xl-2 and the other published DiTs, or a config.json that states heads and
                       scale; optional for models of the published widths
-  --precision P       how large weights are stored and multiplied (default: fp32): fp32, the reference's arithmetic;
-                      int8, a quarter of the size and faster on a CPU; fp16, for CUDA
+  --precision P       how large weights are stored and multiplied: fp32, the reference's arithmetic; int8, a quarter of the
+                      size and faster on a CPU; fp16, for CUDA (default: fp32, or fp16 if PROVIDER is cuda)
   --classes FILE      JSON array of class names, or of {"name", "id"}, in order (default: ImageNet's for the published
                       models, else numbers)
   --defaults FILE     JSON with description, defaults, presets and default_preset of the model
@@ -47,7 +47,7 @@ const OPTIONS = {
   weights: { type: "string" },
   "tokenizer-weights": { type: "string" },
   arch: { type: "string" },
-  precision: { type: "string", default: "fp32" },
+  precision: { type: "string" },
   classes: { type: "string" },
   defaults: { type: "string" },
   "models-dir": { type: "string" },
@@ -104,10 +104,20 @@ function readArch(arch: string | undefined): string | undefined {
   throw new UsageError(unknownArchitecture(arch));
 }
 
-function readPrecision(text: string): Precision {
+function readPrecision(text: string | undefined): Precision {
+  if (text === undefined) return usualPrecision();
   const precision = PRECISIONS.find((one) => one === text);
   if (precision) return precision;
   throw new UsageError(`--precision ${JSON.stringify(text)} is not known; ${PRECISIONS.join(", ")} are.`);
+}
+
+/** Where the model will run, as far as this environment says. */
+function usualPrecision(): Precision {
+  if (loadConfig().provider !== "cuda") return "fp32";
+  process.stderr.write(
+    "PROVIDER is cuda, so the weights are stored in float16; --precision chooses another precision.\n",
+  );
+  return "fp16";
 }
 
 async function importAndReport(options: ImportOptions, signal: AbortSignal): Promise<void> {

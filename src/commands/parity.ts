@@ -1,5 +1,6 @@
 import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { loadConfig } from "../config.js";
 import { compareFolder, compareScheduleFile, type Parity } from "../evaluation/parity/parity.js";
 import { formatReport } from "../evaluation/parity/report.js";
 import { readArguments, UsageError } from "./command-line.js";
@@ -13,6 +14,7 @@ export const usage = `marimba parity: compares a checkpoint's numbers with recor
   --schedules FILE   the reference's integer schedules (default: schedules.json in DIR or beside it)
 
 Errors are relative to the recorded tensor's root mean square. The exit code is 1 if any error exceeds its tolerance.
+With PROVIDER=cuda, everything runs on the GPU, without TF32.
 `;
 
 /** Runs `marimba parity`; the exit code is 0 if every comparison is within its tolerance. */
@@ -35,7 +37,14 @@ async function compareAll(folder: string, statedSchedules: string | undefined): 
     parts.push(part);
     process.stdout.write(`\n${part.title}\n${formatReport(part.report)}\n`);
   };
-  for await (const part of compareFolder(folder)) show(part);
+  const { provider, cudaDevice } = loadConfig();
+  if (provider === "webgpu")
+    throw new UsageError(
+      "marimba parity runs with PROVIDER=cpu or cuda: WebGPU has graphs of its own, without inner outputs.",
+    );
+  // The tolerances are those of float32. NVIDIA's libraries read this variable when they are loaded.
+  if (provider === "cuda") process.env.NVIDIA_TF32_OVERRIDE = "0";
+  for await (const part of compareFolder(folder, { provider, cudaDevice })) show(part);
   const schedules = statedSchedules ?? (await findSchedules(folder));
   if (schedules) show(await compareScheduleFile(schedules));
   else {

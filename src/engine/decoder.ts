@@ -25,8 +25,8 @@ export class Decoder {
     private readonly model: TokenizerArchitecture,
   ) {
     const { latent_channels, latent_height, latent_width } = model;
-    const bytes = tokenizerOf(model).decodeBytes(model);
-    this.imageLimit = Math.max(1, Math.min(MOST_IMAGES, Math.floor(DECODE_BYTES / bytes)));
+    const memory = (runtime.runMemory ?? 1) * DECODE_BYTES;
+    this.imageLimit = Math.max(1, Math.min(MOST_IMAGES, Math.floor(memory / tokenizerOf(model).decodeBytes(model))));
     this.latentSize = latent_channels * latent_height * latent_width;
   }
 

@@ -62,6 +62,7 @@ export class RunGate {
 /** A runtime whose every call passes the gate. */
 export function gated(runtime: Runtime, gate: RunGate): Runtime {
   return {
+    ...runtime,
     run: (graph, inputs) => gate.pass(() => runtime.run(graph, inputs)),
     close: () => gate.pass(() => runtime.close()),
   };

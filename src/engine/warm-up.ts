@@ -60,12 +60,12 @@ async function fits(runtime: Runtime, model: Architecture, images: number): Prom
   // If a run exhausts the memory, the batch finishes its images in smaller runs: slower than a smaller batch.
   let ranOut = false;
   const watched: Runtime = {
+    ...runtime,
     run: (graph, inputs) =>
       runtime.run(graph, inputs).catch((error: unknown) => {
         ranOut ||= isOutOfMemory(error);
         throw error;
       }),
-    close: () => runtime.close(),
   };
   await tryBatch(watched, model, images).catch((error: unknown) => {
     if (!ranOut) throw error;

@@ -3,7 +3,7 @@ import { Decoder } from "../engine/decoder.js";
 import type { Stage } from "../engine/family.js";
 import { usableCores } from "../engine/runtime/allowance.js";
 import { openRuntime } from "../engine/runtime/onnx.js";
-import type { Runtime } from "../engine/runtime/runtime.js";
+import type { Device, Runtime } from "../engine/runtime/runtime.js";
 import { stepRuns } from "../engine/step-runs.js";
 import { Denoiser } from "../families/mar/denoiser.js";
 import { MarImage } from "../families/mar/image.js";
@@ -41,11 +41,12 @@ export async function compareWithFloat32(
   model: { readonly folder: string; readonly manifest: Manifest },
   float32: string | undefined,
   progress: Progress,
+  device: Device = {},
 ): Promise<Deviation[]> {
   const { folder, manifest } = model;
-  const expected = await runStages(float32 ?? folder, { ...manifest, precision: "fp32" }, progress);
+  const expected = await runStages(float32 ?? folder, { ...manifest, precision: "fp32" }, progress, device);
   if (float32 === undefined) return [];
-  const actual = await runStages(folder, manifest, progress, expected);
+  const actual = await runStages(folder, manifest, progress, device, expected);
   return [
     { of: "z", relativeRms: relativeRms(actual.z.flat(), expected.z.flat()) },
     { of: "sampled tokens", relativeRms: relativeRms(actual.tokens, expected.tokens) },
@@ -53,10 +54,16 @@ export async function compareWithFloat32(
   ];
 }
 
-async function runStages(folder: string, manifest: Manifest, progress: Progress, inputs?: Outputs): Promise<Outputs> {
+async function runStages(
+  folder: string,
+  manifest: Manifest,
+  progress: Progress,
+  device: Device,
+  inputs?: Outputs,
+): Promise<Outputs> {
   const architecture = marArchitecture(manifest.architecture);
   const images = LOOKED_AT.map((at, index) => imageAtStep(manifest, at, index));
-  const runtime = await openRuntime(folder, { threads: usableCores(), graphs: graphsOf(architecture) });
+  const runtime = await openRuntime(folder, { threads: usableCores(), graphs: graphsOf(architecture), ...device });
   try {
     const stages = new Stages(runtime, manifest, images, progress);
     const z = await stages.predict();

@@ -17,11 +17,14 @@ describe.each([
   ["cuda", "CUDA"],
   ["webgpu", "WebGPU"],
 ])("PROVIDER=%s", (provider, name) => {
-  it("is refused for an int8 model in a sentence that says what to do", async () => {
+  it.each([
+    ["serve", ["serve"]],
+    ["sample", ["sample", "--class", "cat", "--out", "/dev/null"]],
+  ])("is refused for an int8 model by %s, in a sentence that says what to do", async (_, command) => {
     const folder = await mkdtemp(join(tmpdir(), "marimba-gpu-"));
     onTestFinished(() => rm(folder, { recursive: true }));
     await importTinyModel(folder, "demo", "int8");
-    const { code, stdout, stderr } = await new Marimba(["serve"], { MODELS_DIR: folder, PROVIDER: provider }).ended;
+    const { code, stdout, stderr } = await new Marimba(command, { MODELS_DIR: folder, PROVIDER: provider }).ended;
     expect(stderr).toContain(`The model demo is int8, whose products have no ${name} implementation in ONNX Runtime`);
     expect(stderr).toContain("Import it with --precision fp16, or set PROVIDER=cpu.");
     expect(stderr).not.toContain("    at ");

@@ -84,6 +84,22 @@ test("goes where models are served from unless told otherwise", async () => {
   expect(await readdir(temporaryPath("served"))).toEqual(["small"]);
 });
 
+test("stores float16 for a GPU unless another precision is chosen", async () => {
+  const modelsDir = temporaryPath("for-cuda");
+  const precisionOf = async (name: string, ...options: string[]) => {
+    expect(await runImport(["--name", name, ...files, "--models-dir", modelsDir, ...options])).toBe(0);
+    return (await readManifest(modelsDir, name)).precision;
+  };
+  expect(await precisionOf("usual")).toBe("fp32");
+  vi.stubEnv("PROVIDER", "cuda");
+  expect(err).not.toContain("PROVIDER");
+  expect(await precisionOf("half")).toBe("fp16");
+  expect(err).toContain(
+    "PROVIDER is cuda, so the weights are stored in float16; --precision chooses another precision.\n",
+  );
+  expect(await precisionOf("chosen", "--precision", "fp32")).toBe("fp32");
+});
+
 test("--force replaces a model, and nothing else", async () => {
   const modelsDir = temporaryPath("mine");
   await mkdir(join(modelsDir, "photos"), { recursive: true });

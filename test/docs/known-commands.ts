@@ -52,7 +52,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^npm audit --omit=dev$/, elsewhere: "needs a registry that answers it" },
   { pattern: /^node scripts\/licences\.js$/, elsewhere: "test/repository/licences.test.ts" },
   { pattern: /^sha256sum /, standIn: (command) => `cd models/demo && ${command}`, check: checkHash },
-  { pattern: /^([A-Z_]+=\S+ )*(npm start|node dist\/main\.js serve)$/, serves: true },
+  { pattern: /^(?!PROVIDER=cuda )([A-Z_]+=\S+ )*(npm start|node dist\/main\.js serve)$/, serves: true },
   {
     pattern: /^([A-Z_]+=\S+ )*node dist\/main\.js (api|worker|queue \w+)$/,
     elsewhere: "test/commands/services/topology.test.ts runs it on a Redis of its own",
@@ -63,7 +63,11 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^curl (?!.*\/events).*http:\/\/127\.0\.0\.1:8080/s, check: checkAnswer },
   { pattern: /^node dist\/main\.js sample /, check: checkSample },
   { pattern: /^node dist\/main\.js( \w+)? --help$/, check: printsSomething },
-  { pattern: /^node dist\/main\.js import --name \S+ /, standIn: stateArchitecture, check: checkImport },
+  {
+    pattern: /^(PROVIDER=cuda )?node dist\/main\.js import --name \S+ /,
+    standIn: stateArchitecture,
+    check: checkImport,
+  },
   { pattern: /^node dist\/main\.js evaluate .* --features inception\.onnx/, elsewhere: "needs the published weights" },
   { pattern: /^node dist\/main\.js evaluate (?!.*inception)/, standIn: fewRoughImages, check: checkMeasures },
   { pattern: /^node dist\/main\.js key new --name \S+ .*--file \S+( --write-key \S+)?$/, check: checkKey },
@@ -94,6 +98,16 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   {
     pattern: /^node dist\/main\.js gpu (install|check( --provider webgpu)?)$/,
     elsewhere: "needs a GPU, or downloads 250 MB; test/commands/gpu.test.ts tests the command",
+  },
+  {
+    pattern:
+      /^(python3 -m venv cuda|cuda\/bin\/pip install .* -r bench\/gpu\/cuda-requirements\.txt|export LD_LIBRARY_PATH=.*)$/,
+    elsewhere: "downloads 1.3 GB; npm run test:container installs the same files",
+  },
+  { pattern: /^bench\/gpu\/\w+\.sh --help$/, check: printsSomething },
+  {
+    pattern: /^PROVIDER=cuda (MODELS=\S+ )?node dist\/main\.js (parity|serve)/,
+    elsewhere: "needs a GPU; test/commands/serve.test.ts tests the refusal without one",
   },
   // Even the short form takes a minute; what it measures has tests of its own.
   {

@@ -118,11 +118,11 @@ type Change = (inputs: Tensors, run: () => Promise<Tensors>) => Promise<Tensors>
 /** The real runtime, seen (or disturbed) before and after the runs of some graphs. */
 export function watched(runtime: Runtime, change: Readonly<Record<string, Change>>): Runtime {
   return {
+    ...runtime,
     run: (graph, inputs) => {
       const run = () => runtime.run(graph, inputs);
       return change[graph] ? change[graph](inputs, run) : run();
     },
-    close: () => runtime.close(),
   };
 }
 

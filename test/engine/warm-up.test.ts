@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
-import type { Runtime } from "../../src/engine/runtime/runtime.js";
+import type { Runtime, Tensors } from "../../src/engine/runtime/runtime.js";
 import { warmUp } from "../../src/engine/warm-up.js";
 import { graphsOf, type Manifest } from "../../src/model/manifest.js";
-import { countOf, importTiny, watched } from "./tiny-engine.js";
+import { countOf, imageRequest, importTiny, WatchedBatch, watched } from "./tiny-engine.js";
 
 let runtime: Runtime;
 let manifest: Manifest;
@@ -23,6 +23,25 @@ function limited({ rows = Number.POSITIVE_INFINITY, images = Number.POSITIVE_INF
     decode: (inputs, run) => (countOf(inputs) <= images ? run() : fail()),
   });
 }
+
+test("a runtime with more memory for a run makes fewer and larger runs, and the same images", async () => {
+  const sample = async (runMemory: number) => {
+    const rows: Record<string, number[]> = { predict: [], denoise: [], decode: [] };
+    const count = (graph: string) => (inputs: Tensors, run: () => Promise<Tensors>) => {
+      rows[graph]!.push(countOf(inputs));
+      return run();
+    };
+    const counted = watched({ ...runtime, runMemory }, Object.fromEntries(Object.keys(rows).map((g) => [g, count(g)])));
+    const batch = new WatchedBatch(counted, manifest);
+    for (let id = 0; id < 6; id++) batch.submit(id, imageRequest({ class: id }, id));
+    await batch.run();
+    return { rows, images: [0, 1, 2, 3, 4, 5].map((id) => batch.image(id)) };
+  };
+  const [usual, little] = [await sample(1), await sample(1 / 64)];
+  for (const graph of ["predict", "denoise", "decode"])
+    expect(Math.max(...usual.rows[graph]!), graph).toBeGreaterThan(Math.max(...little.rows[graph]!));
+  expect(usual.images).toEqual(little.images);
+});
 
 describe("the warm-up", () => {
   test("takes the batch that it is asked for where memory holds it", async () => {

@@ -1,9 +1,8 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Config } from "../../config.js";
-import { type Engine, EngineFailure, type EngineLost, type StepWork } from "../../engine/engine.js";
+import type { Engine, EngineLost, StepWork } from "../../engine/engine.js";
 import { usableCores, usableMemory } from "../../engine/runtime/allowance.js";
-import type { Provider } from "../../engine/runtime/provider.js";
 import type { Manifest } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { JobSource } from "../../queue/queue.js";
@@ -27,9 +26,6 @@ export interface WorkerServiceOptions {
 
 /** The engine holds half a batch more than its batch, so that an image that leaves is replaced at the next step. */
 const TAKEN_PER_BATCH = 1.5;
-
-/** What the providers that run on GPUs are called. */
-const GPU_NAMES: Readonly<Record<Provider, string | undefined>> = { cpu: undefined, cuda: "CUDA", webgpu: "WebGPU" };
 
 /** The working half: opens the models' engines, then takes images. */
 export class WorkerService implements Service {
@@ -133,11 +129,10 @@ export class WorkerService implements Service {
     };
     const onWork = metrics && ((work: StepWork) => metrics.stepped(manifest.name, work));
     const onLost = (lost: EngineLost) => this.#loseEngine(lost);
-    const gpu = GPU_NAMES[config.provider];
-    if (gpu !== undefined && manifest.precision === "int8")
-      throw new EngineFailure(
-        `The model ${manifest.name} is int8, whose products have no ${gpu} implementation in ONNX Runtime and would run on the ` +
-          "CPU. Import it with --precision fp16, or set PROVIDER=cpu.",
+    if (config.provider === "cuda" && manifest.precision === "fp32")
+      log.warn(
+        "The model is float32, and NVIDIA's libraries round its products to TF32 unless NVIDIA_TF32_OVERRIDE is 0. In float16 it is " +
+          "faster and takes half the memory: import it with --precision fp16.",
       );
     const folder = models.folderOf(manifest.name);
     const handling = { folder, maxBatch: config.maxBatch, maxWaiting, onTrouble, onLost, ...(onWork && { onWork }) };

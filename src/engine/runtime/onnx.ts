@@ -6,6 +6,9 @@ import type { LoopGraphs, Runtime, RuntimeOptions, Tensor, Tensors } from "./run
 import { sessionOptions } from "./session-options.js";
 import { explainWebgpu, Loop, type OpenGraph } from "./webgpu.js";
 
+/** A GPU has no cache that large runs would leave, and small ones leave most of it idle. It holds gigabytes. */
+const CUDA_RUN_MEMORY = 32;
+
 /**
  * Opens the graphs in a model's folder with ONNX Runtime. Opening and running block the calling thread, so both belong in
  * a thread of their own. Rejects with one sentence when a file is missing or cannot be used.
@@ -46,6 +49,7 @@ export async function openRuntime(folder: string, options: RuntimeOptions): Prom
       return outputs satisfies Tensors;
     },
     close,
+    ...(options.provider === "cuda" && { runMemory: CUDA_RUN_MEMORY }),
   };
 }
 

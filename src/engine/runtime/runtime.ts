@@ -13,6 +13,8 @@ export interface Runtime {
   /** Runs the graph `graph`.onnx on its inputs by name. */
   run(graph: string, inputs: Tensors): Promise<Tensors>;
   close(): Promise<void>;
+  /** How many times as much memory as on a CPU one run may take; absent: 1. */
+  readonly runMemory?: number;
 }
 
 /** A graph with a loop, as two graphs for a provider that has no loops. */
@@ -33,11 +35,14 @@ export interface LoopGraphs {
 export type GraphVariants = Readonly<Partial<Record<GraphName, Uint8Array | LoopGraphs>>>;
 
 /** What a model's graphs run on, and how. */
-export interface RuntimeSettings {
+export interface RuntimeSettings extends Device {
   /** Threads inside one ONNX operator. */
   readonly threads: number;
   /** Path prefix of each graph's profile, which ONNX Runtime writes when the runtime is closed. */
   readonly profile?: string;
+}
+
+export interface Device {
   /** What the graphs run on; absent: the CPU. */
   readonly provider?: Provider;
   /** Which of the machine's GPUs, for the provider `cuda`. */

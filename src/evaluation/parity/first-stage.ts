@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Type from "typebox";
 import { openRuntime } from "../../engine/runtime/onnx.js";
-import type { Runtime, Tensor, Tensors } from "../../engine/runtime/runtime.js";
+import type { Runtime, RuntimeSettings, Tensor, Tensors } from "../../engine/runtime/runtime.js";
 import { checkTensors, type TensorTable } from "../../importer/architecture/tensor-table.js";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../importer/checkpoint/open.js";
@@ -38,7 +38,7 @@ export class FirstStage {
     readonly tokenizer: TokenizerArchitecture,
     private readonly folder: string,
     private readonly weights: WeightIndex,
-    private readonly threads: number,
+    private readonly settings: RuntimeSettings,
   ) {}
 
   /** Runs the tokenizer's `encode` on recorded inputs. */
@@ -54,7 +54,7 @@ export class FirstStage {
 
   async #run(name: "encode" | "decode", graph: Uint8Array, inputs: Tensors): Promise<Tensors> {
     await writeFile(join(this.folder, MODEL_FILES[name]), graph);
-    const runtime: Runtime = await openRuntime(this.folder, { threads: this.threads, graphs: [name] });
+    const runtime: Runtime = await openRuntime(this.folder, { ...this.settings, graphs: [name] });
     try {
       return await runtime.run(name, inputs);
     } finally {
@@ -68,7 +68,7 @@ export async function openFirstStage(
   parent: string,
   path: string,
   config: string,
-  threads: number,
+  settings: RuntimeSettings,
 ): Promise<FirstStage> {
   const checkpoint = await openCheckpoint(path);
   try {
@@ -80,7 +80,7 @@ export async function openFirstStage(
     const tokenizer = reading.architecture(ddconfig.resolution / reading.stride, { scale });
     const folder = join(parent, "tokenizer");
     await mkdir(folder);
-    return new FirstStage(tokenizer, folder, await writeWeights(folder, checkpoint, tensors, table), threads);
+    return new FirstStage(tokenizer, folder, await writeWeights(folder, checkpoint, tensors, table), settings);
   } finally {
     await checkpoint.close();
   }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { usableCores } from "../../engine/runtime/allowance.js";
 import { openRuntime } from "../../engine/runtime/onnx.js";
-import type { Runtime } from "../../engine/runtime/runtime.js";
+import type { Device, Runtime } from "../../engine/runtime/runtime.js";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { importModel } from "../../importer/import.js";
 import type { ImportedModel } from "../../importer/options.js";
@@ -31,21 +31,21 @@ export interface Parity {
 
 /**
  * Imports every checkpoint file in a folder of recordings, and compares the model's results with all recordings, each stage
- * on recorded inputs. Throws `ParityError` if there is nothing to compare; a recording that can't be compared is a failed
+ * on recorded inputs, run on `device`. Throws `ParityError` if there is nothing to compare; a recording that can't be compared is a failed
  * line of the report.
  */
-export async function* compareFolder(folder: string): AsyncGenerator<Parity> {
+export async function* compareFolder(folder: string, device: Device = {}): AsyncGenerator<Parity> {
   const reference = await openReferenceFolder(folder);
   try {
     checkComplete(folder, reference);
     if (reference.generators.length === 0) {
       for (const path of reference.tokenizers)
-        yield { title: relative(folder, path), report: await compareTokenizer(path, reference) };
+        yield { title: relative(folder, path), report: await compareTokenizer(path, reference, device) };
       return;
     }
     for (const files of modelPairs(reference)) {
       const title = `${relative(folder, files.generator)} and ${relative(folder, files.tokenizer)}`;
-      yield { title, report: await compareModel(files, reference) };
+      yield { title, report: await compareModel(files, reference, device) };
     }
   } finally {
     await reference.close();
@@ -72,12 +72,13 @@ function checkComplete(folder: string, reference: ReferenceFolder): void {
   if (missing.length > 0) throw new ParityError(`${folder} has ${missing.join(", ")}.`);
 }
 
-async function compareModel(files: ModelFiles, reference: ReferenceFolder): Promise<Report> {
+async function compareModel(files: ModelFiles, reference: ReferenceFolder, device: Device): Promise<Report> {
   const models = await mkdtemp(join(tmpdir(), "marimba-parity-"));
   const report = new Report();
   try {
     const { folder, manifest } = await importInto(models, files, reference.config);
-    const runtime = await openRuntime(folder, { threads: usableCores(), graphs: graphsOf(manifest.architecture) });
+    const graphs = graphsOf(manifest.architecture);
+    const runtime = await openRuntime(folder, { threads: usableCores(), graphs, ...device });
     const { stages, runs, encodes } = comparisonsOf(manifest, runtime, report);
     for (const file of reference.stages) await compareRecording(file, report, stages);
     for (const file of reference.runs) await compareRecording(file, report, runs);
@@ -110,12 +111,16 @@ function comparisonsOf(manifest: Manifest, runtime: Runtime, report: Report) {
   } satisfies Record<string, Compare>;
 }
 
-async function compareTokenizer(path: string, { config, firstStages }: ReferenceFolder): Promise<Report> {
+async function compareTokenizer(
+  path: string,
+  { config, firstStages }: ReferenceFolder,
+  device: Device,
+): Promise<Report> {
   if (config === undefined) throw new ParityError(`${path} has no config.json beside it, which states its resolution.`);
   const parent = await mkdtemp(join(tmpdir(), "marimba-parity-"));
   const report = new Report();
   try {
-    const stage = await openFirstStage(parent, path, config, usableCores());
+    const stage = await openFirstStage(parent, path, config, { threads: usableCores(), ...device });
     for (const file of firstStages) await compareRecording(file, report, (r) => compareFirstStage(stage, r, report));
   } finally {
     await rm(parent, { recursive: true, force: true });

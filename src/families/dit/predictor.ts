@@ -36,7 +36,7 @@ export class Predictor implements Stage<DitImage> {
     private readonly runtime: Runtime,
     private readonly model: DitArchitecture,
   ) {
-    this.#rowLimit = Math.max(1, Math.floor(PREDICT_BYTES / activationBytes(model)));
+    this.#rowLimit = Math.max(1, Math.floor(((runtime.runMemory ?? 1) * PREDICT_BYTES) / activationBytes(model)));
   }
 
   async run(images: readonly DitImage[], runs: StepRuns<DitImage>): Promise<void> {

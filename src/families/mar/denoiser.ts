@@ -32,6 +32,7 @@ export class Denoiser implements Stage<MarImage> {
   constructor(
     private readonly graphs: MarGraphs,
     private readonly model: MarArchitecture,
+    private readonly runMemory = 1,
   ) {
     const { depth, width } = model.head;
     this.#bytesPerRowStep = 4 * (3 * depth + 2) * width;
@@ -59,7 +60,7 @@ export class Denoiser implements Stage<MarImage> {
     const schedule = images[0]!.diffusion;
     const widest = guidedFirst[0]!.guided ? 2 : 1;
     const steps = Math.min(FEWEST_STEPS, schedule.steps);
-    const rowLimit = Math.max(1, Math.floor(MOST_BYTES / (this.#bytesPerRowStep * steps * widest)));
+    const rowLimit = Math.max(1, Math.floor((this.runMemory * MOST_BYTES) / (this.#bytesPerRowStep * steps * widest)));
     const parts = Math.ceil(rows.length / rowLimit);
     const size = Math.ceil(rows.length / parts);
     for (let start = 0; start < rows.length; start += size)
@@ -77,7 +78,7 @@ export class Denoiser implements Stage<MarImage> {
       row.image.noise.fill(x, i * C, C, row.image.step, row.position, 0);
     });
     const bytesPerStep = this.#bytesPerRowStep * (rows.length + guidedRows);
-    const cached = Math.max(FEWEST_STEPS, Math.floor(SLICE_BYTES / bytesPerStep));
+    const cached = Math.max(FEWEST_STEPS, Math.floor((this.runMemory * SLICE_BYTES) / bytesPerStep));
     const size = Math.ceil(schedule.steps / Math.ceil(schedule.steps / cached)); // as equal as they can be
     for (let start = 0; start < schedule.steps; start += size) {
       if (!rows.some((row) => runs.isInFlight(row.image))) return;

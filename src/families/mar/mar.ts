@@ -46,7 +46,7 @@ function openSampler(runtime: Runtime, model: MarArchitecture): Sampler<MarImage
   return {
     admit: (request: ImageRequest<FamilyParameters<"mar">>, masked) => new MarImage(request, model, schedules, masked),
     setKnownTokens: (image, latents) => image.setKnownTokens(latents),
-    stages: [new Predictor(graphs, model), new Denoiser(graphs, model)],
+    stages: [new Predictor(graphs, model, runtime.runMemory), new Denoiser(graphs, model, runtime.runMemory)],
     advance: (image) => image.advance(),
     writeLatents: (image, latents, offset) => unpatchify(image.tokens, model, latents, offset),
   };

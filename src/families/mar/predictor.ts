@@ -38,8 +38,9 @@ export class Predictor implements Stage<MarImage> {
   constructor(
     private readonly graphs: MarGraphs,
     private readonly model: MarArchitecture,
+    runMemory = 1,
   ) {
-    this.#rowLimit = Math.max(1, Math.floor(PREDICT_BYTES / activationBytes(model)));
+    this.#rowLimit = Math.max(1, Math.floor((runMemory * PREDICT_BYTES) / activationBytes(model)));
     this.#integers = Array.from({ length: Math.max(model.token_count, model.class_count) + 1 }, (_, i) => BigInt(i));
   }
 

@@ -23,6 +23,9 @@ const BUILD_HOME = "/root";
 /** The name under which docker-compose.yml expects the service's image. */
 export const IMAGE = "localhost/marimba:cpu";
 
+/** The name under which docker-compose.gpu.yml expects the image for CUDA. */
+export const CUDA_IMAGE = "localhost/marimba:cuda";
+
 /** The image of the previous release. */
 export const PREVIOUS_IMAGE = "localhost/marimba:previous";
 
@@ -65,9 +68,59 @@ export async function importByPreviousRelease(podman: Podman, modelsDir: string)
   await podman.run("run", "--rm", "--user", "0", ...volumes, PREVIOUS_IMAGE, "import", ...options);
 }
 
-async function build(podman: Podman, image: string, folder: string): Promise<void> {
+/** The image for CUDA, on a base that takes the place of NVIDIA's. */
+export async function buildForCuda(podman: Podman, base: string): Promise<void> {
+  await standInForNode(podman, BASE_IMAGE);
+  await build(podman, CUDA_IMAGE, PROJECT, ["--build-arg", "PROVIDER=cuda", "--build-arg", `BASE_IMAGE=${base}`]);
+}
+
+/** A base with CUDA 12: of its runtime only the name, which is what the loader looks for. */
+export async function standInForCuda12(podman: Podman): Promise<string> {
+  await standInForNode(podman, BASE_IMAGE);
+  const folder = "/usr/lib/x86_64-linux-gnu";
+  return buildBase(podman, "localhost/cuda:12", [`RUN cp ${folder}/libm.so.6 ${folder}/libcudart.so.12`], () => {});
+}
+
+/** A base with the libraries of CUDA 13 and cuDNN 9 from PyPI. */
+export async function standInForCuda13(podman: Podman): Promise<string> {
+  await standInForNode(podman, BASE_IMAGE);
+  const lines = [
+    "COPY cuda/nvidia /opt/nvidia",
+    "RUN ls -d /opt/nvidia/*/lib > /etc/ld.so.conf.d/cuda.conf && ldconfig",
+  ];
+  const options = [
+    "--quiet",
+    "--no-deps",
+    "--require-hashes",
+    "--requirement",
+    join(PROJECT, "bench/gpu/cuda-requirements.txt"),
+  ];
+  return buildBase(podman, "localhost/cuda:13", lines, (folder) =>
+    execute("python3", ["-m", "pip", "install", ...options, "--target", join(folder, "cuda")]),
+  );
+}
+
+async function buildBase(
+  podman: Podman,
+  image: string,
+  lines: readonly string[],
+  fill: (folder: string) => unknown,
+): Promise<string> {
+  if (await podman.hasImage(image)) return image;
+  const folder = mkdtempSync(join(podman.folder, "cuda-"));
+  try {
+    await fill(folder);
+    writeFileSync(join(folder, "Dockerfile"), [`FROM ${BASE_IMAGE}`, ...lines].join("\n"));
+    await podman.run("build", "--tag", image, folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  return image;
+}
+
+async function build(podman: Podman, image: string, folder: string, more: readonly string[] = []): Promise<void> {
   // An image's health check is a part of Docker's format only.
-  const options = ["--format", "docker", "--network", "host", ...(await npmSettings(podman))];
+  const options = ["--format", "docker", "--network", "host", ...(await settingsOfThisMachine(podman)), ...more];
   await podman.run("build", ...options, "--tag", image, folder);
 }
 
@@ -118,13 +171,15 @@ async function debian(file: string, options: readonly string[]): Promise<void> {
   renameSync(part, file);
 }
 
-/** A build sees npm's settings of this machine: its certificates, where it has some of its own. */
-async function npmSettings({ folder }: Podman): Promise<string[]> {
+/** In a build, npm and pip accept the certificates that this machine has of its own. */
+async function settingsOfThisMachine({ folder }: Podman): Promise<string[]> {
   const cafile = await execute("npm", ["config", "get", "cafile"], { cwd: folder });
   if (!existsSync(cafile)) return [];
-  const file = join(folder, "npmrc");
-  writeFileSync(file, "cafile=/npm-ca.crt\n");
-  return ["--volume", `${file}:${BUILD_HOME}/.npmrc:ro`, "--volume", `${cafile}:/npm-ca.crt:ro`];
+  const [npm, pip] = [join(folder, "npmrc"), join(folder, "pip.conf")];
+  writeFileSync(npm, "cafile=/npm-ca.crt\n");
+  writeFileSync(pip, "[global]\ncert = /npm-ca.crt\n");
+  const mounted = [`${npm}:${BUILD_HOME}/.npmrc`, `${pip}:/etc/pip.conf`, `${cafile}:/npm-ca.crt`];
+  return mounted.flatMap((volume) => ["--volume", `${volume}:ro`]);
 }
 
 /** The full name of an image that a Dockerfile names without a host. Nothing is fetched from there. */

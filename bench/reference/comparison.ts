@@ -1,0 +1,98 @@
+import { stat } from "node:fs/promises";
+import { loadavg } from "node:os";
+import { basename, join } from "node:path";
+import { type ImportedSide, importSide } from "./imported-models.js";
+import type { ReferenceOptions, Side } from "./options.js";
+import { Records, type RunKey, type RunRecord } from "./records.js";
+import { isMarimba, presetOf, runSide } from "./sides.js";
+
+/** Each side's subject: PyTorch's checkpoint, or the model that Marimba imported from it. */
+interface Subject {
+  readonly name: string;
+  readonly imported?: ImportedSide;
+}
+
+/** Why a run can't be made, and of which side. */
+export interface Failure {
+  readonly side: Side;
+  readonly batch: number;
+  readonly reason: string;
+}
+
+const progress = (line: string) => process.stderr.write(`${line}\n`);
+
+/** The sides on one checkpoint, run in turn. Runs are kept in a file; only those that are missing are made. */
+export class Comparison {
+  private constructor(
+    readonly options: ReferenceOptions,
+    private readonly subjects: ReadonlyMap<Side, Subject>,
+    private readonly records: Records,
+  ) {}
+
+  static async open(options: ReferenceOptions): Promise<Comparison> {
+    const subjects = new Map<Side, Subject>();
+    for (const side of options.sides) {
+      if (isMarimba(side)) {
+        const imported = await importSide(side, options);
+        subjects.set(side, { name: imported.manifest.hash.slice(0, 12), imported });
+      } else {
+        const { size, mtimeMs } = await stat(options.generator);
+        subjects.set(side, { name: `${basename(options.generator)} ${size} ${Math.round(mtimeMs)}` });
+      }
+    }
+    return new Comparison(options, subjects, await Records.open(join(options.work, "runs.jsonl")));
+  }
+
+  get missing(): number {
+    return [...this.#wantedRuns()].filter(([, key]) => !this.records.find(key)).length;
+  }
+
+  /** Makes missing runs while `goOn` resolves with true. Rejects if a run fails, unless `failed` takes the failure. */
+  async run(goOn: (made: number) => boolean | Promise<boolean>, failed?: (failure: Failure) => void): Promise<void> {
+    let made = 0;
+    for (const [side, key] of this.#wantedRuns()) {
+      if (this.records.find(key)) continue;
+      if (!(await goOn(made++))) return;
+      try {
+        await this.#make(side, key);
+      } catch (error) {
+        if (!failed) throw error;
+        failed({ side, batch: key.batch, reason: (error as Error).message });
+      }
+    }
+  }
+
+  /** The runs of a batch size that were made, round by round. */
+  runsOf(batch: number): Map<Side, RunRecord[]> {
+    const runs = new Map<Side, RunRecord[]>();
+    for (const [side, key] of this.#wantedRuns()) {
+      const record = key.batch === batch ? this.records.find(key) : undefined;
+      if (record) runs.set(side, [...(runs.get(side) ?? []), record]);
+    }
+    return runs;
+  }
+
+  async #make(side: Side, key: RunKey): Promise<void> {
+    const loadBefore = loadavg()[0]!;
+    const share = key.every === 1 ? "whole" : `every ${key.every}th step`;
+    progress(
+      `${side}, batch ${key.batch}, ${share}, round ${key.round + 1}; load average before: ${loadBefore.toFixed(2)}`,
+    );
+    const result = await runSide(side, key, this.options, this.subjects.get(side)!.imported?.folder);
+    await this.records.add({ ...key, ...result, loadBefore, at: new Date().toISOString() });
+  }
+
+  /** All runs, round by round, so that the sides alternate. */
+  *#wantedRuns(): Generator<[Side, RunKey]> {
+    const { rounds, batches } = this.options;
+    for (let round = 0; round < rounds; round++)
+      for (const batch of batches)
+        for (const [side, { name }] of this.subjects) yield [side, this.#keyOf(side, name, batch, round)];
+  }
+
+  #keyOf(side: Side, subject: string, batch: number, round: number): RunKey {
+    const { provider, steps, diffusionSteps, guidance, threads } = this.options;
+    const every = presetOf(side) ? 1 : this.options.every;
+    return { side, provider, subject, batch, every, steps, diffusionSteps, guidance, threads, round };
+  }
+}
