@@ -1,6 +1,7 @@
 import { canEdit } from "../../model/edit.js";
 import { familyName } from "../../model/manifest.js";
 import { quote } from "../checkpoint/error.js";
+import { readDecoder } from "../tokenizers/consistency.js";
 import { readTokenizer } from "../tokenizers/tokenizers.js";
 import { DIT_MARKER, readDit } from "./dit-architecture.js";
 import type { CompleteArchitecture } from "./generator-reading.js";
@@ -11,6 +12,8 @@ import { checkTensors, listed, type Tensors, type TensorTable } from "./tensor-t
 export interface DerivedArchitecture extends CompleteArchitecture {
   readonly generatorTable: TensorTable;
   readonly tokenizerTable: TensorTable;
+  /** Of a model with a consistency decoder. */
+  readonly decoderTable?: TensorTable;
   readonly warnings: readonly string[];
 }
 
@@ -23,6 +26,7 @@ export async function deriveArchitecture(
   generator: Tensors,
   tokenizer: Tensors,
   arch: string | undefined,
+  decoder?: { readonly tensors: Tensors; readonly clamp: boolean },
 ): Promise<DerivedArchitecture> {
   const reading = generator.has(DIT_MARKER) ? readDit(generator) : readMar(generator);
   const { table } = reading;
@@ -45,5 +49,12 @@ export async function deriveArchitecture(
   if (familyName(architecture.generator) === "mar" && !canEdit(architecture))
     warnings.push("The tokenizer has no encoder, so the model can't edit images.");
   const used = canEdit(architecture) ? tokenizerReading : tokenizerReading.withoutEncoder();
-  return { ...complete, generatorTable: table, tokenizerTable: used.table, warnings };
+  const derived = { ...complete, generatorTable: table, tokenizerTable: used.table, warnings };
+  if (!decoder) return derived;
+  const decoderReading = await readDecoder(decoder.tensors, architecture.tokenizer, { arch, clamp: decoder.clamp });
+  return {
+    ...derived,
+    architecture: { ...architecture, decoder: decoderReading.decoder },
+    decoderTable: decoderReading.table,
+  };
 }
