@@ -27,8 +27,12 @@ const { values } = parseArgs({
   },
 });
 const { folder, manifest } = await openModelFolder(values.model);
-const options = { threads: Number(values.threads), provider: values.provider as Processor };
-const runtime = await openRuntime(folder, { ...options, graphs: FAMILY_TRAITS.mar.graphs });
+const options = {
+  threads: Number(values.threads),
+  provider: values.provider as Processor,
+  graphs: FAMILY_TRAITS.mar.graphs,
+};
+const runtime = await openRuntime(folder, options);
 const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
 
 const parameters = {

@@ -17,11 +17,15 @@ export const usage = `marimba import: turns a checkpoint of MAR or DiT and its t
   --name NAME         the model's name: its folder under the models folder, and what requests call it
   --generator FILE    the MAR or DiT checkpoint: .safetensors, the index of a sharded one (model.safetensors.index.json), or
                       PyTorch's .pth, .ckpt or .pt
-  --tokenizer FILE    the KL autoencoder's checkpoint, in any of these forms: MAR's KL-16, or KL-8 as latent diffusion or
-                      diffusers save it
+  --tokenizer FILE    the KL autoencoder's checkpoint, in any of these forms: MAR's KL-16, or latent diffusion's KL-8 or
+                      VQ-16, also under diffusers' names
+  --decoder FILE      OpenAI's consistency decoder as diffusers saves it (openai/consistency-decoder), for models on KL-8: it makes
+                      the finished images in place of the tokenizer's decoder, which still makes the previews
+  --unclamped         with --decoder: don't clamp the image to [-1, 1] after each step, which the official code does and
+                      diffusers does not
   --weights W         which of the generator's weights: ema, the averaged ones; raw, those that were trained; or the key
                       that leads to them, such as model_ema (default: the averaged ones where the file has any)
-  --tokenizer-weights W  the same for the tokenizer's file
+  --tokenizer-weights W, --decoder-weights W  the same for the tokenizer's and the decoder's file
   --arch ARCH         mar-b, mar-l, mar-h, dit-xl-2 and the other published DiTs, or a config.json that states heads and
                       scale; optional for models of the published widths
   --precision P       how large weights are stored and multiplied: fp32, the reference's arithmetic; int8, a quarter of the
@@ -44,8 +48,11 @@ const OPTIONS = {
   name: { type: "string" },
   generator: { type: "string" },
   tokenizer: { type: "string" },
+  decoder: { type: "string" },
+  unclamped: { type: "boolean", default: false },
   weights: { type: "string" },
   "tokenizer-weights": { type: "string" },
+  "decoder-weights": { type: "string" },
   arch: { type: "string" },
   precision: { type: "string" },
   classes: { type: "string" },
@@ -76,12 +83,17 @@ async function readOptions(argv: string[]): Promise<ImportOptions> {
   if (!name || !generator || !tokenizer) {
     throw new UsageError(`${missing.join(" and ")} must be given; --help describes the command.`);
   }
+  for (const option of ["unclamped", "decoder-weights"] as const)
+    if (values[option] && !values.decoder) throw new UsageError(`--${option} needs --decoder.`);
   return {
     name: readName(name),
     generator,
     tokenizer,
     weights: values.weights,
     tokenizerWeights: values["tokenizer-weights"],
+    decoder: values.decoder,
+    decoderWeights: values["decoder-weights"],
+    decoderClamp: !values.unclamped,
     arch: readArch(values.arch),
     precision: readPrecision(values.precision),
     modelsDir: values["models-dir"] ?? loadConfig().modelsDir,
@@ -133,8 +145,7 @@ async function importAndReport(options: ImportOptions, signal: AbortSignal): Pro
     `Imported ${manifest.name} into ${folder}: ${generator.class_count} classes, ${generator.token_count} tokens, ` +
       `${tokenizer.image_width}x${tokenizer.image_height} pixels.\n`,
   );
-  for (const network of ["generator", "tokenizer"] as const) {
-    const { key, isAveraged } = weights[network];
+  for (const [network, { key, isAveraged }] of Object.entries(weights)) {
     const which = isAveraged ? "the averaged ones" : "those";
     if (key !== "" || isAveraged) process.stdout.write(`The ${network}'s weights are ${which} ${place(key)}.\n`);
   }

@@ -63,6 +63,29 @@ export type TokenizerKind = TokenizerArchitecture["kind"];
 /** What the blocks of the convolutional autoencoder need to know. */
 export type Autoencoder = Pick<KlTokenizer, keyof typeof autoencoder>;
 
+/** Channels of the latents that the consistency decoder takes. */
+export const DECODER_CHANNELS = 4;
+
+/** Another decoder of KL-8's latents: OpenAI's consistency decoder, a U-Net that makes the image in two steps from noise. */
+export const ConsistencyDecoder = Type.Object(
+  {
+    kind: Type.Literal("consistency"),
+    channels: Type.Array(size("Channels of a level."), {
+      minItems: 1,
+      maxItems: 16,
+      description: "From the largest image to the smallest; each level but the last halves the image.",
+    }),
+    blocks: size("Residual blocks of a level on the way down; on the way up there is one more."),
+    norm_groups: size("GroupNorm groups."),
+    norm_eps: Type.Number({ exclusiveMinimum: 0 }),
+    clamp: Type.Boolean({
+      description: "Whether each step's image is clamped to [-1, 1], as the official code does and diffusers does not.",
+    }),
+  },
+  { additionalProperties: false },
+);
+export type ConsistencyDecoder = Static<typeof ConsistencyDecoder>;
+
 /** Whether the model has the tokenizer's encoder, which edits need. */
 export function hasEncoder(tokenizer: TokenizerArchitecture): boolean {
   return tokenizer.encoder_levels !== undefined;

@@ -10,6 +10,7 @@ import { openCheckpoint } from "../../src/importer/checkpoint/open.js";
 import { importModel } from "../../src/importer/import.js";
 import { chooseWeights } from "../../src/importer/weights/choose-weights.js";
 import { graphsOf, type Manifest } from "../../src/model/manifest.js";
+import { tokenizerOf } from "../../src/tokenizers/tokenizers.js";
 import { editOf, freshImageAlone, imageRequest, WatchedBatch } from "../engine/tiny-engine.js";
 import type { SafetensorsTensor } from "../importer/checkpoint/writers.js";
 import {
@@ -101,9 +102,13 @@ test("of equal codes the first is taken", async () => {
   const twice = { ...codebook!, bytes: Buffer.concat([half, half]) };
   const path = await writeTensors("twice.safetensors", { ...tensors, [CODEBOOK]: twice });
   await mkdir(temporaryPath("twice"));
-  const stage = await openFirstStage(temporaryPath("twice"), path, join(VQ16, "config.json"), 1);
+  const { tokenizer, network } = await openFirstStage(temporaryPath("twice"), path, join(VQ16, "config.json"), {
+    threads: 1,
+  });
   const data = normals(8 * 64, 1);
-  const { indices } = await stage.decode({ latents: { data, shape: [1, 8, 8, 8] } });
+  const build = tokenizerOf(tokenizer).buildDecode;
+  const latents = { data, shape: [1, 8, 8, 8] };
+  const { indices } = await network.run("decode", (...args) => build(tokenizer, ...args), { latents });
   const found = Array.from(indices!.data, Number);
   expect(Math.max(...found)).toBeLessThan(128);
   expect(new Set(found).size).toBeGreaterThan(10);

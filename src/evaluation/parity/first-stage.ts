@@ -1,23 +1,16 @@
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Type from "typebox";
-import { openRuntime } from "../../engine/runtime/onnx.js";
-import type { Runtime, RuntimeSettings, Tensor, Tensors } from "../../engine/runtime/runtime.js";
-import { checkTensors, type TensorTable } from "../../importer/architecture/tensor-table.js";
-import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
+import type { RuntimeSettings, Tensors } from "../../engine/runtime/runtime.js";
+import { checkTensors } from "../../importer/architecture/tensor-table.js";
 import { openCheckpoint } from "../../importer/checkpoint/open.js";
 import { readJsonFile } from "../../importer/json-file.js";
-import { writeWeightsFile } from "../../importer/model-folder.js";
-import { Progress } from "../../importer/progress.js";
 import { readTokenizer } from "../../importer/tokenizers/tokenizers.js";
 import { chooseWeights } from "../../importer/weights/choose-weights.js";
-import { copyCheckpoints } from "../../importer/weights/copy-checkpoints.js";
-import { planWeights } from "../../importer/weights/weights-plan.js";
-import type { WeightIndex } from "../../model/graph/weights.js";
-import { MODEL_FILES } from "../../model/manifest.js";
 import type { TokenizerArchitecture, TokenizerKind, VqTokenizer } from "../../model/tokenizer-architecture.js";
+import { kl } from "../../tokenizers/kl/kl.js";
 import { tokenizerOf } from "../../tokenizers/tokenizers.js";
 import { buildDecodeCodes } from "../../tokenizers/vq/vq.js";
+import { Comparison, LoneNetwork } from "./lone-network.js";
 import type { Recording } from "./recording.js";
 import { ALLOWED, type Numbers, type Report } from "./report.js";
 
@@ -29,41 +22,14 @@ const FirstStageConfig = Type.Object({
 
 /** The log-variance's bounds in latent diffusion's posterior. */
 const LOG_VARIANCE = [-30, 20] as const;
-/** Of the parity check's graphs. Recorded images are compared before they are rounded. */
-const OPTIONS = { expose: true, rounding: "nearest" } as const;
 
-/** A tokenizer without a generator, in a folder of its own. */
-export class FirstStage {
-  constructor(
-    readonly tokenizer: TokenizerArchitecture,
-    private readonly folder: string,
-    private readonly weights: WeightIndex,
-    private readonly settings: RuntimeSettings,
-  ) {}
-
-  /** Runs the tokenizer's `encode` on recorded inputs. */
-  encode(inputs: Tensors): Promise<Tensors> {
-    return this.#run("encode", tokenizerOf(this.tokenizer).buildEncode(this.tokenizer, this.weights, OPTIONS), inputs);
-  }
-
-  /** Runs the tokenizer's `decode`, or another one over the same weights. */
-  decode(inputs: Tensors, graph?: (weights: WeightIndex, options: typeof OPTIONS) => Uint8Array): Promise<Tensors> {
-    const decode = graph ?? ((...args) => tokenizerOf(this.tokenizer).buildDecode(this.tokenizer, ...args));
-    return this.#run("decode", decode(this.weights, OPTIONS), inputs);
-  }
-
-  async #run(name: "encode" | "decode", graph: Uint8Array, inputs: Tensors): Promise<Tensors> {
-    await writeFile(join(this.folder, MODEL_FILES[name]), graph);
-    const runtime: Runtime = await openRuntime(this.folder, { ...this.settings, graphs: [name] });
-    try {
-      return await runtime.run(name, inputs);
-    } finally {
-      await runtime.close();
-    }
-  }
+/** A tokenizer without a generator. */
+export interface FirstStage {
+  readonly tokenizer: TokenizerArchitecture;
+  readonly network: LoneNetwork;
 }
 
-/** Imports a tokenizer's checkpoint into a new folder in `parent`, in float32. */
+/** Imports a tokenizer's checkpoint into a new folder in `parent`. */
 export async function openFirstStage(
   parent: string,
   path: string,
@@ -78,93 +44,66 @@ export async function openFirstStage(
     const { table } = reading;
     checkTensors("tokenizer", table, tensors);
     const tokenizer = reading.architecture(ddconfig.resolution / reading.stride, { scale });
-    const folder = join(parent, "tokenizer");
-    await mkdir(folder);
-    return new FirstStage(tokenizer, folder, await writeWeights(folder, checkpoint, tensors, table), settings);
+    const network = await LoneNetwork.import(join(parent, "tokenizer"), { checkpoint, tensors, table }, settings);
+    return { tokenizer, network };
   } finally {
     await checkpoint.close();
   }
 }
 
-async function writeWeights(
-  folder: string,
-  checkpoint: Checkpoint,
-  tensors: ReturnType<typeof chooseWeights>["tensors"],
-  table: TensorTable,
-): Promise<WeightIndex> {
-  const source = { checkpoint, tensors, table, prefix: "tokenizer.", copy: MODEL_FILES.tokenizer };
-  const { copied, converted, index, sizeBytes } = planWeights([source], "fp32");
-  const progress = new Progress({}, sizeBytes);
-  await copyCheckpoints(copied, folder, progress, "writing");
-  await writeWeightsFile(folder, converted, progress, "writing");
-  return index;
-}
-
-/** Compares the tensors of a recording with those of the same names. */
-class Comparison {
-  constructor(
-    readonly stage: FirstStage,
-    readonly recording: Recording,
-    private readonly report: Report,
-  ) {}
-
-  async numbers(actual: Numbers, stage: string, name: string, allowed: number = ALLOWED.network): Promise<void> {
-    this.report.numbers(this.recording.name, stage, name, allowed, actual, await this.recording.floats(name));
-  }
-
-  async codes(actual: Tensor, name: string): Promise<void> {
-    const { data, shape } = await this.recording.tensor(name);
-    const same = `${actual.data}` === `${data}` && `${actual.shape}` === `${shape}`;
-    const differing = Array.from(data).filter((code, i) => code !== Number(actual.data[i])).length;
-    this.report.holds(this.recording.name, "indices", name, same, `${differing} of ${data.length} differ`);
-  }
-}
-
-const COMPARISONS: Record<TokenizerKind, (comparison: Comparison) => Promise<void>> = {
+const COMPARISONS: Record<TokenizerKind, (stage: FirstStage, comparison: Comparison) => Promise<void>> = {
   kl: compareKl,
   vq: compareVq,
 };
 
 /** Compares a tokenizer's `stages.safetensors`: both halves, from their input to their output. */
 export async function compareFirstStage(stage: FirstStage, recording: Recording, report: Report): Promise<void> {
-  await COMPARISONS[stage.tokenizer.kind](new Comparison(stage, recording, report));
+  await COMPARISONS[stage.tokenizer.kind](stage, new Comparison(recording, report));
 }
 
-async function compareKl(comparison: Comparison): Promise<void> {
-  const { stage, recording } = comparison;
-  const encoded = await stage.encode({ image: await recording.floats("encode.image") });
+async function compareKl(stage: FirstStage, comparison: Comparison): Promise<void> {
+  const { recording } = comparison;
+  const encoded = await encodeRecorded(stage, comparison);
   await comparison.numbers(encoded.encoder as Numbers, "encoder", "encode.encoder");
   await comparison.numbers(encoded.moments as Numbers, "moments", "encode.moments");
   const { shape, data: noise } = await recording.floats("encode.noise");
   const sample = { shape, data: posteriorSample(encoded.moments!.data as Float32Array, noise, shape[0]!) };
   await comparison.numbers(sample, "sample", "encode.sample");
-  await compareDecoded(comparison);
+  await compareDecoded(stage, comparison);
 }
 
-async function compareVq(comparison: Comparison): Promise<void> {
-  const { stage, recording } = comparison;
+async function compareVq(stage: FirstStage, comparison: Comparison): Promise<void> {
+  const { recording } = comparison;
   const tokenizer = stage.tokenizer as VqTokenizer;
-  const encoded = await stage.encode({ image: await recording.floats("encode.image") });
+  const encoded = await encodeRecorded(stage, comparison);
   await comparison.numbers(encoded.encoder as Numbers, "encoder", "encode.encoder");
   await comparison.numbers(encoded.latents as Numbers, "latents", "encode.latents");
-  await comparison.codes(encoded.indices!, "encode.indices");
+  await comparison.integers(encoded.indices!, "indices", "encode.indices");
   await comparison.numbers(encoded.quantized as Numbers, "quantized", "encode.quantized");
-  const decoded = await compareDecoded(comparison);
-  await comparison.codes(decoded.indices!, "decode.indices");
+  const decoded = await compareDecoded(stage, comparison);
+  await comparison.integers(decoded.indices!, "indices", "decode.indices");
   // The decoder itself, without the codebook, as a KL autoencoder's.
   const latents = await recording.floats("decode.latents");
   const { codes: _, ...autoencoder } = tokenizer;
-  const kl = { ...autoencoder, kind: "kl" } as const;
-  const unquantized = await stage.decode({ latents }, (...args) => tokenizerOf(kl).buildDecode(kl, ...args));
-  await comparison.numbers(unquantized.image as Numbers, "without codebook", "decode.unquantized_image", ALLOWED.image);
+  const decoder = { ...autoencoder, kind: "kl" } as const;
+  const unquantized = await stage.network.run("decode", (...args) => kl.buildDecode(decoder, ...args), { latents });
+  const { image } = unquantized;
+  await comparison.numbers(image as Numbers, "without codebook", "decode.unquantized_image", ALLOWED.image);
   const { shape, data } = await recording.tensor("codes.indices");
   const codes = { shape, data: BigInt64Array.from(data, BigInt) };
-  const image = await stage.decode({ codes }, (...args) => buildDecodeCodes(tokenizer, ...args));
-  await comparison.numbers(image.image as Numbers, "image of codes", "codes.image", ALLOWED.image);
+  const ofCodes = await stage.network.run("decode", (...args) => buildDecodeCodes(tokenizer, ...args), { codes });
+  await comparison.numbers(ofCodes.image as Numbers, "image of codes", "codes.image", ALLOWED.image);
 }
 
-async function compareDecoded(comparison: Comparison): Promise<Tensors> {
-  const decoded = await comparison.stage.decode({ latents: await comparison.recording.floats("decode.latents") });
+async function encodeRecorded({ network, tokenizer }: FirstStage, { recording }: Comparison): Promise<Tensors> {
+  const image = await recording.floats("encode.image");
+  return network.run("encode", (...args) => tokenizerOf(tokenizer).buildEncode(tokenizer, ...args), { image });
+}
+
+async function compareDecoded({ network, tokenizer }: FirstStage, comparison: Comparison): Promise<Tensors> {
+  const latents = await comparison.recording.floats("decode.latents");
+  const build = tokenizerOf(tokenizer).buildDecode;
+  const decoded = await network.run("decode", (...args) => build(tokenizer, ...args), { latents });
   await comparison.numbers(decoded.post_quant as Numbers, "post_quant", "decode.post_quant");
   await comparison.numbers(decoded.mid as Numbers, "mid", "decode.mid");
   await comparison.numbers(decoded.image as Numbers, "image", "decode.image", ALLOWED.image);

@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { usableCores } from "../../engine/runtime/allowance.js";
 import { openRuntime } from "../../engine/runtime/onnx.js";
-import type { Device, Runtime } from "../../engine/runtime/runtime.js";
+import type { Device, Runtime, RuntimeSettings } from "../../engine/runtime/runtime.js";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { importModel } from "../../importer/import.js";
 import type { ImportedModel } from "../../importer/options.js";
 import { graphsOf, type Manifest } from "../../model/manifest.js";
+import { compareDecoder, openDecoder } from "./consistency.js";
 import { compareDitRun, compareDitStages } from "./dit.js";
 import { compareFirstStage, openFirstStage } from "./first-stage.js";
 import { type ModelFiles, modelPairs, openReferenceFolder, ParityError, type ReferenceFolder } from "./folder.js";
@@ -40,7 +41,12 @@ export async function* compareFolder(folder: string, device: Device = {}): Async
     checkComplete(folder, reference);
     if (reference.generators.length === 0) {
       for (const path of reference.tokenizers)
-        yield { title: relative(folder, path), report: await compareTokenizer(path, reference, device) };
+        yield { title: relative(folder, path), report: await compareAlone(path, reference, device, compareTokenizer) };
+      for (const path of reference.decoders)
+        yield {
+          title: relative(folder, path),
+          report: await compareAlone(path, reference, device, compareConsistency),
+        };
       return;
     }
     for (const files of modelPairs(reference)) {
@@ -66,7 +72,8 @@ function checkComplete(folder: string, reference: ReferenceFolder): void {
   const isTokenizer = reference.firstStages.length > 0;
   if (!isTokenizer && reference.generators.length === 0)
     missing.push("no generator checkpoint (one with mask_token or y_embedder)");
-  if (reference.tokenizers.length === 0) missing.push("no tokenizer (one with decoder.conv_in.weight)");
+  if (reference.tokenizers.length + reference.decoders.length === 0)
+    missing.push("no tokenizer (one with decoder.conv_in.weight)");
   if (!isTokenizer && reference.stages.length + reference.runs.length === 0)
     missing.push("no recording (stages or a sampling run)");
   if (missing.length > 0) throw new ParityError(`${folder} has ${missing.join(", ")}.`);
@@ -111,22 +118,38 @@ function comparisonsOf(manifest: Manifest, runtime: Runtime, report: Report) {
   } satisfies Record<string, Compare>;
 }
 
-async function compareTokenizer(
+type CompareAlone = (
+  files: { path: string; config: string; parent: string; settings: RuntimeSettings },
+  recording: Recording,
+  report: Report,
+) => Promise<void>;
+
+/** Compares a tokenizer or a decoder without a generator. */
+async function compareAlone(
   path: string,
   { config, firstStages }: ReferenceFolder,
   device: Device,
+  compare: CompareAlone,
 ): Promise<Report> {
-  if (config === undefined) throw new ParityError(`${path} has no config.json beside it, which states its resolution.`);
-  const parent = await mkdtemp(join(tmpdir(), "marimba-parity-"));
+  if (config === undefined)
+    throw new ParityError(`${path} has no config.json beside it, which states what no tensor does.`);
   const report = new Report();
-  try {
-    const stage = await openFirstStage(parent, path, config, { threads: usableCores(), ...device });
-    for (const file of firstStages) await compareRecording(file, report, (r) => compareFirstStage(stage, r, report));
-  } finally {
-    await rm(parent, { recursive: true, force: true });
+  for (const file of firstStages) {
+    const parent = await mkdtemp(join(tmpdir(), "marimba-parity-"));
+    await compareRecording(file, report, (recording) =>
+      compare({ path, config, parent, settings: { threads: usableCores(), ...device } }, recording, report),
+    ).finally(() => rm(parent, { recursive: true, force: true }));
   }
   return report;
 }
+
+const compareTokenizer: CompareAlone = async ({ path, config, parent, settings }, recording, report) =>
+  compareFirstStage(await openFirstStage(parent, path, config, settings), recording, report);
+
+const compareConsistency: CompareAlone = async ({ path, config, parent, settings }, recording, report) => {
+  const side = (await recording.floats("encode.image")).shape[2]!;
+  await compareDecoder(await openDecoder(parent, path, config, side, settings), recording, report);
+};
 
 function importInto(models: string, files: ModelFiles, config: string | undefined): Promise<ImportedModel> {
   return importModel({ name: "parity", ...files, arch: config, precision: "fp32", modelsDir: models, expose: true });

@@ -2,6 +2,7 @@ import { canEdit } from "../../model/edit.js";
 import { FAMILY_TRAITS } from "../../model/family-traits.js";
 import { familyName } from "../../model/manifest.js";
 import { quote } from "../checkpoint/error.js";
+import { readDecoder } from "../tokenizers/consistency.js";
 import { readTokenizer } from "../tokenizers/tokenizers.js";
 import { DIT_MARKER, readDit } from "./dit-architecture.js";
 import type { CompleteArchitecture } from "./generator-reading.js";
@@ -12,6 +13,8 @@ import { checkTensors, listed, type Tensors, type TensorTable } from "./tensor-t
 export interface DerivedArchitecture extends CompleteArchitecture {
   readonly generatorTable: TensorTable;
   readonly tokenizerTable: TensorTable;
+  /** Of a model with a consistency decoder. */
+  readonly decoderTable?: TensorTable;
   readonly warnings: readonly string[];
 }
 
@@ -24,6 +27,7 @@ export async function deriveArchitecture(
   generator: Tensors,
   tokenizer: Tensors,
   arch: string | undefined,
+  decoder?: { readonly tensors: Tensors; readonly clamp: boolean },
 ): Promise<DerivedArchitecture> {
   const reading = generator.has(DIT_MARKER) ? readDit(generator) : readMar(generator);
   const { table } = reading;
@@ -46,5 +50,12 @@ export async function deriveArchitecture(
   if (FAMILY_TRAITS[familyName(architecture.generator)].canEdit && !canEdit(architecture))
     warnings.push("The tokenizer has no encoder, so the model can't edit images.");
   const used = canEdit(architecture) ? tokenizerReading : tokenizerReading.withoutEncoder();
-  return { ...complete, generatorTable: table, tokenizerTable: used.table, warnings };
+  const derived = { ...complete, generatorTable: table, tokenizerTable: used.table, warnings };
+  if (!decoder) return derived;
+  const decoderReading = await readDecoder(decoder.tensors, architecture.tokenizer, { arch, clamp: decoder.clamp });
+  return {
+    ...derived,
+    architecture: { ...architecture, decoder: decoderReading.decoder },
+    decoderTable: decoderReading.table,
+  };
 }
