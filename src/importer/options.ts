@@ -11,7 +11,7 @@ export interface ImportOptions extends ProgressOptions {
   /** Which weights of each file; see `chooseWeights`. */
   readonly weights?: WeightsChoice | undefined;
   readonly tokenizerWeights?: WeightsChoice | undefined;
-  /** `mar-b`, `dit-xl-2` or another published size, or the path of a config.json; inferred for the published widths. */
+  /** `mar-b`, `dit-xl-2`, `sit-xl-2` or another published size, or the path of a config.json; inferred for the published widths. */
   readonly arch?: string | undefined;
   readonly precision: Manifest["precision"];
   readonly modelsDir: string;

@@ -4,6 +4,7 @@ import { DIT_MISTAKES } from "./table/dit.js";
 import { ENGINE_MISTAKES } from "./table/engine.js";
 import { HEAD_MISTAKES } from "./table/head.js";
 import { SAMPLER_MISTAKES } from "./table/sampler.js";
+import { SIT_MISTAKES } from "./table/sit.js";
 import { TOKENIZER_MISTAKES } from "./table/tokenizer.js";
 import { TRANSFORMER_MISTAKES } from "./table/transformer.js";
 
@@ -16,4 +17,5 @@ export const MISTAKES: readonly Mistake[] = [
   ...ENGINE_MISTAKES,
   ...CHECKPOINT_MISTAKES,
   ...DIT_MISTAKES,
+  ...SIT_MISTAKES,
 ];

@@ -3,6 +3,7 @@ import { type Catch, failedTest, judgeByParity, judgeByTests } from "./judge.js"
 import type { Mistake } from "./mistake.js";
 import { MISTAKES } from "./mistakes.js";
 import { DIT_MISTAKES } from "./table/dit.js";
+import { SIT_MISTAKES } from "./table/sit.js";
 import { Workspace } from "./workspace.js";
 
 const USAGE = `npm run mistakes [-- NAME...]
@@ -65,8 +66,10 @@ class Judge {
 
   async whoCatches(mistake: Mistake): Promise<Catch | undefined> {
     const { space } = this;
-    const { stages, runs, dit, kl8 } = space.recordings;
-    const recorded = DIT_MISTAKES.includes(mistake) ? [dit, kl8] : [stages, runs];
+    const { stages, runs, dit, kl8, sit } = space.recordings;
+    const ofTransformers = SIT_MISTAKES.includes(mistake) ? [sit] : [dit, kl8];
+    const isMar = !DIT_MISTAKES.includes(mistake) && !SIT_MISTAKES.includes(mistake);
+    const recorded = isMar ? [stages, runs] : ofTransformers;
     // What parity does not even load it cannot catch.
     for (const recordings of space.loads("commands/parity.ts", mistake.file) ? recorded : []) {
       await this.mustPass(recordings, () => judgeByParity(space, recordings));

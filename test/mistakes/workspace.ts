@@ -20,6 +20,8 @@ const RUNS = ["linear_cfg", "no_cfg", "constant_cfg_one_token", "unconditional"]
 /** One checkpoint each: the tokenizer's has the names of diffusers. */
 const DIT_RUNS = ["ddpm_8", "ddpm_8_unguided", "ddim_8"].map((name) => `${name}.safetensors`);
 const DIT = ["config.json", "model.safetensors", "schedules.json", "stages.safetensors", ...DIT_RUNS];
+const SIT_RUNS = ["euler_8", "heun_5", "sde_8"].map((name) => `${name}.safetensors`);
+const SIT = ["config.json", "model.safetensors", "stages.safetensors", ...SIT_RUNS];
 const KL8 = ["config.json", "diffusers/diffusion_pytorch_model.safetensors", "stages.safetensors"];
 const MODEL = ["config.json", "mar.safetensors", "kl16.safetensors"];
 
@@ -32,8 +34,8 @@ const VITEST_CONFIG = `export default {
 /** A copy of the project's source, tests and compiled code, in a temporary folder, in which one file at a time is made wrong. */
 export class Workspace {
   readonly folder: string;
-  /** The tiny model with its stages, and with its sampling runs; the DiT, and its tokenizer. */
-  readonly recordings: Readonly<Record<"stages" | "runs" | "dit" | "kl8", string>>;
+  /** The tiny model with its stages, and with its sampling runs; the DiT, its tokenizer, and the SiT. */
+  readonly recordings: Readonly<Record<"stages" | "runs" | "dit" | "kl8" | "sit", string>>;
   private readonly base: string;
 
   constructor(private readonly root: string) {
@@ -59,6 +61,7 @@ export class Workspace {
       runs: recordings("runs", [...MODEL, ...RUNS]),
       dit: recordings("dit", DIT, "systems/dit"),
       kl8: recordings("kl8", KL8, "systems/kl8"),
+      sit: recordings("sit", SIT, "systems/sit"),
     };
     symlinkSync(join(reference, "schedules.json"), join(this.base, "recordings/schedules.json"));
   }

@@ -82,7 +82,8 @@ export async function readStated(
   if (arch === undefined) return publishedArchitecture(inferSize(widths), tokenizer);
   if (Object.hasOwn(PUBLISHED_SIZES, arch)) return publishedArchitecture(arch as PublishedSize, tokenizer);
   if (!isArchitectureName(arch)) throw new ImportError(unknownArchitecture(arch));
-  if (!arch.endsWith(".json")) throw new ImportError(`--arch ${arch} is a DiT, but the checkpoint is a MAR model.`);
+  if (!arch.endsWith(".json"))
+    throw new ImportError(`--arch ${arch} is a DiT or a SiT, but the checkpoint is a MAR model.`);
   return configArchitecture(arch, await readJsonFile(arch, ArchitectureConfig));
 }
 
