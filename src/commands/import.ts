@@ -26,7 +26,7 @@ export const usage = `marimba import: turns a checkpoint of MAR or DiT and its t
   --weights W         which of the generator's weights: ema, the averaged ones; raw, those that were trained; or the key
                       that leads to them, such as model_ema (default: the averaged ones where the file has any)
   --tokenizer-weights W, --decoder-weights W  the same for the tokenizer's and the decoder's file
-  --arch ARCH         mar-b, mar-l, mar-h, dit-xl-2 and the other published DiTs, or a config.json that states heads and
+  --arch ARCH         mar-b, mar-l, mar-h, dit-xl-2, sit-xl-2 and the other published sizes, or a config.json that states heads and
                       scale; optional for models of the published widths
   --precision P       how large weights are stored and multiplied: fp32, the reference's arithmetic; int8, a quarter of the
                       size and faster on a CPU; fp16, for CUDA (default: fp32, or fp16 if PROVIDER is cuda)

@@ -7,9 +7,10 @@ import { buildConsistency } from "../tokenizers/consistency/consistency.js";
 import { tokenizerOf } from "../tokenizers/tokenizers.js";
 import { dit } from "./dit/dit.js";
 import { mar } from "./mar/mar.js";
+import { sit } from "./sit/sit.js";
 
 /** Every family of models that is served. */
-export const FAMILIES: Record<FamilyName, Family> = { mar, dit };
+export const FAMILIES: Record<FamilyName, Family> = { mar, dit, sit };
 
 /** The family that a model's manifest describes. */
 export function familyOf(model: GeneratorArchitecture): Family {

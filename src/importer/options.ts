@@ -16,7 +16,7 @@ export interface ImportOptions extends ProgressOptions {
   readonly decoderWeights?: WeightsChoice | undefined;
   /** Whether each of its steps clamps the image to [-1, 1], as the official code does (absent: it does) and diffusers does not. */
   readonly decoderClamp?: boolean | undefined;
-  /** `mar-b`, `dit-xl-2` or another published size, or the path of a config.json; inferred for the published widths. */
+  /** `mar-b`, `dit-xl-2`, `sit-xl-2` or another published size, or the path of a config.json; inferred for the published widths. */
   readonly arch?: string | undefined;
   readonly precision: Manifest["precision"];
   readonly modelsDir: string;

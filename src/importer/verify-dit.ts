@@ -2,17 +2,18 @@ import { Decoder } from "../engine/decoder.js";
 import { usableCores } from "../engine/runtime/allowance.js";
 import { openRuntime } from "../engine/runtime/onnx.js";
 import { floats, type Runtime } from "../engine/runtime/runtime.js";
-import { DitImage } from "../families/dit/image.js";
+import { drawNoise } from "../families/dit/image.js";
 import { predict } from "../families/dit/predictor.js";
-import { type Architecture, type DitArchitecture, graphsOf } from "../model/manifest.js";
+import { type Architecture, type DiffusionTransformer, graphsOf } from "../model/manifest.js";
+import { ImageNoise } from "../model/sampler/noise.js";
 import { unpatchify } from "../model/sampler/patches.js";
 import { ImportError } from "./error.js";
 import type { Deviation } from "./options.js";
 import type { Progress } from "./progress.js";
 import { relativeRms } from "./verify.js";
 
-/** The check looks at the network at these timesteps, one after another. */
-const TIMESTEPS = [999, 800, 600, 400, 200, 0];
+/** The check looks at the network at these shares of the way from noise to the image, one after another. */
+const SHARES = [0, 0.2, 0.4, 0.6, 0.8, 1];
 const SEED = 0;
 
 interface Outputs {
@@ -21,13 +22,13 @@ interface Outputs {
 }
 
 /**
- * Runs a DiT on noise: the network at several timesteps and classes, and a decode. Where there is `float32`, a folder with
+ * Runs a DiT or a SiT on noise: the network at several timesteps and classes, and a decode. Where there is `float32`, a folder with
  * the same model in float32, the outputs are compared with its, on the same inputs. Throws `ImportError` where they are
  * not finite numbers.
  */
 export async function compareDitWithFloat32(
   folder: string,
-  architecture: Architecture<DitArchitecture>,
+  architecture: Architecture<DiffusionTransformer>,
   float32: string | undefined,
   progress: Progress,
 ): Promise<Deviation[]> {
@@ -42,14 +43,14 @@ export async function compareDitWithFloat32(
 
 async function runDit(
   folder: string,
-  architecture: Architecture<DitArchitecture>,
+  architecture: Architecture<DiffusionTransformer>,
   progress: Progress,
 ): Promise<Outputs> {
   const runtime = await openRuntime(folder, { threads: usableCores(), graphs: graphsOf(architecture) });
   try {
     const network = [];
-    for (const [i, timestep] of TIMESTEPS.entries()) {
-      network.push(await outputAt(runtime, architecture.generator, timestep, i));
+    for (const [i, share] of SHARES.entries()) {
+      network.push(await outputAt(runtime, architecture.generator, share, i));
       progress.add("verifying", 0);
     }
     return { network, pixels: await decodeNoise(runtime, architecture) };
@@ -58,8 +59,9 @@ async function runDit(
   }
 }
 
-async function outputAt(runtime: Runtime, generator: DitArchitecture, timestep: number, index: number) {
-  const { x } = noiseImage(generator, index);
+async function outputAt(runtime: Runtime, generator: DiffusionTransformer, share: number, index: number) {
+  const x = noiseOf(generator, index);
+  const timestep = generator.family === "sit" ? share : Math.round((1 - share) * (generator.train_timesteps - 1));
   const batch = { x, timesteps: [timestep], classes: [index % (generator.class_count + 1)] };
   const out = floats(await predict(runtime, generator, batch), "out");
   if (out.every(Number.isFinite)) return out;
@@ -68,14 +70,13 @@ async function outputAt(runtime: Runtime, generator: DitArchitecture, timestep: 
   );
 }
 
-async function decodeNoise(runtime: Runtime, { generator, tokenizer }: Architecture<DitArchitecture>) {
-  const writeLatents = (image: DitImage, latents: Float32Array, offset: number) =>
-    unpatchify(image.x, generator, latents, offset);
-  const [pixels] = await new Decoder(runtime, tokenizer).decodeImages([noiseImage(generator, 0)], { writeLatents });
-  return pixels!;
+async function decodeNoise(runtime: Runtime, { generator, tokenizer }: Architecture<DiffusionTransformer>) {
+  const decoder = new Decoder(runtime, tokenizer);
+  const latents = new Float32Array(decoder.latentSize);
+  unpatchify(noiseOf(generator, 0), generator, latents, 0);
+  return (await decoder.decode(latents)).pixels;
 }
 
-function noiseImage(generator: DitArchitecture, imageIndex: number): DitImage {
-  const parameters = { class: null, steps: 2, guidance_scale: 1, sampler: "ddpm" } as const;
-  return new DitImage({ parameters, seed: SEED, imageIndex }, generator);
+function noiseOf(generator: DiffusionTransformer, imageIndex: number): Float32Array {
+  return drawNoise(new ImageNoise(SEED, imageIndex), 0, generator);
 }

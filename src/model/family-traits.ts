@@ -44,6 +44,14 @@ export const FAMILY_TRAITS = {
     graphs: ["predict", "decode"],
     canEdit: false,
   },
+  sit: {
+    required: ["steps", "guidance_scale", "sampler"],
+    optional: [],
+    steps: { minimum: 2, maximum: 1000 },
+    samplers: ["euler", "heun", "sde"],
+    graphs: ["predict", "decode"],
+    canEdit: false,
+  },
 } as const satisfies Record<string, FamilyTraits>;
 export type FamilyName = keyof typeof FAMILY_TRAITS;
 

@@ -66,25 +66,35 @@ export const MarArchitecture = Type.Object(
 );
 export type MarArchitecture = Static<typeof MarArchitecture>;
 
-/** Shapes of a diffusion transformer. */
+/** Shapes of a diffusion transformer's network. */
+const diffusionTransformer = { ...grid, transformer: Stack, frequency_channels: size("Timestep sinusoids.") };
+
 export const DitArchitecture = Type.Object(
-  {
-    family: Type.Literal("dit"),
-    ...grid,
-    transformer: Stack,
-    frequency_channels: size("Timestep sinusoids."),
-  },
+  { family: Type.Literal("dit"), ...diffusionTransformer },
   { additionalProperties: false },
 );
 export type DitArchitecture = Static<typeof DitArchitecture>;
 
-export const GeneratorArchitecture = Type.Union([MarArchitecture, DitArchitecture]);
+export const SitArchitecture = Type.Object(
+  {
+    family: Type.Literal("sit"),
+    ...diffusionTransformer,
+    learn_sigma: Type.Boolean({ description: "Whether the last layer has a second half, which sampling ignores." }),
+  },
+  { additionalProperties: false },
+);
+export type SitArchitecture = Static<typeof SitArchitecture>;
+
+/** A generator with the network of a diffusion transformer. */
+export type DiffusionTransformer = DitArchitecture | SitArchitecture;
+
+export const GeneratorArchitecture = Type.Union([MarArchitecture, DitArchitecture, SitArchitecture]);
 export type GeneratorArchitecture = Static<typeof GeneratorArchitecture>;
 
 /** What of a generator limits the parameters that its images are sampled with. */
 export type ParameterLimits =
   | Pick<MarArchitecture, "token_count" | "class_count">
-  | Pick<DitArchitecture, "token_count" | "class_count" | "family">;
+  | Pick<DiffusionTransformer, "token_count" | "class_count" | "family">;
 
 /** The family that generates with a model. MAR's manifests are older than the field. */
 export function familyName(generator: ParameterLimits): FamilyName {

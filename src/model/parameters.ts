@@ -13,7 +13,7 @@ export const SamplingParameters = Type.Object(
     steps: Type.Integer({
       minimum: 1,
       description:
-        "Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000.",
+        "Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000.",
     }),
     guidance_scale: Type.Number({ minimum: 1, maximum: 20, description: "Classifier-free guidance; 1 is none." }),
     guidance_schedule: Type.Optional(
@@ -57,10 +57,13 @@ export const SamplingParameters = Type.Object(
       }),
     ),
     sampler: Type.Optional(
-      Type.Union([Type.Literal("ddpm"), Type.Literal("ddim")], {
-        description:
-          "ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0).",
-      }),
+      Type.Union(
+        [Type.Literal("ddpm"), Type.Literal("ddim"), Type.Literal("euler"), Type.Literal("heun"), Type.Literal("sde")],
+        {
+          description:
+            "Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama).",
+        },
+      ),
     ),
   },
   { additionalProperties: false },

@@ -22,6 +22,7 @@ it("the form has the parameters of the chosen model's family, and sends no other
   await page.getByLabel("Model", { exact: true }).selectOption("dit");
   await page.getByText("250 steps · guidance 4").waitFor();
   expect(await shown()).toEqual(["steps", "guidance_scale", "sampler"]);
+  expect(await page.locator("#field-sampler label:visible").allTextContents()).toEqual(["ddpm", "ddim"]);
   await parameter(page, "Steps").fill("20");
   await page.getByRole("radio", { name: "ddim" }).check();
   const request = page.waitForRequest(`${service.address}/generate`);

@@ -5,6 +5,7 @@ import { importModel } from "../../src/importer/import.js";
 import type { ImportOptions } from "../../src/importer/options.js";
 import type { DitArchitecture } from "../../src/model/manifest.js";
 import { DIT_CHECKPOINTS, exampleDit } from "../families/dit/tiny-dit.js";
+import { exampleSit, SIT_CHECKPOINTS } from "../families/sit/tiny-sit.js";
 import { REFERENCE } from "../reference.js";
 import {
   entriesOf,
@@ -89,7 +90,7 @@ describe("the published sizes", () => {
     ["dit-s-8", 6, 8],
     ["dit-xl-2", 16, 2],
   ])("%s needs no config", async (name, heads, patchSize) => {
-    const { hidden_size: width = 0 } = DIT_SIZES.get(name)!;
+    const { hidden_size: width = 0 } = DIT_SIZES.get(name)!.model;
     const sizes = {
       width,
       depth: 1,
@@ -99,23 +100,56 @@ describe("the published sizes", () => {
       tokenCount: 4,
       classCount: 2,
       frequencyChannels: 256,
+      learnSigma: true,
     };
     const generator = await writeRamps(`${name}.safetensors`, entriesOf(ditTable(sizes)));
-    const { manifest } = await imported({ generator, arch: undefined });
+    const { manifest, warnings } = await imported({ generator, arch: undefined });
     expect((manifest.architecture.generator as DitArchitecture).transformer.heads).toBe(heads);
     expect(manifest.architecture.tokenizer.scale).toBe(0.18215);
+    expect(warnings).toEqual([expect.stringContaining("imported as a DiT. A SiT has the same tensors")]);
     expect(await refused({ generator, arch: name })).toMatch(/says depth is \d+, but the tensors say 1\.$/);
   });
 
-  test("are twelve", () => {
-    expect(DIT_SIZES.size).toBe(12);
+  test("are twelve of each family", () => {
+    expect(DIT_SIZES.size).toBe(24);
+  });
+});
+
+describe("a SiT", () => {
+  const small = { family: "sit", model: { num_heads: 4 } };
+
+  test("is stated, because its tensors are a DiT's", async () => {
+    const { manifest, warnings, weights } = await imported({
+      generator: join(SYSTEMS, "sit/checkpoint.pt"),
+      arch: SIT_CHECKPOINTS.arch,
+    });
+    expect(warnings).toEqual([]);
+    expect(weights.generator).toMatchObject({ key: "ema", isAveraged: true });
+    expect(manifest.architecture.generator).toEqual(exampleSit());
+    expect(manifest.defaults).toEqual({ steps: 250, guidance_scale: 4, sampler: "sde" });
+    const stated = await imported({ arch: await writeJson("sit.json", small) });
+    expect(stated.manifest.architecture.generator).toEqual({ ...exampleDit(), family: "sit", learn_sigma: true });
+  });
+
+  test("is recognised where its last layer predicts no variance", async () => {
+    const generator = join(SYSTEMS, "sit-patch-4/model.safetensors");
+    const arch = await writeJson("heads-3.json", { model: { num_heads: 3 } });
+    const { manifest } = await imported({ generator, arch });
+    expect(manifest.architecture.generator).toMatchObject({ family: "sit", learn_sigma: false, patch_size: 4 });
+  });
+
+  test.each(["int8", "fp16"] as const)("%s deviates little from float32", async (precision) => {
+    const { deviations } = await imported({ ...SIT_CHECKPOINTS, precision, verify: true });
+    const [network] = deviations!.map(({ relativeRms }) => relativeRms);
+    expect(network).toBeGreaterThan(1e-6);
+    expect(network).toBeLessThan({ int8: 0.05, fp16: 0.005 }[precision]);
   });
 });
 
 describe("what does not fit is refused by name", () => {
   test.each([
-    ["mar-b", "--arch mar-b is not a DiT, but the checkpoint is."],
-    [undefined, "A DiT of width 48 is not one of the published ones"],
+    ["mar-b", "--arch mar-b is not a DiT or SiT, but the checkpoint is."],
+    [undefined, "A DiT or SiT of width 48 is not one of the published ones"],
   ])("--arch %s", async (arch, message) => {
     expect(await refused({ arch })).toContain(message);
   });
@@ -130,7 +164,7 @@ describe("what does not fit is refused by name", () => {
     );
     expect(
       await refused({ arch: await writeJson("sigma.json", { model: { num_heads: 4, learn_sigma: false } }) }),
-    ).toContain("/model/learn_sigma must be true");
+    ).toContain("says learn_sigma is false, but the tensors say true");
   });
 
   test("a tokenizer of other latents, and a model without the variance's half", async () => {
@@ -138,11 +172,14 @@ describe("what does not fit is refused by name", () => {
       "The generator's latents have 4 channels and the tokenizer's 16",
     );
     const tensors = await loadTensors(DIT_CHECKPOINTS.generator);
-    const { bytes, dtype } = tensors["final_layer.linear.weight"]!;
-    tensors["final_layer.linear.weight"] = { dtype, shape: [16, 48], bytes: bytes.slice(0, 4 * 16 * 48) };
+    for (const name of ["final_layer.linear.weight", "final_layer.linear.bias"]) {
+      const { bytes, dtype, shape } = tensors[name]!;
+      tensors[name] = { dtype, shape: [16, ...shape.slice(1)], bytes: bytes.slice(0, bytes.length / 2) };
+    }
     const generator = await writeTensors("no-variance.safetensors", tensors);
-    expect(await refused({ generator })).toContain(
-      "final_layer.linear.weight has the shape [16, 48] (expected [32, 48])",
+    const stated = await writeJson("dit.json", { family: "dit", model: { num_heads: 4 } });
+    expect(await refused({ generator, arch: stated })).toContain(
+      "is a DiT, but the generator's last layer predicts no variance.",
     );
   });
 });

@@ -5,6 +5,7 @@ import { DIT_MISTAKES } from "./table/dit.js";
 import { ENGINE_MISTAKES } from "./table/engine.js";
 import { HEAD_MISTAKES } from "./table/head.js";
 import { SAMPLER_MISTAKES } from "./table/sampler.js";
+import { SIT_MISTAKES } from "./table/sit.js";
 import { TOKENIZER_MISTAKES } from "./table/tokenizer.js";
 import { TRANSFORMER_MISTAKES } from "./table/transformer.js";
 import { VQ_MISTAKES } from "./table/vq.js";
@@ -18,6 +19,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...ENGINE_MISTAKES,
   ...CHECKPOINT_MISTAKES,
   ...DIT_MISTAKES,
+  ...SIT_MISTAKES,
   ...VQ_MISTAKES,
   ...CONSISTENCY_MISTAKES,
 ];

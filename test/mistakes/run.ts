@@ -4,6 +4,7 @@ import type { Mistake } from "./mistake.js";
 import { MISTAKES } from "./mistakes.js";
 import { CONSISTENCY_MISTAKES } from "./table/consistency.js";
 import { DIT_MISTAKES } from "./table/dit.js";
+import { SIT_MISTAKES } from "./table/sit.js";
 import { VQ_MISTAKES } from "./table/vq.js";
 import { Workspace } from "./workspace.js";
 
@@ -62,6 +63,7 @@ async function judgeAll(space: Workspace, mistakes: readonly Mistake[]): Promise
 /** The recordings that would show a mistake. */
 function recordingsFor(mistake: Mistake): readonly (keyof Workspace["recordings"])[] {
   if (DIT_MISTAKES.includes(mistake)) return ["dit", "kl8"];
+  if (SIT_MISTAKES.includes(mistake)) return ["sit"];
   if (VQ_MISTAKES.includes(mistake)) return ["vq16"];
   if (CONSISTENCY_MISTAKES.includes(mistake)) return ["consistency"];
   return ["stages", "runs"];

@@ -20,6 +20,8 @@ const RUNS = ["linear_cfg", "no_cfg", "constant_cfg_one_token", "unconditional"]
 /** One checkpoint each: the tokenizer's has the names of diffusers. */
 const DIT_RUNS = ["ddpm_8", "ddpm_8_unguided", "ddim_8"].map((name) => `${name}.safetensors`);
 const DIT = ["config.json", "model.safetensors", "schedules.json", "stages.safetensors", ...DIT_RUNS];
+const SIT_RUNS = ["euler_8", "heun_5", "sde_8"].map((name) => `${name}.safetensors`);
+const SIT = ["config.json", "model.safetensors", "stages.safetensors", ...SIT_RUNS];
 const KL8 = ["config.json", "diffusers/diffusion_pytorch_model.safetensors", "stages.safetensors"];
 const VQ16 = ["config.json", "model.ckpt", "stages.safetensors"];
 const CONSISTENCY = ["config.json", "diffusion_pytorch_model.safetensors", "stages.safetensors"];
@@ -35,7 +37,7 @@ const VITEST_CONFIG = `export default {
 export class Workspace {
   readonly folder: string;
   /** The tiny model with its stages, and with its sampling runs; the DiT, and its tokenizer; the others alone. */
-  readonly recordings: Readonly<Record<"stages" | "runs" | "dit" | "kl8" | "vq16" | "consistency", string>>;
+  readonly recordings: Readonly<Record<"stages" | "runs" | "dit" | "kl8" | "sit" | "vq16" | "consistency", string>>;
   private readonly base: string;
 
   constructor(private readonly root: string) {
@@ -61,6 +63,7 @@ export class Workspace {
       runs: recordings("runs", [...MODEL, ...RUNS]),
       dit: recordings("dit", DIT, "systems/dit"),
       kl8: recordings("kl8", KL8, "systems/kl8"),
+      sit: recordings("sit", SIT, "systems/sit"),
       vq16: recordings("vq16", VQ16, "systems/vq16"),
       consistency: recordings("consistency", CONSISTENCY, "systems/consistency"),
     };

@@ -2,13 +2,14 @@ import { describe, expect, it } from "vitest";
 import { modelResource } from "../../src/api/resources/model-resource.js";
 import { Problem } from "../../src/errors.js";
 import { checkParameters } from "../../src/model/check-parameters.js";
-import { FAMILY_TRAITS, parameterNames } from "../../src/model/family-traits.js";
+import { FAMILY_TRAITS, type FamilyName, parameterNames } from "../../src/model/family-traits.js";
 import { Manifest } from "../../src/model/manifest.js";
 import type { DefaultParameters, SamplingParameters } from "../../src/model/parameters.js";
 import { checkManifest, type ModelRegistry } from "../../src/model/registry.js";
 import { resolveRequest } from "../../src/resolve-request.js";
 import { fieldErrors } from "../../src/validation/field-errors.js";
 import { exampleDit } from "../families/dit/tiny-dit.js";
+import { exampleSit } from "../families/sit/tiny-sit.js";
 import { exampleManifest } from "./example-manifest.js";
 
 const DEFAULTS: DefaultParameters = { steps: 250, guidance_scale: 4, sampler: "ddpm" };
@@ -76,9 +77,22 @@ describe("a request to a model of another family", () => {
   });
 });
 
+it("a SiT has samplers of its own", () => {
+  const parameters = { class: 1, steps: 250, guidance_scale: 4 };
+  expect(checkParameters({ ...parameters, sampler: "heun" }, exampleSit())).toEqual([]);
+  expect(checkParameters({ ...parameters, sampler: "ddpm" }, exampleSit())).toEqual([
+    { field: "sampler", message: 'must be "euler", "heun" or "sde", not "ddpm"' },
+  ]);
+});
+
 describe("a manifest", () => {
   it("is read by its family's shape", () => {
     expect(fieldErrors(Manifest, ditManifest())).toEqual([]);
+    const { tokenizer } = ditManifest().architecture;
+    const sit = { ...exampleSit(), learn_sigma: "yes" };
+    expect(fieldErrors(Manifest, { ...ditManifest(), architecture: { generator: sit, tokenizer } })).toEqual([
+      { pointer: "/architecture/generator/learn_sigma", message: 'must be true or false, not "yes"' },
+    ]);
     expect(checkManifest(ditManifest())).toEqual([]);
     const { transformer: _, ...broken } = exampleDit();
     const dit = { ...ditManifest(), architecture: { ...ditManifest().architecture, generator: broken } };
@@ -110,6 +124,7 @@ describe("a manifest", () => {
       family: "dit",
       parameters: ["steps", "guidance_scale", "sampler"],
       step_bounds: { minimum: 2, maximum: 1000 },
+      samplers: ["ddpm", "ddim"],
       can_edit: false,
     });
     expect(modelResource(exampleManifest(), { config })).toMatchObject({
@@ -120,7 +135,7 @@ describe("a manifest", () => {
 });
 
 it("every parameter belongs to a family", () => {
-  const all = new Set(Object.keys(FAMILY_TRAITS).flatMap((family) => parameterNames(family as "mar" | "dit")));
+  const all = new Set(Object.keys(FAMILY_TRAITS).flatMap((family) => parameterNames(family as FamilyName)));
   const known: Record<keyof Omit<SamplingParameters, "class">, true> = {
     steps: true,
     guidance_scale: true,

@@ -473,7 +473,7 @@ export interface components {
             seed?: number;
             /** @description How many images to generate from the seed; 1 when absent. */
             num_images?: number;
-            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
+            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
             steps?: number;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number;
@@ -498,10 +498,10 @@ export interface components {
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number;
             /**
-             * @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0).
+             * @description Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama).
              * @enum {string}
              */
-            sampler?: "ddpm" | "ddim";
+            sampler?: "ddpm" | "ddim" | "euler" | "heun" | "sde";
             /** @description A preset of the model. Other fields override it. */
             preset?: string;
             /**
@@ -584,7 +584,7 @@ export interface components {
             seed?: number;
             /** @description How many images to generate from the seed; 1 when absent. */
             num_images?: number;
-            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
+            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
             steps?: number;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number;
@@ -609,10 +609,10 @@ export interface components {
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number;
             /**
-             * @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0).
+             * @description Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama).
              * @enum {string}
              */
-            sampler?: "ddpm" | "ddim";
+            sampler?: "ddpm" | "ddim" | "euler" | "heun" | "sde";
             /** @description A preset of the model. Other fields override it. */
             preset?: string;
             /**
@@ -659,7 +659,7 @@ export interface components {
             parameters: {
                 /** @description Class index, or null for an unconditional image. */
                 class: number | null;
-                /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
+                /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
                 steps: number;
                 /** @description Classifier-free guidance; 1 is none. */
                 guidance_scale: number;
@@ -684,10 +684,10 @@ export interface components {
                 /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
                 reconstruction_steps?: number;
                 /**
-                 * @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0).
+                 * @description Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama).
                  * @enum {string}
                  */
-                sampler?: "ddpm" | "ddim";
+                sampler?: "ddpm" | "ddim" | "euler" | "heun" | "sde";
                 /** @description The class's name. */
                 class_name: string | null;
             };
@@ -871,7 +871,7 @@ export interface components {
             image_width: number;
             /** @description Pixels. */
             image_height: number;
-            /** @description How the model generates: mar or dit. */
+            /** @description How the model generates: mar, dit, sit. */
             family: string;
             /** @description The sampling parameters that requests to the model may have, beside `class`. */
             parameters: string[];
@@ -880,6 +880,8 @@ export interface components {
                 minimum: number;
                 maximum: number;
             };
+            /** @description Possible values of `sampler`, if it is one. */
+            samplers?: string[];
             /** @description Tokens of one image. */
             token_count: number;
             /** @description Pixels of one token. */
@@ -895,7 +897,7 @@ export interface components {
             /** @description SHA-256 of graphs and weights: equal hashes give equal images. */
             hash: string;
             defaults: {
-                /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
+                /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
                 steps: number;
                 /** @description Classifier-free guidance; 1 is none. */
                 guidance_scale: number;
@@ -920,16 +922,16 @@ export interface components {
                 /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
                 reconstruction_steps?: number;
                 /**
-                 * @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0).
+                 * @description Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama).
                  * @enum {string}
                  */
-                sampler?: "ddpm" | "ddim";
+                sampler?: "ddpm" | "ddim" | "euler" | "heun" | "sde";
             };
             presets: {
                 [key: string]: {
                     description: string;
                     parameters: {
-                        /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
+                        /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
                         steps?: number;
                         /** @description Classifier-free guidance; 1 is none. */
                         guidance_scale?: number;
@@ -954,10 +956,10 @@ export interface components {
                         /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
                         reconstruction_steps?: number;
                         /**
-                         * @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0).
+                         * @description Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama).
                          * @enum {string}
                          */
-                        sampler?: "ddpm" | "ddim";
+                        sampler?: "ddpm" | "ddim" | "euler" | "heun" | "sde";
                     };
                     /** @description What was measured of the preset's images. */
                     quality?: {
@@ -1076,7 +1078,7 @@ export interface components {
             safety_identifier?: string | null;
             /** @description Random when absent; the response states it. */
             seed?: number | null;
-            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
+            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
             steps?: number | null;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number | null;
@@ -1094,8 +1096,8 @@ export interface components {
             order?: ("random" | "raster" | "checkerboard") | null;
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number | null;
-            /** @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). */
-            sampler?: ("ddpm" | "ddim") | null;
+            /** @description Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama). */
+            sampler?: ("ddpm" | "ddim" | "euler" | "heun" | "sde") | null;
             /** @description A preset of the model. Other fields override it. */
             preset?: string | null;
             /** @description How images are scaled to `width` and `height`. smooth (when absent): Lanczos to smaller sizes, bicubic to larger ones. pixelated: whole multiples of the model's size, with sharp edges. */
@@ -1163,7 +1165,7 @@ export interface components {
             safety_identifier?: string | null;
             /** @description Random when absent; the response states it. */
             seed?: number | null;
-            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
+            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
             steps?: number | null;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number | null;
@@ -1181,8 +1183,8 @@ export interface components {
             order?: ("random" | "raster" | "checkerboard") | null;
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number | null;
-            /** @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). */
-            sampler?: ("ddpm" | "ddim") | null;
+            /** @description Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama). */
+            sampler?: ("ddpm" | "ddim" | "euler" | "heun" | "sde") | null;
             /** @description A preset of the model. Other fields override it. */
             preset?: string | null;
             /** @description How images are scaled to `width` and `height`. smooth (when absent): Lanczos to smaller sizes, bicubic to larger ones. pixelated: whole multiples of the model's size, with sharp edges. */
@@ -1230,7 +1232,7 @@ export interface components {
             safety_identifier?: string | null;
             /** @description Random when absent; the response states it. */
             seed?: number | null;
-            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT, diffusion steps, 2 to 1000. */
+            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
             steps?: number | null;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number | null;
@@ -1248,8 +1250,8 @@ export interface components {
             order?: ("random" | "raster" | "checkerboard") | null;
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number | null;
-            /** @description ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). */
-            sampler?: ("ddpm" | "ddim") | null;
+            /** @description Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama). */
+            sampler?: ("ddpm" | "ddim" | "euler" | "heun" | "sde") | null;
             /** @description A preset of the model. Other fields override it. */
             preset?: string | null;
             /** @description How images are scaled to `width` and `height`. smooth (when absent): Lanczos to smaller sizes, bicubic to larger ones. pixelated: whole multiples of the model's size, with sharp edges. */

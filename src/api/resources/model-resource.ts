@@ -2,7 +2,7 @@ import Type, { type Static } from "typebox";
 import { Problem } from "../../errors.js";
 import { stepBounds } from "../../model/check-parameters.js";
 import { canEdit, tokenSize } from "../../model/edit.js";
-import { parameterNames } from "../../model/family-traits.js";
+import { FAMILY_TRAITS, parameterNames } from "../../model/family-traits.js";
 import { familyName, Manifest, ModelClass } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import { nearMisses } from "../../validation/near-misses.js";
@@ -18,7 +18,7 @@ export const ModelResource = Type.Object(
     description: Type.Optional(Type.String()),
     image_width: Type.Integer({ description: "Pixels." }),
     image_height: Type.Integer({ description: "Pixels." }),
-    family: Type.String({ description: "How the model generates: mar or dit." }),
+    family: Type.String({ description: `How the model generates: ${Object.keys(FAMILY_TRAITS).join(", ")}.` }),
     parameters: Type.Array(Type.String(), {
       description: "The sampling parameters that requests to the model may have, beside `class`.",
     }),
@@ -26,6 +26,7 @@ export const ModelResource = Type.Object(
       { minimum: Type.Integer(), maximum: Type.Integer() },
       { description: "Smallest and largest possible `steps`." },
     ),
+    samplers: Type.Optional(Type.Array(Type.String(), { description: "Possible values of `sampler`, if it is one." })),
     token_count: Type.Integer({ description: "Tokens of one image." }),
     token_width: Type.Integer({ description: "Pixels of one token." }),
     token_height: Type.Integer({ description: "Pixels of one token." }),
@@ -56,6 +57,7 @@ export const ClassList = Type.Object({
 export function modelResource(manifest: Manifest, deps: Pick<ApiDeps, "config">): ModelResource {
   const { generator, tokenizer } = manifest.architecture;
   const family = familyName(generator);
+  const { samplers } = FAMILY_TRAITS[family];
   const self = modelPath(manifest.name, deps);
   const token = tokenSize(manifest.architecture);
   return {
@@ -66,6 +68,7 @@ export function modelResource(manifest: Manifest, deps: Pick<ApiDeps, "config">)
     family,
     parameters: [...parameterNames(family)],
     step_bounds: stepBounds(generator),
+    ...(samplers.length > 0 && { samplers: [...samplers] }),
     token_count: generator.token_count,
     token_width: token.width,
     token_height: token.height,

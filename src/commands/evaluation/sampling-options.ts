@@ -7,7 +7,7 @@ import { showValue } from "../../validation/field-errors.js";
 export const SAMPLING_USAGE = `\
   --model NAME               default: the default model
   --preset NAME              one of the model's presets; the options below override it
-  --steps N                  MAR: autoregressive steps, 1 to the number of tokens; DiT: diffusion steps, 2 to 1000
+  --steps N                  MAR: autoregressive steps, 1 to the number of tokens; DiT, SiT: diffusion steps, 2 to 1000
   --guidance-scale X         1 (no guidance) to 20
   --guidance-schedule KIND   linear or constant
   --temperature X            0 to 2
@@ -16,7 +16,7 @@ export const SAMPLING_USAGE = `\
   --max-timestep N           1 to 999
   --order KIND               random, raster or checkerboard
   --reconstruction-steps N   autoregressive steps for the second half of the tokens; 0 for the cosine schedule
-  --sampler KIND             of a DiT: ddpm or ddim; a DiT has no other of these but --steps and --guidance-scale
+  --sampler KIND             DiT: ddpm or ddim; SiT: euler, heun or sde; both have only this, --steps and --guidance-scale
 `;
 
 const WORDS = ["model", "preset", "guidance_schedule", "order", "sampler"] as const;

@@ -9,6 +9,7 @@ const NAMES: Readonly<Record<VariedField, string>> = {
   temperature: "temperature",
 };
 const DISTANCE = "Fréchet distance (lower is better)";
+const TIME = "processor milliseconds per image, full batch (lower is better)";
 
 /** Time against distance: the presets, and the sweeps that change the time. Undefined if fewer than two points were timed. */
 export function tradeoffSvg(outcomes: readonly SweepOutcome[], title: string): string | undefined {
@@ -31,11 +32,27 @@ export function tradeoffSvg(outcomes: readonly SweepOutcome[], title: string): s
   const chart: Chart = {
     title,
     ...(timed.some(({ isOnFront }) => !isOnFront) && { note: "hollow: another is at least as good in all respects" }),
-    x: { label: "processor milliseconds per image, full batch (lower is better)", scale: "log" },
+    x: { label: TIME, scale: "log" },
     y: { label: DISTANCE, scale: "linear" },
     series: [...sweeps, ...(presets.length > 0 ? [{ name: "presets", points: presets, isHighlighted: true }] : [])],
   };
   return chartsSvg([chart], 1, 760, 460);
+}
+
+/** Time against distance over the steps of several models, by name. Undefined if no point was timed. */
+export function modelsSvg(models: ReadonlyMap<string, readonly SweepOutcome[]>): string | undefined {
+  const series = [...models].map(([name, outcomes]): Series => {
+    const points = outcomes.flatMap(({ point: { sweep }, measures, ms }) =>
+      sweep?.field !== "steps" || ms === undefined
+        ? []
+        : [{ x: ms, y: measures.frechet_distance, label: String(sweep.value), ...interval(measures) }],
+    );
+    return { name, points: points.sort((a, b) => a.x - b.x) };
+  });
+  if (series.every(({ points }) => points.length === 0)) return undefined;
+  const title = "Time against quality, by steps";
+  const x = { label: TIME, scale: "log" } as const;
+  return chartsSvg([{ title, x, y: { label: DISTANCE, scale: "log" }, series }], 1, 760, 460);
 }
 
 function presetLabel({ point, speed, measures: { recall } }: SweepOutcome): string {

@@ -12,7 +12,8 @@ export interface Variation {
 /** What `marimba sweep` was asked for. */
 export interface SweepOptions {
   readonly out: string;
-  readonly model: string | undefined;
+  /** Empty: the default model. */
+  readonly models: readonly string[];
   readonly num: number;
   readonly seed: number;
   /** The preset that the variations start from. */
@@ -31,7 +32,7 @@ export interface SweepOptions {
 export const VARIED_FIELDS = ["steps", "diffusion_steps", "guidance_scale", "temperature"] as const;
 export type VariedField = (typeof VARIED_FIELDS)[number];
 
-export const SWEEP_USAGE = `marimba sweep: quality and time of a model over its sampling parameters
+export const SWEEP_USAGE = `marimba sweep: quality and time of models over their sampling parameters
 
   marimba sweep --out DIR --num 5000 --steps 8,16,32,64 --temperature 0.8,0.9,1
 
@@ -39,10 +40,13 @@ export const SWEEP_USAGE = `marimba sweep: quality and time of a model over its 
   --num N                      images a point, classes in turn (default: 1000)
   --seed N                     image i of every point is image i of this seed (default: 0)
   --model NAME                 default: the default model
+  --models A,B                 several models, each in a folder of its name in DIR, and models.svg with all of them over
+                               --steps. Values that a model can't take are left out. --features and --reference are
+                               for all, by default the first model's
   --base PRESET                the sweeps vary one parameter of this preset at a time (default: the model's default preset,
                                or its default parameters if it has none)
   --presets A,B                presets to measure (default: all of the model's); times are relative to the first
-  --steps LIST                 autoregressive steps
+  --steps LIST                 autoregressive steps; of a DiT or SiT, diffusion steps
   --diffusion-steps LIST       the same number in every autoregressive step
   --guidance-scale LIST        each with every --guidance-schedule
   --guidance-schedule LIST     linear, constant or both (default: linear)
@@ -60,6 +64,7 @@ const OPTIONS = {
   num: text,
   seed: text,
   model: text,
+  models: text,
   base: text,
   presets: text,
   ...Object.fromEntries(VARIED_FIELDS.map((field) => [optionName(field), text])),
@@ -99,10 +104,13 @@ export function readSweepOptions(argv: string[]): SweepOptions {
   for (const schedule of guidanceSchedules) check("guidance_schedule", schedule);
   if (values["guidance-schedule"] !== undefined && values["guidance-scale"] === undefined)
     problems.push("--guidance-schedule needs --guidance-scale");
+  const models = list("models");
+  if (models && values.model !== undefined) problems.push("--model and --models exclude each other");
+  if (models && values.steps === undefined) problems.push("--models needs --steps, over which the chart shows them");
   if (!values.out) problems.push("--out is required: the folder for the results");
   const options: SweepOptions = {
     out: values.out ?? "",
-    model: values.model,
+    models: models ?? (values.model === undefined ? [] : [values.model]),
     num: whole("num", 1000, 12, 2 ** 21),
     seed: whole("seed", 0, 0, Number.MAX_SAFE_INTEGER),
     base: values.base,

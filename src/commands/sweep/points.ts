@@ -1,3 +1,4 @@
+import { Problem } from "../../errors.js";
 import { parameterNames } from "../../model/family-traits.js";
 import { familyName } from "../../model/manifest.js";
 import type { SamplingParameters } from "../../model/parameters.js";
@@ -15,18 +16,34 @@ export interface SweepPoint {
   readonly sweep?: { readonly field: VariedField; readonly value: number; readonly series?: string };
 }
 
-/** The presets, then every variation of the base. Throws `Problem` if the model has no such base, or refuses a point. */
-export function sweepPoints(options: SweepOptions, models: ModelRegistry): SweepPoint[] {
-  const model = options.model ?? models.default;
+/**
+ * The presets of a model, then every variation of the base. Throws `Problem` if the model has no such base, or refuses a
+ * point; where there is `refused`, such points are left out, and it is called with the reason.
+ */
+export function sweepPoints(
+  options: SweepOptions,
+  models: ModelRegistry,
+  model: string,
+  refused?: (reason: string) => void,
+): SweepPoint[] {
   const resolve = (change: object, preset = options.base) => {
     const request = { model, class: null, ...(preset !== undefined && { preset }), ...change };
     const { class: _, ...parameters } = resolveRequest(request, models, 1).parameters;
     return parameters;
   };
+  const points: SweepPoint[] = [];
+  const add = (point: Omit<SweepPoint, "parameters">, change: object, preset?: string) => {
+    try {
+      points.push({ ...point, parameters: resolve(change, preset) });
+    } catch (error) {
+      if (!refused || !(error instanceof Problem)) throw error;
+      refused(`${point.name} is left out of ${model}: ${error.message}`);
+    }
+  };
   resolve({}); // An unknown base is refused even if nothing varies it.
   const has = parameterNames(familyName(models.get(model)!.architecture.generator));
   const names = options.presets ?? Object.keys(models.get(model)?.presets ?? {});
-  const points: SweepPoint[] = names.map((preset) => ({ name: preset, preset, parameters: resolve({}, preset) }));
+  for (const preset of names) add({ name: preset, preset }, {}, preset);
   for (const { field, values } of options.variations)
     for (const value of values as number[]) {
       const isScheduled = field === "guidance_scale" && has.includes("guidance_schedule");
@@ -37,11 +54,8 @@ export function sweepPoints(options: SweepOptions, models: ModelRegistry): Sweep
           ...(series !== undefined && { guidance_schedule: series }),
           ...(field === "diffusion_steps" && { diffusion_steps_final: value }),
         };
-        points.push({
-          name: `${field} ${value}${series === undefined ? "" : ` ${series}`}`,
-          parameters: resolve(change),
-          sweep: { field, value, ...(series !== undefined && { series }) },
-        });
+        const name = `${field} ${value}${series === undefined ? "" : ` ${series}`}`;
+        add({ name, sweep: { field, value, ...(series !== undefined && { series }) } }, change);
       }
     }
   return points;

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { loadConfig } from "../../config.js";
+import { type Config, loadConfig } from "../../config.js";
 import type { Engine } from "../../engine/engine.js";
 import { type FeatureNetwork, openFeatureNetwork } from "../../evaluation/feature-network.js";
 import { type Measures, measure } from "../../evaluation/measure.js";
@@ -8,6 +8,7 @@ import type { Reference } from "../../evaluation/reference.js";
 import { makeFolder } from "../../files/make-folder.js";
 import { hashFiles } from "../../model/files/hash-files.js";
 import type { Manifest } from "../../model/manifest.js";
+import type { ModelRegistry } from "../../model/registry.js";
 import { extractFeatures, openReference, tryNetwork } from "../evaluation/extract.js";
 import { openImageSet } from "../evaluation/image-set.js";
 import {
@@ -21,7 +22,7 @@ import {
 import { showProgress } from "../progress.js";
 import { openConfiguredEngine, openModels } from "../services/open-parts.js";
 import { interruptible } from "../services/signals.js";
-import { sweepsSvg, tradeoffSvg } from "./figures.js";
+import { modelsSvg, sweepsSvg, tradeoffSvg } from "./figures.js";
 import { readSweepOptions, SWEEP_USAGE, type SweepOptions } from "./options.js";
 import { type SweepOutcome, sweepOutcomes, sweepTable } from "./outcome.js";
 import { type SweepPoint, sweepPoints } from "./points.js";
@@ -38,49 +39,86 @@ export async function run(argv: string[]): Promise<number> {
 }
 
 /** Everything needed to measure a point. */
-interface Bench {
-  readonly options: SweepOptions;
+interface Bench extends Shared {
   readonly manifest: Manifest;
   readonly engine: Engine;
-  readonly maxBatch: number;
+  /** Of the model's results. */
+  readonly out: string;
+}
+
+/** What measures all models. */
+interface Shared {
+  readonly options: SweepOptions;
+  readonly config: Config;
   readonly network: FeatureNetwork;
+  readonly networkPath: string;
   readonly reference: Reference;
   readonly signal: AbortSignal;
 }
 
+/** One model's part of the sweep. */
+interface ModelSweep {
+  readonly manifest: Manifest;
+  readonly folder: string;
+  readonly points: readonly SweepPoint[];
+  readonly out: string;
+}
+
 async function sweep(options: SweepOptions, signal: AbortSignal): Promise<void> {
   const config = loadConfig();
-  const models = await openModels(config, options.model);
-  const points = sweepPoints(options, models);
-  const manifest = models.get(options.model ?? models.default)!;
-  const folder = models.folderOf(manifest.name);
-  const networkPath = options.features ?? join(folder, "classifier.onnx");
+  const models = await openModels(options.models.length > 0 ? { ...config, models: [...options.models] } : config);
+  const sweeps = planSweeps(options, models);
+  const [first] = sweeps;
+  const networkPath = options.features ?? join(first!.folder, "classifier.onnx");
   const network = await openFeatureNetwork(networkPath, config.threads);
   try {
-    const referencePath = options.reference ?? join(folder, "reference.npz");
+    const referencePath = options.reference ?? join(first!.folder, "reference.npz");
     const reference = await openReference(referencePath, network, signal);
-    await tryNetwork(network, manifest, reference, referencePath, signal);
-    await makeFolder(options.out);
-    const results = await SweepResults.open(join(options.out, "results.jsonl"), {
-      model: manifest.name,
-      model_hash: manifest.hash,
-      seed: options.seed,
-      images: options.num,
-      feature_network_sha256: (await hashFiles([[networkPath]]))[0]!,
-    });
-    const { maxBatch } = config;
-    const engine = await openConfiguredEngine(config, manifest, { folder, maxBatch, maxWaiting: maxBatch });
-    try {
-      const bench = { options, manifest, engine, maxBatch, network, reference, signal };
-      await measurePoints(points, results, bench);
-      await timePoints(points, results, bench);
-    } finally {
-      await engine.close(0);
-    }
-    await report(options, manifest, sweepOutcomes(points, results));
+    for (const { manifest } of sweeps) await tryNetwork(network, manifest, reference, referencePath, signal);
+    const shared = { options, config, network, networkPath, reference, signal };
+    const outcomes = new Map<string, readonly SweepOutcome[]>();
+    for (const model of sweeps) outcomes.set(model.manifest.name, await sweepModel(model, shared));
+    const chart = outcomes.size > 1 && modelsSvg(outcomes);
+    if (chart) await replaceFile(join(options.out, "models.svg"), chart);
   } finally {
     await network.close();
   }
+}
+
+function planSweeps(options: SweepOptions, models: ModelRegistry): ModelSweep[] {
+  const several = options.models.length > 1;
+  const refused = several ? (reason: string) => void process.stderr.write(`${reason}\n`) : undefined;
+  const names = options.models.length > 0 ? options.models : [models.default];
+  return names.map((name) => ({
+    manifest: models.get(name)!,
+    folder: models.folderOf(name),
+    points: sweepPoints(options, models, name, refused),
+    out: several ? join(options.out, name) : options.out,
+  }));
+}
+
+async function sweepModel({ manifest, folder, points, out }: ModelSweep, shared: Shared): Promise<SweepOutcome[]> {
+  const { options, config, networkPath } = shared;
+  const { maxBatch } = config;
+  await makeFolder(out);
+  const results = await SweepResults.open(join(out, "results.jsonl"), {
+    model: manifest.name,
+    model_hash: manifest.hash,
+    seed: options.seed,
+    images: options.num,
+    feature_network_sha256: (await hashFiles([[networkPath]]))[0]!,
+  });
+  const engine = await openConfiguredEngine(config, manifest, { folder, maxBatch, maxWaiting: maxBatch });
+  try {
+    const bench = { ...shared, manifest, engine, out };
+    await measurePoints(points, results, bench);
+    await timePoints(points, results, bench);
+  } finally {
+    await engine.close(0);
+  }
+  const outcomes = sweepOutcomes(points, results);
+  await report(out, manifest, outcomes);
+  return outcomes;
 }
 
 async function measurePoints(points: readonly SweepPoint[], results: SweepResults, bench: Bench): Promise<void> {
@@ -92,14 +130,14 @@ async function measurePoints(points: readonly SweepPoint[], results: SweepResult
 }
 
 async function measurePoint({ name, parameters }: SweepPoint, bench: Bench): Promise<Measures> {
-  const { options, manifest, engine, maxBatch, signal } = bench;
-  const out = join(options.out, "points", name.replaceAll(/[^a-z0-9.]+/gi, "-"));
+  const { options, config, manifest, engine, signal } = bench;
+  const out = join(bench.out, "points", name.replaceAll(/[^a-z0-9.]+/gi, "-"));
   const settings = settingsOf(bench, parameters);
   await claimFolder(out, settings);
   const indices = await missingImages(out, options.num);
   const progress = showProgress("images", indices.length, process.stderr);
   try {
-    const making = { engine, manifest, settings, out, indices, atOnce: 2 * maxBatch, signal };
+    const making = { engine, manifest, settings, out, indices, atOnce: 2 * config.maxBatch, signal };
     await makeImages({ ...making, onImage: () => progress.step() });
   } finally {
     progress.stop();
@@ -118,7 +156,8 @@ async function measurePoint({ name, parameters }: SweepPoint, bench: Bench): Pro
 
 /** Times one full batch of every point in turn, once a round. Processor time, which other processes hardly change. */
 async function timePoints(points: readonly SweepPoint[], results: SweepResults, bench: Bench): Promise<void> {
-  const { options, manifest, engine, maxBatch, signal } = bench;
+  const { options, manifest, engine, signal } = bench;
+  const { maxBatch } = bench.config;
   const left = options.rounds - results.roundsOf(points).length;
   const progress = showProgress("rounds", Math.max(0, left), process.stderr);
   for (let round = 0; round < left; round++) {
@@ -145,7 +184,7 @@ function settingsOf({ options, manifest }: Bench, parameters: SweepPoint["parame
   return { model: manifest.name, model_hash: manifest.hash, parameters, seed: options.seed };
 }
 
-async function report({ out }: SweepOptions, manifest: Manifest, outcomes: readonly SweepOutcome[]): Promise<void> {
+async function report(out: string, manifest: Manifest, outcomes: readonly SweepOutcome[]): Promise<void> {
   const table = sweepTable(outcomes);
   process.stdout.write(table);
   await replaceFile(join(out, "table.md"), table);

@@ -1,10 +1,12 @@
 import { Decoder } from "../../engine/decoder.js";
 import { floats, type Runtime } from "../../engine/runtime/runtime.js";
-import { diffusionStep, guidedEps } from "../../families/dit/diffusion-step.js";
+import { diffusionEvaluations } from "../../families/dit/diffusion-step.js";
+import { type Evaluation, guide, type Moved } from "../../families/dit/evaluation.js";
 import { predict } from "../../families/dit/predictor.js";
-import { type DiffusionStep, scheduleOf } from "../../families/dit/schedule.js";
-import type { FamilyParameters } from "../../model/family-traits.js";
-import type { DitArchitecture } from "../../model/manifest.js";
+import { scheduleOf } from "../../families/dit/schedule.js";
+import { flowEvaluations } from "../../families/sit/flow.js";
+import { FAMILY_TRAITS, type FamilyParameters } from "../../model/family-traits.js";
+import type { DiffusionTransformer } from "../../model/manifest.js";
 import { respacedTimesteps, TRAIN_TIMESTEPS } from "../../model/sampler/diffusion-schedule.js";
 import { patchify, unpatchify } from "../../model/sampler/patches.js";
 import type { TokenizerArchitecture } from "../../model/tokenizer-architecture.js";
@@ -12,10 +14,10 @@ import { PIXEL_RULES, pixelsFollow } from "./pixels.js";
 import { part, type Recording } from "./recording.js";
 import { ALLOWED, type Numbers, type Report } from "./report.js";
 
-/** An imported DiT whose graphs expose their intermediate results. */
+/** An imported DiT or SiT whose graphs expose their intermediate results. */
 export interface DitParity {
   readonly runtime: Runtime;
-  readonly generator: DitArchitecture;
+  readonly generator: DiffusionTransformer;
   readonly tokenizer: TokenizerArchitecture;
 }
 
@@ -24,75 +26,97 @@ export async function compareDitStages(model: DitParity, recording: Recording, r
   const { runtime, generator } = model;
   const compare = async (stage: string, name: string, actual: Numbers) =>
     report.numbers(recording.name, stage, name, ALLOWED.network, actual, await recording.floats(name));
-  const ints = async (name: string) => Array.from((await recording.tensor(name)).data);
+  const numbers = async (name: string) => Array.from((await recording.tensor(name)).data);
   const x = tokensOf(generator, await recording.floats("forward.x"));
-  const batch = { x, timesteps: await ints("forward.t"), classes: await ints("forward.y") };
+  const batch = { x, timesteps: await numbers("forward.t"), classes: await numbers("forward.y") };
   const { out, ...exposed } = await predict(runtime, generator, batch);
   for (const [name, tensor] of Object.entries(exposed))
     await compare(name.replace(/\.\d+$/, ""), `forward.${name}`, tensor as Numbers);
-  await compare("network", "forward.out", latentsOf(generator, out!.data as Float32Array, 2));
+  await compare("network", "forward.out", outputOf(generator, rowsOf(out!.data as Float32Array, batch.classes.length)));
 
   const half = await recording.floats("cfg.x");
-  const timesteps = await ints("cfg.t");
+  const timesteps = await numbers("cfg.t");
   const doubled = tokensOf(generator, half);
   const guided = await predict(runtime, generator, {
     x: Float32Array.of(...doubled, ...doubled),
     timesteps: [...timesteps, ...timesteps],
-    classes: await ints("cfg.y"),
+    classes: await numbers("cfg.y"),
   });
   const outputs = rowsOf(floats(guided, "out"), 2 * timesteps.length);
-  await compare("network", "cfg.network", latentsOf(generator, floats(guided, "out"), 2));
+  await compare("network", "cfg.network", outputOf(generator, outputs));
   const scale = await recording.number("cfg.scale");
   const count = timesteps.length;
-  const eps = outputs.slice(0, count).map((row, i) => guidedEps([row, outputs[count + i]!], scale, generator));
-  const recorded = await recording.floats("cfg.out"); // the second half has the same eps
+  const combined = outputs.slice(0, count).map((row, i) => guide([row, outputs[count + i]!], scale, generator));
+  const recorded = await recording.floats("cfg.out"); // the second half of the rows has the same
   const images = firstHalf(recorded, generator.latent_channels);
-  report.numbers(recording.name, "guidance", "cfg.out", ALLOWED.network, latentsOf(generator, joined(eps)), images);
+  report.numbers(
+    recording.name,
+    "guidance",
+    "cfg.out",
+    ALLOWED.network,
+    latentsOf(generator, joined(combined)),
+    images,
+  );
 }
 
-/** Compares one sampling run step by step, each on the recorded x and noise. */
+/** Compares one sampling run evaluation by evaluation, each on the recorded x and noise. */
 export async function compareDitRun(model: DitParity, recording: Recording, report: Report): Promise<void> {
   const { name } = recording;
-  const respacing = recording.metadata("respacing") as string;
-  const kept = keptTimesteps(respacing);
-  const schedule = scheduleOf(kept);
+  const run = readRun(recording, model.generator);
   const recorded = (await recording.tensor("timestep")).data;
-  const ours = schedule.map(({ timestep }) => timestep);
-  report.holds(name, "timesteps", respacing, `${ours}` === `${recorded}`, `ours are ${ours}, recorded ${recorded}`);
-  const run = await readRun(recording);
-  for (const [k, step] of schedule.entries()) await compareStep(model, recording, report, run, k, step);
+  const ours = run.evaluations.map(({ timestep }) => timestep);
+  report.holds(name, "timesteps", "run", `${ours}` === `${recorded}`, `ours are ${ours}, recorded ${recorded}`);
+  let moved: readonly Moved[] = [];
+  for (const [k, evaluation] of run.evaluations.entries())
+    moved = await compareEvaluation(model, recording, report, run, { k, evaluation, before: moved });
   const x = await recording.floats("x");
   report.numbers(name, "x_T", "run", ALLOWED.exact, part(x, 0), part(await recording.floats("noise"), 0));
   const latents = await recording.floats("latents");
-  const last = latentsOf(model.generator, tokensOf(model.generator, part(x, schedule.length)));
+  const last = latentsOf(model.generator, tokensOf(model.generator, part(x, run.evaluations.length)));
   report.numbers(name, "latents", "run", ALLOWED.exact, last, latents);
   await compareImage(model, recording, report, latents.data);
 }
 
 /** What a sampling run was asked for. */
 interface Run {
-  readonly sampler: FamilyParameters<"dit">["sampler"];
+  readonly evaluations: readonly Evaluation[];
   readonly labels: readonly number[];
   readonly guidance: number;
 }
 
-async function readRun(recording: Recording): Promise<Run> {
-  const sampler = recording.metadata("sampler");
-  if (sampler !== "ddpm" && sampler !== "ddim")
-    throw new Error(`${recording.name}: the sampler is ${sampler}; ddpm and ddim are known.`);
+function readRun(recording: Recording, generator: DiffusionTransformer): Run {
+  const { family } = generator;
+  const sampler = recording.metadata("sampler") as FamilyParameters<typeof family>["sampler"];
+  const known: readonly string[] = FAMILY_TRAITS[family].samplers;
+  if (!known.includes(sampler))
+    throw new Error(`${recording.name}: the sampler is ${sampler}; a ${family} has ${known.join(", ")}.`);
   const labels = recording.metadata("labels") as readonly number[];
-  return { sampler, labels, guidance: recording.metadata("cfg") as number };
+  return { evaluations: evaluationsOf(recording, generator), labels, guidance: recording.metadata("cfg") as number };
 }
 
-async function compareStep(
+function evaluationsOf(recording: Recording, generator: DiffusionTransformer): Evaluation[] {
+  const sampler = recording.metadata("sampler");
+  if (generator.family === "sit")
+    return flowEvaluations(sampler as FamilyParameters<"sit">["sampler"], recording.metadata("steps") as number);
+  const schedule = scheduleOf(keptTimesteps(recording.metadata("respacing") as string));
+  return diffusionEvaluations(sampler as FamilyParameters<"dit">["sampler"], schedule, generator);
+}
+
+/** The k-th of a run, after what the one before it made of each image. */
+interface RunEvaluation {
+  readonly k: number;
+  readonly evaluation: Evaluation;
+  readonly before: readonly Moved[];
+}
+
+async function compareEvaluation(
   { runtime, generator }: DitParity,
   recording: Recording,
   report: Report,
-  { sampler, labels, guidance }: Run,
-  k: number,
-  step: DiffusionStep,
-): Promise<void> {
-  const where = `step ${k} (t = ${step.timestep})`;
+  { labels, guidance }: Run,
+  { k, evaluation, before }: RunEvaluation,
+): Promise<Moved[]> {
+  const where = `evaluation ${k} (t = ${evaluation.timestep})`;
   const x = await recording.floats("x");
   const noise = await recording.floats("noise");
   const tokens = tokensOf(generator, part(x, k));
@@ -100,25 +124,26 @@ async function compareStep(
   const rows = halves * labels.length;
   const out = await predict(runtime, generator, {
     x: halves === 1 ? tokens : Float32Array.of(...tokens, ...tokens),
-    timesteps: new Array<number>(rows).fill(step.timestep),
+    timesteps: new Array<number>(rows).fill(evaluation.timestep),
     classes: halves === 1 ? labels : [...labels, ...labels.map(() => generator.class_count)],
   });
-  const network = latentsOf(generator, floats(out, "out"), 2);
+  const outputs = rowsOf(floats(out, "out"), rows);
   const compare = (stage: string, allowed: number, actual: Numbers, expected: Numbers) =>
     report.numbers(recording.name, stage, where, allowed, actual, expected);
-  compare("network", ALLOWED.network, network, part(await recording.floats("network"), k));
+  compare("network", ALLOWED.network, outputOf(generator, outputs), part(await recording.floats("network"), k));
 
-  const outputs = rowsOf(floats(out, "out"), rows);
   const inputs = rowsOf(tokens, labels.length);
   const added = k + 1 < noise.shape[0]! ? rowsOf(tokensOf(generator, part(noise, k + 1)), labels.length) : inputs;
   const results = inputs.map((input, image) => {
     const own = [outputs[image]!, ...(halves === 2 ? [outputs[labels.length + image]!] : [])];
-    const eps = guidedEps(own, guidance, generator);
-    return diffusionStep(sampler, step, { x: input, output: own[0]!, eps, noise: added[image]! }, generator);
+    const guided = guide(own, guidance, generator);
+    const { start } = before[image] ?? {};
+    return evaluation.move({ x: input, start, output: own[0]!, guided, noise: added[image]! });
   });
   const tensor = (part: "x" | "x0") => latentsOf(generator, joined(results.map((result) => result[part])));
   compare("x0", ALLOWED.diffusionStep, tensor("x0"), part(await recording.floats("x0"), k));
   compare("result", ALLOWED.diffusionStep, tensor("x"), part(x, k + 1));
+  return results;
 }
 
 async function compareImage(
@@ -157,7 +182,7 @@ export function keptTimesteps(respacing: string): number[] {
 }
 
 /** Latents [rows, c, h, w] as tokens, [rows, L, C]. */
-function tokensOf(generator: DitArchitecture, latents: Numbers): Float32Array {
+function tokensOf(generator: DiffusionTransformer, latents: Numbers): Float32Array {
   const rows = latents.shape[0]!;
   const data = Float32Array.from(latents.data);
   const size = data.length / rows;
@@ -170,7 +195,7 @@ function tokensOf(generator: DitArchitecture, latents: Numbers): Float32Array {
 }
 
 /** Tokens [rows, L, C], or 2C for a network's output, as latents. */
-function latentsOf(generator: DitArchitecture, tokens: Float32Array, factor: 1 | 2 = 1): Numbers {
+function latentsOf(generator: DiffusionTransformer, tokens: Float32Array, factor: 1 | 2 = 1): Numbers {
   const { token_count, token_channels, grid_height, grid_width, patch_size, latent_channels } = generator;
   const size = factor * token_count * token_channels;
   const grid = { ...generator, latent_channels: factor * latent_channels };
@@ -180,7 +205,13 @@ function latentsOf(generator: DitArchitecture, tokens: Float32Array, factor: 1 |
   return { shape: [rows.length, grid.latent_channels, grid_height * patch_size, grid_width * patch_size], data };
 }
 
-/** Of `cfg.out`: eps of the rows with a class. */
+/** The network's outputs as latents; of a SiT without the half that nothing uses. */
+function outputOf(generator: DiffusionTransformer, rows: readonly Float32Array[]): Numbers {
+  if (generator.family === "dit") return latentsOf(generator, joined(rows), 2);
+  return latentsOf(generator, joined(rows.map((row) => guide([row], 1, generator))));
+}
+
+/** Of `cfg.out`: what guidance made of the rows with a class. */
 function firstHalf(recorded: Parameters<typeof part>[0], channels: number): Numbers {
   const images = Array.from({ length: recorded.shape[0]! / 2 }, (_, row) => part(recorded, row, 0, channels));
   return { shape: [images.length, ...images[0]!.shape], data: joined(images.map(({ data }) => data)) };

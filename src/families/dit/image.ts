@@ -1,85 +1,81 @@
 import type { ImageState } from "../../engine/family.js";
-import type { FamilyParameters } from "../../model/family-traits.js";
-import type { DitArchitecture } from "../../model/manifest.js";
+import type { DiffusionTransformer } from "../../model/manifest.js";
 import type { ImageRequest } from "../../model/parameters.js";
 import { ImageNoise } from "../../model/sampler/noise.js";
-import { diffusionStep, guidedEps, type StepResult } from "./diffusion-step.js";
-import { type DiffusionStep, ditSchedule } from "./schedule.js";
+import { type Evaluation, guide, type Moved } from "./evaluation.js";
 
-/** An image in flight: its noisy tokens, and what the present step has made of them so far. */
-export class DitImage implements ImageState {
+/** An image in flight: its noisy tokens, and what the present evaluation has made of them so far. */
+export class DiffusionImage implements ImageState {
   /** Of its rows: the class and, with guidance, no class. */
   readonly classes: readonly number[];
-  /** Diffusion steps done. */
-  step = 0;
-  /** The network's output in the present step, one for each row. */
-  outputs: readonly Float32Array[] = []; // [L, 2C]
+  readonly steps: number;
+  /** The network's output in the present evaluation, one for each row. */
+  outputs: readonly Float32Array[] = []; // [L, C] or [L, 2C]
 
-  readonly #parameters: FamilyParameters<"dit">;
-  readonly #schedule: readonly DiffusionStep[];
+  readonly #guidance: number;
   readonly #noise: ImageNoise;
-  #x: Float32Array; // [L, C]
-  #x0: Float32Array; // [L, C]
-  #sampled: StepResult | undefined;
+  #done = 0;
+  #now: Moved;
+  #next: Moved | undefined;
 
+  /** `evaluations` are those of all steps; each step has the same number. */
   constructor(
-    { parameters, seed, imageIndex }: ImageRequest<FamilyParameters<"dit">>,
-    private readonly model: DitArchitecture,
+    { parameters, seed, imageIndex }: ImageRequest,
+    private readonly model: DiffusionTransformer,
+    private readonly evaluations: readonly Evaluation[],
   ) {
     const { class_count: noClass, token_count, token_channels } = model;
-    this.#parameters = parameters;
-    this.#schedule = ditSchedule(parameters.steps);
+    this.steps = parameters.steps;
+    this.#guidance = parameters.guidance_scale;
     this.#noise = new ImageNoise(seed, imageIndex);
     // Without a class both rows would be the same, so guidance changes nothing.
     const isGuided = parameters.guidance_scale !== 1 && parameters.class !== null;
     this.classes = isGuided ? [parameters.class!, noClass] : [parameters.class ?? noClass];
-    this.#x = this.#drawNoise(0);
-    this.#x0 = new Float32Array(token_count * token_channels);
+    this.#now = { x: drawNoise(this.#noise, 0, model), x0: new Float32Array(token_count * token_channels) };
   }
 
-  get steps(): number {
-    return this.#schedule.length;
+  get step(): number {
+    return Math.floor((this.#done * this.steps) / this.evaluations.length);
   }
 
-  /** The timestep of the present step. */
+  /** What the network is told in the present evaluation. */
   get timestep(): number {
-    return this.#schedule[this.step]!.timestep;
+    return this.evaluations[this.#done]!.timestep;
   }
 
   get x(): Float32Array {
-    return this.#x;
+    return this.#now.x;
   }
 
   /** The tokens of a finished image; before, those that the network expects at the end. */
   get tokens(): Float32Array {
-    return this.step === this.steps ? this.#x : this.#x0;
+    return this.step === this.steps ? this.#now.x : this.#now.x0;
   }
 
-  /** Takes the diffusion step. Returns whether its tokens are finite numbers. */
+  /** Moves the tokens as the network's output says. Returns whether they are finite numbers. */
   sample(): boolean {
-    const step = this.#schedule[this.step]!;
-    const { sampler, guidance_scale: guidance } = this.#parameters;
-    const eps = guidedEps(this.outputs, guidance, this.model);
-    const takesNoise = sampler === "ddpm" && step.noiseFactor !== 0;
-    const noise = takesNoise ? this.#drawNoise(this.step + 1) : this.#x0; // any numbers where none is taken
-    const input = { x: this.#x, output: this.outputs[0]!, eps, noise };
-    this.#sampled = diffusionStep(sampler, step, input, this.model);
-    return this.#sampled.x.every(Number.isFinite);
+    const evaluation = this.evaluations[this.#done]!;
+    const { x, x0, start } = this.#now;
+    const guided = guide(this.outputs, this.#guidance, this.model);
+    const noise = evaluation.takesNoise ? drawNoise(this.#noise, this.#done + 1, this.model) : x0; // any numbers where none is taken
+    this.#next = evaluation.move({ x, start, output: this.outputs[0]!, guided, noise });
+    return this.#next.x.every(Number.isFinite);
   }
 
   advance(): void {
-    const { x, x0 } = this.#sampled!;
-    this.#x = x;
-    this.#x0 = x0;
+    this.#now = this.#next!;
     this.outputs = [];
-    this.step++;
+    this.#done++;
   }
+}
 
-  /** Draw 0 is x_T; draw k + 1 belongs to step k. -> [L, C] */
-  #drawNoise(draw: number): Float32Array {
-    const { token_count: L, token_channels: C } = this.model;
-    const noise = new Float32Array(L * C);
-    for (let token = 0; token < L; token++) this.#noise.fill(noise, token * C, C, 0, token, draw);
-    return noise;
-  }
+/** Draw 0 is the image before its first step; draw k + 1 belongs to evaluation k. -> [L, C] */
+export function drawNoise(
+  noise: ImageNoise,
+  draw: number,
+  { token_count: L, token_channels: C }: DiffusionTransformer,
+): Float32Array {
+  const drawn = new Float32Array(L * C);
+  for (let token = 0; token < L; token++) noise.fill(drawn, token * C, C, 0, token, draw);
+  return drawn;
 }

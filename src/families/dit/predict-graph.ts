@@ -4,7 +4,7 @@ import { LinearInput, linear, RowZeroPoints } from "../../model/graph/linear.js"
 import { CONTRIB_DOMAIN } from "../../model/graph/onnx.js";
 import { concat, gather, layerNorm, reshape, silu, sizes, toFloat32, toWeightType } from "../../model/graph/ops.js";
 import type { GraphOptions, WeightIndex } from "../../model/graph/weights.js";
-import type { DitArchitecture } from "../../model/manifest.js";
+import type { DiffusionTransformer } from "../../model/manifest.js";
 
 /** Epsilon of every LayerNorm; none has weights of its own. */
 const NORM_EPS = 1e-6;
@@ -15,7 +15,7 @@ const GELU_LOWEST = -0.171;
 /** What all blocks of one graph share. */
 interface Transformer {
   readonly g: GraphBuilder;
-  readonly a: DitArchitecture;
+  readonly a: DiffusionTransformer;
   /** [2]: sequences and tokens of each. */
   readonly layout: Value;
   /** Of all tokens. */
@@ -25,10 +25,10 @@ interface Transformer {
 
 /**
  * `predict`: noisy tokens, timestep and class of each row -> the network's output at each token: eps, then the
- * variance's interpolation, (c, p, q) each. Inputs and outputs are those of `PredictBatch` (DiT.forward of the official
+ * variance's interpolation, or the velocity and, in some models, a half that nothing uses; (c, p, q) each. Inputs and outputs are those of `PredictBatch` (DiT.forward of the official
  * models.py). Rows are independent: each has its own timestep and class.
  */
-export function buildPredict(a: DitArchitecture, weights: WeightIndex, options: GraphOptions): Uint8Array {
+export function buildPredict(a: DiffusionTransformer, weights: WeightIndex, options: GraphOptions): Uint8Array {
   const { width, depth } = a.transformer;
   const g = GraphBuilder.model("predict", weights, options);
   const x = g.input("x", "float32", ["rows", a.token_count, a.token_channels]);
@@ -48,7 +48,7 @@ export function buildPredict(a: DitArchitecture, weights: WeightIndex, options: 
   const blocks: Value[] = [];
   for (let i = 0; i < depth; i++) blocks.push(block(t, blocks[i - 1] ?? tokens, `blocks.${i}`));
   const last = finalLayer(t, blocks.at(-1) ?? tokens);
-  g.output("out", unpatchedChannels(t, last), "float32", ["rows", a.token_count, 2 * a.token_channels]);
+  g.output("out", unpatchedChannels(t, last), "float32", ["rows", a.token_count, outputChannels(a)]);
 
   if (options.expose) {
     const expose = (name: string, value: Value, shape: readonly number[]) =>
@@ -57,7 +57,7 @@ export function buildPredict(a: DitArchitecture, weights: WeightIndex, options: 
     expose("class", label, [width]);
     expose("tokens", tokens, [a.token_count, width]);
     for (const [i, value] of blocks.entries()) expose(`block.${i}`, value, [a.token_count, width]);
-    g.output("final", last, "float32", ["rows", a.token_count, 2 * a.token_channels]);
+    g.output("final", last, "float32", ["rows", a.token_count, outputChannels(a)]);
   }
   return g.encode();
 }
@@ -86,21 +86,27 @@ function block(t: Transformer, x: Value, name: string): Value {
   return g.node("Add", [mixed, gated(output, part(5))]);
 }
 
-/** Shift and scale, then the output's channels as the reference lays them out: (p, q, c). [rows, L, width] -> [rows, L, 2C] */
+/** Shift and scale, then the output's channels as the reference lays them out: (p, q, c). [rows, L, width] -> [rows, L, 2C or C] */
 function finalLayer(t: Transformer, x: Value): Value {
   const { g, a, zeroPoints } = t;
   const part = modulation(t, "final_layer.adaLN_modulation.1");
   const normed = toFloat32(g, modulated(t, x, part(0), part(1, true)));
   const output = linear(g, normed, "final_layer.linear", zeroPoints);
-  return reshape(g, output, g.ints([-1, a.token_count, 2 * a.token_channels]));
+  return reshape(g, output, g.ints([-1, a.token_count, outputChannels(a)]));
 }
 
-/** (p, q, c) -> (c, p, q), where the first half of the c is eps. */
+/** The network's outputs at each token. */
+function outputChannels(a: DiffusionTransformer): number {
+  return a.family === "dit" || a.learn_sigma ? 2 * a.token_channels : a.token_channels;
+}
+
+/** (p, q, c) -> (c, p, q), where the first half of a DiT's c is eps. */
 function unpatchedChannels({ g, a }: Transformer, output: Value): Value {
-  const { token_count: L, patch_size: p, latent_channels: channels, token_channels } = a;
-  const patches = reshape(g, output, g.ints([-1, L, p, p, 2 * channels]));
+  const { token_count: L, patch_size: p } = a;
+  const channels = outputChannels(a);
+  const patches = reshape(g, output, g.ints([-1, L, p, p, channels / p ** 2]));
   const byChannel = g.node("Transpose", [patches], { attributes: { perm: { ints: [0, 1, 4, 2, 3] } } });
-  return reshape(g, byChannel, g.ints([-1, L, 2 * token_channels]));
+  return reshape(g, byChannel, g.ints([-1, L, channels]));
 }
 
 /** Makes parts of a layer's projection of the condition, [rows, 1, width]; scales are one plus the projection. */
@@ -130,6 +136,6 @@ function geluOf({ g, zeroPoints }: Transformer, x: Value, layer: string): Value 
 }
 
 /** [rows * L, width] -> [rows, L, width] */
-function byToken(g: GraphBuilder, a: DitArchitecture, x: Value): Value {
+function byToken(g: GraphBuilder, a: DiffusionTransformer, x: Value): Value {
   return reshape(g, x, g.ints([-1, a.token_count, a.transformer.width]));
 }

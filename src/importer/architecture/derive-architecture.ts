@@ -44,9 +44,9 @@ export async function deriveArchitecture(
     generator: surplus.filter(isUnused).map(([name]) => name),
     tokenizer: [...tokenizer.keys()].filter((name) => !tokenizerReading.table.has(name)),
   };
-  const warnings = Object.entries(unused)
-    .filter(([, names]) => names.length > 0)
-    .map(([network, names]) => `The ${network} has tensors that are not used: ${listed(names.map(quote))}.`);
+  const warnings = [...(complete.warnings ?? [])];
+  for (const [network, names] of Object.entries(unused))
+    if (names.length > 0) warnings.push(`The ${network} has tensors that are not used: ${listed(names.map(quote))}.`);
   if (FAMILY_TRAITS[familyName(architecture.generator)].canEdit && !canEdit(architecture))
     warnings.push("The tokenizer has no encoder, so the model can't edit images.");
   const used = canEdit(architecture) ? tokenizerReading : tokenizerReading.withoutEncoder();

@@ -7,7 +7,7 @@ import type { GeneratorReading } from "./generator-reading.js";
 import { countModules, sideOf, TableBuilder, type Tensors, type TensorTable, wholeRoot } from "./tensor-table.js";
 
 const NETWORK = "generator";
-/** A tensor that every DiT has, and no MAR model. */
+/** A tensor that every DiT and every SiT has, and no MAR model. */
 export const DIT_MARKER = "y_embedder.embedding_table.weight";
 
 /** Heads of the published widths (models.py of the official code): no tensor states them. */
@@ -19,17 +19,21 @@ const PUBLISHED = {
 } as const;
 const PUBLISHED_PATCHES = [2, 4, 8] as const;
 
-/** `dit-xl-2` and the other published sizes, by name. */
-export const DIT_SIZES: ReadonlyMap<string, DitClaims> = new Map(
-  Object.entries(PUBLISHED).flatMap(([name, size]) =>
-    PUBLISHED_PATCHES.map((patch) => [
-      `dit-${name}-${patch}`,
-      { num_heads: size.heads, hidden_size: size.width, depth: size.depth, patch_size: patch },
-    ]),
+const FAMILIES = ["dit", "sit"] as const;
+
+/** `dit-xl-2`, `sit-xl-2` and the other published sizes, by name. */
+export const DIT_SIZES: ReadonlyMap<string, DitConfig> = new Map(
+  FAMILIES.flatMap((family) =>
+    Object.entries(PUBLISHED).flatMap(([name, { heads: num_heads, width: hidden_size, depth }]) =>
+      PUBLISHED_PATCHES.map((patch_size) => [
+        `${family}-${name}-${patch_size}`,
+        { family, model: { num_heads, hidden_size, depth, patch_size } },
+      ]),
+    ),
   ),
 );
 
-/** What a DiT's shapes say. */
+/** What a DiT's or a SiT's shapes say. */
 export interface DitSizes {
   readonly width: number;
   readonly depth: number;
@@ -39,6 +43,8 @@ export interface DitSizes {
   readonly tokenCount: number;
   readonly classCount: number;
   readonly frequencyChannels: number;
+  /** Whether the last layer has two numbers for each of the latent's. */
+  readonly learnSigma: boolean;
 }
 
 const count = () => Type.Integer({ minimum: 1, maximum: 1_048_576 });
@@ -53,10 +59,15 @@ const DitClaims = Type.Object({
   in_channels: optionalCount(),
   num_classes: optionalCount(),
   mlp_ratio: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1024 })),
-  learn_sigma: Type.Optional(Type.Literal(true)),
+  learn_sigma: Type.Optional(Type.Boolean()),
 });
 type DitClaims = Type.Static<typeof DitClaims>;
-const DitConfig = Type.Object({ model: DitClaims, scale: Type.Optional(Type.Number({ exclusiveMinimum: 0 })) });
+const DitConfig = Type.Object({
+  family: Type.Optional(Type.Union([Type.Literal("dit"), Type.Literal("sit")])),
+  model: DitClaims,
+  scale: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+});
+type DitConfig = Type.Static<typeof DitConfig>;
 
 export function readDit(tensors: Tensors): GeneratorReading {
   const sizes = readDitSizes(tensors);
@@ -68,32 +79,41 @@ export function readDit(tensors: Tensors): GeneratorReading {
       checkClaims(stated, sizes);
       return {
         architecture: combine(sizes, stated, tokenizer),
-        publishedSize: [...DIT_SIZES].find(([, size]) => size.hidden_size === sizes.width)?.[0],
+        publishedSize: [...DIT_SIZES].find(([, { model }]) => model.hidden_size === sizes.width)?.[0],
+        warnings: arch === undefined ? [sizes.learnSigma ? TAKEN_FOR_DIT : TAKEN_FOR_SIT] : [],
       };
     },
   };
 }
+
+const TAKEN_FOR_DIT =
+  "The generator was imported as a DiT. A SiT has the same tensors: if it is one, import it again with --arch sit-xl-2, or the size that it has.";
+const TAKEN_FOR_SIT =
+  "The generator was imported as a SiT, because its last layer predicts no variance. A DiT without it is not supported.";
 
 export function readDitSizes(tensors: Tensors): DitSizes {
   const side = (name: string, axis: number, rank: number) => sideOf(NETWORK, tensors, name, axis, rank);
   const rows = side(DIT_MARKER, 0, 2);
   if (rows < 2)
     throw new ImportError(`The generator's ${DIT_MARKER} has ${rows} row: a class and "no class" need two.`);
+  const latentChannels = side("x_embedder.proj.weight", 1, 4);
+  const patchSize = side("x_embedder.proj.weight", 2, 4);
   return {
     width: side("x_embedder.proj.weight", 0, 4),
     depth: countModules(tensors, "blocks"),
     mlpWidth: side("blocks.0.mlp.fc1.weight", 0, 2),
-    latentChannels: side("x_embedder.proj.weight", 1, 4),
-    patchSize: side("x_embedder.proj.weight", 2, 4),
+    latentChannels,
+    patchSize,
     tokenCount: side("pos_embed", 1, 3),
     classCount: rows - 1,
     frequencyChannels: side("t_embedder.mlp.0.weight", 1, 2),
+    learnSigma: side("final_layer.linear.weight", 0, 2) !== latentChannels * patchSize ** 2,
   };
 }
 
-/** Every tensor of a DiT of these sizes (models.py of the official code). Its norms have none. */
+/** Every tensor of a DiT or a SiT of these sizes (models.py of the official code). Its norms have none. */
 export function ditTable(sizes: DitSizes): TensorTable {
-  const { width, mlpWidth, latentChannels, patchSize } = sizes;
+  const { width, mlpWidth, latentChannels, patchSize, learnSigma } = sizes;
   const t = new TableBuilder();
   t.tensor("pos_embed", 1, sizes.tokenCount, width);
   t.tensor("x_embedder.proj.weight", width, latentChannels, patchSize, patchSize);
@@ -110,41 +130,44 @@ export function ditTable(sizes: DitSizes): TensorTable {
     t.linear(`${block}.adaLN_modulation.1`, 6 * width, width); // shift, scale, gate of attention, then of the MLP
   }
   t.linear("final_layer.adaLN_modulation.1", 2 * width, width); // shift, scale
-  t.linear("final_layer.linear", 2 * latentChannels * patchSize ** 2, width); // eps, variance interpolation
+  // eps, variance interpolation; velocity and, with learn_sigma, as much that nothing uses
+  t.linear("final_layer.linear", (learnSigma ? 2 : 1) * latentChannels * patchSize ** 2, width);
   return t.table;
 }
 
-interface Stated {
+interface Stated extends DitConfig {
   /** `dit-xl-2`, or the config's path. */
   readonly label: string;
-  readonly claims: DitClaims;
-  readonly scale?: number | undefined;
 }
 
 async function readStated(arch: string | undefined, { width }: DitSizes): Promise<Stated> {
   if (arch === undefined) {
     const published = Object.values(PUBLISHED).find((size) => size.width === width);
-    if (published) return { label: "", claims: { num_heads: published.heads } };
+    if (published) return { label: "", model: { num_heads: published.heads } };
     throw new ImportError(
-      `A DiT of width ${width} is not one of the published ones, and no tensor states its number of heads: state it with --arch config.json.`,
+      `A DiT or SiT of width ${width} is not one of the published ones, and no tensor states its number of heads: state it with --arch config.json.`,
     );
   }
-  const claims = DIT_SIZES.get(arch);
-  if (claims) return { label: arch, claims };
-  if (!arch.endsWith(".json")) throw new ImportError(`--arch ${arch} is not a DiT, but the checkpoint is.`);
-  const config = await readJsonFile(arch, DitConfig);
-  return { label: arch, claims: config.model, scale: config.scale };
+  const published = DIT_SIZES.get(arch);
+  if (published) return { label: arch, ...published };
+  if (!arch.endsWith(".json")) throw new ImportError(`--arch ${arch} is not a DiT or SiT, but the checkpoint is.`);
+  return { label: arch, ...(await readJsonFile(arch, DitConfig)) };
 }
 
 /** Throws at the first statement that the tensors contradict, naming both values. */
-function checkClaims({ label, claims }: Stated, sizes: DitSizes): void {
-  const found: Partial<Record<keyof DitClaims, number | undefined>> = {
+function checkClaims({ label, family, model: claims }: Stated, sizes: DitSizes): void {
+  if (family === "dit" && !sizes.learnSigma)
+    throw new ImportError(
+      `${label} is a DiT, but the generator's last layer predicts no variance. If it is a SiT, use --arch sit-xl-2, or the size that it has.`,
+    );
+  const found: Partial<Record<keyof DitClaims, number | boolean | undefined>> = {
     hidden_size: sizes.width,
     depth: sizes.depth,
     patch_size: sizes.patchSize,
     input_size: Math.sqrt(sizes.tokenCount) * sizes.patchSize,
     in_channels: sizes.latentChannels,
     num_classes: sizes.classCount,
+    learn_sigma: sizes.learnSigma,
     mlp_ratio:
       sizes.mlpWidth === Math.floor(sizes.width * (claims.mlp_ratio ?? 0))
         ? claims.mlp_ratio
@@ -161,7 +184,9 @@ function checkClaims({ label, claims }: Stated, sizes: DitSizes): void {
     );
 }
 
+/** Without a statement, a model whose last layer predicts a variance is a DiT. */
 function combine(sizes: DitSizes, stated: Stated, tokenizer: TokenizerReading): Architecture {
+  const { family = sizes.learnSigma ? "dit" : "sit" } = stated;
   const grid = wholeRoot(sizes.tokenCount, `${sizes.tokenCount} tokens do not make a square grid.`);
   const { width, depth, mlpWidth, latentChannels, patchSize } = sizes;
   if (latentChannels !== tokenizer.latentChannels) {
@@ -169,20 +194,20 @@ function combine(sizes: DitSizes, stated: Stated, tokenizer: TokenizerReading): 
       `The generator's latents have ${latentChannels} channels and the tokenizer's ${tokenizer.latentChannels}: they do not belong together.`,
     );
   }
+  const network = {
+    grid_height: grid,
+    grid_width: grid,
+    token_count: sizes.tokenCount,
+    token_channels: latentChannels * patchSize ** 2,
+    latent_channels: latentChannels,
+    patch_size: patchSize,
+    class_count: sizes.classCount,
+    train_timesteps: 1000,
+    transformer: { width, depth, heads: stated.model.num_heads, mlp_width: mlpWidth },
+    frequency_channels: sizes.frequencyChannels,
+  } as const;
   return {
-    generator: {
-      family: "dit",
-      grid_height: grid,
-      grid_width: grid,
-      token_count: sizes.tokenCount,
-      token_channels: latentChannels * patchSize ** 2,
-      latent_channels: latentChannels,
-      patch_size: patchSize,
-      class_count: sizes.classCount,
-      train_timesteps: 1000,
-      transformer: { width, depth, heads: stated.claims.num_heads, mlp_width: mlpWidth },
-      frequency_channels: sizes.frequencyChannels,
-    },
+    generator: family === "dit" ? { family, ...network } : { family, ...network, learn_sigma: sizes.learnSigma },
     // Only edits need the encoder.
     tokenizer: tokenizer.withoutEncoder().architecture(grid * patchSize, stated),
   };

@@ -16,4 +16,6 @@ export interface CompleteArchitecture {
   readonly architecture: Architecture;
   /** The published model that has these sizes. */
   readonly publishedSize: string | undefined;
+  /** What the reader of the import should know. */
+  readonly warnings?: readonly string[];
 }

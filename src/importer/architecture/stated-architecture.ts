@@ -78,7 +78,8 @@ export async function readStated(arch: string | undefined, widths: readonly numb
   if (arch === undefined) return publishedArchitecture(inferSize(widths));
   if (Object.hasOwn(PUBLISHED_SIZES, arch)) return publishedArchitecture(arch as PublishedSize);
   if (!isArchitectureName(arch)) throw new ImportError(unknownArchitecture(arch));
-  if (!arch.endsWith(".json")) throw new ImportError(`--arch ${arch} is a DiT, but the checkpoint is a MAR model.`);
+  if (!arch.endsWith(".json"))
+    throw new ImportError(`--arch ${arch} is a DiT or a SiT, but the checkpoint is a MAR model.`);
   return configArchitecture(arch, await readJsonFile(arch, ArchitectureConfig));
 }
 

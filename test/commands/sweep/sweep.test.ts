@@ -1,10 +1,11 @@
-import { appendFile, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSweepOptions } from "../../../src/commands/sweep/options.js";
 import { eventually } from "../../eventually.js";
+import { importDit } from "../../families/dit/tiny-dit.js";
 import { Marimba } from "../marimba.js";
 
 const MODELS_DIR = fileURLToPath(new URL("../../../models", import.meta.url));
@@ -93,6 +94,25 @@ describe("marimba sweep", () => {
   });
 });
 
+describe("marimba sweep of several models", () => {
+  it("draws them on one chart over their steps, with one network and reference", { timeout: 240_000 }, async () => {
+    const { folder: dit } = await importDit();
+    const modelsDir = dirname(dit);
+    await symlink(join(MODELS_DIR, "demo"), join(modelsDir, "demo"));
+    const out = join(folder, "several");
+    const line = `sweep --out ${out} --models demo,dit --steps 1,2,4 --presets fast --base fast --num 12 --bootstrap 10 --rounds 1`;
+    const { code, stderr } = await new Marimba(line.split(" "), { MODELS_DIR: modelsDir, MAX_BATCH: "12" }).ended;
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain("steps 1 is left out of dit: steps must be a whole number from 2 to 1000, not 1.");
+    expect((await readdir(out)).sort()).toEqual(["demo", "dit", "models.svg"]);
+    const svg = await readFile(join(out, "models.svg"), "utf8");
+    expect(svg).not.toMatch(/NaN|Infinity|undefined/);
+    for (const name of ["demo", "dit"]) expect(svg).toContain(`>${name}</text>`);
+    expect(svg.match(/<circle [^>]*r="4"/g)?.length).toBe(5);
+    expect(await readFile(join(out, "dit/table.md"), "utf8")).toContain("steps 4");
+  });
+});
+
 describe("readSweepOptions", () => {
   it("reads lists", () => {
     const options = readSweepOptions(["--out", "a", "--steps", "8, 16", "--temperature", "0.9"]);
@@ -110,6 +130,12 @@ describe("readSweepOptions", () => {
   it("refuses schedules of guidance that is not varied", () => {
     expect(() => readSweepOptions(["--out", "a", "--guidance-schedule", "constant"])).toThrow(
       /^--guidance-schedule needs --guidance-scale\.$/,
+    );
+  });
+
+  it("refuses several models without steps, and beside one", () => {
+    expect(() => readSweepOptions("--out a --model b --models b,c".split(" "))).toThrow(
+      /^--model and --models exclude each other\.\n--models needs --steps/,
     );
   });
 

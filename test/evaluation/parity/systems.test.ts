@@ -11,6 +11,24 @@ test.each([
   ["vq16", 1, ["model.ckpt"]],
   ["kl8", 1, ["model.ckpt", "diffusers/diffusion_pytorch_model.safetensors", "model.safetensors"]],
   [
+    "sit",
+    5,
+    [
+      "checkpoint.pt and ../kl8/model.ckpt",
+      "model.safetensors and ../kl8/diffusers/diffusion_pytorch_model.safetensors",
+      "model.safetensors and ../kl8/model.safetensors",
+    ],
+  ],
+  [
+    "sit-patch-4",
+    4,
+    [
+      "model.safetensors and ../kl8/model.ckpt",
+      "model.safetensors and ../kl8/diffusers/diffusion_pytorch_model.safetensors",
+      "model.safetensors and ../kl8/model.safetensors",
+    ],
+  ],
+  [
     "dit",
     6,
     [

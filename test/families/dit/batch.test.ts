@@ -2,13 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import { floats, type Runtime } from "../../../src/engine/runtime/runtime.js";
 import { warmUp } from "../../../src/engine/warm-up.js";
-import { DitImage } from "../../../src/families/dit/image.js";
 import { predict } from "../../../src/families/dit/predictor.js";
 import { ditTable } from "../../../src/importer/architecture/dit-architecture.js";
 import { type DitArchitecture, graphsOf, type Manifest, type Precision } from "../../../src/model/manifest.js";
 import { freshImageAlone, imageAlone, WatchedBatch, watched } from "../../engine/tiny-engine.js";
 import { entriesOf, useTemporaryFolder, writeRamps } from "../../importer/models.js";
-import { ditRequest, importDit } from "./tiny-dit.js";
+import { ditImage, ditRequest, importDit } from "./tiny-dit.js";
 
 /** DiT-S's. */
 const WIDTH = 384;
@@ -83,7 +82,7 @@ async function expectRowsAlone(manifest: Manifest, single: Runtime, runtime: Run
   const model = manifest.architecture.generator as DitArchitecture;
   const size = model.token_count * model.token_channels;
   const rows = Array.from({ length: 23 }, (_, i) => ({
-    x: new DitImage(ditRequest({}, i), model).x,
+    x: ditImage(ditRequest({}, i), model).x,
     timestep: (i * 211) % 1000,
     label: i % (model.class_count + 1),
   }));
@@ -111,6 +110,7 @@ async function writeBlock(width: number): Promise<string> {
     patchSize: 2,
     tokenCount: 16,
     classCount: 10,
+    learnSigma: true,
   };
   return writeRamps("block.safetensors", entriesOf(ditTable({ ...sizes, frequencyChannels: 256 })));
 }

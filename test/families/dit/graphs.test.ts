@@ -17,6 +17,7 @@ const table = ditTable({
   tokenCount: model.token_count,
   classCount: model.class_count,
   frequencyChannels: model.frequency_channels,
+  learnSigma: true,
 });
 const weights = new Map<string, WeightLocation>();
 for (const [name, shape] of table) {

@@ -5,11 +5,13 @@ import type { Runtime } from "../../../src/engine/runtime/runtime.js";
 import { Recording } from "../../../src/evaluation/parity/recording.js";
 import { relativeError } from "../../../src/evaluation/parity/report.js";
 import { openCheckpoint } from "../../../src/importer/checkpoint/open.js";
-import { type DitArchitecture, graphsOf, type Manifest } from "../../../src/model/manifest.js";
+import type { FamilyParameters } from "../../../src/model/family-traits.js";
+import { type DiffusionTransformer, graphsOf, type Manifest } from "../../../src/model/manifest.js";
 import { patchify } from "../../../src/model/sampler/patches.js";
 import { WatchedBatch, watched } from "../../engine/tiny-engine.js";
 import { REFERENCE } from "../../reference.js";
-import { ditRequest, importDit } from "./tiny-dit.js";
+import { importSit } from "../sit/tiny-sit.js";
+import { importDit } from "./tiny-dit.js";
 
 /** The engine's own images against the official sampler's, on the recorded noise: the two draw theirs from different generators. */
 let noise: readonly (readonly Float32Array[])[]; // by image, then by draw: [L, C]
@@ -31,19 +33,37 @@ vi.mock("../../../src/model/sampler/noise.js", () => ({
 /** Of a whole run: the rounding of its steps adds up. */
 const ALLOWED = 1e-3;
 
-let manifest: Manifest;
-let runtime: Runtime;
+const opened = new Map<string, { readonly manifest: Manifest; readonly runtime: Runtime }>();
 beforeAll(async () => {
-  const imported = await importDit();
-  manifest = imported.manifest;
-  runtime = await openRuntime(imported.folder, { threads: 1, graphs: graphsOf(manifest.architecture) });
+  for (const [system, imported] of [
+    ["dit", await importDit()],
+    ["sit", await importSit()],
+  ] as const) {
+    const { folder, manifest } = imported;
+    opened.set(system, {
+      manifest,
+      runtime: await openRuntime(folder, { threads: 1, graphs: graphsOf(manifest.architecture) }),
+    });
+  }
 });
-afterAll(() => runtime?.close());
+afterAll(async () => {
+  for (const { runtime } of opened.values()) await runtime.close();
+});
 
-test.each(["ddpm_8", "ddpm_25", "ddpm_8_unguided", "ddim_8"])("%s", async (name) => {
-  const file = await openCheckpoint(join(REFERENCE, "systems/dit", `${name}.safetensors`));
+test.each([
+  ["dit", "ddpm_8"],
+  ["dit", "ddpm_25"],
+  ["dit", "ddpm_8_unguided"],
+  ["dit", "ddim_8"],
+  ["sit", "euler_8"],
+  ["sit", "heun_5"],
+  ["sit", "sde_8"],
+  ["sit", "sde_5_unguided"],
+])("%s: %s", async (system, name) => {
+  const { manifest, runtime } = opened.get(system)!;
+  const file = await openCheckpoint(join(REFERENCE, "systems", system, `${name}.safetensors`));
   const recording = new Recording(file);
-  noise = await recordedNoise(recording);
+  noise = await recordedNoise(recording, manifest.architecture.generator as DiffusionTransformer);
   const latents: Float32Array[] = [];
   const captured = watched(runtime, {
     decode: (inputs, run) => {
@@ -55,11 +75,11 @@ test.each(["ddpm_8", "ddpm_25", "ddpm_8_unguided", "ddim_8"])("%s", async (name)
   for (const [index, label] of (recording.metadata("labels") as number[]).entries()) {
     const parameters = {
       class: label,
-      steps: Number(recording.metadata("respacing")),
+      steps: Number(recording.metadata(system === "dit" ? "respacing" : "steps")),
       guidance_scale: recording.metadata("cfg") as number,
-      sampler: recording.metadata("sampler") as "ddpm" | "ddim",
+      sampler: recording.metadata("sampler") as FamilyParameters<"dit" | "sit">["sampler"],
     };
-    batch.submit(index, ditRequest(parameters, 0, index));
+    batch.submit(index, { parameters, seed: 0, imageIndex: index });
   }
   await batch.run();
   const expected = await recording.floats("latents");
@@ -73,8 +93,7 @@ test.each(["ddpm_8", "ddpm_25", "ddpm_8_unguided", "ddim_8"])("%s", async (name)
 });
 
 /** `noise` is [draws, images, C', h, w]. */
-async function recordedNoise(recording: Recording): Promise<Float32Array[][]> {
-  const generator = manifest.architecture.generator as DitArchitecture;
+async function recordedNoise(recording: Recording, generator: DiffusionTransformer): Promise<Float32Array[][]> {
   const { shape, data } = await recording.floats("noise");
   const [draws = 0, images = 0] = shape;
   const size = data.length / (draws * images);

@@ -1,17 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { diffusionStep, guidedEps } from "../../../src/families/dit/diffusion-step.js";
-import { DitImage } from "../../../src/families/dit/image.js";
+import { diffusionStep } from "../../../src/families/dit/diffusion-step.js";
+import { guide } from "../../../src/families/dit/evaluation.js";
+import type { DiffusionImage } from "../../../src/families/dit/image.js";
 import { ditSchedule } from "../../../src/families/dit/schedule.js";
-import { ditRequest, exampleDit } from "./tiny-dit.js";
+import { ditImage, ditRequest, exampleDit } from "./tiny-dit.js";
 
-const GRID = { token_channels: 16, patch_size: 2 };
+const GRID = { token_count: 2, token_channels: 16, patch_size: 2 };
 
 describe("guidance", () => {
   const conditional = Float32Array.from({ length: 64 }, (_, i) => i);
   const unconditional = conditional.map((value) => value / 2);
 
   it("combines the eps of the first three latent channels only", () => {
-    const eps = guidedEps([conditional, unconditional], 3, GRID);
+    const eps = guide([conditional, unconditional], 3, GRID);
     for (const token of [0, 1])
       for (let channel = 0; channel < 16; channel++) {
         const own = conditional[token * 32 + channel]!;
@@ -20,7 +21,7 @@ describe("guidance", () => {
   });
 
   it("changes nothing without an unconditional row", () => {
-    expect(guidedEps([conditional], 9, GRID)).toEqual(
+    expect(guide([conditional], 9, GRID)).toEqual(
       Float32Array.of(...conditional.slice(0, 16), ...conditional.slice(32, 48)),
     );
   });
@@ -34,31 +35,31 @@ describe("a step", () => {
 
   it("adds noise times the deviation that the network chose, and none at the end", () => {
     const step = (at: typeof last, noise: number) =>
-      diffusionStep("ddpm", at, { x: one(1), output, eps: one(0.5), noise: one(noise) }, GRID).x[0]!;
+      diffusionStep("ddpm", at, { x: one(1), output, guided: one(0.5), noise: one(noise) }, GRID).x[0]!;
     expect(step(first!, 1) - step(first!, 0)).toBeCloseTo(Math.exp(first!.minLogVariance / 2), 5);
     expect(step(last, 1)).toBe(step(last, 0));
   });
 
   it("of ddim takes no noise, and ends in x0", () => {
     const step = (at: typeof last, noise: number) =>
-      diffusionStep("ddim", at, { x: one(1), output, eps: one(0.5), noise: one(noise) }, GRID);
+      diffusionStep("ddim", at, { x: one(1), output, guided: one(0.5), noise: one(noise) }, GRID);
     expect(step(first!, 1)).toEqual(step(first!, 0));
     const { x, x0 } = step(last, 0);
     expect(x).toEqual(x0);
   });
 
   it("clips nothing", () => {
-    const { x0 } = diffusionStep("ddpm", first!, { x: one(3), output, eps: one(0), noise: one(0) }, GRID);
+    const { x0 } = diffusionStep("ddpm", first!, { x: one(3), output, guided: one(0), noise: one(0) }, GRID);
     expect(x0[0]).toBeGreaterThan(100);
   });
 });
 
 describe("an image in flight", () => {
   const model = exampleDit();
-  const outputs = (image: DitImage) => image.classes.map(() => new Float32Array(2 * image.x.length));
+  const outputs = (image: DiffusionImage) => image.classes.map(() => new Float32Array(2 * image.x.length));
 
   it("shows x0 until it is finished", () => {
-    const image = new DitImage(ditRequest({ steps: 2 }), model);
+    const image = ditImage(ditRequest({ steps: 2 }), model);
     const [first] = ditSchedule(2);
     expect(new Set(image.tokens)).toEqual(new Set([0]));
     const noise = image.x;

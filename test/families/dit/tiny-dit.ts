@@ -2,6 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
+import { diffusionEvaluations } from "../../../src/families/dit/diffusion-step.js";
+import { DiffusionImage } from "../../../src/families/dit/image.js";
+import { ditSchedule } from "../../../src/families/dit/schedule.js";
 import { importModel } from "../../../src/importer/import.js";
 import type { ImportOptions } from "../../../src/importer/options.js";
 import type { FamilyParameters } from "../../../src/model/family-traits.js";
@@ -52,4 +55,9 @@ export function ditRequest(
   imageIndex = 0,
 ): ImageRequest<FamilyParameters<"dit">> {
   return { parameters: { ...PLAIN, ...change }, seed, imageIndex };
+}
+
+export function ditImage(request: ImageRequest<FamilyParameters<"dit">>, model: DitArchitecture): DiffusionImage {
+  const { sampler, steps } = request.parameters;
+  return new DiffusionImage(request, model, diffusionEvaluations(sampler, ditSchedule(steps), model));
 }

@@ -4,6 +4,7 @@ const NETWORK = "families/dit/predict-graph.ts";
 const STEP = "families/dit/diffusion-step.ts";
 const SCHEDULE = "families/dit/schedule.ts";
 const IMAGE = "families/dit/image.ts";
+const EVALUATION = "families/dit/evaluation.ts";
 const NAMES = "importer/tokenizers/diffusers-names.ts";
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: they stand so in the source
@@ -96,13 +97,13 @@ export const DIT_MISTAKES: readonly Mistake[] = [
   {
     name: "dit-output-channels-first",
     file: NETWORK,
-    find: "g.ints([-1, L, p, p, 2 * channels])",
-    replace: "g.ints([-1, L, 2 * channels, p, p])",
+    find: "g.ints([-1, L, p, p, channels / p ** 2])",
+    replace: "g.ints([-1, L, channels / p ** 2, p, p])",
     why: "the last layer's outputs are (p, q, c)",
   },
   {
     name: "dit-guidance-on-all-channels",
-    file: STEP,
+    file: EVALUATION,
     find: "const GUIDED_CHANNELS = 3;",
     replace: "const GUIDED_CHANNELS = 4;",
     why: "guidance combines the first three channels only",
@@ -117,8 +118,8 @@ export const DIT_MISTAKES: readonly Mistake[] = [
   {
     name: "dit-variance-from-the-wrong-half",
     file: STEP,
-    find: "input.output[outputIndex(i, C) + C]!",
-    replace: "input.output[outputIndex(i, C)]!",
+    find: "input.output[2 * i - (i % C) + C]!",
+    replace: "input.output[2 * i - (i % C)]!",
     why: "the variance is the output's second half",
   },
   {
@@ -172,23 +173,23 @@ export const DIT_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "dit-respaced-index-as-timestep",
-    file: IMAGE,
-    find: "return this.#schedule[this.step]!.timestep;",
-    replace: "return this.steps - 1 - this.step;",
+    file: STEP,
+    find: "timestep: step.timestep,",
+    replace: "timestep: schedule.length - 1 - schedule.indexOf(step),",
     why: "the network is told the original timesteps",
   },
   {
     name: "dit-noise-of-the-step-before",
     file: IMAGE,
-    find: "this.#drawNoise(this.step + 1)",
-    replace: "this.#drawNoise(this.step)",
+    find: "drawNoise(this.#noise, this.#done + 1, this.model)",
+    replace: "drawNoise(this.#noise, this.#done, this.model)",
     why: "draw 0 is x_T; reusing it ties a step to its input",
   },
   {
     name: "dit-preview-of-the-noise",
     file: IMAGE,
-    find: "this.step === this.steps ? this.#x : this.#x0",
-    replace: "this.#x",
+    find: "this.step === this.steps ? this.#now.x : this.#now.x0",
+    replace: "this.#now.x",
     why: "a preview is the image that the network expects",
   },
   {

@@ -7,9 +7,12 @@ export function choiceInput(id, values) {
   const radios = values.map((value) => {
     const radio = element("input", { type: "radio", name: id, value: String(value) });
     radio.addEventListener("change", () => listener(value));
-    group.append(element("label", {}, radio, element("span", { textContent: String(value) })));
     return radio;
   });
+  const labels = values.map((value, i) =>
+    element("label", {}, radios[i], element("span", { textContent: String(value) })),
+  );
+  group.append(...labels);
   return {
     control: group,
     body: group,
@@ -17,6 +20,11 @@ export function choiceInput(id, values) {
       for (const [i, radio] of radios.entries()) radio.checked = values[i] === value;
     },
     onInput: (onInput) => (listener = onInput),
+    /** Shows only the values that the schema has. */
+    limit(schema) {
+      const possible = choicesOf(schema);
+      for (const [i, label] of labels.entries()) label.hidden = !possible.includes(values[i]);
+    },
   };
 }
 

@@ -12,7 +12,11 @@ import { wordsFor } from "./words.js";
 
 /** The schemas of the parameters that a model has, within its bounds. */
 export function parametersOf(model, { num_images: _, seed: __, ...schemas }) {
-  const bounds = { steps: model.step_bounds, reconstruction_steps: { maximum: model.token_count } };
+  const bounds = {
+    steps: model.step_bounds,
+    reconstruction_steps: { maximum: model.token_count },
+    sampler: { anyOf: model.samplers?.map((name) => ({ const: name })) },
+  };
   const own = Object.entries(schemas).filter(([name]) => model.parameters.includes(name));
   return Object.fromEntries(own.map(([name, schema]) => [name, { ...schema, ...bounds[name] }]));
 }

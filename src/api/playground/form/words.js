@@ -30,7 +30,10 @@ const WORDS = {
     "Rings of tokens around the mask that are drawn again too, because they have seen what is under it.",
   ],
   feather: ["Feather", "Pixels inside the edge of the mask over which the new image fades in."],
-  sampler: ["Sampler", "ddpm draws noise in every step; ddim draws none after the first, and needs fewer steps."],
+  sampler: [
+    "Sampler",
+    "ddpm and sde draw noise in every step; ddim, euler and heun draw none after the first, and need fewer steps. heun takes twice as long a step.",
+  ],
   order: ["Token order", "Random, as in training; raster, line by line; checkerboard, every other token first."],
 };
 

@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openRuntime } from "../../../src/engine/runtime/onnx.js";
+import { floats, type Runtime } from "../../../src/engine/runtime/runtime.js";
+import { warmUp } from "../../../src/engine/warm-up.js";
+import { graphsOf, type Manifest } from "../../../src/model/manifest.js";
+import { freshImageAlone, imageAlone, WatchedBatch, watched } from "../../engine/tiny-engine.js";
+import { importSit, sitRequest } from "./tiny-sit.js";
+
+/** Images of different age, length, class, guidance and sampler. */
+const SUBJECTS = [
+  sitRequest(),
+  sitRequest({ steps: 7, guidance_scale: 1 }, 2),
+  sitRequest({ class: null, steps: 3, sampler: "heun" }, 3),
+  sitRequest({ class: 9, steps: 5, sampler: "euler" }, 4),
+  sitRequest({ steps: 4, guidance_scale: 1.5, sampler: "heun" }, 4, 1),
+  sitRequest({ steps: 2, guidance_scale: 20, sampler: "euler" }, 5),
+];
+
+describe.each(["fp32", "int8"] as const)("a SiT in %s", (precision) => {
+  let manifest: Manifest;
+  let runtime: Runtime;
+  let single: Runtime;
+  beforeAll(async () => {
+    const imported = await importSit({ precision });
+    manifest = imported.manifest;
+    const graphs = graphsOf(manifest.architecture);
+    runtime = await openRuntime(imported.folder, { threads: 2, graphs });
+    single = await openRuntime(imported.folder, { threads: 1, graphs });
+  });
+  afterAll(async () => {
+    await runtime?.close();
+    await single?.close();
+  });
+
+  it("gives each image the bytes that it has alone, whatever is in flight", async () => {
+    const expected: string[] = [];
+    for (const request of SUBJECTS) expected.push(await freshImageAlone(single, manifest, request));
+    expect(new Set(expected).size).toBe(SUBJECTS.length);
+    const mixed = new WatchedBatch(runtime, manifest);
+    await mixed.run((step) => {
+      if (step < SUBJECTS.length) mixed.submit(step, SUBJECTS[step]!);
+    });
+    SUBJECTS.forEach((_, id) => {
+      expect(mixed.image(id), `subject ${id}`).toBe(expected[id]);
+    });
+  });
+});
+
+describe("a SiT in flight", () => {
+  let manifest: Manifest;
+  let runtime: Runtime;
+  beforeAll(async () => {
+    const imported = await importSit();
+    manifest = imported.manifest;
+    runtime = await openRuntime(imported.folder, { threads: 1, graphs: graphsOf(manifest.architecture) });
+  });
+  afterAll(() => runtime?.close());
+
+  it("shares every run of a step, whatever the images' samplers, times, classes and guidance", async () => {
+    const rows: number[] = [];
+    const counted = watched(runtime, {
+      predict: (inputs, run) => {
+        rows.push(inputs.classes!.shape[0]!);
+        return run();
+      },
+    });
+    const batch = new WatchedBatch(counted, manifest);
+    batch.submit(0, sitRequest({ steps: 3 }));
+    batch.submit(1, sitRequest({ steps: 2, sampler: "heun" }));
+    await batch.run((step) => {
+      if (step === 1) batch.submit(2, sitRequest({ steps: 2, guidance_scale: 1, sampler: "euler", class: 5 }, 7));
+    });
+    expect(rows).toEqual([4, 5, 5, 2]);
+  });
+
+  it.each(["euler", "heun", "sde"] as const)("of %s shows the image that the network expects", async (sampler) => {
+    const request = sitRequest({ steps: 5, sampler });
+    const shown = new WatchedBatch(runtime, manifest);
+    shown.submit(0, request);
+    await shown.run(() => shown.batch.preview(0));
+    expect(new Set(shown.previews[0]!.pixels).size).toBeGreaterThan(10);
+    expect(shown.image(0)).toBe(await imageAlone(runtime, manifest, request));
+  });
+
+  it("is cancelled in the middle of a step, and leaves the others as they were", async () => {
+    const batch = new WatchedBatch(runtime, manifest);
+    const stays = sitRequest({ steps: 6 }, 8);
+    batch.submit(0, sitRequest({ steps: 1000, sampler: "heun" }));
+    batch.submit(1, stays);
+    await batch.run((step) => {
+      if (step === 3) batch.batch.cancel(0);
+    });
+    expect(batch.ended.get(0)).toMatchObject({
+      reason: "cancelled",
+      message: "The image was cancelled after 1 of 1000 steps.",
+    });
+    expect(batch.image(1)).toBe(await imageAlone(runtime, manifest, stays));
+  });
+
+  it("fails alone where its latents stop being finite numbers", async () => {
+    const spoiled = watched(runtime, {
+      async predict(inputs, run) {
+        const outputs = await run();
+        const classes = inputs.classes!.data as BigInt64Array;
+        const out = floats(outputs, "out");
+        const size = out.length / classes.length;
+        for (const [row, label] of classes.entries())
+          if (label === 7n) out.fill(Number.NaN, row * size, (row + 1) * size);
+        return outputs;
+      },
+    });
+    const batch = new WatchedBatch(spoiled, manifest);
+    batch.submit(0, sitRequest({ class: 7 }));
+    batch.submit(1, sitRequest());
+    await batch.run();
+    expect(batch.ended.get(0)).toMatchObject({ reason: "not_finite" });
+    expect(batch.image(1)).toBe(await imageAlone(runtime, manifest, sitRequest()));
+  });
+
+  it("warms up", async () => {
+    expect(await warmUp(runtime, manifest.architecture, 3)).toBe(3);
+  });
+});
