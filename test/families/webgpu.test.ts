@@ -2,14 +2,14 @@ import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModel } from "../../src/engine/open-model.js";
 import { floats, type Runtime } from "../../src/engine/runtime/runtime.js";
-import { DitImage } from "../../src/families/dit/image.js";
+import type { DiffusionImage } from "../../src/families/dit/image.js";
 import { predict } from "../../src/families/dit/predictor.js";
 import type { DitArchitecture, Manifest } from "../../src/model/manifest.js";
 import { imageRequest, importTiny, WatchedBatch } from "../engine/tiny-engine.js";
 import { useTemporaryFolder } from "../importer/models.js";
 import { TINY_ARCHITECTURE, writeTinyModel } from "../model/tiny.js";
 import { swiftShader } from "../swiftshader.js";
-import { ditRequest, importDit } from "./dit/tiny-dit.js";
+import { ditImage, ditRequest, importDit } from "./dit/tiny-dit.js";
 import { describeStages } from "./mar/recorded-stages.js";
 import { openTyped, type TypedRuntime } from "./mar/typed-runtime.js";
 
@@ -70,10 +70,10 @@ describe("a DiT", () => {
     const { architecture } = manifest;
     const model = architecture.generator as DitArchitecture;
     const images = [ditRequest(), ditRequest({ class: null, steps: 7 }, 2), ditRequest({ class: 9 }, 3)].map(
-      (request) => new DitImage(request, model),
+      (request) => ditImage(request, model),
     );
     const size = model.token_count * model.token_channels;
-    const outputs = async (runtime: Runtime, some: readonly DitImage[]) => {
+    const outputs = async (runtime: Runtime, some: readonly DiffusionImage[]) => {
       const x = new Float32Array(some.length * size);
       for (const [row, image] of some.entries()) x.set(image.x, row * size);
       const timesteps = some.map(({ timestep }) => timestep);
