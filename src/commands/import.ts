@@ -22,7 +22,9 @@ export const usage = `marimba import: turns a checkpoint of MAR or DiT and its t
   --weights W         which of the generator's weights: ema, the averaged ones; raw, those that were trained; or the key
                       that leads to them, such as model_ema (default: the averaged ones where the file has any)
   --tokenizer-weights W  the same for the tokenizer's file
-  --arch ARCH         mar-b, mar-l, mar-h, dit-xl-2 and the other published DiTs, or a config.json that states heads and
+  --latent-stats FILE  DeTok alone: the statistics of its latents, its stats.pkl or a .json of mean and std
+  --latent-stats-key KEY  which tokenizer's, where the file has several
+  --arch ARCH         mar-b, mar-l, mar-h, detok-mar-b, detok-mar-l, dit-xl-2 and the other published DiTs, or a config.json that states heads and
                       scale; optional for models of the published widths
   --precision P       how large weights are stored and multiplied (default: fp32): fp32, the reference's arithmetic;
                       int8, a quarter of the size and faster on a CPU; fp16, for CUDA
@@ -47,6 +49,8 @@ const OPTIONS = {
   weights: { type: "string" },
   "tokenizer-weights": { type: "string" },
   arch: { type: "string" },
+  "latent-stats": { type: "string" },
+  "latent-stats-key": { type: "string" },
   precision: { type: "string", default: "fp32" },
   classes: { type: "string" },
   defaults: { type: "string" },
@@ -83,6 +87,7 @@ async function readOptions(argv: string[]): Promise<ImportOptions> {
     weights: values.weights,
     tokenizerWeights: values["tokenizer-weights"],
     arch: readArch(values.arch),
+    latentStats: readLatentStats(values["latent-stats"], values["latent-stats-key"]),
     precision: readPrecision(values.precision),
     modelsDir: values["models-dir"] ?? loadConfig().modelsDir,
     classes: values.classes === undefined ? undefined : await readClasses(values.classes),
@@ -97,6 +102,12 @@ function readName(name: string): string {
   const mistake = nameMistake(name);
   if (mistake === undefined) return name;
   throw new UsageError(`--name ${mistake}`);
+}
+
+function readLatentStats(path: string | undefined, key: string | undefined): ImportOptions["latentStats"] {
+  if (path !== undefined) return { path, key };
+  if (key === undefined) return undefined;
+  throw new UsageError("--latent-stats-key chooses in the file that --latent-stats names; give both.");
 }
 
 function readArch(arch: string | undefined): string | undefined {

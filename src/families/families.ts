@@ -1,4 +1,5 @@
 import type { Family } from "../engine/family.js";
+import type { PixelRounding } from "../model/graph/pixels.js";
 import type { GraphOptions, WeightIndex } from "../model/graph/weights.js";
 import { type Architecture, familyName, type GeneratorArchitecture, type GraphName } from "../model/manifest.js";
 import type { FamilyName } from "../model/parameters.js";
@@ -21,12 +22,16 @@ export function familyOf(model: GeneratorArchitecture): Family {
  */
 export function buildGraphs(architecture: Architecture, weights: WeightIndex, options: GraphOptions = {}): Graphs {
   const { generator, tokenizer } = architecture;
-  const family = familyOf(generator);
-  const generating = family.buildGraphs(generator, weights, options);
+  const generating = familyOf(generator).buildGraphs(generator, weights, options);
   const kind = tokenizerOf(tokenizer);
-  const decode = kind.buildDecode(tokenizer, weights, { ...options, rounding: family.pixelRounding });
+  const decode = kind.buildDecode(tokenizer, weights, { ...options, rounding: pixelRoundingOf(architecture) });
   const encode = hasEncoder(tokenizer) && { encode: kind.buildEncode(tokenizer, weights, options) };
   return { ...generating, decode, ...encode } as Graphs;
+}
+
+/** How the decoder's output becomes a byte. */
+export function pixelRoundingOf({ generator, tokenizer }: Architecture): PixelRounding {
+  return tokenizerOf(tokenizer).pixelRounding ?? familyOf(generator).pixelRounding;
 }
 
 export type Graphs = Readonly<Partial<Record<GraphName, Uint8Array>>>;

@@ -13,6 +13,7 @@ import { writeFiles, writeModelFolder } from "./model-folder.js";
 import type { Deviation, ImportedModel, ImportOptions } from "./options.js";
 import { Progress } from "./progress.js";
 import { checkNameIsFree, stageModel } from "./staging.js";
+import { readLatentStatistics } from "./tokenizers/latent-statistics.js";
 import { chooseWeights } from "./weights/choose-weights.js";
 import { writeSmallFile } from "./weights/hashed-writer.js";
 import { planWeights, type WeightsPlan } from "./weights/weights-plan.js";
@@ -51,7 +52,9 @@ async function importOpened(
     generator: chooseWeights(generator, "generator", options.weights),
     tokenizer: chooseWeights(tokenizer, "tokenizer", options.tokenizerWeights),
   };
-  const derived = await deriveArchitecture(weights.generator.tensors, weights.tokenizer.tensors, options.arch);
+  const statistics = options.latentStats && (await readLatentStatistics(options.latentStats));
+  const { generator: generating, tokenizer: tokenizing } = weights;
+  const derived = await deriveArchitecture(generating.tensors, tokenizing.tensors, options.arch, statistics);
   await checkNoiseSchedule(generator, weights.generator.tensors);
   const { generatorTable, tokenizerTable, warnings } = derived;
   const sources = [

@@ -1,9 +1,10 @@
 import type { TokenizerArchitecture, TokenizerKind } from "../model/tokenizer-architecture.js";
+import { detok } from "./detok/detok.js";
 import { kl } from "./kl/kl.js";
 import type { Tokenizer } from "./tokenizer.js";
 
 /** Every kind of tokenizer that is served. */
-export const TOKENIZERS: Record<TokenizerKind, Tokenizer> = { kl };
+export const TOKENIZERS: Record<TokenizerKind, Tokenizer> = { kl, detok };
 
 /** The kind that a model's manifest describes. */
 export function tokenizerOf(model: TokenizerArchitecture): Tokenizer {

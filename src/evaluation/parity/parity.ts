@@ -9,6 +9,7 @@ import { importModel } from "../../importer/import.js";
 import type { ImportedModel } from "../../importer/options.js";
 import { graphsOf, type Manifest } from "../../model/manifest.js";
 import { compareDitRun, compareDitStages } from "./dit.js";
+import { compareExposed } from "./exposed.js";
 import { compareFirstStage, openFirstStage } from "./first-stage.js";
 import { type ModelFiles, modelPairs, openReferenceFolder, ParityError, type ReferenceFolder } from "./folder.js";
 import {
@@ -40,7 +41,7 @@ export async function* compareFolder(folder: string): AsyncGenerator<Parity> {
     checkComplete(folder, reference);
     if (reference.generators.length === 0) {
       for (const path of reference.tokenizers)
-        yield { title: relative(folder, path), report: await compareTokenizer(path, reference) };
+        yield { title: relative(folder, path), report: await compareTokenizerFile(path, reference) };
       return;
     }
     for (const files of modelPairs(reference)) {
@@ -76,12 +77,14 @@ async function compareModel(files: ModelFiles, reference: ReferenceFolder): Prom
   const models = await mkdtemp(join(tmpdir(), "marimba-parity-"));
   const report = new Report();
   try {
-    const { folder, manifest } = await importInto(models, files, reference.config);
+    const { folder, manifest } = await importInto(models, files, reference);
     const runtime = await openRuntime(folder, { threads: usableCores(), graphs: graphsOf(manifest.architecture) });
     const { stages, runs, encodes } = comparisonsOf(manifest, runtime, report);
     for (const file of reference.stages) await compareRecording(file, report, stages);
     for (const file of reference.runs) await compareRecording(file, report, runs);
     for (const file of reference.encodes) await compareRecording(file, report, encodes);
+    const firstStages: Compare = (r) => compareTokenizer(manifest, runtime, r, report);
+    for (const file of reference.firstStages) await compareRecording(file, report, firstStages);
     await runtime.close();
   } finally {
     await rm(models, { recursive: true, force: true });
@@ -90,6 +93,13 @@ async function compareModel(files: ModelFiles, reference: ReferenceFolder): Prom
 }
 
 type Compare = (recording: Recording) => Promise<void>;
+
+/** Compares a model's tokenizer by itself, whatever made its latents. */
+function compareTokenizer({ architecture }: Manifest, runtime: Runtime, recording: Recording, report: Report) {
+  const { tokenizer } = architecture;
+  if (tokenizer.kind === "kl") return compareFirstStage({ tokenizer, runtime }, recording, report);
+  return compareExposed(architecture, runtime, recording, report);
+}
 
 /** What compares each kind of recording with a model of its family. */
 function comparisonsOf(manifest: Manifest, runtime: Runtime, report: Report) {
@@ -110,7 +120,7 @@ function comparisonsOf(manifest: Manifest, runtime: Runtime, report: Report) {
   } satisfies Record<string, Compare>;
 }
 
-async function compareTokenizer(path: string, { config, firstStages }: ReferenceFolder): Promise<Report> {
+async function compareTokenizerFile(path: string, { config, firstStages }: ReferenceFolder): Promise<Report> {
   if (config === undefined) throw new ParityError(`${path} has no config.json beside it, which states its resolution.`);
   const parent = await mkdtemp(join(tmpdir(), "marimba-parity-"));
   const report = new Report();
@@ -124,8 +134,11 @@ async function compareTokenizer(path: string, { config, firstStages }: Reference
   return report;
 }
 
-function importInto(models: string, files: ModelFiles, config: string | undefined): Promise<ImportedModel> {
-  return importModel({ name: "parity", ...files, arch: config, precision: "fp32", modelsDir: models, expose: true });
+function importInto(models: string, files: ModelFiles, reference: ReferenceFolder): Promise<ImportedModel> {
+  const { config, latentStatistics } = reference;
+  const latentStats = latentStatistics === undefined ? undefined : { path: latentStatistics };
+  const options = { name: "parity", precision: "fp32", modelsDir: models, expose: true } as const;
+  return importModel({ ...options, ...files, arch: config, latentStats });
 }
 
 /** Runs one comparison; an error, and any tensor left unread, is a failure. */

@@ -1,6 +1,7 @@
 import { canEdit } from "../../model/edit.js";
 import { familyName } from "../../model/manifest.js";
 import { quote } from "../checkpoint/error.js";
+import type { LatentStatistics } from "../tokenizers/latent-statistics.js";
 import { readTokenizer } from "../tokenizers/tokenizers.js";
 import { DIT_MARKER, readDit } from "./dit-architecture.js";
 import type { CompleteArchitecture } from "./generator-reading.js";
@@ -17,12 +18,13 @@ export interface DerivedArchitecture extends CompleteArchitecture {
 /**
  * Takes every size from the tensors' shapes and the rest from `arch` (a published size or the path of a config.json; inferred for the
  * published widths). Throws `ImportError` naming missing, surplus and misshapen tensors, and the first
- * statement that the tensors contradict.
+ * statement that the tensors contradict. `statistics` are those of the tokenizer's latents.
  */
 export async function deriveArchitecture(
   generator: Tensors,
   tokenizer: Tensors,
   arch: string | undefined,
+  statistics?: LatentStatistics,
 ): Promise<DerivedArchitecture> {
   const reading = generator.has(DIT_MARKER) ? readDit(generator) : readMar(generator);
   const { table } = reading;
@@ -31,13 +33,15 @@ export async function deriveArchitecture(
   const isUnused = ([name, { problem }]: (typeof surplus)[number]) => problem !== undefined || reading.isUnused(name);
   const unknown = surplus.filter((tensor) => !isUnused(tensor)).map(([name]) => name);
   checkTensors("generator", table, generator, unknown);
-  const tokenizerReading = readTokenizer(tokenizer);
+  const tokenizerReading = readTokenizer(tokenizer, statistics);
   checkTensors("tokenizer", tokenizerReading.table, tokenizer);
   const complete = await reading.complete(tokenizerReading, arch);
   const { architecture } = complete;
   const unused = {
     generator: surplus.filter(isUnused).map(([name]) => name),
-    tokenizer: [...tokenizer.keys()].filter((name) => !tokenizerReading.table.has(name)),
+    tokenizer: [...tokenizer.keys()].filter(
+      (name) => !tokenizerReading.table.has(name) && !tokenizerReading.isUnused?.(name),
+    ),
   };
   const warnings = Object.entries(unused)
     .filter(([, names]) => names.length > 0)
