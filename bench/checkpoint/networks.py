@@ -1,7 +1,7 @@
 """Names and shapes of every tensor of the published networks, in the order of their state dicts.
 
 Those of models/mar.py, models/diffloss.py and models/vae.py of the authors' repository, github.com/LTH14/mar; sizes of its
-README and util/download.py.
+README and util/download.py. KL-8 and VQ-16 are those of github.com/CompVis/latent-diffusion (models/first_stage_models).
 """
 
 from dataclasses import dataclass
@@ -15,16 +15,37 @@ class Size:
     depth: int
     head_width: int
     head_depth: int
-    published_mib: int
+    published_mib: int | None
     """The contents of checkpoint-last.pth: model and model_ema."""
+    channels: int = CHANNELS
+    """Of a token."""
 
 
 SIZES = {
     "mar-b": Size(768, 12, 1024, 6, 1587),
     "mar-l": Size(1024, 16, 1280, 8, 3650),
     "mar-h": Size(1280, 20, 1536, 12, 7191),
+    "mar-b-vq16": Size(768, 12, 1024, 6, None, channels=8),
 }
-TOKENIZER_MIB = 254
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    widths: tuple[int, ...]
+    channels: int
+    published_mib: int | None = None
+    codes: int | None = None
+    """Entries of the codebook. A KL autoencoder has none, and gives a variance for each channel."""
+    encoder_attention: bool = True
+    decoder_attention: bool = False
+    """At the smallest images."""
+
+
+TOKENIZERS = {
+    "kl16": Tokenizer((128, 128, 256, 256, 512), 16, published_mib=254),
+    "kl8": Tokenizer((128, 256, 512, 512), 4, encoder_attention=False),
+    "vq16": Tokenizer((128, 128, 256, 256, 512), 8, codes=16384, decoder_attention=True),
+}
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -38,7 +59,7 @@ def generator_shapes(size: Size) -> Shapes:
     shapes["decoder_pos_embed_learned"] = (1, BUFFER + TOKENS, width)
     shapes["diffusion_pos_embed_learned"] = (1, TOKENS, width)
     shapes["class_emb.weight"] = (CLASSES, width)
-    _linear(shapes, "z_proj", width, CHANNELS)
+    _linear(shapes, "z_proj", width, size.channels)
     _norm(shapes, "z_proj_ln", width)
     _stack(shapes, "encoder", size)
     _linear(shapes, "decoder_embed", width, width)
@@ -47,14 +68,46 @@ def generator_shapes(size: Size) -> Shapes:
     return shapes
 
 
-def tokenizer_shapes() -> Shapes:
-    """The KL-16 autoencoder: 128 channels times 1, 1, 2, 2, 4, two blocks a level, attention at 16 x 16 in its encoder."""
+def tokenizer_shapes(tokenizer: Tokenizer) -> Shapes:
+    """An autoencoder with two residual blocks a level."""
     shapes: Shapes = {}
-    _vae_encoder(shapes, [128, 128, 256, 256, 512])
-    _vae_decoder(shapes, [128, 128, 256, 256, 512])
-    _conv(shapes, "quant_conv", 2 * CHANNELS, 2 * CHANNELS, 1)
-    _conv(shapes, "post_quant_conv", CHANNELS, CHANNELS, 1)
+    encoded = tokenizer.channels if tokenizer.codes else 2 * tokenizer.channels
+    _vae_encoder(shapes, tokenizer, encoded)
+    _vae_decoder(shapes, tokenizer)
+    _conv(shapes, "quant_conv", encoded, encoded, 1)
+    _conv(shapes, "post_quant_conv", tokenizer.channels, tokenizer.channels, 1)
+    if tokenizer.codes:
+        shapes["quantize.embedding.weight"] = (tokenizer.codes, tokenizer.channels)
     return shapes
+
+
+def detok_shapes(width: int = 768, depth: int = 12, patch: int = 16) -> Shapes:
+    """DeTok-BB (models/detok.py of github.com/Jiawei-Yang/DeTok): as many blocks in either half."""
+    shapes: Shapes = {}
+    shapes["encoder.patch_embed.0.weight"] = (width, 3, patch, patch)
+    shapes["encoder.patch_embed.0.bias"] = (width,)
+    _vision_transformer(shapes, "encoder", width, depth)
+    _linear(shapes, "encoder.latent_head", 2 * CHANNELS, width)
+    shapes["decoder.mask_token"] = (1, 1, width)
+    _linear(shapes, "decoder.decoder_embed", width, CHANNELS)
+    _vision_transformer(shapes, "decoder", width, depth)
+    _conv(shapes, "decoder.ffn.1", 3 * patch**2, width, 1)
+    _conv(shapes, "decoder.conv_out", 3, 3, 3)
+    return shapes
+
+
+def _vision_transformer(shapes: Shapes, name: str, width: int, depth: int) -> None:
+    shapes[f"{name}.positional_embedding"] = (1, TOKENS, width)
+    hidden = int(2 / 3 * width * 4)
+    norms = [f"transformer.{index}.norm{norm}" for index in range(depth) for norm in (1, 2)]
+    for norm in ("ln_pre", *norms, "ln_post"):
+        shapes[f"{name}.{norm}.weight"] = (width,)
+    for index in range(depth):
+        block = f"{name}.transformer.{index}"
+        _linear(shapes, f"{block}.attn.qkv", 3 * width, width)
+        _linear(shapes, f"{block}.attn.proj", width, width)
+        _linear(shapes, f"{block}.mlp.w12", 2 * hidden, width)
+        _linear(shapes, f"{block}.mlp.w3", width, hidden)
 
 
 def _linear(shapes: Shapes, name: str, outputs: int, inputs: int) -> None:
@@ -90,14 +143,14 @@ def _head(shapes: Shapes, name: str, size: Size) -> None:
     _linear(shapes, f"{name}.time_embed.mlp.0", width, FREQUENCIES)
     _linear(shapes, f"{name}.time_embed.mlp.2", width, width)
     _linear(shapes, f"{name}.cond_embed", width, size.width)
-    _linear(shapes, f"{name}.input_proj", width, CHANNELS)
+    _linear(shapes, f"{name}.input_proj", width, size.channels)
     for index in range(size.head_depth):
         block = f"{name}.res_blocks.{index}"
         _norm(shapes, f"{block}.in_ln", width)
         _linear(shapes, f"{block}.mlp.0", width, width)
         _linear(shapes, f"{block}.mlp.2", width, width)
         _linear(shapes, f"{block}.adaLN_modulation.1", 3 * width, width)
-    _linear(shapes, f"{name}.final_layer.linear", 2 * CHANNELS, width)
+    _linear(shapes, f"{name}.final_layer.linear", 2 * size.channels, width)
     _linear(shapes, f"{name}.final_layer.adaLN_modulation.1", 2 * width, width)
 
 
@@ -122,26 +175,28 @@ def _middle(shapes: Shapes, name: str, channels: int) -> None:
     _residual(shapes, f"{name}.mid.block_2", channels, channels)
 
 
-def _vae_encoder(shapes: Shapes, widths: list[int]) -> None:
+def _vae_encoder(shapes: Shapes, tokenizer: Tokenizer, outputs: int) -> None:
+    widths = tokenizer.widths
     _conv(shapes, "encoder.conv_in", widths[0], 3, 3)
     channels, last = widths[0], len(widths) - 1
     for level, width in enumerate(widths):
         for block in range(2):
             _residual(shapes, f"encoder.down.{level}.block.{block}", channels, width)
             channels = width
-        if level == last:
+        if level == last and tokenizer.encoder_attention:
             for block in range(2):
                 _attention(shapes, f"encoder.down.{level}.attn.{block}", channels)
-        else:
+        if level < last:
             _conv(shapes, f"encoder.down.{level}.downsample.conv", channels, channels, 3)
     _middle(shapes, "encoder", channels)
     _norm(shapes, "encoder.norm_out", channels)
-    _conv(shapes, "encoder.conv_out", 2 * CHANNELS, channels, 3)
+    _conv(shapes, "encoder.conv_out", outputs, channels, 3)
 
 
-def _vae_decoder(shapes: Shapes, widths: list[int]) -> None:
+def _vae_decoder(shapes: Shapes, tokenizer: Tokenizer) -> None:
+    widths = tokenizer.widths
     channels = widths[-1]
-    _conv(shapes, "decoder.conv_in", channels, CHANNELS, 3)
+    _conv(shapes, "decoder.conv_in", channels, tokenizer.channels, 3)
     _middle(shapes, "decoder", channels)
     ups: dict[int, Shapes] = {}
     for level in reversed(range(len(widths))):
@@ -149,6 +204,8 @@ def _vae_decoder(shapes: Shapes, widths: list[int]) -> None:
         for block in range(3):
             _residual(ups[level], f"decoder.up.{level}.block.{block}", channels, widths[level])
             channels = widths[level]
+            if tokenizer.decoder_attention and level == len(widths) - 1:
+                _attention(ups[level], f"decoder.up.{level}.attn.{block}", channels)
         if level > 0:
             _conv(ups[level], f"decoder.up.{level}.upsample.conv", channels, channels, 3)
     for level in range(len(widths)):

@@ -17,15 +17,19 @@ export const usage = `marimba import: turns a checkpoint of MAR or DiT and its t
   --name NAME         the model's name: its folder under the models folder, and what requests call it
   --generator FILE    the MAR or DiT checkpoint: .safetensors, the index of a sharded one (model.safetensors.index.json), or
                       PyTorch's .pth, .ckpt or .pt
-  --tokenizer FILE    the KL autoencoder's checkpoint, in any of these forms: MAR's KL-16, or KL-8 as latent diffusion or
-                      diffusers save it
+  --tokenizer FILE    the KL autoencoder's checkpoint, in any of these forms: MAR's KL-16, or latent diffusion's KL-8 or
+                      VQ-16, also under diffusers' names; or DeTok's checkpoint
+  --decoder FILE      OpenAI's consistency decoder as diffusers saves it (openai/consistency-decoder), for models on KL-8: it makes
+                      the finished images in place of the tokenizer's decoder, which still makes the previews
+  --unclamped         with --decoder: don't clamp the image to [-1, 1] after each step, which the official code does and
+                      diffusers does not
   --weights W         which of the generator's weights: ema, the averaged ones; raw, those that were trained; or the key
                       that leads to them, such as model_ema (default: the averaged ones where the file has any)
-  --tokenizer-weights W  the same for the tokenizer's file
-  --latent-stats FILE  DeTok alone: the statistics of its latents, its stats.pkl or a .json of mean and std
-  --latent-stats-key KEY  which tokenizer's, where the file has several
-  --arch ARCH         mar-b, mar-l, mar-h, detok-mar-b, detok-mar-l, dit-xl-2 and the other published DiTs, or a config.json that states heads and
-                      scale; optional for models of the published widths
+  --tokenizer-weights W, --decoder-weights W  the same for the tokenizer's and the decoder's file
+  --latent-stats FILE  the statistics of the latents, which DeTok's tokenizer needs: its stats.pkl, or a .json of mean and std
+  --latent-stats-key KEY  whose, where the file has those of several tokenizers
+  --arch ARCH         mar-b, mar-l, mar-h, detok-mar-b, detok-mar-l, dit-xl-2 and the other published DiTs, or a config.json
+                      that states heads and scale; optional for models of the published widths
   --precision P       how large weights are stored and multiplied (default: fp32): fp32, the reference's arithmetic;
                       int8, a quarter of the size and faster on a CPU; fp16, for CUDA
   --classes FILE      JSON array of class names, or of {"name", "id"}, in order (default: ImageNet's for the published
@@ -46,8 +50,11 @@ const OPTIONS = {
   name: { type: "string" },
   generator: { type: "string" },
   tokenizer: { type: "string" },
+  decoder: { type: "string" },
+  unclamped: { type: "boolean", default: false },
   weights: { type: "string" },
   "tokenizer-weights": { type: "string" },
+  "decoder-weights": { type: "string" },
   arch: { type: "string" },
   "latent-stats": { type: "string" },
   "latent-stats-key": { type: "string" },
@@ -80,12 +87,17 @@ async function readOptions(argv: string[]): Promise<ImportOptions> {
   if (!name || !generator || !tokenizer) {
     throw new UsageError(`${missing.join(" and ")} must be given; --help describes the command.`);
   }
+  for (const option of ["unclamped", "decoder-weights"] as const)
+    if (values[option] && !values.decoder) throw new UsageError(`--${option} needs --decoder.`);
   return {
     name: readName(name),
     generator,
     tokenizer,
     weights: values.weights,
     tokenizerWeights: values["tokenizer-weights"],
+    decoder: values.decoder,
+    decoderWeights: values["decoder-weights"],
+    decoderClamp: !values.unclamped,
     arch: readArch(values.arch),
     latentStats: readLatentStats(values["latent-stats"], values["latent-stats-key"]),
     precision: readPrecision(values.precision),
@@ -134,8 +146,7 @@ async function importAndReport(options: ImportOptions, signal: AbortSignal): Pro
     `Imported ${manifest.name} into ${folder}: ${generator.class_count} classes, ${generator.token_count} tokens, ` +
       `${tokenizer.image_width}x${tokenizer.image_height} pixels.\n`,
   );
-  for (const network of ["generator", "tokenizer"] as const) {
-    const { key, isAveraged } = weights[network];
+  for (const [network, { key, isAveraged }] of Object.entries(weights)) {
     const which = isAveraged ? "the averaged ones" : "those";
     if (key !== "" || isAveraged) process.stdout.write(`The ${network}'s weights are ${which} ${place(key)}.\n`);
   }

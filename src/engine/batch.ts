@@ -4,7 +4,8 @@ import type { Architecture } from "../model/manifest.js";
 import type { ImageRequest } from "../model/parameters.js";
 import { monotonicMs } from "../telemetry/monotonic-clock.js";
 import { ImageClock, type MeasuredSpans, type Span } from "./clock.js";
-import { Decoder } from "./decoder.js";
+import { ConsistencyDecoder } from "./consistency-decoder.js";
+import { Decoder, type FinalDecoder } from "./decoder.js";
 import { Encoder } from "./encoder.js";
 import type { StepWork } from "./engine.js";
 import type { ImageState, Sampler } from "./family.js";
@@ -59,7 +60,9 @@ export class ContinuousBatch {
   readonly #inFlight = new Map<ImageState, Flight>();
   readonly #sampler: Sampler;
   readonly #encoder: Encoder;
+  /** Makes previews and, unless the model has a decoder of its own for them, finished images. */
   readonly #decoder: Decoder;
+  readonly #finalDecoder: FinalDecoder;
   readonly #runs: StepRuns<ImageState>;
   readonly #previewBudget = new PreviewBudget();
   /** Ids of the images to preview, longest asked first. */
@@ -76,6 +79,7 @@ export class ContinuousBatch {
     this.#sampler = familyOf(model.generator).open(runtime, model.generator);
     this.#encoder = new Encoder(runtime, model.tokenizer);
     this.#decoder = new Decoder(runtime, model.tokenizer);
+    this.#finalDecoder = model.decoder ? new ConsistencyDecoder(runtime, model.tokenizer) : this.#decoder;
     const fail: StepRuns<ImageState>["fail"] = (image, reason, message) => this.#leave(image, reason, message);
     this.#runs = stepRuns({ isInFlight: (image) => this.#inFlight.has(image), fail, pause });
   }
@@ -178,14 +182,15 @@ export class ContinuousBatch {
   /** Decodes the finished images. The others wait meanwhile, as their clocks say at the next step. */
   async #retire(): Promise<void> {
     const finished = [...this.#inFlight.keys()].filter((image) => image.step === image.steps);
-    for (const chunk of chunksBySize(finished, this.#decoder.imageLimit, () => 1))
+    for (const chunk of chunksBySize(finished, this.#finalDecoder.imageLimit, () => 1))
       await this.#runs.run(chunk, (images) => this.#decode(images));
   }
 
   async #decode(images: readonly ImageState[]): Promise<void> {
     let pixels: readonly Uint8Array[] = [];
     await this.#timed("decodeMs", images, async () => {
-      pixels = await this.#decoder.decodeImages(images, this.#sampler);
+      const requestOf = (image: ImageState) => this.#inFlight.get(image)!.ticket.request;
+      pixels = await this.#finalDecoder.decodeImages(images, this.#sampler, requestOf);
     });
     images.forEach((image, i) => {
       const flight = this.#inFlight.get(image);

@@ -1,3 +1,4 @@
+import type { ImageRequest } from "../model/parameters.js";
 import type { TokenizerArchitecture } from "../model/tokenizer-architecture.js";
 import { tokenizerOf } from "../tokenizers/tokenizers.js";
 import { floats, type Runtime } from "./runtime/runtime.js";
@@ -13,8 +14,25 @@ export interface Decoded {
   readonly image?: Float32Array; // [images, 3, H, W]
 }
 
+/** Writes an image's latents, [C', h, w]. */
+export interface LatentsOf<Image> {
+  writeLatents(image: Image, latents: Float32Array, offset: number): void;
+}
+
+/** What makes the pixels of finished images. */
+export interface FinalDecoder {
+  /** Images that one call may decode. */
+  readonly imageLimit: number;
+  /** `requestOf` says what noise an image's decoder draws, if it draws any. Each image's pixels are a buffer of its own, [H, W, 3]. */
+  decodeImages<Image>(
+    images: readonly Image[],
+    sampler: LatentsOf<Image>,
+    requestOf: (image: Image) => ImageRequest,
+  ): Promise<Uint8Array[]>;
+}
+
 /** Latents to pixels: the tokenizer's decoder, whatever family made the latents. */
-export class Decoder {
+export class Decoder implements FinalDecoder {
   /** Images that one run may decode. */
   readonly imageLimit: number;
   /** Numbers in one image's latents, [C', h, w]. */
@@ -40,10 +58,7 @@ export class Decoder {
   }
 
   /** One run over images as they stand. Each image's pixels are a buffer of its own, [H, W, 3]. */
-  async decodeImages<Image>(
-    images: readonly Image[],
-    sampler: { writeLatents(image: Image, latents: Float32Array, offset: number): void },
-  ): Promise<Uint8Array[]> {
+  async decodeImages<Image>(images: readonly Image[], sampler: LatentsOf<Image>): Promise<Uint8Array[]> {
     const latents = new Float32Array(images.length * this.latentSize);
     images.forEach((image, i) => {
       sampler.writeLatents(image, latents, i * this.latentSize);

@@ -4,6 +4,7 @@ import type { GraphOptions, WeightIndex } from "../model/graph/weights.js";
 import { type Architecture, familyName, type GeneratorArchitecture, type GraphName } from "../model/manifest.js";
 import type { FamilyName } from "../model/parameters.js";
 import { hasEncoder } from "../model/tokenizer-architecture.js";
+import { buildConsistency } from "../tokenizers/consistency/consistency.js";
 import { tokenizerOf } from "../tokenizers/tokenizers.js";
 import { dit } from "./dit/dit.js";
 import { mar } from "./mar/mar.js";
@@ -17,16 +18,19 @@ export function familyOf(model: GeneratorArchitecture): Family {
 }
 
 /**
- * The bytes of a model's `.onnx` files by graph: its family's, and the tokenizer's decoder and encoder. The weights stay where they
- * are. Throws where a graph needs a weight that is not there.
+ * The bytes of a model's `.onnx` files by graph: its family's, the tokenizer's decoder and encoder, and the consistency decoder's. The
+ * weights stay where they are. Throws where a graph needs a weight that is not there.
  */
 export function buildGraphs(architecture: Architecture, weights: WeightIndex, options: GraphOptions = {}): Graphs {
-  const { generator, tokenizer } = architecture;
+  const { generator, tokenizer, decoder } = architecture;
   const generating = familyOf(generator).buildGraphs(generator, weights, options);
   const kind = tokenizerOf(tokenizer);
-  const decode = kind.buildDecode(tokenizer, weights, { ...options, rounding: pixelRoundingOf(architecture) });
+  const decodeOptions = { ...options, rounding: pixelRoundingOf(architecture) };
+  const decode = kind.buildDecode(tokenizer, weights, decodeOptions);
   const encode = hasEncoder(tokenizer) && { encode: kind.buildEncode(tokenizer, weights, options) };
-  return { ...generating, decode, ...encode } as Graphs;
+  const consistency = decoder &&
+    tokenizer.kind === "kl" && { consistency: buildConsistency(tokenizer, decoder, weights, decodeOptions) };
+  return { ...generating, decode, ...encode, ...consistency } as Graphs;
 }
 
 /** How the decoder's output becomes a byte. */

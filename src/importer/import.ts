@@ -9,7 +9,7 @@ import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import { openCheckpoint } from "./checkpoint/open.js";
 import { draftManifest, nameMistake } from "./draft-manifest.js";
 import { ImportError } from "./error.js";
-import { writeFiles, writeModelFolder } from "./model-folder.js";
+import { type Checkpoints, writeFiles, writeModelFolder } from "./model-folder.js";
 import type { Deviation, ImportedModel, ImportOptions } from "./options.js";
 import { Progress } from "./progress.js";
 import { checkNameIsFree, stageModel } from "./staging.js";
@@ -30,33 +30,36 @@ export async function importModel(options: ImportOptions): Promise<ImportedModel
   if (mistake !== undefined) throw new ImportError(mistake);
   await checkNameIsFree(options.modelsDir, options.name, options.replace ?? false);
   prepareToHash();
-  const generator = await openCheckpoint(options.generator);
+  const opened: Checkpoint[] = [];
+  const openNext = async (path: string) => {
+    const checkpoint = await openCheckpoint(path);
+    opened.push(checkpoint);
+    return checkpoint;
+  };
   try {
-    const tokenizer = await openCheckpoint(options.tokenizer);
-    try {
-      return await importOpened(options, generator, tokenizer);
-    } finally {
-      await tokenizer.close();
-    }
+    const generator = await openNext(options.generator);
+    const tokenizer = await openNext(options.tokenizer);
+    const decoder = options.decoder === undefined ? {} : { decoder: await openNext(options.decoder) };
+    return await importOpened(options, { generator, tokenizer, ...decoder });
   } finally {
-    await generator.close();
+    for (const checkpoint of opened) await checkpoint.close();
   }
 }
 
-async function importOpened(
-  options: ImportOptions,
-  generator: Checkpoint,
-  tokenizer: Checkpoint,
-): Promise<ImportedModel> {
+async function importOpened(options: ImportOptions, checkpoints: Checkpoints): Promise<ImportedModel> {
+  const { generator, tokenizer, decoder } = checkpoints;
   const weights = {
     generator: chooseWeights(generator, "generator", options.weights),
     tokenizer: chooseWeights(tokenizer, "tokenizer", options.tokenizerWeights),
+    ...(decoder && { decoder: chooseWeights(decoder, "decoder", options.decoderWeights) }),
   };
-  const statistics = options.latentStats && (await readLatentStatistics(options.latentStats));
   const { generator: generating, tokenizer: tokenizing } = weights;
-  const derived = await deriveArchitecture(generating.tensors, tokenizing.tensors, options.arch, statistics);
+  const derived = await deriveArchitecture(generating.tensors, tokenizing.tensors, options.arch, {
+    decoder: weights.decoder && { tensors: weights.decoder.tensors, clamp: options.decoderClamp ?? true },
+    statistics: options.latentStats && (await readLatentStatistics(options.latentStats)),
+  });
   await checkNoiseSchedule(generator, weights.generator.tensors);
-  const { generatorTable, tokenizerTable, warnings } = derived;
+  const { generatorTable, tokenizerTable, decoderTable, warnings } = derived;
   const sources = [
     {
       checkpoint: generator,
@@ -72,6 +75,17 @@ async function importOpened(
       prefix: "tokenizer.",
       copy: MODEL_FILES.tokenizer,
     },
+    ...(decoder && weights.decoder && decoderTable
+      ? [
+          {
+            checkpoint: decoder,
+            tensors: weights.decoder.tensors,
+            table: decoderTable,
+            prefix: "tokenizer.",
+            copy: MODEL_FILES.decoder,
+          },
+        ]
+      : []),
   ];
   const plan = planWeights(sources, options.precision);
   const draft = await draftManifest(options, derived, plan);
@@ -89,10 +103,10 @@ async function importOpened(
   };
   const folder = await stageModel(staged, async (staging) => {
     const files = { architecture: derived.architecture, weights: plan, expose: options.expose };
-    const written = await writeModelFolder(staging, [generator, tokenizer], toHash, files, progress);
+    const written = await writeModelFolder(staging, checkpoints, toHash, files, progress);
     manifest = { ...draft, ...written };
     if (options.verify) deviations = await verify({ folder: staging, manifest }, float32, progress);
-    for (const checkpoint of [generator, tokenizer]) await checkpoint.checkUnchanged();
+    for (const checkpoint of Object.values(checkpoints)) await checkpoint.checkUnchanged();
     const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
     await writeSmallFile(join(staging, MODEL_FILES.manifest), text);
     progress.add("writing", 0);
@@ -137,10 +151,10 @@ async function comparisonOf(
   model: { readonly folder: string; readonly manifest: Manifest },
   progress: Progress,
 ): Promise<Comparison> {
-  const { generator, tokenizer } = model.manifest.architecture;
+  const { generator, ...decoding } = model.manifest.architecture;
   if ("family" in generator) {
     const { compareDitWithFloat32 } = await import("./verify-dit.js");
-    return (float32) => compareDitWithFloat32(model.folder, { generator, tokenizer }, float32, progress);
+    return (float32) => compareDitWithFloat32(model.folder, { generator, ...decoding }, float32, progress);
   }
   const { compareWithFloat32 } = await import("./verify.js");
   return (float32) => compareWithFloat32(model, float32, progress);

@@ -14,6 +14,13 @@ import type { WeightsPlan } from "./weights/weights-plan.js";
 /** The part of a manifest that follows from the written files. */
 export type WrittenModel = Pick<Manifest, "hash" | "source">;
 
+/** The files that a model is made from. */
+export interface Checkpoints {
+  readonly generator: Checkpoint;
+  readonly tokenizer: Checkpoint;
+  readonly decoder?: Checkpoint;
+}
+
 /** Everything that the files of a model are made from. */
 export interface FilesPlan {
   readonly architecture: Architecture;
@@ -25,7 +32,7 @@ export interface FilesPlan {
 /** Writes graphs and weights, while another thread hashes the checkpoints in `toHash`, which are not copied. */
 export async function writeModelFolder(
   folder: string,
-  [generator, tokenizer]: readonly [Checkpoint, Checkpoint],
+  { generator, tokenizer, decoder }: Checkpoints,
   toHash: readonly Checkpoint[],
   plan: FilesPlan,
   progress: Progress,
@@ -40,7 +47,12 @@ export async function writeModelFolder(
     const sha256 = sources.get(checkpoint);
     return { file: basename(checkpoint.path), bytes: checkpoint.sizeBytes, ...(sha256 && { sha256 }) };
   };
-  return { hash: modelHash(digests), source: { generator: describe(generator), tokenizer: describe(tokenizer) } };
+  const source = {
+    generator: describe(generator),
+    tokenizer: describe(tokenizer),
+    ...(decoder && { decoder: describe(decoder) }),
+  };
+  return { hash: modelHash(digests), source };
 }
 
 /** One after another: together they would take the cores from the writing. */

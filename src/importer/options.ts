@@ -2,7 +2,7 @@ import type { Manifest, Precision } from "../model/manifest.js";
 import type { ClassEntry, ModelSettings } from "./model-settings.js";
 import type { ProgressOptions } from "./progress.js";
 import type { LatentStatisticsFile } from "./tokenizers/latent-statistics.js";
-import type { Network, NetworkWeights, WeightsChoice } from "./weights/choose-weights.js";
+import type { NetworkWeights, WeightsChoice } from "./weights/choose-weights.js";
 
 export interface ImportOptions extends ProgressOptions {
   readonly name: string;
@@ -12,6 +12,11 @@ export interface ImportOptions extends ProgressOptions {
   /** Which weights of each file; see `chooseWeights`. */
   readonly weights?: WeightsChoice | undefined;
   readonly tokenizerWeights?: WeightsChoice | undefined;
+  /** Checkpoint of a consistency decoder, which makes finished images in place of the tokenizer's decoder. */
+  readonly decoder?: string | undefined;
+  readonly decoderWeights?: WeightsChoice | undefined;
+  /** Whether each of its steps clamps the image to [-1, 1], as the official code does (absent: it does) and diffusers does not. */
+  readonly decoderClamp?: boolean | undefined;
   /** `mar-b`, `detok-mar-b`, `dit-xl-2` or another published size, or the path of a config.json; inferred for the published widths. */
   readonly arch?: string | undefined;
   /** Statistics of the latents, which DeTok's tokenizer needs. */
@@ -34,7 +39,7 @@ export interface ImportOptions extends ProgressOptions {
 export interface ImportedModel {
   readonly manifest: Manifest;
   readonly folder: string;
-  readonly weights: Readonly<Record<Network, NetworkWeights>>;
+  readonly weights: Readonly<Record<"generator" | "tokenizer", NetworkWeights>> & { readonly decoder?: NetworkWeights };
   readonly warnings: readonly string[];
   /** With `verify`; empty for a float32 model, whose numbers are the checkpoint's own. */
   readonly deviations?: readonly Deviation[];

@@ -1,7 +1,7 @@
 import Type, { type Static } from "typebox";
 import { DefaultParameters, type FamilyName, PresetParameters } from "./parameters.js";
 import { Stack, size } from "./shapes.js";
-import { hasEncoder, TokenizerArchitecture } from "./tokenizer-architecture.js";
+import { ConsistencyDecoder, hasEncoder, TokenizerArchitecture } from "./tokenizer-architecture.js";
 
 /** File names inside a model's folder: fixed, so that no manifest can point elsewhere. */
 export const MODEL_FILES = {
@@ -10,11 +10,13 @@ export const MODEL_FILES = {
   denoise: "denoise.onnx",
   decode: "decode.onnx",
   encode: "encode.onnx",
+  consistency: "consistency.onnx",
   /** Weights as an import stores them. */
   weights: "weights.bin",
   /** Copies of whole checkpoints, which the graphs point into. */
   generator: "generator.safetensors",
   tokenizer: "tokenizer.safetensors",
+  decoder: "decoder.safetensors",
 } as const;
 
 /** The graphs that generate an image with a model of each family. */
@@ -22,12 +24,16 @@ export const GENERATING_GRAPHS = {
   mar: ["predict", "denoise", "decode"],
   dit: ["predict", "decode"],
 } as const satisfies Record<FamilyName, readonly string[]>;
-export type GraphName = (typeof GENERATING_GRAPHS)[FamilyName][number] | "encode";
+export type GraphName = (typeof GENERATING_GRAPHS)[FamilyName][number] | "encode" | "consistency";
 
 /** A model's graphs, in the order in which its hash takes their files. */
-export function graphsOf({ generator, tokenizer }: Architecture): readonly GraphName[] {
+export function graphsOf({ generator, tokenizer, decoder }: Architecture): readonly GraphName[] {
   const generating = GENERATING_GRAPHS[familyName(generator)];
-  return hasEncoder(tokenizer) ? [...generating, "encode"] : generating;
+  return [
+    ...generating,
+    ...(hasEncoder(tokenizer) ? ["encode" as const] : []),
+    ...(decoder ? ["consistency" as const] : []),
+  ];
 }
 
 /** What the generators of all families have. */
@@ -91,18 +97,24 @@ export function familyName(generator: ParameterLimits): FamilyName {
 }
 
 export const Architecture = Type.Object(
-  { generator: GeneratorArchitecture, tokenizer: TokenizerArchitecture },
+  {
+    generator: GeneratorArchitecture,
+    tokenizer: TokenizerArchitecture,
+    /** Makes finished images in place of the tokenizer's own decoder, which makes the previews. */
+    decoder: Type.Optional(ConsistencyDecoder),
+  },
   { additionalProperties: false },
 );
 export interface Architecture<Generator extends GeneratorArchitecture = GeneratorArchitecture> {
   readonly generator: Generator;
   readonly tokenizer: TokenizerArchitecture;
+  readonly decoder?: ConsistencyDecoder;
 }
 
 /** The architecture, if the model is MAR's. Throws a sentence for another family's. */
-export function marArchitecture({ generator, tokenizer }: Architecture): Architecture<MarArchitecture> {
+export function marArchitecture({ generator, ...decoding }: Architecture): Architecture<MarArchitecture> {
   if ("family" in generator) throw new Error(`The model is of the family ${generator.family}; this takes MAR models.`);
-  return { generator, tokenizer };
+  return { generator, ...decoding };
 }
 
 export const ModelClass = Type.Object(
@@ -162,6 +174,7 @@ const WeightFile = Type.Union([
   Type.Literal(MODEL_FILES.weights),
   Type.Literal(MODEL_FILES.generator),
   Type.Literal(MODEL_FILES.tokenizer),
+  Type.Literal(MODEL_FILES.decoder),
 ]);
 export type WeightFile = Static<typeof WeightFile>;
 
@@ -181,7 +194,10 @@ export const Manifest = Type.Object(
     }),
     /** SHA-256 over those of the graphs and weights (model-files.ts): two models with one hash make the same images. */
     hash: Type.String({ pattern: "^[0-9a-f]{64}$" }),
-    source: Type.Object({ generator: SourceFile, tokenizer: SourceFile }, { additionalProperties: false }),
+    source: Type.Object(
+      { generator: SourceFile, tokenizer: SourceFile, decoder: Type.Optional(SourceFile) },
+      { additionalProperties: false },
+    ),
     /** A request's and a preset's fields override these. */
     defaults: DefaultParameters,
     presets: Type.Record(Type.String({ pattern: "^[a-z0-9][a-z0-9_-]{0,31}$" }), Preset),

@@ -7,6 +7,7 @@ import { fieldErrors } from "../validation/field-errors.js";
 import { checkParameters } from "./check-parameters.js";
 import { Manifest, MODEL_FILES } from "./manifest.js";
 import type { SamplingParameters } from "./parameters.js";
+import { DECODER_CHANNELS } from "./tokenizer-architecture.js";
 
 /** The models that this process knows, by their manifests alone. */
 export interface ModelRegistry {
@@ -177,7 +178,7 @@ export function checkManifest(manifest: Manifest): FieldError[] {
   const expect = (pointer: string, actual: number, expected: number, because: string) => {
     if (actual !== expected) errors.push({ pointer, message: `must be ${expected} (${because}), not ${actual}` });
   };
-  const { generator, tokenizer } = manifest.architecture;
+  const { generator, tokenizer, decoder } = manifest.architecture;
   const { grid_height, grid_width, latent_channels, patch_size, token_count } = generator;
   const at = "/architecture/generator";
   expect(`${at}/token_count`, token_count, grid_height * grid_width, "grid_height x grid_width");
@@ -208,6 +209,8 @@ export function checkManifest(manifest: Manifest): FieldError[] {
     const stride = 2 ** (encoder_levels.length - 1);
     expect("/architecture/tokenizer/image_height", image_height, stride * latent_height, "as the encoder's levels say");
   }
+  if (decoder && (tokenizer.kind !== "kl" || tokenizer.latent_channels !== DECODER_CHANNELS))
+    errors.push({ pointer: "/architecture/decoder", message: "must be absent: it decodes the latents of KL-8 only" });
   expect("/classes", manifest.classes.length, generator.class_count, "class_count");
   const misplaced = manifest.classes.findIndex((modelClass, index) => modelClass.index !== index);
   if (misplaced >= 0)

@@ -18,6 +18,8 @@ const block = {
 
 /** The convolutional autoencoder of latent diffusion: its decoder and, where the model has it, its encoder. */
 const autoencoder = {
+  ...latentsAndImages,
+  scale: Type.Number({ exclusiveMinimum: 0, description: "image = decode(latent / scale)." }),
   norm_groups: size("GroupNorm groups."),
   norm_eps: Type.Number({ exclusiveMinimum: 0 }),
   /** Up levels in the order they run (from the smallest image to the largest). */
@@ -43,16 +45,15 @@ const autoencoder = {
 };
 
 /** KL-16 and KL-8: an autoencoder with a normal posterior. */
-export const KlTokenizer = Type.Object(
-  {
-    kind: Type.Literal("kl"),
-    ...latentsAndImages,
-    scale: Type.Number({ exclusiveMinimum: 0, description: "image = decode(latent / scale)." }),
-    ...autoencoder,
-  },
+export const KlTokenizer = Type.Object({ kind: Type.Literal("kl"), ...autoencoder }, { additionalProperties: false });
+export type KlTokenizer = Static<typeof KlTokenizer>;
+
+/** VQ-16: an autoencoder with a codebook. Its latents are those before quantization. */
+export const VqTokenizer = Type.Object(
+  { kind: Type.Literal("vq"), ...autoencoder, codes: size("Entries of the codebook.") },
   { additionalProperties: false },
 );
-export type KlTokenizer = Static<typeof KlTokenizer>;
+export type VqTokenizer = Static<typeof VqTokenizer>;
 
 const latentNumbers = (description: string, number = Type.Number()) =>
   Type.Array(number, { minItems: 1, maxItems: 1_048_576, description });
@@ -72,12 +73,35 @@ export const DetokTokenizer = Type.Object(
 export type DetokTokenizer = Static<typeof DetokTokenizer>;
 
 /** Shapes of a tokenizer, by its kind. */
-export const TokenizerArchitecture = Type.Union([KlTokenizer, DetokTokenizer]);
+export const TokenizerArchitecture = Type.Union([KlTokenizer, VqTokenizer, DetokTokenizer]);
 export type TokenizerArchitecture = Static<typeof TokenizerArchitecture>;
 export type TokenizerKind = TokenizerArchitecture["kind"];
 
 /** What the blocks of the convolutional autoencoder need to know. */
-export type Autoencoder = Pick<KlTokenizer, keyof typeof autoencoder | keyof typeof latentsAndImages>;
+export type Autoencoder = Pick<KlTokenizer, keyof typeof autoencoder>;
+
+/** Channels of the latents that the consistency decoder takes. */
+export const DECODER_CHANNELS = 4;
+
+/** Another decoder of KL-8's latents: OpenAI's consistency decoder, a U-Net that makes the image in two steps from noise. */
+export const ConsistencyDecoder = Type.Object(
+  {
+    kind: Type.Literal("consistency"),
+    channels: Type.Array(size("Channels of a level."), {
+      minItems: 1,
+      maxItems: 16,
+      description: "From the largest image to the smallest; each level but the last halves the image.",
+    }),
+    blocks: size("Residual blocks of a level on the way down; on the way up there is one more."),
+    norm_groups: size("GroupNorm groups."),
+    norm_eps: Type.Number({ exclusiveMinimum: 0 }),
+    clamp: Type.Boolean({
+      description: "Whether each step's image is clamped to [-1, 1], as the official code does and diffusers does not.",
+    }),
+  },
+  { additionalProperties: false },
+);
+export type ConsistencyDecoder = Static<typeof ConsistencyDecoder>;
 
 /** Whether the model has the tokenizer's encoder, which edits need. */
 export function hasEncoder(tokenizer: TokenizerArchitecture): boolean {

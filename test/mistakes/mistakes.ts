@@ -1,11 +1,14 @@
 import type { Mistake } from "./mistake.js";
 import { CHECKPOINT_MISTAKES } from "./table/checkpoint.js";
+import { CONSISTENCY_MISTAKES } from "./table/consistency.js";
+import { DETOK_MISTAKES } from "./table/detok.js";
 import { DIT_MISTAKES } from "./table/dit.js";
 import { ENGINE_MISTAKES } from "./table/engine.js";
 import { HEAD_MISTAKES } from "./table/head.js";
 import { SAMPLER_MISTAKES } from "./table/sampler.js";
 import { TOKENIZER_MISTAKES } from "./table/tokenizer.js";
 import { TRANSFORMER_MISTAKES } from "./table/transformer.js";
+import { VQ_MISTAKES } from "./table/vq.js";
 
 /** Every mistake that is known to be easy to make. One that gives the same numbers in truth does not belong here. */
 export const MISTAKES: readonly Mistake[] = [
@@ -16,4 +19,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...ENGINE_MISTAKES,
   ...CHECKPOINT_MISTAKES,
   ...DIT_MISTAKES,
+  ...VQ_MISTAKES,
+  ...CONSISTENCY_MISTAKES,
+  ...DETOK_MISTAKES,
 ];

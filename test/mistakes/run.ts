@@ -2,7 +2,10 @@ import { compilerErrors } from "./compile.js";
 import { type Catch, failedTest, judgeByParity, judgeByTests } from "./judge.js";
 import type { Mistake } from "./mistake.js";
 import { MISTAKES } from "./mistakes.js";
+import { CONSISTENCY_MISTAKES } from "./table/consistency.js";
+import { DETOK_MISTAKES } from "./table/detok.js";
 import { DIT_MISTAKES } from "./table/dit.js";
+import { VQ_MISTAKES } from "./table/vq.js";
 import { Workspace } from "./workspace.js";
 
 const USAGE = `npm run mistakes [-- NAME...]
@@ -57,6 +60,15 @@ async function judgeAll(space: Workspace, mistakes: readonly Mistake[]): Promise
   return missed === 0 ? 0 : 1;
 }
 
+/** The recordings that would show a mistake. */
+function recordingsFor(mistake: Mistake): readonly (keyof Workspace["recordings"])[] {
+  if (DIT_MISTAKES.includes(mistake)) return ["dit", "kl8"];
+  if (VQ_MISTAKES.includes(mistake)) return ["vq16"];
+  if (DETOK_MISTAKES.includes(mistake)) return ["detok"];
+  if (CONSISTENCY_MISTAKES.includes(mistake)) return ["consistency"];
+  return ["stages", "runs"];
+}
+
 /** Asks parity, then the unit tests. None is believed before it has passed without a mistake: what always fails catches nothing. */
 class Judge {
   private readonly passed = new Set<string>();
@@ -65,8 +77,7 @@ class Judge {
 
   async whoCatches(mistake: Mistake): Promise<Catch | undefined> {
     const { space } = this;
-    const { stages, runs, dit, kl8 } = space.recordings;
-    const recorded = DIT_MISTAKES.includes(mistake) ? [dit, kl8] : [stages, runs];
+    const recorded = recordingsFor(mistake).map((name) => space.recordings[name]);
     // What parity does not even load it cannot catch.
     for (const recordings of space.loads("commands/parity.ts", mistake.file) ? recorded : []) {
       await this.mustPass(recordings, () => judgeByParity(space, recordings));

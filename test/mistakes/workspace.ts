@@ -21,6 +21,10 @@ const RUNS = ["linear_cfg", "no_cfg", "constant_cfg_one_token", "unconditional"]
 const DIT_RUNS = ["ddpm_8", "ddpm_8_unguided", "ddim_8"].map((name) => `${name}.safetensors`);
 const DIT = ["config.json", "model.safetensors", "schedules.json", "stages.safetensors", ...DIT_RUNS];
 const KL8 = ["config.json", "diffusers/diffusion_pytorch_model.safetensors", "stages.safetensors"];
+const VQ16 = ["config.json", "model.ckpt", "stages.safetensors"];
+const CONSISTENCY = ["config.json", "diffusion_pytorch_model.safetensors", "stages.safetensors"];
+const DETOK_CHECKPOINTS = ["generator.safetensors", "tokenizer.safetensors"];
+const DETOK = ["config.json", "stats.pkl", ...DETOK_CHECKPOINTS, "stages.safetensors", "tokenizer_stages.safetensors"];
 const MODEL = ["config.json", "mar.safetensors", "kl16.safetensors"];
 
 const VITEST_CONFIG = `export default {
@@ -32,8 +36,8 @@ const VITEST_CONFIG = `export default {
 /** A copy of the project's source, tests and compiled code, in a temporary folder, in which one file at a time is made wrong. */
 export class Workspace {
   readonly folder: string;
-  /** The tiny model with its stages, and with its sampling runs; the DiT, and its tokenizer. */
-  readonly recordings: Readonly<Record<"stages" | "runs" | "dit" | "kl8", string>>;
+  /** The tiny model with its stages, and with its sampling runs; the DiT, and its tokenizer; the others alone. */
+  readonly recordings: Readonly<Record<"stages" | "runs" | "dit" | "kl8" | "vq16" | "consistency" | "detok", string>>;
   private readonly base: string;
 
   constructor(private readonly root: string) {
@@ -59,6 +63,9 @@ export class Workspace {
       runs: recordings("runs", [...MODEL, ...RUNS]),
       dit: recordings("dit", DIT, "systems/dit"),
       kl8: recordings("kl8", KL8, "systems/kl8"),
+      vq16: recordings("vq16", VQ16, "systems/vq16"),
+      detok: recordings("detok", DETOK, "systems/detok/deep"),
+      consistency: recordings("consistency", CONSISTENCY, "systems/consistency"),
     };
     symlinkSync(join(reference, "schedules.json"), join(this.base, "recordings/schedules.json"));
   }

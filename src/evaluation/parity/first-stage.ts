@@ -1,21 +1,16 @@
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Type from "typebox";
-import { openRuntime } from "../../engine/runtime/onnx.js";
-import type { Runtime, Tensors } from "../../engine/runtime/runtime.js";
+import type { Tensors } from "../../engine/runtime/runtime.js";
 import { checkTensors } from "../../importer/architecture/tensor-table.js";
-import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../importer/checkpoint/open.js";
 import { readJsonFile } from "../../importer/json-file.js";
-import { writeWeightsFile } from "../../importer/model-folder.js";
-import { Progress } from "../../importer/progress.js";
 import { readTokenizer } from "../../importer/tokenizers/tokenizers.js";
 import { chooseWeights } from "../../importer/weights/choose-weights.js";
-import { copyCheckpoints } from "../../importer/weights/copy-checkpoints.js";
-import { planWeights } from "../../importer/weights/weights-plan.js";
-import { MODEL_FILES } from "../../model/manifest.js";
-import type { TokenizerArchitecture } from "../../model/tokenizer-architecture.js";
+import type { TokenizerArchitecture, TokenizerKind, VqTokenizer } from "../../model/tokenizer-architecture.js";
+import { kl } from "../../tokenizers/kl/kl.js";
 import { tokenizerOf } from "../../tokenizers/tokenizers.js";
+import { buildDecodeCodes } from "../../tokenizers/vq/vq.js";
+import { Comparison, LoneNetwork } from "./lone-network.js";
 import type { Recording } from "./recording.js";
 import { ALLOWED, type Numbers, type Report } from "./report.js";
 
@@ -31,10 +26,10 @@ const LOG_VARIANCE = [-30, 20] as const;
 /** A tokenizer without a generator. */
 export interface FirstStage {
   readonly tokenizer: TokenizerArchitecture;
-  readonly runtime: Runtime;
+  readonly network: LoneNetwork;
 }
 
-/** Imports a tokenizer's checkpoint into a new folder in `parent`: both graphs, exposed, in float32. */
+/** Imports a tokenizer's checkpoint into a new folder in `parent`. */
 export async function openFirstStage(
   parent: string,
   path: string,
@@ -49,73 +44,72 @@ export async function openFirstStage(
     const { table } = reading;
     checkTensors("tokenizer", table, tensors);
     const tokenizer = reading.architecture(ddconfig.resolution / reading.stride, { scale });
-    const folder = join(parent, "tokenizer");
-    await mkdir(folder);
-    await writeFiles(folder, checkpoint, { tensors, table, tokenizer });
-    return { tokenizer, runtime: await openRuntime(folder, { threads, graphs: ["decode", "encode"] }) };
+    const network = await LoneNetwork.import(join(parent, "tokenizer"), { checkpoint, tensors, table }, threads);
+    return { tokenizer, network };
   } finally {
     await checkpoint.close();
   }
 }
 
-async function writeFiles(
-  folder: string,
-  checkpoint: Checkpoint,
-  {
-    tokenizer,
-    ...network
-  }: Pick<Parameters<typeof planWeights>[0][number], "tensors" | "table"> & {
-    readonly tokenizer: TokenizerArchitecture;
-  },
-): Promise<void> {
-  const source = { checkpoint, ...network, prefix: "tokenizer.", copy: MODEL_FILES.tokenizer };
-  const { copied, converted, index, sizeBytes } = planWeights([source], "fp32");
-  const progress = new Progress({}, sizeBytes);
-  await copyCheckpoints(copied, folder, progress, "writing");
-  await writeWeightsFile(folder, converted, progress, "writing");
-  const kind = tokenizerOf(tokenizer);
-  const graphs = {
-    decode: kind.buildDecode(tokenizer, index, { expose: true, rounding: "nearest" }),
-    encode: kind.buildEncode(tokenizer, index, { expose: true }),
-  } as const;
-  for (const graph of ["decode", "encode"] as const) await writeFile(join(folder, MODEL_FILES[graph]), graphs[graph]);
-}
+const COMPARISONS: Record<TokenizerKind, (stage: FirstStage, comparison: Comparison) => Promise<void>> = {
+  kl: compareKl,
+  vq: compareVq,
+  // Its latents are normalised by numbers that are stated beside a generator.
+  detok: () => Promise.reject(new Error("a DeTok is compared beside its generator")),
+};
 
 /** Compares a tokenizer's `stages.safetensors`: both halves, from their input to their output. */
 export async function compareFirstStage(stage: FirstStage, recording: Recording, report: Report): Promise<void> {
-  const encoded = await runOn(stage.runtime, recording, "encode", "image");
-  await compare(encoded, "encoder", "encode.encoder", ALLOWED.network);
-  await compare(encoded, "moments", "encode.moments", ALLOWED.network);
-  const noise = await recording.floats("encode.noise");
-  const sample = {
-    shape: noise.shape,
-    data: posteriorSample(encoded.moments!.data as Float32Array, noise.data, noise.shape[0]!),
-  };
-  report.numbers(
-    recording.name,
-    "sample",
-    "encode.sample",
-    ALLOWED.network,
-    sample,
-    await recording.floats("encode.sample"),
-  );
-  const decoded = await runOn(stage.runtime, recording, "decode", "latents");
-  await compare(decoded, "post_quant", "decode.post_quant", ALLOWED.network);
-  await compare(decoded, "mid", "decode.mid", ALLOWED.network);
-  await compare(decoded, "image", "decode.image", ALLOWED.image);
-
-  async function compare(outputs: Tensors, output: string, name: string, allowed: number): Promise<void> {
-    report.numbers(recording.name, output, name, allowed, outputs[output] as Numbers, await recording.floats(name));
-  }
+  await COMPARISONS[stage.tokenizer.kind](stage, new Comparison(recording, report));
 }
 
-async function runOn(
-  runtime: Runtime,
-  recording: Recording,
-  graph: "encode" | "decode",
-  input: string,
-): Promise<Tensors> {
-  return runtime.run(graph, { [input]: await recording.floats(`${graph}.${input}`) });
+async function compareKl(stage: FirstStage, comparison: Comparison): Promise<void> {
+  const { recording } = comparison;
+  const encoded = await encodeRecorded(stage, comparison);
+  await comparison.numbers(encoded.encoder as Numbers, "encoder", "encode.encoder");
+  await comparison.numbers(encoded.moments as Numbers, "moments", "encode.moments");
+  const { shape, data: noise } = await recording.floats("encode.noise");
+  const sample = { shape, data: posteriorSample(encoded.moments!.data as Float32Array, noise, shape[0]!) };
+  await comparison.numbers(sample, "sample", "encode.sample");
+  await compareDecoded(stage, comparison);
+}
+
+async function compareVq(stage: FirstStage, comparison: Comparison): Promise<void> {
+  const { recording } = comparison;
+  const tokenizer = stage.tokenizer as VqTokenizer;
+  const encoded = await encodeRecorded(stage, comparison);
+  await comparison.numbers(encoded.encoder as Numbers, "encoder", "encode.encoder");
+  await comparison.numbers(encoded.latents as Numbers, "latents", "encode.latents");
+  await comparison.integers(encoded.indices!, "indices", "encode.indices");
+  await comparison.numbers(encoded.quantized as Numbers, "quantized", "encode.quantized");
+  const decoded = await compareDecoded(stage, comparison);
+  await comparison.integers(decoded.indices!, "indices", "decode.indices");
+  // The decoder itself, without the codebook, as a KL autoencoder's.
+  const latents = await recording.floats("decode.latents");
+  const { codes: _, ...autoencoder } = tokenizer;
+  const decoder = { ...autoencoder, kind: "kl" } as const;
+  const unquantized = await stage.network.run("decode", (...args) => kl.buildDecode(decoder, ...args), { latents });
+  const { image } = unquantized;
+  await comparison.numbers(image as Numbers, "without codebook", "decode.unquantized_image", ALLOWED.image);
+  const { shape, data } = await recording.tensor("codes.indices");
+  const codes = { shape, data: BigInt64Array.from(data, BigInt) };
+  const ofCodes = await stage.network.run("decode", (...args) => buildDecodeCodes(tokenizer, ...args), { codes });
+  await comparison.numbers(ofCodes.image as Numbers, "image of codes", "codes.image", ALLOWED.image);
+}
+
+async function encodeRecorded({ network, tokenizer }: FirstStage, { recording }: Comparison): Promise<Tensors> {
+  const image = await recording.floats("encode.image");
+  return network.run("encode", (...args) => tokenizerOf(tokenizer).buildEncode(tokenizer, ...args), { image });
+}
+
+async function compareDecoded({ network, tokenizer }: FirstStage, comparison: Comparison): Promise<Tensors> {
+  const latents = await comparison.recording.floats("decode.latents");
+  const build = tokenizerOf(tokenizer).buildDecode;
+  const decoded = await network.run("decode", (...args) => build(tokenizer, ...args), { latents });
+  await comparison.numbers(decoded.post_quant as Numbers, "post_quant", "decode.post_quant");
+  await comparison.numbers(decoded.mid as Numbers, "mid", "decode.mid");
+  await comparison.numbers(decoded.image as Numbers, "image", "decode.image", ALLOWED.image);
+  return decoded;
 }
 
 /** mean + exp(log variance / 2) noise; each image's moments are its means, then its log variances. */

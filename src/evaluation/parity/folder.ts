@@ -5,6 +5,7 @@ import { DIT_MARKER } from "../../importer/architecture/dit-architecture.js";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../importer/checkpoint/open.js";
 import { readJsonFile } from "../../importer/json-file.js";
+import { DECODER_MARKER } from "../../importer/tokenizers/consistency.js";
 import { TOKENIZER_MARKERS } from "../../importer/tokenizers/tokenizers.js";
 
 const CONFIG = "config.json";
@@ -22,6 +23,8 @@ export interface ReferenceFolder {
   /** Checkpoint files, PyTorch's before safetensors. */
   readonly generators: readonly string[];
   readonly tokenizers: readonly string[];
+  /** Consistency decoders. */
+  readonly decoders: readonly string[];
   readonly stages: readonly Checkpoint[];
   readonly runs: readonly Checkpoint[];
   readonly encodes: readonly Checkpoint[];
@@ -36,7 +39,7 @@ export interface ModelFiles {
   readonly tokenizer: string;
 }
 
-type Kind = "generator" | "tokenizer" | "stages" | "run" | "encode" | "firstStage";
+type Kind = "generator" | "tokenizer" | "decoder" | "stages" | "run" | "encode" | "firstStage";
 
 /** `first_stage` of a config: the folder with the tokenizer of a generator that has none beside it. */
 const FirstStage = Type.Object({ first_stage: Type.Optional(Type.String()) });
@@ -51,6 +54,7 @@ export async function openReferenceFolder(folder: string): Promise<ReferenceFold
   const found: Record<Kind, Checkpoint[]> = {
     generator: [],
     tokenizer: [],
+    decoder: [],
     stages: [],
     run: [],
     encode: [],
@@ -72,6 +76,7 @@ export async function openReferenceFolder(folder: string): Promise<ReferenceFold
     latentStatistics: names.includes(LATENT_STATISTICS) ? join(folder, LATENT_STATISTICS) : undefined,
     generators: pathsOf(found.generator),
     tokenizers: pathsOf(found.tokenizer),
+    decoders: pathsOf(found.decoder),
     stages: found.stages,
     runs: found.run,
     encodes: found.encode,
@@ -119,6 +124,7 @@ function kindOf(file: Checkpoint): Kind {
   if (has("predict.0.tokens") || has("forward.x")) return "stages";
   if (has("encode.image")) return "firstStage";
   if (has("mask_token") || has(DIT_MARKER)) return "generator";
+  if (has(DECODER_MARKER)) return "decoder";
   if (TOKENIZER_MARKERS.some(has)) return "tokenizer";
   if (has("image") && has("moments")) return "encode";
   throw new ParityError(

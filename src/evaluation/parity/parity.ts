@@ -8,6 +8,7 @@ import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { importModel } from "../../importer/import.js";
 import type { ImportedModel } from "../../importer/options.js";
 import { graphsOf, type Manifest } from "../../model/manifest.js";
+import { compareDecoder, openDecoder } from "./consistency.js";
 import { compareDitRun, compareDitStages } from "./dit.js";
 import { compareExposed } from "./exposed.js";
 import { compareFirstStage, openFirstStage } from "./first-stage.js";
@@ -41,7 +42,9 @@ export async function* compareFolder(folder: string): AsyncGenerator<Parity> {
     checkComplete(folder, reference);
     if (reference.generators.length === 0) {
       for (const path of reference.tokenizers)
-        yield { title: relative(folder, path), report: await compareTokenizerFile(path, reference) };
+        yield { title: relative(folder, path), report: await compareAlone(path, reference, compareTokenizer) };
+      for (const path of reference.decoders)
+        yield { title: relative(folder, path), report: await compareAlone(path, reference, compareConsistency) };
       return;
     }
     for (const files of modelPairs(reference)) {
@@ -67,7 +70,8 @@ function checkComplete(folder: string, reference: ReferenceFolder): void {
   const isTokenizer = reference.firstStages.length > 0;
   if (!isTokenizer && reference.generators.length === 0)
     missing.push("no generator checkpoint (one with mask_token or y_embedder)");
-  if (reference.tokenizers.length === 0) missing.push("no tokenizer (one with decoder.conv_in.weight)");
+  if (reference.tokenizers.length + reference.decoders.length === 0)
+    missing.push("no tokenizer (one with decoder.conv_in.weight)");
   if (!isTokenizer && reference.stages.length + reference.runs.length === 0)
     missing.push("no recording (stages or a sampling run)");
   if (missing.length > 0) throw new ParityError(`${folder} has ${missing.join(", ")}.`);
@@ -83,8 +87,8 @@ async function compareModel(files: ModelFiles, reference: ReferenceFolder): Prom
     for (const file of reference.stages) await compareRecording(file, report, stages);
     for (const file of reference.runs) await compareRecording(file, report, runs);
     for (const file of reference.encodes) await compareRecording(file, report, encodes);
-    const firstStages: Compare = (r) => compareTokenizer(manifest, runtime, r, report);
-    for (const file of reference.firstStages) await compareRecording(file, report, firstStages);
+    const exposed: Compare = (r) => compareExposed(manifest.architecture, runtime, r, report);
+    for (const file of reference.firstStages) await compareRecording(file, report, exposed);
     await runtime.close();
   } finally {
     await rm(models, { recursive: true, force: true });
@@ -93,13 +97,6 @@ async function compareModel(files: ModelFiles, reference: ReferenceFolder): Prom
 }
 
 type Compare = (recording: Recording) => Promise<void>;
-
-/** Compares a model's tokenizer by itself, whatever made its latents. */
-function compareTokenizer({ architecture }: Manifest, runtime: Runtime, recording: Recording, report: Report) {
-  const { tokenizer } = architecture;
-  if (tokenizer.kind === "kl") return compareFirstStage({ tokenizer, runtime }, recording, report);
-  return compareExposed(architecture, runtime, recording, report);
-}
 
 /** What compares each kind of recording with a model of its family. */
 function comparisonsOf(manifest: Manifest, runtime: Runtime, report: Report) {
@@ -120,19 +117,37 @@ function comparisonsOf(manifest: Manifest, runtime: Runtime, report: Report) {
   } satisfies Record<string, Compare>;
 }
 
-async function compareTokenizerFile(path: string, { config, firstStages }: ReferenceFolder): Promise<Report> {
-  if (config === undefined) throw new ParityError(`${path} has no config.json beside it, which states its resolution.`);
-  const parent = await mkdtemp(join(tmpdir(), "marimba-parity-"));
+type CompareAlone = (
+  files: { path: string; config: string; parent: string },
+  recording: Recording,
+  report: Report,
+) => Promise<void>;
+
+/** Compares a tokenizer or a decoder without a generator. */
+async function compareAlone(
+  path: string,
+  { config, firstStages }: ReferenceFolder,
+  compare: CompareAlone,
+): Promise<Report> {
+  if (config === undefined)
+    throw new ParityError(`${path} has no config.json beside it, which states what no tensor does.`);
   const report = new Report();
-  try {
-    const stage = await openFirstStage(parent, path, config, usableCores());
-    for (const file of firstStages) await compareRecording(file, report, (r) => compareFirstStage(stage, r, report));
-    await stage.runtime.close();
-  } finally {
-    await rm(parent, { recursive: true, force: true });
+  for (const file of firstStages) {
+    const parent = await mkdtemp(join(tmpdir(), "marimba-parity-"));
+    await compareRecording(file, report, (recording) => compare({ path, config, parent }, recording, report)).finally(
+      () => rm(parent, { recursive: true, force: true }),
+    );
   }
   return report;
 }
+
+const compareTokenizer: CompareAlone = async ({ path, config, parent }, recording, report) =>
+  compareFirstStage(await openFirstStage(parent, path, config, usableCores()), recording, report);
+
+const compareConsistency: CompareAlone = async ({ path, config, parent }, recording, report) => {
+  const side = (await recording.floats("encode.image")).shape[2]!;
+  await compareDecoder(await openDecoder(parent, path, config, side, usableCores()), recording, report);
+};
 
 function importInto(models: string, files: ModelFiles, reference: ReferenceFolder): Promise<ImportedModel> {
   const { config, latentStatistics } = reference;

@@ -1,6 +1,7 @@
 import { canEdit } from "../../model/edit.js";
 import { familyName } from "../../model/manifest.js";
 import { quote } from "../checkpoint/error.js";
+import { readDecoder } from "../tokenizers/consistency.js";
 import type { LatentStatistics } from "../tokenizers/latent-statistics.js";
 import { readTokenizer } from "../tokenizers/tokenizers.js";
 import { DIT_MARKER, readDit } from "./dit-architecture.js";
@@ -12,19 +13,28 @@ import { checkTensors, listed, type Tensors, type TensorTable } from "./tensor-t
 export interface DerivedArchitecture extends CompleteArchitecture {
   readonly generatorTable: TensorTable;
   readonly tokenizerTable: TensorTable;
+  /** Of a model with a consistency decoder. */
+  readonly decoderTable?: TensorTable;
   readonly warnings: readonly string[];
+}
+
+/** What is imported beside a generator and a tokenizer. */
+interface FurtherFiles {
+  readonly decoder?: { readonly tensors: Tensors; readonly clamp: boolean } | undefined;
+  /** Of the tokenizer's latents. */
+  readonly statistics?: LatentStatistics | undefined;
 }
 
 /**
  * Takes every size from the tensors' shapes and the rest from `arch` (a published size or the path of a config.json; inferred for the
  * published widths). Throws `ImportError` naming missing, surplus and misshapen tensors, and the first
- * statement that the tensors contradict. `statistics` are those of the tokenizer's latents.
+ * statement that the tensors contradict.
  */
 export async function deriveArchitecture(
   generator: Tensors,
   tokenizer: Tensors,
   arch: string | undefined,
-  statistics?: LatentStatistics,
+  { decoder, statistics }: FurtherFiles = {},
 ): Promise<DerivedArchitecture> {
   const reading = generator.has(DIT_MARKER) ? readDit(generator) : readMar(generator);
   const { table } = reading;
@@ -49,5 +59,12 @@ export async function deriveArchitecture(
   if (familyName(architecture.generator) === "mar" && !canEdit(architecture))
     warnings.push("The tokenizer has no encoder, so the model can't edit images.");
   const used = canEdit(architecture) ? tokenizerReading : tokenizerReading.withoutEncoder();
-  return { ...complete, generatorTable: table, tokenizerTable: used.table, warnings };
+  const derived = { ...complete, generatorTable: table, tokenizerTable: used.table, warnings };
+  if (!decoder) return derived;
+  const decoderReading = await readDecoder(decoder.tensors, architecture.tokenizer, { arch, clamp: decoder.clamp });
+  return {
+    ...derived,
+    architecture: { ...architecture, decoder: decoderReading.decoder },
+    decoderTable: decoderReading.table,
+  };
 }

@@ -35,6 +35,11 @@ export function readAutoencoderSizes(tensors: Tensors): AutoencoderSizes {
     stride: 2 ** (countModules(tensors, "decoder.up") - 1),
   };
   const { topChannels, levels, encoderLevels = [] } = sizes;
+  if (sizes.encoderLevels && encoderLevels.length !== levels.length) {
+    throw new ImportError(
+      `The tokenizer's encoder has ${encoderLevels.length} levels and its decoder ${levels.length}: they must be as many for latents of one size.`,
+    );
+  }
   for (const channels of [topChannels, ...[...levels, ...encoderLevels].map((level) => level.channels)]) {
     if (channels % NORM_GROUPS !== 0) {
       throw new ImportError(
@@ -46,7 +51,7 @@ export function readAutoencoderSizes(tensors: Tensors): AutoencoderSizes {
 }
 
 /** `latentSide`: of the generator's latents, in latent pixels. */
-export function autoencoderArchitecture(sizes: AutoencoderSizes, latentSide: number): Autoencoder {
+export function autoencoderArchitecture(sizes: AutoencoderSizes, latentSide: number, scale: number): Autoencoder {
   const { latentChannels, stride, levels, encoderLevels } = sizes;
   const imageSide = latentSide * stride;
   return {
@@ -55,6 +60,7 @@ export function autoencoderArchitecture(sizes: AutoencoderSizes, latentSide: num
     latent_width: latentSide,
     image_height: imageSide,
     image_width: imageSide,
+    scale,
     norm_groups: NORM_GROUPS,
     norm_eps: NORM_EPS,
     levels,
@@ -77,14 +83,8 @@ function readLevels(tensors: Tensors): AutoencoderSizes["levels"] {
 }
 
 /** Levels from the largest image down; every level but the last halves the image's side. */
-function readEncoderLevels(tensors: Tensors): NonNullable<AutoencoderSizes["encoderLevels"]> {
+export function readEncoderLevels(tensors: Tensors): NonNullable<AutoencoderSizes["encoderLevels"]> {
   const count = countModules(tensors, "encoder.down");
-  const expected = countModules(tensors, "decoder.up");
-  if (count !== expected) {
-    throw new ImportError(
-      `The tokenizer's encoder has ${count} levels and its decoder ${expected}: they must be as many for latents of one size.`,
-    );
-  }
   return Array.from({ length: count }, (_, i) => readLevel(tensors, `encoder.down.${i}`));
 }
 

@@ -26,11 +26,12 @@ const PARTS: readonly (readonly [RegExp, string])[] = [
  */
 export function withReferenceNames(tensors: Tensors): Tensors {
   const levels = countModules(tensors, "decoder.up_blocks");
-  if (levels === 0) return tensors;
+  if (levels === 0 && countModules(tensors, "encoder.down_blocks") === 0) return tensors;
   return new Map([...tensors].map(([name, entry]) => [referenceName(name, levels), entry]));
 }
 
 function referenceName(name: string, levels: number): string {
+  if (!/^(en|de)coder\./.test(name)) return name;
   const counted = name.replace(
     /^decoder\.up_blocks\.(\d+)\./,
     (_, level) => `decoder.up_blocks.${levels - 1 - level}.`,

@@ -20,7 +20,9 @@ const MOMENTS = 2;
 /** KL-16 and KL-8 (models/vae.py of MAR, ldm/models/autoencoder.py of latent diffusion). */
 export const kl: ImportedTokenizer = {
   marker: AUTOENCODER_MARKER,
-  recognises: (tensors: Tensors) => tensors.has(AUTOENCODER_MARKER),
+  // Codebooks of other kinds have the same autoencoder.
+  recognises: (tensors: Tensors) =>
+    tensors.has(AUTOENCODER_MARKER) && ![...tensors.keys()].some((name) => name.startsWith("quantize.")),
   read: (tensors: Tensors) => readingOf(readAutoencoderSizes(tensors)),
 };
 
@@ -30,9 +32,10 @@ function readingOf(sizes: AutoencoderSizes): TokenizerReading {
     stride: sizes.stride,
     table: autoencoderTable(sizes, MOMENTS),
     withoutEncoder: () => readingOf({ ...sizes, encoderLevels: undefined }),
-    architecture(latentSide, { scale = publishedScale(sizes) }) {
-      return { kind: "kl", ...autoencoderArchitecture(sizes, latentSide), scale };
-    },
+    architecture: (latentSide, { scale = publishedScale(sizes) }) => ({
+      kind: "kl",
+      ...autoencoderArchitecture(sizes, latentSide, scale),
+    }),
   };
 }
 

@@ -5,9 +5,10 @@ import { detok } from "./detok.js";
 import { kl } from "./kl.js";
 import type { LatentStatistics } from "./latent-statistics.js";
 import type { ImportedTokenizer, TokenizerReading } from "./tokenizer-reading.js";
+import { vq } from "./vq.js";
 
 /** Every kind of tokenizer that can be imported. */
-const KINDS: Record<TokenizerKind, ImportedTokenizer> = { kl, detok };
+const KINDS: Record<TokenizerKind, ImportedTokenizer> = { kl, vq, detok };
 
 /** Of each kind, a tensor that every checkpoint has once. */
 export const TOKENIZER_MARKERS: readonly string[] = [...new Set(Object.values(KINDS).map(({ marker }) => marker))];

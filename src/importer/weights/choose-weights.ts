@@ -4,13 +4,14 @@ import { listed, type Tensors } from "../architecture/tensor-table.js";
 import type { Checkpoint, StateDict, TensorEntry } from "../checkpoint/checkpoint.js";
 import { quote } from "../checkpoint/error.js";
 import { ImportError } from "../error.js";
+import { DECODER_MARKER } from "../tokenizers/consistency.js";
 import { withReferenceNames } from "../tokenizers/diffusers-names.js";
 import { TOKENIZER_MARKERS } from "../tokenizers/tokenizers.js";
 
 /** `ema`: averaged weights; `raw`: those that were trained; anything else: the key that leads to them. */
 export type WeightsChoice = string;
 
-export type Network = "generator" | "tokenizer";
+export type Network = "generator" | "tokenizer" | "decoder";
 
 /** One network's tensors in a checkpoint. */
 export interface NetworkWeights {
@@ -25,8 +26,13 @@ export interface NetworkWeights {
 const MARKERS: Readonly<Record<Network, readonly string[]>> = {
   generator: ["mask_token", DIT_MARKER],
   tokenizer: TOKENIZER_MARKERS,
+  decoder: [DECODER_MARKER],
 };
-export const WEIGHTS_OPTIONS = { generator: "--weights", tokenizer: "--tokenizer-weights" } as const;
+export const WEIGHTS_OPTIONS = {
+  generator: "--weights",
+  tokenizer: "--tokenizer-weights",
+  decoder: "--decoder-weights",
+} as const;
 
 /** Parts of a name that torch.compile, DistributedDataParallel, FSDP and activation checkpointing insert anywhere. */
 const WRAPPERS = new Set(["_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"]);
@@ -180,10 +186,10 @@ function places(candidates: readonly NetworkWeights[]): string {
 }
 
 function nothingFound({ stateDicts, keys }: Checkpoint, network: Network): string {
-  const other = network === "generator" ? "tokenizer" : "generator";
-  if (stateDicts.some((dict) => networksIn(dict, MARKERS[other]).length > 0)) {
-    return `holds a ${other}, not a ${network}; --generator takes the MAR or DiT checkpoint and --tokenizer the autoencoder.`;
-  }
+  const isIn = (other: Network) => stateDicts.some((dict) => networksIn(dict, MARKERS[other]).length > 0);
+  const other = (Object.keys(MARKERS) as Network[]).find((one) => one !== network && isIn(one));
+  if (other)
+    return `holds a ${other}, not a ${network}; --generator takes the MAR or DiT checkpoint, --tokenizer the autoencoder and --decoder a consistency decoder.`;
   const has = keys.length === 0 ? "The file is empty" : `The file has ${listed(keys.map(quote))}`;
   return `holds no ${network}: no tensor's name is or ends in ${MARKERS[network].join(" or ")}. ${has}.`;
 }

@@ -32,6 +32,17 @@ export function outputBlock(g: GraphBuilder, t: Autoencoder, x: Value, name: str
   return conv(g, silu(g, groupNorm(g, t, x, `${name}.norm_out`)), `${name}.conv_out`, 3);
 }
 
+/** Nearest neighbour, `factor` times the size. */
+export function enlarge(g: GraphBuilder, x: Value, factor: number): Value {
+  const attributes = {
+    mode: { string: "nearest" },
+    coordinate_transformation_mode: { string: "asymmetric" },
+    nearest_mode: { string: "floor" },
+  };
+  const scales = g.floats(`scales 1,1,${factor},${factor}`, Float32Array.of(1, 1, factor, factor));
+  return g.node("Resize", [x, "", scales], { attributes });
+}
+
 function residualBlock(g: GraphBuilder, t: Autoencoder, x: Value, name: string): Value {
   let h = conv(g, silu(g, groupNorm(g, t, x, `${name}.norm1`)), `${name}.conv1`, 3);
   h = conv(g, silu(g, groupNorm(g, t, h, `${name}.norm2`)), `${name}.conv2`, 3);
@@ -69,7 +80,12 @@ export function weight(g: GraphBuilder, name: string): Value {
 }
 
 /** GroupNorm as the InstanceNormalization of each group's channels laid end to end, then the channel's own affine. */
-function groupNorm(g: GraphBuilder, t: Autoencoder, x: Value, name: string): Value {
+export function groupNorm(
+  g: GraphBuilder,
+  t: Pick<Autoencoder, "norm_groups" | "norm_eps">,
+  x: Value,
+  name: string,
+): Value {
   const groups = t.norm_groups;
   const ones = g.floats(`ones ${groups}`, new Float32Array(groups).fill(1));
   const zeros = g.floats(`zeros ${groups}`, new Float32Array(groups));

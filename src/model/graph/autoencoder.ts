@@ -1,5 +1,5 @@
 import type { Autoencoder } from "../tokenizer-architecture.js";
-import { conv, levelBlocks, middleBlocks, outputBlock, weight } from "./autoencoder-blocks.js";
+import { conv, enlarge, levelBlocks, middleBlocks, outputBlock, weight } from "./autoencoder-blocks.js";
 import type { GraphBuilder, Value } from "./builder.js";
 import { type PixelRounding, toPixels } from "./pixels.js";
 import type { GraphOptions } from "./weights.js";
@@ -28,7 +28,7 @@ export function decodeLatents(
   for (const level of t.levels) {
     const name = `${DECODER}.up.${level.index}`;
     h = levelBlocks(g, t, h, name, level);
-    if (level.upsample) h = upsample(g, h, `${name}.upsample.conv`);
+    if (level.upsample) h = conv(g, enlarge(g, h, 2), `${name}.upsample.conv`, 3);
   }
   const image = outputBlock(g, t, h, DECODER);
   g.output("pixels", toPixels(g, image, options.rounding), "uint8", ["images", t.image_height, t.image_width, 3]);
@@ -64,17 +64,6 @@ export function encodeImage(g: GraphBuilder, t: Autoencoder, options: GraphOptio
 /** The shape of latents of so many channels. */
 export function latentShape(t: Autoencoder, channels: number | string): (number | string)[] {
   return ["images", channels, t.latent_height, t.latent_width];
-}
-
-/** Nearest neighbour, twice the size, then a convolution. */
-function upsample(g: GraphBuilder, x: Value, name: string): Value {
-  const attributes = {
-    mode: { string: "nearest" },
-    coordinate_transformation_mode: { string: "asymmetric" },
-    nearest_mode: { string: "floor" },
-  };
-  const larger = g.node("Resize", [x, "", g.floats("scales 1,1,2,2", Float32Array.of(1, 1, 2, 2))], { attributes });
-  return conv(g, larger, name, 3);
 }
 
 /** Half the size: a convolution with stride 2 and padding to the right and below only. */

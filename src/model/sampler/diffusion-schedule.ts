@@ -25,13 +25,13 @@ export interface DiffusionSchedule {
   readonly coefficients: Float32Array; // [S, COEFFICIENTS]
 }
 
-/** Alpha-bar of the cosine schedule at each of the 1000 training timesteps. */
-export function cosineAlphaBars(): Float64Array {
+/** Alpha-bar of the cosine schedule at each training timestep. */
+export function cosineAlphaBars(timesteps = TRAIN_TIMESTEPS): Float64Array {
   const alphaBar = (t: number) => Math.cos((((t + 0.008) / 1.008) * Math.PI) / 2) ** 2;
-  const alphaBars = new Float64Array(TRAIN_TIMESTEPS);
+  const alphaBars = new Float64Array(timesteps);
   let product = 1;
-  for (let i = 0; i < TRAIN_TIMESTEPS; i++) {
-    const beta = Math.min(1 - alphaBar((i + 1) / TRAIN_TIMESTEPS) / alphaBar(i / TRAIN_TIMESTEPS), MAX_BETA);
+  for (let i = 0; i < timesteps; i++) {
+    const beta = Math.min(1 - alphaBar((i + 1) / timesteps) / alphaBar(i / timesteps), MAX_BETA);
     product *= 1 - beta;
     alphaBars[i] = product;
   }

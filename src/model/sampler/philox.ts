@@ -69,12 +69,16 @@ export const DRAW_BOUNDS = {
   seed: 2 ** 53,
   channelBlock: 2 ** 32,
   token: 2 ** 32,
-  arStep: 2 ** 32,
+  /** The last one is `DECODER_STEP`. */
+  arStep: 2 ** 32 - 1,
   /** 10 bits: x_T and 1000 diffusion steps are 1001 values. */
   diffusionStep: 2 ** 10,
   /** 21 bits. */
   imageIndex: 2 ** 21,
 } as const;
+
+/** Stands in place of the AR step where a decoder draws noise: for each of its steps (as a diffusion step) and pixels (as tokens). */
+export const DECODER_STEP = DRAW_BOUNDS.arStep;
 
 export const seedLow = (seed: number): number => seed % 2 ** 32;
 export const seedHigh = (seed: number): number => Math.floor(seed / 2 ** 32);

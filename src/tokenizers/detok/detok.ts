@@ -1,9 +1,8 @@
 import { conv } from "../../model/graph/autoencoder-blocks.js";
 import { GraphBuilder, type Value } from "../../model/graph/builder.js";
 import { linear, RowZeroPoints } from "../../model/graph/linear.js";
-import { reshape, sizes, toFloat32 } from "../../model/graph/ops.js";
+import { reshape } from "../../model/graph/ops.js";
 import { toPixels } from "../../model/graph/pixels.js";
-import type { GraphOptions } from "../../model/graph/weights.js";
 import type { DetokTokenizer } from "../../model/tokenizer-architecture.js";
 import type { DecodeOptions, Tokenizer } from "../tokenizer.js";
 import { type Grid, visionTransformer } from "./vision-transformer.js";

@@ -7,6 +7,8 @@ import { REFERENCE } from "../../reference.js";
 const SYSTEMS = join(REFERENCE, "systems");
 
 test.each([
+  ["consistency", 1, ["diffusion_pytorch_model.safetensors"]],
+  ["vq16", 1, ["model.ckpt"]],
   ["kl8", 1, ["model.ckpt", "diffusers/diffusion_pytorch_model.safetensors", "model.safetensors"]],
   [
     "dit",

@@ -90,14 +90,14 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "upsampling-shifted",
-    file: AUTOENCODER,
+    file: BLOCKS,
     find: 'nearest_mode: { string: "floor" }',
     replace: 'nearest_mode: { string: "ceil" }',
     why: "pixels 2i and 2i + 1 come from pixel i",
   },
   {
     name: "upsampling-linear",
-    file: AUTOENCODER,
+    file: BLOCKS,
     find: NEAREST,
     replace: 'mode: { string: "linear" },',
     why: "upsampling repeats pixels",

@@ -1,0 +1,66 @@
+import { decodeBytes, decodeLatents, encodeImage, inputLatents, latentShape } from "../../model/graph/autoencoder.js";
+import { GraphBuilder, type Value } from "../../model/graph/builder.js";
+import { gather } from "../../model/graph/ops.js";
+import type { WeightIndex } from "../../model/graph/weights.js";
+import type { VqTokenizer } from "../../model/tokenizer-architecture.js";
+import type { DecodeOptions, Tokenizer } from "../tokenizer.js";
+
+const CODEBOOK = "tokenizer.quantize.embedding.weight"; // [K, C']
+
+/**
+ * Latent diffusion's autoencoder with a codebook (VQ-16): Esser et al., arXiv 2012.09841. Generators make its latents before
+ * quantization, times the scale; decoding takes each to the nearest code first.
+ */
+export const vq: Tokenizer<VqTokenizer> = {
+  decodeBytes: (t) => decodeBytes(t) + Float32Array.BYTES_PER_ELEMENT * t.codes * t.latent_height * t.latent_width,
+
+  buildDecode(t, weights, options) {
+    const g = GraphBuilder.model("decode", weights);
+    const indices = nearestCodes(g, g.node("Div", [inputLatents(g, t), g.float(t.scale)]));
+    if (options.expose) outputIndices(g, t, indices);
+    decodeLatents(g, t, codesAt(g, indices), options);
+    return g.encode();
+  },
+
+  buildEncode(t, weights, options) {
+    const g = GraphBuilder.model("encode", weights);
+    const latents = encodeImage(g, t, options);
+    g.output("latents", g.node("Mul", [latents, g.float(t.scale)]), "float32", latentShape(t, t.latent_channels));
+    if (options.expose) {
+      const indices = nearestCodes(g, latents);
+      outputIndices(g, t, indices);
+      g.output("quantized", codesAt(g, indices), "float32", latentShape(t, t.latent_channels));
+    }
+    return g.encode();
+  },
+};
+
+/** `decode` of a generator that makes discrete tokens: codes [images, h, w], int64 -> pixels [images, H, W, 3], uint8. */
+export function buildDecodeCodes(t: VqTokenizer, weights: WeightIndex, options: DecodeOptions): Uint8Array {
+  const g = GraphBuilder.model("decode", weights);
+  const codes = g.input("codes", "int64", ["images", t.latent_height, t.latent_width]);
+  decodeLatents(g, t, codesAt(g, codes), options);
+  return g.encode();
+}
+
+/**
+ * The index of the code that has the least squared distance from each latent: [images, C', h, w] -> [images, h, w]. |z|² is the
+ * same for all codes and left out. Of two codes at one distance the first counts, as PyTorch's argmin has it.
+ */
+function nearestCodes(g: GraphBuilder, latents: Value): Value {
+  const codebook = g.weight(CODEBOOK);
+  const squares = g.node("ReduceSumSquare", [codebook, g.ints([1])], { attributes: { keepdims: { int: 0 } } });
+  const kernel = g.node("Unsqueeze", [g.node("Mul", [codebook, g.float(-2)]), g.ints([2, 3])]); // [K, C', 1, 1]
+  const distances = g.node("Conv", [latents, kernel, squares], { attributes: { kernel_shape: { ints: [1, 1] } } });
+  return g.node("ArgMin", [distances], { attributes: { axis: { int: 1 }, keepdims: { int: 0 } } });
+}
+
+/** The codes of these indices: [images, h, w] -> [images, C', h, w]. */
+function codesAt(g: GraphBuilder, indices: Value): Value {
+  const codes = gather(g, g.weight(CODEBOOK), indices); // [images, h, w, C']
+  return g.node("Transpose", [codes], { attributes: { perm: { ints: [0, 3, 1, 2] } } });
+}
+
+function outputIndices(g: GraphBuilder, t: VqTokenizer, indices: Value): void {
+  g.output("indices", indices, "int64", ["images", t.latent_height, t.latent_width]);
+}
