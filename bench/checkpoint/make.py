@@ -3,16 +3,18 @@
     python -m venv .venv && .venv/bin/pip install -r bench/checkpoint/requirements.txt
     .venv/bin/python bench/checkpoint/make.py mar-b FOLDER     checkpoint-last.pth and mar.safetensors (its EMA alone)
     .venv/bin/python bench/checkpoint/make.py kl16 FOLDER      kl16.ckpt and kl16.safetensors; also kl8 and vq16
+    .venv/bin/python bench/checkpoint/make.py detok FOLDER     DeTok-BB: detok.pth, detok.safetensors and stats.json; for mar-b and mar-l
 
 mar-b-vq16 is a MAR-B on the latents of vq16; one on those of kl8, in patches of 2 x 2, is mar-b. mar-b, mar-l and mar-h take 2.4, 5.5 and 10.8 GB of disk, a third more while they are made, and little memory.
 The images of such a model show nothing; its times, its memory and its rounding are those of the published one.
 """
 
 import argparse
+import json
 from pathlib import Path
 
 from containers import map_safetensors, write_safetensors, write_tokenizer_checkpoint, write_training_checkpoint
-from networks import SIZES, TOKENIZERS, Size, generator_shapes, tokenizer_shapes
+from networks import SIZES, TOKENIZERS, Size, detok_shapes, generator_shapes, tokenizer_shapes
 from weights import random_tensor
 
 MIB = 1 << 20
@@ -41,6 +43,17 @@ def make_tokenizer(folder: Path, name: str, seed: int) -> None:
     report(checkpoint, TOKENIZERS[name].published_mib)
 
 
+def make_detok(folder: Path, seed: int) -> None:
+    shapes = detok_shapes()
+    averaged = folder / "detok.safetensors"
+    write_safetensors(averaged, shapes, lambda name, shape: random_tensor(name, shape, seed))
+    tensors = map_safetensors(averaged, shapes)
+    write_training_checkpoint(folder / "detok.pth", tensors, tensors)
+    (folder / "stats.json").write_text(json.dumps({"mean": 0.1, "std": 1.5}))
+    report(averaged)
+    report(folder / "detok.pth")
+
+
 def report(path: Path, published_mib: int | None = None) -> None:
     """The authors' download script rounds up to whole mebibytes."""
     size = path.stat().st_size
@@ -52,13 +65,15 @@ def report(path: Path, published_mib: int | None = None) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=[*SIZES, *TOKENIZERS])
+    parser.add_argument("what", choices=[*SIZES, *TOKENIZERS, "detok"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     if options.what in TOKENIZERS:
         make_tokenizer(options.folder, options.what, options.seed)
+    elif options.what == "detok":
+        make_detok(options.folder, options.seed)
     else:
         make_generator(options.folder, SIZES[options.what], options.seed)
 

@@ -81,6 +81,35 @@ def tokenizer_shapes(tokenizer: Tokenizer) -> Shapes:
     return shapes
 
 
+def detok_shapes(width: int = 768, depth: int = 12, patch: int = 16) -> Shapes:
+    """DeTok-BB (models/detok.py of github.com/Jiawei-Yang/DeTok): as many blocks in either half."""
+    shapes: Shapes = {}
+    shapes["encoder.patch_embed.0.weight"] = (width, 3, patch, patch)
+    shapes["encoder.patch_embed.0.bias"] = (width,)
+    _vision_transformer(shapes, "encoder", width, depth)
+    _linear(shapes, "encoder.latent_head", 2 * CHANNELS, width)
+    shapes["decoder.mask_token"] = (1, 1, width)
+    _linear(shapes, "decoder.decoder_embed", width, CHANNELS)
+    _vision_transformer(shapes, "decoder", width, depth)
+    _conv(shapes, "decoder.ffn.1", 3 * patch**2, width, 1)
+    _conv(shapes, "decoder.conv_out", 3, 3, 3)
+    return shapes
+
+
+def _vision_transformer(shapes: Shapes, name: str, width: int, depth: int) -> None:
+    shapes[f"{name}.positional_embedding"] = (1, TOKENS, width)
+    hidden = int(2 / 3 * width * 4)
+    norms = [f"transformer.{index}.norm{norm}" for index in range(depth) for norm in (1, 2)]
+    for norm in ("ln_pre", *norms, "ln_post"):
+        shapes[f"{name}.{norm}.weight"] = (width,)
+    for index in range(depth):
+        block = f"{name}.transformer.{index}"
+        _linear(shapes, f"{block}.attn.qkv", 3 * width, width)
+        _linear(shapes, f"{block}.attn.proj", width, width)
+        _linear(shapes, f"{block}.mlp.w12", 2 * hidden, width)
+        _linear(shapes, f"{block}.mlp.w3", width, hidden)
+
+
 def _linear(shapes: Shapes, name: str, outputs: int, inputs: int) -> None:
     shapes[f"{name}.weight"] = (outputs, inputs)
     shapes[f"{name}.bias"] = (outputs,)

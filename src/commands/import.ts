@@ -18,7 +18,7 @@ export const usage = `marimba import: turns a checkpoint of MAR or DiT and its t
   --generator FILE    the MAR or DiT checkpoint: .safetensors, the index of a sharded one (model.safetensors.index.json), or
                       PyTorch's .pth, .ckpt or .pt
   --tokenizer FILE    the KL autoencoder's checkpoint, in any of these forms: MAR's KL-16, or latent diffusion's KL-8 or
-                      VQ-16, also under diffusers' names
+                      VQ-16, also under diffusers' names; or DeTok's checkpoint
   --decoder FILE      OpenAI's consistency decoder as diffusers saves it (openai/consistency-decoder), for models on KL-8: it makes
                       the finished images in place of the tokenizer's decoder, which still makes the previews
   --unclamped         with --decoder: don't clamp the image to [-1, 1] after each step, which the official code does and
@@ -26,8 +26,10 @@ export const usage = `marimba import: turns a checkpoint of MAR or DiT and its t
   --weights W         which of the generator's weights: ema, the averaged ones; raw, those that were trained; or the key
                       that leads to them, such as model_ema (default: the averaged ones where the file has any)
   --tokenizer-weights W, --decoder-weights W  the same for the tokenizer's and the decoder's file
-  --arch ARCH         mar-b, mar-l, mar-h, dit-xl-2, sit-xl-2 and the other published sizes, or a config.json that states heads and
-                      scale; optional for models of the published widths
+  --latent-stats FILE  the statistics of the latents, which DeTok's tokenizer needs: its stats.pkl, or a .json of mean and std
+  --latent-stats-key KEY  whose, where the file has those of several tokenizers
+  --arch ARCH         mar-b, mar-l, mar-h, detok-mar-b, detok-mar-l, dit-xl-2, sit-xl-2 and the other published sizes, or a
+                      config.json that states heads and scale; optional for models of the published widths
   --precision P       how large weights are stored and multiplied: fp32, the reference's arithmetic; int8, a quarter of the
                       size and faster on a CPU; fp16, for CUDA (default: fp32, or fp16 if PROVIDER is cuda)
   --classes FILE      JSON array of class names, or of {"name", "id"}, in order (default: ImageNet's for the published
@@ -54,6 +56,8 @@ const OPTIONS = {
   "tokenizer-weights": { type: "string" },
   "decoder-weights": { type: "string" },
   arch: { type: "string" },
+  "latent-stats": { type: "string" },
+  "latent-stats-key": { type: "string" },
   precision: { type: "string" },
   classes: { type: "string" },
   defaults: { type: "string" },
@@ -95,6 +99,7 @@ async function readOptions(argv: string[]): Promise<ImportOptions> {
     decoderWeights: values["decoder-weights"],
     decoderClamp: !values.unclamped,
     arch: readArch(values.arch),
+    latentStats: readLatentStats(values["latent-stats"], values["latent-stats-key"]),
     precision: readPrecision(values.precision),
     modelsDir: values["models-dir"] ?? loadConfig().modelsDir,
     classes: values.classes === undefined ? undefined : await readClasses(values.classes),
@@ -109,6 +114,12 @@ function readName(name: string): string {
   const mistake = nameMistake(name);
   if (mistake === undefined) return name;
   throw new UsageError(`--name ${mistake}`);
+}
+
+function readLatentStats(path: string | undefined, key: string | undefined): ImportOptions["latentStats"] {
+  if (path !== undefined) return { path, key };
+  if (key === undefined) return undefined;
+  throw new UsageError("--latent-stats-key chooses in the file that --latent-stats names; give both.");
 }
 
 function readArch(arch: string | undefined): string | undefined {

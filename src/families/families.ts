@@ -1,5 +1,6 @@
 import type { Family } from "../engine/family.js";
 import type { FamilyName } from "../model/family-traits.js";
+import type { PixelRounding } from "../model/graph/pixels.js";
 import type { GraphOptions, WeightIndex } from "../model/graph/weights.js";
 import { type Architecture, familyName, type GeneratorArchitecture, type GraphName } from "../model/manifest.js";
 import { hasEncoder } from "../model/tokenizer-architecture.js";
@@ -23,15 +24,19 @@ export function familyOf(model: GeneratorArchitecture): Family {
  */
 export function buildGraphs(architecture: Architecture, weights: WeightIndex, options: GraphOptions = {}): Graphs {
   const { generator, tokenizer, decoder } = architecture;
-  const family = familyOf(generator);
-  const generating = family.buildGraphs(generator, weights, options);
+  const generating = familyOf(generator).buildGraphs(generator, weights, options);
   const kind = tokenizerOf(tokenizer);
-  const decodeOptions = { ...options, rounding: family.pixelRounding };
+  const decodeOptions = { ...options, rounding: pixelRoundingOf(architecture) };
   const decode = kind.buildDecode(tokenizer, weights, decodeOptions);
   const encode = hasEncoder(tokenizer) && { encode: kind.buildEncode(tokenizer, weights, options) };
   const consistency = decoder &&
     tokenizer.kind === "kl" && { consistency: buildConsistency(tokenizer, decoder, weights, decodeOptions) };
   return { ...generating, decode, ...encode, ...consistency } as Graphs;
+}
+
+/** How the decoder's output becomes a byte. */
+export function pixelRoundingOf({ generator, tokenizer }: Architecture): PixelRounding {
+  return tokenizerOf(tokenizer).pixelRounding ?? familyOf(generator).pixelRounding;
 }
 
 export type Graphs = Readonly<Partial<Record<GraphName, Uint8Array>>>;

@@ -16,7 +16,7 @@ export async function draftManifest(
 ): Promise<Manifest> {
   const { generator } = architecture;
   const settings = options.settings ?? {};
-  const published = publishedSettings(generator);
+  const published = publishedSettings(architecture);
   const unread = { file: "", bytes: 0 };
   const manifest: Manifest = {
     format: 1,

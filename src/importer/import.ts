@@ -13,6 +13,7 @@ import { type Checkpoints, writeFiles, writeModelFolder } from "./model-folder.j
 import type { Deviation, ImportedModel, ImportOptions } from "./options.js";
 import { Progress } from "./progress.js";
 import { checkNameIsFree, stageModel } from "./staging.js";
+import { readLatentStatistics } from "./tokenizers/latent-statistics.js";
 import { chooseWeights } from "./weights/choose-weights.js";
 import { writeSmallFile } from "./weights/hashed-writer.js";
 import { planWeights, type WeightsPlan } from "./weights/weights-plan.js";
@@ -52,12 +53,11 @@ async function importOpened(options: ImportOptions, checkpoints: Checkpoints): P
     tokenizer: chooseWeights(tokenizer, "tokenizer", options.tokenizerWeights),
     ...(decoder && { decoder: chooseWeights(decoder, "decoder", options.decoderWeights) }),
   };
-  const derived = await deriveArchitecture(
-    weights.generator.tensors,
-    weights.tokenizer.tensors,
-    options.arch,
-    weights.decoder && { tensors: weights.decoder.tensors, clamp: options.decoderClamp ?? true },
-  );
+  const { generator: generating, tokenizer: tokenizing } = weights;
+  const derived = await deriveArchitecture(generating.tensors, tokenizing.tensors, options.arch, {
+    decoder: weights.decoder && { tensors: weights.decoder.tensors, clamp: options.decoderClamp ?? true },
+    statistics: options.latentStats && (await readLatentStatistics(options.latentStats)),
+  });
   await checkNoiseSchedule(generator, weights.generator.tensors);
   const { generatorTable, tokenizerTable, decoderTable, warnings } = derived;
   const sources = [

@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import Type, { type Static } from "typebox";
-import { type GeneratorArchitecture, type Manifest, type ModelClass, Preset } from "../model/manifest.js";
+import { type Architecture, type Manifest, type ModelClass, Preset } from "../model/manifest.js";
 import { type DefaultParameters, PresetParameters } from "../model/parameters.js";
-import { type PublishedSize, publishedSizeOfWidth } from "./architecture/stated-architecture.js";
+import type { TokenizerKind } from "../model/tokenizer-architecture.js";
+import { type PublishedSize, publishedSizeOf } from "./architecture/stated-architecture.js";
 import { ImportError } from "./error.js";
 import { readJsonFile } from "./json-file.js";
 
@@ -28,8 +29,14 @@ const ClassEntry = Type.Union([
 const ClassFile = Type.Array(ClassEntry);
 export type ClassEntry = Static<typeof ClassEntry>;
 
-/** Guidance of the best published results (arXiv 2406.11838, 256 steps); L's for a model of another size. */
-const PUBLISHED_GUIDANCE: Readonly<Record<PublishedSize, number>> = { "mar-b": 2.9, "mar-l": 3.0, "mar-h": 3.2 };
+/** Guidance of the best published results (arXiv 2406.11838 and 2507.15856, 256 steps); L's for a model of another size. */
+const PUBLISHED_GUIDANCE: Readonly<Record<PublishedSize, number>> = {
+  "mar-b": 2.9,
+  "mar-l": 3.0,
+  "mar-h": 3.2,
+  "detok-mar-b": 3.9,
+  "detok-mar-l": 3.4,
+};
 const OTHER_GUIDANCE = PUBLISHED_GUIDANCE["mar-l"];
 const PUBLISHED_STEPS = 64;
 
@@ -72,9 +79,9 @@ export async function readImagenetClasses(): Promise<{ id: string; name: string 
 }
 
 /** What a model has without settings of its own. */
-export function publishedSettings(generator: GeneratorArchitecture): Pick<Manifest, "defaults" | "presets"> {
+export function publishedSettings({ generator, tokenizer }: Architecture): Pick<Manifest, "defaults" | "presets"> {
   if ("family" in generator) return { dit: DIT_SETTINGS, sit: SIT_SETTINGS }[generator.family];
-  const defaults = publishedDefaults(generator.encoder.width, generator.token_count);
+  const defaults = publishedDefaults(generator.encoder.width, generator.token_count, tokenizer.kind);
   return { defaults, presets: publishedPresets(defaults) };
 }
 
@@ -111,8 +118,12 @@ const SIT_SETTINGS: Pick<Manifest, "defaults" | "presets"> = {
 };
 
 /** The published sampler for a model of these sizes: 64 steps, linear guidance, 100 diffusion steps from t = 999. */
-export function publishedDefaults(encoderWidth: number, tokenCount: number): DefaultParameters {
-  const size = publishedSizeOfWidth(encoderWidth);
+export function publishedDefaults(
+  encoderWidth: number,
+  tokenCount: number,
+  tokenizer?: TokenizerKind,
+): DefaultParameters {
+  const size = publishedSizeOf(encoderWidth, tokenizer);
   return {
     steps: Math.min(PUBLISHED_STEPS, tokenCount),
     guidance_scale: size ? PUBLISHED_GUIDANCE[size] : OTHER_GUIDANCE,

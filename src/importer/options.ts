@@ -1,6 +1,7 @@
 import type { Manifest, Precision } from "../model/manifest.js";
 import type { ClassEntry, ModelSettings } from "./model-settings.js";
 import type { ProgressOptions } from "./progress.js";
+import type { LatentStatisticsFile } from "./tokenizers/latent-statistics.js";
 import type { NetworkWeights, WeightsChoice } from "./weights/choose-weights.js";
 
 export interface ImportOptions extends ProgressOptions {
@@ -16,8 +17,10 @@ export interface ImportOptions extends ProgressOptions {
   readonly decoderWeights?: WeightsChoice | undefined;
   /** Whether each of its steps clamps the image to [-1, 1], as the official code does (absent: it does) and diffusers does not. */
   readonly decoderClamp?: boolean | undefined;
-  /** `mar-b`, `dit-xl-2`, `sit-xl-2` or another published size, or the path of a config.json; inferred for the published widths. */
+  /** `mar-b`, `detok-mar-b`, `dit-xl-2`, `sit-xl-2` or another published size, or the path of a config.json; inferred for the published widths. */
   readonly arch?: string | undefined;
+  /** Statistics of the latents, which DeTok's tokenizer needs. */
+  readonly latentStats?: LatentStatisticsFile | undefined;
   readonly precision: Manifest["precision"];
   readonly modelsDir: string;
   /** One for each class of the generator, in order; left out, ImageNet's for the published models. */

@@ -201,8 +201,11 @@ export function checkManifest(manifest: Manifest): FieldError[] {
     grid_width * patch_size,
     "grid_width x patch_size",
   );
-  const { encoder_levels, image_height, latent_height } = tokenizer;
-  if (encoder_levels) {
+  if (tokenizer.kind === "detok") {
+    for (const field of ["latent_mean", "latent_std"] as const)
+      expect(`/architecture/tokenizer/${field}`, tokenizer[field].length, tokenizer.latent_channels, "latent_channels");
+  } else if (tokenizer.encoder_levels) {
+    const { encoder_levels, image_height, latent_height } = tokenizer;
     const stride = 2 ** (encoder_levels.length - 1);
     expect("/architecture/tokenizer/image_height", image_height, stride * latent_height, "as the encoder's levels say");
   }

@@ -1,4 +1,4 @@
-import Type from "typebox";
+import Type, { type Static } from "typebox";
 
 /** What the shapes of generators and tokenizers are made of. */
 export const size = (description: string) => Type.Integer({ minimum: 1, maximum: 1_048_576, description });
@@ -13,3 +13,4 @@ export const Stack = Type.Object(
   },
   { additionalProperties: false },
 );
+export type Stack = Static<typeof Stack>;

@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import { size } from "./shapes.js";
+import { Stack, size } from "./shapes.js";
 
 /** What the tokenizers of all kinds have. */
 const latentsAndImages = {
@@ -55,8 +55,25 @@ export const VqTokenizer = Type.Object(
 );
 export type VqTokenizer = Static<typeof VqTokenizer>;
 
+const latentNumbers = (description: string, number = Type.Number()) =>
+  Type.Array(number, { minItems: 1, maxItems: 1_048_576, description });
+
+/** l-DeTok: two vision transformers. A token of the latent is a patch of the image. */
+export const DetokTokenizer = Type.Object(
+  {
+    kind: Type.Literal("detok"),
+    ...latentsAndImages,
+    latent_mean: latentNumbers("Of each channel: decode(latent x std + mean)."),
+    latent_std: latentNumbers("Of each channel.", Type.Number({ exclusiveMinimum: 0 })),
+    decoder: Stack,
+    encoder: Type.Optional(Stack),
+  },
+  { additionalProperties: false },
+);
+export type DetokTokenizer = Static<typeof DetokTokenizer>;
+
 /** Shapes of a tokenizer, by its kind. */
-export const TokenizerArchitecture = Type.Union([KlTokenizer, VqTokenizer]);
+export const TokenizerArchitecture = Type.Union([KlTokenizer, VqTokenizer, DetokTokenizer]);
 export type TokenizerArchitecture = Static<typeof TokenizerArchitecture>;
 export type TokenizerKind = TokenizerArchitecture["kind"];
 
@@ -88,5 +105,5 @@ export type ConsistencyDecoder = Static<typeof ConsistencyDecoder>;
 
 /** Whether the model has the tokenizer's encoder, which edits need. */
 export function hasEncoder(tokenizer: TokenizerArchitecture): boolean {
-  return tokenizer.encoder_levels !== undefined;
+  return (tokenizer.kind === "detok" ? tokenizer.encoder : tokenizer.encoder_levels) !== undefined;
 }

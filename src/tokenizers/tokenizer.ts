@@ -7,6 +7,8 @@ import type { TokenizerArchitecture } from "../model/tokenizer-architecture.js";
  * `src/tokenizers/tokenizers.ts` lists the kinds.
  */
 export interface Tokenizer<Model extends TokenizerArchitecture = TokenizerArchitecture> {
+  /** Where its reference turns the decoder's output into bytes otherwise than the generator's family does. */
+  readonly pixelRounding?: PixelRounding;
   /** `decode`: latents [images, C', h, w] as the generator makes them -> pixels [images, H, W, 3], uint8. */
   buildDecode(model: Model, weights: WeightIndex, options: DecodeOptions): Uint8Array;
   /** `encode`, of a model that has the encoder: image [images, 3, H, W] in [-1, 1] -> latents [images, C', h, w]. */

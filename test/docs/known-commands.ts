@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { expect } from "vitest";
+import { REFERENCE } from "../reference.js";
 
 const { scripts } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   scripts: Record<string, string>;
@@ -218,7 +219,14 @@ function checkMeasures({ stdout }: Outcome, command: string): void {
 
 /** A small checkpoint stands in for the reader's published one; its config.json states the sizes. */
 function stateArchitecture(command: string): string {
+  if (command.includes(" --latent-stats ")) return command.replace(/ --arch .*/s, recordedDetok());
   return command.replace(/ --arch mar-[blh]\b/, " --arch config.json");
+}
+
+function recordedDetok(): string {
+  const file = (name: string) => join(REFERENCE, "systems/detok/small", name);
+  const networks = ` --generator ${file("generator.pth")} --tokenizer ${file("tokenizer.pth")}`;
+  return ` --arch ${file("config.json")}${networks} --latent-stats ${file("stats.pkl")}`;
 }
 
 async function checkImport({ folder }: Outcome, command: string): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Mistake } from "./mistake.js";
 import { CHECKPOINT_MISTAKES } from "./table/checkpoint.js";
 import { CONSISTENCY_MISTAKES } from "./table/consistency.js";
+import { DETOK_MISTAKES } from "./table/detok.js";
 import { DIT_MISTAKES } from "./table/dit.js";
 import { ENGINE_MISTAKES } from "./table/engine.js";
 import { HEAD_MISTAKES } from "./table/head.js";
@@ -22,4 +23,5 @@ export const MISTAKES: readonly Mistake[] = [
   ...SIT_MISTAKES,
   ...VQ_MISTAKES,
   ...CONSISTENCY_MISTAKES,
+  ...DETOK_MISTAKES,
 ];

@@ -3,6 +3,7 @@ import { type Catch, failedTest, judgeByParity, judgeByTests } from "./judge.js"
 import type { Mistake } from "./mistake.js";
 import { MISTAKES } from "./mistakes.js";
 import { CONSISTENCY_MISTAKES } from "./table/consistency.js";
+import { DETOK_MISTAKES } from "./table/detok.js";
 import { DIT_MISTAKES } from "./table/dit.js";
 import { SIT_MISTAKES } from "./table/sit.js";
 import { VQ_MISTAKES } from "./table/vq.js";
@@ -65,6 +66,7 @@ function recordingsFor(mistake: Mistake): readonly (keyof Workspace["recordings"
   if (DIT_MISTAKES.includes(mistake)) return ["dit", "kl8"];
   if (SIT_MISTAKES.includes(mistake)) return ["sit"];
   if (VQ_MISTAKES.includes(mistake)) return ["vq16"];
+  if (DETOK_MISTAKES.includes(mistake)) return ["detok"];
   if (CONSISTENCY_MISTAKES.includes(mistake)) return ["consistency"];
   return ["stages", "runs"];
 }

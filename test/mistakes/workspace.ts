@@ -25,6 +25,8 @@ const SIT = ["config.json", "model.safetensors", "stages.safetensors", ...SIT_RU
 const KL8 = ["config.json", "diffusers/diffusion_pytorch_model.safetensors", "stages.safetensors"];
 const VQ16 = ["config.json", "model.ckpt", "stages.safetensors"];
 const CONSISTENCY = ["config.json", "diffusion_pytorch_model.safetensors", "stages.safetensors"];
+const DETOK_CHECKPOINTS = ["generator.safetensors", "tokenizer.safetensors"];
+const DETOK = ["config.json", "stats.pkl", ...DETOK_CHECKPOINTS, "stages.safetensors", "tokenizer_stages.safetensors"];
 const MODEL = ["config.json", "mar.safetensors", "kl16.safetensors"];
 
 const VITEST_CONFIG = `export default {
@@ -37,7 +39,9 @@ const VITEST_CONFIG = `export default {
 export class Workspace {
   readonly folder: string;
   /** The tiny model with its stages, and with its sampling runs; the DiT, and its tokenizer; the others alone. */
-  readonly recordings: Readonly<Record<"stages" | "runs" | "dit" | "kl8" | "sit" | "vq16" | "consistency", string>>;
+  readonly recordings: Readonly<
+    Record<"stages" | "runs" | "dit" | "kl8" | "sit" | "vq16" | "consistency" | "detok", string>
+  >;
   private readonly base: string;
 
   constructor(private readonly root: string) {
@@ -65,6 +69,7 @@ export class Workspace {
       kl8: recordings("kl8", KL8, "systems/kl8"),
       sit: recordings("sit", SIT, "systems/sit"),
       vq16: recordings("vq16", VQ16, "systems/vq16"),
+      detok: recordings("detok", DETOK, "systems/detok/deep"),
       consistency: recordings("consistency", CONSISTENCY, "systems/consistency"),
     };
     symlinkSync(join(reference, "schedules.json"), join(this.base, "recordings/schedules.json"));

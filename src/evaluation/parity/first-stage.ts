@@ -54,6 +54,8 @@ export async function openFirstStage(
 const COMPARISONS: Record<TokenizerKind, (stage: FirstStage, comparison: Comparison) => Promise<void>> = {
   kl: compareKl,
   vq: compareVq,
+  // Its latents are normalised by numbers that are stated beside a generator.
+  detok: () => Promise.reject(new Error("a DeTok is compared beside its generator")),
 };
 
 /** Compares a tokenizer's `stages.safetensors`: both halves, from their input to their output. */

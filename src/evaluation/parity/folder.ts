@@ -9,6 +9,7 @@ import { DECODER_MARKER } from "../../importer/tokenizers/consistency.js";
 import { TOKENIZER_MARKERS } from "../../importer/tokenizers/tokenizers.js";
 
 const CONFIG = "config.json";
+const LATENT_STATISTICS = "stats.pkl";
 
 /** A directory that cannot be compared at all: one sentence for people. */
 export class ParityError extends Error {
@@ -18,6 +19,7 @@ export class ParityError extends Error {
 /** What a directory of recordings holds, each file recognised by its content, not by its name. */
 export interface ReferenceFolder {
   readonly config: string | undefined;
+  readonly latentStatistics: string | undefined;
   /** Checkpoint files, PyTorch's before safetensors. */
   readonly generators: readonly string[];
   readonly tokenizers: readonly string[];
@@ -26,7 +28,7 @@ export interface ReferenceFolder {
   readonly stages: readonly Checkpoint[];
   readonly runs: readonly Checkpoint[];
   readonly encodes: readonly Checkpoint[];
-  /** Of a tokenizer alone. */
+  /** Of a tokenizer by itself. */
   readonly firstStages: readonly Checkpoint[];
   close(): Promise<void>;
 }
@@ -71,6 +73,7 @@ export async function openReferenceFolder(folder: string): Promise<ReferenceFold
   }
   return {
     config: names.includes(CONFIG) ? join(folder, CONFIG) : undefined,
+    latentStatistics: names.includes(LATENT_STATISTICS) ? join(folder, LATENT_STATISTICS) : undefined,
     generators: pathsOf(found.generator),
     tokenizers: pathsOf(found.tokenizer),
     decoders: pathsOf(found.decoder),

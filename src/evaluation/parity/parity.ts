@@ -10,6 +10,7 @@ import type { ImportedModel } from "../../importer/options.js";
 import { graphsOf, type Manifest } from "../../model/manifest.js";
 import { compareDecoder, openDecoder } from "./consistency.js";
 import { compareDitRun, compareDitStages } from "./dit.js";
+import { compareExposed } from "./exposed.js";
 import { compareFirstStage, openFirstStage } from "./first-stage.js";
 import { type ModelFiles, modelPairs, openReferenceFolder, ParityError, type ReferenceFolder } from "./folder.js";
 import {
@@ -83,13 +84,15 @@ async function compareModel(files: ModelFiles, reference: ReferenceFolder, devic
   const models = await mkdtemp(join(tmpdir(), "marimba-parity-"));
   const report = new Report();
   try {
-    const { folder, manifest } = await importInto(models, files, reference.config);
+    const { folder, manifest } = await importInto(models, files, reference);
     const graphs = graphsOf(manifest.architecture);
     const runtime = await openRuntime(folder, { threads: usableCores(), graphs, ...device });
     const { stages, runs, encodes } = comparisonsOf(manifest, runtime, report);
     for (const file of reference.stages) await compareRecording(file, report, stages);
     for (const file of reference.runs) await compareRecording(file, report, runs);
     for (const file of reference.encodes) await compareRecording(file, report, encodes);
+    const exposed: Compare = (r) => compareExposed(manifest.architecture, runtime, r, report);
+    for (const file of reference.firstStages) await compareRecording(file, report, exposed);
     await runtime.close();
   } finally {
     await rm(models, { recursive: true, force: true });
@@ -151,8 +154,11 @@ const compareConsistency: CompareAlone = async ({ path, config, parent, settings
   await compareDecoder(await openDecoder(parent, path, config, side, settings), recording, report);
 };
 
-function importInto(models: string, files: ModelFiles, config: string | undefined): Promise<ImportedModel> {
-  return importModel({ name: "parity", ...files, arch: config, precision: "fp32", modelsDir: models, expose: true });
+function importInto(models: string, files: ModelFiles, reference: ReferenceFolder): Promise<ImportedModel> {
+  const { config, latentStatistics } = reference;
+  const latentStats = latentStatistics === undefined ? undefined : { path: latentStatistics };
+  const options = { name: "parity", precision: "fp32", modelsDir: models, expose: true } as const;
+  return importModel({ ...options, ...files, arch: config, latentStats });
 }
 
 /** Runs one comparison; an error, and any tensor left unread, is a failure. */

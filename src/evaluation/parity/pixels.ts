@@ -4,6 +4,7 @@ import type { PixelRounding } from "../../model/graph/pixels.js";
 export const PIXEL_RULES: Readonly<Record<PixelRounding, string>> = {
   nearest: "round-half-even(clip(255 (x + 1) / 2, 0, 255))",
   down: "clip(127.5 x + 128, 0, 255), cut off",
+  truncated: "255 clip(x / 2 + 1 / 2, 0, 1), cut off",
 };
 
 /** Whether the bytes, channels last, are the float image's, in float32 arithmetic as in the graph. `plane`: pixels of one image. */
@@ -14,7 +15,7 @@ export function pixelsFollow(
   rounding: PixelRounding,
 ): boolean {
   if (pixels.length !== image.length) return false;
-  const byteOf = rounding === "nearest" ? nearest : cutOff;
+  const byteOf = BYTES[rounding];
   for (let i = 0; i < image.length; i++) {
     const channel = Math.floor(i / plane) % 3;
     const at = (Math.floor(i / plane / 3) * plane + (i % plane)) * 3 + channel;
@@ -23,6 +24,8 @@ export function pixelsFollow(
   return true;
 }
 
+const BYTES: Readonly<Record<PixelRounding, (x: number) => number>> = { nearest, down: cutOff, truncated };
+
 /** A clamped array's conversion rounds halves to even. */
 function nearest(x: number): number {
   return Uint8ClampedArray.of(Math.fround(Math.fround(x + 1) * 127.5))[0]!;
@@ -30,4 +33,9 @@ function nearest(x: number): number {
 
 function cutOff(x: number): number {
   return Math.floor(Math.min(255, Math.max(0, Math.fround(Math.fround(x * 127.5) + 128))));
+}
+
+function truncated(x: number): number {
+  const shown = Math.min(1, Math.max(0, Math.fround(Math.fround(x / 2) + 0.5)));
+  return Math.floor(Math.fround(shown * 255));
 }

@@ -1,3 +1,4 @@
+import { pixelRoundingOf } from "../../families/families.js";
 import { condition, type ParityModel } from "./model.js";
 import { PIXEL_RULES, pixelsFollow } from "./pixels.js";
 import { part, type Recording } from "./recording.js";
@@ -79,14 +80,18 @@ export async function compareDecode(
   const { image = [], pixels } = await model.decoder.decode(latents.data);
   const shape = [latents.shape[0] ?? 0, 3, t.image_height, t.image_width];
   report.numbers(recording.name, "image", imageName, ALLOWED.image, { shape, data: image }, expected);
-  const note = `a pixel is not ${PIXEL_RULES.nearest} of the image`;
-  const follow = pixelsFollow(image, pixels, t.image_height * t.image_width, "nearest");
+  const rounding = pixelRoundingOf(model.manifest.architecture);
+  const note = `a pixel is not ${PIXEL_RULES[rounding]} of the image`;
+  const follow = pixelsFollow(image, pixels, t.image_height * t.image_width, rounding);
   report.holds(recording.name, "pixels", imageName, follow, note);
 }
 
 /** Compares `vae_encode.safetensors`: the posterior's moments of each image, and the latents that follow from them. */
 export async function compareEncode(model: ParityModel, recording: Recording, report: Report): Promise<void> {
-  const { scale } = model.manifest.architecture.tokenizer;
+  const { tokenizer } = model.manifest.architecture;
+  if (tokenizer.kind !== "kl")
+    throw new Error(`${recording.name}: moments of a ${tokenizer.kind} tokenizer are not compared so.`);
+  const { scale } = tokenizer;
   const image = await recording.floats("image");
   const moments = await recording.floats("moments");
   const [images = 0, ...shape] = moments.shape;

@@ -3,6 +3,7 @@ import { FAMILY_TRAITS } from "../../model/family-traits.js";
 import { familyName } from "../../model/manifest.js";
 import { quote } from "../checkpoint/error.js";
 import { readDecoder } from "../tokenizers/consistency.js";
+import type { LatentStatistics } from "../tokenizers/latent-statistics.js";
 import { readTokenizer } from "../tokenizers/tokenizers.js";
 import { DIT_MARKER, readDit } from "./dit-architecture.js";
 import type { CompleteArchitecture } from "./generator-reading.js";
@@ -18,6 +19,13 @@ export interface DerivedArchitecture extends CompleteArchitecture {
   readonly warnings: readonly string[];
 }
 
+/** What is imported beside a generator and a tokenizer. */
+interface FurtherFiles {
+  readonly decoder?: { readonly tensors: Tensors; readonly clamp: boolean } | undefined;
+  /** Of the tokenizer's latents. */
+  readonly statistics?: LatentStatistics | undefined;
+}
+
 /**
  * Takes every size from the tensors' shapes and the rest from `arch` (a published size or the path of a config.json; inferred for the
  * published widths). Throws `ImportError` naming missing, surplus and misshapen tensors, and the first
@@ -27,7 +35,7 @@ export async function deriveArchitecture(
   generator: Tensors,
   tokenizer: Tensors,
   arch: string | undefined,
-  decoder?: { readonly tensors: Tensors; readonly clamp: boolean },
+  { decoder, statistics }: FurtherFiles = {},
 ): Promise<DerivedArchitecture> {
   const reading = generator.has(DIT_MARKER) ? readDit(generator) : readMar(generator);
   const { table } = reading;
@@ -36,13 +44,15 @@ export async function deriveArchitecture(
   const isUnused = ([name, { problem }]: (typeof surplus)[number]) => problem !== undefined || reading.isUnused(name);
   const unknown = surplus.filter((tensor) => !isUnused(tensor)).map(([name]) => name);
   checkTensors("generator", table, generator, unknown);
-  const tokenizerReading = readTokenizer(tokenizer);
+  const tokenizerReading = readTokenizer(tokenizer, statistics);
   checkTensors("tokenizer", tokenizerReading.table, tokenizer);
   const complete = await reading.complete(tokenizerReading, arch);
   const { architecture } = complete;
   const unused = {
     generator: surplus.filter(isUnused).map(([name]) => name),
-    tokenizer: [...tokenizer.keys()].filter((name) => !tokenizerReading.table.has(name)),
+    tokenizer: [...tokenizer.keys()].filter(
+      (name) => !tokenizerReading.table.has(name) && !tokenizerReading.isUnused?.(name),
+    ),
   };
   const warnings = [...(complete.warnings ?? [])];
   for (const [network, names] of Object.entries(unused))

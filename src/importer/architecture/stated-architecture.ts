@@ -1,5 +1,6 @@
 import Type from "typebox";
 import type { Architecture as AnyArchitecture, MarArchitecture } from "../../model/manifest.js";
+import type { TokenizerKind } from "../../model/tokenizer-architecture.js";
 import { ImportError } from "../error.js";
 import { readJsonFile } from "../json-file.js";
 import type { StatedTokenizer } from "../tokenizers/tokenizer-reading.js";
@@ -21,16 +22,26 @@ export interface StatedArchitecture extends StatedTokenizer {
 /** A stated number and where the architecture has it. */
 interface Claim {
   readonly field: string;
-  readonly stated: number;
-  readonly found: (architecture: Architecture) => number;
+  readonly stated: number | string;
+  readonly found: (architecture: Architecture) => number | string;
 }
 
-/** The published sizes (models/mar.py of the reference); all go with a published tokenizer and its scale. */
+interface MarSize {
+  readonly width: number;
+  readonly depth: number;
+  readonly heads: number;
+  /** Where it is part of what was published: guidance goes with it. */
+  readonly tokenizer?: TokenizerKind;
+}
+
+/** The published sizes (models/mar.py of MAR and DeTok); all go with a published tokenizer. */
 export const PUBLISHED_SIZES = {
   "mar-b": { width: 768, depth: 12, heads: 12 },
   "mar-l": { width: 1024, depth: 16, heads: 16 },
   "mar-h": { width: 1280, depth: 20, heads: 16 },
-} as const;
+  "detok-mar-b": { width: 768, depth: 12, heads: 12, tokenizer: "detok" },
+  "detok-mar-l": { width: 1024, depth: 16, heads: 16, tokenizer: "detok" },
+} as const satisfies Record<string, MarSize>;
 export type PublishedSize = keyof typeof PUBLISHED_SIZES;
 const DEFAULT_NORM_EPS = 1e-6;
 
@@ -65,6 +76,7 @@ const ArchitectureConfig = Type.Object({
       embed_dim: optionalCount(),
     }),
   ),
+  detok: Type.Optional(Type.Object({ encoder_num_heads: optionalCount(), decoder_num_heads: optionalCount() })),
 });
 type ArchitectureConfig = Type.Static<typeof ArchitectureConfig>;
 
@@ -103,13 +115,16 @@ export function checkClaims(stated: StatedArchitecture, architecture: Architectu
   }
 }
 
-/** The published size of a generator's width. */
-export function publishedSizeOfWidth(width: number): PublishedSize | undefined {
-  return (Object.keys(PUBLISHED_SIZES) as PublishedSize[]).find((name) => PUBLISHED_SIZES[name].width === width);
+/** The published size of a generator's width: DeTok's where there is one and the model has its tokenizer. */
+export function publishedSizeOf(width: number, tokenizer?: TokenizerKind): PublishedSize | undefined {
+  const sizes: [string, MarSize][] = Object.entries(PUBLISHED_SIZES);
+  const ofWidth = sizes.filter(([, size]) => size.width === width);
+  const found = ofWidth.find(([, size]) => size.tokenizer && size.tokenizer === tokenizer) ?? ofWidth[0];
+  return found?.[0] as PublishedSize | undefined;
 }
 
 function inferSize(widths: readonly number[]): PublishedSize {
-  const name = publishedSizeOfWidth(widths[0]!);
+  const name = publishedSizeOf(widths[0]!);
   if (name === undefined || widths.some((width) => width !== PUBLISHED_SIZES[name].width)) {
     throw new ImportError(
       `A generator of width ${widths.join(" and ")} is not one of the published ones, and no tensor states its number of heads or the latent scale: state them with --arch config.json.`,
@@ -119,12 +134,13 @@ function inferSize(widths: readonly number[]): PublishedSize {
 }
 
 function publishedArchitecture(name: PublishedSize): StatedArchitecture {
-  const { width, depth, heads } = PUBLISHED_SIZES[name];
+  const { width, depth, heads, tokenizer }: MarSize = PUBLISHED_SIZES[name];
   const claims: Claim[] = [
     { field: "the encoder's width", stated: width, found: (a) => a.generator.encoder.width },
     { field: "the decoder's width", stated: width, found: (a) => a.generator.decoder.width },
     { field: "the encoder's depth", stated: depth, found: (a) => a.generator.encoder.depth },
     { field: "the decoder's depth", stated: depth, found: (a) => a.generator.decoder.depth },
+    ...(tokenizer ? [{ field: "the tokenizer", stated: tokenizer, found: (a: Architecture) => a.tokenizer.kind }] : []),
   ];
   return {
     label: name,
@@ -136,13 +152,14 @@ function publishedArchitecture(name: PublishedSize): StatedArchitecture {
   };
 }
 
-function configArchitecture(label: string, { mar, vae = {} }: ArchitectureConfig): StatedArchitecture {
+function configArchitecture(label: string, { mar, vae = {}, detok }: ArchitectureConfig): StatedArchitecture {
   return {
     label,
     encoderHeads: mar.encoder_num_heads,
     decoderHeads: mar.decoder_num_heads,
     normEps: mar.norm_eps ?? DEFAULT_NORM_EPS,
     scale: vae.scale,
+    detok,
     claims: [...generatorClaims(mar), ...tokenizerClaims(vae)],
   };
 }

@@ -1,5 +1,6 @@
 import type { TokenizerArchitecture } from "../../model/tokenizer-architecture.js";
 import type { Tensors, TensorTable } from "../architecture/tensor-table.js";
+import type { LatentStatistics } from "./latent-statistics.js";
 
 /** How the importer recognises one kind of tokenizer, and reads it. */
 export interface ImportedTokenizer {
@@ -8,7 +9,7 @@ export interface ImportedTokenizer {
   /** Whether the tensors, by the names of the reference, are those of such a tokenizer. */
   recognises(tensors: Tensors): boolean;
   /** Throws `ImportError` where sizes can't be read. The tensors are checked against the reading's table afterwards. */
-  read(tensors: Tensors): TokenizerReading;
+  read(tensors: Tensors, statistics?: LatentStatistics): TokenizerReading;
 }
 
 /** What a tokenizer's tensors say. */
@@ -18,6 +19,8 @@ export interface TokenizerReading {
   readonly stride: number;
   /** Every tensor that is used. */
   readonly table: TensorTable;
+  /** Whether a tensor beside them is known to have no part in decoding and encoding; others are reported. */
+  isUnused?(name: string): boolean;
   /** For a model that can't use the encoder. */
   withoutEncoder(): TokenizerReading;
   /**
@@ -31,4 +34,5 @@ export interface TokenizerReading {
 export interface StatedTokenizer {
   /** image = decode(latent / scale). */
   readonly scale?: number | undefined;
+  readonly detok?: { readonly encoder_num_heads?: number; readonly decoder_num_heads?: number } | undefined;
 }

@@ -89,6 +89,8 @@ function networksIn(dict: StateDict, markers: readonly string[]): NetworkWeights
       const marker = markers.find((one) => name === one || name.endsWith(`.${one}`));
       return marker === undefined ? [] : [name.slice(0, -marker.length)];
     })
+    // The decoder of DeTok's tokenizer has a mask token, too.
+    .filter((prefix) => !names.has(`${prefix}positional_embedding`))
     .slice(0, MAX_NETWORKS + 1);
   return prefixes.map((prefix) => {
     const inner = prefixes.filter((other) => other.length > prefix.length && other.startsWith(prefix));

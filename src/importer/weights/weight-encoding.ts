@@ -50,11 +50,12 @@ export function encodingOf(
   return asFloat32(name, shape);
 }
 
-/** The large products: of MAR's two stacks and its head, and of a DiT's blocks. */
+/** The large products: of MAR's two stacks and its head, of a DiT's blocks, and of a tokenizer's decoder that is a transformer. */
 const QUANTIZED = [
   /^blocks\.\d+\.(attn\.(qkv|proj)|mlp\.fc[12]|adaLN_modulation\.1)\.weight$/,
   /^(en|de)coder_blocks\.\d+\.(attn\.(qkv|proj)|mlp\.fc[12])\.weight$/,
   /^diffloss\.net\.res_blocks\.\d+\.(mlp\.[02]|adaLN_modulation\.1)\.weight$/,
+  /^tokenizer\.decoder\.transformer\.\d+\.(attn\.(qkv|proj)|mlp\.(w12|w3))\.weight$/,
   /^diffloss\.net\.final_layer\.adaLN_modulation\.1\.weight$/,
 ];
 
@@ -65,14 +66,17 @@ function isQuantized(name: string): boolean {
   return QUANTIZED.some((pattern) => pattern.test(name));
 }
 
-/** The whole generator but its last layer, whose output is multiplied by up to 20,000 (1 / sqrt(alpha-bar)). */
+/**
+ * The whole generator but its last layer, whose output is multiplied by up to 20,000 (1 / sqrt(alpha-bar)), and the blocks of a
+ * tokenizer's decoder that is a transformer.
+ */
 function isHalf(name: string): boolean {
-  return !/^(tokenizer\.|(diffloss\.net\.)?final_layer\.linear\.)/.test(name);
+  return !/^(tokenizer\.(?!decoder\.transformer\.)|(diffloss\.net\.)?final_layer\.linear\.)/.test(name);
 }
 
-/** Edits alone need the encoder: where a checkpoint has it in half the size, it stays so. */
+/** Edits alone need the encoder: where a checkpoint has an autoencoder's in half the size, it stays so. */
 function isEncoderWeight(name: string): boolean {
-  return /^tokenizer\.(encoder|quant_conv)\./.test(name);
+  return /^tokenizer\.(encoder\.(conv_in|down|mid|norm_out|conv_out)|quant_conv)\./.test(name);
 }
 
 function asFloat32(name: string, shape: readonly number[]): WeightEncoding {

@@ -21,6 +21,8 @@ export interface AttentionShape {
   readonly heads: number;
   /** Keys of each sequence that count, int32 [sequences]; the rest is padding and gets no attention weight. */
   readonly keyCounts?: Value;
+  /** Turns queries and keys by their positions, [sequences, tokens, width] each. */
+  readonly rotate?: (x: Value) => Value;
 }
 
 /**
@@ -34,16 +36,16 @@ export function selfAttention(
   all: AttentionRows,
   queries: AttentionRows = all,
 ): Value {
-  const { width, heads } = shape;
-  // Attention adds an int8 layer's biases on its way, which takes less time than an addition.
-  const addsBias = isQuantized(g, layer, qkvOutputs("q", width));
+  const { width, heads, rotate = (x) => x } = shape;
+  // Attention adds an int8 layer's biases on its way, which takes less time than an addition. Rotations come after them.
+  const addsBias = !shape.rotate && isQuantized(g, layer, qkvOutputs("q", width));
   const project = (part: "q" | "k" | "v", { rows, layout }: AttentionRows) => {
     const outputs = qkvOutputs(part, width);
     const product = rows.project(layer, addsBias ? { outputs, bias: null } : { outputs });
     return reshape(g, product, concat(g, [layout, g.ints([width])], 0));
   };
-  const q = project("q", queries);
-  const k = project("k", all);
+  const q = rotate(project("q", queries));
+  const k = rotate(project("k", all));
   const v = project("v", all);
   const bias = addsBias ? g.weight(`${layer}.bias`) : undefined;
   const attended = { q, k, v, bias, scale: (width / heads) ** -0.5 };

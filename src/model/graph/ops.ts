@@ -26,6 +26,13 @@ export function affineLayerNorm(g: GraphBuilder, x: Value, name: string, epsilon
   return layerNorm(g, x, [g.weight(`${name}.weight`), g.weight(`${name}.bias`)], epsilon);
 }
 
+/** x / sqrt(mean(x^2) + epsilon) over the last axis, times the scale that the checkpoint has under `name`. */
+export function rmsNorm(g: GraphBuilder, x: Value, name: string, epsilon: number): Value {
+  // ONNX Runtime's own operator, though it stands in ONNX's domain; ONNX has one from opset 23 on.
+  const attributes = { axis: { int: -1 }, epsilon: { float: epsilon }, stash_type: { int: ELEMENT_TYPES.float32 } };
+  return g.node("SimplifiedLayerNormalization", [x, g.weight(`${name}.weight`)], { attributes });
+}
+
 /** x sigmoid(x) */
 export function silu(g: GraphBuilder, x: Value): Value {
   return g.node("QuickGelu", [x], { domain: CONTRIB_DOMAIN, attributes: { alpha: { float: 1 } } });

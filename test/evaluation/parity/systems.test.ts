@@ -37,6 +37,8 @@ test.each([
       "model.safetensors and ../kl8/model.safetensors",
     ],
   ],
+  ["detok/small", 5, ["generator.pth and tokenizer.pth"]],
+  ["detok/deep", 5, ["generator.safetensors and tokenizer.safetensors"]],
 ])("%s: every file of the recordings is within what is allowed", async (system, recordings, files) => {
   const titles = [];
   for await (const { title, report } of compareFolder(join(SYSTEMS, system))) {

@@ -27,9 +27,17 @@ const STORAGES: ReadonlyMap<string, Dtype> = new Map<string, Dtype>([
   ["torch.BoolStorage", "BOOL"],
 ]);
 
-type Constructor = (args: readonly PickleValue[]) => PickleValue;
+export type Constructor = (args: readonly PickleValue[]) => PickleValue;
 
-/** The closed table: every callable that tensors need, and what a call makes. */
+/** What one kind of pickle may build; everything else in it becomes a placeholder. */
+export interface PickleTable {
+  /** Every callable by its full name, and what a call makes. */
+  readonly callables: ReadonlyMap<string, Constructor>;
+  /** Whether bytes are values, or nothing that is needed. */
+  readonly keepsBytes: boolean;
+}
+
+/** The closed table of checkpoints: every callable that tensors need. */
 const CALLABLES: ReadonlyMap<string, Constructor> = new Map<string, Constructor>([
   ["collections.OrderedDict", orderedDict],
   ["collections.defaultdict", () => new Dict()],
@@ -40,32 +48,38 @@ const CALLABLES: ReadonlyMap<string, Constructor> = new Map<string, Constructor>
   ["torch._tensor._rebuild_from_type_v2", rebuildFromType],
 ]);
 
+export const TENSORS: PickleTable = { callables: CALLABLES, keepsBytes: false };
+
 /** Longest name of a global: the only thing that a placeholder keeps. */
 const MAX_NAME_LENGTH = 512;
 
 /** Looks a global up by name. One that is not in the table becomes a placeholder: nothing is imported or called. */
-export function findGlobal(module: string, name: string): Global | Placeholder {
+export function findGlobal({ callables }: PickleTable, module: string, name: string): Global | Placeholder {
   if (module.length + name.length > MAX_NAME_LENGTH) {
     throw new CheckpointError(
       `it has a damaged pickle: a global with a name of more than ${MAX_NAME_LENGTH} characters`,
     );
   }
   const full = `${module}.${name}`;
-  return CALLABLES.has(full) || STORAGES.has(full) ? new Global(full) : new Placeholder(full);
+  return callables.has(full) || STORAGES.has(full) ? new Global(full) : new Placeholder(full);
 }
 
 /** What calling a global makes. */
-export function callGlobal(callee: PickleValue, args: PickleValue): PickleValue {
+export function callGlobal(table: PickleTable, callee: PickleValue, args: PickleValue): PickleValue {
   if (callee instanceof Placeholder) return callee;
   if (!(args instanceof Tuple)) throw new CheckpointError("it has a damaged pickle: arguments that are not a tuple");
-  const make = callee instanceof Global ? CALLABLES.get(callee.name) : undefined;
+  const make = callee instanceof Global ? table.callables.get(callee.name) : undefined;
   if (!make) throw new CheckpointError(`it has a damaged pickle: it calls a ${kindOf(callee)}`);
   return make(args.items);
 }
 
-/** The persistent id of a tensor's bytes: ("storage", class, key, location, number of elements). */
+/**
+ * The persistent id of a tensor's bytes: ("storage", class, key, location, number of elements) and, before PyTorch 1.6, None: a view
+ * of another storage is not read.
+ */
 export function findStorage(id: PickleValue): StorageReference | Placeholder {
-  if (!(id instanceof Tuple) || id.items.length !== 5 || id.items[0] !== "storage") {
+  const isStorage = id instanceof Tuple && id.items[0] === "storage";
+  if (!isStorage || !(id.items.length === 5 || (id.items.length === 6 && id.items[5] === null))) {
     throw new CheckpointError("it has a damaged pickle: a persistent id that names no storage");
   }
   const [, storage, key, , elements] = id.items;
@@ -77,7 +91,7 @@ export function findStorage(id: PickleValue): StorageReference | Placeholder {
   return new StorageReference(dtype, key, elements);
 }
 
-function orderedDict(args: readonly PickleValue[]): Dict {
+export function orderedDict(args: readonly PickleValue[]): Dict {
   const dict = new Dict();
   const [pairs] = args;
   if (pairs === undefined) return dict;
@@ -115,7 +129,7 @@ function parameterData(data: PickleValue | undefined): TensorReference | Placeho
 function rebuildFromType([make, type, args]: readonly PickleValue[]): PickleValue {
   if (!(type instanceof Placeholder)) wrongArguments("torch._tensor._rebuild_from_type_v2");
   const isPlain = type.name === "torch.Tensor" && make instanceof Global && make.name.startsWith("torch._utils.");
-  return isPlain ? callGlobal(make, args ?? null) : type;
+  return isPlain ? callGlobal(TENSORS, make, args ?? null) : type;
 }
 
 function sizes(value: PickleValue | undefined): readonly number[] | undefined {
@@ -124,10 +138,10 @@ function sizes(value: PickleValue | undefined): readonly number[] | undefined {
   return items.every(isSize) ? items : undefined;
 }
 
-function isSize(value: PickleValue | undefined): value is number {
+export function isSize(value: PickleValue | undefined): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-function wrongArguments(name: string): never {
+export function wrongArguments(name: string): never {
   throw new CheckpointError(`it has a damaged pickle: ${name} with arguments of the wrong kind`);
 }

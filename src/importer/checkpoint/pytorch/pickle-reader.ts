@@ -13,6 +13,11 @@ export class PickleReader {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
+  /** Bytes read so far. */
+  get position(): number {
+    return this.#at;
+  }
+
   byte(): number {
     return this.#view.getUint8(this.#take(1));
   }
@@ -44,8 +49,10 @@ export class PickleReader {
     return Number.isSafeInteger(number) ? number : value;
   }
 
-  skip(length: number): void {
-    this.#take(length);
+  /** A view of the next bytes: nothing is copied. */
+  content(length: number): Uint8Array {
+    const at = this.#take(length);
+    return this.bytes.subarray(at, at + length);
   }
 
   text(length: number): string {

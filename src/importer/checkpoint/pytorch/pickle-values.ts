@@ -13,7 +13,9 @@ export type PickleValue =
   | Global
   | Placeholder
   | StorageReference
-  | TensorReference;
+  | TensorReference
+  | Bytes
+  | Stateful;
 
 export class Tuple {
   constructor(readonly items: readonly PickleValue[]) {}
@@ -58,6 +60,17 @@ export class TensorReference {
     readonly shape: readonly number[],
     readonly strides: readonly number[],
   ) {}
+}
+
+/** Bytes, where the pickle's kind has a use for them. */
+export class Bytes {
+  constructor(readonly content: Uint8Array) {}
+}
+
+/** What the pickle gives its contents after it was made, by BUILD. */
+export abstract class Stateful {
+  /** Throws `CheckpointError` for anything but the contents of such a value. */
+  abstract setState(state: PickleValue): void;
 }
 
 /** What a value is, in a word, for error messages. */

@@ -1,13 +1,15 @@
 import { CheckpointError, quote } from "../error.js";
-import { callGlobal, findGlobal, findStorage } from "./pickle-globals.js";
+import { callGlobal, findGlobal, findStorage, type PickleTable, TENSORS } from "./pickle-globals.js";
 import { PickleReader } from "./pickle-reader.js";
 import {
+  Bytes,
   Dict,
   type Global,
   kindOf,
   List,
   type PickleValue,
   Placeholder,
+  Stateful,
   TensorReference,
   Tuple,
 } from "./pickle-values.js";
@@ -28,31 +30,38 @@ const LONG = new Placeholder("int");
 /**
  * Runs the opcodes that Python writes for data (protocols 2 to 5) and returns the object they build. Nothing of the file
  * is executed: a call makes a value of the closed table, or a placeholder. The machine is a loop over a bounded stack:
- * nesting costs no recursion, and every length is checked before it is used.
+ * nesting costs no recursion, and every length is checked before it is used. Without a `table`, that of checkpoints.
  */
-export function unpickle(bytes: Uint8Array): PickleValue {
-  return new PickleMachine(bytes).run();
+export function unpickle(bytes: Uint8Array, table: PickleTable = TENSORS): PickleValue {
+  return unpickleFirst(bytes, table).value;
+}
+
+/** The first of the pickles that stand one after another, and its length. */
+export function unpickleFirst(bytes: Uint8Array, table: PickleTable): { value: PickleValue; length: number } {
+  const reader = new PickleReader(bytes);
+  const value = new PickleMachine(reader, table).run();
+  return { value, length: reader.position };
 }
 
 class PickleMachine {
-  readonly #reader: PickleReader;
   readonly #stack: PickleValue[] = [];
   /** Stack heights at the open marks. */
   readonly #marks: number[] = [];
   readonly #memo = new Map<number, PickleValue>();
   #containers = 0;
 
-  constructor(bytes: Uint8Array) {
-    this.#reader = new PickleReader(bytes);
-  }
+  constructor(
+    private readonly reader: PickleReader,
+    readonly table: PickleTable,
+  ) {}
 
   run(): PickleValue {
     for (let count = 0; count < MAX_OPCODES; count++) {
-      const opcode = this.#reader.byte();
+      const opcode = this.reader.byte();
       if (opcode === 0x2e /* STOP */) return this.pop();
       const operation = OPERATIONS[opcode];
       if (!operation) throw refusedOpcode(opcode);
-      operation(this, this.#reader);
+      operation(this, this.reader);
       if (this.#stack.length > MAX_STACK)
         throw new CheckpointError("it has a pickle that needs an absurd amount of stack");
     }
@@ -138,24 +147,25 @@ class PickleMachine {
   }
 
   /** Bytes whose number is written in `width` bytes. */
-  pushSkipped(value: Placeholder, reader: PickleReader, width: 1 | 4 | 8): void {
-    reader.skip(reader.unsigned(width));
-    this.push(value);
+  pushBytes(width: 1 | 4 | 8): void {
+    const content = this.reader.content(this.reader.unsigned(width));
+    this.push(this.table.keepsBytes ? new Bytes(content) : BYTES);
   }
 
   call(): void {
     const args = this.pop();
     const callee = this.pop();
-    const made = callGlobal(callee, args);
+    const made = callGlobal(this.table, callee, args);
     if (made instanceof Dict) this.pushContainer(made);
     else this.push(made);
   }
 
   /** `__setstate__`: attributes (such as `_metadata` of a state dict) are dropped. */
   build(): void {
-    this.pop();
+    const state = this.pop();
     const target = this.top();
-    if (!(target instanceof Dict || target instanceof Placeholder || target instanceof TensorReference)) {
+    if (target instanceof Stateful) target.setState(state);
+    else if (!(target instanceof Dict || target instanceof Placeholder || target instanceof TensorReference)) {
       throw new CheckpointError(`it has a damaged pickle: it sets attributes of a ${kindOf(target)}`);
     }
   }
@@ -182,15 +192,18 @@ const OPERATIONS: readonly (Operation | undefined)[] = (() => {
   set(0x4d, (m, r) => m.push(r.unsigned(2))); // BININT2
   set(0x4a, (m, r) => m.push(r.int32())); // BININT
   set(0x8a, (m, r) => m.push(r.long(r.unsigned(1)))); // LONG1
-  set(0x8b, (m, r) => m.pushSkipped(LONG, r, 4)); // LONG4
+  set(0x8b, (m, r) => {
+    r.content(r.unsigned(4));
+    m.push(LONG);
+  }); // LONG4
   set(0x47, (m, r) => m.push(r.float64())); // BINFLOAT
   set(0x58, (m, r) => m.push(r.text(r.unsigned(4)))); // BINUNICODE
   set(0x8c, (m, r) => m.push(r.text(r.unsigned(1)))); // SHORT_BINUNICODE
   set(0x8d, (m, r) => m.push(r.text(r.unsigned(8)))); // BINUNICODE8
-  set(0x43, (m, r) => m.pushSkipped(BYTES, r, 1)); // SHORT_BINBYTES
-  set(0x42, (m, r) => m.pushSkipped(BYTES, r, 4)); // BINBYTES
-  set(0x8e, (m, r) => m.pushSkipped(BYTES, r, 8)); // BINBYTES8
-  set(0x96, (m, r) => m.pushSkipped(BYTES, r, 8)); // BYTEARRAY8
+  set(0x43, (m) => m.pushBytes(1)); // SHORT_BINBYTES
+  set(0x42, (m) => m.pushBytes(4)); // BINBYTES
+  set(0x8e, (m) => m.pushBytes(8)); // BINBYTES8
+  set(0x96, (m) => m.pushBytes(8)); // BYTEARRAY8
   set(0x29, (m) => m.popTuple(0)); // EMPTY_TUPLE
   set(0x85, (m) => m.popTuple(1)); // TUPLE1
   set(0x86, (m) => m.popTuple(2)); // TUPLE2
@@ -213,7 +226,7 @@ const OPERATIONS: readonly (Operation | undefined)[] = (() => {
   set(0x94, (m) => m.rememberNext()); // MEMOIZE
   set(0x68, (m, r) => m.recall(r.unsigned(1))); // BINGET
   set(0x6a, (m, r) => m.recall(r.unsigned(4))); // LONG_BINGET
-  set(0x63, (m, r) => m.push(findGlobal(r.line(), r.line()))); // GLOBAL
+  set(0x63, (m, r) => m.push(findGlobal(m.table, r.line(), r.line()))); // GLOBAL
   set(0x93, (m) => m.push(stackGlobal(m))); // STACK_GLOBAL
   set(0x52, (m) => m.call()); // REDUCE
   set(0x81, (m) => m.call()); // NEWOBJ
@@ -232,7 +245,7 @@ function stackGlobal(machine: PickleMachine): Global | Placeholder {
   if (typeof name !== "string" || typeof module !== "string") {
     throw new CheckpointError("it has a damaged pickle: a global whose name is not a string");
   }
-  return findGlobal(module, name);
+  return findGlobal(machine.table, module, name);
 }
 
 function protocol(version: number): void {
