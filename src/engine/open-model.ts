@@ -1,14 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { familyOf } from "../families/families.js";
+import { buildTokenizerGraphs, familyOf } from "../families/families.js";
 import { readWeights } from "../model/graph/read-weights.js";
 import { type Architecture, graphsOf, MODEL_FILES } from "../model/manifest.js";
 import { openRuntime } from "./runtime/onnx.js";
 import type { Runtime, RuntimeSettings } from "./runtime/runtime.js";
 
 /**
- * Opens all graphs of a model: those of its folder or, where the provider needs others, those that its family builds over the
- * same weights. They are built here rather than at the import, so that a folder serves every provider, has one hash,
+ * Opens all graphs of a model: those of its folder or, where the provider needs others, those that its family and its tokenizer build over
+ * the same weights. They are built here rather than at the import, so that a folder serves every provider, has one hash,
  * and models that were imported earlier need no new import. Building takes milliseconds.
  */
 export async function openModel(folder: string, model: Architecture, settings: RuntimeSettings): Promise<Runtime> {
@@ -16,6 +16,10 @@ export async function openModel(folder: string, model: Architecture, settings: R
   const family = familyOf(model.generator);
   if (settings.provider !== "webgpu" || !family.buildWebgpuGraphs) return openRuntime(folder, { ...settings, graphs });
   const files = await Promise.all(graphs.map((graph) => readFile(join(folder, MODEL_FILES[graph]))));
-  const variants = family.buildWebgpuGraphs(model.generator, readWeights(files));
+  const weights = readWeights(files);
+  const variants = {
+    ...buildTokenizerGraphs(model, weights, { webgpu: true }),
+    ...family.buildWebgpuGraphs(model.generator, weights),
+  };
   return openRuntime(folder, { ...settings, graphs, variants });
 }

@@ -23,15 +23,21 @@ export function familyOf(model: GeneratorArchitecture): Family {
  * weights stay where they are. Throws where a graph needs a weight that is not there.
  */
 export function buildGraphs(architecture: Architecture, weights: WeightIndex, options: GraphOptions = {}): Graphs {
-  const { generator, tokenizer, decoder } = architecture;
+  const { generator } = architecture;
   const generating = familyOf(generator).buildGraphs(generator, weights, options);
+  return { ...generating, ...buildTokenizerGraphs(architecture, weights, options) } as Graphs;
+}
+
+/** Those between latents and pixels. */
+export function buildTokenizerGraphs(architecture: Architecture, weights: WeightIndex, options: GraphOptions): Graphs {
+  const { tokenizer, decoder } = architecture;
   const kind = tokenizerOf(tokenizer);
   const decodeOptions = { ...options, rounding: pixelRoundingOf(architecture) };
   const decode = kind.buildDecode(tokenizer, weights, decodeOptions);
   const encode = hasEncoder(tokenizer) && { encode: kind.buildEncode(tokenizer, weights, options) };
   const consistency = decoder &&
     tokenizer.kind === "kl" && { consistency: buildConsistency(tokenizer, decoder, weights, decodeOptions) };
-  return { ...generating, decode, ...encode, ...consistency } as Graphs;
+  return { decode, ...encode, ...consistency } as Graphs;
 }
 
 /** How the decoder's output becomes a byte. */
