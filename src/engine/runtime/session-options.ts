@@ -11,8 +11,11 @@ export async function sessionOptions(options: RuntimeSettings): Promise<Inferenc
   if (provider === "cuda") await checkCuda(cudaDevice);
   if (provider === "webgpu") await checkWebgpu();
   return {
-    executionProviders:
-      provider === "cuda" ? [{ name: "cuda", deviceId: cudaDevice }, "cpu"] : [...new Set([provider, "cpu"])],
+    executionProviders: {
+      cpu: ["cpu"],
+      cuda: [{ name: "cuda", deviceId: cudaDevice }, "cpu"],
+      webgpu: ["webgpu", "cpu"],
+    }[provider],
     executionMode: "sequential",
     graphOptimizationLevel: "all",
     enableCpuMemArena: true,

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { TINY_ARCHITECTURE, writeTinyModel } from "../../model/tiny.js";
-import { describeStages } from "./recorded-stages.js";
+import { describeStages, relativeError, stages } from "./recorded-stages.js";
 import { openTyped, type TypedRuntime } from "./typed-runtime.js";
 
 let folder: string;
@@ -16,3 +16,8 @@ afterAll(async () => {
 });
 
 describeStages(() => runtime, { exposed: true });
+
+test("decode equals the recording", async () => {
+  const out = await runtime.decode(stages.get("decode.latents")!.data);
+  expect(relativeError(out.image!, stages.get("decode.image")!.data)).toBeLessThan(2e-4);
+});
