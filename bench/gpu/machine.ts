@@ -67,7 +67,8 @@ const cannotRun = (python: string, reason = "no reason is known") =>
 /** Of the first GPU. */
 async function describeGpu(): Promise<string> {
   const query = ["--id=0", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"];
-  const { stdout } = await execute("nvidia-smi", query).catch((error: Error) => {
+  const { stdout } = await execute("nvidia-smi", query).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") throw new Error("There is no nvidia-smi here, which comes with NVIDIA's driver.");
     throw new Error(`nvidia-smi finds no GPU here: ${error.message.trim().split("\n").at(-1)}`);
   });
   const [name, memory, driver] = stdout.trim().split(", ");

@@ -19,6 +19,33 @@ function seconds({ stepTimes, decode, every }: RunRecord): Record<Part, number> 
   return { ...parts, whole: Object.values(parts).reduce((total, part) => total + part, 0) };
 }
 
+const most = (mebibytes: readonly number[]) => (mebibytes.length > 0 ? `${Math.max(...mebibytes).toFixed(0)} MiB` : "");
+const usual = (shares: readonly number[], digits: number) =>
+  shares.length > 0 ? `${(100 * median(shares)).toFixed(digits)} %` : "";
+
+/** What is known of a side's runs beside their times; empty where nothing is. */
+const FACTS: readonly (readonly [string, (runs: readonly RunRecord[]) => string])[] = [
+  ["peak memory", (runs) => most(runs.map(({ peakRssMib }) => peakRssMib))],
+  ["peak memory of the GPU", (runs) => most(runs.flatMap(({ peakGpuMib }) => peakGpuMib ?? []))],
+  [
+    "copies, of the time in ONNX runs",
+    (runs) =>
+      usual(
+        runs.flatMap(({ peakGpuMib, copies, onnx }) => (peakGpuMib && copies && onnx ? [copies.ms / onnx] : [])),
+        1,
+      ),
+  ],
+  [
+    "outside ONNX runs",
+    // Skipping steps does not skip what surrounds them: only whole images show the share.
+    (runs) =>
+      usual(
+        runs.flatMap(({ every, wall, onnx }) => (every === 1 && onnx ? [1 - onnx / wall] : [])),
+        2,
+      ),
+  ],
+];
+
 /** `runs` holds each side's runs of one batch size, round by round. */
 export function summaryTable(runs: ReadonlyMap<Side, readonly RunRecord[]>): string {
   const measured = new Map([...runs].map(([side, records]) => [side, records.map(seconds)]));
@@ -50,31 +77,9 @@ export function summaryTable(runs: ReadonlyMap<Side, readonly RunRecord[]>): str
       return pairedRatio(of(over), of(under)).toFixed(2);
     }),
   ]);
-  const memory = sides.map((side) => `${Math.max(...runs.get(side)!.map((run) => run.peakRssMib)).toFixed(0)} MiB`);
-  rows.push(["peak memory", ...memory, ...ratios.map(() => "")]);
-  const gpuMemory = sides.map((side) => {
-    const peaks = runs.get(side)!.flatMap(({ peakGpuMib }) => peakGpuMib ?? []);
-    return peaks.length > 0 ? `${Math.max(...peaks).toFixed(0)} MiB` : "";
-  });
-  if (gpuMemory.some(Boolean)) {
-    rows.push(["peak memory of the GPU", ...gpuMemory, ...ratios.map(() => "")]);
-    rows.push([
-      "copies, of the time in ONNX runs",
-      ...sides.map((side) => copied(runs.get(side)!)),
-      ...ratios.map(() => ""),
-    ]);
+  for (const [title, of] of FACTS) {
+    const cells = sides.map((side) => of(runs.get(side)!));
+    if (cells.some(Boolean)) rows.push([title, ...cells, ...ratios.map(() => "")]);
   }
-  // Skipping steps does not skip what surrounds them: only whole images show the share.
-  const outside = sides.map((side) => {
-    const whole = runs.get(side)!.flatMap(({ every, wall, onnx }) => (every === 1 && onnx ? [1 - onnx / wall] : []));
-    return whole.length > 0 ? `${(100 * median(whole)).toFixed(2)} %` : "";
-  });
-  if (outside.some(Boolean)) rows.push(["outside ONNX runs", ...outside, ...ratios.map(() => "")]);
   return markdownTable(["", ...sides, ...ratios.map(([over, under]) => `${over} / ${under}`)], rows);
-}
-
-/** The share of ONNX Runtime's time that copying inputs and outputs takes. */
-function copied(runs: readonly RunRecord[]): string {
-  const shares = runs.flatMap(({ copies, onnx }) => (copies && onnx ? [copies.ms / onnx] : []));
-  return shares.length > 0 ? `${(100 * median(shares)).toFixed(1)} %` : "";
 }
