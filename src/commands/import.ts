@@ -10,20 +10,20 @@ import { readArguments, reportError, UsageError } from "./command-line.js";
 import { watchImport } from "./import-progress.js";
 import { INTERRUPTED, interruptible } from "./services/signals.js";
 
-export const usage = `marimba import: turns a checkpoint of MAR or DiT and its tokenizer into a model that marimba serves
+export const usage = `marimba import: turns a checkpoint of MAR, DiT or SiT and its tokenizer into a model that marimba serves
 
   marimba import --name NAME --generator FILE --tokenizer FILE [options]
 
   --name NAME         the model's name: its folder under the models folder, and what requests call it
-  --generator FILE    the MAR or DiT checkpoint: .safetensors, the index of a sharded one (model.safetensors.index.json), or
-                      PyTorch's .pth, .ckpt or .pt
+  --generator FILE    the checkpoint of MAR, DiT or SiT: .safetensors, the index of a sharded one
+                      (model.safetensors.index.json), or PyTorch's .pth, .ckpt or .pt
   --tokenizer FILE    the KL autoencoder's checkpoint, in any of these forms: MAR's KL-16, or KL-8 as latent diffusion or
                       diffusers save it
   --weights W         which of the generator's weights: ema, the averaged ones; raw, those that were trained; or the key
                       that leads to them, such as model_ema (default: the averaged ones where the file has any)
   --tokenizer-weights W  the same for the tokenizer's file
-  --arch ARCH         mar-b, mar-l, mar-h, dit-xl-2, sit-xl-2 and the other published sizes, or a config.json that states heads and
-                      scale; optional for models of the published widths
+  --arch ARCH         mar-b, mar-l, mar-h, dit-xl-2, sit-xl-2 and the other published sizes, or a config.json that states
+                      heads and scale; optional for models of the published widths, but a SiT must be stated
   --precision P       how large weights are stored and multiplied (default: fp32): fp32, the reference's arithmetic;
                       int8, a quarter of the size and faster on a CPU; fp16, for CUDA
   --classes FILE      JSON array of class names, or of {"name", "id"}, in order (default: ImageNet's for the published
