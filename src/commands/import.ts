@@ -10,17 +10,17 @@ import { readArguments, reportError, UsageError } from "./command-line.js";
 import { watchImport } from "./import-progress.js";
 import { INTERRUPTED, interruptible } from "./services/signals.js";
 
-export const usage = `marimba import: turns a checkpoint of MAR or DiT and its tokenizer into a model that marimba serves
+export const usage = `marimba import: turns a checkpoint of MAR, DiT or SiT and its tokenizer into a model that marimba serves
 
   marimba import --name NAME --generator FILE --tokenizer FILE [options]
 
   --name NAME         the model's name: its folder under the models folder, and what requests call it
-  --generator FILE    the MAR or DiT checkpoint: .safetensors, the index of a sharded one (model.safetensors.index.json), or
-                      PyTorch's .pth, .ckpt or .pt
+  --generator FILE    the checkpoint of MAR, DiT or SiT: .safetensors, the index of a sharded one
+                      (model.safetensors.index.json), or PyTorch's .pth, .ckpt or .pt
   --tokenizer FILE    the KL autoencoder's checkpoint, in any of these forms: MAR's KL-16, or latent diffusion's KL-8 or
                       VQ-16, also under diffusers' names; or DeTok's checkpoint
-  --decoder FILE      OpenAI's consistency decoder as diffusers saves it (openai/consistency-decoder), for models on KL-8: it makes
-                      the finished images in place of the tokenizer's decoder, which still makes the previews
+  --decoder FILE      OpenAI's consistency decoder as diffusers saves it (openai/consistency-decoder), for models on
+                      KL-8: it makes the finished images in place of the tokenizer's decoder, which still makes the previews
   --unclamped         with --decoder: don't clamp the image to [-1, 1] after each step, which the official code does and
                       diffusers does not
   --weights W         which of the generator's weights: ema, the averaged ones; raw, those that were trained; or the key
@@ -29,7 +29,8 @@ export const usage = `marimba import: turns a checkpoint of MAR or DiT and its t
   --latent-stats FILE  the statistics of the latents, which DeTok's tokenizer needs: its stats.pkl, or a .json of mean and std
   --latent-stats-key KEY  whose, where the file has those of several tokenizers
   --arch ARCH         mar-b, mar-l, mar-h, detok-mar-b, detok-mar-l, dit-xl-2, sit-xl-2 and the other published sizes, or a
-                      config.json that states heads and scale; optional for models of the published widths
+                      config.json that states heads and scale; optional for models of the published widths, but a SiT
+                      must be stated
   --precision P       how large weights are stored and multiplied: fp32, the reference's arithmetic; int8, a quarter of the
                       size and faster on a CPU; fp16, for CUDA (default: fp32, or fp16 if PROVIDER is cuda)
   --classes FILE      JSON array of class names, or of {"name", "id"}, in order (default: ImageNet's for the published

@@ -117,7 +117,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     check: printsSomething,
   },
   {
-    pattern: /^npm run (bench:import|bench:reference|profile) -- --help$/,
+    pattern: /^npm run (bench:import|bench:reference|bench:dit|profile) -- --help$/,
     standIn: withoutBuild,
     check: printsSomething,
   },

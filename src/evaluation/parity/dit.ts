@@ -85,11 +85,10 @@ interface Run {
 }
 
 function readRun(recording: Recording, generator: DiffusionTransformer): Run {
-  const { family } = generator;
-  const sampler = recording.metadata("sampler") as FamilyParameters<typeof family>["sampler"];
-  const known: readonly string[] = FAMILY_TRAITS[family].samplers;
+  const sampler = recording.metadata("sampler") as string;
+  const known: readonly string[] = FAMILY_TRAITS[generator.family].samplers;
   if (!known.includes(sampler))
-    throw new Error(`${recording.name}: the sampler is ${sampler}; a ${family} has ${known.join(", ")}.`);
+    throw new Error(`${recording.name}: the sampler is ${sampler}; a ${generator.family} has ${known.join(", ")}.`);
   const labels = recording.metadata("labels") as readonly number[];
   return { evaluations: evaluationsOf(recording, generator), labels, guidance: recording.metadata("cfg") as number };
 }

@@ -29,6 +29,14 @@ describe("a flow", () => {
     expect(timesteps.length).toBe(sampler === "heun" ? 20 : 10);
   });
 
+  it("has torch.linspace's times, to the last bit", () => {
+    const times = [
+      0, 0.07692308, 0.15384616, 0.23076925, 0.30769232, 0.3846154, 0.4615385, 0.5384615, 0.6153846, 0.6923077,
+      0.7692308, 0.84615386, 0.9230769,
+    ];
+    expect(flowEvaluations("euler", 13).map(({ timestep }) => timestep)).toEqual(times.map(Math.fround));
+  });
+
   it("ends at the image where the velocity leads straight to it", () => {
     for (const sampler of ["euler", "heun"] as const)
       for (const steps of [2, 3, 250]) expect(sampled(sampler, steps, -2, () => 5)).toBeCloseTo(3, 4);

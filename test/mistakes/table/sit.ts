@@ -1,7 +1,6 @@
 import type { Mistake } from "../mistake.js";
 
 const FLOW = "families/sit/flow.ts";
-const SIZES = "importer/architecture/dit-architecture.ts";
 
 /** The flow of a SiT: its times, and the three samplers. The network and guidance are the DiT's. */
 export const SIT_MISTAKES: readonly Mistake[] = [
@@ -123,12 +122,5 @@ export const SIT_MISTAKES: readonly Mistake[] = [
     find: "x[i]! + (1 - t) * velocity",
     replace: "x[i]! - t * velocity",
     why: "a preview is the image, not the noise that it came from",
-  },
-  {
-    name: "sit-taken-for-dit",
-    file: SIZES,
-    find: 'sizes.learnSigma ? "dit" : "sit"',
-    replace: '"dit" as "dit" | "sit"',
-    why: "a model without the variance is a SiT",
   },
 ];
