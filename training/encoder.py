@@ -31,9 +31,9 @@ TRAIN_SEED, TRAIN_COUNT = 60_000_000, 2_400  # far from what generator and class
 HELD_OUT_SEED, HELD_OUT_COUNT = 95_000_000, 300
 SAMPLED_COUNT, SAMPLED_HELD_OUT, COMPOSED_COUNT = 720, 60, 480
 SAMPLING = Settings(steps=12, guidance=2.0, diffusion_steps=18)
-RECIPE = Recipe(minutes=10, batch=8, rate=2e-3, warm_up=50, flat_until=0.5, betas=(0.9, 0.99), weight_decay=1e-4, clip=1.0,
+RECIPE = Recipe(steps=4_300, batch=8, rate=2e-3, warm_up=50, flat_until=0.5, betas=(0.9, 0.99), weight_decay=1e-4, clip=1.0,
                 average=0.99)
-DRAWINGS_FROM = 0.7  # of the time: a step with the decoder takes three times as long
+DRAWINGS_FROM = 0.87  # of the steps: one with the decoder takes three times as long
 
 
 def encode(model: KlTokenizer, image):
@@ -149,7 +149,7 @@ def main() -> None:
     held_out, _ = draw_many(HELD_OUT_COUNT, HELD_OUT_SEED)
     examples = decoded_examples(args.work, model, latents[:SAMPLED_COUNT])
     loss_of = lambda draw, done: encoder_loss(model, pictures, examples, draw, done)
-    average, _ = train(model, loss_of, RECIPE, args.work / "encoder.pt", log)
+    average = train(model, loss_of, RECIPE, args.work / "encoder.pt", log)
     average.encoder.half().float(), average.quant_conv.half().float()  # as they are stored
     size = sum(p.numel() for part in (average.encoder, average.quant_conv) for p in part.parameters())
     log(f"{size} parameters; {measure(average, held_out, latents[SAMPLED_COUNT:])}")

@@ -9,20 +9,20 @@ import torch
 from torch import nn
 
 from parallel import WORKERS, set_gradients
-from progress import Budget, Checkpoint, Log
+from progress import Checkpoint, Log
 
 LOG_EVERY_STEPS = 100
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained. A configuration states the minutes, and what differs from the defaults."""
+    """How a network is trained. A configuration states the steps, and what differs from the defaults."""
 
-    minutes: float  # of two quiet cores
+    steps: int
     batch: int = 32
     rate: float = 1e-3  # the learning rate's peak
     warm_up: int = 200  # steps
-    flat_until: float = 0.6  # share of the time; afterwards the rate falls to 2 %
+    flat_until: float = 0.6  # share of the steps; afterwards the rate falls to 2 %
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.02
     clip: float = 3.0  # of the gradients' norm
@@ -33,8 +33,8 @@ class Recipe:
         """Examples of one worker's share of a batch."""
         return self.batch // WORKERS
 
-    def rate_at(self, step: int, done: float) -> float:
-        """`done` is the share of the time spent."""
+    def rate_at(self, step: int) -> float:
+        done = step / self.steps
         decay = 1.0 if done < self.flat_until else 1.0 - 0.98 * (done - self.flat_until) / (1 - self.flat_until)
         return self.rate * min(1.0, (step + 1) / self.warm_up) * max(decay, 0.02)
 
@@ -47,24 +47,23 @@ def optimizer_for(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim
     return torch.optim.AdamW(groups, lr=recipe.rate, betas=recipe.betas, fused=True)
 
 
-def train(model: nn.Module, loss_of, recipe: Recipe, path: Path, log: Log) -> tuple[nn.Module, int]:
-    """Trains until the time is spent, going on from `path` if it is there. Returns the averaged model and the steps.
+def train(model: nn.Module, loss_of, recipe: Recipe, path: Path, log: Log) -> nn.Module:
+    """Takes the recipe's steps, going on from `path` if it is there, and returns the averaged model.
 
     `loss_of(draw, done)` gives {"loss": ..., any numbers to log} of one worker's share of a batch; everything random in it
-    comes from `draw`. `done` is the share of the time spent.
+    comes from `draw`. `done` is the share of the steps taken.
     """
     name, parameters = path.stem, [p for p in model.parameters() if p.requires_grad]
     average = copy.deepcopy(model).requires_grad_(False)
     averaged = [a for a, p in zip(average.parameters(), model.parameters()) if p.requires_grad]
-    optimizer, budget, checkpoint = optimizer_for(parameters, recipe), Budget(recipe.minutes), Checkpoint(path)
-    parts = {"model": model, "average": average, "optimizer": optimizer, "budget": budget}
+    optimizer, checkpoint = optimizer_for(parameters, recipe), Checkpoint(path)
+    parts = {"model": model, "average": average, "optimizer": optimizer}
     step = checkpoint.restore(**parts)
     sums, counted, since = {}, 0, time.monotonic()
-    while budget.share() < 1:
-        done = budget.share()
+    while step < recipe.steps:
         for group in optimizer.param_groups:
-            group["lr"] = recipe.rate_at(step, done)
-        numbers = set_gradients(parameters, lambda draw: loss_of(draw, done), step)
+            group["lr"] = recipe.rate_at(step)
+        numbers = set_gradients(parameters, lambda draw: loss_of(draw, step / recipe.steps), step)
         sums = {key: sums.get(key, 0) + number for key, number in numbers.items()}
         nn.utils.clip_grad_norm_(parameters, recipe.clip)
         optimizer.step()
@@ -72,12 +71,11 @@ def train(model: nn.Module, loss_of, recipe: Recipe, path: Path, log: Log) -> tu
         decay = min(recipe.average, (1 + step) / (10 + step))  # short at first, so that early samples are worth a look
         with torch.no_grad():
             torch._foreach_lerp_(averaged, parameters, 1 - decay)
-        budget.tick()
         if step % LOG_EVERY_STEPS == 0:
             means = " ".join(f"{key} {total / counted:.4f}" for key, total in sums.items())
             seconds = (time.monotonic() - since) / counted
-            log(f"{name} step {step} {means} {seconds:.2f} s/step, {100 * budget.share():.0f} % of the time")
+            log(f"{name} step {step} of {recipe.steps} {means} {seconds:.2f} s/step")
             sums, counted, since = {}, 0, time.monotonic()
         checkpoint.save_when_due(step, **parts)
     checkpoint.save(step, **parts)
-    return average, step
+    return average

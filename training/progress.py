@@ -1,4 +1,4 @@
-"""What lets a training run be cut short and go on: a time budget, checkpoints, the log."""
+"""What lets a training run be cut short and go on: checkpoints and the log."""
 
 import os
 import time
@@ -6,33 +6,7 @@ from pathlib import Path
 
 import torch
 
-from parallel import WORKERS
-
 SAVE_EVERY_SECONDS = 120
-
-
-class Budget:
-    """Counts the processor time of training itself, over all runs of one phase, so that a busy machine costs nothing."""
-
-    def __init__(self, minutes: float):
-        """`minutes` of all workers' cores."""
-        self.seconds = minutes * 60 * WORKERS
-        self.spent = 0.0
-        self.last = time.process_time()
-
-    def tick(self) -> None:
-        now = time.process_time()
-        self.spent += now - self.last
-        self.last = now
-
-    def share(self) -> float:
-        return self.spent / self.seconds
-
-    def state_dict(self) -> dict:
-        return {"spent": self.spent}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.spent = state["spent"]
 
 
 class Checkpoint:

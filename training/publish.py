@@ -11,15 +11,15 @@ from pictures import CLASSES
 
 
 def publish(folder: Path, config: dict, trained, tokenizer: dict[str, torch.Tensor], scale: float) -> None:
-    """`trained` is the generator, its average, which sampling uses, and the number of steps."""
-    model, average, steps = trained
+    """`trained` is the generator and its average, which sampling uses."""
+    model, average = trained
     folder.mkdir(parents=True, exist_ok=True)
     sizes, scale = config["generator"]["sizes"], round(scale, 6)
     ema = {name: nn.Parameter(tensor.clone()) for name, tensor in average.state_dict().items()}
     if config["generator"]["family"] == "mar":
         args = argparse.Namespace(model="mar_demo", img_size=sizes["img_size"], vae_stride=sizes["vae_stride"],
                                   buffer_size=sizes["buffer_size"], class_num=sizes["class_num"])
-        checkpoint = {"model": model.state_dict(), "model_ema": ema, "epoch": steps, "args": args}
+        checkpoint = {"model": model.state_dict(), "model_ema": ema, "args": args}
         arch = {"mar": sizes, "vae": {"scale": scale}}
     else:
         checkpoint = {"model": model.state_dict(), "ema": ema, "args": argparse.Namespace(**sizes)}

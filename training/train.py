@@ -33,7 +33,7 @@ def train_tokenizer(config: dict, pictures: np.ndarray, path: Path, log: Log):
         rows = torch.randint(len(pictures), (recipe.worker_batch,), generator=draw)
         return model.loss(to_tensor(pictures[rows.numpy()]), draw, done)
 
-    return train(model, loss_of, recipe, path, log)[0]
+    return train(model, loss_of, recipe, path, log)
 
 
 def prepare_latents(config: dict, pictures: np.ndarray, work: Path, log: Log) -> dict:
@@ -52,7 +52,7 @@ def prepare_latents(config: dict, pictures: np.ndarray, work: Path, log: Log) ->
 
 
 def train_generator(config: dict, latents: Latents, path: Path, log: Log):
-    """The model, its average and the steps."""
+    """The model and its average."""
     torch.manual_seed(2)
     recipe = Recipe(**config["recipe"])
     model = GENERATORS[config["family"]](config["sizes"])
@@ -60,7 +60,7 @@ def train_generator(config: dict, latents: Latents, path: Path, log: Log):
     def loss_of(draw, _done):
         return {"loss": model.loss(*latents.draw(recipe.worker_batch, draw), draw)}
 
-    return model, *train(model, loss_of, recipe, path, log)
+    return model, train(model, loss_of, recipe, path, log)
 
 
 def run(config: dict, pictures: np.ndarray, labels: np.ndarray, work: Path, log: Log) -> None:
