@@ -5,6 +5,7 @@ import { checkParameters, parameterNames } from "../../src/model/check-parameter
 import { Manifest } from "../../src/model/manifest.js";
 import { type DefaultParameters, FAMILY_PARAMETERS, type SamplingParameters } from "../../src/model/parameters.js";
 import { checkManifest, type ModelRegistry } from "../../src/model/registry.js";
+import type { KlTokenizer } from "../../src/model/tokenizer-architecture.js";
 import { resolveRequest } from "../../src/resolve-request.js";
 import { fieldErrors } from "../../src/validation/field-errors.js";
 import { exampleDit } from "../families/dit/tiny-dit.js";
@@ -14,7 +15,7 @@ const DEFAULTS: DefaultParameters = { steps: 250, guidance_scale: 4, sampler: "d
 
 function ditManifest(change: Partial<Manifest> = {}): Manifest {
   const example = exampleManifest("dit");
-  const { encoder_levels: _, ...tokenizer } = example.architecture.tokenizer;
+  const { encoder_levels: _, ...tokenizer } = example.architecture.tokenizer as KlTokenizer;
   const generator = { ...exampleDit(), class_count: example.classes.length };
   const presets = { fast: { description: "Fast.", parameters: { steps: 25, sampler: "ddim" as const } } };
   return { ...example, architecture: { generator, tokenizer }, defaults: DEFAULTS, presets, ...change };
