@@ -46,8 +46,8 @@ def write_training_checkpoint(path: Path, model: OrderedDict, model_ema: Ordered
     _save_as_from_gpu({"model": model, "model_ema": parameters}, path)
 
 
-def write_tokenizer_checkpoint(path: Path, state: OrderedDict) -> None:
-    _save_as_from_gpu({"model": state}, path)
+def write_tokenizer_checkpoint(path: Path, state: OrderedDict, key: str) -> None:
+    _save_as_from_gpu({key: state}, path)
 
 
 def _save_as_from_gpu(value: dict, path: Path) -> None:

@@ -38,7 +38,7 @@ def make_tokenizer(folder: Path, name: str, seed: int) -> None:
     shapes = tokenizer_shapes(TOKENIZERS[name])
     plain, checkpoint = folder / f"{name}.safetensors", folder / f"{name}.ckpt"
     write_safetensors(plain, shapes, lambda name, shape: random_tensor(name, shape, seed))
-    write_tokenizer_checkpoint(checkpoint, map_safetensors(plain, shapes))
+    write_tokenizer_checkpoint(checkpoint, map_safetensors(plain, shapes), TOKENIZERS[name].key)
     report(plain)
     report(checkpoint, TOKENIZERS[name].published_mib)
 

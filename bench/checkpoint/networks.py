@@ -36,13 +36,15 @@ class Tokenizer:
     published_mib: int | None = None
     codes: int | None = None
     """Entries of the codebook. A KL autoencoder has none, and gives a variance for each channel."""
+    key: str = "state_dict"
+    """Of its tensors in the checkpoint; latent diffusion's is Lightning's."""
     encoder_attention: bool = True
     decoder_attention: bool = False
     """At the smallest images."""
 
 
 TOKENIZERS = {
-    "kl16": Tokenizer((128, 128, 256, 256, 512), 16, published_mib=254),
+    "kl16": Tokenizer((128, 128, 256, 256, 512), 16, published_mib=254, key="model"),
     "kl8": Tokenizer((128, 256, 512, 512), 4, encoder_attention=False),
     "vq16": Tokenizer((128, 128, 256, 256, 512), 8, codes=16384, decoder_attention=True),
 }

@@ -98,6 +98,8 @@ test("its usage names every option", () => {
     "--name",
     "--generator",
     "--tokenizer",
+    "--decoder",
+    "--unclamped",
     "--arch",
     "--precision",
     "--classes",
@@ -129,6 +131,7 @@ describe("errors are one sentence and an exit code", () => {
     [2, async () => ["x"], "Unexpected argument 'x'"],
     [2, async () => ["--name", "a", ...files, "--name", "b"], "--name is given twice; give it once.\n"],
     [2, async () => ["--name", "-a"], "Option '--name' argument is ambiguous; --help describes the command.\n"],
+    [2, async () => ["--name", "m", ...files, "--unclamped"], "--unclamped needs --decoder.\n"],
     [
       2,
       async () => ["--name", "m", ...files, "--precision", "int4"],

@@ -150,4 +150,12 @@ describe("checkManifest", () => {
     Value.Pointer.Set(manifest, pointer, value);
     expect(checkManifest(manifest).map((error) => error.pointer)).toEqual([pointer]);
   });
+
+  it("refuses a consistency decoder on other latents than KL-8's", () => {
+    const manifest = exampleManifest();
+    const decoder = { kind: "consistency", channels: [32], blocks: 1, norm_groups: 32, norm_eps: 1e-5, clamp: true };
+    Value.Pointer.Set(manifest, "/architecture/decoder", decoder);
+    Value.Pointer.Set(manifest, "/architecture/tokenizer/kind", "vq");
+    expect(checkManifest(manifest).map((error) => error.pointer)).toEqual(["/architecture/decoder"]);
+  });
 });

@@ -162,8 +162,8 @@ export const HEAD_MISTAKES: readonly Mistake[] = [
   {
     name: "last-beta-not-capped",
     file: DIFFUSION,
-    find: "const beta = Math.min(1 - alphaBar((i + 1) / TRAIN_TIMESTEPS) / alphaBar(i / TRAIN_TIMESTEPS), MAX_BETA);",
-    replace: "const beta = 1 - alphaBar((i + 1) / TRAIN_TIMESTEPS) / alphaBar(i / TRAIN_TIMESTEPS);",
+    find: "const beta = Math.min(1 - alphaBar((i + 1) / timesteps) / alphaBar(i / timesteps), MAX_BETA);",
+    replace: "const beta = 1 - alphaBar((i + 1) / timesteps) / alphaBar(i / timesteps);",
     why: "betas stop at 0.999",
   },
   {

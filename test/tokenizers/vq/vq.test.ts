@@ -1,18 +1,18 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openRuntime } from "../../src/engine/runtime/onnx.js";
-import type { Runtime } from "../../src/engine/runtime/runtime.js";
-import { openFirstStage } from "../../src/evaluation/parity/first-stage.js";
-import { generatorTable } from "../../src/importer/architecture/generator-tensors.js";
-import type { TensorEntry } from "../../src/importer/checkpoint/checkpoint.js";
-import { openCheckpoint } from "../../src/importer/checkpoint/open.js";
-import { importModel } from "../../src/importer/import.js";
-import { chooseWeights } from "../../src/importer/weights/choose-weights.js";
-import { graphsOf, type Manifest } from "../../src/model/manifest.js";
-import { tokenizerOf } from "../../src/tokenizers/tokenizers.js";
-import { editOf, freshImageAlone, imageRequest, WatchedBatch } from "../engine/tiny-engine.js";
-import type { SafetensorsTensor } from "../importer/checkpoint/writers.js";
+import { openRuntime } from "../../../src/engine/runtime/onnx.js";
+import type { Runtime } from "../../../src/engine/runtime/runtime.js";
+import { openFirstStage } from "../../../src/evaluation/parity/first-stage.js";
+import { generatorTable } from "../../../src/importer/architecture/generator-tensors.js";
+import type { TensorEntry } from "../../../src/importer/checkpoint/checkpoint.js";
+import { openCheckpoint } from "../../../src/importer/checkpoint/open.js";
+import { importModel } from "../../../src/importer/import.js";
+import { chooseWeights } from "../../../src/importer/weights/choose-weights.js";
+import { graphsOf, type Manifest } from "../../../src/model/manifest.js";
+import { tokenizerOf } from "../../../src/tokenizers/tokenizers.js";
+import { editOf, freshImageAlone, imageRequest, WatchedBatch } from "../../engine/tiny-engine.js";
+import type { SafetensorsTensor } from "../../importer/checkpoint/writers.js";
 import {
   entriesOf,
   SMALL_CONFIG,
@@ -22,9 +22,9 @@ import {
   writeJson,
   writeRamps,
   writeTensors,
-} from "../importer/models.js";
-import { normals } from "../model/random.js";
-import { REFERENCE } from "../reference.js";
+} from "../../importer/models.js";
+import { normals } from "../../model/random.js";
+import { REFERENCE } from "../../reference.js";
 
 useTemporaryFolder();
 

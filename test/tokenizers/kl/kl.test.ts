@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { openRuntime } from "../../src/engine/runtime/onnx.js";
-import { generatorTable } from "../../src/importer/architecture/generator-tensors.js";
-import { importModel } from "../../src/importer/import.js";
-import { graphsOf } from "../../src/model/manifest.js";
-import { freshImageAlone, imageRequest, WatchedBatch } from "../engine/tiny-engine.js";
+import { openRuntime } from "../../../src/engine/runtime/onnx.js";
+import { generatorTable } from "../../../src/importer/architecture/generator-tensors.js";
+import { importModel } from "../../../src/importer/import.js";
+import { graphsOf } from "../../../src/model/manifest.js";
+import { freshImageAlone, imageRequest, WatchedBatch } from "../../engine/tiny-engine.js";
 import {
   entriesOf,
   SMALL_CONFIG,
@@ -13,8 +13,8 @@ import {
   useTemporaryFolder,
   writeJson,
   writeRamps,
-} from "../importer/models.js";
-import { REFERENCE } from "../reference.js";
+} from "../../importer/models.js";
+import { REFERENCE } from "../../reference.js";
 
 useTemporaryFolder();
 

@@ -1,16 +1,16 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openRuntime } from "../../src/engine/runtime/onnx.js";
-import type { Runtime, Tensors } from "../../src/engine/runtime/runtime.js";
-import { generatorTable } from "../../src/importer/architecture/generator-tensors.js";
-import { importModel } from "../../src/importer/import.js";
-import type { ImportOptions } from "../../src/importer/options.js";
-import { checkModelFiles } from "../../src/model/files/model-files.js";
-import { graphsOf, type Manifest } from "../../src/model/manifest.js";
-import { ImageNoise } from "../../src/model/sampler/noise.js";
-import { DECODER_STEP } from "../../src/model/sampler/philox.js";
-import { consistencySteps } from "../../src/tokenizers/consistency/schedule.js";
-import { freshImageAlone, imageRequest, WatchedBatch, watched } from "../engine/tiny-engine.js";
+import { openRuntime } from "../../../src/engine/runtime/onnx.js";
+import type { Runtime, Tensors } from "../../../src/engine/runtime/runtime.js";
+import { generatorTable } from "../../../src/importer/architecture/generator-tensors.js";
+import { importModel } from "../../../src/importer/import.js";
+import type { ImportOptions } from "../../../src/importer/options.js";
+import { checkModelFiles } from "../../../src/model/files/model-files.js";
+import { graphsOf, type Manifest } from "../../../src/model/manifest.js";
+import { ImageNoise } from "../../../src/model/sampler/noise.js";
+import { DECODER_STEP } from "../../../src/model/sampler/philox.js";
+import { consistencySteps } from "../../../src/tokenizers/consistency/schedule.js";
+import { freshImageAlone, imageRequest, WatchedBatch, watched } from "../../engine/tiny-engine.js";
 import {
   entriesOf,
   SMALL_CONFIG,
@@ -19,8 +19,8 @@ import {
   useTemporaryFolder,
   writeJson,
   writeRamps,
-} from "../importer/models.js";
-import { REFERENCE } from "../reference.js";
+} from "../../importer/models.js";
+import { REFERENCE } from "../../reference.js";
 
 useTemporaryFolder();
 
