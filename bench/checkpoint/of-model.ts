@@ -34,7 +34,7 @@ export async function checkpointOfModel(model: string, manifest: Manifest, folde
   const { generator: a, tokenizer: t } = marArchitecture(architecture);
   const stated = {
     mar: { encoder_num_heads: a.encoder.heads, decoder_num_heads: a.decoder.heads, norm_eps: a.norm_eps },
-    vae: { scale: t.scale },
+    ...("scale" in t && { vae: { scale: t.scale } }),
   };
   await writeFile(join(folder, "config.json"), JSON.stringify(stated));
   return {

@@ -5,7 +5,8 @@ import { exampleManifest } from "../model/example-manifest.js";
 /** The example model (128x128 pixels, 4x4 tokens of 32x32 pixels) with an encoder. */
 export function editableManifest(): Manifest {
   const manifest = exampleManifest();
-  manifest.architecture.tokenizer.encoder_levels = [{ channels: 32, blocks: 2, attention: false }];
+  const encoder = { encoder_levels: [{ channels: 32, blocks: 2, attention: false }] };
+  Object.assign(manifest.architecture.tokenizer, encoder);
   return manifest;
 }
 

@@ -3,6 +3,8 @@ import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime, Tensors } from "../../src/engine/runtime/runtime.js";
 import { warmUp } from "../../src/engine/warm-up.js";
 import { graphsOf, type Manifest } from "../../src/model/manifest.js";
+
+import type { KlTokenizer } from "../../src/model/tokenizer-architecture.js";
 import { countOf, imageRequest, importTiny, WatchedBatch, watched } from "./tiny-engine.js";
 
 let runtime: Runtime;
@@ -80,7 +82,7 @@ describe("the warm-up", () => {
     const broken = watched(runtime, { encode: () => Promise.reject(new Error(OUT_OF_MEMORY)) });
     const failing = warmUp(broken, manifest.architecture, 1);
     await expect(failing).rejects.toThrow(`The warm-up of the encoder failed: ${OUT_OF_MEMORY}`);
-    const { encoder_levels: _, ...decoder } = manifest.architecture.tokenizer;
+    const { encoder_levels: _, ...decoder } = manifest.architecture.tokenizer as KlTokenizer;
     expect(await warmUp(broken, { ...manifest.architecture, tokenizer: decoder }, 1)).toBe(1);
   });
 

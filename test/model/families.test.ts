@@ -6,6 +6,7 @@ import { FAMILY_TRAITS, type FamilyName, parameterNames } from "../../src/model/
 import { Manifest } from "../../src/model/manifest.js";
 import type { DefaultParameters, SamplingParameters } from "../../src/model/parameters.js";
 import { checkManifest, type ModelRegistry } from "../../src/model/registry.js";
+import type { KlTokenizer } from "../../src/model/tokenizer-architecture.js";
 import { resolveRequest } from "../../src/resolve-request.js";
 import { fieldErrors } from "../../src/validation/field-errors.js";
 import { exampleDit } from "../families/dit/tiny-dit.js";
@@ -16,7 +17,7 @@ const DEFAULTS: DefaultParameters = { steps: 250, guidance_scale: 4, sampler: "d
 
 function ditManifest(change: Partial<Manifest> = {}): Manifest {
   const example = exampleManifest("dit");
-  const { encoder_levels: _, ...tokenizer } = example.architecture.tokenizer;
+  const { encoder_levels: _, ...tokenizer } = example.architecture.tokenizer as KlTokenizer;
   const generator = { ...exampleDit(), class_count: example.classes.length };
   const presets = { fast: { description: "Fast.", parameters: { steps: 25, sampler: "ddim" as const } } };
   return { ...example, architecture: { generator, tokenizer }, defaults: DEFAULTS, presets, ...change };

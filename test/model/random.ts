@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { buildGraphs } from "../../src/families/families.js";
 import { encodingOf } from "../../src/importer/weights/weight-encoding.js";
 import type { GraphOptions, WeightLocation } from "../../src/model/graph/weights.js";
-import { type Architecture, type MarArchitecture, MODEL_FILES, type Precision } from "../../src/model/manifest.js";
+import { type MarArchitecture, MODEL_FILES, type Precision } from "../../src/model/manifest.js";
+import type { KlTokenizer } from "../../src/model/tokenizer-architecture.js";
+import type { MarOnKl } from "./shapes.js";
 
 /** A generator of uniform numbers in [0, 1) that gives the same ones for the same seed (mulberry32). */
 export function uniform(seed: number): () => number {
@@ -84,7 +86,7 @@ function headShapes(shapes: Shapes, a: MarArchitecture): void {
 }
 
 /** Names and shapes of a tokenizer's decoder, without the prefix. */
-export function tokenizerShapes(t: Architecture["tokenizer"]): Shapes {
+export function tokenizerShapes(t: KlTokenizer): Shapes {
   const shapes: Shapes = new Map();
   const first = (t.levels[0] as { channels: number }).channels;
   const residual = (name: string, into: number, out: number) => {
@@ -133,7 +135,7 @@ function fill(shape: readonly number[], name: string, seed: number): Float32Arra
  * weights.bin. Returns its path.
  */
 export async function writeRandomModel(
-  architecture: Architecture<MarArchitecture>,
+  architecture: MarOnKl,
   seed: number,
   { precision = "fp32", ...options }: GraphOptions & { readonly precision?: Precision } = {},
 ): Promise<string> {

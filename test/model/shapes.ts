@@ -1,4 +1,9 @@
 import type { Architecture, MarArchitecture } from "../../src/model/manifest.js";
+import type { KlTokenizer } from "../../src/model/tokenizer-architecture.js";
+
+export interface MarOnKl extends Architecture<MarArchitecture> {
+  readonly tokenizer: KlTokenizer;
+}
 
 /** The sizes that shape a model; the rest of an architecture follows from them. */
 export interface Sizes {
@@ -18,7 +23,7 @@ export interface Sizes {
   readonly blocks: number;
 }
 
-export function architectureOf(s: Sizes): Architecture<MarArchitecture> {
+export function architectureOf(s: Sizes): MarOnKl {
   const stack = ([width, depth, heads]: readonly [number, number, number]) => ({
     width,
     depth,

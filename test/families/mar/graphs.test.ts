@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
 import { buildGraphs } from "../../../src/families/families.js";
-import type { Architecture, MarArchitecture } from "../../../src/model/manifest.js";
 import { constant, maker, nodesOf, type ReadGraph, type ReadNode, readModel } from "../../model/graph/read-onnx.js";
 import { weightsOf } from "../../model/graph/weights.js";
-import { architectureOf, ODD_SIZES } from "../../model/shapes.js";
+import { architectureOf, type MarOnKl, ODD_SIZES } from "../../model/shapes.js";
 
 /**
  * What recordings alone do not show: an epsilon of 1e-5 for 1e-6 changes less than rounding does. Each number below is
@@ -11,7 +10,7 @@ import { architectureOf, ODD_SIZES } from "../../model/shapes.js";
  * neighbours so that none can stand for another.
  */
 const odd = architectureOf(ODD_SIZES);
-const architecture: Architecture<MarArchitecture> = {
+const architecture: MarOnKl = {
   generator: { ...odd.generator, norm_eps: 3e-5 },
   tokenizer: { ...odd.tokenizer, norm_eps: 7e-6, norm_groups: 16 },
 };

@@ -4,7 +4,6 @@ const GRAPHS = "tokenizers/detok/detok.ts";
 const TRANSFORMER = "tokenizers/detok/vision-transformer.ts";
 const ROTARY = "tokenizers/detok/rotary.ts";
 const IMPORTER = "importer/tokenizers/detok.ts";
-const ARRAYS = "importer/checkpoint/pytorch/array-pickle.ts";
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: they stand so in the source
 
@@ -58,8 +57,8 @@ export const DETOK_MISTAKES: readonly Mistake[] = [
     name: "detok-norm-epsilon",
     file: TRANSFORMER,
     find: "const NORM_EPS = 1e-6;",
-    replace: "const NORM_EPS = 1e-3;",
-    why: "RMSNorm's epsilon is 1e-6",
+    replace: "const NORM_EPS = 1e-5;",
+    why: "RMSNorm's epsilon is 1e-6; LayerNorm's of PyTorch would be 1e-5",
   },
   {
     name: "detok-norm-with-mean",
@@ -140,13 +139,6 @@ export const DETOK_MISTAKES: readonly Mistake[] = [
     find: 'pixelRounding: "truncated",',
     replace: 'pixelRounding: "nearest",',
     why: "the official code cuts bytes off",
-  },
-  {
-    name: "detok-storage-from-its-count",
-    file: ARRAYS,
-    find: "return new NumberArray(floatsOf(dtype, rest.subarray(8)));",
-    replace: "return new NumberArray(floatsOf(dtype, rest.subarray(0, rest.byteLength - 8)));",
-    why: "eight bytes state the number of elements",
   },
 ];
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: they stand so in the source

@@ -1,9 +1,9 @@
 import type { WeightLocation } from "../../../src/model/graph/weights.js";
-import type { Architecture, MarArchitecture } from "../../../src/model/manifest.js";
 import { generatorShapes, tokenizerShapes } from "../random.js";
+import type { MarOnKl } from "../shapes.js";
 
 /** A weight index of the right names and shapes over a file that need not exist. */
-export function weightsOf(architecture: Architecture<MarArchitecture>): Map<string, WeightLocation> {
+export function weightsOf(architecture: MarOnKl): Map<string, WeightLocation> {
   const weights = new Map<string, WeightLocation>();
   let offset = 0;
   const add = (name: string, shape: readonly number[]) => {
