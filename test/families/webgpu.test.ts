@@ -1,17 +1,16 @@
-import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModel } from "../../src/engine/open-model.js";
 import { floats, type Runtime } from "../../src/engine/runtime/runtime.js";
 import type { DiffusionImage } from "../../src/families/dit/image.js";
 import { predict } from "../../src/families/dit/predictor.js";
+import { MarGraphs } from "../../src/families/mar/run-graphs.js";
 import type { DitArchitecture, Manifest } from "../../src/model/manifest.js";
 import { imageRequest, importTiny, WatchedBatch } from "../engine/tiny-engine.js";
 import { useTemporaryFolder } from "../importer/models.js";
-import { TINY_ARCHITECTURE, writeTinyModel } from "../model/tiny.js";
+import { TINY_ARCHITECTURE } from "../model/tiny.js";
 import { swiftShader } from "../swiftshader.js";
 import { ditImage, ditRequest, importDit } from "./dit/tiny-dit.js";
 import { describeStages } from "./mar/recorded-stages.js";
-import { openTyped, type TypedRuntime } from "./mar/typed-runtime.js";
 
 /** The models on WebGPU, which needs no GPU here: SwiftShader computes on the CPU. */
 Object.assign(process.env, swiftShader());
@@ -19,38 +18,26 @@ const OPTIONS = { threads: 1, provider: "webgpu" } as const;
 
 useTemporaryFolder();
 
-describe("the stages of a MAR model", () => {
-  let folder: string;
-  let runtime: TypedRuntime;
-  beforeAll(async () => {
-    folder = writeTinyModel({ expose: true });
-    runtime = await openTyped(folder, TINY_ARCHITECTURE, OPTIONS);
-  });
-  afterAll(async () => {
-    await runtime?.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+let tiny: { readonly folder: string; readonly manifest: Manifest };
+let cpu: Runtime;
+/** Open until the last test ends: what one model compiled is there for the next. */
+let webgpu: Runtime;
+beforeAll(async () => {
+  tiny = await importTiny();
+  const { architecture } = tiny.manifest;
+  cpu = await openModel(tiny.folder, architecture, { threads: 1 });
+  webgpu = await openModel(tiny.folder, architecture, OPTIONS);
+});
+afterAll(async () => {
+  await cpu?.close();
+  await webgpu?.close();
+});
 
-  describeStages(() => runtime, { exposed: false, isSlow: true });
+describe("the stages of a MAR model", () => {
+  describeStages(() => new MarGraphs(webgpu, TINY_ARCHITECTURE.generator), { exposed: false, isSlow: true });
 });
 
 describe("an image", () => {
-  let tiny: { readonly folder: string; readonly manifest: Manifest };
-  let cpu: Runtime;
-  let webgpu: Runtime;
-  beforeAll(async () => {
-    tiny = await importTiny();
-    const { architecture } = tiny.manifest;
-    cpu = await openModel(tiny.folder, architecture, { threads: 1 });
-    const runtime = await openModel(tiny.folder, architecture, OPTIONS);
-    // SwiftShader needs long for a decoder; test/commands/webgpu.test.ts runs it there.
-    webgpu = { ...runtime, run: (graph, inputs) => (graph === "decode" ? cpu : runtime).run(graph, inputs) };
-  });
-  afterAll(async () => {
-    await cpu?.close();
-    await webgpu?.close();
-  });
-
   /** The pixels of images in one batch. */
   async function generate(on: Runtime, requests: readonly ReturnType<typeof imageRequest>[]): Promise<Uint8Array[]> {
     const batch = new WatchedBatch(on, tiny.manifest);
@@ -65,8 +52,13 @@ describe("an image", () => {
       imageRequest({ guidance_scale: 1, diffusion_steps: 2 }, 2),
       imageRequest({ steps: 2, diffusion_steps: 3 }, 3, 1),
     ];
-    const [alone] = await generate(webgpu, [request]);
-    const [among] = await generate(webgpu, [request, ...others]);
+    // SwiftShader needs long for a decoder; test/commands/webgpu.test.ts runs it there.
+    const generator = {
+      ...webgpu,
+      run: (...run: Parameters<Runtime["run"]>) => (run[0] === "decode" ? cpu : webgpu).run(...run),
+    };
+    const [alone] = await generate(generator, [request]);
+    const [among] = await generate(generator, [request, ...others]);
     expect(Buffer.from(among!).equals(alone!)).toBe(true);
     const [expected] = await generate(cpu, [request]);
     expect(new Set(expected).size).toBeGreaterThan(50);
@@ -89,16 +81,16 @@ describe("a DiT", () => {
       const timesteps = some.map(({ timestep }) => timestep);
       return floats(await predict(runtime, model, { x, timesteps, classes: some.map((i) => i.classes[0]!) }), "out");
     };
-    const [cpu, webgpu] = [
-      await openModel(folder, architecture, { threads: 1 }),
-      await openModel(folder, architecture, OPTIONS),
-    ];
-    const expected = await outputs(cpu, images);
-    const actual = await outputs(webgpu, images);
+    const dit = {
+      cpu: await openModel(folder, architecture, { threads: 1 }),
+      webgpu: await openModel(folder, architecture, OPTIONS),
+    };
+    const expected = await outputs(dit.cpu, images);
+    const actual = await outputs(dit.webgpu, images);
     expect(Math.max(...actual.map((value, i) => Math.abs(value - expected[i]!)))).toBeLessThan(1e-5);
     for (const [row, image] of images.entries())
-      expect(await outputs(webgpu, [image])).toEqual(actual.slice(2 * size * row, 2 * size * (row + 1)));
-    await cpu.close();
-    await webgpu.close();
+      expect(await outputs(dit.webgpu, [image])).toEqual(actual.slice(2 * size * row, 2 * size * (row + 1)));
+    await dit.cpu.close();
+    await dit.webgpu.close();
   });
 });

@@ -19,7 +19,7 @@ export function relativeError(actual: Float32Array, expected: Float32Array): num
 
 /** Compares each stage of a step with the recordings, and what lies between where the graphs expose it. */
 export function describeStages(
-  runtime: () => TypedRuntime,
+  runtime: () => Pick<TypedRuntime, "predict" | "denoise">,
   { exposed, isSlow = false }: { readonly exposed: boolean /** A sixth of them must do. */; readonly isSlow?: boolean },
 ): void {
   test.each(isSlow ? [1, 3] : [0, 1, 2, 3])("predict %i equals the recording", async (j) => {
