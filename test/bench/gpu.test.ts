@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { Results } from "../../bench/gpu/results.js";
 import { eventually } from "../eventually.js";
 
@@ -44,6 +44,10 @@ function start(): Started {
   const child = spawn("sh", [join(packed, "run.sh"), ...options], {
     detached: true,
     stdio: ["ignore", "ignore", "pipe"],
+  });
+  // The script, and what it has started; both have ended already unless the test failed.
+  onTestFinished(() => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, "SIGKILL");
   });
   const ended = Promise.all([text(child.stderr), once(child, "close")]).then(([stderr, [code]]) => ({ code, stderr }));
   return { child, ended };
