@@ -189,8 +189,10 @@ export class ContinuousBatch {
   async #decode(images: readonly ImageState[]): Promise<void> {
     let pixels: readonly Uint8Array[] = [];
     await this.#timed("decodeMs", images, async () => {
-      const requestOf = (image: ImageState) => this.#inFlight.get(image)!.ticket.request;
-      pixels = await this.#finalDecoder.decodeImages(images, this.#sampler, requestOf);
+      pixels = await this.#finalDecoder.decodeImages(images, this.#sampler, {
+        requestOf: (image) => this.#inFlight.get(image)?.ticket.request,
+        pause: () => this.#runs.pause(),
+      });
     });
     images.forEach((image, i) => {
       const flight = this.#inFlight.get(image);

@@ -4,7 +4,7 @@ import { DECODER_STEP } from "../model/sampler/philox.js";
 import type { TokenizerArchitecture } from "../model/tokenizer-architecture.js";
 import { STEP_COEFFICIENTS } from "../tokenizers/consistency/consistency.js";
 import { consistencySteps } from "../tokenizers/consistency/schedule.js";
-import type { FinalDecoder, LatentsOf } from "./decoder.js";
+import type { DecodingBatch, FinalDecoder, LatentsOf } from "./decoder.js";
 import { floats, type Runtime, type Tensors } from "./runtime/runtime.js";
 
 const STEPS = consistencySteps();
@@ -18,16 +18,11 @@ export class ConsistencyDecoder implements FinalDecoder {
     private readonly model: TokenizerArchitecture,
   ) {}
 
-  /** Latents [C', h, w] to what the last step gives, with the noise [3, H, W] of step k. `onStep` sees the outputs of each. */
-  async decode(
-    latents: Float32Array,
-    noise: (k: number) => Float32Array,
-    onStep: (outputs: Tensors, k: number) => void = () => {},
-  ): Promise<Uint8Array> {
+  /** Takes the steps from latents [C', h, w], with the noise [3, H, W] of each. Gives every step's outputs, `x0` and `pixels`. */
+  async *steps(latents: Float32Array, noise: (k: number) => Float32Array): AsyncGenerator<Tensors> {
     const { latent_channels, latent_height, latent_width, image_height, image_width } = this.model;
     const shape = [1, 3, image_height, image_width];
     let x0: Float32Array | undefined;
-    let pixels = new Uint8Array();
     for (const [k, step] of STEPS.entries()) {
       const x = noise(k).map((value, i) => step.noise * value + (x0 ? step.signal * x0[i]! : 0));
       const outputs = await this.runtime.run("consistency", {
@@ -37,25 +32,33 @@ export class ConsistencyDecoder implements FinalDecoder {
         coefficients: { data: Float32Array.from(STEP_COEFFICIENTS, (name) => step[name]), shape: [3] },
       });
       x0 = floats(outputs, "x0");
-      pixels = outputs.pixels!.data as Uint8Array<ArrayBuffer>;
-      onStep(outputs, k);
+      yield outputs;
     }
-    return pixels;
   }
 
   async decodeImages<Image>(
     images: readonly Image[],
     sampler: LatentsOf<Image>,
-    requestOf: (image: Image) => ImageRequest,
+    batch: DecodingBatch<Image>,
   ): Promise<Uint8Array[]> {
-    const { latent_channels, latent_height, latent_width } = this.model;
     const decoded = [];
-    for (const image of images) {
-      const latents = new Float32Array(latent_channels * latent_height * latent_width);
-      sampler.writeLatents(image, latents, 0);
-      decoded.push(await this.decode(latents, (k) => this.#noise(requestOf(image), k)));
-    }
+    for (const image of images) decoded.push(await this.#decodeImage(image, sampler, batch));
     return decoded;
+  }
+
+  async #decodeImage<Image>(image: Image, sampler: LatentsOf<Image>, batch: DecodingBatch<Image>): Promise<Uint8Array> {
+    const { latent_channels, latent_height, latent_width } = this.model;
+    const latents = new Float32Array(latent_channels * latent_height * latent_width);
+    sampler.writeLatents(image, latents, 0);
+    let pixels = new Uint8Array();
+    const request = batch.requestOf(image);
+    if (!request) return pixels;
+    for await (const outputs of this.steps(latents, (k) => this.#noise(request, k))) {
+      pixels = (outputs.pixels!.data as Uint8Array).slice();
+      await batch.pause();
+      if (!batch.requestOf(image)) break;
+    }
+    return pixels;
   }
 
   /** The noise of step k is the image's own. -> [3, H, W] */

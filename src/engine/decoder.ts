@@ -19,15 +19,23 @@ export interface LatentsOf<Image> {
   writeLatents(image: Image, latents: Float32Array, offset: number): void;
 }
 
+/** The batch, as a decoder of finished images sees it. */
+export interface DecodingBatch<Image> {
+  /** Undefined where the image has left the batch. */
+  requestOf(image: Image): ImageRequest | undefined;
+  /** Between two runs. Images may leave meanwhile. */
+  pause(): Promise<void>;
+}
+
 /** What makes the pixels of finished images. */
 export interface FinalDecoder {
   /** Images that one call may decode. */
   readonly imageLimit: number;
-  /** `requestOf` says what noise an image's decoder draws, if it draws any. Each image's pixels are a buffer of its own, [H, W, 3]. */
+  /** Each image's pixels are a buffer of its own, [H, W, 3]; any where the image left meanwhile. */
   decodeImages<Image>(
     images: readonly Image[],
     sampler: LatentsOf<Image>,
-    requestOf: (image: Image) => ImageRequest,
+    batch: DecodingBatch<Image>,
   ): Promise<Uint8Array[]>;
 }
 

@@ -6,10 +6,11 @@ import { openCheckpoint } from "../../importer/checkpoint/open.js";
 import { readJsonFile } from "../../importer/json-file.js";
 import {
   type AutoencoderSizes,
+  autoencoderArchitecture,
   autoencoderTable,
   readEncoderLevels,
 } from "../../importer/tokenizers/autoencoder-tensors.js";
-import { readSizes } from "../../importer/tokenizers/consistency.js";
+import { readDecoderSizes } from "../../importer/tokenizers/consistency.js";
 import { chooseWeights } from "../../importer/weights/choose-weights.js";
 import { GraphBuilder } from "../../model/graph/builder.js";
 import type { WeightIndex } from "../../model/graph/weights.js";
@@ -49,7 +50,7 @@ export async function openDecoder(
   try {
     const groups = await readJsonFile(config, DecoderConfig);
     const { tensors } = chooseWeights(checkpoint, "decoder");
-    const { decoder, table } = readSizes(tensors, groups.decoder_norm_num_groups, true);
+    const { decoder, table } = readDecoderSizes(tensors, groups.decoder_norm_num_groups, true);
     const encoderLevels = readEncoderLevels(tensors);
     const sizes: AutoencoderSizes = {
       latentChannels: tensors.get("quant_conv.weight")!.shape[0]! / 2,
@@ -61,19 +62,10 @@ export async function openDecoder(
     };
     const encoder = [...autoencoderTable(sizes, 2)].filter(([name]) => /^(encoder|quant_conv)\./.test(name));
     const source = { checkpoint, tensors, table: new Map([...table, ...encoder]) };
-    const latentSide = side / sizes.stride;
     const tokenizer: KlTokenizer = {
       kind: "kl",
-      latent_channels: sizes.latentChannels,
-      latent_height: latentSide,
-      latent_width: latentSide,
-      image_height: side,
-      image_width: side,
-      scale: 1,
+      ...autoencoderArchitecture(sizes, side / sizes.stride, 1),
       norm_groups: groups.encoder_norm_num_groups,
-      norm_eps: 1e-6,
-      levels: [],
-      encoder_levels: encoderLevels,
     };
     return { decoder, tokenizer, network: await LoneNetwork.import(join(parent, "decoder"), source, threads) };
   } finally {
@@ -150,16 +142,14 @@ async function compareSampler(
     const compare = (stage: string, where: string, actual: Tensor | undefined, expected: Numbers, allowed: number) =>
       report.numbers(recording.name, stage, where, allowed, withoutBatch(actual), expected);
     let last: Tensors = {};
-    await engine.decode(
-      part(latents, image).data,
-      (k) => stepOf(noise, k, image).data,
-      (outputs, k) => {
-        last = outputs;
-        compare("features", at(k), outputs.features, part(features, image), ALLOWED.network);
-        compare("input", at(k), outputs.input, stepOf(inputs, k, image), ALLOWED.network);
-        compare("network", at(k), outputs.network, stepOf(networks, k, image), ALLOWED.network);
-      },
-    );
+    let k = 0;
+    for await (const outputs of engine.steps(part(latents, image).data, (step) => stepOf(noise, step, image).data)) {
+      last = outputs;
+      compare("features", at(k), outputs.features, part(features, image), ALLOWED.network);
+      compare("input", at(k), outputs.input, stepOf(inputs, k, image), ALLOWED.network);
+      compare("network", at(k), outputs.network, stepOf(networks, k, image), ALLOWED.network);
+      k++;
+    }
     compare(`image, ${sampler}`, at(1), last.x0, part(images, image), ALLOWED.image);
     const plane = tokenizer.image_height * tokenizer.image_width;
     const [x0, pixels] = [last.x0?.data as Float32Array, last.pixels?.data as Uint8Array];

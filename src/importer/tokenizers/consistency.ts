@@ -47,7 +47,7 @@ export async function readDecoder(
     throw new ImportError(`The consistency decoder decodes the latents of KL-8, with ${DECODER_CHANNELS} channels.`);
   const config = options.arch?.endsWith(".json") ? await readJsonFile(options.arch, DecoderConfig) : {};
   const groups = config.decoder?.norm_groups ?? NORM_GROUPS;
-  const reading = readSizes(tensors, groups, options.clamp);
+  const reading = readDecoderSizes(tensors, groups, options.clamp);
   const { channels } = reading.decoder;
   const halvings = 2 ** (channels.length - 1);
   if (tokenizer.image_height % halvings !== 0)
@@ -57,7 +57,7 @@ export async function readDecoder(
   return reading;
 }
 
-export function readSizes(tensors: Tensors, groups: number, clamp: boolean): DecoderReading {
+export function readDecoderSizes(tensors: Tensors, groups: number, clamp: boolean): DecoderReading {
   const side = (name: string, axis: number, rank: number) => sideOf(NETWORK, tensors, `${UNET}.${name}`, axis, rank);
   const count = countModules(tensors, `${UNET}.down_blocks`);
   if (count < 1 || count > 16) throw new ImportError(`The decoder has ${count} levels; 1 to 16 are possible.`);

@@ -110,6 +110,21 @@ describe("a model with a consistency decoder", () => {
       }
   });
 
+  test("stops between its steps where the image is cancelled", async () => {
+    let runs = 0;
+    const seen = watched(runtime, {
+      consistency: async (_, run) => {
+        if (runs++ === 0) batch.onPause = () => batch.batch.cancel(0);
+        return run();
+      },
+    });
+    const batch = new WatchedBatch(seen, manifest);
+    batch.submit(0, imageRequest({}, 1));
+    await batch.run();
+    expect(batch.ended.get(0)).toMatchObject({ reason: "cancelled" });
+    expect(runs).toBe(1);
+  });
+
   test("makes another image without the clamp", async () => {
     const unclamped = await imported("unclamped", { decoderClamp: false });
     const graphs = graphsOf(unclamped.manifest.architecture);
