@@ -13,7 +13,7 @@ export async function sessionOptions(options: RuntimeOptions): Promise<Inference
   return {
     executionProviders: {
       cpu: ["cpu"],
-      cuda: [{ name: "cuda", deviceId: cudaDevice }, "cpu"],
+      cuda: [{ name: "cuda", deviceId: cudaDevice } as const, "cpu"],
       webgpu: ["webgpu", "cpu"],
     }[provider],
     executionMode: "sequential",
