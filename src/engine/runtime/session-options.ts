@@ -1,7 +1,6 @@
 import { env, type InferenceSession } from "onnxruntime-node";
 import { checkCuda } from "./cuda.js";
 import { int8Saturates } from "./probe.js";
-import type { Provider } from "./provider.js";
 import type { RuntimeSettings } from "./runtime.js";
 import { checkWebgpu } from "./webgpu.js";
 
@@ -11,13 +10,12 @@ export async function sessionOptions(options: RuntimeSettings): Promise<Inferenc
   env.logLevel = "fatal"; // Messages outside any session; their errors are thrown as well.
   if (provider === "cuda") await checkCuda(cudaDevice);
   if (provider === "webgpu") await checkWebgpu();
-  const executionProviders: Record<Provider, InferenceSession.ExecutionProviderConfig[]> = {
-    cpu: ["cpu"],
-    cuda: [{ name: "cuda", deviceId: cudaDevice }, "cpu"],
-    webgpu: ["webgpu", "cpu"],
-  };
   return {
-    executionProviders: executionProviders[provider],
+    executionProviders: {
+      cpu: ["cpu"],
+      cuda: [{ name: "cuda", deviceId: cudaDevice } as const, "cpu"],
+      webgpu: ["webgpu", "cpu"],
+    }[provider],
     executionMode: "sequential",
     graphOptimizationLevel: "all",
     enableCpuMemArena: true,
