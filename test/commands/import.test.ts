@@ -181,7 +181,7 @@ describe("errors are one sentence and an exit code", () => {
     [
       2,
       async () => ["--name", "m", ...files.slice(0, -1), "mar-x"],
-      '--arch "mar-x" is not known; use mar-b, mar-l, mar-h, dit-s-2, dit-s-4, ',
+      '--arch "mar-x" is not known; use mar-b, mar-l, mar-h, detok-mar-b, detok-mar-l, dit-s-2, ',
     ],
     [
       1,
