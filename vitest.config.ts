@@ -7,7 +7,6 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const SLOW = [
   "api/events/many-streams.test.ts",
   "api/routes/operator.test.ts",
-  "bench",
   "browser",
   "chaos",
   "client",
@@ -29,7 +28,7 @@ const SLOW = [
   "telemetry/tracing.test.ts",
 ].map((path) => `test/${path}`);
 /** Only in the long form of the chaos tests (scripts/chaos.js): what it covers has shorter tests of its own. */
-const LONG = ["test/queue/redis/sentinel.test.ts", "test/commands/webgpu.test.ts"];
+const LONG = ["test/bench/gpu.test.ts", "test/commands/webgpu.test.ts", "test/queue/redis/sentinel.test.ts"];
 /** Only by `npm run test:container`: they build container images, and need a machine that may run containers. */
 const CONTAINERS = ["test/container/running"];
 /** Files that replace a module for all that import it. */

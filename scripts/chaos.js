@@ -4,6 +4,6 @@ import { readTimes, runLongForm } from "./long-form.js";
 runLongForm({
   name: "chaos",
   times: readTimes("npm run test:chaos"),
-  tests: ["test/chaos", "test/proxies", "sentinel.test", "commands/webgpu.test"],
+  tests: ["test/chaos", "test/proxies", "sentinel.test", "commands/webgpu.test", "bench/gpu.test"],
   env: { CHAOS: "long" },
 });
