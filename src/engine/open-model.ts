@@ -13,13 +13,12 @@ import type { Runtime, RuntimeSettings } from "./runtime/runtime.js";
  */
 export async function openModel(folder: string, model: Architecture, settings: RuntimeSettings): Promise<Runtime> {
   const graphs = graphsOf(model);
-  const family = familyOf(model.generator);
-  if (settings.provider !== "webgpu" || !family.buildWebgpuGraphs) return openRuntime(folder, { ...settings, graphs });
+  if (settings.provider !== "webgpu") return openRuntime(folder, { ...settings, graphs });
   const files = await Promise.all(graphs.map((graph) => readFile(join(folder, MODEL_FILES[graph]))));
   const weights = readWeights(files);
   const variants = {
     ...buildTokenizerGraphs(model, weights, { webgpu: true }),
-    ...family.buildWebgpuGraphs(model.generator, weights),
+    ...familyOf(model.generator).buildWebgpuGraphs(model.generator, weights),
   };
   return openRuntime(folder, { ...settings, graphs, variants });
 }

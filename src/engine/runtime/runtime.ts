@@ -42,6 +42,7 @@ export interface RuntimeSettings extends Device {
   readonly profile?: string;
 }
 
+/** The device that a model's graphs run on. */
 export interface Device {
   /** What the graphs run on; absent: the CPU. */
   readonly provider?: Provider;

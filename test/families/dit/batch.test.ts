@@ -7,7 +7,7 @@ import { ditTable } from "../../../src/importer/architecture/dit-architecture.js
 import { type DitArchitecture, graphsOf, type Manifest, type Precision } from "../../../src/model/manifest.js";
 import { freshImageAlone, imageAlone, WatchedBatch, watched } from "../../engine/tiny-engine.js";
 import { entriesOf, useTemporaryFolder, writeRamps } from "../../importer/models.js";
-import { ditImage, ditRequest, importDit } from "./tiny-dit.js";
+import { ditImage, ditRequest, importDit, spoiled } from "./tiny-dit.js";
 
 /** DiT-S's. */
 const WIDTH = 384;
@@ -168,18 +168,7 @@ describe("a DiT in flight", () => {
   });
 
   it("fails alone where its latents stop being finite numbers", async () => {
-    const spoiled = watched(runtime, {
-      async predict(inputs, run) {
-        const outputs = await run();
-        const classes = inputs.classes!.data as BigInt64Array;
-        const out = floats(outputs, "out");
-        const size = out.length / classes.length;
-        for (const [row, label] of classes.entries())
-          if (label === 7n) out.fill(Number.NaN, row * size, (row + 1) * size);
-        return outputs;
-      },
-    });
-    const batch = new WatchedBatch(spoiled, manifest);
+    const batch = new WatchedBatch(spoiled(runtime, 7), manifest);
     batch.submit(0, ditRequest({ class: 7 }));
     batch.submit(1, ditRequest());
     await batch.run();

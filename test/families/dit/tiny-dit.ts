@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
+import { floats, type Runtime } from "../../../src/engine/runtime/runtime.js";
 import { diffusionEvaluations } from "../../../src/families/dit/diffusion-step.js";
 import { DiffusionImage } from "../../../src/families/dit/image.js";
 import { ditSchedule } from "../../../src/families/dit/schedule.js";
@@ -10,6 +11,7 @@ import type { ImportOptions } from "../../../src/importer/options.js";
 import type { FamilyParameters } from "../../../src/model/family-traits.js";
 import type { DitArchitecture, Manifest } from "../../../src/model/manifest.js";
 import type { ImageRequest } from "../../../src/model/parameters.js";
+import { watched } from "../../engine/tiny-engine.js";
 import { REFERENCE } from "../../reference.js";
 
 const SYSTEMS = join(REFERENCE, "systems");
@@ -60,4 +62,19 @@ export function ditRequest(
 export function ditImage(request: ImageRequest<FamilyParameters<"dit">>, model: DitArchitecture): DiffusionImage {
   const { sampler, steps } = request.parameters;
   return new DiffusionImage(request, model, diffusionEvaluations(sampler, ditSchedule(steps), model));
+}
+
+/** The runtime of a DiT or SiT whose network gives no numbers for this class. */
+export function spoiled(runtime: Runtime, spoiledClass: number): Runtime {
+  return watched(runtime, {
+    async predict(inputs, run) {
+      const outputs = await run();
+      const classes = inputs.classes!.data as BigInt64Array;
+      const out = floats(outputs, "out");
+      const size = out.length / classes.length;
+      for (const [row, label] of classes.entries())
+        if (label === BigInt(spoiledClass)) out.fill(Number.NaN, row * size, (row + 1) * size);
+      return outputs;
+    },
+  });
 }

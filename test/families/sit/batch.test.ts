@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
-import { floats, type Runtime } from "../../../src/engine/runtime/runtime.js";
+import type { Runtime } from "../../../src/engine/runtime/runtime.js";
 import { warmUp } from "../../../src/engine/warm-up.js";
 import { graphsOf, type Manifest } from "../../../src/model/manifest.js";
 import { freshImageAlone, imageAlone, WatchedBatch, watched } from "../../engine/tiny-engine.js";
+import { spoiled } from "../dit/tiny-dit.js";
 import { importSit, sitRequest } from "./tiny-sit.js";
 
 /** Images of different age, length, class, guidance and sampler. */
@@ -98,18 +99,7 @@ describe("a SiT in flight", () => {
   });
 
   it("fails alone where its latents stop being finite numbers", async () => {
-    const spoiled = watched(runtime, {
-      async predict(inputs, run) {
-        const outputs = await run();
-        const classes = inputs.classes!.data as BigInt64Array;
-        const out = floats(outputs, "out");
-        const size = out.length / classes.length;
-        for (const [row, label] of classes.entries())
-          if (label === 7n) out.fill(Number.NaN, row * size, (row + 1) * size);
-        return outputs;
-      },
-    });
-    const batch = new WatchedBatch(spoiled, manifest);
+    const batch = new WatchedBatch(spoiled(runtime, 7), manifest);
     batch.submit(0, sitRequest({ class: 7 }));
     batch.submit(1, sitRequest());
     await batch.run();
