@@ -29,15 +29,19 @@ const SLOW = [
 ].map((path) => `test/${path}`);
 /** Only in the long form of the chaos tests (scripts/chaos.js): what it covers has shorter tests of its own. */
 const LONG = ["test/bench/gpu.test.ts", "test/commands/webgpu.test.ts", "test/queue/redis/sentinel.test.ts"];
-/** Only by `npm run test:container`: they build container images, and need a machine that may run containers. */
-const CONTAINERS = ["test/container/running"];
+/** The container image, built and started; in `npm test` only where containers can run (scripts/test.js). */
+const CONTAINER_START = ["test/container/running/first-start.test.ts"];
+/** Runs the Dockerfile's steps where they can't. */
+const WITHOUT_CONTAINERS = ["test/container/scratch-build.test.ts"];
+/** Only by `npm run test:container`. */
+const CONTAINERS = ["test/container/running/cuda.test.ts", "test/container/running/scenarios.test.ts"];
 /** Files that replace a module for all that import it. */
 const REPLACING = [
   "test/importer/staging.test.ts",
   "test/families/dit/recordings.test.ts",
   "test/families/mar/recordings.test.ts",
 ];
-for (const path of [...SLOW, ...LONG, ...CONTAINERS, ...REPLACING])
+for (const path of [...SLOW, ...LONG, ...CONTAINER_START, ...WITHOUT_CONTAINERS, ...CONTAINERS, ...REPLACING])
   if (!existsSync(join(import.meta.dirname, path)))
     throw new Error(`vitest.config.ts names ${path}, which does not exist.`);
 
@@ -55,7 +59,8 @@ const within = (paths: readonly string[]) => paths.flatMap((path) => (path.endsW
 const left = [
   ...configDefaults.exclude,
   ...(process.env.CHAOS === "long" ? [] : LONG),
-  ...(process.env.CONTAINER === "run" ? [] : within(CONTAINERS)),
+  ...(process.env.CONTAINER ? WITHOUT_CONTAINERS : CONTAINER_START),
+  ...(process.env.CONTAINER === "run" ? [] : CONTAINERS),
   ...(process.env.TEST_FAST === "true" ? within(SLOW) : []),
 ];
 

@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseCLI, startVitest } from "vitest/node";
+import { missingContainerPackages, whyNoContainer } from "./podman.js";
 import { ensurePythonEnvironment, hasVenv } from "./python.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -53,8 +54,11 @@ function run(title, command, args, env = {}) {
 
 function installSystemPackages() {
   const missing = SYSTEM_PACKAGES.filter(({ isThere }) => !isThere()).map(({ name }) => name);
+  const isRoot = process.getuid?.() === 0;
+  // Only root can start the containers of the tests.
+  if (isRoot && onPath("apt-get")) missing.push(...missingContainerPackages());
   if (missing.length === 0) return true;
-  const asRoot = process.getuid?.() === 0 ? [] : onPath("sudo") ? ["sudo", "-n"] : undefined;
+  const asRoot = isRoot ? [] : onPath("sudo") ? ["sudo", "-n"] : undefined;
   const byHand = `install ${missing.join(" and ")} (Debian: apt-get install ${missing.join(" ")}) and run the tests again`;
   if (!asRoot || !onPath("apt-get")) {
     console.error(`The tests need ${missing.join(" and ")}, which this machine lacks: ${byHand}.`);
@@ -103,6 +107,9 @@ if (!isFast) {
     for (const { child } of started) child.kill();
     process.exit(1);
   }
+  const obstacle = whyNoContainer();
+  if (!obstacle) process.env.CONTAINER = "short";
+  else console.log(`\n> no containers: only the Dockerfile's steps are run, in a folder. ${obstacle}`);
 }
 for (const { title, ended } of started) {
   const { isRight, output } = await ended;

@@ -39,12 +39,12 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^npm run test:chaos -- 3$/, elsewhere: "test/chaos is its short form" },
   {
     pattern: /^npm run test:container( -- 3)?$/,
-    elsewhere: "builds container images; test/container/image.test.ts is its short form",
+    elsewhere: "builds container images; test/container/running/first-start.test.ts is its short form",
   },
   { pattern: /^npm run load( -- \w+)?$/, elsewhere: "measures for minutes; test/load/load.test.ts runs short forms" },
   {
     pattern: /^npm ci --omit=dev$/,
-    elsewhere: "test/container/image.test.ts runs the Dockerfile's steps, it among them",
+    elsewhere: "test/container/scratch-build.test.ts runs the Dockerfile's steps, it among them",
   },
   {
     pattern: /^(npm pack|npm install --ignore-scripts \S+marimba-\*\.tgz|npx marimba serve)$/,

@@ -1,12 +1,11 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { buildForCuda, CUDA_IMAGE, standInForCuda12, standInForCuda13 } from "./images.js";
+import { BUILD_MS, buildForCuda, CUDA_IMAGE, standInForCuda12, standInForCuda13 } from "./images.js";
 import { Podman } from "./podman.js";
 
 /** NVIDIA's images are in a registry, and there is no GPU: bases with the same libraries take their place. */
 const podman = new Podman(join(tmpdir(), "marimba-containers"));
-const BUILD_MS = 3_600_000;
 
 it("the CUDA image is not built on a base with another CUDA", { timeout: BUILD_MS }, async () => {
   const building = buildForCuda(podman, await standInForCuda12(podman));

@@ -2,18 +2,10 @@ import { type ExecFileOptions, execFile } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { PODMAN_SETTINGS } from "../../../scripts/podman.js";
 
 /** Longest that one command may take: a build on a slow machine. */
 const COMMAND_MS = 1_800_000;
-
-/** runc runs where the host mounts both versions of cgroups, and crun does not. */
-const SETTINGS = `[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
-[engine]
-runtime = "runc"
-[network]
-network_backend = "netavark"
-`;
 
 /** Podman with images and containers of its own, in a folder that later runs find again: to build them takes minutes. */
 export class Podman {
@@ -23,7 +15,7 @@ export class Podman {
   constructor(readonly folder: string) {
     mkdirSync(folder, { recursive: true });
     const settings = join(folder, "containers.conf");
-    writeFileSync(settings, SETTINGS);
+    writeFileSync(settings, PODMAN_SETTINGS);
     this.program = join(folder, "podman");
     const store = `--root "${join(folder, "storage")}" --runroot "${join(folder, "run")}"`;
     writeFileSync(this.program, `#!/bin/sh\nCONTAINERS_CONF="${settings}" exec podman ${store} "$@"\n`);
@@ -34,6 +26,11 @@ export class Podman {
   async run(...args: readonly string[]): Promise<string> {
     // Podman leaves a file where a container ran out of memory.
     return execute(this.program, args, { cwd: this.folder });
+  }
+
+  /** What `podman inspect` prints about the container in this format. */
+  inspect(container: string, format: string): Promise<string> {
+    return this.run("inspect", "--format", format, container);
   }
 
   async hasImage(name: string): Promise<boolean> {
