@@ -1,4 +1,4 @@
-"""Records what the official LlamaGen code computes with small random models, into llamagen/4x4/ and llamagen/6x6/ beside this file.
+"""Records what the official LlamaGen code computes with small random models, into llamagen/ beside this file.
 
     git clone https://github.com/FoundationVision/LlamaGen && git -C LlamaGen checkout ce98ec4
     pip install torch==2.13.0 safetensors
@@ -61,6 +61,11 @@ def fill(model, seed, precision):
 def save(path, tensors, **metadata):
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path,
               {key: json.dumps(value) for key, value in {"system": "llamagen", **metadata}.items()})
+
+
+def write_config(folder, config):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
 def record_stages(model, path):
@@ -157,26 +162,24 @@ def main():
     torch.set_grad_enabled(False)
     encoder, decoder = vq_model.Encoder, vq_model.Decoder
     for seed, (name, shape) in enumerate(SHAPES.items()):
-        folder = HERE / "llamagen" / name
-        folder.mkdir(parents=True, exist_ok=True)
+        generator_folder, tokenizer_folder = HERE / "llamagen" / name, HERE / "llamagen" / f"vq-{name}"
         vq_model.Encoder, vq_model.Decoder = (partial(part, **shape["autoencoder"]) for part in (encoder, decoder))
         model = Transformer(ModelArgs(**shape["model"])).eval()
         vq = vq_model.VQModel(vq_model.ModelArgs(**shape["tokenizer"])).eval()
         fill(model, 2 * seed + 1, torch.float32)
         # Numbers of 16 bits, which the files hold without loss: an autoencoder with norms of 32 groups is large.
         fill(vq, 2 * seed + 2, torch.float16)
+        image_size = int(model.block_size**0.5) * 2 ** (len(vq.config.encoder_ch_mult) - 1)
+        write_config(generator_folder, {"model": shape["model"], "first_stage": f"../vq-{name}"})
+        write_config(tokenizer_folder, {"tokenizer": shape["tokenizer"], "autoencoder": shape["autoencoder"], "image_size": image_size})
         # Published files hold {"model": ...}; a model trained with FSDP is the weights alone (--from-fsdp).
         weights = model.state_dict()
-        torch.save({"model": weights} if name == "4x4" else weights, folder / "c2i.pt")
-        torch.save({"model": {key: tensor.half() for key, tensor in vq.state_dict().items()}}, folder / "vq.pt")
-        side = int(model.block_size**0.5)
-        image_size = side * 2 ** (len(vq.config.encoder_ch_mult) - 1)
-        config = {**shape, "image_size": image_size}
-        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-        record_stages(model, folder / "stages.safetensors")
-        record_tokenizer(vq, image_size, folder / "tokenizer_stages.safetensors")
+        torch.save({"model": weights} if name == "4x4" else weights, generator_folder / "c2i.pt")
+        torch.save({"model": {key: tensor.half() for key, tensor in vq.state_dict().items()}}, tokenizer_folder / "vq.pt")
+        record_stages(model, generator_folder / "stages.safetensors")
+        record_tokenizer(vq, image_size, tokenizer_folder / "stages.safetensors")
         for run, settings in RUNS[name].items():
-            record_run(model, vq, folder / f"{run}.safetensors", *settings)
+            record_run(model, vq, generator_folder / f"{run}.safetensors", *settings)
 
 
 if __name__ == "__main__":
