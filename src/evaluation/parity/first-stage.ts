@@ -92,8 +92,11 @@ async function compareVq(stage: FirstStage, comparison: Comparison): Promise<voi
   const { image } = unquantized;
   await comparison.numbers(image as Numbers, "without codebook", "decode.unquantized_image", ALLOWED.image);
   const { shape, data } = await recording.tensor("codes.indices");
-  const codes = { shape, data: BigInt64Array.from(data, BigInt) };
-  const ofCodes = await stage.network.run("decode", (...args) => buildDecodeCodes(tokenizer, ...args), { codes });
+  const [images = 0, ...grid] = shape;
+  const codes = { shape: [images, 1, ...grid], data: Float32Array.from(data) };
+  const ofCodes = await stage.network.run("decode", (...args) => buildDecodeCodes(tokenizer, ...args), {
+    latents: codes,
+  });
   await comparison.numbers(ofCodes.image as Numbers, "image of codes", "codes.image", ALLOWED.image);
 }
 

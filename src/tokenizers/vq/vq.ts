@@ -1,5 +1,6 @@
 import { decodeBytes, decodeLatents, encodeImage, inputLatents, latentShape } from "../../model/graph/autoencoder.js";
 import { GraphBuilder, type Value } from "../../model/graph/builder.js";
+import { ELEMENT_TYPES } from "../../model/graph/onnx.js";
 import { gather } from "../../model/graph/ops.js";
 import type { WeightIndex } from "../../model/graph/weights.js";
 import type { VqTokenizer } from "../../model/tokenizer-architecture.js";
@@ -35,11 +36,17 @@ export const vq: Tokenizer<VqTokenizer> = {
   },
 };
 
-/** `decode` of a generator that makes discrete tokens: codes [images, h, w], int64 -> pixels [images, H, W, 3], uint8. */
+/** `decode` of a generator that makes codes: their numbers [images, 1, h, w] -> pixels [images, H, W, 3], uint8. A token that is not sampled yet, -1, is zero. */
 export function buildDecodeCodes(t: VqTokenizer, weights: WeightIndex, options: DecodeOptions): Uint8Array {
   const g = GraphBuilder.model("decode", weights);
-  const codes = g.input("codes", "int64", ["images", t.latent_height, t.latent_width]);
-  decodeLatents(g, t, codesAt(g, codes), options);
+  const numbers = g.input("latents", "float32", latentShape(t, 1));
+  const isKnown = g.node("Cast", [g.node("GreaterOrEqual", [numbers, g.float(0)])], {
+    attributes: { to: { int: ELEMENT_TYPES.float32 } },
+  });
+  const indices = g.node("Cast", [g.node("Relu", [g.node("Squeeze", [numbers, g.ints([1])])])], {
+    attributes: { to: { int: ELEMENT_TYPES.int64 } },
+  });
+  decodeLatents(g, t, g.node("Mul", [codesAt(g, indices), isKnown]), options);
   return g.encode();
 }
 
