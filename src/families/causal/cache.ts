@@ -108,11 +108,10 @@ export class KeyValueCache {
 
   #swap(a: number, b: number): void {
     const [ownerA, ownerB] = [this.#owners[a]!, this.#owners[b]];
-    if (!ownerB) return this.#move(a, b, ownerA);
     const spare = this.#owners.length;
-    this.#move(b, spare, ownerB);
+    if (ownerB) this.#move(b, spare, ownerB);
     this.#move(a, b, ownerA);
-    this.#move(spare, a, ownerB);
+    if (ownerB) this.#move(spare, a, ownerB);
     this.#owners.length = spare;
   }
 }

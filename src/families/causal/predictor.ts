@@ -21,9 +21,9 @@ export interface RowInput {
 export async function predict(runtime: Runtime, cache: KeyValueCache, inputs: readonly RowInput[]) {
   const count = inputs.length;
   const rows = cache.arrange(inputs.map(({ owner }) => owner));
-  const vector = (valueOf: (input: RowInput) => number) => {
+  const vector = (numberOf: (input: RowInput) => number) => {
     const data = new BigInt64Array(count);
-    for (const [i, input] of inputs.entries()) data[rows[i]!] = BigInt(valueOf(input));
+    for (const [i, input] of inputs.entries()) data[rows[i]!] = BigInt(numberOf(input));
     return { data, shape: [count] };
   };
   const own = {
