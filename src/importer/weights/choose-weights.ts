@@ -6,7 +6,7 @@ import type { Checkpoint, StateDict, TensorEntry } from "../checkpoint/checkpoin
 import { quote } from "../checkpoint/error.js";
 import { ImportError } from "../error.js";
 import { DECODER_MARKER } from "../tokenizers/consistency.js";
-import { withReferenceNames } from "../tokenizers/diffusers-names.js";
+import { withReferenceNames } from "../tokenizers/reference-names.js";
 import { TOKENIZER_MARKERS } from "../tokenizers/tokenizers.js";
 
 /** `ema`: averaged weights; `raw`: those that were trained; anything else: the key that leads to them. */
