@@ -44,7 +44,7 @@ const OPTIONS = {
 } as const;
 
 /** Its scale and channels are those of the published one; a step does not use it. */
-const TOKENIZER = fileURLToPath(new URL("../../test/reference/systems/kl8/model.safetensors", import.meta.url));
+const TOKENIZER = fileURLToPath(new URL("../../test/reference/systems/kl8/model.ckpt", import.meta.url));
 const GUIDANCE = 4;
 const SIDES = ["pytorch fp32", "pytorch bf16", "marimba int8"] as const;
 type Side = (typeof SIDES)[number];

@@ -18,7 +18,7 @@ export async function checkpointsOf(model: Model, options: GpuOptions): Promise<
   if (model === "tiny")
     return {
       generator: join(TINY, "checkpoint-last.pth"),
-      tokenizer: join(TINY, "kl16.ckpt"),
+      tokenizer: join(TINY, "kl16.safetensors"),
       arch: join(TINY, "config.json"),
     };
   return {

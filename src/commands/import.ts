@@ -28,8 +28,8 @@ export const usage = `marimba import: turns a checkpoint of MAR, DiT or SiT and 
   --tokenizer-weights W, --decoder-weights W  the same for the tokenizer's and the decoder's file
   --latent-stats FILE  the statistics of the latents, which DeTok's tokenizer needs: its stats.pkl, or a .json of mean and std
   --latent-stats-key KEY  whose, where the file has those of several tokenizers
-  --arch ARCH         mar-b, mar-l, mar-h, detok-mar-b, detok-mar-l, dit-xl-2, sit-xl-2 and the other published sizes, or a
-                      config.json that states heads and scale; optional for models of the published widths, but a SiT
+  --arch ARCH         mar-b, mar-l, mar-h, detok-mar-b, detok-mar-l, dit-xl-2, sit-xl-2, llamagen-l and the other published
+                      sizes, or a config.json that states heads and scale; optional for models of the published widths, but a SiT
                       must be stated
   --precision P       how large weights are stored and multiplied: fp32, the reference's arithmetic; int8, a quarter of the
                       size and faster on a CPU; fp16, for CUDA (default: fp32, or fp16 if PROVIDER is cuda)

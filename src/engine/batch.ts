@@ -78,7 +78,7 @@ export class ContinuousBatch {
   ) {
     this.#sampler = familyOf(model.generator).open(runtime, model.generator);
     this.#encoder = new Encoder(runtime, model.tokenizer);
-    this.#decoder = new Decoder(runtime, model.tokenizer);
+    this.#decoder = new Decoder(runtime, model.tokenizer, model.generator.latent_channels);
     this.#finalDecoder = model.decoder ? new ConsistencyDecoder(runtime, model.tokenizer) : this.#decoder;
     const fail: StepRuns<ImageState>["fail"] = (image, reason, message) => this.#leave(image, reason, message);
     this.#runs = stepRuns({ isInFlight: (image) => this.#inFlight.has(image), fail, pause });

@@ -49,17 +49,19 @@ export class Decoder implements FinalDecoder {
   constructor(
     private readonly runtime: Runtime,
     private readonly model: TokenizerArchitecture,
+    /** Of the generator's latents: codes have one. */
+    private readonly channels = model.latent_channels,
   ) {
-    const { latent_channels, latent_height, latent_width } = model;
+    const { latent_height, latent_width } = model;
     const memory = (runtime.runMemory ?? 1) * DECODE_BYTES;
     this.imageLimit = Math.max(1, Math.min(MOST_IMAGES, Math.floor(memory / tokenizerOf(model).decodeBytes(model))));
-    this.latentSize = latent_channels * latent_height * latent_width;
+    this.latentSize = channels * latent_height * latent_width;
   }
 
   /** One run over latents [images, C', h, w]. */
   async decode(latents: Float32Array): Promise<Decoded> {
-    const { latent_channels, latent_height, latent_width } = this.model;
-    const shape = [latents.length / this.latentSize, latent_channels, latent_height, latent_width];
+    const { latent_height, latent_width } = this.model;
+    const shape = [latents.length / this.latentSize, this.channels, latent_height, latent_width];
     const out = await this.runtime.run("decode", { latents: { data: latents, shape } });
     const pixels = out.pixels?.data as Uint8Array;
     return { pixels, ...(out.image ? { image: floats(out, "image") } : {}) };

@@ -43,7 +43,7 @@ export interface Sampler<Image extends ImageState = ImageState> {
   readonly stages: readonly Stage<Image>[];
   /** Ends the image's step: what the stages sampled is known from now on. */
   advance(image: Image): void;
-  /** Writes the image's latents as they stand, [C', h, w]; what is not sampled yet is zero. */
+  /** Writes the image's latents as they stand, [C', h, w]; what is not sampled yet is zero, and of codes -1. */
   writeLatents(image: Image, latents: Float32Array, offset: number): void;
 }
 

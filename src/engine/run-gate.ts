@@ -63,7 +63,7 @@ export class RunGate {
 export function gated(runtime: Runtime, gate: RunGate): Runtime {
   return {
     ...runtime,
-    run: (graph, inputs) => gate.pass(() => runtime.run(graph, inputs)),
+    run: (...run) => gate.pass(() => runtime.run(...run)),
     close: () => gate.pass(() => runtime.close()),
   };
 }

@@ -61,8 +61,8 @@ async function fits(runtime: Runtime, model: Architecture, images: number): Prom
   let ranOut = false;
   const watched: Runtime = {
     ...runtime,
-    run: (graph, inputs) =>
-      runtime.run(graph, inputs).catch((error: unknown) => {
+    run: (...run) =>
+      runtime.run(...run).catch((error: unknown) => {
         ranOut ||= isOutOfMemory(error);
         throw error;
       }),

@@ -2,16 +2,24 @@ import type { Family } from "../engine/family.js";
 import type { FamilyName } from "../model/family-traits.js";
 import type { PixelRounding } from "../model/graph/pixels.js";
 import type { GraphOptions, WeightIndex } from "../model/graph/weights.js";
-import { type Architecture, familyName, type GeneratorArchitecture, type GraphName } from "../model/manifest.js";
+import {
+  type Architecture,
+  familyName,
+  type GeneratorArchitecture,
+  type GraphName,
+  makesCodes,
+} from "../model/manifest.js";
 import { hasEncoder } from "../model/tokenizer-architecture.js";
 import { buildConsistency } from "../tokenizers/consistency/consistency.js";
 import { tokenizerOf } from "../tokenizers/tokenizers.js";
+import { buildDecodeCodes } from "../tokenizers/vq/vq.js";
+import { causal } from "./causal/causal.js";
 import { dit } from "./dit/dit.js";
 import { mar } from "./mar/mar.js";
 import { sit } from "./sit/sit.js";
 
 /** Every family of models that is served. */
-export const FAMILIES: Record<FamilyName, Family> = { mar, dit, sit };
+export const FAMILIES: Record<FamilyName, Family> = { mar, dit, sit, causal };
 
 /** The family that a model's manifest describes. */
 export function familyOf(model: GeneratorArchitecture): Family {
@@ -30,10 +38,13 @@ export function buildGraphs(architecture: Architecture, weights: WeightIndex, op
 
 /** Those between latents and pixels. */
 export function buildTokenizerGraphs(architecture: Architecture, weights: WeightIndex, options: GraphOptions): Graphs {
-  const { tokenizer, decoder } = architecture;
+  const { generator, tokenizer, decoder } = architecture;
   const kind = tokenizerOf(tokenizer);
   const decodeOptions = { ...options, rounding: pixelRoundingOf(architecture) };
-  const decode = kind.buildDecode(tokenizer, weights, decodeOptions);
+  const decode =
+    makesCodes(generator) && tokenizer.kind === "vq"
+      ? buildDecodeCodes(tokenizer, weights, decodeOptions)
+      : kind.buildDecode(tokenizer, weights, decodeOptions);
   const encode = hasEncoder(tokenizer) && { encode: kind.buildEncode(tokenizer, weights, options) };
   const consistency = decoder &&
     tokenizer.kind === "kl" && { consistency: buildConsistency(tokenizer, decoder, weights, decodeOptions) };

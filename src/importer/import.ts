@@ -1,7 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { prepareToHash } from "../model/files/hash-files.js";
-import { type Manifest, MODEL_FILES } from "../model/manifest.js";
+import { type Manifest, MODEL_FILES, makesCodes } from "../model/manifest.js";
 import { cosineAlphaBars } from "../model/sampler/diffusion-schedule.js";
 import { deriveArchitecture } from "./architecture/derive-architecture.js";
 import type { Tensors } from "./architecture/tensor-table.js";
@@ -152,6 +152,10 @@ async function comparisonOf(
   progress: Progress,
 ): Promise<Comparison> {
   const { generator, ...decoding } = model.manifest.architecture;
+  if (makesCodes(generator)) {
+    const { compareCausalWithFloat32 } = await import("./verify-causal.js");
+    return (float32) => compareCausalWithFloat32(model.folder, { generator, ...decoding }, float32, progress);
+  }
   if ("family" in generator) {
     const { compareDitWithFloat32 } = await import("./verify-dit.js");
     return (float32) => compareDitWithFloat32(model.folder, { generator, ...decoding }, float32, progress);

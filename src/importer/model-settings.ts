@@ -1,6 +1,13 @@
 import { readFile } from "node:fs/promises";
 import Type, { type Static } from "typebox";
-import { type Architecture, type Manifest, type ModelClass, Preset } from "../model/manifest.js";
+import {
+  type Architecture,
+  type CausalArchitecture,
+  type Manifest,
+  type ModelClass,
+  makesCodes,
+  Preset,
+} from "../model/manifest.js";
 import { type DefaultParameters, PresetParameters } from "../model/parameters.js";
 import type { TokenizerKind } from "../model/tokenizer-architecture.js";
 import { type PublishedSize, publishedSizeOf } from "./architecture/stated-architecture.js";
@@ -80,6 +87,7 @@ export async function readImagenetClasses(): Promise<{ id: string; name: string 
 
 /** What a model has without settings of its own. */
 export function publishedSettings({ generator, tokenizer }: Architecture): Pick<Manifest, "defaults" | "presets"> {
+  if (makesCodes(generator)) return llamagenSettings(generator);
   if ("family" in generator) return { dit: DIT_SETTINGS, sit: SIT_SETTINGS }[generator.family];
   const defaults = publishedDefaults(generator.encoder.width, generator.token_count, tokenizer.kind);
   return { defaults, presets: publishedPresets(defaults) };
@@ -116,6 +124,24 @@ const SIT_SETTINGS: Pick<Manifest, "defaults" | "presets"> = {
     },
   },
 };
+
+/** Guidance of the published results, by width; all codes may be drawn, at temperature 1 (GETTING_STARTED.md of LlamaGen). */
+const LLAMAGEN_GUIDANCE: Readonly<Record<number, number>> = { 768: 2, 1024: 2, 1280: 1.75, 1536: 1.75, 3200: 1.65 };
+const OTHER_LLAMAGEN_GUIDANCE = 2;
+
+function llamagenSettings({ transformer, token_count }: CausalArchitecture): Pick<Manifest, "defaults" | "presets"> {
+  const guidance_scale = LLAMAGEN_GUIDANCE[transformer.width] ?? OTHER_LLAMAGEN_GUIDANCE;
+  return {
+    defaults: { steps: token_count, guidance_scale, temperature: 1, top_k: 0, top_p: 1 },
+    presets: {
+      exact: { description: "The sampler of the published results.", parameters: { guidance_scale, top_k: 0 } },
+      plain: {
+        description: "The official demo's guidance of 4 and 2000 likeliest codes: plainer and less varied.",
+        parameters: { guidance_scale: 4, top_k: 2000 },
+      },
+    },
+  };
+}
 
 /** The published sampler for a model of these sizes: 64 steps, linear guidance, 100 diffusion steps from t = 999. */
 export function publishedDefaults(

@@ -17,7 +17,7 @@ export interface ImportOptions extends ProgressOptions {
   readonly decoderWeights?: WeightsChoice | undefined;
   /** Whether each of its steps clamps the image to [-1, 1], as the official code does (absent: it does) and diffusers does not. */
   readonly decoderClamp?: boolean | undefined;
-  /** `mar-b`, `detok-mar-b`, `dit-xl-2`, `sit-xl-2` or another published size, or the path of a config.json; inferred for the published widths. */
+  /** `mar-b`, `detok-mar-b`, `dit-xl-2`, `sit-xl-2`, `llamagen-l` or another published size, or the path of a config.json; inferred for the published widths. */
   readonly arch?: string | undefined;
   /** Statistics of the latents, which DeTok's tokenizer needs. */
   readonly latentStats?: LatentStatisticsFile | undefined;
@@ -50,6 +50,6 @@ export const ALLOWED_DEVIATION: Readonly<Record<Precision, number>> = { fp32: 0,
 
 /** Root mean square of the difference from float32 on the same inputs, relative to the root mean square of float32. */
 export interface Deviation {
-  readonly of: "z" | "sampled tokens" | "network output" | "pixels";
+  readonly of: "z" | "sampled tokens" | "network output" | "logits" | "pixels";
   readonly relativeRms: number;
 }

@@ -12,10 +12,14 @@ import { DRAW_BOUNDS } from "./sampler/philox.js";
 /** Largest image index that fits in the noise key. */
 export const MAX_IMAGE_INDEX = DRAW_BOUNDS.imageIndex - 1;
 
+/** Most codes that `top_k` may keep; more than a model has are all. */
+const MAX_CODES = 1_048_576;
+
 /** How many steps an image of the model may have. */
 export function stepBounds(model: ParameterLimits): { readonly minimum: number; readonly maximum: number } {
   const { minimum, maximum } = FAMILY_TRAITS[familyName(model)].steps;
-  return { minimum, maximum: maximum === "tokens" ? model.token_count : maximum };
+  const bound = (steps: number | "tokens") => (steps === "tokens" ? model.token_count : steps);
+  return { minimum: bound(minimum), maximum: bound(maximum) };
 }
 
 /** Checks resolved parameters against a model, so that bad input never reaches its graphs. Empty: all is well. */
@@ -45,8 +49,11 @@ export function checkParameters(parameters: SamplingParameters, model: Parameter
   const checks: Readonly<Record<keyof DefaultParameters, () => void>> = {
     steps: () => whole("steps", minimum, maximum, steps.maximum === "tokens" ? " (the model's tokens)" : ""),
     guidance_scale: () => real("guidance_scale", 1, 20),
+    guidance_steps: () => whole("guidance_steps", 0, model.token_count, " (the model's tokens)"),
     guidance_schedule: () => oneOf("guidance_schedule", ["linear", "constant"]),
     temperature: () => real("temperature", 0, 2),
+    top_k: () => whole("top_k", 0, MAX_CODES),
+    top_p: () => check("top_p", isReal(parameters.top_p, 0, 1) && parameters.top_p !== 0, "more than 0 and at most 1"),
     diffusion_steps: () => whole("diffusion_steps", 2, 1000),
     diffusion_steps_final: () => whole("diffusion_steps_final", 2, 1000),
     max_timestep: () => whole("max_timestep", 1, 999),

@@ -9,7 +9,7 @@ interface FamilyTraits {
   /** Those that an image may have as well. */
   readonly optional: readonly Parameter[];
   /** Fewest and most steps of an image; `tokens`: as many as it has. */
-  readonly steps: { readonly minimum: number; readonly maximum: number | "tokens" };
+  readonly steps: { readonly minimum: number | "tokens"; readonly maximum: number | "tokens" };
   /** The values that `sampler` may have, where images have it. */
   readonly samplers: readonly SamplingParameters["sampler"][];
   /** The graphs that generate an image. */
@@ -49,6 +49,14 @@ export const FAMILY_TRAITS = {
     optional: [],
     steps: { minimum: 2, maximum: 1000 },
     samplers: ["euler", "heun", "sde"],
+    graphs: ["predict", "decode"],
+    canEdit: false,
+  },
+  causal: {
+    required: ["steps", "guidance_scale", "temperature"],
+    optional: ["guidance_steps", "top_k", "top_p"],
+    steps: { minimum: "tokens", maximum: "tokens" },
+    samplers: [],
     graphs: ["predict", "decode"],
     canEdit: false,
   },

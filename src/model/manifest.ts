@@ -40,13 +40,15 @@ const grid = {
   latent_channels: size("Channels of the tokenizer's latent."),
   patch_size: size("Latent pixels along a token's side."),
   class_count: size("Classes; the row after the last is 'no class'."),
-  train_timesteps: Type.Literal(1000),
 };
+/** Of those that denoise. */
+const diffusion = { train_timesteps: Type.Literal(1000) };
 
 /** Shapes of a MAR generator, enough to build its graphs and to drive the sampler. */
 export const MarArchitecture = Type.Object(
   {
     ...grid,
+    ...diffusion,
     attention: Type.Literal("bidirectional"),
     order: Type.Literal("random"),
     head_kind: Type.Literal("diffusion"),
@@ -67,7 +69,12 @@ export const MarArchitecture = Type.Object(
 export type MarArchitecture = Static<typeof MarArchitecture>;
 
 /** Shapes of a diffusion transformer's network. */
-const diffusionTransformer = { ...grid, transformer: Stack, frequency_channels: size("Timestep sinusoids.") };
+const diffusionTransformer = {
+  ...grid,
+  ...diffusion,
+  transformer: Stack,
+  frequency_channels: size("Timestep sinusoids."),
+};
 
 export const DitArchitecture = Type.Object(
   { family: Type.Literal("dit"), ...diffusionTransformer },
@@ -88,17 +95,42 @@ export type SitArchitecture = Static<typeof SitArchitecture>;
 /** A generator with the network of a diffusion transformer. */
 export type DiffusionTransformer = DitArchitecture | SitArchitecture;
 
-export const GeneratorArchitecture = Type.Union([MarArchitecture, DitArchitecture, SitArchitecture]);
+/** A causal transformer over codes: LlamaGen. A token's latent is the number of its code, so it has one channel. */
+export const CausalArchitecture = Type.Object(
+  {
+    family: Type.Literal("causal"),
+    ...grid,
+    head_kind: Type.Literal("categorical"),
+    codes: size("Entries of the tokenizer's codebook."),
+    transformer: Stack,
+    norm_eps: Type.Number({ exclusiveMinimum: 0, description: "Epsilon of every RMSNorm." }),
+    rope_base: Type.Number({ exclusiveMinimum: 0, description: "Base of the rotary positions." }),
+  },
+  { additionalProperties: false },
+);
+export type CausalArchitecture = Static<typeof CausalArchitecture>;
+
+export const GeneratorArchitecture = Type.Union([
+  MarArchitecture,
+  DitArchitecture,
+  SitArchitecture,
+  CausalArchitecture,
+]);
 export type GeneratorArchitecture = Static<typeof GeneratorArchitecture>;
 
 /** What of a generator limits the parameters that its images are sampled with. */
 export type ParameterLimits =
   | Pick<MarArchitecture, "token_count" | "class_count">
-  | Pick<DiffusionTransformer, "token_count" | "class_count" | "family">;
+  | Pick<DiffusionTransformer | CausalArchitecture, "token_count" | "class_count" | "family">;
 
 /** The family that generates with a model. MAR's manifests are older than the field. */
 export function familyName(generator: ParameterLimits): FamilyName {
   return "family" in generator ? generator.family : "mar";
+}
+
+/** Whether its latents are the numbers of codes, rather than what codes stand for. */
+export function makesCodes(generator: GeneratorArchitecture): generator is CausalArchitecture {
+  return "codes" in generator;
 }
 
 export const Architecture = Type.Object(

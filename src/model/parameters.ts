@@ -13,7 +13,7 @@ export const SamplingParameters = Type.Object(
     steps: Type.Integer({
       minimum: 1,
       description:
-        "Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000.",
+        "Steps of the image: autoregressive ones, 1 to the number of tokens, and of a causal model one for each token; of a DiT or a SiT, diffusion steps, 2 to 1000.",
     }),
     guidance_scale: Type.Number({ minimum: 1, maximum: 20, description: "Classifier-free guidance; 1 is none." }),
     guidance_schedule: Type.Optional(
@@ -21,8 +21,34 @@ export const SamplingParameters = Type.Object(
         description: "linear: guidance grows with the share of known tokens (Muse); constant: the same in every step.",
       }),
     ),
+    guidance_steps: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1_048_576,
+        description: "How many steps have guidance, from the first on. Absent: all.",
+      }),
+    ),
     temperature: Type.Optional(
-      Type.Number({ minimum: 0, maximum: 2, description: "Multiplies the noise of each diffusion step." }),
+      Type.Number({
+        minimum: 0,
+        maximum: 2,
+        description:
+          "Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code.",
+      }),
+    ),
+    top_k: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1_048_576,
+        description: "Only the k likeliest codes may be sampled. 0 or absent: all.",
+      }),
+    ),
+    top_p: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1,
+        description: "Only the likeliest codes that together have this probability may be sampled. 1 or absent: all.",
+      }),
     ),
     diffusion_steps: Type.Optional(
       Type.Integer({ minimum: 2, maximum: 1000, description: "Diffusion steps per token." }),

@@ -5,7 +5,7 @@ import type { FieldError } from "../errors.js";
 import { fileErrorReason } from "../files/file-errors.js";
 import { fieldErrors } from "../validation/field-errors.js";
 import { checkParameters } from "./check-parameters.js";
-import { Manifest, MODEL_FILES } from "./manifest.js";
+import { Manifest, MODEL_FILES, makesCodes } from "./manifest.js";
 import type { SamplingParameters } from "./parameters.js";
 import { DECODER_CHANNELS } from "./tokenizer-architecture.js";
 
@@ -188,7 +188,16 @@ export function checkManifest(manifest: Manifest): FieldError[] {
     latent_channels * patch_size ** 2,
     "latent_channels x patch_size²",
   );
-  expect("/architecture/tokenizer/latent_channels", tokenizer.latent_channels, latent_channels, "the generator's");
+  if (!makesCodes(generator))
+    expect("/architecture/tokenizer/latent_channels", tokenizer.latent_channels, latent_channels, "the generator's");
+  else if (tokenizer.kind === "vq") {
+    expect(`${at}/latent_channels`, latent_channels, 1, "the number of a code");
+    expect("/architecture/tokenizer/codes", tokenizer.codes, generator.codes, "the generator's");
+  } else
+    errors.push({
+      pointer: "/architecture/tokenizer/kind",
+      message: `must be "vq" (the generator makes codes), not "${tokenizer.kind}"`,
+    });
   expect(
     "/architecture/tokenizer/latent_height",
     tokenizer.latent_height,

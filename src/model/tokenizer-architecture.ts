@@ -50,7 +50,12 @@ export type KlTokenizer = Static<typeof KlTokenizer>;
 
 /** VQ-16: an autoencoder with a codebook. Its latents are those before quantization. */
 export const VqTokenizer = Type.Object(
-  { kind: Type.Literal("vq"), ...autoencoder, codes: size("Entries of the codebook.") },
+  {
+    kind: Type.Literal("vq"),
+    ...autoencoder,
+    codes: size("Entries of the codebook."),
+    l2_norm: Type.Optional(Type.Boolean({ description: "Codes are divided by their length, as LlamaGen's are." })),
+  },
   { additionalProperties: false },
 );
 export type VqTokenizer = Static<typeof VqTokenizer>;

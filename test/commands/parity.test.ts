@@ -9,7 +9,7 @@ test("parity holds for the reference, says what it compared, and exits with 0", 
   const { code, stdout, stderr } = await new Marimba(["parity", TINY]).ended;
   expect(stderr).toBe("");
   expect(code).toBe(0);
-  expect(stdout).toContain("checkpoint-last.pth and kl16.ckpt");
+  expect(stdout).toContain("checkpoint-last.pth and kl16.safetensors");
   expect(stdout).toContain("mar.safetensors and kl16.safetensors");
   expect(stdout).toMatch(/linear_cfg\.safetensors +sampled tokens +8 +\d\.\de-\d +1e-3 +ok/);
   expect(stdout).toMatch(/schedules\.json +respaced timesteps +999 +0 +exact +ok/);

@@ -117,7 +117,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     check: printsSomething,
   },
   {
-    pattern: /^npm run (bench:import|bench:reference|bench:dit|profile) -- --help$/,
+    pattern: /^npm run (bench:import|bench:reference|bench:dit|bench:causal|profile) -- --help$/,
     standIn: withoutBuild,
     check: printsSomething,
   },

@@ -9,7 +9,7 @@ const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 /** Entries that need no copy. */
 const LEFT_OUT = new Set([".git", "node_modules", "coverage", ".work"]);
 /** A reader's own files, under the names that the documents use. */
-const OWN_FILES = ["checkpoint-last.pth", "kl16.ckpt", "mar.safetensors", "kl16.safetensors", "config.json"];
+const OWN_FILES = ["checkpoint-last.pth", "mar.safetensors", "kl16.safetensors", "config.json"];
 
 export interface ScratchCheckout {
   readonly folder: string;
@@ -26,6 +26,7 @@ export async function scratchCheckout(): Promise<ScratchCheckout> {
   await cp(PROJECT, folder, { recursive: true, dereference: true, filter: (path) => !LEFT_OUT.has(basename(path)) });
   await symlink(join(PROJECT, "node_modules"), join(folder, "node_modules"));
   for (const file of OWN_FILES) await symlink(join(TINY, file), join(folder, file));
+  await symlink(join(TINY, "kl16.safetensors"), join(folder, "kl16.ckpt"));
   await importTinyModel(join(folder, "quick"));
   return { folder, remove: () => rm(outside, { recursive: true }) };
 }

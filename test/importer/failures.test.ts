@@ -17,8 +17,15 @@ import { importModel } from "../../src/importer/import.js";
 import type { ImportOptions } from "../../src/importer/options.js";
 import type { ImportProgress } from "../../src/importer/progress.js";
 import { PRECISIONS, type Precision } from "../../src/model/manifest.js";
-import { TINY } from "../reference.js";
-import { loadTensors, small, TINY_CHECKPOINTS, temporaryPath, useSmallCheckpoints, writeTensors } from "./models.js";
+import {
+  loadTensors,
+  small,
+  TINY_CHECKPOINTS,
+  temporaryPath,
+  useSmallCheckpoints,
+  writePytorch,
+  writeTensors,
+} from "./models.js";
 
 useSmallCheckpoints();
 
@@ -62,10 +69,11 @@ describe("a failed import leaves nothing behind", () => {
     expect(await fails({ settings: { default_preset: "none" } })).toContain("/default_preset must name one");
   });
   test("when a weight is damaged in the middle of writing", async () => {
-    const bytes = await readFile(`${TINY}/kl16.ckpt`);
+    const path = await writePytorch("flipped.ckpt", await loadTensors(tiny.tokenizer));
+    const bytes = await readFile(path);
     bytes[Math.floor(0.75 * bytes.byteLength)]! ^= 1;
-    await writeFile(temporaryPath("flipped.ckpt"), bytes);
-    expect(await fails({ ...tiny, tokenizer: temporaryPath("flipped.ckpt") })).toMatch(
+    await writeFile(path, bytes);
+    expect(await fails({ ...tiny, tokenizer: path })).toMatch(
       /\/flipped.ckpt cannot be read: tensor "decoder\S+" is damaged/,
     );
   });

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { Encoder } from "../../src/engine/encoder.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import { toFloat32 } from "../../src/importer/checkpoint/float32.js";
@@ -15,7 +15,15 @@ import { readRecording, TINY_ARCHITECTURE } from "../model/tiny.js";
 import { TINY } from "../reference.js";
 import type { SafetensorsTensor } from "./checkpoint/writers.js";
 import { hashOfFolder, sha256 } from "./hash-of-folder.js";
-import { loadTensors, small, TINY_CHECKPOINTS, temporaryPath, useSmallCheckpoints, writeTensors } from "./models.js";
+import {
+  loadTensors,
+  small,
+  TINY_CHECKPOINTS,
+  temporaryPath,
+  useSmallCheckpoints,
+  writePytorch,
+  writeTensors,
+} from "./models.js";
 
 useSmallCheckpoints();
 
@@ -60,10 +68,14 @@ async function numbersOf(folder: string): Promise<unknown> {
 }
 
 describe("the reference's small model", () => {
-  const pytorch = { ...tiny, generator: `${TINY}/checkpoint-last.pth`, tokenizer: `${TINY}/kl16.ckpt` };
+  let pytorch: Record<keyof typeof TINY_CHECKPOINTS, string>;
+  beforeAll(async () => {
+    const tokenizer = await writePytorch("kl16.ckpt", await loadTensors(tiny.tokenizer));
+    pytorch = { ...tiny, generator: `${TINY}/checkpoint-last.pth`, tokenizer };
+  });
 
   async function importFrom(
-    paths: typeof tiny | typeof pytorch,
+    paths: typeof pytorch,
     name: string,
     precision: Precision,
     hashSources = false,

@@ -9,7 +9,7 @@ import { openCheckpoint } from "../../src/importer/checkpoint/open.js";
 import type { ImportOptions } from "../../src/importer/options.js";
 import { type AutoencoderSizes, autoencoderTable } from "../../src/importer/tokenizers/autoencoder-tensors.js";
 import { TINY } from "../reference.js";
-import { type SafetensorsTensor, safetensors } from "./checkpoint/writers.js";
+import { p, pickledTensor, type SafetensorsTensor, safetensors, torchZip, zip } from "./checkpoint/writers.js";
 
 let folder = "";
 
@@ -120,6 +120,18 @@ export async function loadTensors(path: string): Promise<Record<string, Safetens
 export async function writeTensors(name: string, tensors: Record<string, SafetensorsTensor>): Promise<string> {
   const path = temporaryPath(name);
   await writeFile(path, safetensors(tensors));
+  return path;
+}
+
+/** Writes `{"model": tensors}` as torch.save does. */
+export async function writePytorch(name: string, tensors: Record<string, SafetensorsTensor>): Promise<string> {
+  const entries = Object.entries(tensors).map(([tensor, { shape, bytes }], i) => {
+    const elements = bytes.byteLength / Float32Array.BYTES_PER_ELEMENT;
+    return [tensor, pickledTensor({ storage: "FloatStorage", key: `${i}`, elements, shape })] as const;
+  });
+  const storages = Object.fromEntries(Object.values(tensors).map(({ bytes }, i) => [`${i}`, bytes]));
+  const path = temporaryPath(name);
+  await writeFile(path, zip(torchZip(p.whole(p.dict([["model", p.dict(entries)]])), storages)));
   return path;
 }
 

@@ -65,7 +65,7 @@ async function judgeAll(space: Workspace, mistakes: readonly Mistake[]): Promise
 function recordingsFor(mistake: Mistake): readonly (keyof Workspace["recordings"])[] {
   if (DIT_MISTAKES.includes(mistake)) return ["dit", "kl8"];
   if (SIT_MISTAKES.includes(mistake)) return ["sit"];
-  if (VQ_MISTAKES.includes(mistake)) return ["vq16"];
+  if (VQ_MISTAKES.includes(mistake)) return ["vq16", "llamagenVq"];
   if (DETOK_MISTAKES.includes(mistake)) return ["detok"];
   if (CONSISTENCY_MISTAKES.includes(mistake)) return ["consistency"];
   return ["stages", "runs"];

@@ -24,6 +24,7 @@ const SIT_RUNS = ["euler_8", "heun_5", "sde_8"].map((name) => `${name}.safetenso
 const SIT = ["config.json", "model.safetensors", "stages.safetensors", ...SIT_RUNS];
 const KL8 = ["config.json", "diffusers/diffusion_pytorch_model.safetensors", "stages.safetensors"];
 const VQ16 = ["config.json", "model.ckpt", "stages.safetensors"];
+const LLAMAGEN_VQ = ["config.json", "vq.pt", "stages.safetensors"];
 const CONSISTENCY = ["config.json", "diffusion_pytorch_model.safetensors", "stages.safetensors"];
 const DETOK_CHECKPOINTS = ["generator.safetensors", "tokenizer.safetensors"];
 const DETOK = ["config.json", "stats.pkl", ...DETOK_CHECKPOINTS, "stages.safetensors", "tokenizer_stages.safetensors"];
@@ -40,7 +41,7 @@ export class Workspace {
   readonly folder: string;
   /** The tiny model with its stages, and with its sampling runs; the DiT, and its tokenizer; the others alone. */
   readonly recordings: Readonly<
-    Record<"stages" | "runs" | "dit" | "kl8" | "sit" | "vq16" | "consistency" | "detok", string>
+    Record<"stages" | "runs" | "dit" | "kl8" | "sit" | "vq16" | "llamagenVq" | "consistency" | "detok", string>
   >;
   private readonly base: string;
 
@@ -69,6 +70,7 @@ export class Workspace {
       kl8: recordings("kl8", KL8, "systems/kl8"),
       sit: recordings("sit", SIT, "systems/sit"),
       vq16: recordings("vq16", VQ16, "systems/vq16"),
+      llamagenVq: recordings("llamagen-vq", LLAMAGEN_VQ, "systems/llamagen/vq-6x6"),
       detok: recordings("detok", DETOK, "systems/detok/deep"),
       consistency: recordings("consistency", CONSISTENCY, "systems/consistency"),
     };

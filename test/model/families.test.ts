@@ -9,6 +9,7 @@ import { checkManifest, type ModelRegistry } from "../../src/model/registry.js";
 import type { KlTokenizer } from "../../src/model/tokenizer-architecture.js";
 import { resolveRequest } from "../../src/resolve-request.js";
 import { fieldErrors } from "../../src/validation/field-errors.js";
+import { exampleCausal } from "../families/causal/tiny-causal.js";
 import { exampleDit } from "../families/dit/tiny-dit.js";
 import { exampleSit } from "../families/sit/tiny-sit.js";
 import { exampleManifest } from "./example-manifest.js";
@@ -84,6 +85,19 @@ it("a SiT has samplers of its own", () => {
   expect(checkParameters({ ...parameters, sampler: "ddpm" }, exampleSit())).toEqual([
     { field: "sampler", message: 'must be "euler", "heun" or "sde", not "ddpm"' },
   ]);
+});
+
+it("a causal model has one step for each token, and filters of codes", () => {
+  const parameters = { class: 1, steps: 16, guidance_scale: 4, temperature: 1 };
+  expect(checkParameters({ ...parameters, top_k: 0, top_p: 1, guidance_steps: 0 }, exampleCausal())).toEqual([]);
+  expect(checkParameters({ ...parameters, steps: 15, top_k: -1, top_p: 0, guidance_steps: 17 }, exampleCausal())).toEqual([
+    { field: "steps", message: "must be a whole number from 16 to 16 (the model's tokens), not 15" },
+    { field: "guidance_steps", message: "must be a whole number from 0 to 16 (the model's tokens), not 17" },
+    { field: "top_k", message: "must be a whole number from 0 to 1048576, not -1" },
+    { field: "top_p", message: "must be more than 0 and at most 1, not 0" },
+  ]);
+  expect(checkParameters({ ...parameters, sampler: "ddim" }, exampleCausal())[0]?.message).toContain("must be absent");
+  expect(detailOf({ class: 1, top_k: 5 })).toContain("top_k must be absent");
 });
 
 describe("a manifest", () => {

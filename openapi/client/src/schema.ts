@@ -473,7 +473,7 @@ export interface components {
             seed?: number;
             /** @description How many images to generate from the seed; 1 when absent. */
             num_images?: number;
-            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
+            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens, and of a causal model one for each token; of a DiT or a SiT, diffusion steps, 2 to 1000. */
             steps?: number;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number;
@@ -482,8 +482,14 @@ export interface components {
              * @enum {string}
              */
             guidance_schedule?: "linear" | "constant";
-            /** @description Multiplies the noise of each diffusion step. */
+            /** @description How many steps have guidance, from the first on. Absent: all. */
+            guidance_steps?: number;
+            /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
             temperature?: number;
+            /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
+            top_k?: number;
+            /** @description Only the likeliest codes that together have this probability may be sampled. 1 or absent: all. */
+            top_p?: number;
             /** @description Diffusion steps per token. */
             diffusion_steps?: number;
             /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
@@ -584,7 +590,7 @@ export interface components {
             seed?: number;
             /** @description How many images to generate from the seed; 1 when absent. */
             num_images?: number;
-            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
+            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens, and of a causal model one for each token; of a DiT or a SiT, diffusion steps, 2 to 1000. */
             steps?: number;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number;
@@ -593,8 +599,14 @@ export interface components {
              * @enum {string}
              */
             guidance_schedule?: "linear" | "constant";
-            /** @description Multiplies the noise of each diffusion step. */
+            /** @description How many steps have guidance, from the first on. Absent: all. */
+            guidance_steps?: number;
+            /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
             temperature?: number;
+            /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
+            top_k?: number;
+            /** @description Only the likeliest codes that together have this probability may be sampled. 1 or absent: all. */
+            top_p?: number;
             /** @description Diffusion steps per token. */
             diffusion_steps?: number;
             /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
@@ -659,7 +671,7 @@ export interface components {
             parameters: {
                 /** @description Class index, or null for an unconditional image. */
                 class: number | null;
-                /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
+                /** @description Steps of the image: autoregressive ones, 1 to the number of tokens, and of a causal model one for each token; of a DiT or a SiT, diffusion steps, 2 to 1000. */
                 steps: number;
                 /** @description Classifier-free guidance; 1 is none. */
                 guidance_scale: number;
@@ -668,8 +680,14 @@ export interface components {
                  * @enum {string}
                  */
                 guidance_schedule?: "linear" | "constant";
-                /** @description Multiplies the noise of each diffusion step. */
+                /** @description How many steps have guidance, from the first on. Absent: all. */
+                guidance_steps?: number;
+                /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
                 temperature?: number;
+                /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
+                top_k?: number;
+                /** @description Only the likeliest codes that together have this probability may be sampled. 1 or absent: all. */
+                top_p?: number;
                 /** @description Diffusion steps per token. */
                 diffusion_steps?: number;
                 /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
@@ -871,7 +889,7 @@ export interface components {
             image_width: number;
             /** @description Pixels. */
             image_height: number;
-            /** @description How the model generates: mar, dit, sit. */
+            /** @description How the model generates: mar, dit, sit, causal. */
             family: string;
             /** @description The sampling parameters that requests to the model may have, beside `class`. */
             parameters: string[];
@@ -897,7 +915,7 @@ export interface components {
             /** @description SHA-256 of graphs and weights: equal hashes give equal images. */
             hash: string;
             defaults: {
-                /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
+                /** @description Steps of the image: autoregressive ones, 1 to the number of tokens, and of a causal model one for each token; of a DiT or a SiT, diffusion steps, 2 to 1000. */
                 steps: number;
                 /** @description Classifier-free guidance; 1 is none. */
                 guidance_scale: number;
@@ -906,8 +924,14 @@ export interface components {
                  * @enum {string}
                  */
                 guidance_schedule?: "linear" | "constant";
-                /** @description Multiplies the noise of each diffusion step. */
+                /** @description How many steps have guidance, from the first on. Absent: all. */
+                guidance_steps?: number;
+                /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
                 temperature?: number;
+                /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
+                top_k?: number;
+                /** @description Only the likeliest codes that together have this probability may be sampled. 1 or absent: all. */
+                top_p?: number;
                 /** @description Diffusion steps per token. */
                 diffusion_steps?: number;
                 /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
@@ -931,7 +955,7 @@ export interface components {
                 [key: string]: {
                     description: string;
                     parameters: {
-                        /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
+                        /** @description Steps of the image: autoregressive ones, 1 to the number of tokens, and of a causal model one for each token; of a DiT or a SiT, diffusion steps, 2 to 1000. */
                         steps?: number;
                         /** @description Classifier-free guidance; 1 is none. */
                         guidance_scale?: number;
@@ -940,8 +964,14 @@ export interface components {
                          * @enum {string}
                          */
                         guidance_schedule?: "linear" | "constant";
-                        /** @description Multiplies the noise of each diffusion step. */
+                        /** @description How many steps have guidance, from the first on. Absent: all. */
+                        guidance_steps?: number;
+                        /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
                         temperature?: number;
+                        /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
+                        top_k?: number;
+                        /** @description Only the likeliest codes that together have this probability may be sampled. 1 or absent: all. */
+                        top_p?: number;
                         /** @description Diffusion steps per token. */
                         diffusion_steps?: number;
                         /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
@@ -1078,14 +1108,20 @@ export interface components {
             safety_identifier?: string | null;
             /** @description Random when absent; the response states it. */
             seed?: number | null;
-            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
+            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens, and of a causal model one for each token; of a DiT or a SiT, diffusion steps, 2 to 1000. */
             steps?: number | null;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number | null;
             /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
             guidance_schedule?: ("linear" | "constant") | null;
-            /** @description Multiplies the noise of each diffusion step. */
+            /** @description How many steps have guidance, from the first on. Absent: all. */
+            guidance_steps?: number | null;
+            /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
             temperature?: number | null;
+            /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
+            top_k?: number | null;
+            /** @description Only the likeliest codes that together have this probability may be sampled. 1 or absent: all. */
+            top_p?: number | null;
             /** @description Diffusion steps per token. */
             diffusion_steps?: number | null;
             /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
@@ -1165,14 +1201,20 @@ export interface components {
             safety_identifier?: string | null;
             /** @description Random when absent; the response states it. */
             seed?: number | null;
-            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
+            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens, and of a causal model one for each token; of a DiT or a SiT, diffusion steps, 2 to 1000. */
             steps?: number | null;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number | null;
             /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
             guidance_schedule?: ("linear" | "constant") | null;
-            /** @description Multiplies the noise of each diffusion step. */
+            /** @description How many steps have guidance, from the first on. Absent: all. */
+            guidance_steps?: number | null;
+            /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
             temperature?: number | null;
+            /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
+            top_k?: number | null;
+            /** @description Only the likeliest codes that together have this probability may be sampled. 1 or absent: all. */
+            top_p?: number | null;
             /** @description Diffusion steps per token. */
             diffusion_steps?: number | null;
             /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */
@@ -1232,14 +1274,20 @@ export interface components {
             safety_identifier?: string | null;
             /** @description Random when absent; the response states it. */
             seed?: number | null;
-            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens; of a DiT or a SiT, diffusion steps, 2 to 1000. */
+            /** @description Steps of the image: autoregressive ones, 1 to the number of tokens, and of a causal model one for each token; of a DiT or a SiT, diffusion steps, 2 to 1000. */
             steps?: number | null;
             /** @description Classifier-free guidance; 1 is none. */
             guidance_scale?: number | null;
             /** @description linear: guidance grows with the share of known tokens (Muse); constant: the same in every step. */
             guidance_schedule?: ("linear" | "constant") | null;
-            /** @description Multiplies the noise of each diffusion step. */
+            /** @description How many steps have guidance, from the first on. Absent: all. */
+            guidance_steps?: number | null;
+            /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
             temperature?: number | null;
+            /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
+            top_k?: number | null;
+            /** @description Only the likeliest codes that together have this probability may be sampled. 1 or absent: all. */
+            top_p?: number | null;
             /** @description Diffusion steps per token. */
             diffusion_steps?: number | null;
             /** @description Diffusion steps per token in the last autoregressive step: from `diffusion_steps` in the first they change linearly (DiSA, arXiv 2505.20297). Absent: the same in all. */

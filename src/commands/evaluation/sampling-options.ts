@@ -7,10 +7,14 @@ import { showValue } from "../../validation/field-errors.js";
 export const SAMPLING_USAGE = `\
   --model NAME               default: the default model
   --preset NAME              one of the model's presets; the options below override it
-  --steps N                  MAR: autoregressive steps, 1 to the number of tokens; DiT, SiT: diffusion steps, 2 to 1000
+  --steps N                  MAR: autoregressive steps, 1 to the number of tokens; DiT, SiT: diffusion steps, 2 to 1000;
+                             causal models: one for each token
   --guidance-scale X         1 (no guidance) to 20
   --guidance-schedule KIND   linear or constant
+  --guidance-steps N         causal models: how many steps have guidance, from the first on
   --temperature X            0 to 2
+  --top-k N                  causal models: sample from the N likeliest codes; 0 for all
+  --top-p X                  causal models: sample from the likeliest codes with this probability together; 1 for all
   --diffusion-steps N        2 to 1000
   --diffusion-steps-final N  2 to 1000: their number in the last autoregressive step
   --max-timestep N           1 to 999
@@ -23,7 +27,10 @@ const WORDS = ["model", "preset", "guidance_schedule", "order", "sampler"] as co
 const NUMBERS = [
   "steps",
   "guidance_scale",
+  "guidance_steps",
   "temperature",
+  "top_k",
+  "top_p",
   "diffusion_steps",
   "diffusion_steps_final",
   "max_timestep",

@@ -35,17 +35,15 @@ export async function openRuntime(folder: string, options: RuntimeOptions): Prom
     throw error;
   }
   return {
-    async run(graph, inputs) {
+    async run(graph, inputs, into = {}) {
       const session = sessions.get(graph);
       if (!session) throw new Error(`The model has no graph ${graph}.`);
-      const feeds: Record<string, OrtTensor> = {};
-      for (const [name, { data, shape }] of Object.entries(inputs)) feeds[name] = toOrt(data, shape);
       const outputs: Record<string, Tensor> = {};
-      const results = await session.run(feeds).catch((error: Error) => {
+      const results = await session.run(toOrt(inputs), fetches(session, into)).catch((error: Error) => {
         throw explainWebgpu(error);
       });
       for (const [name, { data, dims }] of Object.entries(results))
-        outputs[name] = { data: data as Tensor["data"], shape: dims };
+        if (!(name in into)) outputs[name] = { data: data as Tensor["data"], shape: dims };
       return outputs satisfies Tensors;
     },
     close,
@@ -82,7 +80,16 @@ function cannotUse(what: string, error: unknown): Error {
   return new Error(`ONNX Runtime cannot use ${what}: ${error instanceof Error ? error.message : String(error)}`);
 }
 
-function toOrt(data: Tensor["data"], shape: Tensor["shape"]): OrtTensor {
+function toOrt(tensors: Tensors): Record<string, OrtTensor> {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, toOrtTensor(tensor)]));
+}
+
+/** All outputs: those that are written into arrays, and those that ONNX Runtime makes. */
+function fetches({ outputNames }: OpenGraph, into: Tensors): Record<string, OrtTensor | null> {
+  return { ...Object.fromEntries(outputNames.map((name) => [name, null])), ...toOrt(into) };
+}
+
+function toOrtTensor({ data, shape }: Tensor): OrtTensor {
   if (data instanceof Float32Array) return new OrtTensor("float32", data, shape);
   if (data instanceof BigInt64Array) return new OrtTensor("int64", data, shape);
   return new OrtTensor("uint8", data, shape);

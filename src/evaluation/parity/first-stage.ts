@@ -10,13 +10,16 @@ import type { TokenizerArchitecture, TokenizerKind, VqTokenizer } from "../../mo
 import { kl } from "../../tokenizers/kl/kl.js";
 import { tokenizerOf } from "../../tokenizers/tokenizers.js";
 import { buildDecodeCodes } from "../../tokenizers/vq/vq.js";
+import { ParityError } from "./folder.js";
 import { Comparison, LoneNetwork } from "./lone-network.js";
 import type { Recording } from "./recording.js";
 import { ALLOWED, type Numbers, type Report } from "./report.js";
 
-/** What latent diffusion's configs state of a tokenizer. */
+const pixels = Type.Integer({ minimum: 1 });
+/** What latent diffusion's configs state of a tokenizer, and in `image_size` what LlamaGen's command line does. */
 const FirstStageConfig = Type.Object({
-  ddconfig: Type.Object({ resolution: Type.Integer({ minimum: 1 }) }),
+  ddconfig: Type.Optional(Type.Object({ resolution: pixels })),
+  image_size: Type.Optional(pixels),
   scale: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
 });
 
@@ -38,12 +41,14 @@ export async function openFirstStage(
 ): Promise<FirstStage> {
   const checkpoint = await openCheckpoint(path);
   try {
-    const { ddconfig, scale } = await readJsonFile(config, FirstStageConfig);
+    const { ddconfig, image_size, scale } = await readJsonFile(config, FirstStageConfig);
+    const side = ddconfig?.resolution ?? image_size;
+    if (side === undefined) throw new ParityError(`${config} states neither ddconfig.resolution nor image_size.`);
     const { tensors } = chooseWeights(checkpoint, "tokenizer");
     const reading = readTokenizer(tensors);
     const { table } = reading;
     checkTensors("tokenizer", table, tensors);
-    const tokenizer = reading.architecture(ddconfig.resolution / reading.stride, { scale });
+    const tokenizer = reading.architecture(side / reading.stride, { scale });
     const network = await LoneNetwork.import(join(parent, "tokenizer"), { checkpoint, tensors, table }, settings);
     return { tokenizer, network };
   } finally {
@@ -86,14 +91,17 @@ async function compareVq(stage: FirstStage, comparison: Comparison): Promise<voi
   await comparison.integers(decoded.indices!, "indices", "decode.indices");
   // The decoder itself, without the codebook, as a KL autoencoder's.
   const latents = await recording.floats("decode.latents");
-  const { codes: _, ...autoencoder } = tokenizer;
+  const { codes: _codes, l2_norm: _norm, ...autoencoder } = tokenizer;
   const decoder = { ...autoencoder, kind: "kl" } as const;
   const unquantized = await stage.network.run("decode", (...args) => kl.buildDecode(decoder, ...args), { latents });
   const { image } = unquantized;
   await comparison.numbers(image as Numbers, "without codebook", "decode.unquantized_image", ALLOWED.image);
   const { shape, data } = await recording.tensor("codes.indices");
-  const codes = { shape, data: BigInt64Array.from(data, BigInt) };
-  const ofCodes = await stage.network.run("decode", (...args) => buildDecodeCodes(tokenizer, ...args), { codes });
+  const [images = 0, ...grid] = shape;
+  const codes = { shape: [images, 1, ...grid], data: Float32Array.from(data) };
+  const ofCodes = await stage.network.run("decode", (...args) => buildDecodeCodes(tokenizer, ...args), {
+    latents: codes,
+  });
   await comparison.numbers(ofCodes.image as Numbers, "image of codes", "codes.image", ALLOWED.image);
 }
 

@@ -2,6 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import Type from "typebox";
 import { DIT_MARKER } from "../../importer/architecture/dit-architecture.js";
+import { LLAMAGEN_MARKER } from "../../importer/architecture/llamagen-architecture.js";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../importer/checkpoint/open.js";
 import { readJsonFile } from "../../importer/json-file.js";
@@ -121,9 +122,9 @@ function pathsOf(files: readonly Checkpoint[]): string[] {
 function kindOf(file: Checkpoint): Kind {
   const has = (name: string) => file.stateDicts.some(({ tensors }) => tensors.has(name));
   if (file.metadata.num_iter !== undefined || file.metadata.sampler !== undefined) return "run";
-  if (has("predict.0.tokens") || has("forward.x")) return "stages";
+  if (has("predict.0.tokens") || has("forward.x") || has("forward.codes")) return "stages";
   if (has("encode.image")) return "firstStage";
-  if (has("mask_token") || has(DIT_MARKER)) return "generator";
+  if (has("mask_token") || has(DIT_MARKER) || has(LLAMAGEN_MARKER)) return "generator";
   if (has(DECODER_MARKER)) return "decoder";
   if (TOKENIZER_MARKERS.some(has)) return "tokenizer";
   if (has("image") && has("moments")) return "encode";

@@ -7,7 +7,8 @@ import type { Device, Runtime, RuntimeSettings } from "../../engine/runtime/runt
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { importModel } from "../../importer/import.js";
 import type { ImportedModel } from "../../importer/options.js";
-import { graphsOf, type Manifest } from "../../model/manifest.js";
+import { graphsOf, type Manifest, makesCodes } from "../../model/manifest.js";
+import { compareCausalRun, compareCausalStages } from "./causal.js";
 import { compareDecoder, openDecoder } from "./consistency.js";
 import { compareDitRun, compareDitStages } from "./dit.js";
 import { compareExposed } from "./exposed.js";
@@ -72,7 +73,7 @@ function checkComplete(folder: string, reference: ReferenceFolder): void {
   const missing = [];
   const isTokenizer = reference.firstStages.length > 0;
   if (!isTokenizer && reference.generators.length === 0)
-    missing.push("no generator checkpoint (one with mask_token or y_embedder)");
+    missing.push("no generator checkpoint (one with mask_token, y_embedder or tok_embeddings)");
   if (reference.tokenizers.length + reference.decoders.length === 0)
     missing.push("no tokenizer (one with decoder.conv_in.weight)");
   if (!isTokenizer && reference.stages.length + reference.runs.length === 0)
@@ -105,6 +106,14 @@ type Compare = (recording: Recording) => Promise<void>;
 /** What compares each kind of recording with a model of its family. */
 function comparisonsOf(manifest: Manifest, runtime: Runtime, report: Report) {
   const { generator, tokenizer } = manifest.architecture;
+  if (makesCodes(generator)) {
+    const model = { runtime, generator, tokenizer };
+    return {
+      stages: (r) => compareCausalStages(model, r, report),
+      runs: (r) => compareCausalRun(model, r, report),
+      encodes: () => Promise.reject(new Error("a causal model has no encoder")),
+    } satisfies Record<string, Compare>;
+  }
   if ("family" in generator) {
     const model = { runtime, generator, tokenizer };
     return {

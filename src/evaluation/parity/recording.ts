@@ -52,6 +52,10 @@ export class Recording {
     return found.sort((a, b) => a - b);
   }
 
+  hasMetadata(key: string): boolean {
+    return this.file.metadata[key] !== undefined;
+  }
+
   /** A metadata value, which is JSON. */
   metadata(key: string): unknown {
     const text = this.file.metadata[key];

@@ -6,7 +6,8 @@ import { readDecoder } from "../tokenizers/consistency.js";
 import type { LatentStatistics } from "../tokenizers/latent-statistics.js";
 import { readTokenizer } from "../tokenizers/tokenizers.js";
 import { DIT_MARKER, readDit } from "./dit-architecture.js";
-import type { CompleteArchitecture } from "./generator-reading.js";
+import type { CompleteArchitecture, GeneratorReading } from "./generator-reading.js";
+import { LLAMAGEN_MARKER, readLlamagen } from "./llamagen-architecture.js";
 import { readMar } from "./mar-architecture.js";
 import { checkTensors, listed, type Tensors, type TensorTable } from "./tensor-table.js";
 
@@ -37,7 +38,7 @@ export async function deriveArchitecture(
   arch: string | undefined,
   { decoder, statistics }: FurtherFiles = {},
 ): Promise<DerivedArchitecture> {
-  const reading = generator.has(DIT_MARKER) ? readDit(generator) : readMar(generator);
+  const reading = readGenerator(generator);
   const { table } = reading;
   const surplus = [...generator].filter(([name]) => !table.has(name));
   // Not tensors at all (settings beside the weights), and tables that the sampler computes itself.
@@ -68,4 +69,9 @@ export async function deriveArchitecture(
     architecture: { ...architecture, decoder: decoderReading.decoder },
     decoderTable: decoderReading.table,
   };
+}
+
+function readGenerator(tensors: Tensors): GeneratorReading {
+  if (tensors.has(DIT_MARKER)) return readDit(tensors);
+  return tensors.has(LLAMAGEN_MARKER) ? readLlamagen(tensors) : readMar(tensors);
 }

@@ -5,6 +5,7 @@ import { ImportError } from "../error.js";
 import { readJsonFile } from "../json-file.js";
 import type { StatedTokenizer } from "../tokenizers/tokenizer-reading.js";
 import { DIT_SIZES } from "./dit-architecture.js";
+import { LLAMAGEN_SIZES } from "./llamagen-architecture.js";
 
 type Architecture = AnyArchitecture<MarArchitecture>;
 
@@ -91,7 +92,7 @@ export async function readStated(arch: string | undefined, widths: readonly numb
   if (Object.hasOwn(PUBLISHED_SIZES, arch)) return publishedArchitecture(arch as PublishedSize);
   if (!isArchitectureName(arch)) throw new ImportError(unknownArchitecture(arch));
   if (!arch.endsWith(".json"))
-    throw new ImportError(`--arch ${arch} is a DiT or a SiT, but the checkpoint is a MAR model.`);
+    throw new ImportError(`--arch ${arch} is not a MAR model, but the checkpoint is.`);
   return configArchitecture(arch, await readJsonFile(arch, ArchitectureConfig));
 }
 
@@ -102,7 +103,7 @@ export function unknownArchitecture(arch: string): string {
 
 /** Of every family. */
 function publishedNames(): string[] {
-  return [...Object.keys(PUBLISHED_SIZES), ...DIT_SIZES.keys()];
+  return [...Object.keys(PUBLISHED_SIZES), ...DIT_SIZES.keys(), ...LLAMAGEN_SIZES.keys()];
 }
 
 /** Throws at the first statement that the tensors contradict, naming both values. */

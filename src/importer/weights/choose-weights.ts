@@ -1,11 +1,12 @@
 import { DIT_MARKER } from "../architecture/dit-architecture.js";
 import { isDerivedBuffer } from "../architecture/generator-tensors.js";
+import { LLAMAGEN_MARKER } from "../architecture/llamagen-architecture.js";
 import { listed, type Tensors } from "../architecture/tensor-table.js";
 import type { Checkpoint, StateDict, TensorEntry } from "../checkpoint/checkpoint.js";
 import { quote } from "../checkpoint/error.js";
 import { ImportError } from "../error.js";
 import { DECODER_MARKER } from "../tokenizers/consistency.js";
-import { withReferenceNames } from "../tokenizers/diffusers-names.js";
+import { withReferenceNames } from "../tokenizers/reference-names.js";
 import { TOKENIZER_MARKERS } from "../tokenizers/tokenizers.js";
 
 /** `ema`: averaged weights; `raw`: those that were trained; anything else: the key that leads to them. */
@@ -24,7 +25,7 @@ export interface NetworkWeights {
 
 /** Tensors of which every such network has one: what stands before it in a name was added by wrappers. */
 const MARKERS: Readonly<Record<Network, readonly string[]>> = {
-  generator: ["mask_token", DIT_MARKER],
+  generator: ["mask_token", DIT_MARKER, LLAMAGEN_MARKER],
   tokenizer: TOKENIZER_MARKERS,
   decoder: [DECODER_MARKER],
 };

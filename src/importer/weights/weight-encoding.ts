@@ -50,12 +50,13 @@ export function encodingOf(
   return asFloat32(name, shape);
 }
 
-/** The large products: of MAR's two stacks and its head, of a DiT's blocks, and of a tokenizer's decoder that is a transformer. */
+/** The large products: of MAR's two stacks and its head, of a DiT's blocks, of a LlamaGen, and of a tokenizer's decoder that is a transformer. */
 const QUANTIZED = [
   /^blocks\.\d+\.(attn\.(qkv|proj)|mlp\.fc[12]|adaLN_modulation\.1)\.weight$/,
   /^(en|de)coder_blocks\.\d+\.(attn\.(qkv|proj)|mlp\.fc[12])\.weight$/,
   /^diffloss\.net\.res_blocks\.\d+\.(mlp\.[02]|adaLN_modulation\.1)\.weight$/,
   /^tokenizer\.decoder\.transformer\.\d+\.(attn\.(qkv|proj)|mlp\.(w12|w3))\.weight$/,
+  /^(layers\.\d+\.(attention\.(wqkv|wo)|feed_forward\.w[123])|output)\.weight$/,
   /^diffloss\.net\.final_layer\.adaLN_modulation\.1\.weight$/,
 ];
 

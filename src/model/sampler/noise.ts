@@ -33,6 +33,13 @@ export class ImageNoise {
       for (let i = 0; i < count; i++) out[offset + channel + i] = this.#normals[i]!;
     }
   }
+
+  /** A uniform number in [0, 1) with 53 bits: what a token's code is drawn by, where no diffusion draws normals for the token. */
+  uniform(arStep: number, token: number): number {
+    philox4x32(0, token, arStep, this.#lastWord, this.#key0, this.#key1, this.#words);
+    const [high, low] = [this.#words[0]! >>> 5, this.#words[1]! >>> 6];
+    return (high * 2 ** 26 + low) * 2 ** -53;
+  }
 }
 
 /** Four words to four standard normals in float64 (Box and Muller, 1958). */

@@ -61,7 +61,7 @@ test("every file of the reference, in both containers, is within what is allowed
     expect(new Set(report.lines().map((line) => line.recording)).size).toBe(6);
     expect(report.compared).toBeGreaterThan(500);
   }
-  expect(titles).toEqual(["checkpoint-last.pth and kl16.ckpt", "mar.safetensors and kl16.safetensors"]);
+  expect(titles).toEqual(["checkpoint-last.pth and kl16.safetensors", "mar.safetensors and kl16.safetensors"]);
 });
 
 test("the integer schedules are the reference's in every case", async () => {

@@ -9,14 +9,15 @@ const SYSTEMS = join(REFERENCE, "systems");
 test.each([
   ["consistency", 1, ["diffusion_pytorch_model.safetensors"]],
   ["vq16", 1, ["model.ckpt"]],
-  ["kl8", 1, ["model.ckpt", "diffusers/diffusion_pytorch_model.safetensors", "model.safetensors"]],
+  ["llamagen/vq-4x4", 1, ["vq.pt"]],
+  ["llamagen/vq-6x6", 1, ["vq.pt"]],
+  ["kl8", 1, ["model.ckpt", "diffusers/diffusion_pytorch_model.safetensors"]],
   [
     "sit",
     5,
     [
       "checkpoint.pt and ../kl8/model.ckpt",
       "model.safetensors and ../kl8/diffusers/diffusion_pytorch_model.safetensors",
-      "model.safetensors and ../kl8/model.safetensors",
     ],
   ],
   [
@@ -25,7 +26,6 @@ test.each([
     [
       "model.safetensors and ../kl8/model.ckpt",
       "model.safetensors and ../kl8/diffusers/diffusion_pytorch_model.safetensors",
-      "model.safetensors and ../kl8/model.safetensors",
     ],
   ],
   [
@@ -34,10 +34,12 @@ test.each([
     [
       "checkpoint.pt and ../kl8/model.ckpt",
       "released.pt and ../kl8/diffusers/diffusion_pytorch_model.safetensors",
-      "model.safetensors and ../kl8/model.safetensors",
+      "model.safetensors and ../kl8/diffusers/diffusion_pytorch_model.safetensors",
     ],
   ],
   ["detok/small", 5, ["generator.pth and tokenizer.pth"]],
+  ["llamagen/4x4", 4, ["c2i.pt and ../vq-4x4/vq.pt"]],
+  ["llamagen/6x6", 3, ["c2i.pt and ../vq-6x6/vq.pt"]],
   ["detok/deep", 5, ["generator.safetensors and tokenizer.safetensors"]],
 ])("%s: every file of the recordings is within what is allowed", async (system, recordings, files) => {
   const titles = [];

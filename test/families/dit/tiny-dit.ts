@@ -19,7 +19,7 @@ const SYSTEMS = join(REFERENCE, "systems");
 /** The recordings' DiT and the KL-8 beside it. */
 export const DIT_CHECKPOINTS = {
   generator: join(SYSTEMS, "dit/model.safetensors"),
-  tokenizer: join(SYSTEMS, "kl8/model.safetensors"),
+  tokenizer: join(SYSTEMS, "kl8/diffusers/diffusion_pytorch_model.safetensors"),
   arch: join(SYSTEMS, "dit/config.json"),
 } as const;
 

@@ -5,7 +5,7 @@ const STEP = "families/dit/diffusion-step.ts";
 const SCHEDULE = "families/dit/schedule.ts";
 const IMAGE = "families/dit/image.ts";
 const EVALUATION = "families/dit/evaluation.ts";
-const NAMES = "importer/tokenizers/diffusers-names.ts";
+const NAMES = "importer/tokenizers/reference-names.ts";
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: they stand so in the source
 const GELU = 'return g.node("FastGelu", [product, g.weight(`${layer}.bias`)], { domain: CONTRIB_DOMAIN });';

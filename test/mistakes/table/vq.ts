@@ -2,13 +2,14 @@ import type { Mistake } from "../mistake.js";
 
 const VQ = "tokenizers/vq/vq.ts";
 const IMPORTER = "importer/tokenizers/vq.ts";
+const NAMES = "importer/tokenizers/reference-names.ts";
 
 /** Between a codebook's latents and its autoencoder. */
 export const VQ_MISTAKES: readonly Mistake[] = [
   {
     name: "vq-not-quantized",
     file: VQ,
-    find: "decodeLatents(g, t, codesAt(g, indices), options)",
+    find: "decodeLatents(g, t, codesAt(g, codebook, indices), options)",
     replace: 'decodeLatents(g, t, "latents", options)',
     why: "latents are quantized before they are decoded",
   },
@@ -55,18 +56,60 @@ export const VQ_MISTAKES: readonly Mistake[] = [
     why: "PyTorch's argmin takes the first",
   },
   {
-    name: "vq-distance-to-normalised-codes",
+    name: "vq-normalised-codes",
     file: VQ,
-    find: "const codebook = g.weight(CODEBOOK);",
-    replace: 'const codebook = g.node("LpNormalization", [g.weight(CODEBOOK)]);',
-    why: "this codebook is not l2-normalised, LlamaGen's is",
+    find: 't.l2_norm ? g.node("LpNormalization", [codebook]) : codebook',
+    replace: 'g.node("LpNormalization", [codebook])',
+    why: "latent diffusion's codebook is not l2-normalised, LlamaGen's is",
   },
   {
-    name: "vq-normalised-codes-decoded",
+    name: "vq-codes-as-they-are",
     file: VQ,
-    find: "gather(g, g.weight(CODEBOOK), indices)",
-    replace: 'gather(g, g.node("LpNormalization", [g.weight(CODEBOOK)]), indices)',
-    why: "this codebook is not l2-normalised, LlamaGen's is",
+    find: 't.l2_norm ? g.node("LpNormalization", [codebook]) : codebook',
+    replace: "codebook",
+    why: "LlamaGen's codebook is l2-normalised",
+  },
+  {
+    name: "vq-decoded-codes-as-they-are",
+    file: VQ,
+    find: "decodeLatents(g, t, codesAt(g, codebook, indices), options)",
+    replace: "decodeLatents(g, t, codesAt(g, g.weight(CODEBOOK), indices), options)",
+    why: "LlamaGen decodes the normalised codes, too",
+  },
+  {
+    name: "vq-l1-norm",
+    file: VQ,
+    find: 'g.node("LpNormalization", [codebook])',
+    replace: 'g.node("LpNormalization", [codebook], { attributes: { p: { int: 1 } } })',
+    why: "LlamaGen's codes have an l2 norm of one",
+  },
+  {
+    name: "vq-normalised-channels",
+    file: VQ,
+    find: 'g.node("LpNormalization", [codebook])',
+    replace: 'g.node("LpNormalization", [codebook], { attributes: { axis: { int: 0 } } })',
+    why: "each code is normalised by itself",
+  },
+  {
+    name: "llamagen-for-latent-diffusion",
+    file: NAMES,
+    find: '"decoder.conv_blocks."',
+    replace: '"decoder.up_blocks."',
+    why: "LlamaGen's names say that its codes are normalised",
+  },
+  {
+    name: "llamagen-attention-of-another-level",
+    file: NAMES,
+    find: "levels - 1 - level",
+    replace: "level",
+    why: "LlamaGen counts the decoder's levels from the smallest image, which has attention",
+  },
+  {
+    name: "llamagen-middle-block-twice",
+    file: NAMES,
+    find: '[/\\.mid\\.0\\./, ".mid.block_1."]',
+    replace: '[/\\.mid\\.0\\./, ".mid.block_2."]',
+    why: "the middle is a residual block, attention and another block",
   },
   {
     name: "vq-rows-for-columns",
@@ -79,7 +122,8 @@ export const VQ_MISTAKES: readonly Mistake[] = [
     name: "vq-latents-quantized-in-the-encoder",
     file: VQ,
     find: "const latents = encodeImage(g, t, options);",
-    replace: "const latents = codesAt(g, nearestCodes(g, encodeImage(g, t, options)));",
+    replace:
+      "const c = readCodebook(g, t), latents = codesAt(g, c, nearestCodes(g, c, encodeImage(g, t, options)));",
     why: "generators make latents as they are before quantization",
   },
   {

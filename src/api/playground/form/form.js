@@ -15,9 +15,12 @@ export function parametersOf(model, { num_images: _, seed: __, ...schemas }) {
   const bounds = {
     steps: model.step_bounds,
     reconstruction_steps: { maximum: model.token_count },
+    guidance_steps: { maximum: model.token_count },
     sampler: { anyOf: model.samplers?.map((name) => ({ const: name })) },
   };
-  const own = Object.entries(schemas).filter(([name]) => model.parameters.includes(name));
+  // A causal model has one number of steps.
+  const isFixed = (name) => name === "steps" && model.step_bounds.minimum === model.step_bounds.maximum;
+  const own = Object.entries(schemas).filter(([name]) => model.parameters.includes(name) && !isFixed(name));
   return Object.fromEntries(own.map(([name, schema]) => [name, { ...schema, ...bounds[name] }]));
 }
 

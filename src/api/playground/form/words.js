@@ -9,7 +9,10 @@ const WORDS = {
     "How strongly the class guides the image. 1 turns guidance off; more is plainer and less varied.",
   ],
   guidance_schedule: ["Guidance schedule", "Linear leaves the first tokens freer; constant guides all tokens equally."],
-  temperature: ["Temperature", "Scales the noise of each diffusion step. Lower is calmer, higher is wilder."],
+  guidance_steps: ["Guided steps", "How many steps have guidance, from the first on. Empty: all."],
+  temperature: ["Temperature", "Scales the randomness of each token. Lower is calmer, higher is wilder."],
+  top_k: ["Top k", "Each token is one of the k likeliest. 0: any."],
+  top_p: ["Top p", "Each token is one of the likeliest that together have this probability. 1: any."],
   diffusion_steps: ["Diffusion steps", "Diffusion steps for each token. Fewer are faster; more are more accurate."],
   diffusion_steps_final: [
     "Final diffusion steps",

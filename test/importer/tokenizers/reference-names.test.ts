@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { checkTensors } from "../../../src/importer/architecture/tensor-table.js";
 import type { TensorEntry } from "../../../src/importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../../src/importer/checkpoint/open.js";
-import { withReferenceNames } from "../../../src/importer/tokenizers/diffusers-names.js";
+import { withReferenceNames } from "../../../src/importer/tokenizers/reference-names.js";
 import { REFERENCE } from "../../reference.js";
 import { entriesOf, SMALL_TOKENIZER, tokenizerTable } from "../models.js";
 

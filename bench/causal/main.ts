@@ -1,0 +1,211 @@
+// npm run bench:causal: images of a LlamaGen with guidance, with and without a cache, compared with the official PyTorch code.
+import { spawn } from "node:child_process";
+import { mkdir, open, writeFile } from "node:fs/promises";
+import { loadavg } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { readArguments } from "../../src/commands/command-line.js";
+import { openRuntime } from "../../src/engine/runtime/onnx.js";
+import { floats, type Runtime } from "../../src/engine/runtime/runtime.js";
+import { KeyValueCache, rowBytes } from "../../src/families/causal/cache.js";
+import { buildPredict } from "../../src/families/causal/predict-graph.js";
+import { predict } from "../../src/families/causal/predictor.js";
+import { LLAMAGEN_SIZES, llamagenTable } from "../../src/importer/architecture/llamagen-architecture.js";
+import { encodingOf } from "../../src/importer/weights/weight-encoding.js";
+import { markdownTable } from "../../src/markdown-table.js";
+import type { WeightLocation } from "../../src/model/graph/weights.js";
+import type { CausalArchitecture, Precision } from "../../src/model/manifest.js";
+import { categoricalWeights, drawCode, guidedLogits } from "../../src/model/sampler/categorical.js";
+import { ImageNoise } from "../../src/model/sampler/noise.js";
+import { describeMachine } from "../machine.js";
+import { median, pairedRatio } from "../statistics.js";
+
+const USAGE = `npm run bench:causal: an image of a LlamaGen with guidance, batch 1, with random weights
+
+  npm run bench:causal -- [options]
+
+  --official DIR   a checkout of github.com/FoundationVision/LlamaGen, whose loop with a cache takes turns with Marimba's
+  --python FILE    a Python with torch (default: python3)
+  --arch ARCH      llamagen-b, llamagen-l and the like (default: llamagen-l)
+  --precision P    int8 or fp32 (default: int8)
+  --rounds N       turns of each side (default: 3)
+  --tokens N       tokens of a turn (default: all of an image)
+  --threads N      on both sides (default: 2)
+  --work DIR       the weights (default: bench/.work/causal)
+  --help           print this
+`;
+
+const OPTIONS = {
+  official: { type: "string" },
+  python: { type: "string", default: "python3" },
+  arch: { type: "string", default: "llamagen-l" },
+  precision: { type: "string", default: "int8" },
+  rounds: { type: "string", default: "3" },
+  tokens: { type: "string" },
+  threads: { type: "string", default: "2" },
+  work: { type: "string", default: fileURLToPath(new URL("../.work/causal/", import.meta.url)) },
+  help: { type: "boolean", default: false },
+} as const;
+
+const CODES = 16_384;
+const CLASSES = 1000;
+const GUIDANCE = 2;
+/** Lengths at which the work without a cache is measured. */
+const LENGTHS = [32, 96, 160, 224];
+
+function architecture(arch: string): CausalArchitecture {
+  const published = LLAMAGEN_SIZES.get(arch)?.model;
+  if (!published) throw new Error(`--arch ${arch} is not one of ${[...LLAMAGEN_SIZES.keys()].join(", ")}.`);
+  const { dim: width = 0, n_layer: depth = 0, n_head: heads, block_size: token_count } = published;
+  const grid = Math.sqrt(token_count);
+  return {
+    family: "causal",
+    ...{ grid_height: grid, grid_width: grid, token_count, token_channels: 1, latent_channels: 1, patch_size: 1 },
+    class_count: CLASSES,
+    head_kind: "categorical",
+    codes: CODES,
+    transformer: { width, depth, heads, mlp_width: 256 * Math.ceil(Math.floor((8 * width) / 3) / 256) },
+    norm_eps: 1e-5,
+    rope_base: 10_000,
+  };
+}
+
+/** Writes weights of small random numbers and the graph over them; without a cache, the graph has short rows. */
+async function openRandom(work: string, a: CausalArchitecture, precision: Precision, threads: number): Promise<Runtime> {
+  await mkdir(work, { recursive: true });
+  const { width, depth, mlp_width: mlpWidth } = a.transformer;
+  const weights = new Map<string, WeightLocation>();
+  const file = await open(join(work, "weights.bin"), "w");
+  let offset = 0;
+  for (const [name, shape] of llamagenTable({ width, depth, mlpWidth, codes: CODES, classCount: CLASSES }))
+    for (const { name: part, type, shape: stored, byteLength } of encodingOf(name, shape, precision).parts) {
+      await file.write(randomBytes(part, type, byteLength, shape.at(-1)!));
+      weights.set(part, { location: "weights.bin", offset, byteLength, shape: stored, type });
+      offset += byteLength;
+    }
+  await file.close();
+  await writeFile(join(work, "predict.onnx"), buildPredict(a, weights, {}));
+  return openRuntime(work, { threads, graphs: ["predict"] });
+}
+
+function randomBytes(part: string, type: string, byteLength: number, inputs: number): Uint8Array {
+  if (type === "int8") return Uint8Array.from({ length: byteLength }, (_, i) => (i * 2_654_435_761) >>> 24);
+  const deviation = part.includes("norm") ? 0 : part.endsWith(":scales") ? 0 : inputs ** -0.5;
+  const mean = part.includes("norm") ? 1 : part.endsWith(":scales") ? inputs ** -0.5 / 74 : 0;
+  const values = Float32Array.from(
+    { length: byteLength / 4 },
+    (_, i) => mean + deviation * 1.7 * ((((i + 1) * 2_654_435_761) >>> 8) / 2 ** 23 - 1),
+  );
+  return new Uint8Array(values.buffer);
+}
+
+/** Milliseconds of each token of an image. */
+async function generate(runtime: Runtime, a: CausalArchitecture, tokens: number): Promise<number[]> {
+  const cache = new KeyValueCache(a);
+  const noise = new ImageNoise(0, 0);
+  const rows = [{ label: 207 }, { label: a.class_count }];
+  const times = [];
+  let code = 0;
+  for (let position = 0; position < tokens; position++) {
+    const startMs = performance.now();
+    const { out } = await predict(runtime, cache, rows.map((owner) => ({ owner, ...owner, code, position })));
+    const logits = floats(out, "logits");
+    const guided = guidedLogits([logits.subarray(0, CODES), logits.subarray(CODES)], GUIDANCE);
+    code = drawCode(categoricalWeights(guided, { temperature: 1 }), noise.uniform(position, position));
+    times.push(performance.now() - startMs);
+  }
+  return times;
+}
+
+/** Milliseconds of the products of `length` positions of both rows: what each token takes without a cache, but for attention. */
+async function recompute(runtime: Runtime, short: CausalArchitecture, length: number): Promise<number> {
+  const cache = new KeyValueCache(short);
+  const inputs = Array.from({ length: 2 * length }, (_, i) => ({ owner: { i }, label: 0, code: i, position: 1 }));
+  await predict(runtime, cache, inputs);
+  const startMs = performance.now();
+  await predict(runtime, cache, inputs);
+  return performance.now() - startMs;
+}
+
+function startOfficial(python: string, args: readonly string[]) {
+  const child = spawn(python, [fileURLToPath(new URL("official.py", import.meta.url)), ...args], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const answer = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error("The official code ended; see its last lines.");
+    return JSON.parse(value) as { readonly ms: number; readonly version: string };
+  };
+  return {
+    answer,
+    ask(line: string) {
+      child.stdin.write(`${line}\n`);
+      return answer();
+    },
+    stop: () => child.stdin.end(),
+  };
+}
+
+async function main(): Promise<void> {
+  const { values } = readArguments({ args: process.argv.slice(2), options: OPTIONS });
+  if (values.help) return void process.stdout.write(USAGE);
+  const a = architecture(values.arch);
+  const [rounds, threads, tokens] = [+values.rounds, +values.threads, +(values.tokens ?? a.token_count)];
+  const precision = values.precision as Precision;
+  const runtime = await openRandom(join(values.work, precision), a, precision, threads);
+  const places = ["--official", values.official ?? "", "--arch", values.arch, "--threads", `${threads}`];
+  const other = values.official ? startOfficial(values.python, [...places, "--tokens", `${tokens}`]) : undefined;
+  const version = (await other?.answer())?.version;
+  await generate(runtime, a, 4);
+  const all: number[][] = [];
+  const times = new Map<string, number[]>();
+  const note = (side: string, ms: number) => times.set(side, [...(times.get(side) ?? []), ms]);
+  const ours = `marimba ${precision}`;
+  for (let round = 0; round < rounds; round++) {
+    process.stderr.write(`Round ${round + 1} of ${rounds}; load average ${loadavg()[0]!.toFixed(2)}\n`);
+    const each = await generate(runtime, a, tokens);
+    all.push(each);
+    note(ours, each.reduce((sum, ms) => sum + ms, 0) / tokens);
+    for (const side of other ? ["fp32", "bf16"] : []) note(`pytorch ${side}`, (await other!.ask(side)).ms);
+  }
+  other?.stop();
+  await runtime.close();
+  const rows = [...times].map(([side, ms]) => [
+    side,
+    `${median(ms).toFixed(1)} ms`,
+    ms.map((one) => one.toFixed(1)).join(" "),
+    pairedRatio(ms, times.get(ours)!).toFixed(2),
+  ]);
+  const facts = [...describeMachine(), version, `${values.arch}, ${tokens} tokens, guidance`, cacheOf(a)];
+  process.stdout.write(`${facts.filter(Boolean).map((line) => `- ${line}`).join("\n")}\n\n`);
+  process.stdout.write(`${markdownTable(["", "a token", "rounds", `/ ${ours}`], rows)}\n\n${byPosition(all)}\n`);
+  if (tokens === a.token_count) await compareRecomputed(values.work, a, precision, threads, median(times.get(ours)!));
+}
+
+const cacheOf = (a: CausalArchitecture) => `${(rowBytes(a) / 2 ** 20).toFixed(0)} MiB of keys and values a row`;
+
+/** How the time of a token grows: medians over eighths of the image. */
+function byPosition(all: readonly number[][]): string {
+  const size = Math.floor(all[0]!.length / 8);
+  const parts = Array.from({ length: 8 }, (_, i) => median(all.flatMap((each) => each.slice(i * size, (i + 1) * size))));
+  return `Milliseconds of a token, by eighths of the image: ${parts.map((ms) => ms.toFixed(1)).join(" ")}`;
+}
+
+async function compareRecomputed(work: string, a: CausalArchitecture, precision: Precision, threads: number, cachedMs: number) {
+  const short = { ...a, grid_height: 2, grid_width: 2, token_count: 4 };
+  const runtime = await openRandom(join(work, `${precision}-short`), short, precision, threads);
+  const times = [];
+  for (const length of LENGTHS) times.push(await recompute(runtime, short, length));
+  await runtime.close();
+  const mean = times.reduce((sum, ms) => sum + ms) / times.length;
+  process.stdout.write(
+    `Without a cache, all earlier positions again: ${LENGTHS.map((length, i) => `${length}: ${times[i]!.toFixed(0)} ms`).join(", ")}; on average ${(mean / cachedMs).toFixed(1)} times as long.\n`,
+  );
+}
+
+await main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,178 @@
+import Type from "typebox";
+import type { Architecture } from "../../model/manifest.js";
+import { ImportError } from "../error.js";
+import { readJsonFile } from "../json-file.js";
+import type { TokenizerReading } from "../tokenizers/tokenizer-reading.js";
+import type { GeneratorReading } from "./generator-reading.js";
+import { countModules, sideOf, TableBuilder, type Tensors, type TensorTable, wholeRoot } from "./tensor-table.js";
+
+const NETWORK = "generator";
+/** A tensor that every LlamaGen has, and no MAR model and no DiT. */
+export const LLAMAGEN_MARKER = "tok_embeddings.weight";
+
+/** The class-conditional models (GPT_models of gpt.py). No tensor states the heads, nor how many tokens an image has. */
+const PUBLISHED = {
+  b: { dim: 768, n_layer: 12, n_head: 12 },
+  l: { dim: 1024, n_layer: 24, n_head: 16 },
+  xl: { dim: 1280, n_layer: 36, n_head: 20 },
+  xxl: { dim: 1536, n_layer: 48, n_head: 24 },
+  "3b": { dim: 3200, n_layer: 24, n_head: 32 },
+} as const;
+/** Sides of the images that they were trained on, and of their grids: the tokenizer's stride is 16. */
+const GRIDS = { 256: 16, 384: 24 } as const;
+
+/** `llamagen-b`, `llamagen-l-384` and the other published models, by name. Without a number images have 256 x 256 pixels. */
+export const LLAMAGEN_SIZES: ReadonlyMap<string, LlamagenConfig> = new Map(
+  Object.entries(PUBLISHED).flatMap(([name, model]) =>
+    Object.entries(GRIDS).map(([side, grid]) => [
+      `llamagen-${name}${side === "256" ? "" : `-${side}`}`,
+      { model: { ...model, block_size: grid ** 2 } },
+    ]),
+  ),
+);
+
+const NORM_EPS = 1e-5;
+const ROPE_BASE = 10_000;
+
+interface LlamagenSizes {
+  readonly width: number;
+  readonly depth: number;
+  readonly mlpWidth: number;
+  readonly codes: number;
+  readonly classCount: number;
+}
+
+const count = () => Type.Integer({ minimum: 1, maximum: 1_048_576 });
+const optionalCount = () => Type.Optional(count());
+/** `ModelArgs` of gpt.py; those that only training needs are ignored. */
+const LlamagenConfig = Type.Object({
+  model: Type.Object({
+    n_head: count(),
+    block_size: count(),
+    dim: optionalCount(),
+    n_layer: optionalCount(),
+    vocab_size: optionalCount(),
+    num_classes: optionalCount(),
+    norm_eps: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1 })),
+    rope_base: Type.Optional(Type.Number({ exclusiveMinimum: 1 })),
+  }),
+});
+type LlamagenConfig = Type.Static<typeof LlamagenConfig>;
+
+export function readLlamagen(tensors: Tensors): GeneratorReading {
+  const sizes = readSizes(tensors);
+  return {
+    table: llamagenTable(sizes),
+    isUnused: (name) => name === "freqs_cis", // old files have the rotary table
+    async complete(tokenizer, arch) {
+      const { label, model } = await readStated(arch, sizes);
+      checkClaims(label, model, sizes);
+      return {
+        architecture: combine(sizes, model, tokenizer),
+        publishedSize: [...LLAMAGEN_SIZES].find(([, published]) => published.model.dim === sizes.width)?.[0],
+        warnings: arch === undefined ? [TAKEN_FOR_256] : [],
+      };
+    },
+  };
+}
+
+const TAKEN_FOR_256 =
+  "No tensor states how many tokens an image has: the model was taken for one of 256 x 256 pixels. If it is one of 384 x 384, import it again with --arch llamagen-l-384, or the size that it has.";
+
+function readSizes(tensors: Tensors): LlamagenSizes {
+  const side = (name: string, axis: number) => sideOf(NETWORK, tensors, name, axis, 2);
+  const classes = "cls_embedding.embedding_table.weight";
+  const rows = side(classes, 0);
+  if (rows < 2) throw new ImportError(`The generator's ${classes} has ${rows} row: a class and "no class" need two.`);
+  return {
+    codes: side(LLAMAGEN_MARKER, 0),
+    width: side(LLAMAGEN_MARKER, 1),
+    depth: countModules(tensors, "layers"),
+    mlpWidth: side("layers.0.feed_forward.w1.weight", 0),
+    classCount: rows - 1,
+  };
+}
+
+/** Every tensor of a LlamaGen of these sizes (Transformer of gpt.py). No layer has a bias. */
+export function llamagenTable({ width, depth, mlpWidth, codes, classCount }: LlamagenSizes): TensorTable {
+  const t = new TableBuilder();
+  t.tensor("cls_embedding.embedding_table.weight", classCount + 1, width);
+  t.tensor(LLAMAGEN_MARKER, codes, width);
+  for (let i = 0; i < depth; i++) {
+    const layer = `layers.${i}`;
+    t.tensor(`${layer}.attention_norm.weight`, width);
+    t.tensor(`${layer}.attention.wqkv.weight`, 3 * width, width);
+    t.tensor(`${layer}.attention.wo.weight`, width, width);
+    t.tensor(`${layer}.ffn_norm.weight`, width);
+    t.tensor(`${layer}.feed_forward.w1.weight`, mlpWidth, width);
+    t.tensor(`${layer}.feed_forward.w3.weight`, mlpWidth, width);
+    t.tensor(`${layer}.feed_forward.w2.weight`, width, mlpWidth);
+  }
+  t.tensor("norm.weight", width);
+  t.tensor("output.weight", codes, width);
+  return t.table;
+}
+
+async function readStated(
+  arch: string | undefined,
+  { width }: LlamagenSizes,
+): Promise<LlamagenConfig & { readonly label: string }> {
+  if (arch === undefined) {
+    const published = [...LLAMAGEN_SIZES.values()].find(({ model }) => model.dim === width);
+    if (published)
+      return { label: "", model: { n_head: published.model.n_head, block_size: published.model.block_size } };
+    throw new ImportError(
+      `A LlamaGen of width ${width} is not one of the published ones, and no tensor states its heads and how many tokens an image has: state them with --arch config.json.`,
+    );
+  }
+  const published = LLAMAGEN_SIZES.get(arch);
+  if (published) return { label: arch, ...published };
+  if (!arch.endsWith(".json")) throw new ImportError(`--arch ${arch} is not a LlamaGen, but the checkpoint is.`);
+  return { label: arch, ...(await readJsonFile(arch, LlamagenConfig)) };
+}
+
+/** Throws at the first statement that the tensors contradict, naming both values. */
+function checkClaims(label: string, claims: LlamagenConfig["model"], sizes: LlamagenSizes): void {
+  const { width, depth, codes, classCount } = sizes;
+  const found = { dim: width, n_layer: depth, vocab_size: codes, num_classes: classCount } as const;
+  for (const [field, actual] of Object.entries(found)) {
+    const stated = claims[field as keyof typeof found];
+    if (stated !== undefined && stated !== actual)
+      throw new ImportError(`${label} says ${field} is ${stated}, but the tensors say ${actual}.`);
+  }
+  // Half of a head's pairs turn with the row, half with the column.
+  if (width % (4 * claims.n_head) !== 0)
+    throw new ImportError(
+      `${label} states ${claims.n_head} heads, which do not divide the width of ${width} into heads of a multiple of 4.`,
+    );
+}
+
+function combine(sizes: LlamagenSizes, stated: LlamagenConfig["model"], reading: TokenizerReading): Architecture {
+  const { width, depth, mlpWidth, codes, classCount } = sizes;
+  const { block_size, n_head, norm_eps = NORM_EPS, rope_base = ROPE_BASE } = stated;
+  const grid = wholeRoot(block_size, `${block_size} tokens do not make a square grid.`);
+  // Causal models can't edit images, so the encoder is not needed.
+  const tokenizer = reading.withoutEncoder().architecture(grid, {});
+  if (tokenizer.kind !== "vq" || tokenizer.codes !== codes)
+    throw new ImportError(
+      `The generator makes ${codes} codes, and the tokenizer has ${tokenizer.kind === "vq" ? tokenizer.codes : "none"}: they do not belong together.`,
+    );
+  return {
+    generator: {
+      family: "causal",
+      grid_height: grid,
+      grid_width: grid,
+      token_count: block_size,
+      token_channels: 1,
+      latent_channels: 1,
+      patch_size: 1,
+      class_count: classCount,
+      head_kind: "categorical",
+      codes,
+      transformer: { width, depth, heads: n_head, mlp_width: mlpWidth },
+      norm_eps,
+      rope_base,
+    },
+    tokenizer,
+  };
+}

@@ -1,0 +1,89 @@
+import { Decoder } from "../engine/decoder.js";
+import { usableCores } from "../engine/runtime/allowance.js";
+import { openRuntime } from "../engine/runtime/onnx.js";
+import { floats, type Runtime } from "../engine/runtime/runtime.js";
+import { KeyValueCache } from "../families/causal/cache.js";
+import { predict } from "../families/causal/predictor.js";
+import { type Architecture, type CausalArchitecture, graphsOf } from "../model/manifest.js";
+import { ImageNoise } from "../model/sampler/noise.js";
+import { ImportError } from "./error.js";
+import type { Deviation } from "./options.js";
+import type { Progress } from "./progress.js";
+import { relativeRms } from "./verify.js";
+
+/** Sequences that the check feeds, of different classes, and how many positions of each. */
+const SEQUENCES = 4;
+const POSITIONS = 32;
+const SEED = 0;
+
+interface Outputs {
+  readonly logits: readonly Float32Array[];
+  readonly pixels: Uint8Array; // [H, W, 3]
+}
+
+/**
+ * Feeds random codes to a causal model, and decodes such codes. Where there is `float32`, a folder with the same model in float32,
+ * logits and pixels are compared with its. Throws `ImportError` where they are not finite numbers.
+ */
+export async function compareCausalWithFloat32(
+  folder: string,
+  architecture: Architecture<CausalArchitecture>,
+  float32: string | undefined,
+  progress: Progress,
+): Promise<Deviation[]> {
+  const expected = await runCausal(float32 ?? folder, architecture, progress);
+  if (float32 === undefined) return [];
+  const actual = await runCausal(folder, architecture, progress);
+  return [
+    { of: "logits", relativeRms: relativeRms(actual.logits, expected.logits) },
+    { of: "pixels", relativeRms: relativeRms([actual.pixels], [expected.pixels]) },
+  ];
+}
+
+async function runCausal(
+  folder: string,
+  architecture: Architecture<CausalArchitecture>,
+  progress: Progress,
+): Promise<Outputs> {
+  const runtime = await openRuntime(folder, { threads: usableCores(), graphs: graphsOf(architecture) });
+  try {
+    return {
+      logits: await logitsOf(runtime, architecture.generator, progress),
+      pixels: await decodeCodes(runtime, architecture),
+    };
+  } finally {
+    await runtime.close();
+  }
+}
+
+async function logitsOf(runtime: Runtime, generator: CausalArchitecture, progress: Progress): Promise<Float32Array[]> {
+  const cache = new KeyValueCache(generator);
+  const sequences = Array.from({ length: SEQUENCES }, (_, index) => ({ index, codes: randomCodes(generator, index) }));
+  const all = [];
+  for (let position = 0; position < Math.min(POSITIONS, generator.token_count); position++) {
+    const inputs = sequences.map((owner) => ({
+      owner,
+      label: owner.index % (generator.class_count + 1),
+      code: owner.codes[position]!,
+      position,
+    }));
+    const logits = floats((await predict(runtime, cache, inputs)).out, "logits");
+    if (!logits.every(Number.isFinite))
+      throw new ImportError(
+        `At position ${position} the model makes logits that are not finite numbers: its weights are not those of a trained model, or its precision is too low for them.`,
+      );
+    all.push(logits);
+    progress.add("verifying", 0);
+  }
+  return all;
+}
+
+async function decodeCodes(runtime: Runtime, { generator, tokenizer }: Architecture<CausalArchitecture>) {
+  const decoder = new Decoder(runtime, tokenizer, generator.latent_channels);
+  return (await decoder.decode(Float32Array.from(randomCodes(generator, 0)))).pixels;
+}
+
+function randomCodes({ token_count, codes }: CausalArchitecture, imageIndex: number): number[] {
+  const noise = new ImageNoise(SEED, imageIndex);
+  return Array.from({ length: token_count }, (_, token) => Math.floor(codes * noise.uniform(0, token)));
+}
