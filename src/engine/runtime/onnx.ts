@@ -42,7 +42,7 @@ export async function openRuntime(folder: string, options: RuntimeOptions): Prom
       for (const [name, { data, shape }] of Object.entries(inputs)) feeds[name] = toOrt(data, shape);
       const outputs: Record<string, Tensor> = {};
       const results = await session.run(feeds).catch((error: Error) => {
-        throw explainWebgpu(error);
+        throw options.provider === "webgpu" ? explainWebgpu(error) : error;
       });
       for (const [name, { data, dims }] of Object.entries(results))
         outputs[name] = { data: data as Tensor["data"], shape: dims };
