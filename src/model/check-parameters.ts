@@ -1,4 +1,4 @@
-import { FAMILY_TRAITS, parameterNames } from "./family-traits.js";
+import { FAMILY_TRAITS } from "./family-traits.js";
 import { familyName, type ParameterLimits } from "./manifest.js";
 import {
   type DefaultParameters,
@@ -12,10 +12,16 @@ import { DRAW_BOUNDS } from "./sampler/philox.js";
 /** Largest image index that fits in the noise key. */
 export const MAX_IMAGE_INDEX = DRAW_BOUNDS.imageIndex - 1;
 
+/** The names of the parameters that a model has, beside the class. */
+export function parameterNames({ generator, decoder }: ParameterLimits): readonly (keyof DefaultParameters)[] {
+  const { required, optional } = FAMILY_TRAITS[familyName(generator)];
+  return [...required, ...optional, ...(decoder ? ["decoder" as const] : [])];
+}
+
 /** How many steps an image of the model may have. */
-export function stepBounds(model: ParameterLimits): { readonly minimum: number; readonly maximum: number } {
-  const { minimum, maximum } = FAMILY_TRAITS[familyName(model)].steps;
-  return { minimum, maximum: maximum === "tokens" ? model.token_count : maximum };
+export function stepBounds({ generator }: ParameterLimits): { readonly minimum: number; readonly maximum: number } {
+  const { minimum, maximum } = FAMILY_TRAITS[familyName(generator)].steps;
+  return { minimum, maximum: maximum === "tokens" ? generator.token_count : maximum };
 }
 
 /** Checks resolved parameters against a model, so that bad input never reaches its graphs. Empty: all is well. */
@@ -39,7 +45,8 @@ export function checkParameters(parameters: SamplingParameters, model: Parameter
     );
   };
 
-  const family = familyName(model);
+  const { token_count, class_count } = model.generator;
+  const family = familyName(model.generator);
   const { required, steps, samplers } = FAMILY_TRAITS[family];
   const { minimum, maximum } = stepBounds(model);
   const checks: Readonly<Record<keyof DefaultParameters, () => void>> = {
@@ -51,19 +58,23 @@ export function checkParameters(parameters: SamplingParameters, model: Parameter
     diffusion_steps_final: () => whole("diffusion_steps_final", 2, 1000),
     max_timestep: () => whole("max_timestep", 1, 999),
     order: () => oneOf("order", ["random", "raster", "checkerboard"]),
-    reconstruction_steps: () => whole("reconstruction_steps", 0, model.token_count),
+    reconstruction_steps: () => whole("reconstruction_steps", 0, token_count),
     sampler: () => oneOf("sampler", samplers),
+    decoder: () => oneOf("decoder", ["consistency", "tokenizer"]),
   };
-  const lastClass = model.class_count - 1;
+  const lastClass = class_count - 1;
   const isClass = parameters.class === null || isWhole(parameters.class, 0, lastClass);
   check("class", isClass, `a class index from 0 to ${lastClass}, or null for none`);
-  const names = parameterNames(family);
+  const names = parameterNames(model);
   for (const field of names)
     if (parameters[field] !== undefined || required.some((name) => name === field)) checks[field]();
   const has: readonly string[] = ["class", ...names];
-  for (const field of Object.keys(parameters) as Field[])
-    if (parameters[field] !== undefined && !has.includes(field))
-      faults.push({ field, message: `must be absent: a model of the family ${family} has ${has.join(", ")}` });
+  for (const field of Object.keys(parameters) as Field[]) {
+    if (parameters[field] === undefined || has.includes(field)) continue;
+    const ofFamily = `a model of the family ${family} has ${has.join(", ")}`;
+    const why = field === "decoder" ? "the model has only its tokenizer's decoder" : ofFamily;
+    faults.push({ field, message: `must be absent: ${why}` });
+  }
   return faults;
 }
 
