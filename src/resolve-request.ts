@@ -43,7 +43,7 @@ export function resolveRequest(
     class: classIndex,
   };
   const numImages = request.num_images ?? 1;
-  const faults = checkParameters(parameters, manifest.architecture.generator);
+  const faults = checkParameters(parameters, manifest.architecture);
   const errors: FieldError[] = faults.map(({ field, message }) => ({ pointer: `/${field}`, message }));
   errors.push(...checkNumImages(numImages, maxImagesPerJob));
   const outputFormat = request.output_format ?? "png";

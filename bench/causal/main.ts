@@ -72,7 +72,12 @@ function architecture(arch: string): CausalArchitecture {
 }
 
 /** Writes weights of small random numbers and the graph over them; without a cache, the graph has short rows. */
-async function openRandom(work: string, a: CausalArchitecture, precision: Precision, threads: number): Promise<Runtime> {
+async function openRandom(
+  work: string,
+  a: CausalArchitecture,
+  precision: Precision,
+  threads: number,
+): Promise<Runtime> {
   await mkdir(work, { recursive: true });
   const { width, depth, mlp_width: mlpWidth } = a.transformer;
   const weights = new Map<string, WeightLocation>();
@@ -105,11 +110,15 @@ async function generate(runtime: Runtime, a: CausalArchitecture, tokens: number)
   const cache = new KeyValueCache(a);
   const noise = new ImageNoise(0, 0);
   const rows = [{ label: 207 }, { label: a.class_count }];
-  const times = [];
+  const times: number[] = [];
   let code = 0;
   for (let position = 0; position < tokens; position++) {
     const startMs = performance.now();
-    const { out } = await predict(runtime, cache, rows.map((owner) => ({ owner, ...owner, code, position })));
+    const { out } = await predict(
+      runtime,
+      cache,
+      rows.map((owner) => ({ owner, ...owner, code, position })),
+    );
     const logits = floats(out, "logits");
     const guided = guidedLogits([logits.subarray(0, CODES), logits.subarray(CODES)], GUIDANCE);
     code = drawCode(categoricalWeights(guided, { temperature: 1 }), noise.uniform(position, position));
@@ -179,7 +188,12 @@ async function main(): Promise<void> {
     pairedRatio(ms, times.get(ours)!).toFixed(2),
   ]);
   const facts = [...describeMachine(), version, `${values.arch}, ${tokens} tokens, guidance`, cacheOf(a)];
-  process.stdout.write(`${facts.filter(Boolean).map((line) => `- ${line}`).join("\n")}\n\n`);
+  process.stdout.write(
+    `${facts
+      .filter(Boolean)
+      .map((line) => `- ${line}`)
+      .join("\n")}\n\n`,
+  );
   process.stdout.write(`${markdownTable(["", "a token", "rounds", `/ ${ours}`], rows)}\n\n${byPosition(all)}\n`);
   if (tokens === a.token_count) await compareRecomputed(values.work, a, precision, threads, median(times.get(ours)!));
 }
@@ -189,14 +203,22 @@ const cacheOf = (a: CausalArchitecture) => `${(rowBytes(a) / 2 ** 20).toFixed(0)
 /** How the time of a token grows: medians over eighths of the image. */
 function byPosition(all: readonly number[][]): string {
   const size = Math.floor(all[0]!.length / 8);
-  const parts = Array.from({ length: 8 }, (_, i) => median(all.flatMap((each) => each.slice(i * size, (i + 1) * size))));
+  const parts = Array.from({ length: 8 }, (_, i) =>
+    median(all.flatMap((each) => each.slice(i * size, (i + 1) * size))),
+  );
   return `Milliseconds of a token, by eighths of the image: ${parts.map((ms) => ms.toFixed(1)).join(" ")}`;
 }
 
-async function compareRecomputed(work: string, a: CausalArchitecture, precision: Precision, threads: number, cachedMs: number) {
+async function compareRecomputed(
+  work: string,
+  a: CausalArchitecture,
+  precision: Precision,
+  threads: number,
+  cachedMs: number,
+) {
   const short = { ...a, grid_height: 2, grid_width: 2, token_count: 4 };
   const runtime = await openRandom(join(work, `${precision}-short`), short, precision, threads);
-  const times = [];
+  const times: number[] = [];
   for (const length of LENGTHS) times.push(await recompute(runtime, short, length));
   await runtime.close();
   const mean = times.reduce((sum, ms) => sum + ms) / times.length;

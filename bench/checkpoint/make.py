@@ -4,6 +4,7 @@
     .venv/bin/python bench/checkpoint/make.py mar-b FOLDER     checkpoint-last.pth and mar.safetensors (its EMA alone)
     .venv/bin/python bench/checkpoint/make.py kl16 FOLDER      kl16.ckpt and kl16.safetensors; also kl8 and vq16
     .venv/bin/python bench/checkpoint/make.py detok FOLDER     DeTok-BB: detok.pth, detok.safetensors and stats.json; for mar-b and mar-l
+    .venv/bin/python bench/checkpoint/make.py dit-xl-2 FOLDER  dit-xl-2.safetensors; also sit-xl-2 and consistency
 
 mar-b-vq16 is a MAR-B on the latents of vq16; one on those of kl8, in patches of 2 x 2, is mar-b. mar-b, mar-l and mar-h take 2.4, 5.5 and 10.8 GB of disk, a third more while they are made, and little memory.
 The images of such a model show nothing; its times, its memory and its rounding are those of the published one.
@@ -14,7 +15,7 @@ import json
 from pathlib import Path
 
 from containers import map_safetensors, write_safetensors, write_tokenizer_checkpoint, write_training_checkpoint
-from networks import SIZES, TOKENIZERS, Size, detok_shapes, generator_shapes, tokenizer_shapes
+from networks import SIZES, TOKENIZERS, Size, consistency_shapes, detok_shapes, dit_shapes, generator_shapes, tokenizer_shapes
 from weights import random_tensor
 
 MIB = 1 << 20
@@ -54,6 +55,15 @@ def make_detok(folder: Path, seed: int) -> None:
     report(folder / "detok.pth")
 
 
+PLAIN = {"dit-xl-2": dit_shapes, "sit-xl-2": dit_shapes, "consistency": consistency_shapes}
+
+
+def make_plain(folder: Path, name: str, seed: int) -> None:
+    plain = folder / f"{name}.safetensors"
+    write_safetensors(plain, PLAIN[name](), lambda name, shape: random_tensor(name, shape, seed))
+    report(plain)
+
+
 def report(path: Path, published_mib: int | None = None) -> None:
     """The authors' download script rounds up to whole mebibytes."""
     size = path.stat().st_size
@@ -65,13 +75,15 @@ def report(path: Path, published_mib: int | None = None) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=[*SIZES, *TOKENIZERS, "detok"])
+    parser.add_argument("what", choices=[*SIZES, *TOKENIZERS, *PLAIN, "detok"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     if options.what in TOKENIZERS:
         make_tokenizer(options.folder, options.what, options.seed)
+    elif options.what in PLAIN:
+        make_plain(options.folder, options.what, options.seed)
     elif options.what == "detok":
         make_detok(options.folder, options.seed)
     else:

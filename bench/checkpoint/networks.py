@@ -1,7 +1,8 @@
 """Names and shapes of every tensor of the published networks, in the order of their state dicts.
 
 Those of models/mar.py, models/diffloss.py and models/vae.py of the authors' repository, github.com/LTH14/mar; sizes of its
-README and util/download.py. KL-8 and VQ-16 are those of github.com/CompVis/latent-diffusion (models/first_stage_models).
+README and util/download.py. KL-8 and VQ-16 are those of github.com/CompVis/latent-diffusion (models/first_stage_models), DiT-XL/2
+and SiT-XL/2 (whose tensors are the same) those of github.com/facebookresearch/DiT, and the consistency decoder that of diffusers.
 """
 
 from dataclasses import dataclass
@@ -96,6 +97,67 @@ def detok_shapes(width: int = 768, depth: int = 12, patch: int = 16) -> Shapes:
     _conv(shapes, "decoder.ffn.1", 3 * patch**2, width, 1)
     _conv(shapes, "decoder.conv_out", 3, 3, 3)
     return shapes
+
+
+def dit_shapes(width: int = 1152, depth: int = 28, channels: int = 4, patch: int = 2) -> Shapes:
+    """DiT-XL/2 and SiT-XL/2 for images of 256 x 256 pixels."""
+    shapes: Shapes = {}
+    shapes["pos_embed"] = (1, TOKENS, width)
+    _conv(shapes, "x_embedder.proj", width, channels, patch)
+    _linear(shapes, "t_embedder.mlp.0", width, FREQUENCIES)
+    _linear(shapes, "t_embedder.mlp.2", width, width)
+    shapes["y_embedder.embedding_table.weight"] = (CLASSES + 1, width)
+    for index in range(depth):
+        block = f"blocks.{index}"
+        _linear(shapes, f"{block}.attn.qkv", 3 * width, width)
+        _linear(shapes, f"{block}.attn.proj", width, width)
+        _linear(shapes, f"{block}.mlp.fc1", 4 * width, width)
+        _linear(shapes, f"{block}.mlp.fc2", width, 4 * width)
+        _linear(shapes, f"{block}.adaLN_modulation.1", 6 * width, width)
+    _linear(shapes, "final_layer.linear", 2 * channels * patch**2, width)
+    _linear(shapes, "final_layer.adaLN_modulation.1", 2 * width, width)
+    return shapes
+
+
+def consistency_shapes(widths: tuple[int, ...] = (320, 640, 1024, 1024), blocks: int = 3, channels: int = 4) -> Shapes:
+    """The U-Net of openai/consistency-decoder."""
+    shapes: Shapes = {}
+    first, time, last = widths[0], 4 * widths[0], len(widths) - 1
+    _conv(shapes, "decoder_unet.conv_in", first, 3 + channels, 3)
+    shapes["decoder_unet.time_proj.weight"] = (1024, first)
+    _linear(shapes, "decoder_unet.time_embedding.linear_1", time, first)
+    _linear(shapes, "decoder_unet.time_embedding.linear_2", time, time)
+    skipped, width = [first], first
+    for level, outputs in enumerate(widths):
+        for block in range(blocks):
+            _timed_residual(shapes, f"down_blocks.{level}.resnets.{block}", width, outputs, time)
+            width = outputs
+            skipped.append(width)
+        if level < last:
+            _timed_residual(shapes, f"down_blocks.{level}.downsamplers.0", width, width, time)
+            skipped.append(width)
+    for block in range(2):
+        _timed_residual(shapes, f"mid_block.resnets.{block}", width, width, time)
+    for level, outputs in enumerate(reversed(widths)):
+        for block in range(blocks + 1):
+            _timed_residual(shapes, f"up_blocks.{level}.resnets.{block}", width + skipped.pop(), outputs, time)
+            width = outputs
+        if level < last:
+            _timed_residual(shapes, f"up_blocks.{level}.upsamplers.0", width, width, time)
+    _norm(shapes, "decoder_unet.conv_norm_out", width)
+    _conv(shapes, "decoder_unet.conv_out", 6, width, 3)
+    return shapes
+
+
+def _timed_residual(shapes: Shapes, name: str, inputs: int, outputs: int, time: int) -> None:
+    name = f"decoder_unet.{name}"
+    _norm(shapes, f"{name}.norm1", inputs)
+    _conv(shapes, f"{name}.conv1", outputs, inputs, 3)
+    _linear(shapes, f"{name}.time_emb_proj", 2 * outputs, time)
+    _norm(shapes, f"{name}.norm2", outputs)
+    _conv(shapes, f"{name}.conv2", outputs, outputs, 3)
+    if inputs != outputs:
+        _conv(shapes, f"{name}.conv_shortcut", outputs, inputs, 1)
 
 
 def _vision_transformer(shapes: Shapes, name: str, width: int, depth: int) -> None:

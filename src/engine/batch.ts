@@ -60,9 +60,10 @@ export class ContinuousBatch {
   readonly #inFlight = new Map<ImageState, Flight>();
   readonly #sampler: Sampler;
   readonly #encoder: Encoder;
-  /** Makes previews and, unless the model has a decoder of its own for them, finished images. */
+  /** The tokenizer's, which also makes the previews. */
   readonly #decoder: Decoder;
-  readonly #finalDecoder: FinalDecoder;
+  /** What makes finished images, the fastest first. */
+  readonly #finalDecoders: readonly FinalDecoder[];
   readonly #runs: StepRuns<ImageState>;
   readonly #previewBudget = new PreviewBudget();
   /** Ids of the images to preview, longest asked first. */
@@ -79,7 +80,8 @@ export class ContinuousBatch {
     this.#sampler = familyOf(model.generator).open(runtime, model.generator);
     this.#encoder = new Encoder(runtime, model.tokenizer);
     this.#decoder = new Decoder(runtime, model.tokenizer, model.generator.latent_channels);
-    this.#finalDecoder = model.decoder ? new ConsistencyDecoder(runtime, model.tokenizer) : this.#decoder;
+    const consistency = model.decoder && new ConsistencyDecoder(runtime, model.tokenizer);
+    this.#finalDecoders = [this.#decoder, ...(consistency ? [consistency] : [])];
     const fail: StepRuns<ImageState>["fail"] = (image, reason, message) => this.#leave(image, reason, message);
     this.#runs = stepRuns({ isInFlight: (image) => this.#inFlight.has(image), fail, pause });
   }
@@ -181,15 +183,24 @@ export class ContinuousBatch {
 
   /** Decodes the finished images. The others wait meanwhile, as their clocks say at the next step. */
   async #retire(): Promise<void> {
-    const finished = [...this.#inFlight.keys()].filter((image) => image.step === image.steps);
-    for (const chunk of chunksBySize(finished, this.#finalDecoder.imageLimit, () => 1))
-      await this.#runs.run(chunk, (images) => this.#decode(images));
+    for (const decoder of this.#finalDecoders) {
+      const finished = [...this.#inFlight.keys()].filter(
+        (image) => image.step === image.steps && this.#finalDecoderOf(image) === decoder,
+      );
+      for (const chunk of chunksBySize(finished, decoder.imageLimit, () => 1))
+        await this.#runs.run(chunk, (images) => this.#decode(images, decoder));
+    }
   }
 
-  async #decode(images: readonly ImageState[]): Promise<void> {
+  #finalDecoderOf(image: ImageState): FinalDecoder {
+    const { decoder } = this.#inFlight.get(image)!.ticket.request.parameters;
+    return decoder === "tokenizer" ? this.#decoder : this.#finalDecoders.at(-1)!;
+  }
+
+  async #decode(images: readonly ImageState[], decoder: FinalDecoder): Promise<void> {
     let pixels: readonly Uint8Array[] = [];
     await this.#timed("decodeMs", images, async () => {
-      pixels = await this.#finalDecoder.decodeImages(images, this.#sampler, {
+      pixels = await decoder.decodeImages(images, this.#sampler, {
         requestOf: (image) => this.#inFlight.get(image)?.ticket.request,
         pause: () => this.#runs.pause(),
       });

@@ -159,7 +159,7 @@ class ThreadedEngine implements Engine {
   #refuse(request: ImageRequest, options: GenerateOptions): void {
     if (this.#closing) throw new EngineFailure("The engine is closing and takes no more images.");
     if (this.#lost) throw this.#lost;
-    const faults = checkImageRequest(request, this.options.manifest.architecture.generator);
+    const faults = checkImageRequest(request, this.options.manifest.architecture);
     if (faults.length > 0)
       throw new EngineFailure(
         `The image can't be sampled: ${faults.map((fault) => `${fault.field} ${fault.message}`).join("; ")}.`,

@@ -1,6 +1,7 @@
 import { familyOf } from "../families/families.js";
 import { canEdit } from "../model/edit.js";
 import type { Architecture } from "../model/manifest.js";
+import type { SamplingParameters } from "../model/parameters.js";
 import type { TokenizerArchitecture } from "../model/tokenizer-architecture.js";
 import { ContinuousBatch, type LeaveReason } from "./batch.js";
 import { Encoder } from "./encoder.js";
@@ -31,8 +32,9 @@ export async function warmUp(
   maxBatch: number,
   memory: Memory = { usable: usableMemory(), used: () => process.memoryUsage.rss() },
 ): Promise<number> {
-  // Edits are encoded one at a time: the memory that takes does not grow with the batch.
+  // The encoder and the consistency decoder take one image at a time: their memory does not grow with the batch.
   if (canEdit(model)) await encodeOne(runtime, model.tokenizer);
+  if (model.decoder) await tryBatch(runtime, model, 1, "consistency");
   const before = memory.used();
   const room = FILLED * memory.usable - before;
   await tryBatch(runtime, model, 1);
@@ -73,7 +75,12 @@ async function fits(runtime: Runtime, model: Architecture, images: number): Prom
   return !ranOut;
 }
 
-async function tryBatch(runtime: Runtime, model: Architecture, images: number): Promise<void> {
+async function tryBatch(
+  runtime: Runtime,
+  model: Architecture,
+  images: number,
+  decoder: SamplingParameters["decoder"] = "tokenizer",
+): Promise<void> {
   let failure: string | undefined;
   const events = {
     started() {},
@@ -89,7 +96,7 @@ async function tryBatch(runtime: Runtime, model: Architecture, images: number): 
     },
   };
   const batch = new ContinuousBatch(runtime, model, { maxBatch: images, maxBatchDelayMs: 0 }, events, async () => {});
-  const parameters = familyOf(model.generator).warmUpParameters(model.generator);
+  const parameters = { ...familyOf(model.generator).warmUpParameters(model.generator), decoder };
   for (let id = 0; id < images; id++)
     batch.submit({ id, request: { parameters, seed: 0, imageIndex: id }, submittedMs: 0 });
   while (batch.idleMs() === 0) await batch.step();

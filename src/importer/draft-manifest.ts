@@ -28,7 +28,11 @@ export async function draftManifest(
     weight_files: [...plan.files],
     hash: "0".repeat(64),
     source: { generator: unread, tokenizer: unread },
-    defaults: { ...published.defaults, ...settings.defaults },
+    defaults: {
+      ...published.defaults,
+      ...(architecture.decoder && { decoder: "consistency" }),
+      ...settings.defaults,
+    },
     presets: settings.presets ?? published.presets,
     ...(settings.default_preset === undefined ? {} : { default_preset: settings.default_preset }),
   };

@@ -1,4 +1,4 @@
-import { FAMILY_TRAITS, parameterNames } from "./family-traits.js";
+import { FAMILY_TRAITS } from "./family-traits.js";
 import { familyName, type ParameterLimits } from "./manifest.js";
 import {
   type DefaultParameters,
@@ -15,10 +15,16 @@ export const MAX_IMAGE_INDEX = DRAW_BOUNDS.imageIndex - 1;
 /** Most codes that `top_k` may keep; more than a model has are all. */
 const MAX_CODES = 1_048_576;
 
+/** The names of the parameters that a model has, beside the class. */
+export function parameterNames({ generator, decoder }: ParameterLimits): readonly (keyof DefaultParameters)[] {
+  const { required, optional } = FAMILY_TRAITS[familyName(generator)];
+  return [...required, ...optional, ...(decoder ? ["decoder" as const] : [])];
+}
+
 /** How many steps an image of the model may have. */
-export function stepBounds(model: ParameterLimits): { readonly minimum: number; readonly maximum: number } {
-  const { minimum, maximum } = FAMILY_TRAITS[familyName(model)].steps;
-  const bound = (steps: number | "tokens") => (steps === "tokens" ? model.token_count : steps);
+export function stepBounds({ generator }: ParameterLimits): { readonly minimum: number; readonly maximum: number } {
+  const { minimum, maximum } = FAMILY_TRAITS[familyName(generator)].steps;
+  const bound = (steps: number | "tokens") => (steps === "tokens" ? generator.token_count : steps);
   return { minimum: bound(minimum), maximum: bound(maximum) };
 }
 
@@ -43,13 +49,14 @@ export function checkParameters(parameters: SamplingParameters, model: Parameter
     );
   };
 
-  const family = familyName(model);
+  const { token_count, class_count } = model.generator;
+  const family = familyName(model.generator);
   const { required, steps, samplers } = FAMILY_TRAITS[family];
   const { minimum, maximum } = stepBounds(model);
   const checks: Readonly<Record<keyof DefaultParameters, () => void>> = {
     steps: () => whole("steps", minimum, maximum, steps.maximum === "tokens" ? " (the model's tokens)" : ""),
     guidance_scale: () => real("guidance_scale", 1, 20),
-    guidance_steps: () => whole("guidance_steps", 0, model.token_count, " (the model's tokens)"),
+    guidance_steps: () => whole("guidance_steps", 0, token_count, " (the model's tokens)"),
     guidance_schedule: () => oneOf("guidance_schedule", ["linear", "constant"]),
     temperature: () => real("temperature", 0, 2),
     top_k: () => whole("top_k", 0, MAX_CODES),
@@ -58,19 +65,23 @@ export function checkParameters(parameters: SamplingParameters, model: Parameter
     diffusion_steps_final: () => whole("diffusion_steps_final", 2, 1000),
     max_timestep: () => whole("max_timestep", 1, 999),
     order: () => oneOf("order", ["random", "raster", "checkerboard"]),
-    reconstruction_steps: () => whole("reconstruction_steps", 0, model.token_count),
+    reconstruction_steps: () => whole("reconstruction_steps", 0, token_count),
     sampler: () => oneOf("sampler", samplers),
+    decoder: () => oneOf("decoder", ["consistency", "tokenizer"]),
   };
-  const lastClass = model.class_count - 1;
+  const lastClass = class_count - 1;
   const isClass = parameters.class === null || isWhole(parameters.class, 0, lastClass);
   check("class", isClass, `a class index from 0 to ${lastClass}, or null for none`);
-  const names = parameterNames(family);
+  const names = parameterNames(model);
   for (const field of names)
     if (parameters[field] !== undefined || required.some((name) => name === field)) checks[field]();
   const has: readonly string[] = ["class", ...names];
-  for (const field of Object.keys(parameters) as Field[])
-    if (parameters[field] !== undefined && !has.includes(field))
-      faults.push({ field, message: `must be absent: a model of the family ${family} has ${has.join(", ")}` });
+  for (const field of Object.keys(parameters) as Field[]) {
+    if (parameters[field] === undefined || has.includes(field)) continue;
+    const ofFamily = `a model of the family ${family} has ${has.join(", ")}`;
+    const why = field === "decoder" ? "the model has only its tokenizer's decoder" : ofFamily;
+    faults.push({ field, message: `must be absent: ${why}` });
+  }
   return faults;
 }
 

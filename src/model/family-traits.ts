@@ -1,6 +1,7 @@
 import type { SamplingParameters } from "./parameters.js";
 
-type Parameter = Exclude<keyof SamplingParameters, "class">;
+/** A parameter that depends on the family; `class` and `decoder` do not. */
+type Parameter = Exclude<keyof SamplingParameters, "class" | "decoder">;
 
 /** What everyone but the family's own folder must know of it: the API, the importer and the commands ask here. */
 interface FamilyTraits {
@@ -62,12 +63,6 @@ export const FAMILY_TRAITS = {
   },
 } as const satisfies Record<string, FamilyTraits>;
 export type FamilyName = keyof typeof FAMILY_TRAITS;
-
-/** The names of the parameters that a family's models have, beside the class. */
-export function parameterNames(family: FamilyName): readonly Parameter[] {
-  const { required, optional } = FAMILY_TRAITS[family];
-  return [...required, ...optional];
-}
 
 /** What the models of a family are sampled with; `checkParameters` makes sure of it. */
 export type FamilyParameters<Family extends FamilyName> = SamplingParameters &

@@ -118,13 +118,16 @@ export const GeneratorArchitecture = Type.Union([
 ]);
 export type GeneratorArchitecture = Static<typeof GeneratorArchitecture>;
 
-/** What of a generator limits the parameters that its images are sampled with. */
-export type ParameterLimits =
-  | Pick<MarArchitecture, "token_count" | "class_count">
-  | Pick<DiffusionTransformer | CausalArchitecture, "token_count" | "class_count" | "family">;
+/** What of a model limits the parameters that its images are sampled with. */
+export interface ParameterLimits {
+  readonly generator:
+    | Pick<MarArchitecture, "token_count" | "class_count">
+    | Pick<DiffusionTransformer | CausalArchitecture, "token_count" | "class_count" | "family">;
+  readonly decoder?: ConsistencyDecoder;
+}
 
 /** The family that generates with a model. MAR's manifests are older than the field. */
-export function familyName(generator: ParameterLimits): FamilyName {
+export function familyName(generator: ParameterLimits["generator"]): FamilyName {
   return "family" in generator ? generator.family : "mar";
 }
 
@@ -137,7 +140,7 @@ export const Architecture = Type.Object(
   {
     generator: GeneratorArchitecture,
     tokenizer: TokenizerArchitecture,
-    /** Makes finished images in place of the tokenizer's own decoder, which makes the previews. */
+    /** Makes finished images, unless a request asks for the tokenizer's own decoder, which also makes the previews. */
     decoder: Type.Optional(ConsistencyDecoder),
   },
   { additionalProperties: false },

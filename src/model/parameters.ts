@@ -3,7 +3,7 @@ import Type, { type Static } from "typebox";
 /**
  * How one image is sampled. Every field is resolved: presets and the model's defaults have been applied.
  * Names are those of the wire (snake_case), so that request, job, manifest and PNG text say the same word.
- * `FAMILY_TRAITS` says which of them a family's models have.
+ * `parameterNames` says which of them a model has.
  */
 export const SamplingParameters = Type.Object(
   {
@@ -90,6 +90,12 @@ export const SamplingParameters = Type.Object(
             "Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama).",
         },
       ),
+    ),
+    decoder: Type.Optional(
+      Type.Union([Type.Literal("consistency"), Type.Literal("tokenizer")], {
+        description:
+          "What makes the finished image of its latents, in a model that has both: consistency: OpenAI's consistency decoder, in two steps from noise; tokenizer: the tokenizer's own decoder, which is much faster. Absent: consistency.",
+      }),
     ),
   },
   { additionalProperties: false },

@@ -231,10 +231,7 @@ export function checkManifest(manifest: Manifest): FieldError[] {
 function checkSettings({ architecture, defaults, presets, default_preset }: Manifest): FieldError[] {
   const errors: FieldError[] = [];
   const check = (pointer: string, parameters: Partial<SamplingParameters>) => {
-    for (const { field, message } of checkParameters(
-      { class: null, ...defaults, ...parameters },
-      architecture.generator,
-    )) {
+    for (const { field, message } of checkParameters({ class: null, ...defaults, ...parameters }, architecture)) {
       if (field in parameters || parameters === defaults) errors.push({ pointer: `${pointer}/${field}`, message });
     }
   };

@@ -183,7 +183,7 @@ describe("readSampleOptions", () => {
       read(
         "--class star --seed 9007199254740991 --out a.png --num 2 --model m --preset p --steps 8 --guidance-scale 2.5 " +
           "--guidance-schedule constant --temperature 0.9 --diffusion-steps 50 --diffusion-steps-final 5 --max-timestep 950 " +
-          "--order checkerboard --reconstruction-steps 2",
+          "--order checkerboard --reconstruction-steps 2 --decoder tokenizer",
       ),
     ).toEqual({
       out: "a.png",
@@ -202,6 +202,7 @@ describe("readSampleOptions", () => {
         max_timestep: 950,
         order: "checkerboard",
         reconstruction_steps: 2,
+        decoder: "tokenizer",
       },
     });
   });

@@ -7,7 +7,16 @@ import { maskedTokens } from "../../src/model/edit.js";
 import { graphsOf, type Manifest } from "../../src/model/manifest.js";
 import type { ImageRequest, ImageToEdit } from "../../src/model/parameters.js";
 import { normals, uniform } from "../model/random.js";
-import { countOf, editOf, freshImageAlone, imageRequest, importTiny, WatchedBatch, watched } from "./tiny-engine.js";
+import {
+  countOf,
+  editOf,
+  expectAsAlone,
+  freshImageAlone,
+  imageRequest,
+  importTiny,
+  WatchedBatch,
+  watched,
+} from "./tiny-engine.js";
 
 let folder: string;
 let runtime: Runtime;
@@ -87,17 +96,13 @@ describe("an edit", () => {
       { ...imageRequest({ steps: 6, class: null, order: "raster" }, 33), edit: editOf(left(100), 77) },
       { ...imageRequest({ steps: 5, diffusion_steps_final: 2 }, 34), edit: { ...editOf(whole), strength: 0.4 } },
     ];
-    const expected: string[] = [];
-    for (const subject of subjects) expected.push(await alone(subject));
-    expect(new Set(expected).size).toBe(subjects.length);
     const mixed = new WatchedBatch(runtime, manifest, { maxBatch: 6 });
-    for (let id = 100; id < 104; id++) mixed.submit(id, imageRequest({ steps: 1 + (id % 5), class: id % 10 }, id));
-    await mixed.run((step) => {
-      if (subjects[step]) mixed.submit(step, subjects[step]);
+    await expectAsAlone(mixed, runtime, subjects, (step) => {
+      if (step === 0)
+        for (let id = 100; id < 104; id++) mixed.submit(id, imageRequest({ steps: 1 + (id % 5), class: id % 10 }, id));
       if (step === 1) for (let id = 104; id < 107; id++) mixed.submit(id, imageRequest({ steps: 2 }, id));
       if (step === 2) mixed.batch.cancel(105);
     });
-    for (const id of subjects.keys()) expect(mixed.image(id), `subject ${id}`).toBe(expected[id]);
   });
 
   it("is encoded to the same latents on any number of threads", async () => {

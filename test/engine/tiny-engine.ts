@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
+import { afterAll, expect } from "vitest";
 import { type BatchEvents, type BatchLimits, ContinuousBatch, type LeaveReason } from "../../src/engine/batch.js";
 import type { MeasuredSpans } from "../../src/engine/clock.js";
 import type { Runtime, Tensors } from "../../src/engine/runtime/runtime.js";
@@ -73,7 +73,11 @@ export class WatchedBatch {
   /** Called between runs. */
   onPause = () => {};
 
-  constructor(runtime: Runtime, manifest: Manifest, limits: Partial<BatchLimits> = {}) {
+  constructor(
+    runtime: Runtime,
+    readonly manifest: Manifest,
+    limits: Partial<BatchLimits> = {},
+  ) {
     const events: BatchEvents = {
       started: (ids) => this.started.push([...ids]),
       stepped: (steps) => this.steps.push(steps.map(({ id, step, of }) => `${id}:${step}/${of}`).join(" ")),
@@ -144,4 +148,24 @@ export async function freshImageAlone(runtime: Runtime, manifest: Manifest, requ
   one.submit(0, request);
   await one.run();
   return one.image(0);
+}
+
+/**
+ * Takes the subjects through a batch that one of them joins in each step, and expects each to have the bytes that it has alone.
+ * `disturb` runs ahead of each step: neighbours come and go. Subjects have the ids from 0.
+ */
+export async function expectAsAlone(
+  mixed: WatchedBatch,
+  single: Runtime,
+  subjects: readonly ImageRequest[],
+  disturb: (step: number) => void = () => {},
+): Promise<void> {
+  await mixed.run((step) => {
+    disturb(step);
+    if (step < subjects.length) mixed.submit(step, subjects[step]!);
+  });
+  const images = subjects.map((_, id) => mixed.image(id));
+  expect(new Set(images).size).toBe(subjects.length);
+  for (const [id, request] of subjects.entries())
+    expect(images[id], `subject ${id}`).toBe(await freshImageAlone(single, mixed.manifest, request));
 }

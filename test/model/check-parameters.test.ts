@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { checkImageRequest, checkParameters } from "../../src/model/check-parameters.js";
+import { checkImageRequest, checkParameters, parameterNames } from "../../src/model/check-parameters.js";
 import type { SamplingParameters } from "../../src/model/parameters.js";
 
-const MODEL = { token_count: 64, class_count: 12 };
+const MODEL = { generator: { token_count: 64, class_count: 12 } };
 const GOOD: SamplingParameters = {
   class: 3,
   steps: 64,
@@ -61,6 +61,21 @@ describe("checkParameters", () => {
     expect(fault?.message).toBe("must be a whole number from 1 to 64 (the model's tokens), not 65");
     const [long] = checkParameters({ ...GOOD, order: "x".repeat(1e6) as "raster" }, MODEL);
     expect(long?.message.length).toBeLessThan(120);
+  });
+
+  it("takes a decoder where the model has two", () => {
+    const sizes = { channels: [32], blocks: 1, norm_groups: 32, norm_eps: 1e-5 };
+    const decoder = { kind: "consistency" as const, ...sizes, clamp: true };
+    const both = { ...MODEL, decoder };
+    for (const name of ["consistency", "tokenizer"] as const)
+      expect(checkParameters({ ...GOOD, decoder: name }, both)).toEqual([]);
+    expect(checkParameters({ ...GOOD, decoder: "vae" as "tokenizer" }, both)).toEqual([
+      { field: "decoder", message: 'must be "consistency" or "tokenizer", not "vae"' },
+    ]);
+    expect(checkParameters({ ...GOOD, decoder: "tokenizer" }, MODEL)).toEqual([
+      { field: "decoder", message: "must be absent: the model has only its tokenizer's decoder" },
+    ]);
+    expect(parameterNames(both)).toEqual([...parameterNames(MODEL), "decoder"]);
   });
 
   it("names every fault at once", () => {

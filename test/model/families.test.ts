@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { modelResource } from "../../src/api/resources/model-resource.js";
 import { Problem } from "../../src/errors.js";
 import { checkParameters } from "../../src/model/check-parameters.js";
-import { FAMILY_TRAITS, type FamilyName, parameterNames } from "../../src/model/family-traits.js";
+import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import { Manifest } from "../../src/model/manifest.js";
 import type { DefaultParameters, SamplingParameters } from "../../src/model/parameters.js";
 import { checkManifest, type ModelRegistry } from "../../src/model/registry.js";
@@ -57,7 +57,7 @@ describe("a request to a model of another family", () => {
     expect(
       checkParameters(
         { class: 1, ...exampleManifest().defaults, sampler: "ddim" },
-        { token_count: 16, class_count: 4 },
+        { generator: { token_count: 16, class_count: 4 } },
       ),
     ).toEqual([
       {
@@ -81,22 +81,23 @@ describe("a request to a model of another family", () => {
 
 it("a SiT has samplers of its own", () => {
   const parameters = { class: 1, steps: 250, guidance_scale: 4 };
-  expect(checkParameters({ ...parameters, sampler: "heun" }, exampleSit())).toEqual([]);
-  expect(checkParameters({ ...parameters, sampler: "ddpm" }, exampleSit())).toEqual([
+  expect(checkParameters({ ...parameters, sampler: "heun" }, { generator: exampleSit() })).toEqual([]);
+  expect(checkParameters({ ...parameters, sampler: "ddpm" }, { generator: exampleSit() })).toEqual([
     { field: "sampler", message: 'must be "euler", "heun" or "sde", not "ddpm"' },
   ]);
 });
 
 it("a causal model has one step for each token, and filters of codes", () => {
+  const model = { generator: exampleCausal() };
   const parameters = { class: 1, steps: 16, guidance_scale: 4, temperature: 1 };
-  expect(checkParameters({ ...parameters, top_k: 0, top_p: 1, guidance_steps: 0 }, exampleCausal())).toEqual([]);
-  expect(checkParameters({ ...parameters, steps: 15, top_k: -1, top_p: 0, guidance_steps: 17 }, exampleCausal())).toEqual([
+  expect(checkParameters({ ...parameters, top_k: 0, top_p: 1, guidance_steps: 0 }, model)).toEqual([]);
+  expect(checkParameters({ ...parameters, steps: 15, top_k: -1, top_p: 0, guidance_steps: 17 }, model)).toEqual([
     { field: "steps", message: "must be a whole number from 16 to 16 (the model's tokens), not 15" },
     { field: "guidance_steps", message: "must be a whole number from 0 to 16 (the model's tokens), not 17" },
     { field: "top_k", message: "must be a whole number from 0 to 1048576, not -1" },
     { field: "top_p", message: "must be more than 0 and at most 1, not 0" },
   ]);
-  expect(checkParameters({ ...parameters, sampler: "ddim" }, exampleCausal())[0]?.message).toContain("must be absent");
+  expect(checkParameters({ ...parameters, sampler: "ddim" }, model)[0]?.message).toContain("must be absent");
   expect(detailOf({ class: 1, top_k: 5 })).toContain("top_k must be absent");
 });
 
@@ -149,13 +150,16 @@ describe("a manifest", () => {
   });
 });
 
-it("every parameter belongs to a family", () => {
-  const all = new Set(Object.keys(FAMILY_TRAITS).flatMap((family) => parameterNames(family as FamilyName)));
-  const known: Record<keyof Omit<SamplingParameters, "class">, true> = {
+it("every parameter but the decoder belongs to a family", () => {
+  const all = new Set(Object.values(FAMILY_TRAITS).flatMap(({ required, optional }) => [...required, ...optional]));
+  const known: Record<keyof Omit<SamplingParameters, "class" | "decoder">, true> = {
     steps: true,
     guidance_scale: true,
     guidance_schedule: true,
+    guidance_steps: true,
     temperature: true,
+    top_k: true,
+    top_p: true,
     diffusion_steps: true,
     diffusion_steps_final: true,
     max_timestep: true,

@@ -508,6 +508,11 @@ export interface components {
              * @enum {string}
              */
             sampler?: "ddpm" | "ddim" | "euler" | "heun" | "sde";
+            /**
+             * @description What makes the finished image of its latents, in a model that has both: consistency: OpenAI's consistency decoder, in two steps from noise; tokenizer: the tokenizer's own decoder, which is much faster. Absent: consistency.
+             * @enum {string}
+             */
+            decoder?: "consistency" | "tokenizer";
             /** @description A preset of the model. Other fields override it. */
             preset?: string;
             /**
@@ -625,6 +630,11 @@ export interface components {
              * @enum {string}
              */
             sampler?: "ddpm" | "ddim" | "euler" | "heun" | "sde";
+            /**
+             * @description What makes the finished image of its latents, in a model that has both: consistency: OpenAI's consistency decoder, in two steps from noise; tokenizer: the tokenizer's own decoder, which is much faster. Absent: consistency.
+             * @enum {string}
+             */
+            decoder?: "consistency" | "tokenizer";
             /** @description A preset of the model. Other fields override it. */
             preset?: string;
             /**
@@ -706,6 +716,11 @@ export interface components {
                  * @enum {string}
                  */
                 sampler?: "ddpm" | "ddim" | "euler" | "heun" | "sde";
+                /**
+                 * @description What makes the finished image of its latents, in a model that has both: consistency: OpenAI's consistency decoder, in two steps from noise; tokenizer: the tokenizer's own decoder, which is much faster. Absent: consistency.
+                 * @enum {string}
+                 */
+                decoder?: "consistency" | "tokenizer";
                 /** @description The class's name. */
                 class_name: string | null;
             };
@@ -950,6 +965,11 @@ export interface components {
                  * @enum {string}
                  */
                 sampler?: "ddpm" | "ddim" | "euler" | "heun" | "sde";
+                /**
+                 * @description What makes the finished image of its latents, in a model that has both: consistency: OpenAI's consistency decoder, in two steps from noise; tokenizer: the tokenizer's own decoder, which is much faster. Absent: consistency.
+                 * @enum {string}
+                 */
+                decoder?: "consistency" | "tokenizer";
             };
             presets: {
                 [key: string]: {
@@ -990,6 +1010,11 @@ export interface components {
                          * @enum {string}
                          */
                         sampler?: "ddpm" | "ddim" | "euler" | "heun" | "sde";
+                        /**
+                         * @description What makes the finished image of its latents, in a model that has both: consistency: OpenAI's consistency decoder, in two steps from noise; tokenizer: the tokenizer's own decoder, which is much faster. Absent: consistency.
+                         * @enum {string}
+                         */
+                        decoder?: "consistency" | "tokenizer";
                     };
                     /** @description What was measured of the preset's images. */
                     quality?: {
@@ -1134,6 +1159,8 @@ export interface components {
             reconstruction_steps?: number | null;
             /** @description Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama). */
             sampler?: ("ddpm" | "ddim" | "euler" | "heun" | "sde") | null;
+            /** @description What makes the finished image of its latents, in a model that has both: consistency: OpenAI's consistency decoder, in two steps from noise; tokenizer: the tokenizer's own decoder, which is much faster. Absent: consistency. */
+            decoder?: ("consistency" | "tokenizer") | null;
             /** @description A preset of the model. Other fields override it. */
             preset?: string | null;
             /** @description How images are scaled to `width` and `height`. smooth (when absent): Lanczos to smaller sizes, bicubic to larger ones. pixelated: whole multiples of the model's size, with sharp edges. */
@@ -1227,6 +1254,8 @@ export interface components {
             reconstruction_steps?: number | null;
             /** @description Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama). */
             sampler?: ("ddpm" | "ddim" | "euler" | "heun" | "sde") | null;
+            /** @description What makes the finished image of its latents, in a model that has both: consistency: OpenAI's consistency decoder, in two steps from noise; tokenizer: the tokenizer's own decoder, which is much faster. Absent: consistency. */
+            decoder?: ("consistency" | "tokenizer") | null;
             /** @description A preset of the model. Other fields override it. */
             preset?: string | null;
             /** @description How images are scaled to `width` and `height`. smooth (when absent): Lanczos to smaller sizes, bicubic to larger ones. pixelated: whole multiples of the model's size, with sharp edges. */
@@ -1300,6 +1329,8 @@ export interface components {
             reconstruction_steps?: number | null;
             /** @description Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama). */
             sampler?: ("ddpm" | "ddim" | "euler" | "heun" | "sde") | null;
+            /** @description What makes the finished image of its latents, in a model that has both: consistency: OpenAI's consistency decoder, in two steps from noise; tokenizer: the tokenizer's own decoder, which is much faster. Absent: consistency. */
+            decoder?: ("consistency" | "tokenizer") | null;
             /** @description A preset of the model. Other fields override it. */
             preset?: string | null;
             /** @description How images are scaled to `width` and `height`. smooth (when absent): Lanczos to smaller sizes, bicubic to larger ones. pixelated: whole multiples of the model's size, with sharp edges. */

@@ -1,8 +1,8 @@
 import Type, { type Static } from "typebox";
 import { Problem } from "../../errors.js";
-import { stepBounds } from "../../model/check-parameters.js";
+import { parameterNames, stepBounds } from "../../model/check-parameters.js";
 import { canEdit, tokenSize } from "../../model/edit.js";
-import { FAMILY_TRAITS, parameterNames } from "../../model/family-traits.js";
+import { FAMILY_TRAITS } from "../../model/family-traits.js";
 import { familyName, Manifest, ModelClass } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import { nearMisses } from "../../validation/near-misses.js";
@@ -66,8 +66,8 @@ export function modelResource(manifest: Manifest, deps: Pick<ApiDeps, "config">)
     image_width: tokenizer.image_width,
     image_height: tokenizer.image_height,
     family,
-    parameters: [...parameterNames(family)],
-    step_bounds: stepBounds(generator),
+    parameters: [...parameterNames(manifest.architecture)],
+    step_bounds: stepBounds(manifest.architecture),
     ...(samplers.length > 0 && { samplers: [...samplers] }),
     token_count: generator.token_count,
     token_width: token.width,

@@ -21,9 +21,10 @@ export const SAMPLING_USAGE = `\
   --order KIND               random, raster or checkerboard
   --reconstruction-steps N   autoregressive steps for the second half of the tokens; 0 for the cosine schedule
   --sampler KIND             DiT: ddpm or ddim; SiT: euler, heun or sde; both have only this, --steps and --guidance-scale
+  --decoder KIND             consistency or tokenizer, in a model that has both decoders
 `;
 
-const WORDS = ["model", "preset", "guidance_schedule", "order", "sampler"] as const;
+const WORDS = ["model", "preset", "guidance_schedule", "order", "sampler", "decoder"] as const;
 const NUMBERS = [
   "steps",
   "guidance_scale",

@@ -1,6 +1,5 @@
 import { Problem } from "../../errors.js";
-import { parameterNames } from "../../model/family-traits.js";
-import { familyName } from "../../model/manifest.js";
+import { parameterNames } from "../../model/check-parameters.js";
 import type { SamplingParameters } from "../../model/parameters.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import { resolveRequest } from "../../resolve-request.js";
@@ -41,7 +40,7 @@ export function sweepPoints(
     }
   };
   resolve({}); // An unknown base is refused even if nothing varies it.
-  const has = parameterNames(familyName(models.get(model)!.architecture.generator));
+  const has = parameterNames(models.get(model)!.architecture);
   const names = options.presets ?? Object.keys(models.get(model)?.presets ?? {});
   for (const preset of names) add({ name: preset, preset }, {}, preset);
   for (const { field, values } of options.variations)

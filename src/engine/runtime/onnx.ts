@@ -40,7 +40,7 @@ export async function openRuntime(folder: string, options: RuntimeOptions): Prom
       if (!session) throw new Error(`The model has no graph ${graph}.`);
       const outputs: Record<string, Tensor> = {};
       const results = await session.run(toOrt(inputs), fetches(session, into)).catch((error: Error) => {
-        throw explainWebgpu(error);
+        throw options.provider === "webgpu" ? explainWebgpu(error) : error;
       });
       for (const [name, { data, dims }] of Object.entries(results))
         if (!(name in into)) outputs[name] = { data: data as Tensor["data"], shape: dims };

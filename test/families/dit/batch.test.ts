@@ -5,7 +5,7 @@ import { warmUp } from "../../../src/engine/warm-up.js";
 import { predict } from "../../../src/families/dit/predictor.js";
 import { ditTable } from "../../../src/importer/architecture/dit-architecture.js";
 import { type DitArchitecture, graphsOf, type Manifest, type Precision } from "../../../src/model/manifest.js";
-import { freshImageAlone, imageAlone, WatchedBatch, watched } from "../../engine/tiny-engine.js";
+import { expectAsAlone, imageAlone, WatchedBatch, watched } from "../../engine/tiny-engine.js";
 import { entriesOf, useTemporaryFolder, writeRamps } from "../../importer/models.js";
 import { ditImage, ditRequest, importDit, spoiled } from "./tiny-dit.js";
 
@@ -45,21 +45,14 @@ describe.each([
   });
 
   it("gives each image the bytes that it has alone, whatever is in flight", async () => {
-    const expected: string[] = [];
-    for (const request of SUBJECTS) expected.push(await freshImageAlone(single, manifest, request));
-    expect(new Set(expected).size).toBe(SUBJECTS.length);
     const mixed = new WatchedBatch(runtime, manifest);
     const neighbour = (id: number) => mixed.submit(id, ditRequest({ class: id % 10, steps: 2 + (id % 7) }, id));
-    for (let id = 100; id < 105; id++) neighbour(id);
-    await mixed.run((step) => {
-      if (step < SUBJECTS.length) mixed.submit(step, SUBJECTS[step]!);
+    await expectAsAlone(mixed, single, SUBJECTS, (step) => {
+      if (step === 0) for (let id = 100; id < 105; id++) neighbour(id);
       if (step === 2) for (let id = 105; id < 108; id++) neighbour(id);
       if (step === 3) mixed.batch.cancel(106);
     });
     expect(mixed.ended.get(106)?.reason).toBe("cancelled");
-    SUBJECTS.forEach((_, id) => {
-      expect(mixed.image(id), `subject ${id}`).toBe(expected[id]);
-    });
   });
 
   it("gives a row of the network the same bits alone and among many", () => expectRowsAlone(manifest, single, runtime));

@@ -3,7 +3,7 @@ import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../../src/engine/runtime/runtime.js";
 import { warmUp } from "../../../src/engine/warm-up.js";
 import { graphsOf, type Manifest } from "../../../src/model/manifest.js";
-import { freshImageAlone, imageAlone, WatchedBatch, watched } from "../../engine/tiny-engine.js";
+import { expectAsAlone, imageAlone, WatchedBatch, watched } from "../../engine/tiny-engine.js";
 import { spoiled } from "../dit/tiny-dit.js";
 import { importSit, sitRequest } from "./tiny-sit.js";
 
@@ -34,16 +34,7 @@ describe.each(["fp32", "int8"] as const)("a SiT in %s", (precision) => {
   });
 
   it("gives each image the bytes that it has alone, whatever is in flight", async () => {
-    const expected: string[] = [];
-    for (const request of SUBJECTS) expected.push(await freshImageAlone(single, manifest, request));
-    expect(new Set(expected).size).toBe(SUBJECTS.length);
-    const mixed = new WatchedBatch(runtime, manifest);
-    await mixed.run((step) => {
-      if (step < SUBJECTS.length) mixed.submit(step, SUBJECTS[step]!);
-    });
-    SUBJECTS.forEach((_, id) => {
-      expect(mixed.image(id), `subject ${id}`).toBe(expected[id]);
-    });
+    await expectAsAlone(new WatchedBatch(runtime, manifest), single, SUBJECTS);
   });
 });
 

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import type { Runtime, Tensors } from "../../../src/engine/runtime/runtime.js";
+import { warmUp } from "../../../src/engine/warm-up.js";
 import { generatorTable } from "../../../src/importer/architecture/generator-tensors.js";
 import { importModel } from "../../../src/importer/import.js";
 import type { ImportOptions } from "../../../src/importer/options.js";
@@ -10,7 +11,7 @@ import { graphsOf, type Manifest } from "../../../src/model/manifest.js";
 import { ImageNoise } from "../../../src/model/sampler/noise.js";
 import { DECODER_STEP } from "../../../src/model/sampler/philox.js";
 import { consistencySteps } from "../../../src/tokenizers/consistency/schedule.js";
-import { freshImageAlone, imageRequest, WatchedBatch, watched } from "../../engine/tiny-engine.js";
+import { expectAsAlone, freshImageAlone, imageRequest, WatchedBatch, watched } from "../../engine/tiny-engine.js";
 import {
   entriesOf,
   SMALL_CONFIG,
@@ -60,29 +61,56 @@ describe("a model with a consistency decoder", () => {
       norm_eps: 1e-5,
       clamp: true,
     });
+    expect(manifest.defaults.decoder).toBe("consistency");
     expect(manifest.source.decoder?.file).toBe("diffusion_pytorch_model.safetensors");
     expect(manifest.weight_files).toContain("decoder.safetensors");
     await expect(checkModelFiles(folder, manifest)).resolves.toBeUndefined();
   });
 
-  test("gives the same bytes alone and in a batch, and previews by the tokenizer's own decoder", async () => {
+  /** The runtime, and the decoding graphs of its runs. */
+  function noted() {
     const runs: string[] = [];
     const note = (graph: string) => async (_: Tensors, run: () => Promise<Tensors>) => {
       runs.push(graph);
       return run();
     };
-    const seen = watched(runtime, { decode: note("decode"), consistency: note("consistency") });
+    return { runs, seen: watched(runtime, { decode: note("decode"), consistency: note("consistency") }) };
+  }
+
+  test("gives the same bytes alone and in a batch, and previews by the tokenizer's own decoder", async () => {
+    const { runs, seen } = noted();
     const requests = [imageRequest({}, 1), imageRequest({ steps: 4 }, 2), imageRequest({}, 1, 1)];
     const batch = new WatchedBatch(seen, manifest);
-    for (const [id, request] of requests.entries()) batch.submit(id, request);
-    await batch.run((step) => step === 1 && batch.batch.preview(0));
+    await expectAsAlone(batch, runtime, requests, (step) => step === 1 && batch.batch.preview(0));
     expect(batch.previews.map(({ id }) => id)).toEqual([0]);
     expect(runs.filter((graph) => graph === "decode").length).toBe(1);
     expect(runs.filter((graph) => graph === "consistency").length).toBe(2 * requests.length);
+  });
+
+  test("decodes each image of a batch by the decoder that its request asks for", async () => {
+    const { runs, seen } = noted();
+    const decoders = ["tokenizer", "consistency", "tokenizer", undefined] as const;
+    const requests = decoders.map((decoder, i) => imageRequest({ ...(decoder && { decoder }), class: i >> 1 }, 1));
+    const batch = new WatchedBatch(seen, manifest);
+    for (const [id, request] of requests.entries()) batch.submit(id, request);
+    await batch.run();
+    // Images of the faster decoder share a run, and do not wait for the others.
+    expect(runs).toEqual(["decode", "consistency", "consistency", "consistency", "consistency"]);
     const images = requests.map((_, id) => batch.image(id));
     expect(new Set(images).size).toBe(requests.length);
+    const again = await openRuntime(folder, { threads: 1, graphs: graphsOf(manifest.architecture) });
     for (const [id, request] of requests.entries())
-      expect(await freshImageAlone(runtime, manifest, request)).toBe(images[id]);
+      expect(await freshImageAlone(again, manifest, request)).toBe(images[id]);
+    await again.close();
+    const explicit = imageRequest({ decoder: "consistency", class: 1 }, 1);
+    expect(await freshImageAlone(runtime, manifest, explicit)).toBe(images[3]);
+  });
+
+  test("warms up with one image of the consistency decoder, and batches of the tokenizer's", async () => {
+    const { runs, seen } = noted();
+    expect(await warmUp(seen, manifest.architecture, 4)).toBe(4);
+    expect(runs.filter((graph) => graph === "consistency").length).toBe(2);
+    expect(runs.slice(0, 2)).toEqual(["consistency", "consistency"]);
   });
 
   test("adds the image's own noise in each of its two steps", async () => {

@@ -3,7 +3,7 @@ import { Decoder } from "../../../src/engine/decoder.js";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../../src/engine/runtime/runtime.js";
 import { graphsOf, type Manifest, type Precision } from "../../../src/model/manifest.js";
-import { editOf, freshImageAlone, imageRequest, WatchedBatch } from "../../engine/tiny-engine.js";
+import { editOf, expectAsAlone, imageRequest, WatchedBatch } from "../../engine/tiny-engine.js";
 import { normals } from "../../model/random.js";
 import { importDetok } from "./tiny-detok.js";
 
@@ -40,17 +40,9 @@ describe.each([
   });
 
   it("gives each image and each edit the bytes that it has alone, whatever is in flight", async () => {
-    const expected: string[] = [];
-    for (const request of SUBJECTS) expected.push(await freshImageAlone(single, manifest, request));
-    expect(new Set(expected).size).toBe(SUBJECTS.length);
     const mixed = new WatchedBatch(runtime, manifest);
     for (let id = 100; id < 104; id++) mixed.submit(id, imageRequest({ ...PARAMETERS, class: id % 7 }, id));
-    await mixed.run((step) => {
-      if (step < SUBJECTS.length) mixed.submit(step, SUBJECTS[step]!);
-    });
-    SUBJECTS.forEach((_, id) => {
-      expect(mixed.image(id), `subject ${id}`).toBe(expected[id]);
-    });
+    await expectAsAlone(mixed, single, SUBJECTS);
   });
 
   it("decodes an image to the same bytes alone and among eight", async () => {

@@ -4,7 +4,7 @@ import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import { generatorTable } from "../../../src/importer/architecture/generator-tensors.js";
 import { importModel } from "../../../src/importer/import.js";
 import { graphsOf } from "../../../src/model/manifest.js";
-import { freshImageAlone, imageRequest, WatchedBatch } from "../../engine/tiny-engine.js";
+import { expectAsAlone, imageRequest, WatchedBatch } from "../../engine/tiny-engine.js";
 import {
   entriesOf,
   SMALL_CONFIG,
@@ -33,10 +33,6 @@ test("a MAR model with patches of 2 x 2 latents of KL-8 is imported and gives th
   expect(tokenizer).toMatchObject({ kind: "kl", scale: 0.18215, latent_width: 8, image_width: 64 });
   const runtime = await openRuntime(folder, { threads: 1, graphs: graphsOf(manifest.architecture) });
   const requests = [imageRequest({}, 1), imageRequest({ steps: 5, guidance_scale: 1 }, 2)];
-  const batch = new WatchedBatch(runtime, manifest);
-  for (const [id, request] of requests.entries()) batch.submit(id, request);
-  await batch.run();
-  for (const [id, request] of requests.entries())
-    expect(await freshImageAlone(runtime, manifest, request)).toBe(batch.image(id));
+  await expectAsAlone(new WatchedBatch(runtime, manifest), runtime, requests);
   await runtime.close();
 });

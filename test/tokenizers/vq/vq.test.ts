@@ -11,7 +11,7 @@ import { importModel } from "../../../src/importer/import.js";
 import { chooseWeights } from "../../../src/importer/weights/choose-weights.js";
 import { graphsOf, type Manifest } from "../../../src/model/manifest.js";
 import { tokenizerOf } from "../../../src/tokenizers/tokenizers.js";
-import { editOf, freshImageAlone, imageRequest, WatchedBatch } from "../../engine/tiny-engine.js";
+import { editOf, expectAsAlone, imageRequest, WatchedBatch } from "../../engine/tiny-engine.js";
 import type { SafetensorsTensor } from "../../importer/checkpoint/writers.js";
 import {
   entriesOf,
@@ -68,13 +68,7 @@ describe("a MAR model on a codebook's latents", () => {
       imageRequest({ steps: 5 }, 2),
       { ...imageRequest({}, 3), edit: editOf(mask) },
     ];
-    const batch = new WatchedBatch(runtime, manifest);
-    for (const [id, request] of requests.entries()) batch.submit(id, request);
-    await batch.run();
-    const images = requests.map((_, id) => batch.image(id));
-    for (const [id, request] of requests.entries())
-      expect(await freshImageAlone(runtime, manifest, request)).toBe(images[id]);
-    expect(new Set(images).size).toBe(3);
+    await expectAsAlone(new WatchedBatch(runtime, manifest), runtime, requests);
   });
 });
 

@@ -37,6 +37,10 @@ const WORDS = {
     "Sampler",
     "ddpm and sde draw noise in every step; ddim, euler and heun draw none after the first, and need fewer steps. heun takes twice as long a step.",
   ],
+  decoder: [
+    "Decoder",
+    "Consistency makes finer images and takes much longer; tokenizer is the decoder that also makes the previews.",
+  ],
   order: ["Token order", "Random, as in training; raster, line by line; checkerboard, every other token first."],
 };
 
