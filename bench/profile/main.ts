@@ -34,8 +34,6 @@ const USAGE = `npm run profile: where a model's time goes, by operator, compared
 Needs a C compiler (cc) to measure the peak rates.
 `;
 
-/** A working set below this stays in the last level's cache. */
-const CACHED_BYTES = 16 * 2 ** 20;
 /** Operators with less than this share of their graph's time share one line. */
 const SMALLEST_SHARE = 0.01;
 
@@ -86,18 +84,30 @@ async function inputs(
   };
 }
 
-/** The least time that the work can take: its products at the peak rate, its bytes at the rate of cache or memory. */
+/**
+ * The least time that the work can take: its products at the peak rate, or its bytes at the rate of the cache and, where the
+ * last level does not hold them, of memory.
+ */
 function boundMs(o: OperatorTime, peaks: Peaks): { ms: number; by: string } {
   const operationsMs = o.type && peaks[o.type] ? o.operations / peaks[o.type]! / 1e6 : 0;
-  const bytesMs = o.bytes / (o.bytes / o.count < CACHED_BYTES ? peaks.cacheGBs : peaks.memoryGBs) / 1e6;
+  const cached = Math.min(o.bytes, o.count * (peaks.lastCacheBytes ?? Number.POSITIVE_INFINITY));
+  const bytesMs = cached / peaks.cacheGBs / 1e6 + (o.bytes - cached) / peaks.memoryGBs / 1e6;
   return operationsMs > bytesMs ? { ms: operationsMs, by: "products" } : { ms: bytesMs, by: "bytes" };
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+
+/** All bounds together. An operator that copies nothing, such as a Reshape, has no bound but its own time. */
+function boundOfAll(operators: readonly OperatorTime[], peaks: Peaks): string {
+  const total = operators.reduce((sum, o) => sum + o.ms, 0);
+  const bound = operators.reduce((sum, o) => sum + Math.min(o.ms, boundMs(o, peaks).ms), 0);
+  return `The operators take ${total.toFixed(1)} ms. The peaks allow ${bound.toFixed(1)} ms, ${percent(bound / total)} of that.`;
 }
 
 function table(operators: readonly OperatorTime[], peaks: Peaks): string {
   const total = operators.reduce((sum, o) => sum + o.ms, 0);
   const large = operators.filter((o) => o.ms >= SMALLEST_SHARE * total);
   const rest = operators.filter((o) => o.ms < SMALLEST_SHARE * total);
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const rows = large.map((o) => {
     const bound = boundMs(o, peaks);
     return [
@@ -156,14 +166,18 @@ async function profile(
   const events = JSON.parse(readFileSync(join(output, file), "utf8")) as NodeEvent[];
   rmSync(output, { recursive: true });
   console.log(`\n## ${graph}: median ${median(walls).toFixed(1)} ms, ${median(cpus).toFixed(1)} ms of CPU\n`);
-  console.log(table(operatorTimes(events, repeats), peaks));
+  const operators = operatorTimes(events, repeats);
+  console.log(`${table(operators, peaks)}\n\n${boundOfAll(operators, peaks)}`);
 }
 
 const options = readOptions();
 const { folder, run } = await inputs(options);
 for (const line of describeMachine()) console.log(`- ${line}`);
 const peaks = measurePeaks(Number(options.threads));
+const rates = (["float32", "bfloat16", "int8"] as const).flatMap((type) =>
+  peaks[type] ? [`${type} ${peaks[type]}`] : [],
+);
 console.log(
-  `- At most, with ${options.threads} threads: float32 ${peaks.float32} and int8 ${peaks.int8} GOP/s, ${peaks.cacheGBs} GB/s from cache, ${peaks.memoryGBs} GB/s from memory`,
+  `- At most, with ${options.threads} threads: ${rates.join(", ")} GOP/s, ${peaks.cacheGBs} GB/s from cache, ${peaks.memoryGBs} GB/s from memory`,
 );
 for (const graph of options.only.split(",")) await profile(folder, graph, run[graph]!, options, peaks);

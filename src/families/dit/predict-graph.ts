@@ -2,15 +2,22 @@ import { selfAttention } from "../../model/graph/attention.js";
 import { GraphBuilder, type Value } from "../../model/graph/builder.js";
 import { LinearInput, linear, RowZeroPoints } from "../../model/graph/linear.js";
 import { CONTRIB_DOMAIN } from "../../model/graph/onnx.js";
-import { concat, gather, layerNorm, reshape, silu, sizes, toFloat32, toWeightType } from "../../model/graph/ops.js";
+import {
+  concat,
+  GELU_LOWEST,
+  gather,
+  layerNorm,
+  reshape,
+  silu,
+  sizes,
+  toFloat32,
+  toWeightType,
+} from "../../model/graph/ops.js";
 import type { GraphOptions, WeightIndex } from "../../model/graph/weights.js";
 import type { DiffusionTransformer } from "../../model/manifest.js";
 
 /** Epsilon of every LayerNorm; none has weights of its own. */
 const NORM_EPS = 1e-6;
-
-/** A bound below the least value of GELU's tanh form, -0.17004 at x = -0.7524. */
-const GELU_LOWEST = -0.171;
 
 /** What all blocks of one graph share. */
 interface Transformer {

@@ -2,10 +2,7 @@ import { selfAttention } from "../../model/graph/attention.js";
 import type { GraphBuilder, Value } from "../../model/graph/builder.js";
 import { isQuantized, LinearInput, linear, type RowZeroPoints } from "../../model/graph/linear.js";
 import { CONTRIB_DOMAIN } from "../../model/graph/onnx.js";
-import { affineLayerNorm, gather } from "../../model/graph/ops.js";
-
-/** A bound below GELU's least value, -0.16997 at x = -0.7518. */
-const GELU_LOWEST = -0.17;
+import { affineLayerNorm, GELU_LOWEST, gather } from "../../model/graph/ops.js";
 
 /** One stack of pre-norm transformer blocks (timm's `Block`), over flat rows of all sequences of the call. */
 export interface Stack {

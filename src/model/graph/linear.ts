@@ -8,10 +8,11 @@ import { type OutputRows, scalesOf } from "./weights.js";
  * the layer's name in the checkpoint.
  */
 
-/** The largest quantised magnitude, of activations and weights alike. */
-const LIMIT = 127;
+const LARGEST_BYTE = 255;
 /** The byte that stands for zero in quantised activations. */
 const ZERO_POINT = 128;
+/** The same where few of the bytes are needed for what lies below zero: after GELU. */
+const LOW_ZERO_POINT = 32;
 
 /** x W^T + b. [rows, in] -> [rows, out] */
 export function linear(g: GraphBuilder, x: Value, name: string, zeroPoints: RowZeroPoints): Value {
@@ -35,7 +36,7 @@ export interface ProjectOptions {
 export class LinearInput {
   #quantized: QuantizedRows | undefined;
 
-  /** `x` is [rows, in]. Where it is known that no value is below `lowest`, quantising takes less work. */
+  /** `x` is [rows, in]. Where it is known that no value is below `lowest`, quantising is more exact and takes less work. */
   constructor(
     private readonly g: GraphBuilder,
     private readonly x: Value,
@@ -64,29 +65,34 @@ export class LinearInput {
  * The zero points are made once, in the graph of `g` even where a loop's body needs them.
  */
 export class RowZeroPoints {
-  #value: Value | undefined;
+  readonly #values = new Map<number, Value>();
 
   constructor(
     private readonly g: GraphBuilder,
     private readonly like: Value,
   ) {}
 
-  get value(): Value {
-    const shape = () => concat(this.g, [sizes(this.g, this.like, 0, 1), this.g.ints([1])], 0);
-    this.#value ??= this.g.node("Expand", [this.g.byte(ZERO_POINT), shape()]);
-    return this.#value;
+  /** All equal to `zeroPoint`. */
+  of(zeroPoint: number): Value {
+    const { g } = this;
+    const shape = () => concat(g, [sizes(g, this.like, 0, 1), g.ints([1])], 0);
+    const value = this.#values.get(zeroPoint) ?? g.node("Expand", [g.byte(zeroPoint), shape()]);
+    this.#values.set(zeroPoint, value);
+    return value;
   }
 }
 
-/** Activations as bytes: x = scale (quantized - ZERO_POINT), with a scale for each row. */
+/** Activations as bytes: x = scale (quantized - zeroPoint), with a scale for each row. */
 interface QuantizedRows {
   readonly quantized: Value; // [rows, in]
+  readonly zeroPoint: number;
   readonly scale: Value; // [rows, 1]
 }
 
 /**
- * Symmetric quantisation of each row by its own largest magnitude, so that a row's result does not depend on the other
- * rows. `width` is x's second axis. Where no value is below `lowest`, the largest value is found without magnitudes.
+ * Quantisation of each row by its own largest magnitude, so that a row's result does not depend on the other rows.
+ * `width` is x's second axis. Where no value is below `lowest`, the largest value takes the place of the magnitude, and
+ * zero lies so low that most of the bytes are left for values above it.
  */
 function quantizeRows(
   g: GraphBuilder,
@@ -95,12 +101,14 @@ function quantizeRows(
   zeroPoints: RowZeroPoints,
   lowest?: number,
 ): QuantizedRows {
-  const largestOf = (values: Value) => g.node("ReduceMax", [values, g.ints([1])]); // [rows, 1]
-  const largest =
-    lowest === undefined ? largestOf(g.node("Abs", [x])) : g.node("Max", [largestOf(x), g.float(-lowest)]);
-  const scale = g.node("Mul", [largest, g.float(1 / LIMIT)]);
+  const isSymmetric = lowest === undefined;
+  const zeroPoint = isSymmetric ? ZERO_POINT : LOW_ZERO_POINT;
+  const largest = g.node("ReduceMax", [isSymmetric ? g.node("Abs", [x]) : x, g.ints([1])]); // [rows, 1]
+  const above = g.node("Mul", [largest, g.float(1 / (LARGEST_BYTE - zeroPoint))]);
+  const scale = isSymmetric ? above : g.node("Max", [above, g.float(-lowest / zeroPoint)]);
   const attributes = { axis: { int: 1 }, block_size: { int: width } };
-  return { quantized: g.node("QuantizeLinear", [x, scale, zeroPoints.value], { attributes }), scale };
+  const quantized = g.node("QuantizeLinear", [x, scale, zeroPoints.of(zeroPoint)], { attributes });
+  return { quantized, zeroPoint, scale };
 }
 
 /**
@@ -109,6 +117,6 @@ function quantizeRows(
  */
 function quantizedProduct(g: GraphBuilder, x: QuantizedRows, weight: string, outputs?: OutputRows): Value {
   const scales = g.weight(scalesOf(weight), outputs);
-  const inputs = [x.quantized, g.weight(weight, outputs), g.float(1), scales, g.byte(ZERO_POINT)];
+  const inputs = [x.quantized, g.weight(weight, outputs), g.float(1), scales, g.byte(x.zeroPoint)];
   return g.node("Mul", [g.node("MatMulIntegerToFloat", inputs, { domain: CONTRIB_DOMAIN }), x.scale]);
 }

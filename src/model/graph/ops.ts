@@ -33,6 +33,9 @@ export function rmsNorm(g: GraphBuilder, x: Value, name: string, epsilon: number
   return g.node("SimplifiedLayerNormalization", [x, g.weight(`${name}.weight`)], { attributes });
 }
 
+/** A bound below all values of GELU: the least is -0.16997 at x = -0.7518 and, in its tanh form, -0.17004 at x = -0.7524. */
+export const GELU_LOWEST = -0.171;
+
 /** x sigmoid(x) */
 export function silu(g: GraphBuilder, x: Value): Value {
   return g.node("QuickGelu", [x], { domain: CONTRIB_DOMAIN, attributes: { alpha: { float: 1 } } });

@@ -2,6 +2,7 @@ import type { Mistake } from "../mistake.js";
 
 const BLOCKS = "families/mar/transformer.ts";
 const ATTENTION = "model/graph/attention.ts";
+const LINEAR = "model/graph/linear.ts";
 const PREDICT = "families/mar/predict-graph.ts";
 
 /** Encoder and decoder: what `predict` computes. */
@@ -168,5 +169,19 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
     find: 'g.node("Range", [g.int(a.buffer_size), g.node("Add", [rowCount, g.int(a.buffer_size)]), length])',
     replace: 'g.node("Range", [g.int(0), rowCount, length])',
     why: "the decoder's rows start with the buffer",
+  },
+  {
+    name: "int8-one-zero-point",
+    file: LINEAR,
+    find: "g.byte(x.zeroPoint)",
+    replace: "g.byte(ZERO_POINT)",
+    why: "the product subtracts the zero point that its inputs were quantised with",
+  },
+  {
+    name: "int8-low-values-cut-off",
+    file: LINEAR,
+    find: 'isSymmetric ? above : g.node("Max", [above, g.float(-lowest / zeroPoint)])',
+    replace: "above",
+    why: "in a row of small values, those below zero need the step too",
   },
 ];
