@@ -90,7 +90,7 @@ describe("a model with a consistency decoder", () => {
   test("decodes each image of a batch by the decoder that its request asks for", async () => {
     const { runs, seen } = noted();
     const decoders = ["tokenizer", "consistency", "tokenizer", undefined] as const;
-    const requests = decoders.map((decoder, i) => imageRequest({ ...(decoder && { decoder }), class: i >> 1 }, 1));
+    const requests = decoders.map((decoder, i) => imageRequest(decoder && { decoder }, 1 + (i >> 1)));
     const batch = new WatchedBatch(seen, manifest);
     for (const [id, request] of requests.entries()) batch.submit(id, request);
     await batch.run();
@@ -102,7 +102,7 @@ describe("a model with a consistency decoder", () => {
     for (const [id, request] of requests.entries())
       expect(await freshImageAlone(again, manifest, request)).toBe(images[id]);
     await again.close();
-    const explicit = imageRequest({ decoder: "consistency", class: 1 }, 1);
+    const explicit = imageRequest({ decoder: "consistency" }, 2);
     expect(await freshImageAlone(runtime, manifest, explicit)).toBe(images[3]);
   });
 
