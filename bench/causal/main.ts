@@ -74,7 +74,12 @@ function architecture(arch: string): CausalArchitecture {
 }
 
 /** Writes random weights, and the graph over them. */
-async function openRandom(work: string, a: CausalArchitecture, precision: Precision, threads: number): Promise<Runtime> {
+async function openRandom(
+  work: string,
+  a: CausalArchitecture,
+  precision: Precision,
+  threads: number,
+): Promise<Runtime> {
   await mkdir(work, { recursive: true });
   const { width, depth, mlp_width: mlpWidth } = a.transformer;
   const weights = new Map<string, WeightLocation>();
@@ -193,7 +198,12 @@ async function main(): Promise<void> {
   const cache = `${(rowBytes(a) / 2 ** 20).toFixed(0)} MiB of keys and values a row`;
   const facts = [...describeMachine(), version, `${values.arch}, ${tokens} tokens, ${threads} threads`, cache];
   const table = markdownTable(["processor time", "a token", "rounds", `/ ${ours}`], rows);
-  process.stdout.write(`${facts.flatMap((line) => line ?? []).map((line) => `- ${line}`).join("\n")}\n\n${table}\n\n`);
+  process.stdout.write(
+    `${facts
+      .flatMap((line) => line ?? [])
+      .map((line) => `- ${line}`)
+      .join("\n")}\n\n${table}\n\n`,
+  );
   await comparePositions(runtime, a);
   await runtime.close();
   await compareRecomputed(values.work, a, precision, threads, median(times.get(ours)!));

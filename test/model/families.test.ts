@@ -90,7 +90,9 @@ it("a SiT has samplers of its own", () => {
 it("a causal model has one step for each token, and filters of codes", () => {
   const parameters = { class: 1, steps: 16, guidance_scale: 4, temperature: 1 };
   expect(checkParameters({ ...parameters, top_k: 0, top_p: 1, guidance_steps: 0 }, exampleCausal())).toEqual([]);
-  expect(checkParameters({ ...parameters, steps: 15, top_k: -1, top_p: 0, guidance_steps: 17 }, exampleCausal())).toEqual([
+  expect(
+    checkParameters({ ...parameters, steps: 15, top_k: -1, top_p: 0, guidance_steps: 17 }, exampleCausal()),
+  ).toEqual([
     { field: "steps", message: "must be a whole number from 16 to 16 (the model's tokens), not 15" },
     { field: "guidance_steps", message: "must be a whole number from 0 to 16 (the model's tokens), not 17" },
     { field: "top_k", message: "must be a whole number from 0 to 1048576, not -1" },

@@ -58,7 +58,9 @@ describe.each(["fp32", "int8"] as const)("the cache of a model in %s", (precisio
       const alone: Walk = { label, start: 0, logits: [] };
       await walk(single, model, [alone], model.token_count);
       expect(logits.length).toBe(model.token_count);
-      expect(logits.every((row, i) => Buffer.compare(Buffer.from(row.buffer), Buffer.from(alone.logits[i]!.buffer)) === 0)).toBe(true);
+      expect(
+        logits.every((row, i) => Buffer.compare(Buffer.from(row.buffer), Buffer.from(alone.logits[i]!.buffer)) === 0),
+      ).toBe(true);
     }
     await single.close();
     await double.close();
