@@ -21,7 +21,7 @@ import { ImageNoise } from "../../src/model/sampler/noise.js";
 import { describeMachine } from "../machine.js";
 import { median, pairedRatio } from "../statistics.js";
 
-const USAGE = `npm run bench:causal: an image of a LlamaGen with guidance, batch 1, with random weights
+const USAGE = `npm run bench:causal: an image of a LlamaGen with guidance, batch 1, with random weights, in processor time
 
   npm run bench:causal -- [options]
 
@@ -51,8 +51,10 @@ const OPTIONS = {
 const CODES = 16_384;
 const CLASSES = 1000;
 const GUIDANCE = 2;
-/** Lengths at which the work without a cache is measured. */
-const LENGTHS = [32, 96, 160, 224];
+/** Shares of an image's tokens at which the work without a cache is measured. */
+const LENGTHS = [0.125, 0.375, 0.625, 0.875];
+/** Runs of which a position's time is the median. */
+const REPEATED = 5;
 
 function architecture(arch: string): CausalArchitecture {
   const published = LLAMAGEN_SIZES.get(arch)?.model;
@@ -71,7 +73,7 @@ function architecture(arch: string): CausalArchitecture {
   };
 }
 
-/** Writes weights of small random numbers and the graph over them; without a cache, the graph has short rows. */
+/** Writes random weights, and the graph over them. */
 async function openRandom(
   work: string,
   a: CausalArchitecture,
@@ -94,47 +96,57 @@ async function openRandom(
   return openRuntime(work, { threads, graphs: ["predict"] });
 }
 
+/** One stretch of random numbers, again and again: what they are does not change the time. */
 function randomBytes(part: string, type: string, byteLength: number, inputs: number): Uint8Array {
-  if (type === "int8") return Uint8Array.from({ length: byteLength }, (_, i) => (i * 2_654_435_761) >>> 24);
-  const deviation = part.includes("norm") ? 0 : part.endsWith(":scales") ? 0 : inputs ** -0.5;
-  const mean = part.includes("norm") ? 1 : part.endsWith(":scales") ? inputs ** -0.5 / 74 : 0;
-  const values = Float32Array.from(
-    { length: byteLength / 4 },
-    (_, i) => mean + deviation * 1.7 * ((((i + 1) * 2_654_435_761) >>> 8) / 2 ** 23 - 1),
-  );
-  return new Uint8Array(values.buffer);
+  const isConstant = part.includes("norm") || part.endsWith(":scales");
+  const constant = part.includes("norm") ? 1 : inputs ** -0.5 / 74; // 74: the deviation of even bytes
+  const scale = inputs ** -0.5 * 1.7;
+  const word = (i: number) => Math.imul(i + 1, 2_654_435_761) >>> 8;
+  const number = (i: number) => (isConstant ? constant : scale * (word(i) / 2 ** 23 - 1));
+  const stretch = Float32Array.from({ length: 2 ** 14 + 7 }, (_, i) => number(i));
+  const bytes = type === "int8" ? Uint8Array.from(stretch, (_, i) => word(i) >>> 16) : new Uint8Array(stretch.buffer);
+  return Buffer.alloc(byteLength, bytes);
 }
 
-/** Milliseconds of each token of an image. */
-async function generate(runtime: Runtime, a: CausalArchitecture, tokens: number): Promise<number[]> {
+/** Processor time of some work, in milliseconds: other processes hardly change it. */
+async function processorMs(work: () => Promise<unknown>): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
+/** The first tokens of an image, drawn with guidance. */
+async function generate(runtime: Runtime, a: CausalArchitecture, tokens: number): Promise<void> {
   const cache = new KeyValueCache(a);
   const noise = new ImageNoise(0, 0);
   const rows = [{ label: 207 }, { label: a.class_count }];
-  const times: number[] = [];
   let code = 0;
   for (let position = 0; position < tokens; position++) {
-    const startMs = performance.now();
-    const { out } = await predict(
-      runtime,
-      cache,
-      rows.map((owner) => ({ owner, ...owner, code, position })),
-    );
-    const logits = floats(out, "logits");
+    const inputs = rows.map((owner) => ({ owner, ...owner, code, position }));
+    const logits = floats((await predict(runtime, cache, inputs)).out, "logits");
     const guided = guidedLogits([logits.subarray(0, CODES), logits.subarray(CODES)], GUIDANCE);
     code = drawCode(categoricalWeights(guided, { temperature: 1 }), noise.uniform(position, position));
-    times.push(performance.now() - startMs);
   }
-  return times;
 }
 
-/** Milliseconds of the products of `length` positions of both rows: what each token takes without a cache, but for attention. */
-async function recompute(runtime: Runtime, short: CausalArchitecture, length: number): Promise<number> {
+/** A token's time at a position, both rows. What the cache holds before it does not matter. */
+async function tokenMs(runtime: Runtime, cache: KeyValueCache, owners: readonly object[], position: number) {
+  const inputs = owners.map((owner) => ({ owner, label: 0, code: 0, position }));
+  const times: number[] = [];
+  for (let i = 0; i < REPEATED; i++) times.push(await processorMs(() => predict(runtime, cache, inputs)));
+  return median(times);
+}
+
+/**
+ * A token's time without a cache, but for attention: the products of all positions of both rows, as rows of a model whose rows are
+ * short.
+ */
+async function recomputeMs(runtime: Runtime, short: CausalArchitecture, length: number): Promise<number> {
   const cache = new KeyValueCache(short);
   const inputs = Array.from({ length: 2 * length }, (_, i) => ({ owner: { i }, label: 0, code: i, position: 1 }));
   await predict(runtime, cache, inputs);
-  const startMs = performance.now();
-  await predict(runtime, cache, inputs);
-  return performance.now() - startMs;
+  return processorMs(() => predict(runtime, cache, inputs));
 }
 
 function startOfficial(python: string, args: readonly string[]) {
@@ -167,46 +179,45 @@ async function main(): Promise<void> {
   const places = ["--official", values.official ?? "", "--arch", values.arch, "--threads", `${threads}`];
   const other = values.official ? startOfficial(values.python, [...places, "--tokens", `${tokens}`]) : undefined;
   const version = (await other?.answer())?.version;
-  await generate(runtime, a, 4);
-  const all: number[][] = [];
-  const times = new Map<string, number[]>();
-  const note = (side: string, ms: number) => times.set(side, [...(times.get(side) ?? []), ms]);
+  await generate(runtime, a, 2);
   const ours = `marimba ${precision}`;
+  const times = new Map<string, number[]>([[ours, []]]);
   for (let round = 0; round < rounds; round++) {
     process.stderr.write(`Round ${round + 1} of ${rounds}; load average ${loadavg()[0]!.toFixed(2)}\n`);
-    const each = await generate(runtime, a, tokens);
-    all.push(each);
-    note(ours, each.reduce((sum, ms) => sum + ms, 0) / tokens);
-    for (const side of other ? ["fp32", "bf16"] : []) note(`pytorch ${side}`, (await other!.ask(side)).ms);
+    times.get(ours)!.push((await processorMs(() => generate(runtime, a, tokens))) / tokens);
+    for (const side of other ? ["fp32", "bf16"] : [])
+      times.set(`pytorch ${side}`, [...(times.get(`pytorch ${side}`) ?? []), (await other!.ask(side)).ms]);
   }
   other?.stop();
-  await runtime.close();
   const rows = [...times].map(([side, ms]) => [
     side,
     `${median(ms).toFixed(1)} ms`,
     ms.map((one) => one.toFixed(1)).join(" "),
     pairedRatio(ms, times.get(ours)!).toFixed(2),
   ]);
-  const facts = [...describeMachine(), version, `${values.arch}, ${tokens} tokens, guidance`, cacheOf(a)];
+  const cache = `${(rowBytes(a) / 2 ** 20).toFixed(0)} MiB of keys and values a row`;
+  const facts = [...describeMachine(), version, `${values.arch}, ${tokens} tokens, ${threads} threads`, cache];
+  const table = markdownTable(["processor time", "a token", "rounds", `/ ${ours}`], rows);
   process.stdout.write(
     `${facts
-      .filter(Boolean)
+      .flatMap((line) => line ?? [])
       .map((line) => `- ${line}`)
-      .join("\n")}\n\n`,
+      .join("\n")}\n\n${table}\n\n`,
   );
-  process.stdout.write(`${markdownTable(["", "a token", "rounds", `/ ${ours}`], rows)}\n\n${byPosition(all)}\n`);
-  if (tokens === a.token_count) await compareRecomputed(values.work, a, precision, threads, median(times.get(ours)!));
+  await comparePositions(runtime, a);
+  await runtime.close();
+  await compareRecomputed(values.work, a, precision, threads, median(times.get(ours)!));
 }
 
-const cacheOf = (a: CausalArchitecture) => `${(rowBytes(a) / 2 ** 20).toFixed(0)} MiB of keys and values a row`;
-
-/** How the time of a token grows: medians over eighths of the image. */
-function byPosition(all: readonly number[][]): string {
-  const size = Math.floor(all[0]!.length / 8);
-  const parts = Array.from({ length: 8 }, (_, i) =>
-    median(all.flatMap((each) => each.slice(i * size, (i + 1) * size))),
-  );
-  return `Milliseconds of a token, by eighths of the image: ${parts.map((ms) => ms.toFixed(1)).join(" ")}`;
+async function comparePositions(runtime: Runtime, a: CausalArchitecture): Promise<void> {
+  const cache = new KeyValueCache(a);
+  const owners = [{ row: 0 }, { row: 1 }];
+  const parts: string[] = [];
+  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+    const position = Math.round(share * (a.token_count - 1));
+    parts.push(`${position}: ${(await tokenMs(runtime, cache, owners, position)).toFixed(1)} ms`);
+  }
+  process.stdout.write(`A token by its position: ${parts.join(", ")}\n`);
 }
 
 async function compareRecomputed(
@@ -215,15 +226,16 @@ async function compareRecomputed(
   precision: Precision,
   threads: number,
   cachedMs: number,
-) {
+): Promise<void> {
   const short = { ...a, grid_height: 2, grid_width: 2, token_count: 4 };
   const runtime = await openRandom(join(work, `${precision}-short`), short, precision, threads);
   const times: number[] = [];
-  for (const length of LENGTHS) times.push(await recompute(runtime, short, length));
+  for (const share of LENGTHS) times.push(await recomputeMs(runtime, short, Math.round(share * a.token_count)));
   await runtime.close();
-  const mean = times.reduce((sum, ms) => sum + ms) / times.length;
+  const parts = LENGTHS.map((share, i) => `${share * a.token_count}: ${times[i]!.toFixed(0)} ms`);
+  const factor = times.reduce((sum, ms) => sum + ms) / times.length / cachedMs;
   process.stdout.write(
-    `Without a cache, all earlier positions again: ${LENGTHS.map((length, i) => `${length}: ${times[i]!.toFixed(0)} ms`).join(", ")}; on average ${(mean / cachedMs).toFixed(1)} times as long.\n`,
+    `A token without a cache, by positions that are computed again: ${parts.join(", ")}; on average ${factor.toFixed(1)} times as long\n`,
   );
 }
 
