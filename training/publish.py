@@ -13,15 +13,15 @@ from .progress import save, write_atomically
 ROOT = Path(__file__).parent.parent
 
 
-def publish(folder: Path, model, average, sizes: dict, found: dict, classes: list[str], serve: dict) -> None:
-    """`average` is the averaged generator, which sampling uses; `found` has the tokenizer and its scale."""
+def publish(folder: Path, model, average, sizes: dict, tokenizer: dict, scale: float, classes: list[str], serve: dict) -> None:
+    """`average` is the averaged generator, which sampling uses; `tokenizer` its tokenizer's weights."""
     folder.mkdir(exist_ok=True)
-    args, arch = model.published(sizes, round(found["scale"], 6))
+    args, arch = model.published(sizes, round(scale, 6))
     on_cpu = lambda weights: {name: tensor.cpu() for name, tensor in weights.items()}
     ema = {name: nn.Parameter(tensor.clone()) for name, tensor in on_cpu(average.state_dict()).items()}
     save(folder / "generator.pt",
          {"model": on_cpu(model.state_dict()), model.average_key: ema, "args": argparse.Namespace(**args)})
-    save(folder / "tokenizer.ckpt", {"state_dict": on_cpu(found["tokenizer"])})
+    save(folder / "tokenizer.ckpt", {"state_dict": on_cpu(tokenizer)})
     for name, content in {"config": arch, "classes": classes, "defaults": serve}.items():
         with write_atomically(folder / f"{name}.json") as file:
             file.write((json.dumps(content, indent=1) + "\n").encode())

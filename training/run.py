@@ -47,7 +47,9 @@ def run(path: Path, work: Path, name: str | None = None, record: bool = False) -
     tokenizer, found = prepare_latents(config["tokenizer"], images, path.parent, work, log)
     sizes = complete_sizes(config["generator"]["sizes"], family, images, found["mean"])
     model, average = train_generator(config["generator"], family, sizes, images, tokenizer, found, work, log)
-    publish(work / "out", model, average, sizes, found, images.classes, config["serve"])
+    stored = {name: tensor.half() if config["tokenizer"].get("float16") else tensor
+              for name, tensor in tokenizer.state_dict().items()}
+    publish(work / "out", model, average, sizes, stored, found["scale"], images.classes, config["serve"])
     if record:
         family.record(work / "out", average, tokenizer, found["scale"], images)
     log(f"wrote {work / 'out'}")
@@ -113,6 +115,8 @@ def rebuilt_tokenizer(config: dict, beside: Path, weights: dict) -> torch.nn.Mod
     else:
         tokenizer = TOKENIZERS[config["kind"]](**config["sizes"])
     tokenizer.load_state_dict(weights)
+    if config.get("float16"):
+        tokenizer.half().float()  # rounded, as it will be stored
     return tokenizer.requires_grad_(False)
 
 
