@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from .images import Images, load_images
+from .networks.tokenizer import to_tensor
 from .progress import Log, write_atomically
-from .tokenizer import to_tensor
 
 STEPS, BATCH, HELD_OUT_EVERY = 500, 64, 5
 WIDTHS, FEATURES = [3, 24, 48, 72, 96], 96

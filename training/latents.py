@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from .networks.tokenizer import to_tensor
 from .parallel import DEVICE
 from .progress import Log
-from .tokenizer import to_tensor
 
 AT_ONCE = 64
 

@@ -36,4 +36,5 @@ def import_model(folder: Path, name: str) -> None:
         try:
             subprocess.run(command, cwd=ROOT, check=True)
         except (OSError, subprocess.CalledProcessError) as error:
-            raise TrainingError(f"the model is in {folder}, but `{' '.join(command[:4])}` failed: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else "see above"
+            raise TrainingError(f"the checkpoints are in {folder}, but {command[0]} could not import them: {reason}") from error

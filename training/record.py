@@ -6,14 +6,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import save as as_safetensors
 
-from .diffusion import Process, cosine_betas, kept_timesteps
 from .images import Images
 from .latents import unpatchify
-from .mar import Mar
+from .networks.diffusion import Process, cosine_betas, kept_timesteps
+from .networks.mar import Mar
+from .networks.sample import step_back
+from .networks.tokenizer import KlTokenizer, to_tensor
 from .parallel import DEVICE
 from .progress import write_atomically
-from .sample import step_back
-from .tokenizer import KlTokenizer, to_tensor
 
 DIFFUSION_STEPS, ROWS, TEMPERATURE = 20, 5, 0.9
 

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import torch
 
-from .dit import Dit
 from .errors import TrainingError
-from .existing import checkpoint_tokenizer, served_tokenizer
 from .images import Images, load_images
 from .latents import Latents, encode_images, level, patchify
 from .loop import Recipe, train
-from .mar import Mar
+from .networks.dit import Dit
+from .networks.existing import checkpoint_tokenizer, served_tokenizer
+from .networks.mar import Mar
+from .networks.sample import sample_dit, sample_mar
+from .networks.tokenizer import TOKENIZERS, to_tensor
 from .progress import Log, load, save, write_atomically
 from .publish import ROOT, import_model, publish
 from .record import record_mar
-from .sample import sample_dit, sample_mar
 from .sheets import show_generated, show_restored
-from .tokenizer import TOKENIZERS, KlTokenizer, to_tensor
 
 
 @dataclass(frozen=True)

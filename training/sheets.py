@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 
 from .latents import unpatchify
+from .networks.sample import Settings
+from .networks.tokenizer import to_pixels, to_tensor
 from .parallel import DEVICE
 from .progress import write_atomically
-from .sample import Settings
-from .tokenizer import to_pixels, to_tensor
 
 SHOWN, COLUMNS = 12, 6
 SETTINGS = Settings(steps=16, guidance=2.0, temperature=1.0, diffusion_steps=25)

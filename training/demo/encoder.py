@@ -16,13 +16,13 @@ import torch
 from torch.nn import functional as F
 
 from ..drawings import draw_many, plain
-from ..existing import manifest_of, weights_of
 from ..loop import Recipe, train
-from ..mar import Mar
+from ..networks.existing import manifest_of, weights_of
+from ..networks.mar import Mar
+from ..networks.sample import Settings, sample_mar
+from ..networks.tokenizer import KlTokenizer, pixel_errors, to_tensor
 from ..progress import Log
 from ..publish import ROOT
-from ..sample import Settings, sample_mar
-from ..tokenizer import KlTokenizer, pixel_errors, to_tensor
 
 LATENT = 8
 # the encoder is narrower than the decoder, and stored as float16: the demo must stay small

@@ -9,11 +9,11 @@ from unittest import mock
 import torch
 from safetensors.torch import load_file
 
-from ..dit import Dit
-from ..existing import checkpoint_tokenizer
 from ..latents import patchify, unpatchify
 from ..loop import Recipe, train
-from ..mar import Mar
+from ..networks.dit import Dit
+from ..networks.existing import checkpoint_tokenizer
+from ..networks.mar import Mar
 from ..parallel import set_gradients
 from ..publish import ROOT
 

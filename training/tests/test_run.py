@@ -16,7 +16,7 @@ from unittest import mock
 import torch
 
 from ..errors import TrainingError
-from ..publish import ROOT
+from ..publish import ROOT, import_model
 from ..run import run
 from ..sheets import Settings
 from .tiny import CONFIG, RECIPE, named_config, write_config, write_images
@@ -170,6 +170,11 @@ class Mistakes(Case):
         self.assertEqual(result.returncode, 1)
         self.assertRegex(result.stderr, r"^training: \S+/work/tokenizer.pt: File too large\n$")
         self.assertEqual(list((self.folder / "work").glob("*.part")), [])
+
+    def test_an_import_that_fails(self):
+        with mock.patch.dict("os.environ", PATH="/nowhere"), self.assertRaisesRegex(
+                TrainingError, "the checkpoints are in out, but npm could not import them: No such file or directory"):
+            import_model(Path("out"), "name")
 
     def test_bad_images_are_named_and_skipped(self):
         write_images(self.folder / "images")

@@ -3,7 +3,6 @@
 Every level but the last halves the image's sides: with five levels, an image of 128x128 becomes latents of 8x8.
 """
 
-import torch
 from torch import nn
 from torch.nn import functional as F
 

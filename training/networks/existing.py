@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .errors import TrainingError
-from .progress import load
+from ..errors import TrainingError
+from ..progress import load
 from .tokenizer import KlTokenizer
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .diffusion import TIMESTEPS, Process, diffusion_loss, linear_betas
-from .mar import Attention, FeedForward, TimestepEmbedding, modulate
+from .transformer import Attention, FeedForward, TimestepEmbedding, modulate
 
 
 class Block(nn.Module):
