@@ -1,5 +1,6 @@
-// The Python packages that the tests use, in a virtual environment inside node_modules: `npm test` makes it, and makes it
-// anew when test/python/requirements.txt has changed. `node scripts/python.js` makes it alone.
+// The Python packages that the tests use, in virtual environments inside node_modules: `npm test` makes one, and makes it
+// anew when test/python/requirements.txt has changed. `node scripts/python.js` makes it alone. The tests of training/ have
+// another one, which `npm run test:training` makes.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -7,26 +8,29 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const requirements = join(root, "test/python/requirements.txt");
 const cache = join(root, "node_modules/.cache");
 
 /** Schemathesis needs it. */
 const LEAST_MINOR = 11;
 
+/** The environments by name, each with its requirements. */
+const REQUIREMENTS = { python: "test/python/requirements.txt", training: "training/requirements.txt" };
+
 /** The folder of the environment for the present requirements; it is complete where `isComplete` says so. */
-export function pythonEnvironment() {
-  const hash = createHash("sha256").update(readFileSync(requirements)).digest("hex").slice(0, 12);
-  const folder = join(cache, `python-${hash}`);
+export function pythonEnvironment(name = "python") {
+  const requirements = readFileSync(join(root, REQUIREMENTS[name]));
+  const hash = createHash("sha256").update(requirements).digest("hex").slice(0, 12);
+  const folder = join(cache, `${name}-${hash}`);
   return { folder, python: join(folder, "bin/python"), isComplete: existsSync(join(folder, "complete")) };
 }
 
 /** Whether the environment is there now; says why not. */
-export function ensurePythonEnvironment() {
-  const { folder, python, isComplete } = pythonEnvironment();
+export function ensurePythonEnvironment(name = "python") {
+  const { folder, python, isComplete } = pythonEnvironment(name);
   if (isComplete) return true;
   if (!hasPython()) return false;
   mkdirSync(cache, { recursive: true });
-  for (const name of readdirSync(cache)) if (name.startsWith("python-")) rmSync(join(cache, name), { recursive: true });
+  for (const old of readdirSync(cache)) if (old.startsWith(`${name}-`)) rmSync(join(cache, old), { recursive: true });
   const pip = [
     "-m",
     "pip",
@@ -35,11 +39,11 @@ export function ensurePythonEnvironment() {
     "--disable-pip-version-check",
     "--only-binary=:all:",
     "-r",
-    requirements,
+    join(root, REQUIREMENTS[name]),
   ];
   const isMade = run("python3", ["-m", "venv", folder]) && run(python, pip);
   if (isMade) writeFileSync(join(folder, "complete"), "");
-  else console.error("The Python packages of test/python/requirements.txt could not be installed; see above.");
+  else console.error(`The Python packages of ${REQUIREMENTS[name]} could not be installed; see above.`);
   return isMade;
 }
 

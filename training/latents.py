@@ -1,40 +1,26 @@
-"""The drawings, and their latents as a generator learns them. Both are made once and kept on disk."""
+"""The images' latents, as a generator learns them."""
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from pictures import draw_many
-from progress import Log
-from tokenizer import to_tensor
+from .networks.tokenizer import to_tensor
+from .parallel import DEVICE
+from .progress import Log
 
-PICTURES = 24_000
-CHUNK = 1_200
-
-
-def load_pictures(path: Path, log: Log) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures uint8 [count, 64, 64, 3] and labels int64 [count]."""
-    if not path.exists():
-        firsts = range(0, PICTURES, CHUNK)
-        with ProcessPoolExecutor(2) as pool:
-            parts = list(pool.map(draw_many, [CHUNK] * len(firsts), firsts))
-        pictures, labels = (np.concatenate(part) for part in zip(*parts))
-        np.savez(path, pictures=pictures, labels=labels)
-        log(f"drew {len(pictures)} pictures")
-    data = np.load(path)
-    return data["pictures"], data["labels"]
+AT_ONCE = 64
 
 
 @torch.inference_mode()
-def encode_pictures(tokenizer, pictures: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and deviation of every picture's latents, each [count, C, height, width]."""
+def encode_images(tokenizer, pixels: np.ndarray, log: Log) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation of every image's latents, each [count, C, height, width]."""
     parts = []
-    for start in range(0, len(pictures), 64):
-        with torch.autocast("cpu", torch.bfloat16):
-            parts.append(tokenizer.latents(to_tensor(pictures[start:start + 64])))
+    for start in range(0, len(pixels), AT_ONCE):
+        with torch.autocast(DEVICE.type, torch.bfloat16):
+            parts.append(tokenizer.latents(to_tensor(pixels[start:start + AT_ONCE])))
+        if start % (40 * AT_ONCE) == 0:
+            log(f"latents: {start} of {len(pixels)}")
     return tuple(torch.cat(part) for part in zip(*parts))
 
 
@@ -56,6 +42,14 @@ def patchify(latents: torch.Tensor, patch: int) -> torch.Tensor:
     return grid.permute(0, 2, 4, 1, 3, 5).reshape(count, -1, channels * patch**2)
 
 
+def unpatchify(tokens: torch.Tensor, patch: int) -> torch.Tensor:
+    """The inverse of `patchify`, for square latents."""
+    count, length, width = tokens.shape
+    side, channels = round(length**0.5), width // patch**2
+    grid = tokens.reshape(count, side, side, channels, patch, patch)
+    return grid.permute(0, 3, 1, 4, 2, 5).reshape(count, channels, side * patch, side * patch)
+
+
 @dataclass(frozen=True)
 class Latents:
     """Of unit variance. mean, deviation: [count, L, C]; labels [count]"""
@@ -65,7 +59,7 @@ class Latents:
     labels: torch.Tensor
 
     def draw(self, count: int, draw: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tokens [count, L, C] and labels [count] of pictures chosen at random."""
+        """Tokens [count, L, C] and labels [count] of images chosen at random."""
         rows = torch.randint(len(self.mean), (count,), generator=draw)
         noise = torch.randn(self.mean[rows].shape, generator=draw)
         return self.mean[rows] + self.deviation[rows] * noise, self.labels[rows]

@@ -1,6 +1,7 @@
 """The training loop that every network goes through: tokenizers, generators, the demo's encoder."""
 
 import copy
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from parallel import WORKERS, set_gradients
-from progress import Checkpoint, Log
+from .errors import TrainingError
+from .parallel import set_gradients
+from .progress import Checkpoint, Log, Losses, as_duration
 
 LOG_EVERY_STEPS = 100
+SHEETS = 10  # in the course of a training
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,21 @@ class Recipe:
     weight_decay: float = 0.02
     clip: float = 3.0  # of the gradients' norm
     average: float = 0.999  # longest decay of the moving average of the weights
+    workers: int = 2  # threads on a CPU
+    accumulate: int = 1  # shares that each worker takes of a batch, one after another: more of them need less memory
+
+    def __post_init__(self):
+        if self.steps < 1 or self.batch % self.shares:
+            raise TrainingError(f"a batch of {self.batch} cannot be cut into {self.shares} shares, or {self.steps} steps taken")
 
     @property
-    def worker_batch(self) -> int:
-        """Examples of one worker's share of a batch."""
-        return self.batch // WORKERS
+    def shares(self) -> int:
+        return self.workers * self.accumulate
+
+    @property
+    def share(self) -> int:
+        """Examples of one share of a batch."""
+        return self.batch // self.shares
 
     def rate_at(self, step: int) -> float:
         done = step / self.steps
@@ -47,11 +60,11 @@ def optimizer_for(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim
     return torch.optim.AdamW(groups, lr=recipe.rate, betas=recipe.betas, fused=True)
 
 
-def train(model: nn.Module, loss_of, recipe: Recipe, path: Path, log: Log) -> nn.Module:
+def train(model: nn.Module, loss_of, recipe: Recipe, path: Path, log: Log, show=None) -> nn.Module:
     """Takes the recipe's steps, going on from `path` if it is there, and returns the averaged model.
 
-    `loss_of(draw, done)` gives {"loss": ..., any numbers to log} of one worker's share of a batch; everything random in it
-    comes from `draw`. `done` is the share of the steps taken.
+    `loss_of(draw, done)` gives {"loss": ..., any numbers to log} of one share of a batch; everything random in it comes from
+    `draw`. `done` is the share of the steps taken. `show(step, average)` is called now and then.
     """
     name, parameters = path.stem, [p for p in model.parameters() if p.requires_grad]
     average = copy.deepcopy(model).requires_grad_(False)
@@ -59,11 +72,13 @@ def train(model: nn.Module, loss_of, recipe: Recipe, path: Path, log: Log) -> nn
     optimizer, checkpoint = optimizer_for(parameters, recipe), Checkpoint(path)
     parts = {"model": model, "average": average, "optimizer": optimizer}
     step = checkpoint.restore(**parts)
+    losses, sheets_every = Losses(path.with_suffix(".csv"), step), max(1, recipe.steps // SHEETS)
     sums, counted, since = {}, 0, time.monotonic()
     while step < recipe.steps:
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate_at(step)
-        numbers = set_gradients(parameters, lambda draw: loss_of(draw, step / recipe.steps), step)
+        done = step / recipe.steps
+        numbers = set_gradients(parameters, lambda draw: loss_of(draw, done), step, recipe.workers, recipe.shares)
         sums = {key: sums.get(key, 0) + number for key, number in numbers.items()}
         nn.utils.clip_grad_norm_(parameters, recipe.clip)
         optimizer.step()
@@ -71,11 +86,24 @@ def train(model: nn.Module, loss_of, recipe: Recipe, path: Path, log: Log) -> nn
         decay = min(recipe.average, (1 + step) / (10 + step))  # short at first, so that early samples are worth a look
         with torch.no_grad():
             torch._foreach_lerp_(averaged, parameters, 1 - decay)
-        if step % LOG_EVERY_STEPS == 0:
-            means = " ".join(f"{key} {total / counted:.4f}" for key, total in sums.items())
-            seconds = (time.monotonic() - since) / counted
-            log(f"{name} step {step} of {recipe.steps} {means} {seconds:.2f} s/step")
+        if step % LOG_EVERY_STEPS == 0 or step == recipe.steps:
+            means, seconds = {key: total / counted for key, total in sums.items()}, (time.monotonic() - since) / counted
+            check_finite(name, step, means)
+            text = " ".join(f"{key} {mean:.4f}" for key, mean in means.items())
+            left = as_duration((recipe.steps - step) * seconds)
+            log(f"{name} step {step} of {recipe.steps} {text} {seconds:.2f} s/step, {left} left")
+            losses.add(step, {**means, "seconds": seconds})
             sums, counted, since = {}, 0, time.monotonic()
+        if show and step % sheets_every == 0:
+            losses.draw()
+            show(step, average)
         checkpoint.save_when_due(step, **parts)
     checkpoint.save(step, **parts)
     return average
+
+
+def check_finite(name: str, step: int, means: dict[str, float]) -> None:
+    """Before a checkpoint could keep what cannot be used."""
+    if not all(math.isfinite(mean) for mean in means.values()):
+        raise TrainingError(f"the loss of the {name} is no longer a number at step {step}: lower the rate in its recipe, "
+                            f"delete its checkpoint and run again")

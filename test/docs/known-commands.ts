@@ -78,7 +78,12 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
       `${command.split(/ --(?:base|presets)/)[0]!.replace(/ --num \d+/, " --num 12")} --presets fast --steps 2 --rounds 1 --bootstrap 2`,
     check: printsSomething,
   },
-  { pattern: /^npm run parity -- /, check: printsSomething },
+  { pattern: /^npm run parity -- (?!training)/, check: printsSomething },
+  {
+    pattern:
+      /^(python3 -m venv training\/\.venv|training\/\.venv\/bin\/(python|pip) .*|npm run (test:training|parity -- training\/.*))$/,
+    elsewhere: "needs PyTorch; npm run test:training tests these commands, but not the import",
+  },
   { pattern: /^npm run build$/ },
   { pattern: /^npm run contract$/, elsewhere: "test/contract is its short form" },
   { pattern: /^npm run client -- \S+$/, check: printsSomething },

@@ -6,7 +6,7 @@ import { compare, measure } from "../../src/evaluation/measure.js";
 import { momentsOf } from "../../src/evaluation/moments.js";
 import { NpzFile } from "../../src/evaluation/npz.js";
 
-/** Made by training/reference_measures.py with torch-fidelity. */
+/** Made by training/demo/reference_measures.py with torch-fidelity. */
 const file = (name: string) => new URL(name, import.meta.url).pathname;
 const recorded = JSON.parse(await readFile(file("recorded.json"), "utf8"));
 

@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { Decoder } from "../../src/engine/decoder.js";
 import { Encoder } from "../../src/engine/encoder.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import { toFloat32 } from "../../src/importer/checkpoint/float32.js";
@@ -139,12 +140,11 @@ describe("the reference's small model", () => {
     expect(worst / rms).toBeLessThan(2e-4);
   });
 
-  test("an encoder in float16 stays so, and computes in float32", async () => {
+  test("an autoencoder in float16 stays so, and computes in float32", async () => {
     const half = await loadTensors(tiny.tokenizer);
     const rounded = { ...half };
     let bytes = 0;
     for (const [name, tensor] of Object.entries(half)) {
-      if (!/^(encoder|quant_conv)\./.test(name)) continue;
       const halves = toFloat16(new Float32Array(Uint8Array.from(tensor.bytes).buffer));
       half[name] = { ...tensor, dtype: "F16", bytes: Buffer.from(halves.buffer) };
       const floats = new Float32Array(halves.length);
@@ -152,19 +152,21 @@ describe("the reference's small model", () => {
       rounded[name] = { ...tensor, bytes: Buffer.from(floats.buffer) };
       bytes += halves.byteLength;
     }
-    const latentsOf = async (name: string, tokenizer: string) => {
+    const resultsOf = async (name: string, tokenizer: string) => {
       const modelsDir = temporaryPath(name);
       const { folder, manifest } = await importModel({ ...tiny, tokenizer, name, modelsDir, precision: "int8" });
       const { architecture } = manifest;
       const runtime = await openRuntime(folder, { threads: 1, graphs: graphsOf(architecture) });
       const image = Uint8Array.from({ length: 128 * 128 * 3 }, (_, i) => i % 251);
       const latents = await new Encoder(runtime, architecture.tokenizer).encodePixels(image);
+      const { pixels } = await new Decoder(runtime, architecture.tokenizer).decode(latents);
       await runtime.close();
-      return { latents, size: (await stat(join(folder, MODEL_FILES.weights))).size };
+      return { latents, pixels, size: (await stat(join(folder, MODEL_FILES.weights))).size };
     };
-    const a = await latentsOf("half", await writeTensors("half.safetensors", half));
-    const b = await latentsOf("rounded", await writeTensors("rounded.safetensors", rounded));
+    const a = await resultsOf("half", await writeTensors("half.safetensors", half));
+    const b = await resultsOf("rounded", await writeTensors("rounded.safetensors", rounded));
     expect(a.latents).toEqual(b.latents);
+    expect(a.pixels).toEqual(b.pixels);
     expect(b.size - a.size).toBeGreaterThan(0.9 * bytes);
   });
 

@@ -44,7 +44,7 @@ export function encodingOf(
   quantizer = new Quantizer(),
   dtype?: Dtype,
 ): WeightEncoding {
-  if (dtype === "F16" && isEncoderWeight(name)) return asFloat16(name, shape);
+  if (dtype === "F16" && isAutoencoderWeight(name)) return asFloat16(name, shape);
   if (precision === "int8" && isQuantized(name)) return asInt8(name, shape as [number, number], quantizer);
   if (precision === "fp16" && isHalf(name)) return asFloat16(name, shape);
   return asFloat32(name, shape);
@@ -75,9 +75,9 @@ function isHalf(name: string): boolean {
   return !/^(tokenizer\.(?!decoder\.transformer\.)|(diffloss\.net\.)?final_layer\.linear\.)/.test(name);
 }
 
-/** Edits alone need the encoder: where a checkpoint has an autoencoder's in half the size, it stays so. */
-function isEncoderWeight(name: string): boolean {
-  return /^tokenizer\.(encoder\.(conv_in|down|mid|norm_out|conv_out)|quant_conv)\./.test(name);
+/** Its arithmetic is float32: where a checkpoint has an autoencoder in half the size, it stays so. */
+function isAutoencoderWeight(name: string): boolean {
+  return /^tokenizer\.((en|de)coder\.(conv_in|down|mid|up|norm_out|conv_out)|(post_)?quant_conv)\./.test(name);
 }
 
 function asFloat32(name: string, shape: readonly number[]): WeightEncoding {

@@ -72,7 +72,7 @@ export function conv(g: GraphBuilder, x: Value, name: string, kernel: 1 | 3): Va
   });
 }
 
-/** A weight for arithmetic in float32: an encoder's may be stored as float16. */
+/** A weight for arithmetic in float32: it may be stored as float16. */
 export function weight(g: GraphBuilder, name: string): Value {
   const stored = g.weight(name);
   if (g.weightType(name) === "float32") return stored;

@@ -27,12 +27,12 @@ async function converted(encoding: WeightEncoding, values: Float32Array, chunk: 
   return whole;
 }
 
-test("float16 is kept of the tokenizer's encoder alone, in every precision", () => {
+test("float16 is kept of an autoencoder alone, in every precision", () => {
   for (const precision of ["fp32", "int8"] as const) {
     const type = (name: string) => encodingOf(name, [16, 16, 3, 3], precision, undefined, "F16").parts[0]!.type;
-    for (const name of ["encoder.conv_in.weight", "quant_conv.weight"])
+    for (const name of ["encoder.conv_in.weight", "quant_conv.weight", "decoder.up.0.block.0.conv1.weight"])
       expect(type(`tokenizer.${name}`)).toBe("float16");
-    for (const name of ["tokenizer.decoder.conv_in.weight", "tokenizer.post_quant_conv.weight", "encoder_norm.weight"])
+    for (const name of ["tokenizer.quantize.embedding.weight", "encoder_norm.weight"])
       expect(type(name)).toBe("float32");
   }
 });

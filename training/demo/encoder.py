@@ -1,6 +1,6 @@
 """Trains a small encoder for a model whose own one is gone, against its frozen decoder, and writes both halves.
 
-    python training/encoder.py --model models/demo     # trains, writes training/.work/encoder; run it again to resume
+    python -m training.demo.encoder --model models/demo   # trains, writes training/.work/encoder; run it again to resume
 
 First from images that the model decodes from latents of its own, some of them put together from two: the encoder must find
 these latents, because the generator is used to them. At the end half of each batch are drawings: what the decoder makes
@@ -15,15 +15,15 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from loop import Recipe, train
-from mar import Mar
-from pictures import CLASSES, draw_many
-from progress import Log
-from sample import Settings, sample_tokens
-from served import manifest_of, weights_of
-from tokenizer import KlTokenizer, pixel_errors, to_tensor
+from ..drawings import draw_many, plain
+from ..loop import Recipe, train
+from ..networks.existing import manifest_of, weights_of
+from ..networks.mar import Mar
+from ..networks.sample import Settings, sample_mar
+from ..networks.tokenizer import KlTokenizer, pixel_errors, to_tensor
+from ..progress import Log
+from ..publish import ROOT
 
-ROOT = Path(__file__).parent.parent
 LATENT = 8
 # the encoder is narrower than the decoder, and stored as float16: the demo must stay small
 SIZES = {"ch": 32, "ch_mult": [1, 1, 2, 4], "num_res_blocks": 1, "embed_dim": LATENT, "encoder_ch_mult": [1, 1, 2, 2]}
@@ -46,21 +46,21 @@ def sampled_latents(work: Path, generator: Mar, log: Log) -> torch.Tensor:
     """Latents of the generator's own, of unit variance; drawn once. [count, C, 8, 8]"""
     path = work / "sampled.pt"
     parts = torch.load(path, weights_only=True) if path.exists() else []
-    labels = torch.arange(SAMPLED_COUNT + SAMPLED_HELD_OUT) % len(CLASSES)
+    labels = torch.arange(SAMPLED_COUNT + SAMPLED_HELD_OUT) % len(plain.CLASSES)
     for k, part in enumerate(labels.split(60)):
         if k < len(parts):
             continue
-        torch.manual_seed(1_000 + k)
-        parts.append(sample_tokens(generator, part, SAMPLING).transpose(1, 2).reshape(len(part), LATENT, 8, 8))
+        tokens = sample_mar(generator, part, SAMPLING, torch.Generator().manual_seed(1_000 + k))
+        parts.append(tokens.transpose(1, 2).reshape(len(part), LATENT, 8, 8))
         torch.save(parts, path)
         log(f"sampled {sum(map(len, parts))} of {len(labels)} latents")
     return torch.cat(parts)
 
 
 @torch.inference_mode()
-def measure(model: KlTokenizer, pictures: np.ndarray, latents: torch.Tensor) -> str:
+def measure(model: KlTokenizer, pixels: np.ndarray, latents: torch.Tensor) -> str:
     """Held-out drawings through both halves, as bytes; and the latents found in held-out images of the model."""
-    image = to_tensor(pictures)
+    image = to_tensor(pixels)
     restored = torch.cat([model.decode(encode(model, part)) for part in image.split(50)])
     bytes_of = lambda x: ((x + 1) * 127.5).clamp(0, 255).round()
     difference = bytes_of(restored) - bytes_of(image)
@@ -76,20 +76,20 @@ def latents_loss(model: KlTokenizer, images: torch.Tensor, latents: torch.Tensor
     return F.mse_loss(found, latents[chosen]) / latents.square().mean()
 
 
-def drawings_loss(model: KlTokenizer, pictures: np.ndarray, rows: int, draw: torch.Generator):
-    chosen = torch.randint(len(pictures), (rows,), generator=draw)
-    drawn = to_tensor(pictures[chosen.numpy()])
+def drawings_loss(model: KlTokenizer, pixels: np.ndarray, rows: int, draw: torch.Generator):
+    chosen = torch.randint(len(pixels), (rows,), generator=draw)
+    drawn = to_tensor(pixels[chosen.numpy()])
     errors = pixel_errors(model.decode(encode(model, drawn)), drawn)
     return errors["squared"] + 0.5 * errors["absolute"]
 
 
-def encoder_loss(model: KlTokenizer, pictures: np.ndarray, examples, draw: torch.Generator, done: float) -> dict:
+def encoder_loss(model: KlTokenizer, pixels: np.ndarray, examples, draw: torch.Generator, done: float) -> dict:
     """examples: images and their latents."""
     if done < DRAWINGS_FROM:
-        apart = latents_loss(model, *examples, RECIPE.worker_batch, draw)
+        apart = latents_loss(model, *examples, RECIPE.share, draw)
         return {"loss": apart, "latents": apart}
-    apart = latents_loss(model, *examples, RECIPE.worker_batch // 2, draw)
-    drawn = drawings_loss(model, pictures, RECIPE.worker_batch // 2, draw)
+    apart = latents_loss(model, *examples, RECIPE.share // 2, draw)
+    drawn = drawings_loss(model, pixels, RECIPE.share // 2, draw)
     return {"loss": drawn + 0.1 * apart, "latents": apart, "drawings": drawn}
 
 
@@ -122,20 +122,21 @@ def publish(folder: Path, manifest: dict, weights: dict, model: KlTokenizer) -> 
     heads = {f"{part}_num_heads": a["generator"][part]["heads"] for part in ("encoder", "decoder")}
     config = {"mar": {**heads, "norm_eps": a["generator"]["norm_eps"]}, "vae": {"scale": a["tokenizer"]["scale"]}}
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-    (folder / "classes.json").write_text(json.dumps(CLASSES) + "\n")
+    (folder / "classes.json").write_text(json.dumps(plain.CLASSES) + "\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, default=ROOT / "models" / "demo")
-    parser.add_argument("--work", type=Path, default=Path(__file__).parent / ".work")
+    parser.add_argument("--work", type=Path, default=ROOT / "training" / ".work")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     log = Log(args.work / "encoder.log")
     manifest, weights = manifest_of(args.model), weights_of(args.model)
-    configuration = json.loads((Path(__file__).parent / "configs" / "mar.json").read_text())
-    generator = Mar(configuration["generator"]["sizes"])
+    configuration = json.loads((ROOT / "training" / "configs" / "mar.json").read_text())
+    sizes = Mar.sizes_for(plain.SIZE, len(plain.CLASSES), LATENT, 8)
+    generator = Mar({**configuration["generator"]["sizes"], **sizes})
     generator.load_state_dict({name: weights[name] for name in generator.state_dict()})
     torch.manual_seed(5)
     model = KlTokenizer(**SIZES)
@@ -145,10 +146,10 @@ def main() -> None:
     for part in (model.decoder, model.post_quant_conv):
         part.requires_grad_(False)
     latents = sampled_latents(args.work, generator.eval(), log) / manifest["architecture"]["tokenizer"]["scale"]
-    pictures, _ = draw_many(TRAIN_COUNT, TRAIN_SEED)
-    held_out, _ = draw_many(HELD_OUT_COUNT, HELD_OUT_SEED)
+    pixels, _ = draw_many(plain, TRAIN_COUNT, TRAIN_SEED)
+    held_out, _ = draw_many(plain, HELD_OUT_COUNT, HELD_OUT_SEED)
     examples = decoded_examples(args.work, model, latents[:SAMPLED_COUNT])
-    loss_of = lambda draw, done: encoder_loss(model, pictures, examples, draw, done)
+    loss_of = lambda draw, done: encoder_loss(model, pixels, examples, draw, done)
     average = train(model, loss_of, RECIPE, args.work / "encoder.pt", log)
     average.encoder.half().float(), average.quant_conv.half().float()  # as they are stored
     size = sum(p.numel() for part in (average.encoder, average.quant_conv) for p in part.parameters())

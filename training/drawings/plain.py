@@ -1,73 +1,17 @@
-"""Draws the training pictures: 64x64, twelve classes that anyone names at sight.
+"""Draws images of 64x64, twelve classes that anyone names at sight.
 
-A picture is a function of (class, seed) alone. Shapes are drawn at four times the size and box-filtered, which gives
-clean anti-aliased edges. What varies is kept small on purpose (a palette, small shifts, little rotation): a small model
-then spends its capacity on shape.
+An image is a function of (class, seed) alone. What varies is kept small on purpose (a palette, small shifts, little
+rotation): a small model then spends its capacity on shape.
 """
 
 import math
 
 import numpy as np
-from PIL import Image, ImageDraw
 
-SIZE = 64
-SUPERSAMPLE = 4
+from .pen import *
+
+SIZE, SUPERSAMPLE = 64, 4
 CLASSES = ["star", "heart", "flower", "moon", "house", "tree", "fish", "sun", "face", "cat", "boat", "mushroom"]
-
-RED, ORANGE, YELLOW, GREEN = (222, 52, 56), (245, 140, 40), (250, 200, 40), (52, 160, 84)
-TEAL, BLUE, PURPLE, PINK = (34, 158, 164), (52, 110, 214), (132, 76, 190), (238, 108, 164)
-BROWN, DARK, WHITE, GREY = (140, 88, 54), (48, 44, 58), (255, 252, 246), (128, 132, 148)
-DEEP_GREEN, SKY = (30, 118, 72), (96, 170, 232)
-
-BACKGROUNDS = [(250, 236, 220), (226, 240, 250), (232, 246, 228), (246, 230, 244), (252, 246, 216), (232, 232, 250)]
-
-
-class Pen:
-    """Draws in shape coordinates: the origin is the shape's middle, one unit its radius, y grows downwards."""
-
-    def __init__(self, canvas: Image.Image, rng: np.random.Generator, tilt: float):
-        width = canvas.width
-        self.draw = ImageDraw.Draw(canvas)
-        self.rng = rng
-        self.radius = rng.uniform(0.32, 0.37) * width
-        self.x = (0.5 + rng.uniform(-0.03, 0.03)) * width
-        self.y = (0.5 + rng.uniform(-0.03, 0.03)) * width
-        angle = rng.uniform(-tilt, tilt)
-        self.cos, self.sin = math.cos(angle), math.sin(angle)
-
-    def pick(self, *colours):
-        return colours[self.rng.integers(len(colours))]
-
-    def place(self, x: float, y: float) -> tuple[float, float]:
-        r = self.radius
-        return self.x + r * (x * self.cos - y * self.sin), self.y + r * (x * self.sin + y * self.cos)
-
-    def polygon(self, points, colour) -> None:
-        self.draw.polygon([self.place(x, y) for x, y in points], fill=colour)
-
-    def ellipse(self, x, y, rx, ry, colour, turn=0.0) -> None:
-        self.polygon(arc(x, y, rx, ry, 0, 2 * math.pi, turn), colour)
-
-    def disc(self, x, y, r, colour) -> None:
-        self.ellipse(x, y, r, r, colour)
-
-    def stroke(self, points, width, colour) -> None:
-        """A thick line with round ends and joints."""
-        for (x0, y0), (x1, y1) in zip(points, points[1:]):
-            length = math.hypot(x1 - x0, y1 - y0)
-            nx, ny = -(y1 - y0) / length * width / 2, (x1 - x0) / length * width / 2
-            self.polygon([(x0 + nx, y0 + ny), (x1 + nx, y1 + ny), (x1 - nx, y1 - ny), (x0 - nx, y0 - ny)], colour)
-        for x, y in points:
-            self.disc(x, y, width / 2, colour)
-
-
-def arc(x, y, rx, ry, start, end, turn=0.0, steps=40):
-    c, s = math.cos(turn), math.sin(turn)
-    points = []
-    for a in np.linspace(start, end, steps):
-        u, v = rx * math.cos(a), ry * math.sin(a)
-        points.append((x + u * c - v * s, y + u * s + v * c))
-    return points
 
 
 def star(p: Pen) -> None:
@@ -78,11 +22,7 @@ def star(p: Pen) -> None:
 
 def heart(p: Pen) -> None:
     colour = p.pick(RED, PINK, PURPLE, ORANGE, BLUE)
-    outline = []
-    for a in np.linspace(0, 2 * math.pi, 80):
-        x = 16 * math.sin(a) ** 3
-        y = 13 * math.cos(a) - 5 * math.cos(2 * a) - 2 * math.cos(3 * a) - math.cos(4 * a)
-        outline.append((x / 16.5, -(y + 2.5) / 15.5))
+    outline = heart_outline()
     p.polygon(outline, colour)
     p.ellipse(-0.5, -0.42, 0.2, 0.12, WHITE, turn=-0.75)
 
@@ -187,36 +127,5 @@ DRAWERS = [(star, 0.12), (heart, 0.1), (flower, 0.05), (moon, 0.12), (house, 0.0
 
 
 def draw(label: int, seed: int) -> np.ndarray:
-    """One picture as uint8 [64, 64, 3]."""
-    rng = np.random.default_rng([seed, label])
-    width = SIZE * SUPERSAMPLE
-    ground = np.array(BACKGROUNDS[rng.integers(len(BACKGROUNDS))], np.float64)
-    shade = 1 + rng.uniform(0.01, 0.04) * np.linspace(1, -1, width)  # lighter at the top
-    rows = np.clip(ground[None] * shade[:, None], 0, 255)  # [width, 3]
-    canvas = Image.fromarray(np.repeat(rows[:, None].astype(np.uint8), width, 1))
-    drawer, tilt = DRAWERS[label]
-    drawer(Pen(canvas, rng, tilt))
-    return np.asarray(canvas.resize((SIZE, SIZE), Image.BOX))
-
-
-def draw_many(count: int, first_seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures uint8 [count, 64, 64, 3] and labels int64 [count], the classes in turn."""
-    labels = np.arange(count) % len(CLASSES)
-    pictures = np.stack([draw(int(label), first_seed + k) for k, label in enumerate(labels)])
-    return pictures, labels
-
-
-def contact_sheet(pictures: np.ndarray, columns: int, zoom: int = 1) -> Image.Image:
-    """Tiles uint8 [count, H, W, 3] row by row."""
-    count, height, width, _ = pictures.shape
-    rows = math.ceil(count / columns)
-    sheet = np.full((rows * height, columns * width, 3), 255, np.uint8)
-    for k, picture in enumerate(pictures):
-        y, x = k // columns * height, k % columns * width
-        sheet[y:y + height, x:x + width] = picture
-    image = Image.fromarray(sheet)
-    return image.resize((image.width * zoom, image.height * zoom), Image.NEAREST) if zoom > 1 else image
-
-
-if __name__ == "__main__":
-    contact_sheet(draw_many(12 * 6, 0)[0], columns=12, zoom=2).save("drawn.png")
+    """One drawing as uint8 [64, 64, 3]."""
+    return draw_on_ground(*DRAWERS[label], label, seed, SIZE, SUPERSAMPLE)

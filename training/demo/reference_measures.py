@@ -1,9 +1,9 @@
 """Measures by torch-fidelity on recorded features: what test/model/evaluation compares with.
 
     pip install torch-fidelity==0.4.0
-    python training/reference_measures.py test/model/evaluation
+    python training/demo/reference_measures.py test/model/evaluation
 
-Writes `recorded.npz` (features and logits of two sets of made-up pictures, from a fixed seed) and `recorded.json`.
+Writes `recorded.npz` (features and logits of two sets of made-up images, from a fixed seed) and `recorded.json`.
 """
 
 import argparse
@@ -33,10 +33,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     rng = np.random.default_rng(11)
-    pictures, logits = made_up(rng, 360, 0.1)
+    images, logits = made_up(rng, 360, 0.1)
     reference, _ = made_up(rng, 300, 0.0)
-    np.savez_compressed(folder / "recorded.npz", features=pictures, logits=logits, reference=reference)
-    a, b = torch.from_numpy(pictures), torch.from_numpy(reference)
+    np.savez_compressed(folder / "recorded.npz", features=images, logits=logits, reference=reference)
+    a, b = torch.from_numpy(images), torch.from_numpy(reference)
     statistics = [fid_features_to_statistics(x) for x in (a, b)]
     fid = fid_statistics_to_metric(*statistics, False)["frechet_inception_distance"]
     isc = isc_features_to_metric(torch.from_numpy(logits), splits=10, shuffle=False)

@@ -1,6 +1,6 @@
 """The diffusion transformer with the tensor names of the published checkpoints, and its loss.
 
-Peebles and Xie, "Scalable Diffusion Models with Transformers", arXiv 2212.09748. B pictures, L tokens of C numbers, D the
+Peebles and Xie, "Scalable Diffusion Models with Transformers", arXiv 2212.09748. B images, L tokens of C numbers, D the
 width. A token is a patch of the latents, (c, p, q).
 """
 
@@ -8,10 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from diffusion import TIMESTEPS, Process, diffusion_loss, linear_betas
-from mar import Attention, FeedForward, TimestepEmbedding, modulate
-
-LABEL_DROPOUT = 0.1
+from .diffusion import TIMESTEPS, Process, diffusion_loss, linear_betas
+from .transformer import Attention, FeedForward, TimestepEmbedding, modulate
 
 
 class Block(nn.Module):
@@ -74,8 +72,11 @@ def position_embedding(width: int, side: int) -> torch.Tensor:
 
 
 class Dit(nn.Module):
-    def __init__(self, config: dict):
+    average_key = "ema"  # of the averaged weights in a published checkpoint
+
+    def __init__(self, config: dict, label_dropout: float = 0.1):
         super().__init__()
+        self.label_dropout = label_dropout
         width, channels, patch = config["hidden_size"], config["in_channels"], config["patch_size"]
         self.patch, self.no_class = patch, config["num_classes"]
         self.process = Process(range(TIMESTEPS), linear_betas())
@@ -87,6 +88,16 @@ class Dit(nn.Module):
             Block(width, config["num_heads"], config["mlp_ratio"]) for _ in range(config["depth"]))
         self.final_layer = FinalLayer(width, 2 * channels * patch**2)
         self.initialize()
+
+    @staticmethod
+    def sizes_for(_image: int, classes: int, channels: int, side: int) -> dict:
+        """The sizes that follow from the images and their latents, [channels, side, side]."""
+        return {"input_size": side, "in_channels": channels, "num_classes": classes}
+
+    @staticmethod
+    def published(sizes: dict, scale: float) -> tuple[dict, dict]:
+        """A checkpoint's `args`, and what `marimba import --arch` takes."""
+        return sizes, {"model": sizes, "scale": scale}
 
     def initialize(self) -> None:
         """As the paper's code does: Xavier for products, 0.02 for embeddings, every block the identity at first."""
@@ -115,7 +126,7 @@ class Dit(nn.Module):
     def loss(self, tokens, labels, draw):
         """tokens [B, L, C] of unit variance, labels [B] -> scalar"""
         rows = len(tokens)
-        dropped = torch.rand(rows, generator=draw) < LABEL_DROPOUT
+        dropped = torch.rand(rows, generator=draw) < self.label_dropout
         timesteps = torch.randint(TIMESTEPS, (rows,), generator=draw)
         eps = torch.randn(tokens.shape, generator=draw)
         labels = torch.where(dropped, self.no_class, labels)

@@ -1,65 +1,30 @@
 """The MAR generator with the tensor names of the published checkpoints, and its loss.
 
-Li et al., "Autoregressive Image Generation without Vector Quantization", arXiv 2406.11838. B pictures, L tokens of C
+Li et al., "Autoregressive Image Generation without Vector Quantization", arXiv 2406.11838. B images, L tokens of C
 numbers, D the width.
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from diffusion import TIMESTEPS, Process, cosine_betas, diffusion_loss
-
-TIMESTEPS_A_TOKEN, NOISES_A_TIMESTEP = 2, 2  # diffusion_batch_mul 4; the two noises share adaLN's products
-LABEL_DROPOUT = 0.1
-HIGHEST_TRAINED, NOISY_END, NOISY_SHARE = 955, (700, 950), 0.3
+from .diffusion import TIMESTEPS, Process, cosine_betas, diffusion_loss
+from .transformer import TimestepEmbedding, TransformerBlock, modulate
 
 
-class Attention(nn.Module):
-    def __init__(self, width: int, heads: int):
-        super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
+@dataclass(frozen=True)
+class Objective:
+    """What a configuration may say about the loss. The paper's: `noisy_share` 0, `highest_timestep` 999."""
 
-    def forward(self, x):
-        rows, tokens, width = x.shape
-        q, k, v = self.qkv(x).reshape(rows, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        # written out, because PyTorch's fused attention takes five times as long for 72 tokens on a CPU
-        weights = (q * q.shape[-1] ** -0.5 @ k.transpose(2, 3)).softmax(-1)  # [rows, heads, tokens, tokens]
-        attended = weights.to(v.dtype) @ v
-        return self.proj(attended.transpose(1, 2).reshape(rows, tokens, width))
-
-
-class FeedForward(nn.Module):
-    def __init__(self, width: int, hidden: int, gelu: str = "none"):
-        """`gelu`: "none" for the erf form, "tanh" for its approximation."""
-        super().__init__()
-        self.gelu = gelu
-        self.fc1 = nn.Linear(width, hidden)
-        self.fc2 = nn.Linear(hidden, width)
-
-    def forward(self, x):
-        return self.fc2(F.gelu(self.fc1(x), approximate=self.gelu))
-
-
-class TransformerBlock(nn.Module):
-    def __init__(self, width: int, heads: int, mlp_ratio: float, eps: float):
-        super().__init__()
-        self.norm1 = nn.LayerNorm(width, eps=eps)
-        self.attn = Attention(width, heads)
-        self.norm2 = nn.LayerNorm(width, eps=eps)
-        self.mlp = FeedForward(width, int(width * mlp_ratio))
-
-    def forward(self, x):
-        x = x + self.attn(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
-
-
-def modulate(x, shift, scale):
-    return x * (1 + scale) + shift
+    label_dropout: float = 0.1
+    least_masked: float = 0.7  # share of the tokens
+    timesteps_a_token: int = 2
+    noises_a_timestep: int = 2  # diffusion_batch_mul is the product of both; noises share adaLN's products
+    highest_timestep: int = 955
+    noisy_end: tuple[int, int] = (700, 950)  # where sampling starts and errors are multiplied most
+    noisy_share: float = 0.3  # of the timesteps come from there, the others from everywhere
 
 
 class HeadBlock(nn.Module):
@@ -84,21 +49,6 @@ class HeadOutput(nn.Module):
     def forward(self, x, y):
         shift, scale = self.adaLN_modulation(y).chunk(2, dim=-1)
         return self.linear(modulate(self.norm_final(x), shift, scale))
-
-
-class TimestepEmbedding(nn.Module):
-    """Every timestep's embedding at once: 1000 rows are fewer than a training batch has."""
-
-    def __init__(self, width: int, frequencies: int = 256):
-        super().__init__()
-        self.mlp = nn.Sequential(nn.Linear(frequencies, width), nn.SiLU(), nn.Linear(width, width))
-        half = frequencies // 2
-        rates = torch.exp(-math.log(10_000) * torch.arange(half) / half)
-        angles = torch.arange(TIMESTEPS)[:, None] * rates[None]
-        self.register_buffer("waves", torch.cat([angles.cos(), angles.sin()], 1), persistent=False)  # [1000, 256]
-
-    def forward(self, timesteps):
-        return F.embedding(timesteps, self.mlp(self.waves))
 
 
 class DiffusionHead(nn.Module):
@@ -130,8 +80,11 @@ class DiffusionLossModule(nn.Module):
 
 
 class Mar(nn.Module):
-    def __init__(self, config: dict):
+    average_key = "model_ema"  # of the averaged weights in a published checkpoint
+
+    def __init__(self, config: dict, **objective):
         super().__init__()
+        self.objective = Objective(**objective)
         width, eps, ratio = config["encoder_embed_dim"], config["norm_eps"], config["mlp_ratio"]
         out_width = config["decoder_embed_dim"]
         self.channels = config["vae_embed_dim"] * config["patch_size"] ** 2
@@ -157,6 +110,17 @@ class Mar(nn.Module):
         self.diffloss = DiffusionLossModule(
             DiffusionHead(self.channels, out_width, config["diffloss_w"], config["diffloss_d"]))
         self.initialize()
+
+    @staticmethod
+    def sizes_for(image: int, classes: int, channels: int, side: int) -> dict:
+        """The sizes that follow from the images, [image, image], and their latents, [channels, side, side]."""
+        return {"img_size": image, "vae_stride": image // side, "vae_embed_dim": channels, "class_num": classes}
+
+    @staticmethod
+    def published(sizes: dict, scale: float) -> tuple[dict, dict]:
+        """A checkpoint's `args`, and what `marimba import --arch` takes."""
+        kept = ("img_size", "vae_stride", "buffer_size", "class_num")
+        return {"model": "mar", **{key: sizes[key] for key in kept}}, {"mar": sizes, "vae": {"scale": scale}}
 
     def initialize(self) -> None:
         """As the paper's code does: Xavier for products, 0.02 for embeddings, nothing from adaLN and output at first."""
@@ -202,31 +166,31 @@ class Mar(nn.Module):
     def loss(self, tokens, labels, draw):
         """tokens [B, L, C] of unit variance, labels [B] -> scalar"""
         rows, count, channels = tokens.shape
+        o = self.objective
         order = torch.rand(rows, count, generator=draw).argsort(1)
-        masked = draw_masked_count(count, draw)
+        masked = draw_masked_count(count, o.least_masked, draw)
         hidden, known = order[:, :masked], order[:, masked:]
-        dropped = torch.rand(rows, 1, generator=draw) < LABEL_DROPOUT
+        dropped = torch.rand(rows, 1, generator=draw) < o.label_dropout
         classes = torch.where(dropped, self.fake_latent, self.class_emb(labels))
         z = self.condition(tokens, known, classes)  # [B, L, D]
         z = z.gather(1, hidden[..., None].expand(-1, -1, z.shape[2])).flatten(0, 1)  # [B masked, D]
         target = tokens.gather(1, hidden[..., None].expand(-1, -1, channels)).flatten(0, 1)
-        z = z.repeat(TIMESTEPS_A_TOKEN, 1)
-        target = target.repeat(TIMESTEPS_A_TOKEN, 1).unsqueeze(1)  # [rows, 1, C]
-        timesteps = draw_timesteps(len(z), draw)
-        eps = torch.randn(len(z), NOISES_A_TIMESTEP, channels, generator=draw)
+        z = z.repeat(o.timesteps_a_token, 1)
+        target = target.repeat(o.timesteps_a_token, 1).unsqueeze(1)  # [rows, 1, C]
+        timesteps = draw_timesteps(len(z), o, draw)
+        eps = torch.randn(len(z), o.noises_a_timestep, channels, generator=draw)
         return diffusion_loss(self.process, self.diffloss.net, target, z, timesteps, eps).mean()
 
 
-def draw_timesteps(count: int, draw) -> torch.Tensor:
-    """30 % from the noisy end, where sampling starts and errors are multiplied most; the rest uniform."""
-    anywhere = torch.randint(0, HIGHEST_TRAINED + 1, (count,), generator=draw)
-    noisy = torch.randint(NOISY_END[0], NOISY_END[1] + 1, (count,), generator=draw)
-    return torch.where(torch.rand(count, generator=draw) < NOISY_SHARE, noisy, anywhere)
+def draw_timesteps(count: int, o: Objective, draw) -> torch.Tensor:
+    anywhere = torch.randint(0, o.highest_timestep + 1, (count,), generator=draw)
+    noisy = torch.randint(o.noisy_end[0], o.noisy_end[1] + 1, (count,), generator=draw)
+    return torch.where(torch.rand(count, generator=draw) < o.noisy_share, noisy, anywhere)
 
 
-def draw_masked_count(tokens: int, draw) -> int:
-    """Masking ratio: normal around 1.0 with deviation 0.25, truncated to [0.7, 1.0]; by inversion."""
-    low = 0.5 * (1 + math.erf((0.7 - 1.0) / 0.25 / math.sqrt(2)))
+def draw_masked_count(tokens: int, least: float, draw) -> int:
+    """Masking ratio: normal around 1.0 with deviation 0.25, truncated to [least, 1.0]; by inversion."""
+    low = 0.5 * (1 + math.erf((least - 1.0) / 0.25 / math.sqrt(2)))
     share = low + (0.5 - low) * torch.rand((), generator=draw, dtype=torch.float64)
     ratio = 1.0 + 0.25 * math.sqrt(2) * torch.erfinv(2 * share - 1).item()
     return min(tokens, math.ceil(tokens * ratio))

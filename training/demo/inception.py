@@ -1,7 +1,7 @@
 """Exports the Inception network of the published FIDs (torch-fidelity's, TensorFlow's weights of 2015) for `marimba evaluate`.
 
     pip install torch-fidelity==0.4.0 onnx
-    python training/inception.py inception.onnx
+    python training/demo/inception.py inception.onnx
 """
 
 import argparse
@@ -24,7 +24,7 @@ class Network(nn.Module):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out")
-    parser.add_argument("--size", type=int, default=256, help="pixels along a picture's side")
+    parser.add_argument("--size", type=int, default=256, help="pixels along an image's side")
     parser.add_argument("--weights", help="torch-fidelity's weights file; fetched by it when absent")
     args = parser.parse_args()
     example = torch.zeros(2, 3, args.size, args.size, dtype=torch.uint8)

@@ -1,0 +1,1 @@
+"""Trains tokenizers and generators for Marimba; see README.md."""

@@ -1,0 +1,2 @@
+class TrainingError(Exception):
+    """One sentence for the person who started the training."""

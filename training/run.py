@@ -1,0 +1,160 @@
+"""A training from its images to a model: five phases, each of which goes on where it stopped."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from .errors import TrainingError
+from .images import Images, load_images
+from .latents import Latents, encode_images, level, patchify
+from .loop import Recipe, train
+from .networks.dit import Dit
+from .networks.existing import checkpoint_tokenizer, served_tokenizer
+from .networks.mar import Mar
+from .networks.sample import sample_dit, sample_mar
+from .networks.tokenizer import TOKENIZERS, to_tensor
+from .progress import Log, load, save, write_atomically
+from .publish import ROOT, import_model, publish
+from .record import record_mar
+from .sheets import show_generated, show_restored
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of generator."""
+
+    model: type
+    sample: Callable
+    record: Callable | None = None
+
+
+FAMILIES = {"mar": Family(Mar, sample_mar, record_mar), "dit": Family(Dit, sample_dit)}
+
+
+def run(path: Path, work: Path, name: str | None = None, record: bool = False) -> None:
+    """Trains what the configuration in `path` states. `name` imports the model; `record` writes a recording for parity."""
+    config = read_config(path)
+    family = FAMILIES[config["generator"]["family"]]
+    if record and not family.record:
+        raise TrainingError(f"there are no recordings of the family {config['generator']['family']}, only of mar")
+    work.mkdir(parents=True, exist_ok=True)
+    keep_config(config, work)
+    log = Log(work / "training.log")
+    images = load_images(config["data"], path.parent, work, log)
+    tokenizer, found = prepare_latents(config["tokenizer"], images, path.parent, work, log)
+    sizes = complete_sizes(config["generator"]["sizes"], family, images, found["mean"])
+    model, average = train_generator(config["generator"], family, sizes, images, tokenizer, found, work, log)
+    stored = {name: tensor.half() if config["tokenizer"].get("float16") else tensor
+              for name, tensor in tokenizer.state_dict().items()}
+    publish(work / "out", model, average, sizes, stored, found["scale"], images.classes, config["serve"])
+    if record:
+        family.record(work / "out", average, tokenizer, found["scale"], images)
+    log(f"wrote {work / 'out'}")
+    if name:
+        import_model(work / "out", name)
+
+
+def read_config(path: Path) -> dict:
+    try:
+        config = json.loads(path.read_text())
+    except ValueError as error:
+        raise TrainingError(f"{path} is not JSON: {error}") from error
+    missing = [key for key in ("data", "tokenizer", "generator", "serve") if key not in config]
+    if missing:
+        raise TrainingError(f"{path} lacks {' and '.join(missing)}; training/configs has examples")
+    family = config["generator"].get("family")
+    if family not in FAMILIES:
+        raise TrainingError(f'{path} states the family "{family}" for the generator; known are {" and ".join(FAMILIES)}')
+    return config
+
+
+def keep_config(config: dict, work: Path) -> None:
+    """Refuses to go on with images or networks other than those that the folder has."""
+    fixed = {"data": config["data"]}
+    for part in ("tokenizer", "generator"):
+        fixed[part] = {key: value for key, value in config[part].items() if key != "recipe"}
+    kept = work / "config.json"
+    if not kept.exists():
+        with write_atomically(kept) as file:
+            file.write(json.dumps(fixed, indent=1).encode())
+    before = json.loads(kept.read_text())
+    changed = [part for part in fixed if before[part] != fixed[part]]
+    if changed:
+        raise TrainingError(f"{work} was begun with another {' and '.join(changed)}: choose another --work, or delete it")
+
+
+def prepare_latents(config: dict, images: Images, beside: Path, work: Path, log: Log) -> tuple[torch.nn.Module, dict]:
+    """The tokenizer, and a dictionary with its weights, its scale, and the latents of the images times the scale."""
+    path = work / "latents.pt"
+    if not path.exists():
+        if "served" in config:
+            tokenizer, scale = served_tokenizer(ROOT / config["served"])
+            mean = encode_images(tokenizer, images.pixels, log)[0] * scale
+            deviation = torch.zeros(1).expand_as(mean)
+        elif "checkpoint" in config:
+            tokenizer = checkpoint_tokenizer(beside / config["checkpoint"])
+            mean, deviation = encode_images(tokenizer, images.pixels, log)
+            scale = config.get("scale") or 1 / (mean.var() + deviation.square().mean()).sqrt().item()
+            mean, deviation = mean * scale, deviation * scale
+        else:
+            tokenizer = train_tokenizer(config, images, work, log)
+            mean, deviation, scale = level(tokenizer, *encode_images(tokenizer, images.pixels, log), log)
+        save(path, {"tokenizer": tokenizer.state_dict(), "scale": scale, "mean": mean, "deviation": deviation})
+    found = load(path)
+    return rebuilt_tokenizer(config, beside, found["tokenizer"]), found
+
+
+def rebuilt_tokenizer(config: dict, beside: Path, weights: dict) -> torch.nn.Module:
+    if "served" in config:
+        tokenizer = served_tokenizer(ROOT / config["served"])[0]
+    elif "checkpoint" in config:
+        tokenizer = checkpoint_tokenizer(beside / config["checkpoint"])
+    else:
+        tokenizer = TOKENIZERS[config["kind"]](**config["sizes"])
+    tokenizer.load_state_dict(weights)
+    if config.get("float16"):
+        tokenizer.half().float()  # rounded, as it will be stored
+    return tokenizer.requires_grad_(False)
+
+
+def train_tokenizer(config: dict, images: Images, work: Path, log: Log):
+    torch.manual_seed(1)
+    recipe = Recipe(**config["recipe"])
+    model = TOKENIZERS[config["kind"]](**config["sizes"])
+
+    def loss_of(draw, done):
+        rows = torch.randint(len(images.pixels), (recipe.share,), generator=draw)
+        return model.loss(to_tensor(images.pixels[rows.cpu().numpy()]), draw, done)
+
+    show = lambda step, average: show_restored(work / "sheets" / f"tokenizer-{step:06}.png", average, images.pixels)
+    return train(model, loss_of, recipe, work / "tokenizer.pt", log, show)
+
+
+def complete_sizes(stated: dict, family: Family, images: Images, mean: torch.Tensor) -> dict:
+    """Adds what follows from the images and their latents; what is stated must agree."""
+    derived = family.model.sizes_for(images.pixels.shape[1], len(images.classes), mean.shape[1], mean.shape[2])
+    wrong = [f"{key} {stated[key]}, not {value}" for key, value in derived.items() if stated.get(key, value) != value]
+    if wrong:
+        raise TrainingError(f"the generator's sizes do not fit the images and the tokenizer: it has {', '.join(wrong)}")
+    return {**stated, **derived}
+
+
+def train_generator(config: dict, family: Family, sizes: dict, images: Images, tokenizer, found: dict, work: Path, log: Log):
+    """The model and its average."""
+    torch.manual_seed(2)
+    recipe, patch, scale = Recipe(**config["recipe"]), sizes["patch_size"], found["scale"]
+    mean, deviation = (patchify(found[part], patch) for part in ("mean", "deviation"))
+    latents = Latents(mean, deviation, torch.as_tensor(images.labels))
+    model = family.model(sizes, **config.get("loss", {}))
+
+    def loss_of(draw, _done):
+        return {"loss": model.loss(*latents.draw(recipe.share, draw), draw)}
+
+    def show(step, average):
+        sheet = work / "sheets" / f"generator-{step:06}.png"
+        show_generated(sheet, family.sample, average, len(images.classes), patch, tokenizer, scale)
+
+    return model, train(model, loss_of, recipe, work / "generator.pt", log, show)
