@@ -74,12 +74,7 @@ describe("the reference's small model", () => {
     pytorch = { ...tiny, generator: `${TINY}/checkpoint-last.pth`, tokenizer };
   });
 
-  async function importFrom(
-    paths: typeof pytorch,
-    name: string,
-    precision: Precision,
-    hashSources = false,
-  ) {
+  async function importFrom(paths: typeof pytorch, name: string, precision: Precision, hashSources = false) {
     const modelsDir = temporaryPath(`containers-${precision}`);
     const model = await importModel({ ...paths, name, modelsDir, precision, hashSources });
     const { manifest, folder } = model;

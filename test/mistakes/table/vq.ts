@@ -122,8 +122,7 @@ export const VQ_MISTAKES: readonly Mistake[] = [
     name: "vq-latents-quantized-in-the-encoder",
     file: VQ,
     find: "const latents = encodeImage(g, t, options);",
-    replace:
-      "const c = readCodebook(g, t), latents = codesAt(g, c, nearestCodes(g, c, encodeImage(g, t, options)));",
+    replace: "const c = readCodebook(g, t), latents = codesAt(g, c, nearestCodes(g, c, encodeImage(g, t, options)));",
     why: "generators make latents as they are before quantization",
   },
   {
