@@ -31,7 +31,12 @@ def load_images(data: dict, beside: Path, work: Path, log: Log) -> Images:
     """The images of a configuration's `data`; a relative folder in it is one in `beside`."""
     index, pixels = work / "images.json", work / "images.bin"
     if not index.exists():
-        size, classes, jobs = drawings(**data) if "drawings" in data else files(beside, **data)
+        find = drawings if "drawings" in data else partial(files, beside)
+        try:
+            size, classes, jobs = find(**data)
+        except TypeError as error:
+            reason = str(error).replace("files()", "it").replace("drawings()", "it")
+            raise TrainingError(f"the data cannot be read: {reason}") from error
         labels = prepare(jobs, pixels, data.get("mirror", False), log)
         check_counts(labels, classes)
         with write_atomically(index) as file:

@@ -1,37 +1,19 @@
 """A training from its images to a model: five phases, each of which goes on where it stopped."""
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from .config import FAMILIES, Family, complete_sizes, keep_config, read_config
 from .errors import TrainingError
 from .images import Images, load_images
 from .latents import Latents, encode_images, level, patchify
 from .loop import Recipe, train
-from .networks.dit import Dit
 from .networks.existing import checkpoint_tokenizer, served_tokenizer
-from .networks.mar import Mar
-from .networks.sample import sample_dit, sample_mar
 from .networks.tokenizer import TOKENIZERS, to_tensor
-from .progress import Log, load, save, write_atomically
+from .progress import Log, load, save
 from .publish import ROOT, import_model, publish
-from .record import record_mar
 from .sheets import show_generated, show_restored
-
-
-@dataclass(frozen=True)
-class Family:
-    """A kind of generator."""
-
-    model: type
-    sample: Callable
-    record: Callable | None = None
-
-
-FAMILIES = {"mar": Family(Mar, sample_mar, record_mar), "dit": Family(Dit, sample_dit)}
 
 
 def run(path: Path, work: Path, name: str | None = None, record: bool = False) -> None:
@@ -55,35 +37,6 @@ def run(path: Path, work: Path, name: str | None = None, record: bool = False) -
     log(f"wrote {work / 'out'}")
     if name:
         import_model(work / "out", name)
-
-
-def read_config(path: Path) -> dict:
-    try:
-        config = json.loads(path.read_text())
-    except ValueError as error:
-        raise TrainingError(f"{path} is not JSON: {error}") from error
-    missing = [key for key in ("data", "tokenizer", "generator", "serve") if key not in config]
-    if missing:
-        raise TrainingError(f"{path} lacks {' and '.join(missing)}; training/configs has examples")
-    family = config["generator"].get("family")
-    if family not in FAMILIES:
-        raise TrainingError(f'{path} states the family "{family}" for the generator; known are {" and ".join(FAMILIES)}')
-    return config
-
-
-def keep_config(config: dict, work: Path) -> None:
-    """Refuses to go on with images or networks other than those that the folder has."""
-    fixed = {"data": config["data"]}
-    for part in ("tokenizer", "generator"):
-        fixed[part] = {key: value for key, value in config[part].items() if key != "recipe"}
-    kept = work / "config.json"
-    if not kept.exists():
-        with write_atomically(kept) as file:
-            file.write(json.dumps(fixed, indent=1).encode())
-    before = json.loads(kept.read_text())
-    changed = [part for part in fixed if before[part] != fixed[part]]
-    if changed:
-        raise TrainingError(f"{work} was begun with another {' and '.join(changed)}: choose another --work, or delete it")
 
 
 def prepare_latents(config: dict, images: Images, beside: Path, work: Path, log: Log) -> tuple[torch.nn.Module, dict]:
@@ -131,15 +84,6 @@ def train_tokenizer(config: dict, images: Images, work: Path, log: Log):
 
     show = lambda step, average: show_restored(work / "sheets" / f"tokenizer-{step:06}.png", average, images.pixels)
     return train(model, loss_of, recipe, work / "tokenizer.pt", log, show)
-
-
-def complete_sizes(stated: dict, family: Family, images: Images, mean: torch.Tensor) -> dict:
-    """Adds what follows from the images and their latents; what is stated must agree."""
-    derived = family.model.sizes_for(images.pixels.shape[1], len(images.classes), mean.shape[1], mean.shape[2])
-    wrong = [f"{key} {stated[key]}, not {value}" for key, value in derived.items() if stated.get(key, value) != value]
-    if wrong:
-        raise TrainingError(f"the generator's sizes do not fit the images and the tokenizer: it has {', '.join(wrong)}")
-    return {**stated, **derived}
 
 
 def train_generator(config: dict, family: Family, sizes: dict, images: Images, tokenizer, found: dict, work: Path, log: Log):

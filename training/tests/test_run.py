@@ -151,7 +151,15 @@ class Mistakes(Case):
         self.refused("it has class_num 5, not 2", generator=generator)
 
     def test_an_unknown_family(self):
-        self.refused('the family "gan" for the generator; known are mar and dit', generator={"family": "gan"})
+        self.refused('there is no family "gan"; known are mar and dit', generator=CONFIG["generator"] | {"family": "gan"})
+
+    def test_a_field_that_does_not_exist_or_is_missing(self):
+        generator = CONFIG["generator"] | {"recipe": RECIPE | {"stepz": 3}}
+        self.refused("the generator cannot be made: Recipe got an unexpected keyword argument 'stepz'", images=None, generator=generator)
+        sizes = {key: size for key, size in CONFIG["generator"]["sizes"].items() if key != "mlp_ratio"}
+        self.refused("the generator lacks 'mlp_ratio'", images=None, generator=CONFIG["generator"] | {"sizes": sizes})
+        self.refused('the tokenizer cannot be made: there is no kind "kk"', images=None, tokenizer={"kind": "kk"})
+        self.refused("the data cannot be read: it got an unexpected keyword argument 'folders'", images=None, data={"folders": "images"})
 
     def test_other_images_in_the_same_folder(self):
         write_images(self.folder / "images")
