@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { checkImageRequest, checkParameters, parameterNames } from "../../src/model/check-parameters.js";
 import type { SamplingParameters } from "../../src/model/parameters.js";
+import type { ConsistencyDecoder } from "../../src/model/tokenizer-architecture.js";
 
 const MODEL = { generator: { token_count: 64, class_count: 12 } };
 const GOOD: SamplingParameters = {
@@ -64,14 +65,14 @@ describe("checkParameters", () => {
   });
 
   it("takes a decoder where the model has two", () => {
-    const decoder = {
+    const decoder: ConsistencyDecoder = {
       kind: "consistency",
       channels: [32],
       blocks: 1,
       norm_groups: 32,
       norm_eps: 1e-5,
       clamp: true,
-    } as const;
+    };
     const both = { ...MODEL, decoder };
     for (const name of ["consistency", "tokenizer"] as const)
       expect(checkParameters({ ...GOOD, decoder: name }, both)).toEqual([]);
