@@ -133,7 +133,7 @@ async function generate(runtime: Runtime, a: CausalArchitecture, tokens: number)
 /** A token's time at a position, both rows. What the cache holds before it does not matter. */
 async function tokenMs(runtime: Runtime, cache: KeyValueCache, owners: readonly object[], position: number) {
   const inputs = owners.map((owner) => ({ owner, label: 0, code: 0, position }));
-  const times = [];
+  const times: number[] = [];
   for (let i = 0; i < REPEATED; i++) times.push(await processorMs(() => predict(runtime, cache, inputs)));
   return median(times);
 }
@@ -229,7 +229,7 @@ async function compareRecomputed(
 ): Promise<void> {
   const short = { ...a, grid_height: 2, grid_width: 2, token_count: 4 };
   const runtime = await openRandom(join(work, `${precision}-short`), short, precision, threads);
-  const times = [];
+  const times: number[] = [];
   for (const share of LENGTHS) times.push(await recomputeMs(runtime, short, Math.round(share * a.token_count)));
   await runtime.close();
   const parts = LENGTHS.map((share, i) => `${share * a.token_count}: ${times[i]!.toFixed(0)} ms`);

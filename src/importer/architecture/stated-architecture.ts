@@ -91,8 +91,7 @@ export async function readStated(arch: string | undefined, widths: readonly numb
   if (arch === undefined) return publishedArchitecture(inferSize(widths));
   if (Object.hasOwn(PUBLISHED_SIZES, arch)) return publishedArchitecture(arch as PublishedSize);
   if (!isArchitectureName(arch)) throw new ImportError(unknownArchitecture(arch));
-  if (!arch.endsWith(".json"))
-    throw new ImportError(`--arch ${arch} is not a MAR model, but the checkpoint is.`);
+  if (!arch.endsWith(".json")) throw new ImportError(`--arch ${arch} is not a MAR model, but the checkpoint is.`);
   return configArchitecture(arch, await readJsonFile(arch, ArchitectureConfig));
 }
 
