@@ -74,7 +74,7 @@ describe("a failed import leaves nothing behind", () => {
     bytes[Math.floor(0.75 * bytes.byteLength)]! ^= 1;
     await writeFile(path, bytes);
     expect(await fails({ ...tiny, tokenizer: path })).toMatch(
-      /\/flipped.ckpt cannot be read: tensor "decoder\S+" is damaged/,
+      /\/flipped.ckpt cannot be read: tensor "encoder\S+" is damaged/,
     );
   });
   test.each(["bias", "weight"])("when a weight is no finite number, in any type and precision: %s", async (kind) => {
