@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, readdir, rename, rm, symlink } from "node:fs/promises";
+import { mkdtemp, readdir, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { openPromise } from "yauzl";
 import { checkCuda, missingForCuda, PROVIDER_FILES, providerFolder } from "../engine/runtime/cuda.js";
 import { checkWebgpu } from "../engine/runtime/webgpu.js";
+import { makeFolder } from "../files/make-folder.js";
 import { readArguments, UsageError } from "./command-line.js";
 
 /**
@@ -100,11 +101,11 @@ async function install(into: string | undefined, wheel: string | undefined, pyth
     throw new UsageError(`CUDA needs Linux on x64; this is ${process.platform} on ${process.arch}.`);
   const beside = providerFolder();
   const folder = into === undefined ? beside : resolve(into);
+  await makeFolder(folder); // Before the download, which takes minutes.
   const scratch = await mkdtemp(join(tmpdir(), "marimba-gpu-"));
   try {
     const file = wheel ?? (await download(python, scratch));
     await verify(file);
-    await mkdir(folder, { recursive: true });
     await extract(file, folder);
   } finally {
     await rm(scratch, { recursive: true, force: true });

@@ -62,6 +62,12 @@ describe("marimba gpu", () => {
     expect(code).toBe(2);
   });
 
+  it("refuses a folder that can't be created, before it downloads anything", async () => {
+    const { code, stderr } = await gpu("install", "--python", "no-python-here", "--into", "/proc/x/y");
+    expect(stderr).toMatch(/^\/proc\/x can't be created: .*\.\n$/);
+    expect(code).toBe(2);
+  });
+
   it("says what is missing where nothing can be downloaded", async () => {
     const { code, stderr } = await gpu("install", "--python", "no-python-here");
     expect(stderr).toContain("There is no no-python-here, whose pip downloads the libraries");

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { checkImageRequest, checkParameters, parameterNames } from "../../src/model/check-parameters.js";
 import type { SamplingParameters } from "../../src/model/parameters.js";
-import type { ConsistencyDecoder } from "../../src/model/tokenizer-architecture.js";
 
 const MODEL = { generator: { token_count: 64, class_count: 12 } };
 const GOOD: SamplingParameters = {
