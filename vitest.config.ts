@@ -67,6 +67,8 @@ const left = [
 export default defineConfig({
   test: {
     globalSetup: ["test/setup.ts"],
+    // As src/main.ts does it.
+    env: { ORT_DISABLE_TELEMETRY: "1" },
     // What a test prints shows only where it fails.
     silent: "passed-only",
     testTimeout: 60_000,

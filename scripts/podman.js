@@ -13,6 +13,7 @@ const PROGRAMS = {
   "/usr/sbin/iptables": "iptables",
   "/usr/libexec/podman/catatonit": "catatonit",
   "/usr/bin/mmdebstrap": "mmdebstrap",
+  "/usr/bin/cc": "gcc",
 };
 
 /** runc runs where the host mounts both versions of cgroups, and crun does not. */

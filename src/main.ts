@@ -127,5 +127,7 @@ const LINGER_MS = 1000;
 // A reader that closes early (`marimba --help | head -1`) is no error, and a server must outlive its log: output that can't
 // be written, because the disk is full or the reader is gone, is dropped.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+// From 1.29 on, ONNX Runtime would send Microsoft what it runs, and keep an id of the machine in the home folder.
+process.env.ORT_DISABLE_TELEMETRY = "1";
 process.exitCode = await main(process.argv.slice(2));
 setTimeout(() => process.exit(), LINGER_MS).unref();

@@ -30,6 +30,15 @@ describe("marimba sample", () => {
     expect((await readdir(folder)).sort()).toEqual(["models", "out.png"]);
   });
 
+  it("leaves nothing in the home folder, where ONNX Runtime's telemetry would keep an id of the machine", async () => {
+    const HOME = await mkdtemp(join(tmpdir(), "marimba-home-"));
+    const environment = { MODELS_DIR: "models", HOME };
+    const { code } = await new Marimba(["sample", "--class", "0", "--out", "home.png"], environment, folder).ended;
+    await rm(join(folder, "home.png"));
+    expect([code, await readdir(HOME)]).toEqual([0, []]);
+    await rm(HOME, { recursive: true });
+  });
+
   it("lays a grid of the images that --num writes one by one", async () => {
     const shared = ["--class", "star", "--seed", "3", "--steps", "2"];
     expect((await sample(...shared, "--num", "6", "--out", "one.png")).stdout).toMatch(

@@ -185,3 +185,31 @@ describe("the Kubernetes manifests", () => {
     expect(url.split(".")[1]).toBe("NAMESPACE");
   });
 });
+
+describe("the manifests for GPUs", () => {
+  const overlay = parse(readFileSync(join(PROJECT, "deploy/kubernetes-gpu/kustomization.yaml"), "utf8"));
+  const [{ target, patch }] = overlay.patches;
+  const worker = structuredClone(find(target.kind, target.name));
+  for (const { op, path, value } of parse(patch) as { op: string; path: string; value: unknown }[]) {
+    const words = path.split("/").slice(1);
+    const last = words.pop()!.replace("~1", "/");
+    // biome-ignore lint/suspicious/noExplicitAny: a path into a manifest.
+    const parent = words.reduce((part: any, word) => part[word], worker);
+    expect(last in parent, path).toBe(op === "replace");
+    if (last === "-") parent.push(value);
+    else parent[last] = value;
+  }
+  const [container] = worker.spec.template.spec.containers;
+
+  it("change the workers of the others, and still follow the schema", () => {
+    expect(overlay.resources).toEqual(["../kubernetes"]);
+    expect(manifestFaults(worker.apiVersion, worker.kind)(worker)).toEqual([]);
+  });
+
+  it("give each worker the image for CUDA, a GPU, and a batch for it", () => {
+    expect(container.image).toMatch(/-cuda$/);
+    expect(container.resources.limits).toMatchObject({ cpu: "2", "nvidia.com/gpu": 1 });
+    const env = Object.fromEntries((container.env as Variable[]).map(({ name, value }) => [name, value]));
+    expect(env).toMatchObject({ MAX_BATCH: "64", WORKER_PORT: "8081" });
+  });
+});

@@ -7,6 +7,7 @@ import { Ground, HANGING_MS } from "../../chaos/ground.js";
 import { orderMany, settle } from "../../chaos/orders.js";
 import { Undisturbed } from "../../chaos/undisturbed.js";
 import { generate } from "../../commands/marimba.js";
+import { testPython } from "../../python/environment.js";
 import { BASE_IMAGE, BUILD_MS, buildImages, IMAGE } from "./images.js";
 import { Podman } from "./podman.js";
 import { Stack } from "./stack.js";
@@ -20,6 +21,7 @@ let undisturbed: Undisturbed;
 let stack: Stack;
 
 beforeAll(async () => {
+  testPython(); // Podman-compose; says at once where it is missing.
   await buildImages(podman);
   ground = await Ground.open();
   // The image's user reads the models.
