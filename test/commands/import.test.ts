@@ -166,7 +166,7 @@ describe("errors are one sentence and an exit code", () => {
     [
       1,
       async () => ["--name", "m", ...files, "--defaults", await list("d.json", { defaults: { step: 3 } })],
-      "/defaults/step is not a known field; did you mean steps or diffusion_steps or diffusion_steps_final?\n",
+      "/defaults/step is not a known field; did you mean steps or guidance_steps or diffusion_steps?\n",
     ],
     [
       1,
