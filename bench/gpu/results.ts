@@ -55,7 +55,9 @@ function parseResults(text: string, path: string): Results {
     return results;
   } catch (error) {
     const { message } = error as Error;
-    throw new Error(`${path} is damaged (${message}). Choose another folder with --out, or restore the file from a copy.`);
+    throw new Error(
+      `${path} is damaged (${message}). Choose another folder with --out, or restore the file from a copy.`,
+    );
   }
 }
 
