@@ -2,12 +2,15 @@ import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { VERSION } from "../../src/files/package.js";
 import { describeMachine } from "../machine.js";
 import type { GpuOptions } from "./options.js";
 
 const execute = promisify(execFile);
 
 export interface Machine {
+  /** What results must have in common to be resumed: Marimba's version and commit, the provider, its device and driver. */
+  readonly measured: string;
   readonly facts: readonly string[];
   /** LD_LIBRARY_PATH for Marimba, so that ONNX Runtime finds CUDA and cuDNN. */
   readonly libraries: string;
@@ -45,19 +48,20 @@ interface Python {
 
 export async function lookAround(options: GpuOptions): Promise<Machine> {
   const facts = describeMachine();
-  if (options.provider === "cuda") facts.unshift(await describeGpu());
+  const device = options.provider === "cuda" ? await describeGpu() : facts[0];
+  const measured = `Marimba ${VERSION} (commit ${process.env.MARIMBA_COMMIT}), provider ${options.provider}, ${device}`;
   try {
     const { stdout } = await execute(options.python, ["-c", PROBE, options.packages]);
     const { versions, broken, cuda, libraries } = JSON.parse(stdout) as Python;
     facts.push(versions);
     // The same libraries for both sides, if they fit ONNX Runtime.
     const fitting = cuda.startsWith("13") ? libraries : packedLibraries(options);
-    return { facts, libraries: withInherited(fitting), ...missingCode(options, broken) };
+    return { measured, facts, libraries: withInherited(fitting), ...missingCode(options, broken) };
   } catch (error) {
     const { code, stderr = "" } = error as { code?: unknown; stderr?: string };
     const reason = code === "ENOENT" ? `there is no ${options.python}` : stderr.trim().split("\n").at(-1);
     const withoutPyTorch = cannotRun(options.python, reason);
-    return { facts, libraries: withInherited(packedLibraries(options)), withoutPyTorch };
+    return { measured, facts, libraries: withInherited(packedLibraries(options)), withoutPyTorch };
   }
 }
 

@@ -107,15 +107,15 @@ async function main(): Promise<void> {
   const options = readGpuOptions(process.argv.slice(2));
   if (!options) return;
   const deadlineMs = Date.now() + 60_000 * (options.minutes ?? Number.POSITIVE_INFINITY);
-  const results = await readResults(options.out);
   const machine = await lookAround(options);
+  const results = await readResults(options.out, machine.measured);
   results.machine = machine.facts;
   results.leftOut = machine.withoutPyTorch === undefined ? [] : [machine.withoutPyTorch];
   if (options.provider === "cuda") {
     const { code } = await runWithoutTf32([join(ROOT, "dist/main.js"), "gpu", "check"], "cuda", machine);
     if (code !== 0) throw new Error("CUDA can't be used here; the sentence above says why.");
   }
-  results.parity ??= await checkParity(options, machine);
+  if (!results.parity?.holds) results.parity = await checkParity(options, machine);
   await writeResults(options.out, results);
   if (!results.parity.holds) progress("Parity does not hold; results.json has the table.");
   let longestMs = 0;

@@ -12,9 +12,10 @@ const USAGE = `bench/gpu/run.sh: what Marimba does on this GPU, and what the aut
   bench/gpu/run.sh [options]
 
   Checks parity without TF32, measures how far float16 deviates, and times both on models of the published sizes with random
-  weights, in turn. Writes results.json and results.md. Started again, it adds only what is missing.
+  weights, in turn. Writes results.json and results.md. Started again on the same machine, it adds only what is missing.
 
-  --quick              mar-b and then mar-l, batches 1 and 64, one round, every 16th step, within nine minutes
+  --quick              mar-b and then mar-l, batches 1 and 64, one round, every 16th step; is meant to take at most ten
+                       minutes, not yet run on a GPU
   --out DIR            results, models and earlier runs (default: bench/.work/gpu)
   --models A,B         of ${MODELS.join(", ")} (default: mar-b,mar-l)
   --batches N,N        (default: 1,16,64,256)

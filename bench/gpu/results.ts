@@ -24,6 +24,8 @@ export interface ModelResults {
 
 /** All that is known so far; results.json. */
 export interface Results {
+  /** The code and the machine, in words. */
+  readonly measured: string;
   machine?: readonly string[];
   parity?: Parity;
   /** What was left out, and why. */
@@ -31,10 +33,32 @@ export interface Results {
   models: Partial<Record<Model, ModelResults>>;
 }
 
-export async function readResults(folder: string): Promise<Results> {
+/** Earlier results of the same code and machine, if there are any. Throws if the folder's are damaged, or of others. */
+export async function readResults(folder: string, measured: string): Promise<Results> {
   await mkdir(folder, { recursive: true });
-  const text = await readFile(join(folder, "results.json"), "utf8").catch(() => undefined);
-  return text === undefined ? { models: {} } : (JSON.parse(text) as Results);
+  const path = join(folder, "results.json");
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (text === undefined) return { measured, models: {} };
+  const earlier = parseResults(text, path);
+  if (earlier.measured === measured) return earlier;
+  const before = earlier.measured ?? "an earlier version, which did not record its machine";
+  throw new Error(`${path} has results of ${before}.\nThis is ${measured}.\nChoose another folder with --out.`);
+}
+
+function parseResults(text: string, path: string): Results {
+  try {
+    const results = JSON.parse(text) as Results | null;
+    if (!results?.models) throw new Error("it has no models");
+    return results;
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(
+      `${path} is damaged (${message}). Choose another folder with --out, or restore the file from a copy.`,
+    );
+  }
 }
 
 /** Each file is replaced as a whole, so that a kill leaves none half written. */
@@ -46,8 +70,8 @@ export async function writeResults(folder: string, results: Results): Promise<vo
   }
 }
 
-function markdown({ machine, parity, leftOut = [], models }: Results): string {
-  const lines = ["# Marimba and the authors' PyTorch code", ""];
+function markdown({ measured, machine, parity, leftOut = [], models }: Results): string {
+  const lines = ["# Marimba and the authors' PyTorch code", "", `- ${measured}`];
   if (machine) lines.push(...machine.map((fact) => `- ${fact}`));
   if (parity) lines.push(`- Without TF32: ${parity.output.trim().split("\n").at(-1)}`);
   lines.push(...leftOut.map((reason) => `- Left out: ${reason}`));

@@ -139,7 +139,8 @@ export function readReferenceOptions(argv: string[]): ReferenceOptions | undefin
 
 export function whole(option: string, text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${option} must be a whole number, not ${text}.`);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new Error(`--${option} must be a whole number of at least 1, not ${text}.`);
   return value;
 }
 

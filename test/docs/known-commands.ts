@@ -127,6 +127,11 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     check: printsSomething,
   },
   {
+    pattern: /^npm run bench:dit -- --threads 1 --rounds 3 --steps 2 --official DIR$/,
+    standIn: () => withoutBuild("npm run bench:dit -- --help"),
+    check: printsSomething,
+  },
+  {
     pattern: /^npm run recognition( -- --precision int8)?$/,
     standIn: (command) =>
       withoutBuild(command.includes(" -- ") ? `${command} --per-class 1` : `${command} -- --per-class 1`),
