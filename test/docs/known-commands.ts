@@ -36,7 +36,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^([A-Z_]+=\S+ )?npx vitest run test\/\w+$/, elsewhere: "npm test runs all of them" },
   { pattern: /^npm run openapi$/, elsewhere: "test/api/openapi/document.test.ts fails where it would change a file" },
   { pattern: /^npm run mistakes( -- gelu-tanh)?$/, elsewhere: "test/mistakes/mistakes.test.ts is its short form" },
-  { pattern: /^npm run test:chaos -- 3$/, elsewhere: "test/chaos is its short form" },
+  { pattern: /^npm run test:chaos( -- 3)?$/, elsewhere: "test/chaos is its short form" },
   {
     pattern: /^npm run test:container( -- 3)?$/,
     elsewhere: "builds container images; test/container/running/first-start.test.ts is its short form",
