@@ -2,6 +2,7 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 import { KeyFileError } from "../api/access/key-entry.js";
 import { ConfigError } from "../config.js";
 import { EngineFailure } from "../engine/engine.js";
+import { ProviderError } from "../engine/runtime/provider.js";
 import { Problem } from "../errors.js";
 import { EvaluationError } from "../evaluation/error.js";
 import { describeFileError } from "../files/file-errors.js";
@@ -24,6 +25,7 @@ const FOR_USERS = [
   KeyFileError,
   RegistryError,
   EngineFailure,
+  ProviderError,
   QueueUnavailable,
   ListenError,
   Problem,

@@ -1,4 +1,5 @@
 import { loadConfig } from "../config.js";
+import { modelRefusal } from "../engine/runtime/refusal.js";
 import { isArchitectureName, unknownArchitecture } from "../importer/architecture/stated-architecture.js";
 import { quote } from "../importer/checkpoint/error.js";
 import { nameMistake } from "../importer/draft-manifest.js";
@@ -151,7 +152,10 @@ async function importAndReport(options: ImportOptions, signal: AbortSignal): Pro
     signal,
     onProgress: watch.update,
   }).finally(() => watch.stop());
+  const { provider } = loadConfig();
+  const refusal = modelRefusal(manifest, provider);
   for (const warning of warnings) process.stderr.write(`Warning: ${warning}\n`);
+  if (refusal !== undefined) process.stderr.write(`Warning: PROVIDER=${provider} can't serve this model. ${refusal}\n`);
   const { generator, tokenizer } = manifest.architecture;
   process.stdout.write(
     `Imported ${manifest.name} into ${folder}: ${generator.class_count} classes, ${generator.token_count} tokens, ` +

@@ -17,8 +17,8 @@ export interface Family<Model extends GeneratorArchitecture = GeneratorArchitect
   warmUpParameters(model: Model): SamplingParameters;
   /** The family's graphs by name, as bytes of `.onnx` files over weights that stay where they are. */
   buildGraphs(model: Model, weights: WeightIndex, options: GraphOptions): Record<string, Uint8Array>;
-  /** The graphs for ONNX Runtime's WebGPU provider, by name, with the same inputs and outputs. */
-  buildWebgpuGraphs(model: Model, weights: WeightIndex): GraphVariants;
+  /** The graphs for ONNX Runtime's WebGPU provider, by name, with the same inputs and outputs; absent where no GPU runs the models. */
+  buildWebgpuGraphs?(model: Model, weights: WeightIndex): GraphVariants;
   open(runtime: Runtime, model: Model): Sampler;
 }
 

@@ -18,7 +18,7 @@ export async function openModel(folder: string, model: Architecture, settings: R
   const weights = readWeights(files);
   const variants = {
     ...buildTokenizerGraphs(model, weights, { webgpu: true }),
-    ...familyOf(model.generator).buildWebgpuGraphs(model.generator, weights),
+    ...familyOf(model.generator).buildWebgpuGraphs!(model.generator, weights),
   };
   return openRuntime(folder, { ...settings, graphs, variants });
 }

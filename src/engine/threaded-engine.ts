@@ -20,6 +20,7 @@ import {
 } from "./engine.js";
 import { PreviewRequests } from "./previews.js";
 import type { FromThread } from "./protocol.js";
+import { modelRefusal } from "./runtime/refusal.js";
 import type { RuntimeSettings } from "./runtime/runtime.js";
 import { SupervisedThread } from "./supervisor.js";
 
@@ -46,6 +47,8 @@ const CANCEL_MS = 10_000;
 
 /** Opens a model in a thread of its own and warms it up. Rejects with `EngineFailure`. */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const refusal = modelRefusal(options.manifest, options.provider);
+  if (refusal !== undefined) throw new EngineFailure(refusal);
   const engine = new ThreadedEngine(options);
   await engine.open();
   return engine;

@@ -17,6 +17,8 @@ interface FamilyTraits {
   readonly graphs: readonly string[];
   /** Whether its models edit images, if the tokenizer has an encoder. */
   readonly canEdit: boolean;
+  /** Whether GPUs run its models; a model is never split between a GPU and the CPU. */
+  readonly runsOnGpus: boolean;
 }
 
 /** Every family's traits; `src/families/` has how each generates. */
@@ -36,6 +38,7 @@ export const FAMILY_TRAITS = {
     samplers: [],
     graphs: ["predict", "denoise", "decode"],
     canEdit: true,
+    runsOnGpus: true,
   },
   dit: {
     required: ["steps", "guidance_scale", "sampler"],
@@ -44,6 +47,7 @@ export const FAMILY_TRAITS = {
     samplers: ["ddpm", "ddim"],
     graphs: ["predict", "decode"],
     canEdit: false,
+    runsOnGpus: true,
   },
   sit: {
     required: ["steps", "guidance_scale", "sampler"],
@@ -52,6 +56,7 @@ export const FAMILY_TRAITS = {
     samplers: ["euler", "heun", "sde"],
     graphs: ["predict", "decode"],
     canEdit: false,
+    runsOnGpus: true,
   },
   causal: {
     required: ["steps", "guidance_scale", "temperature"],
@@ -60,6 +65,8 @@ export const FAMILY_TRAITS = {
     samplers: [],
     graphs: ["predict", "decode"],
     canEdit: false,
+    // CUDA would run its attention on the CPU, and WebGPU would copy the whole cache in every step.
+    runsOnGpus: false,
   },
 } as const satisfies Record<string, FamilyTraits>;
 export type FamilyName = keyof typeof FAMILY_TRAITS;

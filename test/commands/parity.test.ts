@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { TINY } from "../reference.js";
+import { REFERENCE, TINY } from "../reference.js";
 import { Marimba } from "./marimba.js";
 
 test("parity holds for the reference, says what it compared, and exits with 0", async () => {
@@ -16,6 +16,21 @@ test("parity holds for the reference, says what it compared, and exits with 0", 
   expect(stdout).toMatch(/vae_encode\.safetensors +moments +2 +\d\.\de-\d +1e-4 +ok/);
   expect(stdout).not.toContain("Not compared");
   expect(stdout).toMatch(/Parity holds: \d{4} comparisons/);
+});
+
+// With CUDA at hand it would compare.
+test.each([TINY, join(REFERENCE, "systems/kl8")])("says why CUDA can't be used here, for %s", async (folder) => {
+  const { code, stderr } = await new Marimba(["parity", folder], { PROVIDER: "cuda" }).ended;
+  expect(stderr).toMatch(/^PROVIDER=cuda can't be used here\. [^\n]+ PROVIDER=cpu needs no GPU\.[^\n]*\n$/);
+  expect(code).toBe(1);
+});
+
+test("a causal model is refused with PROVIDER=cuda", async () => {
+  const folder = join(REFERENCE, "systems/llamagen/4x4");
+  expect(await new Marimba(["parity", folder], { PROVIDER: "cuda" }).ended).toMatchObject({
+    code: 1,
+    stderr: "The model parity is of the family causal, which runs on the CPU only. Set PROVIDER=cpu.\n",
+  });
 });
 
 test("a directory with nothing to compare is one sentence and exit code 1; a missing argument is 2", async () => {

@@ -113,7 +113,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^bench\/gpu\/\w+\.sh --help$/, check: printsSomething },
   {
     pattern: /^PROVIDER=cuda (MODELS=\S+ )?node dist\/main\.js (parity|serve)/,
-    elsewhere: "needs a GPU; test/commands/serve.test.ts tests the refusal without one",
+    elsewhere: "needs a GPU; test/commands/parity.test.ts and serve.test.ts test the refusal without one",
   },
   // Even the short form takes a minute; what it measures has tests of its own.
   {

@@ -1,9 +1,8 @@
 import { join, resolve } from "node:path";
 import type { Logger } from "pino";
 import { type Config, ConfigError, DEFAULT_MODELS_DIR } from "../../config.js";
-import { type Engine, EngineFailure } from "../../engine/engine.js";
+import type { Engine } from "../../engine/engine.js";
 import { openNullEngine } from "../../engine/null-engine.js";
-import type { Provider } from "../../engine/runtime/provider.js";
 import { type EngineOptions, openEngine } from "../../engine/threaded-engine.js";
 import { PACKAGE_ROOT } from "../../files/package.js";
 import type { Manifest } from "../../model/manifest.js";
@@ -25,20 +24,12 @@ export async function openModels(
   return loadRegistry([...new Set(folders)], model === undefined ? models : [model], warn);
 }
 
-const GPU_NAMES: Readonly<Record<Provider, string | undefined>> = { cpu: undefined, cuda: "CUDA", webgpu: "WebGPU" };
-
 type Handling = Pick<EngineOptions, "folder" | "maxBatch" | "maxWaiting" | "onTrouble" | "onLost" | "onWork">;
 
 /** Opens the engine that the configuration names. Rejects with `EngineFailure` where it can't run the model. */
 export async function openConfiguredEngine(config: Config, manifest: Manifest, handling: Handling): Promise<Engine> {
   if (config.engine === "null") return openNullEngine(manifest, handling.maxBatch);
   const { maxBatchDelayMs, threads, provider, cudaDevice } = config;
-  const gpu = GPU_NAMES[provider];
-  if (gpu !== undefined && manifest.precision === "int8")
-    throw new EngineFailure(
-      `The model ${manifest.name} is int8, whose products have no ${gpu} implementation in ONNX Runtime and would run on the ` +
-        "CPU. Import it with --precision fp16, or set PROVIDER=cpu.",
-    );
   return openEngine({ ...handling, manifest, maxBatchDelayMs, threads, provider, cudaDevice });
 }
 

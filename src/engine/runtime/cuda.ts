@@ -3,7 +3,8 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { InferenceSession } from "onnxruntime-node";
 import { probeGraph } from "./probe.js";
-import { loads, readNeeded } from "./shared-library.js";
+import { ProviderError } from "./provider.js";
+import { loads, NotALibrary, readNeeded } from "./shared-library.js";
 
 /** The libraries that ONNX Runtime's CUDA provider consists of. onnxruntime-node's package does not contain them. */
 export const PROVIDER_FILES = ["libonnxruntime_providers_cuda.so", "libonnxruntime_providers_shared.so"] as const;
@@ -31,10 +32,20 @@ export async function missingForCuda(
   const absent = PROVIDER_FILES.filter((file) => !existsSync(join(folder, file)));
   if (absent.length > 0)
     return `ONNX Runtime's CUDA provider is not installed (${folder} has no ${absent.join(" and no ")}); run marimba gpu install.`;
-  const needed = [...(await readNeeded(join(folder, PROVIDER_FILES[0]))), CUDNN];
-  const missing = needed.filter((name) => (driver || name !== DRIVER) && !loads(name));
+  const needed = [CUDNN];
+  for (const file of PROVIDER_FILES)
+    try {
+      needed.push(...(await readNeeded(join(folder, file))));
+    } catch (error) {
+      if (!(error instanceof NotALibrary)) throw error;
+      return `ONNX Runtime's CUDA provider is damaged: ${error.message} Run marimba gpu install, which installs it again.`;
+    }
+  const missing = [...new Set(needed)].filter((name) => (driver || name !== DRIVER) && !loads(name));
   if (missing.length === 0) return undefined;
-  return `ONNX Runtime's CUDA provider can't be loaded: ${describe(missing, needed)}.`;
+  return (
+    `ONNX Runtime's CUDA provider can't be loaded: ${describe(missing, needed)}. docs/deployment.md#gpu describes how to ` +
+    "install them; LD_LIBRARY_PATH must name the folders of CUDA's and cuDNN's libraries."
+  );
 }
 
 /** The missing libraries by the product that contains them. */
@@ -45,6 +56,7 @@ function describe(missing: readonly string[], needed: readonly string[]): string
     if (name === DRIVER) return "the NVIDIA driver";
     if (name === CUDNN) return `cuDNN ${majorOf(CUDNN)} for CUDA ${version}`;
     if (!/^lib(cu|nv)/.test(name)) return "a library of the system";
+    if (loads(`libcudart.so.${version}`)) return `a part of CUDA ${version}`;
     return `CUDA ${version}${older === undefined ? "" : ` (this machine has CUDA ${older})`}`;
   };
   const products = new Map<string, string[]>();
@@ -59,7 +71,8 @@ function majorOf(name = ""): number {
 /** Rejects with a sentence where ONNX Runtime can't use a GPU. Never falls back to the CPU. */
 export async function checkCuda(deviceId: number): Promise<void> {
   const missing = await missingForCuda({ driver: true });
-  if (missing !== undefined) throw new Error(`PROVIDER=cuda can't be used here. ${missing} PROVIDER=cpu needs no GPU.`);
+  if (missing !== undefined)
+    throw new ProviderError(`PROVIDER=cuda can't be used here. ${missing} PROVIDER=cpu needs no GPU.`);
   try {
     const session = await InferenceSession.create(probeGraph(), {
       executionProviders: [{ name: "cuda", deviceId }, "cpu"],
@@ -68,12 +81,17 @@ export async function checkCuda(deviceId: number): Promise<void> {
     });
     await session.release();
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    // ONNX Runtime adds its own source lines on both sides.
-    const reason = /CUDA failure \d+: [^;]*\w/.exec(message)?.[0] ?? message;
-    throw new Error(
-      `PROVIDER=cuda can't be used here. CUDA's libraries load, but device ${deviceId} can't be opened; nvidia-smi lists ` +
-        `the GPUs that the driver sees. PROVIDER=cpu needs no GPU. ONNX Runtime reports: ${reason}`,
-    );
+    throw new ProviderError(explainCuda(error instanceof Error ? error.message : String(error), deviceId));
   }
+}
+
+/** The sentences for a session that ONNX Runtime could not open, from its message. */
+export function explainCuda(message: string, deviceId: number): string {
+  // ONNX Runtime adds its own source lines on both sides.
+  const [reason, code] = /CUDA failure (\d+): [^;]*\w/.exec(message) ?? [message];
+  const isDriverTooOld = code === "35"; // cudaErrorInsufficientDriver
+  const cause = isDriverTooOld
+    ? "the NVIDIA driver is too old for CUDA 13, which needs version 580 or newer; nvidia-smi prints the driver's version"
+    : `device ${deviceId} can't be opened; nvidia-smi lists the GPUs that the driver sees`;
+  return `PROVIDER=cuda can't be used here. CUDA's libraries load, but ${cause}. PROVIDER=cpu needs no GPU. ONNX Runtime reports: ${reason}`;
 }

@@ -8,6 +8,11 @@ export const Provider = Type.Union([Type.Literal("cpu"), Type.Literal("cuda"), T
 });
 export type Provider = Static<typeof Provider>;
 
+/** The provider can't be used here, or not for this model; the message is one sentence or two. */
+export class ProviderError extends Error {
+  override readonly name = "ProviderError";
+}
+
 /** What ONNX Runtime, CUDA, cuBLAS and Vulkan say when memory runs out. */
 const OUT_OF_MEMORY = /failed to allocate memory|out[ _]of[ _](device[ _]|host[ _])?memory|ALLOC_FAILED|bad[_ ]alloc/i;
 

@@ -12,7 +12,7 @@ const DT_STRSZ = 10n;
 /** More than any library has: a file that claims more is not one. */
 const MAX_TABLE_BYTES = 1024 * 1024;
 
-/** The file is not a shared library for 64-bit Linux. */
+/** The file is not a shared library for 64-bit Linux, or not all of one. */
 export class NotALibrary extends Error {
   override readonly name = "NotALibrary";
 }
@@ -44,7 +44,10 @@ export async function readNeeded(path: string): Promise<string[]> {
     }));
     const valueWith = (wanted: bigint) => entries.find(({ tag }) => tag === wanted)?.value ?? 0;
     const namesAt = valueWith(DT_STRTAB);
-    const segment = ofType(PT_LOAD).find(({ address, bytes }) => namesAt >= address && namesAt < address + bytes);
+    const loaded = ofType(PT_LOAD);
+    const { size } = await file.stat();
+    if (loaded.some(({ offset, bytes }) => offset + bytes > size)) throw notALibrary(path);
+    const segment = loaded.find(({ address, bytes }) => namesAt >= address && namesAt < address + bytes);
     if (!segment) throw notALibrary(path);
     const names = await read(file, path, segment.offset + namesAt - segment.address, valueWith(DT_STRSZ));
     return entries
@@ -63,7 +66,7 @@ async function read(file: FileHandle, path: string, offset: number, bytes: numbe
 }
 
 function notALibrary(path: string): NotALibrary {
-  return new NotALibrary(`${path} is not a shared library for 64-bit Linux.`);
+  return new NotALibrary(`${path} is not a whole shared library for 64-bit Linux.`);
 }
 
 /** Whether the dynamic loader of this process finds and loads a library by its name, such as `libcudart.so.13`. */

@@ -1,6 +1,7 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { encodeModel } from "../../model/graph/onnx.js";
 import { probeGraph } from "./probe.js";
+import { ProviderError } from "./provider.js";
 import type { LoopGraphs } from "./runtime.js";
 
 /** Rejects with a sentence where ONNX Runtime finds no GPU. Never falls back to the CPU. */
@@ -16,7 +17,7 @@ export async function checkWebgpu(): Promise<void> {
     const message = error instanceof Error ? error.message : String(error);
     // ONNX Runtime puts its own source lines in front.
     const reason = /Failed to get a WebGPU \w+: .*/.exec(message)?.[0] ?? message;
-    throw new Error(
+    throw new ProviderError(
       "PROVIDER=webgpu can't be used here, because no GPU was found. It needs a GPU with a driver for Vulkan (on Linux, with its loader: " +
         `the package libvulkan1), Direct3D 12 or Metal. PROVIDER=cpu needs no GPU. ONNX Runtime reports: ${reason}`,
     );

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { usableCores } from "../../engine/runtime/allowance.js";
 import { openRuntime } from "../../engine/runtime/onnx.js";
+import { ProviderError } from "../../engine/runtime/provider.js";
+import { modelRefusal } from "../../engine/runtime/refusal.js";
 import type { Device, Runtime, RuntimeSettings } from "../../engine/runtime/runtime.js";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { importModel } from "../../importer/import.js";
@@ -86,6 +88,8 @@ async function compareModel(files: ModelFiles, reference: ReferenceFolder, devic
   const report = new Report();
   try {
     const { folder, manifest } = await importInto(models, files, reference);
+    const refusal = modelRefusal(manifest, device.provider);
+    if (refusal !== undefined) throw new ProviderError(refusal);
     const graphs = graphsOf(manifest.architecture);
     const runtime = await openRuntime(folder, { threads: usableCores(), graphs, ...device });
     const { stages, runs, encodes } = comparisonsOf(manifest, runtime, report);
@@ -170,7 +174,7 @@ function importInto(models: string, files: ModelFiles, reference: ReferenceFolde
   return importModel({ ...options, ...files, arch: config, latentStats });
 }
 
-/** Runs one comparison; an error, and any tensor left unread, is a failure. */
+/** Runs one comparison; an error, and any tensor left unread, is a failure. Throws `ProviderError`. */
 export async function compareRecording(
   file: Checkpoint,
   report: Report,
@@ -182,6 +186,7 @@ export async function compareRecording(
     const unread = recording.unread();
     if (unread.length > 0) throw new Error(`nothing compares ${unread.join(", ")}`);
   } catch (error) {
+    if (error instanceof ProviderError) throw error;
     report.holds(recording.name, "comparison", "file", false, error instanceof Error ? error.message : String(error));
   }
 }

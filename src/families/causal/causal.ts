@@ -23,9 +23,6 @@ export const causal: Family<CausalArchitecture> = {
     temperature: 1,
   }),
   buildGraphs: (model, weights, options) => ({ predict: buildPredict(model, weights, options) }),
-  buildWebgpuGraphs() {
-    throw new Error("Causal models can't run on WebGPU, which would copy the whole cache in every step.");
-  },
   open: openSampler,
 };
 

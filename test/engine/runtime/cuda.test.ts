@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { providerFolder } from "../../../src/engine/runtime/cuda.js";
+import { explainCuda, providerFolder } from "../../../src/engine/runtime/cuda.js";
 import { readNeeded } from "../../../src/engine/runtime/shared-library.js";
 import { writeLibrary } from "./elf.js";
 
@@ -29,10 +29,27 @@ describe("the libraries that a shared library needs", () => {
     for (const bytes of [0, 10, 63, 100, 170, whole.length - 1]) {
       writeFileSync(path, whole);
       truncateSync(path, bytes);
-      await expect(readNeeded(path), `${bytes} bytes`).rejects.toThrow(/is not a shared library for 64-bit Linux/);
+      await expect(readNeeded(path), `${bytes} bytes`).rejects.toThrow(
+        /is not a whole shared library for 64-bit Linux/,
+      );
     }
     writeFileSync(path, Buffer.alloc(1000, "text"));
-    await expect(readNeeded(path)).rejects.toThrow(/is not a shared library/);
+    await expect(readNeeded(path)).rejects.toThrow(/is not a whole shared library/);
+  });
+});
+
+describe("a session that CUDA can't open", () => {
+  const failure = (code: number, text: string) =>
+    `/src/cuda_call.cc:121 CUDA failure ${code}: ${text} ; GPU=0 ; hostname=x`;
+
+  it("is explained by the driver's version where CUDA says so, and else by the device", () => {
+    const tooOld = explainCuda(failure(35, "CUDA driver version is insufficient for CUDA runtime version"), 0);
+    expect(tooOld).toMatch(
+      /^PROVIDER=cuda can't be used here\. .*the NVIDIA driver is too old for CUDA 13, .* 580 or newer;/,
+    );
+    expect(tooOld).toMatch(/CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version$/);
+    const noDevice = explainCuda(failure(101, "invalid device ordinal"), 7);
+    expect(noDevice).toMatch(/device 7 can't be opened; .* CUDA failure 101: invalid device ordinal$/);
   });
 });
 
@@ -74,9 +91,29 @@ describe.skipIf(process.platform !== "linux" || process.arch !== "x64")("before 
     installProvider();
     expect(missing(["libcudart.so.96", "libcublas.so.96", "libcudnn.so.9"])).toBe(
       "ONNX Runtime's CUDA provider can't be loaded: CUDA 97 (this machine has CUDA 96) is missing " +
-        "(libcublas.so.97, libcudart.so.97).",
+        "(libcublas.so.97, libcudart.so.97). docs/deployment.md#gpu describes how to install them; LD_LIBRARY_PATH must name " +
+        "the folders of CUDA's and cuDNN's libraries.",
     );
   });
+
+  it("only a part is called missing where the rest of CUDA is here", () => {
+    installProvider();
+    expect(missing(["libcudart.so.96", "libcudart.so.97", "libcudnn.so.9"])).toContain(
+      "a part of CUDA 97 is missing (libcublas.so.97).",
+    );
+  });
+
+  it.each(["libonnxruntime_providers_cuda.so", "libonnxruntime_providers_shared.so"])(
+    "a damaged %s is named, with the command that installs it again",
+    (file) => {
+      installProvider();
+      writeFileSync(join(folder, file), "junk\n");
+      expect(missing(["libcublas.so.97", "libcudart.so.97", "libcudnn.so.9"])).toBe(
+        `ONNX Runtime's CUDA provider is damaged: ${join(folder, file)} is not a whole shared library for 64-bit Linux. ` +
+          "Run marimba gpu install, which installs it again.",
+      );
+    },
+  );
 
   it("cuDNN and the driver are named where they are missing", () => {
     installProvider();
