@@ -141,7 +141,10 @@ describe("the pages", () => {
 describe("the list of known commands", () => {
   it("has exactly one rule for each command", () => {
     for (const command of [...blocks.flatMap(([, commands]) => commands), ...inSentences])
-      expect(KNOWN_COMMANDS.filter(({ pattern }) => pattern.test(command)), command).toHaveLength(1);
+      expect(
+        KNOWN_COMMANDS.filter(({ pattern }) => pattern.test(command)),
+        command,
+      ).toHaveLength(1);
   });
 
   it("names only tests that exist, and has no unused rule", () => {
