@@ -41,7 +41,7 @@ describe("fieldErrors", () => {
 
   it("refuses unknown fields by name and suggests similar ones", () => {
     expect(errorsOf({ class: 0, guidance: 2, "a/b~c": 1, toString: 1 })).toMatchObject({
-      "/guidance": "is not a known field; did you mean guidance_scale or guidance_schedule?",
+      "/guidance": "is not a known field; did you mean guidance_scale or guidance_schedule or guidance_steps?",
       "/a~1b~0c": expect.stringMatching(/^is not a known field; the known fields are class, seed,/),
       "/toString": expect.stringMatching(/^is not a known field/),
     });
