@@ -19,7 +19,7 @@ const podman = new Podman(join(tmpdir(), "marimba-containers"));
 it("the CUDA image is not built on a base with another CUDA", { timeout: BUILD_MS }, async () => {
   const building = buildForCuda(podman, await standInForCuda12(podman));
   await expect(building).rejects.toThrow(
-    /ONNX Runtime's CUDA provider can't be loaded: CUDA 13 \(this machine has CUDA 12\) is missing \(.*libcudart\.so\.13.*\), cuDNN 9/,
+    /ONNX Runtime's CUDA provider can't be loaded: .*CUDA 13 \(this machine has CUDA 12\) is missing \(.*libcudart\.so\.13.*\)/,
   );
 });
 
