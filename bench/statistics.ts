@@ -14,6 +14,16 @@ export function pairedRatio(over: readonly number[], under: readonly number[]): 
   return median(over.map((value, round) => value / under[round]!));
 }
 
+/** A table's row for each side: its median, its rounds, and its ratio over the side `over`; milliseconds with so many digits. */
+export function roundsRows(times: ReadonlyMap<string, readonly number[]>, over: string, digits: number): string[][] {
+  return [...times].map(([side, ms]) => [
+    side,
+    `${median(ms).toFixed(digits)} ms`,
+    ms.map((one) => one.toFixed(digits)).join(" "),
+    pairedRatio(ms, times.get(over)!).toFixed(2),
+  ]);
+}
+
 /** The 95 % Wilson interval of a share: `hits` successes in `of` trials. */
 export function wilsonInterval(hits: number, of: number): { low: number; high: number } {
   const z = 1.96;

@@ -1,6 +1,6 @@
 // Podman, which the tests of containers use: what it needs, and whether it can run containers here.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -17,13 +17,25 @@ const PROGRAMS = {
 };
 
 /** runc runs where the host mounts both versions of cgroups, and crun does not. */
-export const PODMAN_SETTINGS = `[containers]
+const SETTINGS = `[containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
 [engine]
 runtime = "runc"
 [network]
 network_backend = "netavark"
 `;
+
+/** Writes a program into the folder that is a Podman with images and containers of its own there. Returns its path. */
+export function writePodman(folder) {
+  mkdirSync(folder, { recursive: true });
+  const settings = join(folder, "containers.conf");
+  writeFileSync(settings, SETTINGS);
+  const program = join(folder, "podman");
+  const store = `--root "${join(folder, "storage")}" --runroot "${join(folder, "run")}"`;
+  writeFileSync(program, `#!/bin/sh\nCONTAINERS_CONF="${settings}" exec podman ${store} "$@"\n`);
+  chmodSync(program, 0o755);
+  return program;
+}
 
 /** Debian's packages for containers that this machine lacks. */
 export function missingContainerPackages() {
@@ -41,13 +53,9 @@ export function whyNoContainer() {
     return `Packages are missing; Debian has them: apt-get install --no-install-recommends ${missing.join(" ")}`;
   const folder = mkdtempSync(join(tmpdir(), "marimba-podman-"));
   try {
-    const settings = join(folder, "containers.conf");
-    writeFileSync(settings, PODMAN_SETTINGS);
-    const store = ["--root", join(folder, "storage"), "--runroot", join(folder, "run")];
     // The files of this machine take the place of an image's; what the container writes to them is thrown away.
     const container = ["run", "--rm", "--memory", "64m", "--publish", "127.0.0.1::80", "--rootfs", "/:O", "/bin/true"];
-    const env = { ...process.env, CONTAINERS_CONF: settings };
-    const { status, stderr } = spawnSync("podman", [...store, ...container], { env, encoding: "utf8" });
+    const { status, stderr } = spawnSync(writePodman(folder), container, { encoding: "utf8" });
     return status === 0 ? undefined : `Podman can't run a container here: ${stderr.trim()}`;
   } finally {
     rmSync(folder, { recursive: true, force: true });

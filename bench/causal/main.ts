@@ -1,9 +1,7 @@
 // npm run bench:causal: images of a LlamaGen with guidance, with and without a cache, compared with the official PyTorch code.
-import { spawn } from "node:child_process";
 import { mkdir, open, writeFile } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { readArguments } from "../../src/commands/command-line.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
@@ -19,7 +17,8 @@ import type { CausalArchitecture, Precision } from "../../src/model/manifest.js"
 import { categoricalWeights, drawCode, guidedLogits } from "../../src/model/sampler/categorical.js";
 import { ImageNoise } from "../../src/model/sampler/noise.js";
 import { describeMachine } from "../machine.js";
-import { median, pairedRatio } from "../statistics.js";
+import { OfficialProcess } from "../official-process.js";
+import { median, roundsRows } from "../statistics.js";
 
 const USAGE = `npm run bench:causal: an image of a LlamaGen with guidance, batch 1, with random weights, in processor time
 
@@ -48,6 +47,7 @@ const OPTIONS = {
   help: { type: "boolean", default: false },
 } as const;
 
+const SCRIPT = new URL("official.py", import.meta.url);
 const CODES = 16_384;
 const CLASSES = 1000;
 const GUIDANCE = 2;
@@ -149,26 +149,6 @@ async function recomputeMs(runtime: Runtime, short: CausalArchitecture, length: 
   return processorMs(() => predict(runtime, cache, inputs));
 }
 
-function startOfficial(python: string, args: readonly string[]) {
-  const child = spawn(python, [fileURLToPath(new URL("official.py", import.meta.url)), ...args], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const answer = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error("The official code ended; see its last lines.");
-    return JSON.parse(value) as { readonly ms: number; readonly version: string };
-  };
-  return {
-    answer,
-    ask(line: string) {
-      child.stdin.write(`${line}\n`);
-      return answer();
-    },
-    stop: () => child.stdin.end(),
-  };
-}
-
 async function main(): Promise<void> {
   const { values } = readArguments({ args: process.argv.slice(2), options: OPTIONS });
   if (values.help) return void process.stdout.write(USAGE);
@@ -177,7 +157,9 @@ async function main(): Promise<void> {
   const precision = values.precision as Precision;
   const runtime = await openRandom(join(values.work, precision), a, precision, threads);
   const places = ["--official", values.official ?? "", "--arch", values.arch, "--threads", `${threads}`];
-  const other = values.official ? startOfficial(values.python, [...places, "--tokens", `${tokens}`]) : undefined;
+  const other = values.official
+    ? new OfficialProcess(values.python, SCRIPT, [...places, "--tokens", `${tokens}`])
+    : undefined;
   const version = (await other?.answer())?.version;
   await generate(runtime, a, 2);
   const ours = `marimba ${precision}`;
@@ -189,12 +171,7 @@ async function main(): Promise<void> {
       times.set(`pytorch ${side}`, [...(times.get(`pytorch ${side}`) ?? []), (await other!.ask(side)).ms]);
   }
   other?.stop();
-  const rows = [...times].map(([side, ms]) => [
-    side,
-    `${median(ms).toFixed(1)} ms`,
-    ms.map((one) => one.toFixed(1)).join(" "),
-    pairedRatio(ms, times.get(ours)!).toFixed(2),
-  ]);
+  const rows = roundsRows(times, ours, 1);
   const cache = `${(rowBytes(a) / 2 ** 20).toFixed(0)} MiB of keys and values a row`;
   const facts = [...describeMachine(), version, `${values.arch}, ${tokens} tokens, ${threads} threads`, cache];
   const table = markdownTable(["processor time", "a token", "rounds", `/ ${ours}`], rows);

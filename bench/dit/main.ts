@@ -1,9 +1,7 @@
 // npm run bench:dit: one step of a DiT with guidance, compared with the official PyTorch code; the sides take turns.
-import { spawn } from "node:child_process";
 import { mkdir, rm } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { readArguments } from "../../src/commands/command-line.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
@@ -14,7 +12,8 @@ import { importModel } from "../../src/importer/import.js";
 import { markdownTable } from "../../src/markdown-table.js";
 import type { DitArchitecture } from "../../src/model/manifest.js";
 import { describeMachine } from "../machine.js";
-import { median, pairedRatio } from "../statistics.js";
+import { OfficialProcess } from "../official-process.js";
+import { roundsRows } from "../statistics.js";
 
 const USAGE = `npm run bench:dit: one step of a DiT with guidance, batch 1, compared with the official PyTorch code
 
@@ -45,28 +44,10 @@ const OPTIONS = {
 
 /** Its scale and channels are those of the published one; a step does not use it. */
 const TOKENIZER = fileURLToPath(new URL("../../test/reference/systems/kl8/model.ckpt", import.meta.url));
+const SCRIPT = new URL("official.py", import.meta.url);
 const GUIDANCE = 4;
 const SIDES = ["pytorch fp32", "pytorch bf16", "marimba int8"] as const;
 type Side = (typeof SIDES)[number];
-
-/** The official code in a process of its own, which answers each line that it is sent with one. */
-function startOfficial(python: string, args: readonly string[]) {
-  const child = spawn(python, [fileURLToPath(new URL("official.py", import.meta.url)), ...args], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const answer = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error("The official code ended; see its last lines.");
-    return JSON.parse(value) as { readonly ms: number; readonly version: string };
-  };
-  const stop = () => child.stdin.end();
-  const ask = (line: string) => {
-    child.stdin.write(`${line}\n`);
-    return answer();
-  };
-  return { answer, ask, stop };
-}
 
 /** Milliseconds of one step, after one that does not count. */
 async function stepTime(runtime: Runtime, model: DitArchitecture, steps: number): Promise<number> {
@@ -93,7 +74,7 @@ async function main(): Promise<void> {
   await mkdir(work, { recursive: true });
   const checkpoint = join(work, `${model.toLowerCase().replace("/", "-")}.pt`);
   const places = ["--official", official, "--model", model, "--checkpoint", checkpoint];
-  const other = startOfficial(python, [...places, "--threads", `${threads}`, "--steps", `${steps}`]);
+  const other = new OfficialProcess(python, SCRIPT, [...places, "--threads", `${threads}`, "--steps", `${steps}`]);
   try {
     const { version } = await other.answer();
     const modelsDir = join(work, "models");
@@ -127,13 +108,7 @@ async function main(): Promise<void> {
 }
 
 function print(model: string, version: string, times: ReadonlyMap<Side, readonly number[]>): void {
-  const ours = times.get("marimba int8")!;
-  const rows = [...times].map(([side, ms]) => [
-    side,
-    `${median(ms).toFixed(0)} ms`,
-    ms.map((one) => one.toFixed(0)).join(" "),
-    pairedRatio(ms, ours).toFixed(2),
-  ]);
+  const rows = roundsRows(times, "marimba int8", 0);
   const facts = [...describeMachine(), `${version}, ${model}`].map((line) => `- ${line}`);
   const table = markdownTable(["", "a step", "rounds", "/ marimba int8"], rows);
   process.stdout.write(`${facts.join("\n")}\n\n${table}\n`);

@@ -59,7 +59,8 @@ function keepAtLeast(weights: Float64Array, least: number): void {
 
 /** Keeps the likeliest codes until their probability exceeds p; of equal ones the first (arXiv 1904.09751). */
 function keepNucleus(weights: Float64Array, p: number): void {
-  const codes = Array.from(weights.keys()).sort((a, b) => weights[b]! - weights[a]! || a - b);
+  const codes = Array.from(weights.keys()).filter((code) => weights[code]! > 0);
+  codes.sort((a, b) => weights[b]! - weights[a]! || a - b);
   const total = codes.reduce((sum, code) => sum + weights[code]!, 0);
   let sum = 0;
   for (const code of codes) {

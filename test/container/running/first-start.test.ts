@@ -35,8 +35,6 @@ afterAll(async () => {
   await ground?.close();
 }, HANGING_MS);
 
-const inside = (service: string, ...command: string[]) => podman.run("exec", stack.container(service), ...command);
-
 describe("docker-compose.yml, in containers", { timeout: HANGING_MS }, () => {
   it("first start: a key, healthy services, and the image of `marimba sample`", async () => {
     expect((await fetch(`${stack.published}/models`)).status).toBe(401);
@@ -57,19 +55,19 @@ describe("docker-compose.yml, in containers", { timeout: HANGING_MS }, () => {
     expect(await podman.inspect(stack.container("worker"), format)).toBe(`true 10001:10001 ${4096 * MIB}`);
     expect(await podman.inspect(stack.container("api"), format)).toBe(`true 10001:10001 ${1024 * MIB}`);
     expect(await podman.inspect(stack.container("redis"), format)).toBe(`true 999:999 ${1024 * MIB}`);
-    expect(await inside("worker", "id", "-u")).toBe("10001");
-    await expect(inside("worker", "touch", "/app/models/x")).rejects.toThrow("Read-only file system");
-    expect(await inside("worker", "node", "-p", "process.constrainedMemory() / 2 ** 20")).toBe("4096");
+    expect(await stack.inside("worker", "id", "-u")).toBe("10001");
+    await expect(stack.inside("worker", "touch", "/app/models/x")).rejects.toThrow("Read-only file system");
+    expect(await stack.inside("worker", "node", "-p", "process.constrainedMemory() / 2 ** 20")).toBe("4096");
     const fill = "const kept = []; for (;;) kept.push(Buffer.alloc(1e7, 1))";
     const limited = podman.run("run", "--rm", "--memory", "128m", "--entrypoint", "node", IMAGE, "-e", fill);
     await expect(limited).rejects.toMatchObject({ code: 137 });
   });
 
   it("has an image that holds what runs and nothing else", async () => {
-    const list = (folder: string) => inside("worker", "ls", folder).then((names) => names.split("\n"));
+    const list = (folder: string) => stack.inside("worker", "ls", folder).then((names) => names.split("\n"));
     expect(await list("/app")).toEqual(["LICENSE", "dist", "keys", "models", "node_modules", "package.json"]);
     const { dependencies } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
-    const installed = (await inside("worker", "find", "/app/node_modules", "-maxdepth", "2")).split("\n");
+    const installed = (await stack.inside("worker", "find", "/app/node_modules", "-maxdepth", "2")).split("\n");
     const isInstalled = (name: string) => installed.includes(`/app/node_modules/${name}`);
     expect(Object.keys(dependencies).filter((name) => !isInstalled(name))).toEqual([]);
     expect(["typescript", "vitest", "@biomejs/biome"].filter(isInstalled)).toEqual([]);

@@ -1,8 +1,6 @@
 import { type ExecFileOptions, execFile } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { promisify } from "node:util";
-import { PODMAN_SETTINGS } from "../../../scripts/podman.js";
+import { writePodman } from "../../../scripts/podman.js";
 
 /** Longest that one command may take: a build on a slow machine. */
 const COMMAND_MS = 1_800_000;
@@ -13,13 +11,7 @@ export class Podman {
   readonly program: string;
 
   constructor(readonly folder: string) {
-    mkdirSync(folder, { recursive: true });
-    const settings = join(folder, "containers.conf");
-    writeFileSync(settings, PODMAN_SETTINGS);
-    this.program = join(folder, "podman");
-    const store = `--root "${join(folder, "storage")}" --runroot "${join(folder, "run")}"`;
-    writeFileSync(this.program, `#!/bin/sh\nCONTAINERS_CONF="${settings}" exec podman ${store} "$@"\n`);
-    chmodSync(this.program, 0o755);
+    this.program = writePodman(folder);
   }
 
   /** Returns the standard output; rejects with what the command printed where it fails. */

@@ -68,8 +68,6 @@ async function underWay(): Promise<Order[]> {
   return orders;
 }
 
-const inside = (service: string, ...command: string[]) => podman.run("exec", stack.container(service), ...command);
-
 describe("docker-compose.yml, in containers that are killed, cut off and upgraded", { timeout: HANGING_MS }, () => {
   it("three workers share the work", async () => {
     await stack.up("--scale", "worker=3");
@@ -86,7 +84,7 @@ describe("docker-compose.yml, in containers that are killed, cut off and upgrade
   });
 
   const redisHasWritten = async () =>
-    expect(await inside("redis", "redis-cli", "INFO", "persistence")).toContain("aof_buffer_length:0");
+    expect(await stack.inside("redis", "redis-cli", "INFO", "persistence")).toContain("aof_buffer_length:0");
 
   it("a worker is cut off from Redis for longer than its lock", async () => {
     await eventually(async () => expect(await workers()).toBe(3), HANGING_MS);

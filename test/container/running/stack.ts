@@ -101,8 +101,13 @@ export class Stack {
     }
   }
 
+  /** Runs a command inside the service's first container; returns what it prints. */
+  inside(service: string, ...command: string[]): Promise<string> {
+    return this.podman.run("exec", this.container(service), ...command);
+  }
+
   async firstKey(): Promise<string> {
-    return this.podman.run("exec", this.container("api"), "cat", "/app/keys/first-key");
+    return this.inside("api", "cat", "/app/keys/first-key");
   }
 
   async remove(): Promise<void> {
