@@ -2,13 +2,14 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { type BatchEvents, type BatchLimits, ContinuousBatch, type LeaveReason } from "../../src/engine/batch.js";
 import type { MeasuredSpans } from "../../src/engine/clock.js";
+import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime, Tensors } from "../../src/engine/runtime/runtime.js";
 import { importModel } from "../../src/importer/import.js";
 import type { FamilyParameters } from "../../src/model/family-traits.js";
-import type { Manifest } from "../../src/model/manifest.js";
+import { graphsOf, type Manifest } from "../../src/model/manifest.js";
 import type { ImageRequest, ImageToEdit } from "../../src/model/parameters.js";
 import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
 import { TINY } from "../reference.js";
@@ -26,6 +27,34 @@ export async function importTiny(): Promise<{ folder: string; manifest: Manifest
     modelsDir,
   });
   return { folder, manifest };
+}
+
+/** A model that is open while the tests of a `describe` run. */
+interface OpenModel {
+  manifest: Manifest;
+  runtime: Runtime;
+  /** The model once more on one thread, where the tests name the threads of the other. */
+  single: Runtime;
+}
+
+/** Imports a model and opens it before the tests of a `describe`. The object that it returns is filled in by then. */
+export function useModel(
+  importIt: () => Promise<{ readonly folder: string; readonly manifest: Manifest }>,
+  threads?: number,
+): OpenModel {
+  const model = {} as OpenModel;
+  beforeAll(async () => {
+    const { folder, manifest } = await importIt();
+    const open = (count: number) => openRuntime(folder, { threads: count, graphs: graphsOf(manifest.architecture) });
+    model.manifest = manifest;
+    model.runtime = await open(threads ?? 1);
+    if (threads !== undefined) model.single = await open(1);
+  });
+  afterAll(async () => {
+    await model.runtime?.close();
+    await model.single?.close();
+  });
+  return model;
 }
 
 const PLAIN: FamilyParameters<"mar"> = {
@@ -128,6 +157,18 @@ export function watched(runtime: Runtime, change: Readonly<Record<string, Change
       return change[graph] ? change[graph](inputs, run) : run();
     },
   };
+}
+
+/** The runtime, and the rows of each of its runs of `predict` so far. */
+export function countRows(runtime: Runtime): { readonly rows: number[]; readonly counted: Runtime } {
+  const rows: number[] = [];
+  const counted = watched(runtime, {
+    predict: (inputs, run) => {
+      rows.push(countOf(inputs));
+      return run();
+    },
+  });
+  return { rows, counted };
 }
 
 /** The first axis of an input: rows of `predict`, tokens of `denoise`, images of `decode`. */

@@ -1,10 +1,18 @@
 import Type from "typebox";
 import type { Architecture } from "../../model/manifest.js";
 import { ImportError } from "../error.js";
-import { readJsonFile } from "../json-file.js";
 import type { TokenizerReading } from "../tokenizers/tokenizer-reading.js";
 import type { GeneratorReading } from "./generator-reading.js";
-import { countModules, sideOf, TableBuilder, type Tensors, type TensorTable, wholeRoot } from "./tensor-table.js";
+import { checkStatement, count, optionalCount, readNamed } from "./statements.js";
+import {
+  classesOf,
+  countModules,
+  sideOf,
+  TableBuilder,
+  type Tensors,
+  type TensorTable,
+  wholeRoot,
+} from "./tensor-table.js";
 
 const NETWORK = "generator";
 /** A tensor that every DiT and every SiT has, and no MAR model. */
@@ -47,8 +55,6 @@ export interface DitSizes {
   readonly learnSigma: boolean;
 }
 
-const count = () => Type.Integer({ minimum: 1, maximum: 1_048_576 });
-const optionalCount = () => Type.Optional(count());
 /** The constructor's arguments; those that only training needs are ignored. */
 const DitClaims = Type.Object({
   num_heads: count(),
@@ -93,9 +99,6 @@ const TAKEN_FOR_SIT =
 
 export function readDitSizes(tensors: Tensors): DitSizes {
   const side = (name: string, axis: number, rank: number) => sideOf(NETWORK, tensors, name, axis, rank);
-  const rows = side(DIT_MARKER, 0, 2);
-  if (rows < 2)
-    throw new ImportError(`The generator's ${DIT_MARKER} has ${rows} row: a class and "no class" need two.`);
   const latentChannels = side("x_embedder.proj.weight", 1, 4);
   const patchSize = side("x_embedder.proj.weight", 2, 4);
   return {
@@ -105,7 +108,7 @@ export function readDitSizes(tensors: Tensors): DitSizes {
     latentChannels,
     patchSize,
     tokenCount: side("pos_embed", 1, 3),
-    classCount: rows - 1,
+    classCount: classesOf(tensors, DIT_MARKER),
     frequencyChannels: side("t_embedder.mlp.0.weight", 1, 2),
     learnSigma: side("final_layer.linear.weight", 0, 2) !== latentChannels * patchSize ** 2,
   };
@@ -148,10 +151,7 @@ async function readStated(arch: string | undefined, { width }: DitSizes): Promis
       `A DiT or SiT of width ${width} is not one of the published ones, and no tensor states its number of heads: state it with --arch config.json.`,
     );
   }
-  const published = DIT_SIZES.get(arch);
-  if (published) return { label: arch, ...published };
-  if (!arch.endsWith(".json")) throw new ImportError(`--arch ${arch} is not a DiT or SiT, but the checkpoint is.`);
-  return { label: arch, ...(await readJsonFile(arch, DitConfig)) };
+  return readNamed(arch, "a DiT or SiT", DIT_SIZES, DitConfig);
 }
 
 /** Throws at the first statement that the tensors contradict, naming both values. */
@@ -173,11 +173,8 @@ function checkClaims({ label, family, model: claims }: Stated, sizes: DitSizes):
         ? claims.mlp_ratio
         : sizes.mlpWidth / sizes.width,
   };
-  for (const [field, actual] of Object.entries(found)) {
-    const stated = claims[field as keyof DitClaims];
-    if (stated !== undefined && stated !== actual)
-      throw new ImportError(`${label} says ${field} is ${stated}, but the tensors say ${actual}.`);
-  }
+  for (const [field, actual] of Object.entries(found))
+    checkStatement(label, field, claims[field as keyof DitClaims], actual);
   if (sizes.width % claims.num_heads !== 0)
     throw new ImportError(
       `${label} states ${claims.num_heads} heads, which do not divide the width of ${sizes.width}.`,

@@ -1,10 +1,18 @@
 import Type from "typebox";
 import type { Architecture } from "../../model/manifest.js";
 import { ImportError } from "../error.js";
-import { readJsonFile } from "../json-file.js";
 import type { TokenizerReading } from "../tokenizers/tokenizer-reading.js";
 import type { GeneratorReading } from "./generator-reading.js";
-import { countModules, sideOf, TableBuilder, type Tensors, type TensorTable, wholeRoot } from "./tensor-table.js";
+import { checkStatement, count, optionalCount, readNamed } from "./statements.js";
+import {
+  classesOf,
+  countModules,
+  sideOf,
+  TableBuilder,
+  type Tensors,
+  type TensorTable,
+  wholeRoot,
+} from "./tensor-table.js";
 
 const NETWORK = "generator";
 /** A tensor that every LlamaGen has, and no MAR model and no DiT. */
@@ -42,8 +50,6 @@ interface LlamagenSizes {
   readonly classCount: number;
 }
 
-const count = () => Type.Integer({ minimum: 1, maximum: 1_048_576 });
-const optionalCount = () => Type.Optional(count());
 /** `ModelArgs` of gpt.py; those that only training needs are ignored. */
 const LlamagenConfig = Type.Object({
   model: Type.Object({
@@ -81,15 +87,12 @@ const TAKEN_FOR_256 =
 
 function readSizes(tensors: Tensors): LlamagenSizes {
   const side = (name: string, axis: number) => sideOf(NETWORK, tensors, name, axis, 2);
-  const classes = "cls_embedding.embedding_table.weight";
-  const rows = side(classes, 0);
-  if (rows < 2) throw new ImportError(`The generator's ${classes} has ${rows} row: a class and "no class" need two.`);
   return {
     codes: side(LLAMAGEN_MARKER, 0),
     width: side(LLAMAGEN_MARKER, 1),
     depth: countModules(tensors, "layers"),
     mlpWidth: side("layers.0.feed_forward.w1.weight", 0),
-    classCount: rows - 1,
+    classCount: classesOf(tensors, "cls_embedding.embedding_table.weight"),
   };
 }
 
@@ -125,21 +128,15 @@ async function readStated(
       `A LlamaGen of width ${width} is not one of the published ones, and no tensor states its heads and how many tokens an image has: state them with --arch config.json.`,
     );
   }
-  const published = LLAMAGEN_SIZES.get(arch);
-  if (published) return { label: arch, ...published };
-  if (!arch.endsWith(".json")) throw new ImportError(`--arch ${arch} is not a LlamaGen, but the checkpoint is.`);
-  return { label: arch, ...(await readJsonFile(arch, LlamagenConfig)) };
+  return readNamed(arch, "a LlamaGen", LLAMAGEN_SIZES, LlamagenConfig);
 }
 
 /** Throws at the first statement that the tensors contradict, naming both values. */
 function checkClaims(label: string, claims: LlamagenConfig["model"], sizes: LlamagenSizes): void {
   const { width, depth, codes, classCount } = sizes;
   const found = { dim: width, n_layer: depth, vocab_size: codes, num_classes: classCount } as const;
-  for (const [field, actual] of Object.entries(found)) {
-    const stated = claims[field as keyof typeof found];
-    if (stated !== undefined && stated !== actual)
-      throw new ImportError(`${label} says ${field} is ${stated}, but the tensors say ${actual}.`);
-  }
+  for (const [field, actual] of Object.entries(found))
+    checkStatement(label, field, claims[field as keyof typeof found], actual);
   // Half of a head's pairs turn with the row, half with the column.
   if (width % (4 * claims.n_head) !== 0)
     throw new ImportError(

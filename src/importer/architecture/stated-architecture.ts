@@ -6,6 +6,7 @@ import { readJsonFile } from "../json-file.js";
 import type { StatedTokenizer } from "../tokenizers/tokenizer-reading.js";
 import { DIT_SIZES } from "./dit-architecture.js";
 import { LLAMAGEN_SIZES } from "./llamagen-architecture.js";
+import { checkStatement, count, optionalCount } from "./statements.js";
 
 type Architecture = AnyArchitecture<MarArchitecture>;
 
@@ -46,8 +47,6 @@ export const PUBLISHED_SIZES = {
 export type PublishedSize = keyof typeof PUBLISHED_SIZES;
 const DEFAULT_NORM_EPS = 1e-6;
 
-const count = () => Type.Integer({ minimum: 1, maximum: 1_048_576 });
-const optionalCount = () => Type.Optional(count());
 /** The constructor arguments of both networks; those that only training needs are ignored. */
 const ArchitectureConfig = Type.Object({
   mar: Type.Object({
@@ -108,10 +107,7 @@ function publishedNames(): string[] {
 /** Throws at the first statement that the tensors contradict, naming both values. */
 export function checkClaims(stated: StatedArchitecture, architecture: Architecture): void {
   for (const claim of stated.claims) {
-    const found = claim.found(architecture);
-    if (found !== claim.stated) {
-      throw new ImportError(`${stated.label} says ${claim.field} is ${claim.stated}, but the tensors say ${found}.`);
-    }
+    checkStatement(stated.label, claim.field, claim.stated, claim.found(architecture));
   }
 }
 

@@ -48,6 +48,13 @@ export function sideOf(network: string, tensors: Tensors, name: string, axis: nu
   return side;
 }
 
+/** How many classes a generator's table of them has; its last row is "no class". */
+export function classesOf(tensors: Tensors, table: string): number {
+  const rows = sideOf("generator", tensors, table, 0, 2);
+  if (rows < 2) throw new ImportError(`The generator's ${table} has ${rows} row: a class and "no class" need two.`);
+  return rows - 1;
+}
+
 /** How many numbered modules `prefix.0.`, `prefix.1.` ... the tensors name. */
 export function countModules(tensors: Tensors, prefix: string): number {
   const numbers = new Set<string>();

@@ -1,9 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openRuntime } from "../../../src/engine/runtime/onnx.js";
-import { floats, type Runtime } from "../../../src/engine/runtime/runtime.js";
+import { describe, expect, it } from "vitest";
+import { floats } from "../../../src/engine/runtime/runtime.js";
 import { warmUp } from "../../../src/engine/warm-up.js";
-import { graphsOf, type Manifest } from "../../../src/model/manifest.js";
-import { freshImageAlone, imageAlone, WatchedBatch, watched } from "../../engine/tiny-engine.js";
+import { countRows, expectAsAlone, imageAlone, useModel, WatchedBatch, watched } from "../../engine/tiny-engine.js";
 import { causalRequest, exampleCausal, importCausal } from "./tiny-causal.js";
 
 /** Images of different class, guidance, temperature and filters. */
@@ -22,65 +20,32 @@ describe.each([
   ["int8", 2],
   ["fp16", 1],
 ] as const)("a causal model in %s, %i threads", (precision, threads) => {
-  let manifest: Manifest;
-  let runtime: Runtime;
-  let single: Runtime;
-  beforeAll(async () => {
-    const imported = await importCausal({ precision });
-    manifest = imported.manifest;
-    const graphs = graphsOf(manifest.architecture);
-    runtime = await openRuntime(imported.folder, { threads, graphs });
-    single = await openRuntime(imported.folder, { threads: 1, graphs });
-  });
-  afterAll(async () => {
-    await runtime?.close();
-    await single?.close();
-  });
+  const model = useModel(() => importCausal({ precision }), threads);
 
   it("gives each image the bytes that it has alone, whatever is in flight", async () => {
-    const expected: string[] = [];
-    for (const request of SUBJECTS) expected.push(await freshImageAlone(single, manifest, request));
-    expect(new Set(expected).size).toBe(SUBJECTS.length);
-    const mixed = new WatchedBatch(runtime, manifest);
+    const mixed = new WatchedBatch(model.runtime, model.manifest);
     const neighbour = (id: number) => mixed.submit(id, causalRequest({ class: id % 10, guidance_steps: id % 7 }, id));
-    for (let id = 100; id < 103; id++) neighbour(id);
-    await mixed.run((step) => {
-      if (step % 2 === 0 && step / 2 < SUBJECTS.length) mixed.submit(step / 2, SUBJECTS[step / 2]!);
+    await expectAsAlone(mixed, model.single, SUBJECTS, (step) => {
+      if (step === 0) for (let id = 100; id < 103; id++) neighbour(id);
       if (step === 2) for (let id = 103; id < 106; id++) neighbour(id);
       if (step === 3) mixed.batch.cancel(101);
       if (step === 6) mixed.batch.cancel(105);
     });
     expect([101, 105].map((id) => mixed.ended.get(id)?.reason)).toEqual(["cancelled", "cancelled"]);
-    SUBJECTS.forEach((_, id) => {
-      expect(mixed.image(id), `subject ${id}`).toBe(expected[id]);
-    });
   });
 });
 
 describe("a causal model in flight", () => {
-  let manifest: Manifest;
-  let runtime: Runtime;
-  beforeAll(async () => {
-    const imported = await importCausal();
-    manifest = imported.manifest;
-    runtime = await openRuntime(imported.folder, { threads: 1, graphs: graphsOf(manifest.architecture) });
-  });
-  afterAll(() => runtime?.close());
+  const model = useModel(importCausal);
 
   it("is described by its manifest", () => {
-    expect(manifest.architecture.generator).toEqual(exampleCausal());
-    expect(manifest.defaults).toEqual({ steps: 16, guidance_scale: 2, temperature: 1, top_k: 0, top_p: 1 });
+    expect(model.manifest.architecture.generator).toEqual(exampleCausal());
+    expect(model.manifest.defaults).toEqual({ steps: 16, guidance_scale: 2, temperature: 1, top_k: 0, top_p: 1 });
   });
 
   it("shares every run of a step, with a second row only where the step has guidance", async () => {
-    const rows: number[] = [];
-    const counted = watched(runtime, {
-      predict: (inputs, run) => {
-        rows.push(inputs.classes!.shape[0]!);
-        return run();
-      },
-    });
-    const batch = new WatchedBatch(counted, manifest);
+    const { rows, counted } = countRows(model.runtime);
+    const batch = new WatchedBatch(counted, model.manifest);
     batch.submit(0, causalRequest({ guidance_steps: 3 }));
     await batch.run((step) => {
       if (step === 1) batch.submit(1, causalRequest({ guidance_scale: 1, class: 5 }, 7));
@@ -90,26 +55,26 @@ describe("a causal model in flight", () => {
 
   it("shows the codes that are known, without changing the image's bytes", async () => {
     const request = causalRequest({}, 6);
-    const shown = new WatchedBatch(runtime, manifest);
+    const shown = new WatchedBatch(model.runtime, model.manifest);
     shown.submit(0, request);
     await shown.run(() => shown.batch.preview(0));
     const [first] = shown.previews;
     const { pixels } = shown.ended.get(0)!;
-    const { image_width } = manifest.architecture.tokenizer;
+    const { image_width } = model.manifest.architecture.tokenizer;
     expect(first!.step).toBeLessThan(16);
     expect(first!.pixels.subarray(0, 3 * image_width)).not.toEqual(pixels!.subarray(0, 3 * image_width));
-    expect(shown.image(0)).toBe(await imageAlone(runtime, manifest, request));
+    expect(shown.image(0)).toBe(await imageAlone(model.runtime, model.manifest, request));
   });
 
   it("runs again in smaller parts where a run throws, and fails the image at fault only", async () => {
-    const spoiled = watched(runtime, {
+    const spoiled = watched(model.runtime, {
       async predict(inputs, run) {
         const outputs = await run();
         if ((inputs.classes!.data as BigInt64Array).includes(7n)) throw new Error("class 7 is spoiled");
         return outputs;
       },
     });
-    const batch = new WatchedBatch(spoiled, manifest);
+    const batch = new WatchedBatch(spoiled, model.manifest);
     const stays = [causalRequest({}, 11), causalRequest({ guidance_scale: 1 }, 12), causalRequest({ class: 2 }, 13)];
     for (const [id, request] of stays.entries()) batch.submit(id, request);
     await batch.run((step) => {
@@ -117,11 +82,11 @@ describe("a causal model in flight", () => {
     });
     expect(batch.ended.get(9)).toMatchObject({ reason: "failed", message: "class 7 is spoiled" });
     for (const [id, request] of stays.entries())
-      expect(batch.image(id)).toBe(await imageAlone(runtime, manifest, request));
+      expect(batch.image(id)).toBe(await imageAlone(model.runtime, model.manifest, request));
   });
 
   it("fails alone where its logits are not finite numbers", async () => {
-    const spoiled = watched(runtime, {
+    const spoiled = watched(model.runtime, {
       async predict(inputs, run) {
         const outputs = await run();
         const row = (inputs.classes!.data as BigInt64Array).indexOf(7n);
@@ -129,15 +94,15 @@ describe("a causal model in flight", () => {
         return outputs;
       },
     });
-    const batch = new WatchedBatch(spoiled, manifest);
+    const batch = new WatchedBatch(spoiled, model.manifest);
     batch.submit(0, causalRequest({ class: 7 }));
     batch.submit(1, causalRequest());
     await batch.run();
     expect(batch.ended.get(0)).toMatchObject({ reason: "not_finite" });
-    expect(batch.image(1)).toBe(await imageAlone(runtime, manifest, causalRequest()));
+    expect(batch.image(1)).toBe(await imageAlone(model.runtime, model.manifest, causalRequest()));
   });
 
   it("warms up", async () => {
-    expect(await warmUp(runtime, manifest.architecture, 3)).toBe(3);
+    expect(await warmUp(model.runtime, model.manifest.architecture, 3)).toBe(3);
   });
 });

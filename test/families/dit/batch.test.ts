@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import { floats, type Runtime } from "../../../src/engine/runtime/runtime.js";
 import { warmUp } from "../../../src/engine/warm-up.js";
 import { predict } from "../../../src/families/dit/predictor.js";
 import { ditTable } from "../../../src/importer/architecture/dit-architecture.js";
 import { type DitArchitecture, graphsOf, type Manifest, type Precision } from "../../../src/model/manifest.js";
-import { expectAsAlone, imageAlone, WatchedBatch, watched } from "../../engine/tiny-engine.js";
+import { countRows, expectAsAlone, imageAlone, useModel, WatchedBatch } from "../../engine/tiny-engine.js";
 import { entriesOf, useTemporaryFolder, writeRamps } from "../../importer/models.js";
 import { ditImage, ditRequest, importDit, spoiled } from "./tiny-dit.js";
 
@@ -29,25 +29,12 @@ describe.each([
   ["fp32", 2],
   ["int8", 2],
 ] as const)("a DiT in %s, %i threads", (precision: Precision, threads: number) => {
-  let manifest: Manifest;
-  let runtime: Runtime;
-  let single: Runtime;
-  beforeAll(async () => {
-    const imported = await importDit({ precision });
-    manifest = imported.manifest;
-    const graphs = graphsOf(manifest.architecture);
-    runtime = await openRuntime(imported.folder, { threads, graphs });
-    single = await openRuntime(imported.folder, { threads: 1, graphs });
-  });
-  afterAll(async () => {
-    await runtime?.close();
-    await single?.close();
-  });
+  const model = useModel(() => importDit({ precision }), threads);
 
   it("gives each image the bytes that it has alone, whatever is in flight", async () => {
-    const mixed = new WatchedBatch(runtime, manifest);
+    const mixed = new WatchedBatch(model.runtime, model.manifest);
     const neighbour = (id: number) => mixed.submit(id, ditRequest({ class: id % 10, steps: 2 + (id % 7) }, id));
-    await expectAsAlone(mixed, single, SUBJECTS, (step) => {
+    await expectAsAlone(mixed, model.single, SUBJECTS, (step) => {
       if (step === 0) for (let id = 100; id < 105; id++) neighbour(id);
       if (step === 2) for (let id = 105; id < 108; id++) neighbour(id);
       if (step === 3) mixed.batch.cancel(106);
@@ -55,7 +42,8 @@ describe.each([
     expect(mixed.ended.get(106)?.reason).toBe("cancelled");
   });
 
-  it("gives a row of the network the same bits alone and among many", () => expectRowsAlone(manifest, single, runtime));
+  it("gives a row of the network the same bits alone and among many", () =>
+    expectRowsAlone(model.manifest, model.single, model.runtime));
 });
 
 describe.each(["fp32", "int8"] as const)("a block of DiT-S's width in %s", (precision) => {
@@ -109,24 +97,11 @@ async function writeBlock(width: number): Promise<string> {
 }
 
 describe("a DiT in flight", () => {
-  let manifest: Manifest;
-  let runtime: Runtime;
-  beforeAll(async () => {
-    const imported = await importDit();
-    manifest = imported.manifest;
-    runtime = await openRuntime(imported.folder, { threads: 1, graphs: graphsOf(manifest.architecture) });
-  });
-  afterAll(() => runtime?.close());
+  const model = useModel(importDit);
 
   it("shares every run of a step, whatever the images' timesteps, classes and guidance", async () => {
-    const rows: number[] = [];
-    const counted = watched(runtime, {
-      predict: (inputs, run) => {
-        rows.push(inputs.classes!.shape[0]!);
-        return run();
-      },
-    });
-    const batch = new WatchedBatch(counted, manifest);
+    const { rows, counted } = countRows(model.runtime);
+    const batch = new WatchedBatch(counted, model.manifest);
     batch.submit(0, ditRequest({ steps: 3 }));
     await batch.run((step) => {
       if (step === 1) batch.submit(1, ditRequest({ steps: 2, guidance_scale: 1, sampler: "ddim", class: 5 }, 7));
@@ -136,17 +111,17 @@ describe("a DiT in flight", () => {
 
   it("shows the image that the network expects, without changing its bytes", async () => {
     const request = ditRequest({ steps: 5 });
-    const shown = new WatchedBatch(runtime, manifest);
+    const shown = new WatchedBatch(model.runtime, model.manifest);
     shown.submit(0, request);
     await shown.run(() => shown.batch.preview(0));
     expect(shown.previews.length).toBeGreaterThan(0);
     const [first] = shown.previews;
     expect(new Set(first!.pixels).size).toBeGreaterThan(10);
-    expect(shown.image(0)).toBe(await imageAlone(runtime, manifest, request));
+    expect(shown.image(0)).toBe(await imageAlone(model.runtime, model.manifest, request));
   });
 
   it("is cancelled between steps, and leaves the others as they were", async () => {
-    const batch = new WatchedBatch(runtime, manifest);
+    const batch = new WatchedBatch(model.runtime, model.manifest);
     const stays = ditRequest({ steps: 4 }, 8);
     batch.submit(0, ditRequest({ steps: 1000 }));
     batch.submit(1, stays);
@@ -157,20 +132,20 @@ describe("a DiT in flight", () => {
       reason: "cancelled",
       message: "The image was cancelled after 2 of 1000 steps.",
     });
-    expect(batch.image(1)).toBe(await imageAlone(runtime, manifest, stays));
+    expect(batch.image(1)).toBe(await imageAlone(model.runtime, model.manifest, stays));
   });
 
   it("fails alone where its latents stop being finite numbers", async () => {
-    const batch = new WatchedBatch(spoiled(runtime, 7), manifest);
+    const batch = new WatchedBatch(spoiled(model.runtime, 7), model.manifest);
     batch.submit(0, ditRequest({ class: 7 }));
     batch.submit(1, ditRequest());
     await batch.run();
     expect(batch.ended.get(0)).toMatchObject({ reason: "not_finite" });
     expect(batch.ended.get(0)?.message).toContain("in step 1 of 4");
-    expect(batch.image(1)).toBe(await imageAlone(runtime, manifest, ditRequest()));
+    expect(batch.image(1)).toBe(await imageAlone(model.runtime, model.manifest, ditRequest()));
   });
 
   it("warms up", async () => {
-    expect(await warmUp(runtime, manifest.architecture, 3)).toBe(3);
+    expect(await warmUp(model.runtime, model.manifest.architecture, 3)).toBe(3);
   });
 });

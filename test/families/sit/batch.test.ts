@@ -1,9 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openRuntime } from "../../../src/engine/runtime/onnx.js";
-import type { Runtime } from "../../../src/engine/runtime/runtime.js";
+import { describe, expect, it } from "vitest";
 import { warmUp } from "../../../src/engine/warm-up.js";
-import { graphsOf, type Manifest } from "../../../src/model/manifest.js";
-import { expectAsAlone, imageAlone, WatchedBatch, watched } from "../../engine/tiny-engine.js";
+import { countRows, expectAsAlone, imageAlone, useModel, WatchedBatch } from "../../engine/tiny-engine.js";
 import { spoiled } from "../dit/tiny-dit.js";
 import { importSit, sitRequest } from "./tiny-sit.js";
 
@@ -18,45 +15,19 @@ const SUBJECTS = [
 ];
 
 describe.each(["fp32", "int8"] as const)("a SiT in %s", (precision) => {
-  let manifest: Manifest;
-  let runtime: Runtime;
-  let single: Runtime;
-  beforeAll(async () => {
-    const imported = await importSit({ precision });
-    manifest = imported.manifest;
-    const graphs = graphsOf(manifest.architecture);
-    runtime = await openRuntime(imported.folder, { threads: 2, graphs });
-    single = await openRuntime(imported.folder, { threads: 1, graphs });
-  });
-  afterAll(async () => {
-    await runtime?.close();
-    await single?.close();
-  });
+  const model = useModel(() => importSit({ precision }), 2);
 
   it("gives each image the bytes that it has alone, whatever is in flight", async () => {
-    await expectAsAlone(new WatchedBatch(runtime, manifest), single, SUBJECTS);
+    await expectAsAlone(new WatchedBatch(model.runtime, model.manifest), model.single, SUBJECTS);
   });
 });
 
 describe("a SiT in flight", () => {
-  let manifest: Manifest;
-  let runtime: Runtime;
-  beforeAll(async () => {
-    const imported = await importSit();
-    manifest = imported.manifest;
-    runtime = await openRuntime(imported.folder, { threads: 1, graphs: graphsOf(manifest.architecture) });
-  });
-  afterAll(() => runtime?.close());
+  const model = useModel(importSit);
 
   it("shares every run of a step, whatever the images' samplers, times, classes and guidance", async () => {
-    const rows: number[] = [];
-    const counted = watched(runtime, {
-      predict: (inputs, run) => {
-        rows.push(inputs.classes!.shape[0]!);
-        return run();
-      },
-    });
-    const batch = new WatchedBatch(counted, manifest);
+    const { rows, counted } = countRows(model.runtime);
+    const batch = new WatchedBatch(counted, model.manifest);
     batch.submit(0, sitRequest({ steps: 3 }));
     batch.submit(1, sitRequest({ steps: 2, sampler: "heun" }));
     await batch.run((step) => {
@@ -67,15 +38,15 @@ describe("a SiT in flight", () => {
 
   it.each(["euler", "heun", "sde"] as const)("of %s shows the image that the network expects", async (sampler) => {
     const request = sitRequest({ steps: 5, sampler });
-    const shown = new WatchedBatch(runtime, manifest);
+    const shown = new WatchedBatch(model.runtime, model.manifest);
     shown.submit(0, request);
     await shown.run(() => shown.batch.preview(0));
     expect(new Set(shown.previews[0]!.pixels).size).toBeGreaterThan(10);
-    expect(shown.image(0)).toBe(await imageAlone(runtime, manifest, request));
+    expect(shown.image(0)).toBe(await imageAlone(model.runtime, model.manifest, request));
   });
 
   it("is cancelled in the middle of a step, and leaves the others as they were", async () => {
-    const batch = new WatchedBatch(runtime, manifest);
+    const batch = new WatchedBatch(model.runtime, model.manifest);
     const stays = sitRequest({ steps: 6 }, 8);
     batch.submit(0, sitRequest({ steps: 1000, sampler: "heun" }));
     batch.submit(1, stays);
@@ -86,19 +57,19 @@ describe("a SiT in flight", () => {
       reason: "cancelled",
       message: "The image was cancelled after 1 of 1000 steps.",
     });
-    expect(batch.image(1)).toBe(await imageAlone(runtime, manifest, stays));
+    expect(batch.image(1)).toBe(await imageAlone(model.runtime, model.manifest, stays));
   });
 
   it("fails alone where its latents stop being finite numbers", async () => {
-    const batch = new WatchedBatch(spoiled(runtime, 7), manifest);
+    const batch = new WatchedBatch(spoiled(model.runtime, 7), model.manifest);
     batch.submit(0, sitRequest({ class: 7 }));
     batch.submit(1, sitRequest());
     await batch.run();
     expect(batch.ended.get(0)).toMatchObject({ reason: "not_finite" });
-    expect(batch.image(1)).toBe(await imageAlone(runtime, manifest, sitRequest()));
+    expect(batch.image(1)).toBe(await imageAlone(model.runtime, model.manifest, sitRequest()));
   });
 
   it("warms up", async () => {
-    expect(await warmUp(runtime, manifest.architecture, 3)).toBe(3);
+    expect(await warmUp(model.runtime, model.manifest.architecture, 3)).toBe(3);
   });
 });

@@ -1,9 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Decoder } from "../../../src/engine/decoder.js";
-import { openRuntime } from "../../../src/engine/runtime/onnx.js";
-import type { Runtime } from "../../../src/engine/runtime/runtime.js";
-import { graphsOf, type Manifest, type Precision } from "../../../src/model/manifest.js";
-import { editOf, expectAsAlone, imageRequest, WatchedBatch } from "../../engine/tiny-engine.js";
+import type { Precision } from "../../../src/model/manifest.js";
+import { editOf, expectAsAlone, imageRequest, useModel, WatchedBatch } from "../../engine/tiny-engine.js";
 import { normals } from "../../model/random.js";
 import { importDetok } from "./tiny-detok.js";
 
@@ -24,35 +22,22 @@ describe.each([
   ["fp32", 1],
   ["int8", 2],
 ] as const)("MAR on DeTok in %s, %i threads", (precision: Precision, threads: number) => {
-  let manifest: Manifest;
-  let runtime: Runtime;
-  let single: Runtime;
-  beforeAll(async () => {
-    const imported = await importDetok({ precision });
-    manifest = imported.manifest;
-    const graphs = graphsOf(manifest.architecture);
-    runtime = await openRuntime(imported.folder, { threads, graphs });
-    single = await openRuntime(imported.folder, { threads: 1, graphs });
-  });
-  afterAll(async () => {
-    await runtime?.close();
-    await single?.close();
-  });
+  const model = useModel(() => importDetok({ precision }), threads);
 
   it("gives each image and each edit the bytes that it has alone, whatever is in flight", async () => {
-    const mixed = new WatchedBatch(runtime, manifest);
+    const mixed = new WatchedBatch(model.runtime, model.manifest);
     for (let id = 100; id < 104; id++) mixed.submit(id, imageRequest({ ...PARAMETERS, class: id % 7 }, id));
-    await expectAsAlone(mixed, single, SUBJECTS);
+    await expectAsAlone(mixed, model.single, SUBJECTS);
   });
 
   it("decodes an image to the same bytes alone and among eight", async () => {
-    const { tokenizer } = manifest.architecture;
-    const decoder = new Decoder(runtime, tokenizer);
+    const { tokenizer } = model.manifest.architecture;
+    const decoder = new Decoder(model.runtime, tokenizer);
     const latents = normals(8 * decoder.latentSize, 1);
     const { pixels } = await decoder.decode(latents);
     for (let i = 0; i < 8; i++) {
       const own = latents.slice(i * decoder.latentSize, (i + 1) * decoder.latentSize);
-      const alone = (await new Decoder(single, tokenizer).decode(own)).pixels;
+      const alone = (await new Decoder(model.single, tokenizer).decode(own)).pixels;
       expect(Buffer.compare(alone, pixels.subarray(i * alone.length, (i + 1) * alone.length))).toBe(0);
     }
   });
