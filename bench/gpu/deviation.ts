@@ -2,7 +2,7 @@
 
 import { basename, dirname } from "node:path";
 import { Progress } from "../../src/importer/progress.js";
-import { compareWithFloat32 } from "../../src/importer/verify.js";
+import { compareWithFloat32 } from "../../src/importer/verify/mar.js";
 import { readManifest } from "../../src/model/registry.js";
 import { asProcessor } from "../reference/options.js";
 

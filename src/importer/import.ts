@@ -153,13 +153,13 @@ async function comparisonOf(
 ): Promise<Comparison> {
   const { generator, ...decoding } = model.manifest.architecture;
   if (makesCodes(generator)) {
-    const { compareCausalWithFloat32 } = await import("./verify-causal.js");
+    const { compareCausalWithFloat32 } = await import("./verify/causal.js");
     return (float32) => compareCausalWithFloat32(model.folder, { generator, ...decoding }, float32, progress);
   }
   if ("family" in generator) {
-    const { compareDitWithFloat32 } = await import("./verify-dit.js");
+    const { compareDitWithFloat32 } = await import("./verify/dit.js");
     return (float32) => compareDitWithFloat32(model.folder, { generator, ...decoding }, float32, progress);
   }
-  const { compareWithFloat32 } = await import("./verify.js");
+  const { compareWithFloat32 } = await import("./verify/mar.js");
   return (float32) => compareWithFloat32(model, float32, progress);
 }

@@ -1,21 +1,22 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { Decoder } from "../engine/decoder.js";
-import type { Stage } from "../engine/family.js";
-import { usableCores } from "../engine/runtime/allowance.js";
-import { openRuntime } from "../engine/runtime/onnx.js";
-import type { Device, Runtime } from "../engine/runtime/runtime.js";
-import { stepRuns } from "../engine/step-runs.js";
-import { Denoiser } from "../families/mar/denoiser.js";
-import { MarImage } from "../families/mar/image.js";
-import { mar } from "../families/mar/mar.js";
-import { Predictor } from "../families/mar/predictor.js";
-import { MarGraphs } from "../families/mar/run-graphs.js";
-import type { FamilyParameters } from "../model/family-traits.js";
-import { type Architecture, graphsOf, type Manifest, marArchitecture } from "../model/manifest.js";
-import { DiffusionSchedules } from "../model/sampler/diffusion-schedule.js";
-import { ImportError } from "./error.js";
-import type { Deviation } from "./options.js";
-import type { Progress } from "./progress.js";
+import { Decoder } from "../../engine/decoder.js";
+import type { Stage } from "../../engine/family.js";
+import { usableCores } from "../../engine/runtime/allowance.js";
+import { openRuntime } from "../../engine/runtime/onnx.js";
+import type { Device, Runtime } from "../../engine/runtime/runtime.js";
+import { stepRuns } from "../../engine/step-runs.js";
+import { Denoiser } from "../../families/mar/denoiser.js";
+import { MarImage } from "../../families/mar/image.js";
+import { mar } from "../../families/mar/mar.js";
+import { Predictor } from "../../families/mar/predictor.js";
+import { MarGraphs } from "../../families/mar/run-graphs.js";
+import type { FamilyParameters } from "../../model/family-traits.js";
+import { type Architecture, graphsOf, type Manifest, marArchitecture } from "../../model/manifest.js";
+import { DiffusionSchedules } from "../../model/sampler/diffusion-schedule.js";
+import { ImportError } from "../error.js";
+import type { Deviation } from "../options.js";
+import type { Progress } from "../progress.js";
+import { relativeRms } from "./compare.js";
 
 /** Autoregressive steps of the published sampler; the check looks at some of them, from the first to the last. */
 const STEPS = 64;
@@ -167,17 +168,4 @@ function setTargets(image: MarImage, tokens: Float32Array, { generator }: Archit
   image.targets.forEach((position, i) => {
     image.setToken(position, tokens, i * generator.token_channels);
   });
-}
-
-/** Root mean square of the difference, relative to that of `expected`. */
-export function relativeRms(actual: readonly ArrayLike<number>[], expected: readonly ArrayLike<number>[]): number {
-  let difference = 0;
-  let size = 0;
-  expected.forEach((values, part) => {
-    for (let i = 0; i < values.length; i++) {
-      difference += (actual[part]![i]! - values[i]!) ** 2;
-      size += values[i]! ** 2;
-    }
-  });
-  return difference === 0 ? 0 : Math.sqrt(difference / size);
 }

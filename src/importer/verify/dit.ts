@@ -1,25 +1,18 @@
-import { Decoder } from "../engine/decoder.js";
-import { usableCores } from "../engine/runtime/allowance.js";
-import { openRuntime } from "../engine/runtime/onnx.js";
-import { floats, type Runtime } from "../engine/runtime/runtime.js";
-import { drawNoise } from "../families/dit/image.js";
-import { predict } from "../families/dit/predictor.js";
-import { type Architecture, type DiffusionTransformer, graphsOf } from "../model/manifest.js";
-import { ImageNoise } from "../model/sampler/noise.js";
-import { unpatchify } from "../model/sampler/patches.js";
-import { ImportError } from "./error.js";
-import type { Deviation } from "./options.js";
-import type { Progress } from "./progress.js";
-import { relativeRms } from "./verify.js";
+import { Decoder } from "../../engine/decoder.js";
+import { floats, type Runtime } from "../../engine/runtime/runtime.js";
+import { drawNoise } from "../../families/dit/image.js";
+import { predict } from "../../families/dit/predictor.js";
+import type { Architecture, DiffusionTransformer } from "../../model/manifest.js";
+import { ImageNoise } from "../../model/sampler/noise.js";
+import { unpatchify } from "../../model/sampler/patches.js";
+import { ImportError } from "../error.js";
+import type { Deviation } from "../options.js";
+import type { Progress } from "../progress.js";
+import { compareOutputs } from "./compare.js";
 
 /** The check looks at the network at these shares of the way from noise to the image, one after another. */
 const SHARES = [0, 0.2, 0.4, 0.6, 0.8, 1];
 const SEED = 0;
-
-interface Outputs {
-  readonly network: readonly Float32Array[]; // [L, 2C] each
-  readonly pixels: Uint8Array; // [H, W, 3]
-}
 
 /**
  * Runs a DiT or a SiT on noise: the network at several timesteps and classes, and a decode. Where there is `float32`, a folder with
@@ -32,31 +25,14 @@ export async function compareDitWithFloat32(
   float32: string | undefined,
   progress: Progress,
 ): Promise<Deviation[]> {
-  const expected = await runDit(float32 ?? folder, architecture, progress);
-  if (float32 === undefined) return [];
-  const actual = await runDit(folder, architecture, progress);
-  return [
-    { of: "network output", relativeRms: relativeRms(actual.network, expected.network) },
-    { of: "pixels", relativeRms: relativeRms([actual.pixels], [expected.pixels]) },
-  ];
-}
-
-async function runDit(
-  folder: string,
-  architecture: Architecture<DiffusionTransformer>,
-  progress: Progress,
-): Promise<Outputs> {
-  const runtime = await openRuntime(folder, { threads: usableCores(), graphs: graphsOf(architecture) });
-  try {
+  return compareOutputs({ folder, architecture }, float32, "network output", async (runtime) => {
     const network = [];
     for (const [i, share] of SHARES.entries()) {
       network.push(await outputAt(runtime, architecture.generator, share, i));
       progress.add("verifying", 0);
     }
     return { network, pixels: await decodeNoise(runtime, architecture) };
-  } finally {
-    await runtime.close();
-  }
+  });
 }
 
 async function outputAt(runtime: Runtime, generator: DiffusionTransformer, share: number, index: number) {

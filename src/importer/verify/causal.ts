@@ -1,25 +1,18 @@
-import { Decoder } from "../engine/decoder.js";
-import { usableCores } from "../engine/runtime/allowance.js";
-import { openRuntime } from "../engine/runtime/onnx.js";
-import { floats, type Runtime } from "../engine/runtime/runtime.js";
-import { KeyValueCache } from "../families/causal/cache.js";
-import { predict } from "../families/causal/predictor.js";
-import { type Architecture, type CausalArchitecture, graphsOf } from "../model/manifest.js";
-import { ImageNoise } from "../model/sampler/noise.js";
-import { ImportError } from "./error.js";
-import type { Deviation } from "./options.js";
-import type { Progress } from "./progress.js";
-import { relativeRms } from "./verify.js";
+import { Decoder } from "../../engine/decoder.js";
+import { floats, type Runtime } from "../../engine/runtime/runtime.js";
+import { KeyValueCache } from "../../families/causal/cache.js";
+import { predict } from "../../families/causal/predictor.js";
+import type { Architecture, CausalArchitecture } from "../../model/manifest.js";
+import { ImageNoise } from "../../model/sampler/noise.js";
+import { ImportError } from "../error.js";
+import type { Deviation } from "../options.js";
+import type { Progress } from "../progress.js";
+import { compareOutputs } from "./compare.js";
 
 /** Sequences that the check feeds, of different classes, and how many positions of each. */
 const SEQUENCES = 4;
 const POSITIONS = 32;
 const SEED = 0;
-
-interface Outputs {
-  readonly logits: readonly Float32Array[];
-  readonly pixels: Uint8Array; // [H, W, 3]
-}
 
 /**
  * Feeds random codes to a causal model, and decodes such codes. Where there is `float32`, a folder with the same model in float32,
@@ -31,29 +24,10 @@ export async function compareCausalWithFloat32(
   float32: string | undefined,
   progress: Progress,
 ): Promise<Deviation[]> {
-  const expected = await runCausal(float32 ?? folder, architecture, progress);
-  if (float32 === undefined) return [];
-  const actual = await runCausal(folder, architecture, progress);
-  return [
-    { of: "logits", relativeRms: relativeRms(actual.logits, expected.logits) },
-    { of: "pixels", relativeRms: relativeRms([actual.pixels], [expected.pixels]) },
-  ];
-}
-
-async function runCausal(
-  folder: string,
-  architecture: Architecture<CausalArchitecture>,
-  progress: Progress,
-): Promise<Outputs> {
-  const runtime = await openRuntime(folder, { threads: usableCores(), graphs: graphsOf(architecture) });
-  try {
-    return {
-      logits: await logitsOf(runtime, architecture.generator, progress),
-      pixels: await decodeCodes(runtime, architecture),
-    };
-  } finally {
-    await runtime.close();
-  }
+  return compareOutputs({ folder, architecture }, float32, "logits", async (runtime) => ({
+    network: await logitsOf(runtime, architecture.generator, progress),
+    pixels: await decodeCodes(runtime, architecture),
+  }));
 }
 
 async function logitsOf(runtime: Runtime, generator: CausalArchitecture, progress: Progress): Promise<Float32Array[]> {
