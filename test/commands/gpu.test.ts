@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { WHEEL } from "../../src/commands/gpu.js";
+import { WHEEL } from "../../src/commands/gpu-install.js";
 import { eventually } from "../eventually.js";
 import { CAUSAL_CHECKPOINTS } from "../families/causal/tiny-causal.js";
 import { swiftShader } from "../swiftshader.js";
