@@ -1,8 +1,8 @@
 // How far a float16 model deviates from the same model in float32, both on the same processor. Prints JSON.
 
 import { basename, dirname } from "node:path";
+import { compareWithFloat32 } from "../../src/families/mar/importing/verify.js";
 import { Progress } from "../../src/importer/progress.js";
-import { compareWithFloat32 } from "../../src/importer/verify/mar.js";
 import { readManifest } from "../../src/model/registry.js";
 import { asProcessor } from "../reference/options.js";
 

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import type { Deviation } from "../../src/importer/options.js";
+import type { Deviation } from "../../src/importer/imported-family.js";
 import { Comparison, type Failure } from "../reference/comparison.js";
 import { importSide } from "../reference/imported-models.js";
 import type { ReferenceOptions } from "../reference/options.js";

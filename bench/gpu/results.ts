@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Deviation } from "../../src/importer/options.js";
+import type { Deviation } from "../../src/importer/imported-family.js";
 import type { Failure } from "../reference/comparison.js";
 import type { Side } from "../reference/options.js";
 import type { RunRecord } from "../reference/records.js";

@@ -1,11 +1,12 @@
-import { loadConfig } from "../config.js";
+import { type Config, loadConfig } from "../config.js";
 import { modelRefusal } from "../engine/runtime/refusal.js";
-import { isArchitectureName, unknownArchitecture } from "../importer/architecture/stated-architecture.js";
 import { quote } from "../importer/checkpoint/error.js";
 import { nameMistake } from "../importer/draft-manifest.js";
+import { architectureMistake } from "../importer/families.js";
 import { importModel } from "../importer/import.js";
+import type { Deviation } from "../importer/imported-family.js";
 import { readClasses, readSettings } from "../importer/model-settings.js";
-import { ALLOWED_DEVIATION, type Deviation, type ImportOptions } from "../importer/options.js";
+import { ALLOWED_DEVIATION, type ImportOptions } from "../importer/options.js";
 import { PRECISIONS, type Precision } from "../model/manifest.js";
 import { readArguments, reportError, UsageError } from "./command-line.js";
 import { watchImport } from "./import-progress.js";
@@ -73,7 +74,8 @@ const OPTIONS = {
 export async function run(argv: string[]): Promise<number> {
   return interruptible(async (signal) => {
     try {
-      await importAndReport(await readOptions(argv), signal);
+      const config = loadConfig();
+      await importAndReport(await readOptions(argv, config), config.provider, signal);
       return 0;
     } catch (error) {
       const exitCode = reportError(error);
@@ -82,7 +84,7 @@ export async function run(argv: string[]): Promise<number> {
   });
 }
 
-async function readOptions(argv: string[]): Promise<ImportOptions> {
+async function readOptions(argv: string[], config: Config): Promise<ImportOptions> {
   const { values } = readArguments({ args: argv, options: OPTIONS, allowPositionals: false });
   const { name, generator, tokenizer } = values;
   const missing = Object.entries({ name, generator, tokenizer }).flatMap(([key, value]) => (value ? [] : `--${key}`));
@@ -102,8 +104,8 @@ async function readOptions(argv: string[]): Promise<ImportOptions> {
     decoderClamp: !values.unclamped,
     arch: readArch(values.arch),
     latentStats: readLatentStats(values["latent-stats"], values["latent-stats-key"]),
-    precision: readPrecision(values.precision),
-    modelsDir: values["models-dir"] ?? loadConfig().modelsDir,
+    precision: readPrecision(values.precision, config.provider),
+    modelsDir: values["models-dir"] ?? config.modelsDir,
     classes: values.classes === undefined ? undefined : await readClasses(values.classes),
     settings: values.defaults === undefined ? undefined : await readSettings(values.defaults),
     replace: values.force,
@@ -125,34 +127,38 @@ function readLatentStats(path: string | undefined, key: string | undefined): Imp
 }
 
 function readArch(arch: string | undefined): string | undefined {
-  if (arch === undefined || isArchitectureName(arch)) return arch;
-  throw new UsageError(unknownArchitecture(arch));
+  const mistake = arch === undefined ? undefined : architectureMistake(arch);
+  if (mistake === undefined) return arch;
+  throw new UsageError(mistake);
 }
 
-function readPrecision(text: string | undefined): Precision {
-  if (text === undefined) return usualPrecision();
+function readPrecision(text: string | undefined, provider: Config["provider"]): Precision {
+  if (text === undefined) return usualPrecision(provider);
   const precision = PRECISIONS.find((one) => one === text);
   if (precision) return precision;
   throw new UsageError(`--precision ${JSON.stringify(text)} is not known; ${PRECISIONS.join(", ")} are.`);
 }
 
 /** Where the model will run, as far as this environment says. */
-function usualPrecision(): Precision {
-  if (loadConfig().provider !== "cuda") return "fp32";
+function usualPrecision(provider: Config["provider"]): Precision {
+  if (provider !== "cuda") return "fp32";
   process.stderr.write(
     "PROVIDER is cuda, so the weights are stored in float16; --precision chooses another precision.\n",
   );
   return "fp16";
 }
 
-async function importAndReport(options: ImportOptions, signal: AbortSignal): Promise<void> {
+async function importAndReport(
+  options: ImportOptions,
+  provider: Config["provider"],
+  signal: AbortSignal,
+): Promise<void> {
   const watch = await watchImport(process.stderr);
   const { manifest, folder, weights, warnings, deviations } = await importModel({
     ...options,
     signal,
     onProgress: watch.update,
   }).finally(() => watch.stop());
-  const { provider } = loadConfig();
   const refusal = modelRefusal(manifest, provider);
   for (const warning of warnings) process.stderr.write(`Warning: ${warning}\n`);
   if (refusal !== undefined) process.stderr.write(`Warning: PROVIDER=${provider} can't serve this model. ${refusal}\n`);

@@ -4,7 +4,8 @@ import { fieldErrors } from "../validation/field-errors.js";
 import type { DerivedArchitecture } from "./architecture/derive-architecture.js";
 import { listed } from "./architecture/tensor-table.js";
 import { ImportError } from "./error.js";
-import { nameClasses, publishedSettings } from "./model-settings.js";
+import { importedFamily } from "./families.js";
+import { nameClasses } from "./model-settings.js";
 import type { ImportOptions } from "./options.js";
 import type { WeightsPlan } from "./weights/weights-plan.js";
 
@@ -16,7 +17,7 @@ export async function draftManifest(
 ): Promise<Manifest> {
   const { generator } = architecture;
   const settings = options.settings ?? {};
-  const published = publishedSettings(architecture);
+  const published = importedFamily(generator).settings(architecture);
   const unread = { file: "", bytes: 0 };
   const manifest: Manifest = {
     format: 1,

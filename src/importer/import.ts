@@ -1,25 +1,22 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { prepareToHash } from "../model/files/hash-files.js";
-import { type Manifest, MODEL_FILES, makesCodes } from "../model/manifest.js";
-import { cosineAlphaBars } from "../model/sampler/diffusion-schedule.js";
+import { type Manifest, MODEL_FILES } from "../model/manifest.js";
 import { deriveArchitecture } from "./architecture/derive-architecture.js";
-import type { Tensors } from "./architecture/tensor-table.js";
 import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import { openCheckpoint } from "./checkpoint/open.js";
 import { draftManifest, nameMistake } from "./draft-manifest.js";
 import { ImportError } from "./error.js";
+import { importedFamily } from "./families.js";
+import type { Deviation } from "./imported-family.js";
 import { type Checkpoints, writeFiles, writeModelFolder } from "./model-folder.js";
-import type { Deviation, ImportedModel, ImportOptions } from "./options.js";
+import type { ImportedModel, ImportOptions } from "./options.js";
 import { Progress } from "./progress.js";
 import { checkNameIsFree, stageModel } from "./staging.js";
 import { readLatentStatistics } from "./tokenizers/latent-statistics.js";
 import { chooseWeights } from "./weights/choose-weights.js";
 import { writeSmallFile } from "./weights/hashed-writer.js";
 import { planWeights, type WeightsPlan } from "./weights/weights-plan.js";
-
-/** Of alpha-bar, which is at most 1: a half-precision copy is closer. */
-const SCHEDULE_TOLERANCE = 1e-3;
 
 /**
  * Turns two checkpoints into `modelsDir/name`: model.json, the graphs and their weights. Memory stays bounded
@@ -58,7 +55,7 @@ async function importOpened(options: ImportOptions, checkpoints: Checkpoints): P
     decoder: weights.decoder && { tensors: weights.decoder.tensors, clamp: options.decoderClamp ?? true },
     statistics: options.latentStats && (await readLatentStatistics(options.latentStats)),
   });
-  await checkNoiseSchedule(generator, weights.generator.tensors);
+  await importedFamily(derived.architecture.generator).checkUnused?.(generator, weights.generator.tensors);
   const { generatorTable, tokenizerTable, decoderTable, warnings } = derived;
   const sources = [
     {
@@ -114,52 +111,18 @@ async function importOpened(options: ImportOptions, checkpoints: Checkpoints): P
   return { manifest, folder, weights, warnings, ...(deviations && { deviations }) };
 }
 
-/** Some training scripts store their noise schedule: a model of another one than the sampler's would make wrong images. */
-async function checkNoiseSchedule(checkpoint: Checkpoint, generator: Tensors): Promise<void> {
-  const expected = cosineAlphaBars();
-  for (const [name, entry] of generator) {
-    if (!/^diffloss\..*\balphas_cumprod$/.test(name) || entry.shape.join() !== `${expected.length}`) continue;
-    const found = await checkpoint.readFloat32(entry);
-    if (found.every((value, t) => Math.abs(value - expected[t]!) < SCHEDULE_TOLERANCE)) continue;
-    throw new ImportError(
-      `${checkpoint.path} was trained with a noise schedule other than cosine, the only supported one: ${name} differs.`,
-    );
-  }
-}
-
 /** The float32 model lies inside the folder that is staged: whatever happens, it is gone when the import ends. */
 async function verify(
   model: { readonly folder: string; readonly manifest: Manifest },
   float32: WeightsPlan | undefined,
   progress: Progress,
 ): Promise<Deviation[]> {
-  // Brings ONNX Runtime with it, which no other import needs.
-  const compare = await comparisonOf(model, progress);
-  if (!float32) return compare(undefined);
+  const family = importedFamily(model.manifest.architecture.generator);
+  if (!float32) return family.verify(model, undefined, progress);
   const beside = join(model.folder, "float32");
   await mkdir(beside);
   await writeFiles(beside, { architecture: model.manifest.architecture, weights: float32 }, progress, "verifying");
-  const deviations = await compare(beside);
+  const deviations = await family.verify(model, beside, progress);
   await rm(beside, { recursive: true });
   return deviations;
-}
-
-type Comparison = (float32: string | undefined) => Promise<Deviation[]>;
-
-/** What compares a model of its family with a folder of the same model in float32. */
-async function comparisonOf(
-  model: { readonly folder: string; readonly manifest: Manifest },
-  progress: Progress,
-): Promise<Comparison> {
-  const { generator, ...decoding } = model.manifest.architecture;
-  if (makesCodes(generator)) {
-    const { compareCausalWithFloat32 } = await import("./verify/causal.js");
-    return (float32) => compareCausalWithFloat32(model.folder, { generator, ...decoding }, float32, progress);
-  }
-  if ("family" in generator) {
-    const { compareDitWithFloat32 } = await import("./verify/dit.js");
-    return (float32) => compareDitWithFloat32(model.folder, { generator, ...decoding }, float32, progress);
-  }
-  const { compareWithFloat32 } = await import("./verify/mar.js");
-  return (float32) => compareWithFloat32(model, float32, progress);
 }

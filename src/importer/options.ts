@@ -1,4 +1,5 @@
 import type { Manifest, Precision } from "../model/manifest.js";
+import type { Deviation } from "./imported-family.js";
 import type { ClassEntry, ModelSettings } from "./model-settings.js";
 import type { ProgressOptions } from "./progress.js";
 import type { LatentStatisticsFile } from "./tokenizers/latent-statistics.js";
@@ -47,9 +48,3 @@ export interface ImportedModel {
 
 /** Usual deviation from float32 of a model of this family, by precision (measured: docs/importing.md). */
 export const ALLOWED_DEVIATION: Readonly<Record<Precision, number>> = { fp32: 0, int8: 0.05, fp16: 0.005 };
-
-/** Root mean square of the difference from float32 on the same inputs, relative to the root mean square of float32. */
-export interface Deviation {
-  readonly of: "z" | "sampled tokens" | "network output" | "logits" | "pixels";
-  readonly relativeRms: number;
-}

@@ -1,3 +1,7 @@
+import { traits as causal } from "../families/causal/model.js";
+import { traits as dit } from "../families/dit/model.js";
+import { traits as mar } from "../families/mar/model.js";
+import { traits as sit } from "../families/sit/model.js";
 import type { SamplingParameters } from "./parameters.js";
 
 /** A parameter that depends on the family; `class` and `decoder` do not. */
@@ -21,54 +25,8 @@ interface FamilyTraits {
   readonly runsOnGpus: boolean;
 }
 
-/** Every family's traits; `src/families/` has how each generates. */
-export const FAMILY_TRAITS = {
-  mar: {
-    required: [
-      "steps",
-      "guidance_scale",
-      "guidance_schedule",
-      "temperature",
-      "diffusion_steps",
-      "max_timestep",
-      "order",
-    ],
-    optional: ["diffusion_steps_final", "reconstruction_steps"],
-    steps: { minimum: 1, maximum: "tokens" },
-    samplers: [],
-    graphs: ["predict", "denoise", "decode"],
-    canEdit: true,
-    runsOnGpus: true,
-  },
-  dit: {
-    required: ["steps", "guidance_scale", "sampler"],
-    optional: [],
-    steps: { minimum: 2, maximum: 1000 },
-    samplers: ["ddpm", "ddim"],
-    graphs: ["predict", "decode"],
-    canEdit: false,
-    runsOnGpus: true,
-  },
-  sit: {
-    required: ["steps", "guidance_scale", "sampler"],
-    optional: [],
-    steps: { minimum: 2, maximum: 1000 },
-    samplers: ["euler", "heun", "sde"],
-    graphs: ["predict", "decode"],
-    canEdit: false,
-    runsOnGpus: true,
-  },
-  causal: {
-    required: ["steps", "guidance_scale", "temperature"],
-    optional: ["guidance_steps", "top_k", "top_p"],
-    steps: { minimum: "tokens", maximum: "tokens" },
-    samplers: [],
-    graphs: ["predict", "decode"],
-    canEdit: false,
-    // CUDA would run its attention on the CPU, and WebGPU would copy the whole cache in every step.
-    runsOnGpus: false,
-  },
-} as const satisfies Record<string, FamilyTraits>;
+/** Every family's traits. */
+export const FAMILY_TRAITS = { mar, dit, sit, causal } as const satisfies Record<string, FamilyTraits>;
 export type FamilyName = keyof typeof FAMILY_TRAITS;
 
 /** What the models of a family are sampled with; `checkParameters` makes sure of it. */

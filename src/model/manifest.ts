@@ -1,7 +1,10 @@
 import Type, { type Static } from "typebox";
+import { CausalArchitecture } from "../families/causal/model.js";
+import { DitArchitecture } from "../families/dit/model.js";
+import { MarArchitecture } from "../families/mar/model.js";
+import { SitArchitecture } from "../families/sit/model.js";
 import { FAMILY_TRAITS, type FamilyName } from "./family-traits.js";
 import { DefaultParameters, PresetParameters } from "./parameters.js";
-import { Stack, size } from "./shapes.js";
 import { ConsistencyDecoder, hasEncoder, TokenizerArchitecture } from "./tokenizer-architecture.js";
 
 /** File names inside a model's folder: fixed, so that no manifest can point elsewhere. */
@@ -31,85 +34,6 @@ export function graphsOf({ generator, tokenizer, decoder }: Architecture): reado
   ];
 }
 
-/** What the generators of all families have. */
-const grid = {
-  grid_height: size("Rows of tokens."),
-  grid_width: size("Columns of tokens."),
-  token_count: size("L = grid_height x grid_width."),
-  token_channels: size("C = latent_channels x patch_size^2, laid out (c, p, q)."),
-  latent_channels: size("Channels of the tokenizer's latent."),
-  patch_size: size("Latent pixels along a token's side."),
-  class_count: size("Classes; the row after the last is 'no class'."),
-};
-/** Of those that denoise. */
-const diffusion = { train_timesteps: Type.Literal(1000) };
-
-/** Shapes of a MAR generator, enough to build its graphs and to drive the sampler. */
-export const MarArchitecture = Type.Object(
-  {
-    ...grid,
-    ...diffusion,
-    attention: Type.Literal("bidirectional"),
-    order: Type.Literal("random"),
-    head_kind: Type.Literal("diffusion"),
-    buffer_size: size("Buffer tokens, each holding the class embedding."),
-    encoder: Stack,
-    decoder: Stack,
-    head: Type.Object(
-      { width: size("Channels."), depth: size("Residual blocks."), frequency_channels: size("Timestep sinusoids.") },
-      { additionalProperties: false },
-    ),
-    norm_eps: Type.Number({
-      exclusiveMinimum: 0,
-      description: "LayerNorm epsilon of the two stacks' blocks and norms.",
-    }),
-  },
-  { additionalProperties: false },
-);
-export type MarArchitecture = Static<typeof MarArchitecture>;
-
-/** Shapes of a diffusion transformer's network. */
-const diffusionTransformer = {
-  ...grid,
-  ...diffusion,
-  transformer: Stack,
-  frequency_channels: size("Timestep sinusoids."),
-};
-
-export const DitArchitecture = Type.Object(
-  { family: Type.Literal("dit"), ...diffusionTransformer },
-  { additionalProperties: false },
-);
-export type DitArchitecture = Static<typeof DitArchitecture>;
-
-export const SitArchitecture = Type.Object(
-  {
-    family: Type.Literal("sit"),
-    ...diffusionTransformer,
-    learn_sigma: Type.Boolean({ description: "Whether the last layer has a second half, which sampling ignores." }),
-  },
-  { additionalProperties: false },
-);
-export type SitArchitecture = Static<typeof SitArchitecture>;
-
-/** A generator with the network of a diffusion transformer. */
-export type DiffusionTransformer = DitArchitecture | SitArchitecture;
-
-/** A causal transformer over codes: LlamaGen. A token's latent is the number of its code, so it has one channel. */
-export const CausalArchitecture = Type.Object(
-  {
-    family: Type.Literal("causal"),
-    ...grid,
-    head_kind: Type.Literal("categorical"),
-    codes: size("Entries of the tokenizer's codebook."),
-    transformer: Stack,
-    norm_eps: Type.Number({ exclusiveMinimum: 0, description: "Epsilon of every RMSNorm." }),
-    rope_base: Type.Number({ exclusiveMinimum: 0, description: "Base of the rotary positions." }),
-  },
-  { additionalProperties: false },
-);
-export type CausalArchitecture = Static<typeof CausalArchitecture>;
-
 export const GeneratorArchitecture = Type.Union([
   MarArchitecture,
   DitArchitecture,
@@ -117,6 +41,13 @@ export const GeneratorArchitecture = Type.Union([
   CausalArchitecture,
 ]);
 export type GeneratorArchitecture = Static<typeof GeneratorArchitecture>;
+export type { CausalArchitecture, DitArchitecture, MarArchitecture, SitArchitecture };
+
+/** A generator with the network of a diffusion transformer. */
+export type DiffusionTransformer = Extract<
+  GeneratorArchitecture,
+  Pick<DitArchitecture, "transformer" | "frequency_channels">
+>;
 
 /** What of a model limits the parameters that its images are sampled with. */
 export interface ParameterLimits {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
-import { type GeneratorSizes, generatorTable } from "../../src/importer/architecture/generator-tensors.js";
+import { type GeneratorSizes, generatorTable } from "../../src/families/mar/importing/tensors.js";
 import type { Tensors, TensorTable } from "../../src/importer/architecture/tensor-table.js";
 import type { TensorEntry } from "../../src/importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../src/importer/checkpoint/open.js";

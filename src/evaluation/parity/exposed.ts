@@ -1,6 +1,6 @@
-import type { Runtime, Tensors } from "../../engine/runtime/runtime.js";
+import type { Tensors } from "../../engine/runtime/runtime.js";
 import { pixelRoundingOf } from "../../families/families.js";
-import type { Architecture } from "../../model/manifest.js";
+import type { ExposedModel } from "./family-parity.js";
 import { PIXEL_RULES, pixelsFollow } from "./pixels.js";
 import type { Recording } from "./recording.js";
 import { ALLOWED, type Numbers, type Report } from "./report.js";
@@ -9,19 +9,15 @@ import { ALLOWED, type Numbers, type Report } from "./report.js";
  * Compares a tokenizer's halves, `encode` on its recorded image and `decode` on its recorded latents: everything that a graph exposes
  * has the name under which it is recorded.
  */
-export async function compareExposed(
-  architecture: Architecture,
-  runtime: Runtime,
-  recording: Recording,
-  report: Report,
-): Promise<void> {
+export async function compareExposed(model: ExposedModel, recording: Recording, report: Report): Promise<void> {
+  const { runtime, tokenizer } = model;
   const encoded = await runtime.run("encode", { image: await recording.floats("encode.image") });
   await compareAll("encode", encoded);
   const { pixels, ...decoded } = await runtime.run("decode", { latents: await recording.floats("decode.latents") });
   await compareAll("decode", decoded);
 
-  const rounding = pixelRoundingOf(architecture);
-  const { image_height, image_width } = architecture.tokenizer;
+  const rounding = pixelRoundingOf(model);
+  const { image_height, image_width } = tokenizer;
   const recorded = await recording.floats("decode.image");
   const bytes = (await recording.tensor("decode.pixels")).data;
   const follow = (image: Numbers, shown: ArrayLike<number>) =>

@@ -1,13 +1,13 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import Type from "typebox";
-import { DIT_MARKER } from "../../importer/architecture/dit-architecture.js";
-import { LLAMAGEN_MARKER } from "../../importer/architecture/llamagen-architecture.js";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../importer/checkpoint/open.js";
+import { GENERATOR_MARKERS } from "../../importer/families.js";
 import { readJsonFile } from "../../importer/json-file.js";
 import { DECODER_MARKER } from "../../importer/tokenizers/consistency.js";
 import { TOKENIZER_MARKERS } from "../../importer/tokenizers/tokenizers.js";
+import { FAMILY_PARITY } from "./families.js";
 
 const CONFIG = "config.json";
 const LATENT_STATISTICS = "stats.pkl";
@@ -121,10 +121,11 @@ function pathsOf(files: readonly Checkpoint[]): string[] {
 
 function kindOf(file: Checkpoint): Kind {
   const has = (name: string) => file.stateDicts.some(({ tensors }) => tensors.has(name));
-  if (file.metadata.num_iter !== undefined || file.metadata.sampler !== undefined) return "run";
-  if (has("predict.0.tokens") || has("forward.x") || has("forward.codes")) return "stages";
+  const families = Object.values(FAMILY_PARITY);
+  if (families.some(({ runMarker }) => file.metadata[runMarker] !== undefined)) return "run";
+  if (families.some(({ stagesMarker }) => has(stagesMarker))) return "stages";
   if (has("encode.image")) return "firstStage";
-  if (has("mask_token") || has(DIT_MARKER) || has(LLAMAGEN_MARKER)) return "generator";
+  if (GENERATOR_MARKERS.some(has)) return "generator";
   if (has(DECODER_MARKER)) return "decoder";
   if (TOKENIZER_MARKERS.some(has)) return "tokenizer";
   if (has("image") && has("moments")) return "encode";

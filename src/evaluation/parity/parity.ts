@@ -5,28 +5,19 @@ import { usableCores } from "../../engine/runtime/allowance.js";
 import { openRuntime } from "../../engine/runtime/onnx.js";
 import { ProviderError } from "../../engine/runtime/provider.js";
 import { modelRefusal } from "../../engine/runtime/refusal.js";
-import type { Device, Runtime, RuntimeSettings } from "../../engine/runtime/runtime.js";
+import type { Device, RuntimeSettings } from "../../engine/runtime/runtime.js";
 import type { Checkpoint } from "../../importer/checkpoint/checkpoint.js";
+import { GENERATOR_MARKERS } from "../../importer/families.js";
 import { importModel } from "../../importer/import.js";
 import type { ImportedModel } from "../../importer/options.js";
-import { graphsOf, type Manifest, makesCodes } from "../../model/manifest.js";
-import { compareCausalRun, compareCausalStages } from "./causal.js";
+import { familyName, graphsOf } from "../../model/manifest.js";
 import { compareDecoder, openDecoder } from "./consistency.js";
-import { compareDitRun, compareDitStages } from "./dit.js";
 import { compareExposed } from "./exposed.js";
+import { FAMILY_PARITY } from "./families.js";
 import { compareFirstStage, openFirstStage } from "./first-stage.js";
 import { type ModelFiles, modelPairs, openReferenceFolder, ParityError, type ReferenceFolder } from "./folder.js";
-import {
-  compareDitSchedules,
-  compareSchedules,
-  type RecordedDitSchedules,
-  type RecordedSchedules,
-} from "./integer-schedules.js";
-import { ParityModel } from "./model.js";
 import { Recording } from "./recording.js";
 import { Report } from "./report.js";
-import { compareRun } from "./sampling.js";
-import { compareEncode, compareStages } from "./stages.js";
 
 /** The comparisons for one pair of checkpoint files. */
 export interface Parity {
@@ -65,17 +56,25 @@ export async function* compareFolder(folder: string, device: Device = {}): Async
 /** Compares a family's schedules with every recorded case. */
 export async function compareScheduleFile(path: string): Promise<Parity> {
   const report = new Report();
-  const recorded = JSON.parse(await readFile(path, "utf8")) as RecordedSchedules | RecordedDitSchedules;
-  if ("timesteps" in recorded) compareDitSchedules(recorded, report);
-  else compareSchedules(recorded, report);
+  const recorded = JSON.parse(await readFile(path, "utf8")) as object;
+  const all = Object.values(FAMILY_PARITY).flatMap(({ schedules = [] }) => schedules);
+  const schedules = all.find(({ key }) => key in recorded);
+  if (!schedules)
+    throw new ParityError(`${path} has no schedules of a known family: ${alternatives.format(all.map(({ key }) => key))}.`);
+  schedules.compare(recorded, report);
   return { title: path, report };
 }
+
+/** `a, b or c` */
+const alternatives = new Intl.ListFormat("en-GB", { type: "disjunction" });
 
 function checkComplete(folder: string, reference: ReferenceFolder): void {
   const missing = [];
   const isTokenizer = reference.firstStages.length > 0;
   if (!isTokenizer && reference.generators.length === 0)
-    missing.push("no generator checkpoint (one with mask_token, y_embedder or tok_embeddings)");
+    missing.push(
+      `no generator checkpoint (one with ${alternatives.format(GENERATOR_MARKERS.map((marker) => marker.split(".", 1)[0]!))})`,
+    );
   if (reference.tokenizers.length + reference.decoders.length === 0)
     missing.push("no tokenizer (one with decoder.conv_in.weight)");
   if (!isTokenizer && reference.stages.length + reference.runs.length === 0)
@@ -92,46 +91,25 @@ async function compareModel(files: ModelFiles, reference: ReferenceFolder, devic
     if (refusal !== undefined) throw new ProviderError(refusal);
     const graphs = graphsOf(manifest.architecture);
     const runtime = await openRuntime(folder, { threads: usableCores(), graphs, ...device });
-    const { stages, runs, encodes } = comparisonsOf(manifest, runtime, report);
-    for (const file of reference.stages) await compareRecording(file, report, stages);
-    for (const file of reference.runs) await compareRecording(file, report, runs);
-    for (const file of reference.encodes) await compareRecording(file, report, encodes);
-    const exposed: Compare = (r) => compareExposed(manifest.architecture, runtime, r, report);
-    for (const file of reference.firstStages) await compareRecording(file, report, exposed);
+    const model = { runtime, ...manifest.architecture };
+    const name = familyName(model.generator);
+    const family = FAMILY_PARITY[name];
+    const encode = async (recording: Recording) => {
+      if (!family.compareEncode) throw new Error(`a ${name} model has no encoder`);
+      await family.compareEncode(model, recording, report);
+    };
+    for (const file of reference.stages)
+      await compareRecording(file, report, (recording) => family.compareStages(model, recording, report));
+    for (const file of reference.runs)
+      await compareRecording(file, report, (recording) => family.compareRun(model, recording, report));
+    for (const file of reference.encodes) await compareRecording(file, report, encode);
+    for (const file of reference.firstStages)
+      await compareRecording(file, report, (recording) => compareExposed(model, recording, report));
     await runtime.close();
   } finally {
     await rm(models, { recursive: true, force: true });
   }
   return report;
-}
-
-type Compare = (recording: Recording) => Promise<void>;
-
-/** What compares each kind of recording with a model of its family. */
-function comparisonsOf(manifest: Manifest, runtime: Runtime, report: Report) {
-  const { generator, tokenizer } = manifest.architecture;
-  if (makesCodes(generator)) {
-    const model = { runtime, generator, tokenizer };
-    return {
-      stages: (r) => compareCausalStages(model, r, report),
-      runs: (r) => compareCausalRun(model, r, report),
-      encodes: () => Promise.reject(new Error("a causal model has no encoder")),
-    } satisfies Record<string, Compare>;
-  }
-  if ("family" in generator) {
-    const model = { runtime, generator, tokenizer };
-    return {
-      stages: (r) => compareDitStages(model, r, report),
-      runs: (r) => compareDitRun(model, r, report),
-      encodes: () => Promise.reject(new Error("a DiT has no encoder")),
-    } satisfies Record<string, Compare>;
-  }
-  const model = new ParityModel(manifest, runtime);
-  return {
-    stages: (r) => compareStages(model, r, report),
-    runs: (r) => compareRun(model, r, report),
-    encodes: (r) => compareEncode(model, r, report),
-  } satisfies Record<string, Compare>;
 }
 
 type CompareAlone = (

@@ -1,4 +1,9 @@
+import { Decoder } from "../../engine/decoder.js";
+import { pixelRoundingOf } from "../../families/families.js";
 import type { PixelRounding } from "../../model/graph/pixels.js";
+import type { ExposedModel } from "./family-parity.js";
+import type { Recording } from "./recording.js";
+import { ALLOWED, type Report } from "./report.js";
 
 /** What a byte is of an image's number x. */
 export const PIXEL_RULES: Readonly<Record<PixelRounding, string>> = {
@@ -6,6 +11,26 @@ export const PIXEL_RULES: Readonly<Record<PixelRounding, string>> = {
   down: "clip(127.5 x + 128, 0, 255), cut off",
   truncated: "255 clip(x / 2 + 1 / 2, 0, 1), cut off",
 };
+
+/** Compares the image of a run's latents: its numbers with those recorded, and the bytes of both with the numbers. */
+export async function compareImage(
+  model: ExposedModel,
+  recording: Recording,
+  report: Report,
+  latents: Float32Array,
+): Promise<void> {
+  const { runtime, generator, tokenizer } = model;
+  const { name } = recording;
+  const expected = await recording.floats("image");
+  const decoder = new Decoder(runtime, tokenizer, generator.latent_channels);
+  const { image = new Float32Array(0), pixels } = await decoder.decode(latents);
+  report.numbers(name, "image", "image", ALLOWED.image, { shape: expected.shape, data: image }, expected);
+  const plane = tokenizer.image_height * tokenizer.image_width;
+  const recorded = (await recording.tensor("pixels")).data;
+  const rounding = pixelRoundingOf(model);
+  const follow = pixelsFollow(image, pixels, plane, rounding) && pixelsFollow(expected.data, recorded, plane, rounding);
+  report.holds(name, "pixels", "image", follow, `a pixel is not ${PIXEL_RULES[rounding]} of the image`);
+}
 
 /** Whether the bytes, channels last, are the float image's, in float32 arithmetic as in the graph. `plane`: pixels of one image. */
 export function pixelsFollow(

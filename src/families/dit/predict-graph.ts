@@ -104,7 +104,7 @@ function finalLayer(t: Transformer, x: Value): Value {
 
 /** The network's outputs at each token. */
 function outputChannels(a: DiffusionTransformer): number {
-  return a.family === "dit" || a.learn_sigma ? 2 * a.token_channels : a.token_channels;
+  return "learn_sigma" in a && !a.learn_sigma ? a.token_channels : 2 * a.token_channels;
 }
 
 /** (p, q, c) -> (c, p, q), where the first half of a DiT's c is eps. */

@@ -10,7 +10,7 @@ import { DiffusionImage } from "./image.js";
 import { Predictor } from "./predictor.js";
 
 /** What samples with a diffusion transformer: all images in flight share one evaluation after another. */
-export function openSampler<Family extends "dit" | "sit">(
+export function openSampler<Family extends DiffusionTransformer["family"]>(
   runtime: Runtime,
   model: DiffusionTransformer,
   evaluationsOf: (parameters: FamilyParameters<Family>) => readonly Evaluation[],

@@ -2,13 +2,12 @@ import { canEdit } from "../../model/edit.js";
 import { FAMILY_TRAITS } from "../../model/family-traits.js";
 import { familyName } from "../../model/manifest.js";
 import { quote } from "../checkpoint/error.js";
+import { ImportError } from "../error.js";
+import { architectureMistake, recogniseFamily } from "../families.js";
+import type { CompleteArchitecture } from "../imported-family.js";
 import { readDecoder } from "../tokenizers/consistency.js";
 import type { LatentStatistics } from "../tokenizers/latent-statistics.js";
 import { readTokenizer } from "../tokenizers/tokenizers.js";
-import { DIT_MARKER, readDit } from "./dit-architecture.js";
-import type { CompleteArchitecture, GeneratorReading } from "./generator-reading.js";
-import { LLAMAGEN_MARKER, readLlamagen } from "./llamagen-architecture.js";
-import { readMar } from "./mar-architecture.js";
 import { checkTensors, listed, type Tensors, type TensorTable } from "./tensor-table.js";
 
 /** The architecture that two checkpoints and `--arch` describe, every tensor checked. */
@@ -38,11 +37,14 @@ export async function deriveArchitecture(
   arch: string | undefined,
   { decoder, statistics }: FurtherFiles = {},
 ): Promise<DerivedArchitecture> {
-  const reading = readGenerator(generator);
+  const mistake = arch === undefined ? undefined : architectureMistake(arch);
+  if (mistake !== undefined) throw new ImportError(mistake);
+  const family = await recogniseFamily(generator, arch);
+  const reading = family.read(generator);
   const { table } = reading;
   const surplus = [...generator].filter(([name]) => !table.has(name));
   // Not tensors at all (settings beside the weights), and tables that the sampler computes itself.
-  const isUnused = ([name, { problem }]: (typeof surplus)[number]) => problem !== undefined || reading.isUnused(name);
+  const isUnused = ([name, { problem }]: (typeof surplus)[number]) => problem !== undefined || family.isUnused?.(name);
   const unknown = surplus.filter((tensor) => !isUnused(tensor)).map(([name]) => name);
   checkTensors("generator", table, generator, unknown);
   const tokenizerReading = readTokenizer(tokenizer, statistics);
@@ -69,9 +71,4 @@ export async function deriveArchitecture(
     architecture: { ...architecture, decoder: decoderReading.decoder },
     decoderTable: decoderReading.table,
   };
-}
-
-function readGenerator(tensors: Tensors): GeneratorReading {
-  if (tensors.has(DIT_MARKER)) return readDit(tensors);
-  return tensors.has(LLAMAGEN_MARKER) ? readLlamagen(tensors) : readMar(tensors);
 }

@@ -1,10 +1,8 @@
-import { DIT_MARKER } from "../architecture/dit-architecture.js";
-import { isDerivedBuffer } from "../architecture/generator-tensors.js";
-import { LLAMAGEN_MARKER } from "../architecture/llamagen-architecture.js";
 import { listed, type Tensors } from "../architecture/tensor-table.js";
 import type { Checkpoint, StateDict, TensorEntry } from "../checkpoint/checkpoint.js";
 import { quote } from "../checkpoint/error.js";
 import { ImportError } from "../error.js";
+import { GENERATOR_MARKERS, IMPORTED_FAMILIES } from "../families.js";
 import { DECODER_MARKER } from "../tokenizers/consistency.js";
 import { withReferenceNames } from "../tokenizers/reference-names.js";
 import { TOKENIZER_MARKERS } from "../tokenizers/tokenizers.js";
@@ -25,7 +23,7 @@ export interface NetworkWeights {
 
 /** Tensors of which every such network has one: what stands before it in a name was added by wrappers. */
 const MARKERS: Readonly<Record<Network, readonly string[]>> = {
-  generator: ["mask_token", DIT_MARKER, LLAMAGEN_MARKER],
+  generator: GENERATOR_MARKERS,
   tokenizer: TOKENIZER_MARKERS,
   decoder: [DECODER_MARKER],
 };
@@ -173,7 +171,8 @@ function averagedElsewhere(
  * and every shape agree, one by one.
  */
 function inOrderOf(trained: NetworkWeights, list: StateDict): NetworkWeights | undefined {
-  const names = [...trained.tensors].filter(([name, { problem }]) => problem === undefined && !isDerivedBuffer(name));
+  const isUnused = (name: string) => IMPORTED_FAMILIES.some((family) => family.isUnused?.(name));
+  const names = [...trained.tensors].filter(([name, { problem }]) => problem === undefined && !isUnused(name));
   const entries = [...list.tensors.values()];
   const agrees = ([, { shape }]: (typeof names)[number], i: number) =>
     entries[i]!.problem === undefined && entries[i]!.shape.join() === shape.join();

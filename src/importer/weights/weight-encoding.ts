@@ -1,6 +1,7 @@
 import { partOf, scalesOf, type WeightType } from "../../model/graph/weights.js";
 import type { Precision } from "../../model/manifest.js";
 import type { Dtype } from "../checkpoint/checkpoint.js";
+import { IMPORTED_FAMILIES } from "../families.js";
 import { toFloat16 } from "./float16.js";
 import { Quantizer } from "./quantize.js";
 
@@ -50,14 +51,10 @@ export function encodingOf(
   return asFloat32(name, shape);
 }
 
-/** The large products: of MAR's two stacks and its head, of a DiT's blocks, of a LlamaGen, and of a tokenizer's decoder that is a transformer. */
+/** The large products: of each family's generator, and of a tokenizer's decoder that is a transformer. */
 const QUANTIZED = [
-  /^blocks\.\d+\.(attn\.(qkv|proj)|mlp\.fc[12]|adaLN_modulation\.1)\.weight$/,
-  /^(en|de)coder_blocks\.\d+\.(attn\.(qkv|proj)|mlp\.fc[12])\.weight$/,
-  /^diffloss\.net\.res_blocks\.\d+\.(mlp\.[02]|adaLN_modulation\.1)\.weight$/,
+  ...IMPORTED_FAMILIES.flatMap(({ quantized }) => quantized),
   /^tokenizer\.decoder\.transformer\.\d+\.(attn\.(qkv|proj)|mlp\.(w12|w3))\.weight$/,
-  /^(layers\.\d+\.(attention\.(wqkv|wo)|feed_forward\.w[123])|output)\.weight$/,
-  /^diffloss\.net\.final_layer\.adaLN_modulation\.1\.weight$/,
 ];
 
 /** Queries, keys and values, and shift, scale and gate, are products of their own, each as wide as its input. */
@@ -67,12 +64,10 @@ function isQuantized(name: string): boolean {
   return QUANTIZED.some((pattern) => pattern.test(name));
 }
 
-/**
- * The whole generator but its last layer, whose output is multiplied by up to 20,000 (1 / sqrt(alpha-bar)), and the blocks of a
- * tokenizer's decoder that is a transformer.
- */
+/** The generator but for what its family leaves in float32, and the blocks of a tokenizer's decoder that is a transformer. */
 function isHalf(name: string): boolean {
-  return !/^(tokenizer\.(?!decoder\.transformer\.)|(diffloss\.net\.)?final_layer\.linear\.)/.test(name);
+  if (name.startsWith("tokenizer.")) return name.startsWith("tokenizer.decoder.transformer.");
+  return !IMPORTED_FAMILIES.some(({ neverHalved }) => neverHalved?.test(name));
 }
 
 /** Its arithmetic is float32: where a checkpoint has an autoencoder in half the size, it stays so. */

@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../../src/engine/runtime/runtime.js";
-import { ParityModel } from "../../../src/evaluation/parity/model.js";
 import { compareFolder, compareRecording, compareScheduleFile } from "../../../src/evaluation/parity/parity.js";
 import { type Line, Report } from "../../../src/evaluation/parity/report.js";
-import { compareRun } from "../../../src/evaluation/parity/sampling.js";
+import { ParityModel } from "../../../src/families/mar/parity/model.js";
+import { compareRun } from "../../../src/families/mar/parity/sampling.js";
 import { openCheckpoint } from "../../../src/importer/checkpoint/open.js";
 import { importModel } from "../../../src/importer/import.js";
 import { FAMILY_TRAITS } from "../../../src/model/family-traits.js";
+import { marArchitecture } from "../../../src/model/manifest.js";
 import { TINY } from "../../reference.js";
 
 let folder: string;
@@ -103,7 +104,7 @@ describe("one run, changed", () => {
       expose: true,
     });
     runtime = await openRuntime(imported, { threads: 1, graphs: FAMILY_TRAITS.mar.graphs });
-    model = new ParityModel(manifest, runtime);
+    model = new ParityModel({ runtime, ...marArchitecture(manifest.architecture) });
   });
   afterAll(async () => {
     await runtime?.close();

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { ditTable } from "../../../src/families/dit/importing/tensors.js";
 import { buildPredict } from "../../../src/families/dit/predict-graph.js";
-import { ditTable } from "../../../src/importer/architecture/dit-architecture.js";
 import type { WeightLocation } from "../../../src/model/graph/weights.js";
 import { nodesOf, readModel } from "../../model/graph/read-onnx.js";
 import { exampleDit } from "./tiny-dit.js";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { generatorTable } from "../../../src/families/mar/importing/tensors.js";
 import { deriveArchitecture } from "../../../src/importer/architecture/derive-architecture.js";
-import { generatorTable } from "../../../src/importer/architecture/generator-tensors.js";
 import type { TensorEntry } from "../../../src/importer/checkpoint/checkpoint.js";
 import { ImportError } from "../../../src/importer/error.js";
 import {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { marSettings } from "../../../src/families/mar/importing/settings.js";
 import { importModel } from "../../../src/importer/import.js";
-import { publishedSettings } from "../../../src/importer/model-settings.js";
 import type { ImportOptions } from "../../../src/importer/options.js";
 import type { DetokTokenizer } from "../../../src/model/tokenizer-architecture.js";
 import { TINY } from "../../reference.js";
@@ -127,7 +127,7 @@ test("the published guidance goes with the tokenizer", async () => {
   const { architecture } = (await importDetok()).manifest;
   const guidance = (width: number, kind: "detok" | "kl") => {
     const generator = { ...architecture.generator, encoder: { width, depth: 12, heads: 12, mlp_width: 4 * width } };
-    const settings = publishedSettings({ generator, tokenizer: { ...architecture.tokenizer, kind } } as never);
+    const settings = marSettings({ generator, tokenizer: { ...architecture.tokenizer, kind } } as never);
     return settings.defaults.guidance_scale;
   };
   expect([guidance(768, "detok"), guidance(1024, "detok")]).toEqual([3.9, 3.4]);

@@ -5,7 +5,7 @@ const CHOICE = "importer/weights/choose-weights.ts";
 const GLOBALS = "importer/checkpoint/pytorch/pickle-globals.ts";
 const PYTORCH = "importer/checkpoint/pytorch/pytorch.ts";
 const STRIDED = "importer/checkpoint/strided.ts";
-const STATED = "importer/architecture/stated-architecture.ts";
+const STATED = "families/mar/importing/stated.ts";
 
 /** Mistakes in reading checkpoints, and in the numbers that no tensor states. */
 export const CHECKPOINT_MISTAKES: readonly Mistake[] = [
@@ -67,7 +67,7 @@ export const CHECKPOINT_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "noise-schedule-unchecked",
-    file: "importer/import.ts",
+    file: "families/mar/importing.ts",
     find: "Math.abs(value - expected[t]!) < SCHEDULE_TOLERANCE",
     replace: "Math.abs(value - value) < SCHEDULE_TOLERANCE",
     why: "a model that was trained with another noise schedule makes wrong images",

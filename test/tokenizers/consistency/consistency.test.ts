@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import type { Runtime, Tensors } from "../../../src/engine/runtime/runtime.js";
 import { warmUp } from "../../../src/engine/warm-up.js";
-import { generatorTable } from "../../../src/importer/architecture/generator-tensors.js";
+import { generatorTable } from "../../../src/families/mar/importing/tensors.js";
 import { importModel } from "../../../src/importer/import.js";
 import type { ImportOptions } from "../../../src/importer/options.js";
 import { checkModelFiles } from "../../../src/model/files/model-files.js";

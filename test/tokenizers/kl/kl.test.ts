@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
-import { generatorTable } from "../../../src/importer/architecture/generator-tensors.js";
+import { generatorTable } from "../../../src/families/mar/importing/tensors.js";
 import { importModel } from "../../../src/importer/import.js";
 import { graphsOf } from "../../../src/model/manifest.js";
 import { expectAsAlone, imageRequest, WatchedBatch } from "../../engine/tiny-engine.js";

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../../src/engine/runtime/runtime.js";
 import { openFirstStage } from "../../../src/evaluation/parity/first-stage.js";
-import { generatorTable } from "../../../src/importer/architecture/generator-tensors.js";
+import { generatorTable } from "../../../src/families/mar/importing/tensors.js";
 import type { TensorEntry } from "../../../src/importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../../src/importer/checkpoint/open.js";
 import { importModel } from "../../../src/importer/import.js";

@@ -1,43 +1,41 @@
-import { Decoder } from "../../engine/decoder.js";
-import { floats, type Runtime } from "../../engine/runtime/runtime.js";
-import { drawNoise } from "../../families/dit/image.js";
-import { predict } from "../../families/dit/predictor.js";
-import type { Architecture, DiffusionTransformer } from "../../model/manifest.js";
-import { ImageNoise } from "../../model/sampler/noise.js";
-import { unpatchify } from "../../model/sampler/patches.js";
-import { ImportError } from "../error.js";
-import type { Deviation } from "../options.js";
-import type { Progress } from "../progress.js";
-import { compareOutputs } from "./compare.js";
+import { Decoder } from "../../../engine/decoder.js";
+import { floats, type Runtime } from "../../../engine/runtime/runtime.js";
+import { compareOutputs } from "../../../importer/compare-outputs.js";
+import { ImportError } from "../../../importer/error.js";
+import type { Deviation, WrittenFolder } from "../../../importer/imported-family.js";
+import type { Progress } from "../../../importer/progress.js";
+import type { Architecture, DiffusionTransformer } from "../../../model/manifest.js";
+import { ImageNoise } from "../../../model/sampler/noise.js";
+import { unpatchify } from "../../../model/sampler/patches.js";
+import { drawNoise } from "../image.js";
+import { predict } from "../predictor.js";
 
 /** The check looks at the network at these shares of the way from noise to the image, one after another. */
 const SHARES = [0, 0.2, 0.4, 0.6, 0.8, 1];
 const SEED = 0;
 
 /**
- * Runs a DiT or a SiT on noise: the network at several timesteps and classes, and a decode. Where there is `float32`, a folder with
- * the same model in float32, the outputs are compared with its, on the same inputs. Throws `ImportError` where they are
- * not finite numbers.
+ * Runs a network of this kind on noise, at several timesteps and classes, and a decode; see `ImportedFamily`. `timestepAt` is the timestep
+ * at a share of the way.
  */
-export async function compareDitWithFloat32(
-  folder: string,
-  architecture: Architecture<DiffusionTransformer>,
+export async function compareWithFloat32(
+  { folder, manifest: { architecture } }: WrittenFolder<DiffusionTransformer>,
   float32: string | undefined,
   progress: Progress,
+  timestepAt: (share: number) => number,
 ): Promise<Deviation[]> {
   return compareOutputs({ folder, architecture }, float32, "network output", async (runtime) => {
     const network = [];
     for (const [i, share] of SHARES.entries()) {
-      network.push(await outputAt(runtime, architecture.generator, share, i));
+      network.push(await outputAt(runtime, architecture.generator, timestepAt(share), i));
       progress.add("verifying", 0);
     }
     return { network, pixels: await decodeNoise(runtime, architecture) };
   });
 }
 
-async function outputAt(runtime: Runtime, generator: DiffusionTransformer, share: number, index: number) {
+async function outputAt(runtime: Runtime, generator: DiffusionTransformer, timestep: number, index: number) {
   const x = noiseOf(generator, index);
-  const timestep = generator.family === "sit" ? share : Math.round((1 - share) * (generator.train_timesteps - 1));
   const batch = { x, timesteps: [timestep], classes: [index % (generator.class_count + 1)] };
   const out = floats(await predict(runtime, generator, batch), "out");
   if (out.every(Number.isFinite)) return out;

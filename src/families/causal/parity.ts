@@ -1,23 +1,24 @@
-import { Decoder } from "../../engine/decoder.js";
-import { floats, type Runtime, type Tensors } from "../../engine/runtime/runtime.js";
-import { KeyValueCache } from "../../families/causal/cache.js";
-import { predict } from "../../families/causal/predictor.js";
+import { floats, type Tensors } from "../../engine/runtime/runtime.js";
+import type { ExposedModel, FamilyParity } from "../../evaluation/parity/family-parity.js";
+import { compareImage } from "../../evaluation/parity/pixels.js";
+import type { Recording } from "../../evaluation/parity/recording.js";
+import { ALLOWED, type Report } from "../../evaluation/parity/report.js";
 import type { CausalArchitecture } from "../../model/manifest.js";
 import { categoricalWeights, guidedLogits } from "../../model/sampler/categorical.js";
-import type { TokenizerArchitecture } from "../../model/tokenizer-architecture.js";
-import { PIXEL_RULES, pixelsFollow } from "./pixels.js";
-import type { Recording } from "./recording.js";
-import { ALLOWED, type Report } from "./report.js";
+import { KeyValueCache } from "./cache.js";
+import { predict } from "./predictor.js";
 
-/** An imported causal model whose graphs expose their intermediate results. */
-export interface CausalParity {
-  readonly runtime: Runtime;
-  readonly generator: CausalArchitecture;
-  readonly tokenizer: TokenizerArchitecture;
-}
+type CausalModel = ExposedModel<CausalArchitecture>;
+
+export const causal: FamilyParity<CausalArchitecture> = {
+  stagesMarker: "forward.codes",
+  runMarker: "sampler",
+  compareStages,
+  compareRun,
+};
 
 /** Compares `stages.safetensors`: the network, block by block, where each position sees the recorded codes before it. */
-export async function compareCausalStages(model: CausalParity, recording: Recording, report: Report): Promise<void> {
+async function compareStages(model: CausalModel, recording: Recording, report: Report): Promise<void> {
   const { token_count: L } = model.generator;
   const labels = (await recording.tensor("forward.labels")).data;
   const codes = (await recording.tensor("forward.codes")).data;
@@ -38,7 +39,7 @@ export async function compareCausalStages(model: CausalParity, recording: Record
 }
 
 /** Compares one sampling run position by position: each on the recorded codes before it, guidance and draws on recorded logits. */
-export async function compareCausalRun(model: CausalParity, recording: Recording, report: Report): Promise<void> {
+async function compareRun(model: CausalModel, recording: Recording, report: Report): Promise<void> {
   const { name } = recording;
   const { token_count: L, class_count: noClass, codes: K } = model.generator;
   const setting = (key: string) => recording.metadata(key) as number;
@@ -99,7 +100,7 @@ function guidanceSteps(recording: Recording): number | undefined {
 
 /** The graph's outputs at each position but the cache, rows in their order. */
 async function outputsOf(
-  { runtime, generator }: CausalParity,
+  { runtime, generator }: CausalModel,
   rows: readonly { readonly label: number; readonly codes: ArrayLike<number> }[],
 ): Promise<Tensors[]> {
   const cache = new KeyValueCache(generator);
@@ -129,21 +130,4 @@ function joinedByRow(positions: readonly Float32Array[], rows: number): Float32A
 
 function likeliest(weights: Float64Array): number {
   return weights.reduce((best, weight, code) => (weight > weights[best]! ? code : best), 0);
-}
-
-async function compareImage(
-  { runtime, generator, tokenizer }: CausalParity,
-  recording: Recording,
-  report: Report,
-  codes: Float32Array,
-): Promise<void> {
-  const { name } = recording;
-  const expected = await recording.floats("image");
-  const decoder = new Decoder(runtime, tokenizer, generator.latent_channels);
-  const { image = new Float32Array(0), pixels } = await decoder.decode(codes);
-  report.numbers(name, "image", "image", ALLOWED.image, { shape: expected.shape, data: image }, expected);
-  const plane = tokenizer.image_height * tokenizer.image_width;
-  const recorded = (await recording.tensor("pixels")).data;
-  const follow = pixelsFollow(image, pixels, plane, "down") && pixelsFollow(expected.data, recorded, plane, "down");
-  report.holds(name, "pixels", "image", follow, `a pixel is not ${PIXEL_RULES.down} of the image`);
 }

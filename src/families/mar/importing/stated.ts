@@ -1,12 +1,10 @@
 import Type from "typebox";
-import type { Architecture as AnyArchitecture, MarArchitecture } from "../../model/manifest.js";
-import type { TokenizerKind } from "../../model/tokenizer-architecture.js";
-import { ImportError } from "../error.js";
-import { readJsonFile } from "../json-file.js";
-import type { StatedTokenizer } from "../tokenizers/tokenizer-reading.js";
-import { DIT_SIZES } from "./dit-architecture.js";
-import { LLAMAGEN_SIZES } from "./llamagen-architecture.js";
-import { checkStatement, count, optionalCount } from "./statements.js";
+import { checkStatement, count, optionalCount } from "../../../importer/architecture/statements.js";
+import { ImportError } from "../../../importer/error.js";
+import { readJsonFile } from "../../../importer/json-file.js";
+import type { StatedTokenizer } from "../../../importer/tokenizers/tokenizer-reading.js";
+import type { Architecture as AnyArchitecture, MarArchitecture } from "../../../model/manifest.js";
+import type { TokenizerKind } from "../../../model/tokenizer-architecture.js";
 
 type Architecture = AnyArchitecture<MarArchitecture>;
 
@@ -80,28 +78,12 @@ const ArchitectureConfig = Type.Object({
 });
 type ArchitectureConfig = Type.Static<typeof ArchitectureConfig>;
 
-/** Whether `--arch` can name an architecture at all; its file is read later. */
-export function isArchitectureName(arch: string): boolean {
-  return publishedNames().includes(arch) || arch.endsWith(".json");
-}
-
 /** `--arch`: a published size or a config.json; without it the published size whose width both stacks have. */
 export async function readStated(arch: string | undefined, widths: readonly number[]): Promise<StatedArchitecture> {
   if (arch === undefined) return publishedArchitecture(inferSize(widths));
   if (Object.hasOwn(PUBLISHED_SIZES, arch)) return publishedArchitecture(arch as PublishedSize);
-  if (!isArchitectureName(arch)) throw new ImportError(unknownArchitecture(arch));
   if (!arch.endsWith(".json")) throw new ImportError(`--arch ${arch} is not a MAR model, but the checkpoint is.`);
   return configArchitecture(arch, await readJsonFile(arch, ArchitectureConfig));
-}
-
-export function unknownArchitecture(arch: string): string {
-  const sizes = publishedNames().join(", ");
-  return `--arch ${JSON.stringify(arch)} is not known; use ${sizes} or the path of a config.json.`;
-}
-
-/** Of every family. */
-function publishedNames(): string[] {
-  return [...Object.keys(PUBLISHED_SIZES), ...DIT_SIZES.keys(), ...LLAMAGEN_SIZES.keys()];
 }
 
 /** Throws at the first statement that the tensors contradict, naming both values. */

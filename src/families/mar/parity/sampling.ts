@@ -1,8 +1,8 @@
-import { guidanceInStep, type MaskStep, maskSchedule } from "../../families/mar/mask-schedule.js";
-import { unpatchify } from "../../model/sampler/patches.js";
+import { part, type Recording } from "../../../evaluation/parity/recording.js";
+import { ALLOWED, type Numbers, type Report } from "../../../evaluation/parity/report.js";
+import { unpatchify } from "../../../model/sampler/patches.js";
+import { guidanceInStep, type MaskStep, maskSchedule } from "../mask-schedule.js";
 import { type Condition, condition, type ParityModel } from "./model.js";
-import { part, type Recording } from "./recording.js";
-import { ALLOWED, type Numbers, type Report } from "./report.js";
 import { compareDecode } from "./stages.js";
 import { predictInput } from "./transformer-input.js";
 
@@ -193,9 +193,9 @@ class RunComparison {
 
   /** The finished tokens as latents, exactly. */
   async #compareLatents(): Promise<void> {
-    const { generator: a, manifest } = this.model;
+    const { generator: a, architecture } = this.model;
     const { images } = this.settings;
-    const { latent_height: h, latent_width: w } = manifest.architecture.tokenizer;
+    const { latent_height: h, latent_width: w } = architecture.tokenizer;
     const size = a.latent_channels * h * w;
     const latents = new Float32Array(images * size);
     const tokenSize = a.token_count * a.token_channels;

@@ -1,6 +1,12 @@
-import type { MarArchitecture } from "../../model/manifest.js";
-import { ImportError } from "../error.js";
-import { countModules, sideOf, TableBuilder, type Tensors, type TensorTable } from "./tensor-table.js";
+import {
+  countModules,
+  sideOf,
+  TableBuilder,
+  type Tensors,
+  type TensorTable,
+} from "../../../importer/architecture/tensor-table.js";
+import { ImportError } from "../../../importer/error.js";
+import type { MarArchitecture } from "../../../model/manifest.js";
 
 const NETWORK = "generator";
 const HEAD = "diffloss.net";

@@ -1,8 +1,8 @@
-import { pixelRoundingOf } from "../../families/families.js";
+import { PIXEL_RULES, pixelsFollow } from "../../../evaluation/parity/pixels.js";
+import { part, type Recording } from "../../../evaluation/parity/recording.js";
+import { ALLOWED, type Report } from "../../../evaluation/parity/report.js";
+import { pixelRoundingOf } from "../../families.js";
 import { condition, type ParityModel } from "./model.js";
-import { PIXEL_RULES, pixelsFollow } from "./pixels.js";
-import { part, type Recording } from "./recording.js";
-import { ALLOWED, type Report } from "./report.js";
 import { predictInput } from "./transformer-input.js";
 
 /** Compares `stages.safetensors`: predict at several mask sizes, every diffusion step by itself, decode. */
@@ -74,13 +74,13 @@ export async function compareDecode(
   latentsName: string,
   imageName: string,
 ): Promise<void> {
-  const t = model.manifest.architecture.tokenizer;
+  const t = model.architecture.tokenizer;
   const latents = await recording.floats(latentsName);
   const expected = await recording.floats(imageName);
   const { image = [], pixels } = await model.decoder.decode(latents.data);
   const shape = [latents.shape[0] ?? 0, 3, t.image_height, t.image_width];
   report.numbers(recording.name, "image", imageName, ALLOWED.image, { shape, data: image }, expected);
-  const rounding = pixelRoundingOf(model.manifest.architecture);
+  const rounding = pixelRoundingOf(model.architecture);
   const note = `a pixel is not ${PIXEL_RULES[rounding]} of the image`;
   const follow = pixelsFollow(image, pixels, t.image_height * t.image_width, rounding);
   report.holds(recording.name, "pixels", imageName, follow, note);
@@ -88,7 +88,7 @@ export async function compareDecode(
 
 /** Compares `vae_encode.safetensors`: the posterior's moments of each image, and the latents that follow from them. */
 export async function compareEncode(model: ParityModel, recording: Recording, report: Report): Promise<void> {
-  const { tokenizer } = model.manifest.architecture;
+  const { tokenizer } = model.architecture;
   if (tokenizer.kind !== "kl")
     throw new Error(`${recording.name}: moments of a ${tokenizer.kind} tokenizer are not compared so.`);
   const { scale } = tokenizer;

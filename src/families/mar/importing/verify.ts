@@ -1,22 +1,22 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { Decoder } from "../../engine/decoder.js";
-import type { Stage } from "../../engine/family.js";
-import { usableCores } from "../../engine/runtime/allowance.js";
-import { openRuntime } from "../../engine/runtime/onnx.js";
-import type { Device, Runtime } from "../../engine/runtime/runtime.js";
-import { stepRuns } from "../../engine/step-runs.js";
-import { Denoiser } from "../../families/mar/denoiser.js";
-import { MarImage } from "../../families/mar/image.js";
-import { mar } from "../../families/mar/mar.js";
-import { Predictor } from "../../families/mar/predictor.js";
-import { MarGraphs } from "../../families/mar/run-graphs.js";
-import type { FamilyParameters } from "../../model/family-traits.js";
-import { type Architecture, graphsOf, type Manifest, marArchitecture } from "../../model/manifest.js";
-import { DiffusionSchedules } from "../../model/sampler/diffusion-schedule.js";
-import { ImportError } from "../error.js";
-import type { Deviation } from "../options.js";
-import type { Progress } from "../progress.js";
-import { relativeRms } from "./compare.js";
+import { Decoder } from "../../../engine/decoder.js";
+import type { Stage } from "../../../engine/family.js";
+import { usableCores } from "../../../engine/runtime/allowance.js";
+import { openRuntime } from "../../../engine/runtime/onnx.js";
+import type { Device, Runtime } from "../../../engine/runtime/runtime.js";
+import { stepRuns } from "../../../engine/step-runs.js";
+import { relativeRms } from "../../../importer/compare-outputs.js";
+import { ImportError } from "../../../importer/error.js";
+import type { Deviation, WrittenFolder } from "../../../importer/imported-family.js";
+import type { Progress } from "../../../importer/progress.js";
+import type { FamilyParameters } from "../../../model/family-traits.js";
+import { type Architecture, graphsOf, type Manifest, marArchitecture } from "../../../model/manifest.js";
+import { DiffusionSchedules } from "../../../model/sampler/diffusion-schedule.js";
+import { Denoiser } from "../denoiser.js";
+import { MarImage } from "../image.js";
+import { mar } from "../mar.js";
+import { Predictor } from "../predictor.js";
+import { MarGraphs } from "../run-graphs.js";
 
 /** Autoregressive steps of the published sampler; the check looks at some of them, from the first to the last. */
 const STEPS = 64;
@@ -39,7 +39,7 @@ interface Outputs {
  * numbers that are not finite.
  */
 export async function compareWithFloat32(
-  model: { readonly folder: string; readonly manifest: Manifest },
+  model: WrittenFolder,
   float32: string | undefined,
   progress: Progress,
   device: Device = {},

@@ -1,11 +1,11 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { importModel } from "../../src/importer/import.js";
-import type { ImportOptions } from "../../src/importer/options.js";
-import type { ImportProgress } from "../../src/importer/progress.js";
-import { TINY } from "../reference.js";
-import { loadTensors, temporaryPath, useTemporaryFolder, writeTensors } from "./models.js";
+import { importModel } from "../../../../src/importer/import.js";
+import type { ImportOptions } from "../../../../src/importer/options.js";
+import type { ImportProgress } from "../../../../src/importer/progress.js";
+import { loadTensors, temporaryPath, useTemporaryFolder, writeTensors } from "../../../importer/models.js";
+import { TINY } from "../../../reference.js";
 
 useTemporaryFolder();
 

@@ -1,28 +1,42 @@
-import { Decoder } from "../../engine/decoder.js";
-import { floats, type Runtime } from "../../engine/runtime/runtime.js";
-import { diffusionEvaluations } from "../../families/dit/diffusion-step.js";
-import { type Evaluation, guide, type Moved } from "../../families/dit/evaluation.js";
-import { predict } from "../../families/dit/predictor.js";
-import { scheduleOf } from "../../families/dit/schedule.js";
-import { flowEvaluations } from "../../families/sit/flow.js";
-import { FAMILY_TRAITS, type FamilyParameters } from "../../model/family-traits.js";
-import type { DiffusionTransformer } from "../../model/manifest.js";
-import { respacedTimesteps, TRAIN_TIMESTEPS } from "../../model/sampler/diffusion-schedule.js";
-import { patchify, unpatchify } from "../../model/sampler/patches.js";
-import type { TokenizerArchitecture } from "../../model/tokenizer-architecture.js";
-import { PIXEL_RULES, pixelsFollow } from "./pixels.js";
-import { part, type Recording } from "./recording.js";
-import { ALLOWED, type Numbers, type Report } from "./report.js";
+import { floats } from "../../../engine/runtime/runtime.js";
+import type { ExposedModel, FamilyParity } from "../../../evaluation/parity/family-parity.js";
+import { compareImage } from "../../../evaluation/parity/pixels.js";
+import { part, type Recording } from "../../../evaluation/parity/recording.js";
+import { ALLOWED, type Numbers, type Report } from "../../../evaluation/parity/report.js";
+import { FAMILY_TRAITS } from "../../../model/family-traits.js";
+import type { DiffusionTransformer } from "../../../model/manifest.js";
+import { patchify, unpatchify } from "../../../model/sampler/patches.js";
+import { type Evaluation, guide, type Moved } from "../evaluation.js";
+import { predict } from "../predictor.js";
 
-/** An imported DiT or SiT whose graphs expose their intermediate results. */
-export interface DitParity {
-  readonly runtime: Runtime;
-  readonly generator: DiffusionTransformer;
-  readonly tokenizer: TokenizerArchitecture;
+/** What is one family's own in the comparisons of a DiT's network. */
+interface NetworkParity<Model extends DiffusionTransformer> extends Pick<FamilyParity, "schedules"> {
+  /** How many halves of the network's output are recorded. */
+  readonly outputHalves: 1 | 2;
+  /** Of a recorded sampling run. */
+  evaluations(recording: Recording, generator: Model): readonly Evaluation[];
 }
 
+/** The comparisons of a family with the network of a DiT. */
+export function networkParity<Model extends DiffusionTransformer>({
+  outputHalves,
+  evaluations,
+  schedules,
+}: NetworkParity<Model>): FamilyParity<Model> {
+  return {
+    stagesMarker: "forward.x",
+    runMarker: "sampler",
+    compareStages: (model, recording, report) => compareStages({ ...model, outputHalves }, recording, report),
+    compareRun: (model, recording, report) =>
+      compareRun({ ...model, outputHalves }, recording, report, () => evaluations(recording, model.generator)),
+    ...(schedules && { schedules }),
+  };
+}
+
+type Network = ExposedModel<DiffusionTransformer> & Pick<NetworkParity<DiffusionTransformer>, "outputHalves">;
+
 /** Compares `stages.safetensors`: the network, block by block, and guidance. */
-export async function compareDitStages(model: DitParity, recording: Recording, report: Report): Promise<void> {
+async function compareStages(model: Network, recording: Recording, report: Report): Promise<void> {
   const { runtime, generator } = model;
   const compare = async (stage: string, name: string, actual: Numbers) =>
     report.numbers(recording.name, stage, name, ALLOWED.network, actual, await recording.floats(name));
@@ -32,7 +46,7 @@ export async function compareDitStages(model: DitParity, recording: Recording, r
   const { out, ...exposed } = await predict(runtime, generator, batch);
   for (const [name, tensor] of Object.entries(exposed))
     await compare(name.replace(/\.\d+$/, ""), `forward.${name}`, tensor as Numbers);
-  await compare("network", "forward.out", outputOf(generator, rowsOf(out!.data as Float32Array, batch.classes.length)));
+  await compare("network", "forward.out", outputOf(model, rowsOf(out!.data as Float32Array, batch.classes.length)));
 
   const half = await recording.floats("cfg.x");
   const timesteps = await numbers("cfg.t");
@@ -43,7 +57,7 @@ export async function compareDitStages(model: DitParity, recording: Recording, r
     classes: await numbers("cfg.y"),
   });
   const outputs = rowsOf(floats(guided, "out"), 2 * timesteps.length);
-  await compare("network", "cfg.network", outputOf(generator, outputs));
+  await compare("network", "cfg.network", outputOf(model, outputs));
   const scale = await recording.number("cfg.scale");
   const count = timesteps.length;
   const combined = outputs.slice(0, count).map((row, i) => guide([row, outputs[count + i]!], scale, generator));
@@ -60,9 +74,19 @@ export async function compareDitStages(model: DitParity, recording: Recording, r
 }
 
 /** Compares one sampling run evaluation by evaluation, each on the recorded x and noise. */
-export async function compareDitRun(model: DitParity, recording: Recording, report: Report): Promise<void> {
+async function compareRun(
+  model: Network,
+  recording: Recording,
+  report: Report,
+  evaluations: () => readonly Evaluation[],
+): Promise<void> {
   const { name } = recording;
-  const run = readRun(recording, model.generator);
+  checkSampler(recording, model.generator);
+  const run: Run = {
+    evaluations: evaluations(),
+    labels: recording.metadata("labels") as readonly number[],
+    guidance: recording.metadata("cfg") as number,
+  };
   const recorded = (await recording.tensor("timestep")).data;
   const ours = run.evaluations.map(({ timestep }) => timestep);
   report.holds(name, "timesteps", "run", `${ours}` === `${recorded}`, `ours are ${ours}, recorded ${recorded}`);
@@ -84,21 +108,11 @@ interface Run {
   readonly guidance: number;
 }
 
-function readRun(recording: Recording, generator: DiffusionTransformer): Run {
+function checkSampler(recording: Recording, { family }: DiffusionTransformer): void {
   const sampler = recording.metadata("sampler") as string;
-  const known: readonly string[] = FAMILY_TRAITS[generator.family].samplers;
+  const known: readonly string[] = FAMILY_TRAITS[family].samplers;
   if (!known.includes(sampler))
-    throw new Error(`${recording.name}: the sampler is ${sampler}; a ${generator.family} has ${known.join(", ")}.`);
-  const labels = recording.metadata("labels") as readonly number[];
-  return { evaluations: evaluationsOf(recording, generator), labels, guidance: recording.metadata("cfg") as number };
-}
-
-function evaluationsOf(recording: Recording, generator: DiffusionTransformer): Evaluation[] {
-  const sampler = recording.metadata("sampler");
-  if (generator.family === "sit")
-    return flowEvaluations(sampler as FamilyParameters<"sit">["sampler"], recording.metadata("steps") as number);
-  const schedule = scheduleOf(keptTimesteps(recording.metadata("respacing") as string));
-  return diffusionEvaluations(sampler as FamilyParameters<"dit">["sampler"], schedule, generator);
+    throw new Error(`${recording.name}: the sampler is ${sampler}; a ${family} has ${known.join(", ")}.`);
 }
 
 /** The k-th of a run, after what the one before it made of each image. */
@@ -109,12 +123,13 @@ interface RunEvaluation {
 }
 
 async function compareEvaluation(
-  { runtime, generator }: DitParity,
+  model: Network,
   recording: Recording,
   report: Report,
   { labels, guidance }: Run,
   { k, evaluation, before }: RunEvaluation,
 ): Promise<Moved[]> {
+  const { runtime, generator } = model;
   const where = `evaluation ${k} (t = ${evaluation.timestep})`;
   const x = await recording.floats("x");
   const noise = await recording.floats("noise");
@@ -129,7 +144,7 @@ async function compareEvaluation(
   const outputs = rowsOf(floats(out, "out"), rows);
   const compare = (stage: string, allowed: number, actual: Numbers, expected: Numbers) =>
     report.numbers(recording.name, stage, where, allowed, actual, expected);
-  compare("network", ALLOWED.network, outputOf(generator, outputs), part(await recording.floats("network"), k));
+  compare("network", ALLOWED.network, outputOf(model, outputs), part(await recording.floats("network"), k));
 
   const inputs = rowsOf(tokens, labels.length);
   const added = k + 1 < noise.shape[0]! ? rowsOf(tokensOf(generator, part(noise, k + 1)), labels.length) : inputs;
@@ -143,41 +158,6 @@ async function compareEvaluation(
   compare("x0", ALLOWED.diffusionStep, tensor("x0"), part(await recording.floats("x0"), k));
   compare("result", ALLOWED.diffusionStep, tensor("x"), part(x, k + 1));
   return results;
-}
-
-async function compareImage(
-  { runtime, tokenizer }: DitParity,
-  recording: Recording,
-  report: Report,
-  latents: Float32Array,
-): Promise<void> {
-  const { name } = recording;
-  const expected = await recording.floats("image");
-  const { image = new Float32Array(0), pixels } = await new Decoder(runtime, tokenizer).decode(latents);
-  report.numbers(name, "image", "image", ALLOWED.image, { shape: expected.shape, data: image }, expected);
-  const plane = tokenizer.image_height * tokenizer.image_width;
-  const recorded = (await recording.tensor("pixels")).data;
-  const follow = pixelsFollow(image, pixels, plane, "down") && pixelsFollow(expected.data, recorded, plane, "down");
-  report.holds(name, "pixels", "image", follow, `a pixel is not ${PIXEL_RULES.down} of the image`);
-}
-
-/** The timesteps that an official respacing keeps, rising: "25", "ddim25" (one stride) or "10,20,5" (sections). */
-export function keptTimesteps(respacing: string): number[] {
-  const strided = /^ddim(\d+)$/.exec(respacing);
-  if (strided) {
-    for (let stride = 1; stride <= TRAIN_TIMESTEPS; stride++)
-      if (Math.ceil(TRAIN_TIMESTEPS / stride) === Number(strided[1]))
-        return Array.from({ length: Number(strided[1]) }, (_, i) => i * stride);
-    throw new Error(`No stride keeps as many of ${TRAIN_TIMESTEPS} timesteps as ${respacing}.`);
-  }
-  const sections = respacing.split(",").map(Number);
-  let start = 0;
-  return sections.flatMap((kept, i) => {
-    const size = Math.floor(TRAIN_TIMESTEPS / sections.length) + Number(i < TRAIN_TIMESTEPS % sections.length);
-    const first = start;
-    start += size;
-    return respacedTimesteps(kept, size).map((timestep) => first + timestep);
-  });
 }
 
 /** Latents [rows, c, h, w] as tokens, [rows, L, C]. */
@@ -204,9 +184,9 @@ function latentsOf(generator: DiffusionTransformer, tokens: Float32Array, factor
   return { shape: [rows.length, grid.latent_channels, grid_height * patch_size, grid_width * patch_size], data };
 }
 
-/** The network's outputs as latents; of a SiT without the half that nothing uses. */
-function outputOf(generator: DiffusionTransformer, rows: readonly Float32Array[]): Numbers {
-  if (generator.family === "dit") return latentsOf(generator, joined(rows), 2);
+/** The network's outputs as latents, as far as they are recorded. */
+function outputOf({ generator, outputHalves }: Network, rows: readonly Float32Array[]): Numbers {
+  if (outputHalves === 2) return latentsOf(generator, joined(rows), 2);
   return latentsOf(generator, joined(rows.map((row) => guide([row], 1, generator))));
 }
 

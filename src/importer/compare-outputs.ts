@@ -1,8 +1,8 @@
-import { usableCores } from "../../engine/runtime/allowance.js";
-import { openRuntime } from "../../engine/runtime/onnx.js";
-import type { Runtime } from "../../engine/runtime/runtime.js";
-import { type Architecture, graphsOf } from "../../model/manifest.js";
-import type { Deviation } from "../options.js";
+import { usableCores } from "../engine/runtime/allowance.js";
+import { openRuntime } from "../engine/runtime/onnx.js";
+import type { Runtime } from "../engine/runtime/runtime.js";
+import { type Architecture, graphsOf } from "../model/manifest.js";
+import type { Deviation } from "./imported-family.js";
 
 /** What a model makes of the check's inputs, which its family chooses. */
 export interface Outputs {
@@ -17,7 +17,7 @@ export interface Outputs {
 export async function compareOutputs(
   { folder, architecture }: { readonly folder: string; readonly architecture: Architecture },
   float32: string | undefined,
-  network: Deviation["of"],
+  network: string,
   outputsOf: (runtime: Runtime) => Promise<Outputs>,
 ): Promise<Deviation[]> {
   const run = async (from: string) => {

@@ -1,30 +1,29 @@
-import { Decoder } from "../../engine/decoder.js";
-import { Encoder } from "../../engine/encoder.js";
-import type { Runtime } from "../../engine/runtime/runtime.js";
-import { type DenoiseBatch, type DenoiseResult, MarGraphs } from "../../families/mar/run-graphs.js";
-import { type Manifest, type MarArchitecture, marArchitecture } from "../../model/manifest.js";
+import { Decoder } from "../../../engine/decoder.js";
+import { Encoder } from "../../../engine/encoder.js";
+import type { ExposedModel } from "../../../evaluation/parity/family-parity.js";
+import type { Architecture, MarArchitecture } from "../../../model/manifest.js";
 import {
   COEFFICIENTS,
   DiffusionSchedules,
   type ModelDiffusionSchedule,
-} from "../../model/sampler/diffusion-schedule.js";
+} from "../../../model/sampler/diffusion-schedule.js";
+import { type DenoiseBatch, type DenoiseResult, MarGraphs } from "../run-graphs.js";
 
 /** The highest timestep of the published sampler. */
 const MAX_TIMESTEP = 999;
 
 /** An imported model whose graphs expose their intermediate results. */
 export class ParityModel {
+  readonly architecture: Architecture<MarArchitecture>;
   readonly generator: MarArchitecture;
   readonly graphs: MarGraphs;
   readonly encoder: Encoder;
   readonly decoder: Decoder;
   readonly #schedules: DiffusionSchedules;
 
-  constructor(
-    readonly manifest: Manifest,
-    runtime: Runtime,
-  ) {
-    const { generator, tokenizer } = marArchitecture(manifest.architecture);
+  constructor({ runtime, ...architecture }: ExposedModel<MarArchitecture>) {
+    const { generator, tokenizer } = architecture;
+    this.architecture = architecture;
     this.generator = generator;
     this.graphs = new MarGraphs(runtime, generator);
     this.encoder = new Encoder(runtime, tokenizer);

@@ -1,9 +1,5 @@
 import Type from "typebox";
-import type { Architecture } from "../../model/manifest.js";
-import { ImportError } from "../error.js";
-import type { TokenizerReading } from "../tokenizers/tokenizer-reading.js";
-import type { GeneratorReading } from "./generator-reading.js";
-import { checkStatement, count, optionalCount, readNamed } from "./statements.js";
+import { checkStatement, count, optionalCount, readNamed } from "../../importer/architecture/statements.js";
 import {
   classesOf,
   countModules,
@@ -12,11 +8,15 @@ import {
   type Tensors,
   type TensorTable,
   wholeRoot,
-} from "./tensor-table.js";
+} from "../../importer/architecture/tensor-table.js";
+import { ImportError } from "../../importer/error.js";
+import type { GeneratorReading, ImportedFamily, PublishedSettings } from "../../importer/imported-family.js";
+import type { TokenizerReading } from "../../importer/tokenizers/tokenizer-reading.js";
+import type { Architecture, CausalArchitecture } from "../../model/manifest.js";
 
 const NETWORK = "generator";
 /** A tensor that every LlamaGen has, and no MAR model and no DiT. */
-export const LLAMAGEN_MARKER = "tok_embeddings.weight";
+const LLAMAGEN_MARKER = "tok_embeddings.weight";
 
 /** The class-conditional models (GPT_models of gpt.py). No tensor states the heads, nor how many tokens an image has. */
 const PUBLISHED = {
@@ -65,11 +65,20 @@ const LlamagenConfig = Type.Object({
 });
 type LlamagenConfig = Type.Static<typeof LlamagenConfig>;
 
-export function readLlamagen(tensors: Tensors): GeneratorReading {
+export const causal: ImportedFamily<CausalArchitecture> = {
+  marker: LLAMAGEN_MARKER,
+  sizes: [...LLAMAGEN_SIZES.keys()],
+  read: readLlamagen,
+  isUnused: (name) => name === "freqs_cis", // old files have the rotary table
+  settings: ({ generator }) => settingsOf(generator),
+  quantized: [/^(layers\.\d+\.(attention\.(wqkv|wo)|feed_forward\.w[123])|output)\.weight$/],
+  verify: async (...args) => (await import("./importing/verify.js")).compareWithFloat32(...args),
+};
+
+function readLlamagen(tensors: Tensors): GeneratorReading {
   const sizes = readSizes(tensors);
   return {
     table: llamagenTable(sizes),
-    isUnused: (name) => name === "freqs_cis", // old files have the rotary table
     async complete(tokenizer, arch) {
       const { label, model } = await readStated(arch, sizes);
       checkClaims(label, model, sizes);
@@ -171,5 +180,23 @@ function combine(sizes: LlamagenSizes, stated: LlamagenConfig["model"], reading:
       rope_base,
     },
     tokenizer,
+  };
+}
+
+/** Guidance of the published results, by width; all codes may be drawn, at temperature 1 (GETTING_STARTED.md of LlamaGen). */
+const GUIDANCE: Readonly<Record<number, number>> = { 768: 2, 1024: 2, 1280: 1.75, 1536: 1.75, 3200: 1.65 };
+const OTHER_GUIDANCE = 2;
+
+function settingsOf({ transformer, token_count }: CausalArchitecture): PublishedSettings {
+  const guidance_scale = GUIDANCE[transformer.width] ?? OTHER_GUIDANCE;
+  return {
+    defaults: { steps: token_count, guidance_scale, temperature: 1, top_k: 0, top_p: 1 },
+    presets: {
+      exact: { description: "The sampler of the published results.", parameters: { guidance_scale, top_k: 0 } },
+      plain: {
+        description: "The official demo's guidance of 4 and 2000 likeliest codes: plainer and less varied.",
+        parameters: { guidance_scale: 4, top_k: 2000 },
+      },
+    },
   };
 }

@@ -1,26 +1,22 @@
-import { Decoder } from "../../engine/decoder.js";
-import { floats, type Runtime } from "../../engine/runtime/runtime.js";
-import { KeyValueCache } from "../../families/causal/cache.js";
-import { predict } from "../../families/causal/predictor.js";
-import type { Architecture, CausalArchitecture } from "../../model/manifest.js";
-import { ImageNoise } from "../../model/sampler/noise.js";
-import { ImportError } from "../error.js";
-import type { Deviation } from "../options.js";
-import type { Progress } from "../progress.js";
-import { compareOutputs } from "./compare.js";
+import { Decoder } from "../../../engine/decoder.js";
+import { floats, type Runtime } from "../../../engine/runtime/runtime.js";
+import { compareOutputs } from "../../../importer/compare-outputs.js";
+import { ImportError } from "../../../importer/error.js";
+import type { Deviation, WrittenFolder } from "../../../importer/imported-family.js";
+import type { Progress } from "../../../importer/progress.js";
+import type { Architecture, CausalArchitecture } from "../../../model/manifest.js";
+import { ImageNoise } from "../../../model/sampler/noise.js";
+import { KeyValueCache } from "../cache.js";
+import { predict } from "../predictor.js";
 
 /** Sequences that the check feeds, of different classes, and how many positions of each. */
 const SEQUENCES = 4;
 const POSITIONS = 32;
 const SEED = 0;
 
-/**
- * Feeds random codes to a causal model, and decodes such codes. Where there is `float32`, a folder with the same model in float32,
- * logits and pixels are compared with its. Throws `ImportError` where they are not finite numbers.
- */
-export async function compareCausalWithFloat32(
-  folder: string,
-  architecture: Architecture<CausalArchitecture>,
+/** Feeds random codes to a causal model, and decodes such codes; see `ImportedFamily`. */
+export async function compareWithFloat32(
+  { folder, manifest: { architecture } }: WrittenFolder<CausalArchitecture>,
   float32: string | undefined,
   progress: Progress,
 ): Promise<Deviation[]> {

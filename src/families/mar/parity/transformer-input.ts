@@ -1,5 +1,5 @@
-import type { PredictBatch } from "../../families/mar/run-graphs.js";
-import type { MarArchitecture } from "../../model/manifest.js";
+import type { MarArchitecture } from "../../../model/manifest.js";
+import type { PredictBatch } from "../run-graphs.js";
 
 /** The transformer's inputs: all images with their class, and with guidance again without a class. */
 export interface TransformerInput {
