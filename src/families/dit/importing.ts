@@ -17,8 +17,9 @@ export const dit: ImportedFamily<DitArchitecture> = {
     readDit(tensors, {
       sizes: DIT_SIZES,
       assumption: TAKEN_FOR_DIT,
-      generator: (network, { learnSigma }, label) => {
-        if (learnSigma) return { family: "dit", ...network };
+      generator: (network) => ({ family: "dit", ...network }),
+      check: ({ learnSigma }, label) => {
+        if (learnSigma) return;
         throw new ImportError(
           `${label} is a DiT, but the generator's last layer predicts no variance. If it is a SiT, use --arch sit-xl-2, or the size that it has.`,
         );

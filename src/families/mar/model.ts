@@ -3,15 +3,7 @@ import { diffusion, grid, Stack, size } from "../../model/shapes.js";
 
 /** See `FamilyTraits`. */
 export const traits = {
-  required: [
-    "steps",
-    "guidance_scale",
-    "guidance_schedule",
-    "temperature",
-    "diffusion_steps",
-    "max_timestep",
-    "order",
-  ],
+  required: ["steps", "guidance_scale", "guidance_schedule", "temperature", "diffusion_steps", "max_timestep", "order"],
   optional: ["diffusion_steps_final", "reconstruction_steps"],
   steps: { minimum: 1, maximum: "tokens" },
   samplers: [],

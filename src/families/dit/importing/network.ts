@@ -53,8 +53,9 @@ interface NetworkFamily {
   readonly sizes: ReadonlyMap<string, DitConfig>;
   /** What the reader of an import without `--arch` should know. */
   readonly assumption: string;
-  /** Throws `ImportError` where the tensors contradict what `label` states. */
-  generator(network: Omit<DitArchitecture, "family">, sizes: DitSizes, label: string): DiffusionTransformer;
+  /** Throws `ImportError` where such sizes are no model of the family, which `label` states. */
+  check?(sizes: DitSizes, label: string): void;
+  generator(network: Omit<DitArchitecture, "family">, sizes: DitSizes): DiffusionTransformer;
 }
 
 /** Reads a generator with the network of a DiT. */
@@ -64,6 +65,7 @@ export function readDit(tensors: Tensors, family: NetworkFamily): GeneratorReadi
     table: ditTable(sizes),
     async complete(tokenizer, arch) {
       const stated = await readStated(arch, sizes, family.sizes);
+      family.check?.(sizes, stated.label);
       checkClaims(stated, sizes);
       return {
         architecture: combine(sizes, stated, tokenizer, family),
@@ -138,7 +140,7 @@ function combine(sizes: DitSizes, stated: Stated, tokenizer: TokenizerReading, f
     frequency_channels: sizes.frequencyChannels,
   } as const;
   return {
-    generator: family.generator(network, sizes, stated.label),
+    generator: family.generator(network, sizes),
     // Only edits need the encoder.
     tokenizer: tokenizer.withoutEncoder().architecture(grid * patchSize, stated),
   };
