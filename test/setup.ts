@@ -1,9 +1,18 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Builds dist/ once per test run: worker threads and child processes can't load TypeScript. */
-export default function setup(): void {
+/**
+ * Once per test run: builds dist/, since worker threads and child processes can't load TypeScript, and gives all tests one
+ * temporary folder. What a test, or a process that it killed, leaves there goes at the end.
+ */
+export default function setup(): () => void {
   const script = fileURLToPath(new URL("../scripts/build.js", import.meta.url));
   const built = spawnSync(process.execPath, [script], { encoding: "utf8" });
   if (built.status !== 0) throw new Error(`The build that the tests need failed:\n${built.stdout}${built.stderr}`);
+  const folder = mkdtempSync(join(tmpdir(), "marimba-"));
+  process.env.TMPDIR = folder;
+  return () => rmSync(folder, { recursive: true, force: true });
 }

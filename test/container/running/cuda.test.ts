@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { BUILD_MS, buildForCuda, CUDA_IMAGE, standInForCuda12, standInForCuda13 } from "./images.js";
@@ -14,7 +13,7 @@ int cuGetProcAddress_v2(const char *name, void **found) { *found = 0; return 500
 `;
 
 /** NVIDIA's images are in a registry, and there is no GPU: bases with the same libraries take their place. */
-const podman = new Podman(join(tmpdir(), "marimba-containers"));
+const podman = new Podman();
 
 it("the CUDA image is not built on a base with another CUDA", { timeout: BUILD_MS }, async () => {
   const building = buildForCuda(podman, await standInForCuda12(podman));

@@ -1,5 +1,4 @@
 import { chmodSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -15,7 +14,7 @@ import { Stack } from "./stack.js";
 const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
 const MIB = 2 ** 20;
 
-const podman = new Podman(join(tmpdir(), "marimba-containers"));
+const podman = new Podman();
 let ground: Ground;
 let undisturbed: Undisturbed;
 let stack: Stack;

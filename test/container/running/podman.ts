@@ -7,12 +7,9 @@ const COMMAND_MS = 1_800_000;
 
 /** Podman with images and containers of its own, in a folder that later runs find again: to build them takes minutes. */
 export class Podman {
+  readonly folder = "/var/tmp/marimba-containers";
   /** A program that is this Podman, for podman-compose. */
-  readonly program: string;
-
-  constructor(readonly folder: string) {
-    this.program = writePodman(folder);
-  }
+  readonly program = writePodman(this.folder);
 
   /** Returns the standard output; rejects with what the command printed where it fails. */
   async run(...args: readonly string[]): Promise<string> {

@@ -1,5 +1,4 @@
 import { chmodSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -21,7 +20,7 @@ import { LOCK_MS, Stack } from "./stack.js";
 /** Long ones, which are still under way when something is killed. */
 const BODIES = Array.from({ length: 24 }, (_, index) => ({ ...exampleBody(index), diffusion_steps: 1000 }));
 
-const podman = new Podman(join(tmpdir(), "marimba-containers"));
+const podman = new Podman();
 let ground: Ground;
 let undisturbed: Undisturbed;
 let stack: Stack;
