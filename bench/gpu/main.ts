@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import type { Deviation } from "../../src/importer/imported-family.js";
 import { Comparison, type Failure } from "../reference/comparison.js";
-import { importSide } from "../reference/imported-models.js";
+import { importModelOf } from "../reference/imported-models.js";
 import type { ReferenceOptions } from "../reference/options.js";
 import { isMarimba } from "../reference/sides.js";
 import { checkpointsOf } from "./checkpoints.js";
@@ -42,8 +42,8 @@ async function checkParity({ provider }: GpuOptions, machine: Machine): Promise<
 }
 
 async function measureDeviation(comparison: ReferenceOptions, machine: Machine): Promise<readonly Deviation[]> {
-  const half = await importSide("marimba-fp16", comparison);
-  const float32 = await importSide("marimba-fp32", comparison);
+  const half = await importModelOf("fp16", comparison);
+  const float32 = await importModelOf("fp32", comparison);
   progress("Comparing float16 with float32 ...");
   const loader = ["--import", file("../typescript.js"), file("deviation.ts")];
   const folders = [comparison.provider, half.folder, float32.folder];

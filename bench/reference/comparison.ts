@@ -1,15 +1,15 @@
 import { stat } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { basename, join } from "node:path";
-import { type ImportedSide, importSide } from "./imported-models.js";
+import { importModelOf } from "./imported-models.js";
 import type { ReferenceOptions, Side } from "./options.js";
 import { Records, type RunKey, type RunRecord } from "./records.js";
-import { isMarimba, presetOf, runSide } from "./sides.js";
+import { isMarimba, type ModelFolders, precisionOf, presetOf, runSide } from "./sides.js";
 
 /** Each side's subject: PyTorch's checkpoint, or the model that Marimba imported from it. */
 interface Subject {
   readonly name: string;
-  readonly imported?: ImportedSide;
+  readonly models?: ModelFolders;
 }
 
 /** Why a run can't be made, and of which side. */
@@ -33,8 +33,10 @@ export class Comparison {
     const subjects = new Map<Side, Subject>();
     for (const side of options.sides) {
       if (isMarimba(side)) {
-        const imported = await importSide(side, options);
-        subjects.set(side, { name: imported.manifest.hash.slice(0, 12), imported });
+        const { folder, manifest } = await importModelOf(precisionOf(side), options);
+        const isExact = presetOf(side) === undefined && manifest.precision !== "fp32";
+        const float32 = isExact ? (await importModelOf("fp32", options)).folder : undefined;
+        subjects.set(side, { name: manifest.hash.slice(0, 12), models: { folder, float32 } });
       } else {
         const { size, mtimeMs } = await stat(options.generator);
         subjects.set(side, { name: `${basename(options.generator)} ${size} ${Math.round(mtimeMs)}` });
@@ -78,7 +80,7 @@ export class Comparison {
     progress(
       `${side}, batch ${key.batch}, ${share}, round ${key.round + 1}; load average before: ${loadBefore.toFixed(2)}`,
     );
-    const result = await runSide(side, key, this.options, this.subjects.get(side)!.imported?.folder);
+    const result = await runSide(side, key, this.options, this.subjects.get(side)!.models);
     await this.records.add({ ...key, ...result, loadBefore, at: new Date().toISOString() });
   }
 

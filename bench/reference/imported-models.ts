@@ -5,19 +5,15 @@ import { fileURLToPath } from "node:url";
 import { importModel } from "../../src/importer/import.js";
 import type { Manifest } from "../../src/model/manifest.js";
 import { readManifest } from "../../src/model/registry.js";
-import type { ReferenceOptions, Side } from "./options.js";
-import { precisionOf } from "./sides.js";
+import type { ReferenceOptions } from "./options.js";
 
 const CODE = new URL("../../dist/", import.meta.url);
 
-export interface ImportedSide {
-  readonly folder: string;
-  readonly manifest: Manifest;
-}
-
-/** The side's model, imported from the checkpoint unless this very code has already imported it. */
-export async function importSide(side: Side, options: ReferenceOptions): Promise<ImportedSide> {
-  const precision = precisionOf(side) as Manifest["precision"];
+/** The model in this precision, imported from the checkpoint unless this very code has already imported it. */
+export async function importModelOf(
+  precision: string,
+  options: ReferenceOptions,
+): Promise<{ readonly folder: string; readonly manifest: Manifest }> {
   const modelsDir = join(options.work, "models");
   const name = `${precision}-${await fingerprint(options)}`;
   const folder = join(modelsDir, name);
@@ -26,9 +22,9 @@ export async function importSide(side: Side, options: ReferenceOptions): Promise
   for (const other of await readdir(modelsDir).catch(() => [])) {
     if (other.startsWith(`${precision}-`)) await rm(join(modelsDir, other), { recursive: true });
   }
-  process.stderr.write(`Importing for ${side} ...\n`);
+  process.stderr.write(`Importing in ${precision} ...\n`);
   const { generator, tokenizer, arch } = options;
-  return importModel({ name, generator, tokenizer, arch, precision, modelsDir });
+  return importModel({ name, generator, tokenizer, arch, precision: precision as Manifest["precision"], modelsDir });
 }
 
 /** A hash of the checkpoints and of the code that imports them. */

@@ -4,6 +4,8 @@ import { parseArgs } from "node:util";
 import { ContinuousBatch } from "../../src/engine/batch.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
+import { compareWithFloat32 } from "../../src/families/mar/importing/verify.js";
+import { Progress } from "../../src/importer/progress.js";
 import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import { type Architecture, marArchitecture } from "../../src/model/manifest.js";
 import { openModelFolder } from "../model-folder.js";
@@ -16,6 +18,7 @@ const text = { type: "string", default: "" } as const;
 const { values } = parseArgs({
   options: {
     model: text,
+    float32: text,
     preset: text,
     provider: text,
     batch: text,
@@ -52,9 +55,13 @@ const parameters = {
 await makeImages(runtime, manifest.architecture, parameters.steps); // warm-up: one step and the decoder
 const { traffic, ...result } = await makeImages(runtime, manifest.architecture, Number(values.every));
 await runtime.close();
-const copies = await timeCopies(traffic, options);
 const peakRssMib = process.resourceUsage().maxRSS / 1024;
-process.stdout.write(`${JSON.stringify({ ...result, copies, peakRssMib, version: `onnxruntime-node ${version}` })}\n`);
+const copies = await timeCopies(traffic, options);
+const deviations = values.float32
+  ? await compareWithFloat32({ folder, manifest }, values.float32, new Progress({}, 0), options)
+  : [];
+const facts = { copies, deviations, peakRssMib, version: `onnxruntime-node ${version}` };
+process.stdout.write(`${JSON.stringify({ ...result, ...facts })}\n`);
 
 async function makeImages(
   inner: Runtime,

@@ -2,8 +2,8 @@
 
 The code is theirs, unchanged (github.com/LTH14/mar): `sample_tokens` and `vae.decode`, under `no_grad` and autocast as in
 engine_mar.py, but to bfloat16. What has to differ without CUDA: `.cuda()` does nothing, and autocast is the CPU's.
-tf32 is float32 with TensorFloat-32 products. --compile compiles the transformers' blocks, the diffusion head and the VAE's
-decoder with torch.compile, for any number of tokens.
+tf32 is float32 with TensorFloat-32 products. --faster names what peers.py changes before: `compiled`, `tuned` (compiled, with
+the head's adaLN computed once a step) or `openvino`; --precision int8 is torchao's.
 With --every k only every k-th step is computed; in the others encoder, decoder and head return noise at once.
 Prints one JSON object; times are milliseconds.
 """
@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import peers
+
 
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -29,8 +31,8 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--arch", type=Path, help="config.json of a generator that has none of the published sizes")
     parser.add_argument("--provider", choices=["cpu", "cuda"], required=True)
-    parser.add_argument("--precision", choices=["fp32", "tf32", "bf16"], required=True)
-    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--precision", choices=["fp32", "tf32", "bf16", "int8"], required=True)
+    parser.add_argument("--faster", choices=["", "compiled", "tuned", "openvino"], default="")
     for name in ("batch", "every", "steps", "diffusion-steps", "threads"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--guidance", type=float, required=True)
@@ -61,11 +63,17 @@ def load_networks(options: argparse.Namespace):
     model = constructor(**{"diffloss_d": depth, "diffloss_w": width, "num_sampling_steps": str(options.diffusion_steps)})
     model.load_state_dict(state)
     vae = kl.AutoencoderKL(**tokenizer, ckpt_path=str(options.tokenizer))
-    model, vae = model.eval().cuda(), vae.eval().cuda()
-    if options.compile:
-        for part in (*model.encoder_blocks, *model.decoder_blocks, model.diffloss.net, vae.decoder):
-            part.forward = torch.compile(part.forward, dynamic=True)  # forward_with_cfg calls it directly
-    return model, vae
+    return model.eval().requires_grad_(False).cuda(), vae.eval().requires_grad_(False).cuda()
+
+
+def make_faster(model, vae, options: argparse.Namespace) -> None:
+    if options.precision == "int8":
+        peers.quantize(model)
+    if options.faster == "openvino":
+        peers.use_openvino(model, vae, options.threads)
+    elif options.faster:
+        head = peers.SharedModulation(model.diffloss) if options.faster == "tuned" else model.diffloss.net
+        peers.compile_networks(model, vae, head)
 
 
 def seconds() -> float:
@@ -131,14 +139,17 @@ class Parts:
         return sampled
 
 
+def autocast(options: argparse.Namespace):
+    # OpenVINO's networks have their precision from its settings.
+    is_theirs = options.precision == "bf16" and options.faster != "openvino"
+    return torch.autocast(options.provider, torch.bfloat16) if is_theirs else contextlib.nullcontext()
+
+
 def run(model, vae, parts: Parts, options: argparse.Namespace, every: int) -> dict:
     parts.reset(every)
     labels = (torch.arange(options.batch) * 111 % model.num_classes).cuda()
-    autocast = contextlib.nullcontext()
-    if options.precision == "bf16":
-        autocast = torch.autocast(options.provider, torch.bfloat16)
     begin = seconds()
-    with torch.no_grad(), autocast:
+    with torch.no_grad(), autocast(options):
         tokens = model.sample_tokens(options.batch, options.steps, options.guidance, "linear", labels, temperature=1.0)
         parts.end_step()
         decoding = seconds()
@@ -160,10 +171,15 @@ def main() -> None:
     np.random.seed(0)
     with contextlib.redirect_stdout(sys.stderr):  # theirs prints
         model, vae = load_networks(options)
+        deviation = peers.Deviation(model, vae, options.guidance) if options.precision != "fp32" else None
+        make_faster(model, vae, options)
+        with torch.no_grad(), autocast(options):
+            deviations = deviation.measure() if deviation else []
         parts = Parts(model, options.every)
         # The warm-up is one step and the decoder; compiled code meets every shape before it is timed.
-        run(model, vae, parts, options, options.every if options.compile else options.steps)
+        run(model, vae, parts, options, options.every if options.faster else options.steps)
         result = run(model, vae, parts, options, options.every)
+    result["deviations"] = deviations
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({**result, "peakRssMib": memory / 1024, "version": f"torch {torch.__version__}"}))
 

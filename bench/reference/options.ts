@@ -1,26 +1,32 @@
 import { fileURLToPath } from "node:url";
 import { readArguments } from "../../src/commands/command-line.js";
 
-/** The sides, in the order of their turns: whose code, in which precision, and a preset or PyTorch's compiler. */
+/**
+ * The sides, in the order of their turns: whose code, in which precision, and a preset, or what peers.py makes faster before:
+ * by PyTorch's compiler, and with the head that a good engineer would write.
+ */
 export const SIDES = [
   "pytorch-fp32",
   "pytorch-tf32",
   "marimba-fp32",
   "pytorch-bf16",
+  "pytorch-bf16-compiled",
+  "pytorch-bf16-tuned",
+  "pytorch-int8-compiled",
+  "openvino-bf16",
   "marimba-int8",
   "marimba-int8-balanced",
   "marimba-int8-fast",
   "marimba-fp16",
   "marimba-fp16-balanced",
   "marimba-fp16-fast",
-  "pytorch-bf16-compile",
 ] as const;
 export type Side = (typeof SIDES)[number];
 
 /** The sides that are measured on a processor unless others are chosen. */
 export const USUAL_SIDES = {
-  cpu: SIDES.filter((side) => /fp32|bf16$|int8/.test(side)),
-  cuda: SIDES.filter((side) => /tf32|bf16|fp16(-balanced)?$/.test(side)),
+  cpu: SIDES.filter((side) => /-fp32|-bf16$|marimba-int8/.test(side) && side !== "openvino-bf16"),
+  cuda: SIDES.filter((side) => /tf32|pytorch-bf16|fp16(-balanced)?$/.test(side)),
 } satisfies Record<string, readonly Side[]>;
 export type Processor = keyof typeof USUAL_SIDES;
 
@@ -33,12 +39,14 @@ const USAGE = `npm run bench:reference: Marimba compared with the authors' PyTor
   --tokenizer FILE    kl16.ckpt
   --arch FILE         config.json of a generator that has none of the published sizes
   --provider P        what both sides run on: cpu or cuda (default: cpu)
-  --python FILE       a Python with torch, torchvision, timm 0.9.12, scipy and tqdm (default: python3)
+  --python FILE       a Python with torch, torchvision, timm 0.9.12, scipy and tqdm (default: python3); compiled sides also
+                      need a C++ compiler, pytorch-int8-compiled torchao, and openvino-bf16 openvino
   --every K           on both sides compute only every K-th autoregressive step, and multiply (default: 1, whole images)
   --batches 1,8       images at once (default: 1,8)
   --rounds N          runs of each side, in turn (default: 1)
-  --sides A,B         of ${SIDES.slice(0, 6).join(", ")},
-                      ${SIDES.slice(6).join(", ")}
+  --sides A,B         of ${SIDES.slice(0, 5).join(", ")},
+                      ${SIDES.slice(5, 9).join(", ")},
+                      ${SIDES.slice(9).join(", ")}
                       (default on a CPU: ${USUAL_SIDES.cpu.join(", ")})
   --runs N            at most N of the missing runs, then print (default: all)
   --steps N           autoregressive steps (default: 64)

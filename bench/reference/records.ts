@@ -1,5 +1,6 @@
 import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { Deviation } from "../../src/importer/imported-family.js";
 import type { Copies } from "./copies.js";
 import type { StepTime } from "./partial-runtime.js";
 
@@ -16,6 +17,8 @@ export interface RunResult {
   readonly peakGpuMib?: number;
   /** Of all runs; Marimba only. */
   readonly copies?: Copies;
+  /** From float32, on the same inputs; none of sides in float32, and of presets. */
+  readonly deviations?: readonly Deviation[];
   readonly version: string;
 }
 

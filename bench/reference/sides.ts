@@ -11,6 +11,14 @@ export const isMarimba = (side: Side): boolean => side.startsWith("marimba");
 export const precisionOf = (side: Side): string => side.split("-")[1]!;
 /** A preset of the model: it has fewer steps than the other sides, and all of them are computed. */
 export const presetOf = (side: Side): string | undefined => (isMarimba(side) ? side.split("-")[2] : undefined);
+/** What peers.py makes faster. */
+const fasterOf = (side: Side): string => (side.startsWith("openvino") ? "openvino" : (side.split("-")[2] ?? ""));
+
+/** Marimba's model, and the one in float32 from which its deviation is measured. */
+export interface ModelFolders {
+  readonly folder: string;
+  readonly float32?: string | undefined;
+}
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -19,7 +27,7 @@ export async function runSide(
   side: Side,
   key: RunKey,
   options: ReferenceOptions,
-  modelFolder: string | undefined,
+  models: ModelFolders | undefined,
 ): Promise<RunResult> {
   const common = [
     ["--provider", key.provider],
@@ -37,7 +45,7 @@ export async function runSide(
       OMP_NUM_THREADS: String(key.threads),
       ...(libraries !== undefined && { LD_LIBRARY_PATH: libraries }),
     };
-    const [command, args] = commandOf(side, options, modelFolder, common);
+    const [command, args] = commandOf(side, options, models, common);
     const result = await run(command, args, environment, options.endMs);
     return memory ? { ...result, peakGpuMib: memory.peakMib } : result;
   } finally {
@@ -48,12 +56,13 @@ export async function runSide(
 function commandOf(
   side: Side,
   options: ReferenceOptions,
-  modelFolder: string | undefined,
+  models: ModelFolders | undefined,
   common: readonly string[],
 ): [string, string[]] {
-  if (modelFolder !== undefined) {
+  if (models !== undefined) {
     const loader = ["--import", file("../typescript.js"), file("marimba.ts")];
-    return [process.execPath, [...loader, "--model", modelFolder, "--preset", presetOf(side) ?? "", ...common]];
+    const folders = ["--model", models.folder, "--float32", models.float32 ?? ""];
+    return [process.execPath, [...loader, ...folders, "--preset", presetOf(side) ?? "", ...common]];
   }
   const files = [
     ...["--official", options.official],
@@ -62,7 +71,7 @@ function commandOf(
     ...["--tokenizer", options.tokenizer],
     ...(options.arch === undefined ? [] : ["--arch", options.arch]),
     ...["--precision", precisionOf(side)],
-    ...(side.endsWith("-compile") ? ["--compile"] : []),
+    ...["--faster", fasterOf(side)],
   ];
   return [options.python, [file("official.py"), ...files, ...common]];
 }

@@ -1,7 +1,9 @@
+import type { Deviation } from "../../src/importer/imported-family.js";
 import { markdownTable } from "../../src/markdown-table.js";
 import { median, pairedRatio } from "../statistics.js";
 import { SIDES, type Side } from "./options.js";
 import type { RunRecord } from "./records.js";
+import { isMarimba, presetOf } from "./sides.js";
 
 const PARTS = ["encoder and decoder", "diffusion head", "VAE", "other", "whole"] as const;
 type Part = (typeof PARTS)[number];
@@ -22,9 +24,17 @@ function seconds({ stepTimes, decode, every }: RunRecord): Record<Part, number> 
 const most = (mebibytes: readonly number[]) => (mebibytes.length > 0 ? `${Math.max(...mebibytes).toFixed(0)} MiB` : "");
 const usual = (shares: readonly number[], digits: number) =>
   shares.length > 0 ? `${(100 * median(shares)).toFixed(digits)} %` : "";
+const deviation = (runs: readonly RunRecord[], of: Deviation["of"]) =>
+  usual(
+    runs.flatMap(({ deviations = [] }) => deviations.filter((one) => one.of === of).map((one) => one.relativeRms)),
+    2,
+  );
 
 /** What is known of a side's runs beside their times; empty where nothing is. */
 const FACTS: readonly (readonly [string, (runs: readonly RunRecord[]) => string])[] = [
+  ["z off by", (runs) => deviation(runs, "z")],
+  ["sampled tokens off by", (runs) => deviation(runs, "sampled tokens")],
+  ["pixels off by", (runs) => deviation(runs, "pixels")],
   ["peak memory", (runs) => most(runs.map(({ peakRssMib }) => peakRssMib))],
   ["peak memory of the GPU", (runs) => most(runs.flatMap(({ peakGpuMib }) => peakGpuMib ?? []))],
   [
@@ -46,40 +56,26 @@ const FACTS: readonly (readonly [string, (runs: readonly RunRecord[]) => string]
   ],
 ];
 
-/** `runs` holds each side's runs of one batch size, round by round. */
+/** A row for each side. `runs` holds each side's runs of one batch size, round by round. */
 export function summaryTable(runs: ReadonlyMap<Side, readonly RunRecord[]>): string {
   const measured = new Map([...runs].map(([side, records]) => [side, records.map(seconds)]));
   const sides = SIDES.filter((side) => measured.has(side));
-  const ratios = (
-    [
-      ["pytorch-fp32", "marimba-fp32"],
-      ["pytorch-bf16", "marimba-int8"],
-      ["pytorch-fp32", "marimba-int8"],
-      ["pytorch-bf16", "marimba-int8-balanced"],
-      ["pytorch-bf16", "marimba-int8-fast"],
-      ["pytorch-tf32", "marimba-fp16"],
-      ["pytorch-bf16", "marimba-fp16"],
-      ["pytorch-bf16-compile", "marimba-fp16"],
-      ["pytorch-bf16-compile", "marimba-fp16-balanced"],
-    ] as const
-  ).filter((pair) => pair.every((side) => measured.has(side)));
-  const rows = PARTS.map((part) => [
-    part,
-    ...sides.map((side) => `${median(measured.get(side)!.map((run) => run[part])).toFixed(2)} s`),
-    ...ratios.map(([over, under]) => {
-      if (part === "other") return "";
-      const rounds = Math.min(measured.get(over)!.length, measured.get(under)!.length);
-      const of = (side: Side) =>
-        measured
-          .get(side)!
-          .slice(0, rounds)
-          .map((run) => run[part]);
-      return pairedRatio(of(over), of(under)).toFixed(2);
-    }),
-  ]);
-  for (const [title, of] of FACTS) {
-    const cells = sides.map((side) => of(runs.get(side)!));
-    if (cells.some(Boolean)) rows.push([title, ...cells, ...ratios.map(() => "")]);
-  }
-  return markdownTable(["", ...sides, ...ratios.map(([over, under]) => `${over} / ${under}`)], rows);
+  // All are compared with Marimba's fastest that computes every step.
+  const base = sides.findLast((side) => isMarimba(side) && presetOf(side) === undefined);
+  const facts = FACTS.filter(([, of]) => sides.some((side) => of(runs.get(side)!)));
+  const rows = sides.map((side) => {
+    const times = measured.get(side)!;
+    const cells = PARTS.map((part) => `${median(times.map((run) => run[part])).toFixed(2)} s`);
+    if (base) cells.push(timesAsLong(times, measured.get(base)!));
+    return [side, ...cells, ...facts.map(([, of]) => of(runs.get(side)!))];
+  });
+  const ratio = base ? [`times as long as ${base}`] : [];
+  return markdownTable(["", ...PARTS, ...ratio, ...facts.map(([title]) => title)], rows);
+}
+
+/** The median of the rounds that both have. */
+function timesAsLong(of: readonly Record<Part, number>[], than: readonly Record<Part, number>[]): string {
+  const rounds = Math.min(of.length, than.length);
+  const [over, under] = [of, than].map((times) => times.slice(0, rounds).map(({ whole }) => whole));
+  return pairedRatio(over!, under!).toFixed(2);
 }

@@ -11,24 +11,46 @@ function runOf(side: Side, change: Partial<RunRecord> = {}): RunRecord {
   return { side, provider: "cuda", subject: "", ...sampling, ...measured, ...change };
 }
 
+/** The table's cells by row and column. */
+function rowsOf(runs: ReadonlyMap<Side, readonly RunRecord[]>): Record<string, Record<string, string>> {
+  const [header, , ...rows] = summaryTable(runs)
+    .split("\n")
+    .map((line) =>
+      line
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+  return Object.fromEntries(
+    rows.map(([side, ...cells]) => [side, Object.fromEntries(cells.map((cell, i) => [header![i + 1]!, cell]))]),
+  );
+}
+
 test("the table shows each side's memory of the GPU, and the share of copies", () => {
   const torch = runOf("pytorch-bf16", { peakGpuMib: 4000 });
   const ours = runOf("marimba-fp16", {
     ...{ decode: 1000, every: 1, wall: 4000, onnx: 3000 },
     ...{ peakGpuMib: 3000, copies: { mib: 10, ms: 60 } },
   });
-  const lines = summaryTable(new Map([["pytorch-bf16", [torch]] as const, ["marimba-fp16", [ours]] as const])).split(
-    "\n",
+  const table = rowsOf(new Map([["pytorch-bf16", [torch]] as const, ["marimba-fp16", [ours]] as const]));
+  expect(table["pytorch-bf16"]).toMatchObject({ whole: "8.00 s", "times as long as marimba-fp16": "2.00" });
+  expect(table["pytorch-bf16"]).toMatchObject({ "peak memory of the GPU": "4000 MiB", "outside ONNX runs": "" });
+  expect(table["marimba-fp16"]).toMatchObject({ whole: "4.00 s", "peak memory of the GPU": "3000 MiB" });
+  expect(table["marimba-fp16"]).toMatchObject({ "copies, of the time in ONNX runs": "2.0 %" });
+  expect(table["marimba-fp16"]).toMatchObject({ "outside ONNX runs": "25.00 %" });
+});
+
+test("the table shows how far a side is off where it was measured, and compares with no preset", () => {
+  const deviations = [{ of: "z", relativeRms: 0.0175 }] as const;
+  const table = rowsOf(
+    new Map([
+      ["pytorch-fp32", [runOf("pytorch-fp32", { decode: 5000 })]] as const,
+      ["marimba-int8", [runOf("marimba-int8", { deviations })]] as const,
+      ["marimba-int8-fast", [runOf("marimba-int8-fast")]] as const,
+    ]),
   );
-  const cells = Object.fromEntries(
-    lines
-      .map((line) => line.split("|").map((cell) => cell.trim()))
-      .map(([, title, ...rest]) => [title, rest.slice(0, 3)]),
-  );
-  expect(cells.whole).toEqual(["8.00 s", "4.00 s", "2.00"]);
-  expect(cells["peak memory of the GPU"]).toEqual(["4000 MiB", "3000 MiB", ""]);
-  expect(cells["copies, of the time in ONNX runs"]).toEqual(["", "2.0 %", ""]);
-  expect(cells["outside ONNX runs"]).toEqual(["", "25.00 %", ""]);
+  expect(table["pytorch-fp32"]).toMatchObject({ "z off by": "", "times as long as marimba-int8": "1.38" });
+  expect(table["marimba-int8"]).toMatchObject({ "z off by": "1.75 %", "times as long as marimba-int8": "1.00" });
 });
 
 test("the table of a CPU has no rows about a GPU", () => {

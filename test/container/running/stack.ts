@@ -73,7 +73,13 @@ export class Stack {
   }
 
   async isReady(): Promise<void> {
-    await eventually(async () => expect((await fetch(`${this.published}/health/ready`)).status).toBe(200), READY_MS);
+    try {
+      await eventually(async () => expect((await fetch(`${this.published}/health/ready`)).status).toBe(200), READY_MS);
+    } catch (error) {
+      const containers = await this.podman.run("ps", "--all", "--format", "{{.Names}} {{.Status}} {{.Ports}}");
+      const log = await this.podman.run("logs", "--tail", "20", this.container("api"));
+      throw new Error(`The API is not ready.\n${containers}\n${log}`, { cause: error });
+    }
   }
 
   /** Kills the container and starts it again, as its restart policy says: without systemd, Podman does not always. */
