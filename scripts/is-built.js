@@ -23,15 +23,16 @@ export function markBuilt(root, stamp) {
   writeFileSync(stampFile(root), stamp);
 }
 
-/** Changes with the path, the size or the time of any source: an older file that comes back is a change, too. */
+/** Changes with the path or the content of any source, and not with its time: a copy of a built checkout is built. */
 export function stampOf(root) {
   const hash = createHash("sha256");
   for (const source of SOURCES.filter((source) => existsSync(join(root, source)))) {
     const path = join(root, source);
     const files = statSync(path).isDirectory() ? readdirSync(path, { recursive: true }).sort() : [""];
     for (const file of files) {
-      const { mtimeMs, size } = statSync(join(path, file));
-      hash.update(`${source} ${file} ${size} ${mtimeMs}\n`);
+      if (statSync(join(path, file)).isDirectory()) continue;
+      const content = readFileSync(join(path, file));
+      hash.update(`${source} ${file} ${content.length}\n`).update(content);
     }
   }
   return hash.digest("hex");
