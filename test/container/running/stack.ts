@@ -72,9 +72,13 @@ export class Stack {
     return `${PROJECT_NAME}_${service}_${number}`;
   }
 
-  async isReady(): Promise<void> {
+  /** Resolves once the API answers that it is ready; rejects with what the containers say of themselves. */
+  async isReady(atEachTry: () => Promise<unknown> = async () => {}): Promise<void> {
     try {
-      await eventually(async () => expect((await fetch(`${this.published}/health/ready`)).status).toBe(200), READY_MS);
+      await eventually(async () => {
+        await atEachTry();
+        expect((await fetch(`${this.published}/health/ready`)).status).toBe(200);
+      }, READY_MS);
     } catch (error) {
       const containers = await this.podman.run("ps", "--all", "--format", "{{.Names}} {{.Status}} {{.Ports}}");
       const log = await this.podman.run("logs", "--tail", "20", this.container("api"));
@@ -82,18 +86,20 @@ export class Stack {
     }
   }
 
-  /** Kills the container and starts it again, as its restart policy says: without systemd, Podman does not always. */
+  /**
+   * Kills the container and starts it again whenever it has ended, as its restart policy says: without systemd, Podman does not
+   * always.
+   */
   async kill(service: string): Promise<void> {
     const container = this.container(service);
     const startedAt = () => this.podman.run("inspect", "--format", "{{.State.StartedAt}}", container);
     const before = await startedAt();
     await this.podman.run("kill", "--signal", "KILL", container);
-    await eventually(async () => {
+    await this.isReady(async () => {
       // Podman does nothing here until it has noticed that the container ended.
       await this.podman.run("start", container);
       expect(await startedAt()).not.toBe(before);
     });
-    await this.isReady();
   }
 
   /** Cuts the container off the network between API, workers and Redis, and connects it again afterwards. */
