@@ -4,7 +4,6 @@ import { parseArgs } from "node:util";
 import { ContinuousBatch } from "../../src/engine/batch.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
-import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import { type Architecture, marArchitecture } from "../../src/model/manifest.js";
 import { openModelFolder } from "../model-folder.js";
 import { type Traffic, timeCopies } from "./copies.js";
@@ -30,7 +29,7 @@ const { folder, manifest } = await openModelFolder(values.model);
 const options = {
   threads: Number(values.threads),
   provider: values.provider as Processor,
-  graphs: FAMILY_TRAITS.mar.graphs,
+  graphs: ["predict", "denoise", "decode"],
 };
 const runtime = await openRuntime(folder, options);
 const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };

@@ -60,7 +60,9 @@ export async function compareScheduleFile(path: string): Promise<Parity> {
   const all = Object.values(FAMILY_PARITY).flatMap(({ schedules = [] }) => schedules);
   const schedules = all.find(({ key }) => key in recorded);
   if (!schedules)
-    throw new ParityError(`${path} has no schedules of a known family: ${alternatives.format(all.map(({ key }) => key))}.`);
+    throw new ParityError(
+      `${path} has no schedules of a known family: ${alternatives.format(all.map(({ key }) => key))}.`,
+    );
   schedules.compare(recorded, report);
   return { title: path, report };
 }

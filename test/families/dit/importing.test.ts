@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { DIT_SIZES } from "../../../src/families/dit/importing.js";
 import { ditTable } from "../../../src/families/dit/importing/tensors.js";
+import { DIT_SIZES } from "../../../src/families/dit/importing.js";
 import { importModel } from "../../../src/importer/import.js";
 import type { ImportOptions } from "../../../src/importer/options.js";
 import type { DitArchitecture } from "../../../src/model/manifest.js";

@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { MarImage } from "../../../src/families/mar/image.js";
 import { maskSchedule } from "../../../src/families/mar/mask-schedule.js";
-import { tokenOrder } from "../../../src/families/mar/token-order.js";
 import type { FamilyParameters } from "../../../src/model/family-traits.js";
 import { marArchitecture } from "../../../src/model/manifest.js";
-import { DiffusionSchedules } from "../../../src/model/sampler/diffusion-schedule.js";
+import { tokenOrder } from "../../../src/model/sampler/token-order.js";
 import { editOf, imageRequest } from "../../engine/tiny-engine.js";
 import { exampleManifest } from "../../model/example-manifest.js";
 
@@ -12,12 +11,12 @@ const MODEL = marArchitecture(exampleManifest().architecture).generator;
 const TOKENS = MODEL.token_count;
 
 function image(change: Partial<FamilyParameters<"mar">>, seed = 5): MarImage {
-  return new MarImage(imageRequest({ class: 1, ...change }, seed), MODEL, new DiffusionSchedules(16));
+  return new MarImage(imageRequest({ class: 1, ...change }, seed), MODEL);
 }
 
 function edited(change: Partial<FamilyParameters<"mar">>, masked: Uint8Array, strength = 1, seed = 5): MarImage {
   const request = { ...imageRequest({ class: 1, ...change }, seed), edit: { ...editOf(new Uint8Array(0)), strength } };
-  return new MarImage(request, MODEL, new DiffusionSchedules(16), masked);
+  return new MarImage(request, MODEL, masked);
 }
 
 describe("MarImage", () => {
