@@ -22,7 +22,7 @@ DIFFUSION_STEPS, ROWS, TEMPERATURE = 20, 5, 0.9
 
 @torch.inference_mode()
 def record(folder: Path, model: TokenGenerator, tokenizer, scale: float, images: Images) -> None:
-    """stages.safetensors, and encode.safetensors if the tokenizer is a KL autoencoder."""
+    """stages.safetensors, and encode.safetensors of a MAR whose tokenizer is a KL autoencoder."""
     draw = torch.Generator(DEVICE).manual_seed(11)
     tokens, labels = draw_tokens(model, draw), [0, len(images.classes) - 1]
     stages = (mar_stages if isinstance(model, Mar) else causal_stages)(model, tokens, labels, draw)
@@ -33,7 +33,7 @@ def record(folder: Path, model: TokenGenerator, tokenizer, scale: float, images:
         is_kl = isinstance(tokenizer, KlTokenizer)
         stages["decode.latents"] = unpatchify(tokens, patch) if is_kl else latents * scale
         stages["decode.image"] = tokenizer.decode(stages["decode.latents"] / scale)
-        if is_kl:
+        if is_kl and isinstance(model, Mar):  # others can't edit, so their encoder is not imported
             moments = tokenizer.quant_conv(tokenizer.encoder(image))
             write(folder / "encode.safetensors", {"image": image, "moments": moments})
     write(folder / "stages.safetensors", stages, {"labels": json.dumps(labels)})

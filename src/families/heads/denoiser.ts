@@ -8,7 +8,7 @@ import {
   type ModelDiffusionSchedule,
 } from "../../model/sampler/diffusion-schedule.js";
 import { denoise } from "./denoise.js";
-import { type DiffusionParameters, diffusionStepsInStep } from "./diffusion-steps.js";
+import { diffusionOf } from "./diffusion-steps.js";
 import { type HeadImage, hasFiniteTargets } from "./head-image.js";
 
 /** Memory for one run's adaLN products (rows x steps x their width): more falls out of a last-level cache of 32 MiB. */
@@ -150,13 +150,6 @@ export class Denoiser implements Stage<HeadImage> {
 
 function isGuided({ zUnconditional }: HeadImage): boolean {
   return zUnconditional.length > 0;
-}
-
-/** The diffusion of the present step: images with the same share its runs. */
-function diffusionOf({ parameters, step, steps }: HeadImage) {
-  // checkParameters makes sure that an image of a model with a diffusion head has these.
-  const asked = parameters as DiffusionParameters;
-  return { diffusionSteps: diffusionStepsInStep({ ...asked, steps }, step), maxTimestep: asked.max_timestep };
 }
 
 /** Buffers that are kept from run to run and grow when a run needs more. */

@@ -1,4 +1,5 @@
 import type { SamplingParameters } from "../../model/parameters.js";
+import type { HeadImage } from "./head-image.js";
 
 /** What an image of a model with a diffusion head is sampled with. */
 export type DiffusionParameters = SamplingParameters &
@@ -19,4 +20,11 @@ export function diffusionStepsInStep(
 ): number {
   if (steps === 1) return first;
   return last + Math.trunc(((steps - 1 - step) / (steps - 1)) * (first - last));
+}
+
+/** The diffusion of an image's present step: images with the same share its runs. */
+export function diffusionOf({ parameters, step, steps }: Pick<HeadImage, "parameters" | "step" | "steps">) {
+  // checkParameters makes sure that an image of a model with a diffusion head has these.
+  const asked = parameters as DiffusionParameters;
+  return { diffusionSteps: diffusionStepsInStep({ ...asked, steps }, step), maxTimestep: asked.max_timestep };
 }

@@ -1,4 +1,7 @@
+import { Decoder } from "../../engine/decoder.js";
 import type { Runtime } from "../../engine/runtime/runtime.js";
+import type { ExposedModel } from "../../evaluation/parity/family-parity.js";
+import { PIXEL_RULES, pixelsFollow } from "../../evaluation/parity/pixels.js";
 import { part, type Recording } from "../../evaluation/parity/recording.js";
 import { ALLOWED, type Report } from "../../evaluation/parity/report.js";
 import type { WithDiffusionHead } from "../../model/manifest.js";
@@ -7,6 +10,7 @@ import {
   DiffusionSchedules,
   type ModelDiffusionSchedule,
 } from "../../model/sampler/diffusion-schedule.js";
+import { pixelRoundingOf } from "../families.js";
 import { type DenoiseBatch, type DenoiseResult, denoise } from "./denoise.js";
 
 /** The highest timestep of the published sampler. */
@@ -106,4 +110,24 @@ async function compareDenoise(head: HeadParity, recording: Recording, report: Re
       part(result, k),
     );
   }
+}
+
+/** Compares a decode of latents of any generator. */
+export async function compareDecode(
+  { runtime, ...architecture }: ExposedModel,
+  recording: Recording,
+  report: Report,
+  latentsName: string,
+  imageName: string,
+): Promise<void> {
+  const { generator, tokenizer: t } = architecture;
+  const latents = await recording.floats(latentsName);
+  const expected = await recording.floats(imageName);
+  const { image = [], pixels } = await new Decoder(runtime, t, generator.latent_channels).decode(latents.data);
+  const shape = [latents.shape[0] ?? 0, 3, t.image_height, t.image_width];
+  report.numbers(recording.name, "image", imageName, ALLOWED.image, { shape, data: image }, expected);
+  const rounding = pixelRoundingOf(architecture);
+  const note = `a pixel is not ${PIXEL_RULES[rounding]} of the image`;
+  const follow = pixelsFollow(image, pixels, t.image_height * t.image_width, rounding);
+  report.holds(recording.name, "pixels", imageName, follow, note);
 }

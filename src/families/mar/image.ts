@@ -61,6 +61,7 @@ export class MarImage implements HeadImage {
     const steps = masked ? Math.min(parameters.steps, unknown.length) : parameters.steps;
     this.#schedule = maskSchedule(unknown.length, steps, parameters.reconstruction_steps);
     for (const { masked, sampled } of this.#schedule) this.#order.subarray(masked - sampled, masked).sort();
+    if (this.probabilities) this.#order.subarray(0, unknown.length).sort();
   }
 
   /** How many transformer rows it takes. */

@@ -13,7 +13,7 @@ import { diffusionSchedule, timestepFrequencies } from "../../../src/model/sampl
 import { ImageNoise } from "../../../src/model/sampler/noise.js";
 import { unpatchify } from "../../../src/model/sampler/patches.js";
 import { tokenOrder } from "../../../src/model/sampler/token-order.js";
-import { expectAsAlone, fingerprint, imageAlone, useModel, WatchedBatch } from "../../engine/tiny-engine.js";
+import { expectAsAlone, fingerprint, freshImageAlone, useModel, WatchedBatch } from "../../engine/tiny-engine.js";
 import { importPaper, type PaperModel } from "../heads/paper.js";
 
 type Request = ImageRequest<FamilyParameters<"causal">>;
@@ -113,7 +113,7 @@ describe.each([
 
     it("samples what a plain loop does", async () => {
       for (const request of subjects(architecture().generator))
-        expect(await imageAlone(model.single, model.manifest, request)).toBe(
+        expect(await freshImageAlone(model.single, model.manifest, request)).toBe(
           await samplePlainly(model.single, architecture(), request),
         );
     });

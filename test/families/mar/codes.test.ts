@@ -8,7 +8,7 @@ import type { FamilyParameters } from "../../../src/model/family-traits.js";
 import type { CategoricalMarArchitecture } from "../../../src/model/manifest.js";
 import type { ImageRequest } from "../../../src/model/parameters.js";
 import { ImageNoise } from "../../../src/model/sampler/noise.js";
-import { expectAsAlone, imageAlone, useModel, WatchedBatch } from "../../engine/tiny-engine.js";
+import { expectAsAlone, freshImageAlone, useModel, WatchedBatch } from "../../engine/tiny-engine.js";
 import { importPaper } from "../heads/paper.js";
 
 type Request = ImageRequest<FamilyParameters<"mar">>;
@@ -49,7 +49,7 @@ describe.each([
       codesRequest({}, 9),
     ];
     const images = new Set<string>();
-    for (const request of requests) images.add(await imageAlone(model.single, model.manifest, request));
+    for (const request of requests) images.add(await freshImageAlone(model.single, model.manifest, request));
     expect(images.size).toBe(requests.length);
   });
 

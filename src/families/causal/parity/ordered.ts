@@ -3,7 +3,7 @@ import type { ExposedModel } from "../../../evaluation/parity/family-parity.js";
 import type { Recording } from "../../../evaluation/parity/recording.js";
 import { ALLOWED, type Report } from "../../../evaluation/parity/report.js";
 import type { OrderedArchitecture } from "../../../model/manifest.js";
-import { compareDenoising, HeadParity } from "../../heads/parity.js";
+import { compareDecode, compareDenoising, HeadParity } from "../../heads/parity.js";
 import { KeyValueCache } from "../cache.js";
 import { predict } from "../predictor.js";
 import { joinedByRow } from "./rows.js";
@@ -13,10 +13,11 @@ import { joinedByRow } from "./rows.js";
  * sees the recorded tokens before it; then every diffusion step by itself.
  */
 export async function compareOrdered(
-  { runtime, generator }: ExposedModel<OrderedArchitecture>,
+  model: ExposedModel<OrderedArchitecture>,
   recording: Recording,
   report: Report,
 ): Promise<void> {
+  const { runtime, generator } = model;
   const { token_count: L, token_channels: C, class_count: noClass } = generator;
   const labels = recording.metadata("labels") as number[];
   const order = (await recording.tensor("forward.order")).data;
@@ -46,4 +47,6 @@ export async function compareOrdered(
   }
   if (generator.head_kind === "diffusion")
     await compareDenoising(new HeadParity(runtime, generator), recording, report);
+  // The recordings of training/ have it.
+  if (recording.has("decode.latents")) await compareDecode(model, recording, report, "decode.latents", "decode.image");
 }

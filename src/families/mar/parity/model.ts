@@ -1,4 +1,3 @@
-import { Decoder } from "../../../engine/decoder.js";
 import { Encoder } from "../../../engine/encoder.js";
 import type { ExposedModel } from "../../../evaluation/parity/family-parity.js";
 import type { AnyMarArchitecture, Architecture } from "../../../model/manifest.js";
@@ -10,25 +9,23 @@ export class ParityModel {
   readonly architecture: Architecture<AnyMarArchitecture>;
   readonly generator: AnyMarArchitecture;
   readonly encoder: Encoder;
-  readonly decoder: Decoder;
 
-  constructor(private readonly model: ExposedModel<AnyMarArchitecture>) {
-    const { runtime, ...architecture } = model;
+  constructor(readonly exposed: ExposedModel<AnyMarArchitecture>) {
+    const { runtime, ...architecture } = exposed;
     const { generator, tokenizer } = architecture;
     this.architecture = architecture;
     this.generator = generator;
     this.encoder = new Encoder(runtime, tokenizer);
-    this.decoder = new Decoder(runtime, tokenizer, generator.latent_channels);
   }
 
   /** Throws where the model makes codes. */
   get head(): HeadParity {
-    const { runtime, generator } = this.model;
+    const { runtime, generator } = this.exposed;
     if (generator.head_kind !== "diffusion") throw new Error("the model has no diffusion head");
     return new HeadParity(runtime, generator);
   }
 
   predict(batch: PredictBatch): Promise<PredictResult> {
-    return predict(this.model.runtime, this.generator, batch);
+    return predict(this.exposed.runtime, this.generator, batch);
   }
 }

@@ -2,10 +2,9 @@ import { part, type Recording } from "../../../evaluation/parity/recording.js";
 import { ALLOWED, type Numbers, type Report } from "../../../evaluation/parity/report.js";
 import { guidanceInStep } from "../../../model/sampler/guidance.js";
 import { unpatchify } from "../../../model/sampler/patches.js";
-import { type Condition, condition } from "../../heads/parity.js";
+import { type Condition, compareDecode, condition } from "../../heads/parity.js";
 import { type MaskStep, maskSchedule } from "../mask-schedule.js";
 import type { ParityModel } from "./model.js";
-import { compareDecode } from "./stages.js";
 import { predictInput } from "./transformer-input.js";
 
 /** Network rows times diffusion steps of one denoise call: bounds the memory of the adaLN projections. */
@@ -15,7 +14,7 @@ const MAX_ROW_STEPS = 4096;
 export async function compareRun(model: ParityModel, recording: Recording, report: Report): Promise<void> {
   const run = new RunComparison(model, recording, report, await readSettings(model, recording));
   await run.compare();
-  await compareDecode(model, recording, report, "latents", "image");
+  await compareDecode(model.exposed, recording, report, "latents", "image");
 }
 
 /** What a sampling run was asked for. */

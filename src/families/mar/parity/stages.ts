@@ -1,9 +1,7 @@
-import { PIXEL_RULES, pixelsFollow } from "../../../evaluation/parity/pixels.js";
 import { part, type Recording } from "../../../evaluation/parity/recording.js";
 import { ALLOWED, type Report } from "../../../evaluation/parity/report.js";
-import { pixelRoundingOf } from "../../families.js";
 import { OUTPUT } from "../../heads/head-image.js";
-import { compareDenoising } from "../../heads/parity.js";
+import { compareDecode, compareDenoising } from "../../heads/parity.js";
 import type { ParityModel } from "./model.js";
 import { predictInput } from "./transformer-input.js";
 
@@ -12,7 +10,7 @@ export async function compareStages(model: ParityModel, recording: Recording, re
   for (let j = 0; recording.has(`predict.${j}.tokens`); j++) await comparePredict(model, recording, report, j);
   if (model.generator.head_kind === "categorical") return;
   await compareDenoising(model.head, recording, report);
-  await compareDecode(model, recording, report, "decode.latents", "decode.image");
+  await compareDecode(model.exposed, recording, report, "decode.latents", "decode.image");
 }
 
 async function comparePredict(model: ParityModel, recording: Recording, report: Report, j: number): Promise<void> {
@@ -39,25 +37,6 @@ async function comparePredict(model: ParityModel, recording: Recording, report: 
   const width = isDiffusion ? a.decoder.width : a.codes;
   const ours = { shape: [batch.rows, a.token_count, width], data: out.z };
   report.numbers(name, OUTPUT[a.head_kind], at, ALLOWED.transformer, ours, recorded);
-}
-
-export async function compareDecode(
-  model: ParityModel,
-  recording: Recording,
-  report: Report,
-  latentsName: string,
-  imageName: string,
-): Promise<void> {
-  const t = model.architecture.tokenizer;
-  const latents = await recording.floats(latentsName);
-  const expected = await recording.floats(imageName);
-  const { image = [], pixels } = await model.decoder.decode(latents.data);
-  const shape = [latents.shape[0] ?? 0, 3, t.image_height, t.image_width];
-  report.numbers(recording.name, "image", imageName, ALLOWED.image, { shape, data: image }, expected);
-  const rounding = pixelRoundingOf(model.architecture);
-  const note = `a pixel is not ${PIXEL_RULES[rounding]} of the image`;
-  const follow = pixelsFollow(image, pixels, t.image_height * t.image_width, rounding);
-  report.holds(recording.name, "pixels", imageName, follow, note);
 }
 
 /** Compares `vae_encode.safetensors`: the posterior's moments of each image, and the latents that follow from them. */
