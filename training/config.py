@@ -10,12 +10,13 @@ import torch
 from .errors import TrainingError
 from .images import Images
 from .loop import Recipe
+from .networks.causal import Causal
 from .networks.dit import Dit
 from .networks.mar import Mar
-from .networks.sample import sample_dit, sample_mar
-from .networks.tokenizer import TOKENIZERS
+from .networks.sample import sample_causal, sample_dit, sample_mar
+from .networks.tokenizer import TOKENIZERS, VqTokenizer
 from .progress import write_atomically
-from .record import record_mar
+from .record import record
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Family:
     record: Callable | None = None
 
 
-FAMILIES = {"mar": Family(Mar, sample_mar, record_mar), "dit": Family(Dit, sample_dit)}
+FAMILIES = {"mar": Family(Mar, sample_mar, record), "dit": Family(Dit, sample_dit), "causal": Family(Causal, sample_causal, record)}
 
 
 def read_config(path: Path) -> dict:
@@ -41,7 +42,9 @@ def read_config(path: Path) -> dict:
     try:
         for part, check in (("tokenizer", check_tokenizer), ("generator", check_generator)):
             with torch.device("meta"):  # networks without memory for their weights
-                check(**config[part])
+                made = check(**config[part])
+            if part == "tokenizer" and made:
+                check_codes(config["generator"].get("sizes", {}), made)
     except KeyError as error:
         raise TrainingError(f"{path}: the {part} lacks {error}") from error
     except (TypeError, ValueError) as error:
@@ -51,20 +54,20 @@ def read_config(path: Path) -> dict:
 
 
 def check_tokenizer(served: str = "", checkpoint: str = "", scale: float = 0, float16: bool = False, kind: str = "",
-                    sizes: dict | None = None, recipe: dict | None = None) -> None:
-    """Takes what a configuration may state, and makes the network."""
+                    sizes: dict | None = None, recipe: dict | None = None) -> torch.nn.Module | None:
+    """Takes what a configuration may state, and makes the network, if it is to be trained."""
     if served or checkpoint:
-        return
+        return None
     if kind not in TOKENIZERS:
         raise ValueError(f'there is no kind "{kind}"; known are {" and ".join(TOKENIZERS)}')
-    TOKENIZERS[kind](**(sizes or {}))
     Recipe(**(recipe or {}))
+    return TOKENIZERS[kind](**(sizes or {}))
 
 
 def check_generator(family: str, sizes: dict, recipe: dict, loss: dict | None = None) -> None:
     """The same."""
     if family not in FAMILIES:
-        raise ValueError(f'there is no family "{family}"; known are {" and ".join(FAMILIES)}')
+        raise ValueError(f'there is no family "{family}"; known are {", ".join(FAMILIES)}')
     model = FAMILIES[family].model
     model({**sizes, **model.sizes_for(256, 2, 16, 16)}, **(loss or {}))
     Recipe(**recipe)
@@ -92,3 +95,13 @@ def complete_sizes(stated: dict, family: Family, images: Images, mean: torch.Ten
     if wrong:
         raise TrainingError(f"the generator's sizes do not fit the images and the tokenizer: it has {', '.join(wrong)}")
     return {**stated, **derived}
+
+
+def check_codes(sizes: dict, tokenizer: torch.nn.Module) -> None:
+    """A generator of codes learns those of a VQ tokenizer, one for a token."""
+    if "codes" not in sizes:
+        return
+    found = len(tokenizer.quantize.embedding.weight) if isinstance(tokenizer, VqTokenizer) else 0
+    if sizes["codes"] != found or sizes.get("patch_size") != 1:
+        raise TrainingError(f"the generator learns {sizes['codes']} codes in patches of {sizes.get('patch_size')}: it must learn the "
+                            f"tokenizer's {found}, in patches of 1")

@@ -63,3 +63,16 @@ class Latents:
         rows = torch.randint(len(self.mean), (count,), generator=draw)
         noise = torch.randn(self.mean[rows].shape, generator=draw)
         return self.mean[rows] + self.deviation[rows] * noise, self.labels[rows]
+
+
+@dataclass(frozen=True)
+class Codes:
+    """codes [count, L]; labels [count]"""
+
+    codes: torch.Tensor
+    labels: torch.Tensor
+
+    def draw(self, count: int, draw: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `Latents.draw`: codes [count, L] and labels [count]."""
+        rows = torch.randint(len(self.codes), (count,), generator=draw)
+        return self.codes[rows], self.labels[rows]

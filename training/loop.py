@@ -26,6 +26,7 @@ class Recipe:
     rate: float = 1e-3  # the learning rate's peak
     warm_up: int = 200  # steps
     flat_until: float = 0.6  # share of the steps; afterwards the rate falls to 2 %
+    cosine: bool = False  # the rate falls to 0 instead, from the first step on
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.02
     clip: float = 3.0  # of the gradients' norm
@@ -48,8 +49,11 @@ class Recipe:
 
     def rate_at(self, step: int) -> float:
         done = step / self.steps
-        decay = 1.0 if done < self.flat_until else 1.0 - 0.98 * (done - self.flat_until) / (1 - self.flat_until)
-        return self.rate * min(1.0, (step + 1) / self.warm_up) * max(decay, 0.02)
+        if self.cosine:
+            decay = (1 + math.cos(math.pi * done)) / 2
+        else:
+            decay = 1.0 if done < self.flat_until else max(0.02, 1.0 - 0.98 * (done - self.flat_until) / (1 - self.flat_until))
+        return self.rate * min(1.0, (step + 1) / self.warm_up) * decay
 
 
 def optimizer_for(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.AdamW:

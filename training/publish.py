@@ -13,18 +13,26 @@ from .progress import save, write_atomically
 ROOT = Path(__file__).parent.parent
 
 
-def publish(folder: Path, model, average, sizes: dict, tokenizer: dict, scale: float, classes: list[str], serve: dict) -> None:
-    """`average` is the averaged generator, which sampling uses; `tokenizer` its tokenizer's weights."""
+def publish_tokenizer(folder: Path, tokenizer, float16: bool) -> None:
+    """As soon as it is trained, because other trainings can begin with it."""
     folder.mkdir(exist_ok=True)
+    weights = on_cpu(tokenizer.state_dict())
+    save(folder / "tokenizer.ckpt", {"state_dict": {name: w.half() if float16 else w for name, w in weights.items()}})
+
+
+def publish(folder: Path, model, average, sizes: dict, scale: float, classes: list[str], serve: dict) -> None:
+    """`average` is the averaged generator, which sampling uses."""
     args, arch = model.published(sizes, round(scale, 6))
-    on_cpu = lambda weights: {name: tensor.cpu() for name, tensor in weights.items()}
     ema = {name: nn.Parameter(tensor.clone()) for name, tensor in on_cpu(average.state_dict()).items()}
     save(folder / "generator.pt",
          {"model": on_cpu(model.state_dict()), model.average_key: ema, "args": argparse.Namespace(**args)})
-    save(folder / "tokenizer.ckpt", {"state_dict": on_cpu(tokenizer)})
     for name, content in {"config": arch, "classes": classes, "defaults": serve}.items():
         with write_atomically(folder / f"{name}.json") as file:
             file.write((json.dumps(content, indent=1) + "\n").encode())
+
+
+def on_cpu(weights: dict) -> dict:
+    return {name: tensor.cpu() for name, tensor in weights.items()}
 
 
 def import_model(folder: Path, name: str) -> None:

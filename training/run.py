@@ -4,15 +4,15 @@ from pathlib import Path
 
 import torch
 
-from .config import FAMILIES, Family, complete_sizes, keep_config, read_config
+from .config import FAMILIES, Family, check_codes, complete_sizes, keep_config, read_config
 from .errors import TrainingError
 from .images import Images, load_images
-from .latents import Latents, encode_images, level, patchify
+from .latents import AT_ONCE, Codes, Latents, encode_images, level, patchify
 from .loop import Recipe, train
 from .networks.existing import checkpoint_tokenizer, served_tokenizer
 from .networks.tokenizer import TOKENIZERS, to_tensor
 from .progress import Log, load, save
-from .publish import ROOT, import_model, publish
+from .publish import ROOT, import_model, publish, publish_tokenizer
 from .sheets import show_generated, show_restored
 
 
@@ -21,17 +21,16 @@ def run(path: Path, work: Path, name: str | None = None, record: bool = False) -
     config = read_config(path)
     family = FAMILIES[config["generator"]["family"]]
     if record and not family.record:
-        raise TrainingError(f"there are no recordings of the family {config['generator']['family']}, only of mar")
+        raise TrainingError(f"there are no recordings of the family {config['generator']['family']}, only of mar and causal")
     work.mkdir(parents=True, exist_ok=True)
     keep_config(config, work)
     log = Log(work / "training.log")
     images = load_images(config["data"], path.parent, work, log)
     tokenizer, found = prepare_latents(config["tokenizer"], images, path.parent, work, log)
+    publish_tokenizer(work / "out", tokenizer, config["tokenizer"].get("float16", False))
     sizes = complete_sizes(config["generator"]["sizes"], family, images, found["mean"])
     model, average = train_generator(config["generator"], family, sizes, images, tokenizer, found, work, log)
-    stored = {name: tensor.half() if config["tokenizer"].get("float16") else tensor
-              for name, tensor in tokenizer.state_dict().items()}
-    publish(work / "out", model, average, sizes, stored, found["scale"], images.classes, config["serve"])
+    publish(work / "out", model, average, sizes, found["scale"], images.classes, config["serve"])
     if record:
         family.record(work / "out", average, tokenizer, found["scale"], images)
     log(f"wrote {work / 'out'}")
@@ -86,12 +85,20 @@ def train_tokenizer(config: dict, images: Images, work: Path, log: Log):
     return train(model, loss_of, recipe, work / "tokenizer.pt", log, show)
 
 
+def tokens_of(images: Images, tokenizer, found: dict, sizes: dict) -> Latents | Codes:
+    labels = torch.as_tensor(images.labels)
+    check_codes(sizes, tokenizer)
+    if "codes" in sizes:
+        codes = [tokenizer.quantize.codes(part / found["scale"]).flatten(1) for part in found["mean"].split(AT_ONCE)]
+        return Codes(torch.cat(codes), labels)
+    return Latents(*(patchify(found[part], sizes["patch_size"]) for part in ("mean", "deviation")), labels)
+
+
 def train_generator(config: dict, family: Family, sizes: dict, images: Images, tokenizer, found: dict, work: Path, log: Log):
     """The model and its average."""
     torch.manual_seed(2)
     recipe, patch, scale = Recipe(**config["recipe"]), sizes["patch_size"], found["scale"]
-    mean, deviation = (patchify(found[part], patch) for part in ("mean", "deviation"))
-    latents = Latents(mean, deviation, torch.as_tensor(images.labels))
+    latents = tokens_of(images, tokenizer, found, sizes)
     model = family.model(sizes, **config.get("loss", {}))
 
     def loss_of(draw, _done):

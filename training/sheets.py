@@ -47,4 +47,8 @@ def show_generated(path: Path, sample, average, classes: int, patch: int, tokeni
     """One image of each of the first classes, or several of each if there are few."""
     labels = torch.arange(SHOWN) % min(classes, SHOWN)
     tokens = sample(average, labels, SETTINGS, torch.Generator(DEVICE).manual_seed(7))
-    write_sheet(path, to_pixels(tokenizer.decode(unpatchify(tokens, patch) / scale)))
+    if tokens.is_floating_point():
+        latents = unpatchify(tokens, patch) / scale
+    else:
+        latents = tokenizer.quantize.entries(tokens.unflatten(1, (round(tokens.shape[1] ** 0.5), -1)))
+    write_sheet(path, to_pixels(tokenizer.decode(latents)))

@@ -8,7 +8,7 @@ import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import { floats, type Runtime } from "../../src/engine/runtime/runtime.js";
 import { KeyValueCache, rowBytes } from "../../src/families/causal/cache.js";
 import { LLAMAGEN_SIZES, llamagenTable } from "../../src/families/causal/importing.js";
-import { buildPredict } from "../../src/families/causal/predict-graph.js";
+import { buildLlamagen } from "../../src/families/causal/llamagen-graph.js";
 import { predict } from "../../src/families/causal/predictor.js";
 import { encodingOf } from "../../src/importer/weights/weight-encoding.js";
 import { markdownTable } from "../../src/markdown-table.js";
@@ -92,7 +92,7 @@ async function openRandom(
       offset += byteLength;
     }
   await file.close();
-  await writeFile(join(work, "predict.onnx"), buildPredict(a, weights, {}));
+  await writeFile(join(work, "predict.onnx"), buildLlamagen(a, weights, {}));
   return openRuntime(work, { threads, graphs: ["predict"] });
 }
 
@@ -123,7 +123,7 @@ async function generate(runtime: Runtime, a: CausalArchitecture, tokens: number)
   const rows = [{ label: 207 }, { label: a.class_count }];
   let code = 0;
   for (let position = 0; position < tokens; position++) {
-    const inputs = rows.map((owner) => ({ owner, ...owner, code, position }));
+    const inputs = rows.map((owner) => ({ owner, ...owner, token: [code], position }));
     const logits = floats((await predict(runtime, cache, inputs)).out, "logits");
     const guided = guidedLogits([logits.subarray(0, CODES), logits.subarray(CODES)], GUIDANCE);
     code = drawCode(categoricalWeights(guided, { temperature: 1 }), noise.uniform(position, position));
@@ -132,7 +132,7 @@ async function generate(runtime: Runtime, a: CausalArchitecture, tokens: number)
 
 /** A token's time at a position, both rows. What the cache holds before it does not matter. */
 async function tokenMs(runtime: Runtime, cache: KeyValueCache, owners: readonly object[], position: number) {
-  const inputs = owners.map((owner) => ({ owner, label: 0, code: 0, position }));
+  const inputs = owners.map((owner) => ({ owner, label: 0, token: [0], position }));
   const times: number[] = [];
   for (let i = 0; i < REPEATED; i++) times.push(await processorMs(() => predict(runtime, cache, inputs)));
   return median(times);
@@ -144,7 +144,7 @@ async function tokenMs(runtime: Runtime, cache: KeyValueCache, owners: readonly 
  */
 async function recomputeMs(runtime: Runtime, short: CausalArchitecture, length: number): Promise<number> {
   const cache = new KeyValueCache(short);
-  const inputs = Array.from({ length: 2 * length }, (_, i) => ({ owner: { i }, label: 0, code: i, position: 1 }));
+  const inputs = Array.from({ length: 2 * length }, (_, i) => ({ owner: { i }, label: 0, token: [i], position: 1 }));
   await predict(runtime, cache, inputs);
   return processorMs(() => predict(runtime, cache, inputs));
 }

@@ -9,7 +9,6 @@ import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { MarGraphs } from "../../src/families/mar/run-graphs.js";
 import { markdownTable } from "../../src/markdown-table.js";
-import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import { marArchitecture } from "../../src/model/manifest.js";
 import { denoiseBatch, denoiseRow, predictBatch, predictRow } from "../../test/families/mar/batches.js";
 import { describeMachine } from "../machine.js";
@@ -143,7 +142,7 @@ async function profile(
 ) {
   const repeats = Number(options.repeats);
   const threads = Number(options.threads);
-  const { graphs } = FAMILY_TRAITS.mar;
+  const graphs = ["predict", "denoise", "decode"] as const;
   const plain = await openRuntime(folder, { threads, graphs });
   await run(plain);
   const walls: number[] = [];

@@ -6,7 +6,6 @@ import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { compareWithFloat32 } from "../../src/families/mar/importing/verify.js";
 import { Progress } from "../../src/importer/progress.js";
-import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import { type Architecture, marArchitecture } from "../../src/model/manifest.js";
 import { openModelFolder } from "../model-folder.js";
 import { type Traffic, timeCopies } from "./copies.js";
@@ -33,8 +32,8 @@ const { folder, manifest } = await openModelFolder(values.model);
 const options = {
   threads: Number(values.threads),
   provider: values.provider as Processor,
-  graphs: FAMILY_TRAITS.mar.graphs,
-};
+  graphs: ["predict", "denoise", "decode"],
+} as const;
 const runtime = await openRuntime(folder, options);
 const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
 
@@ -57,8 +56,9 @@ const { traffic, ...result } = await makeImages(runtime, manifest.architecture, 
 await runtime.close();
 const peakRssMib = process.resourceUsage().maxRSS / 1024;
 const copies = await timeCopies(traffic, options);
+const marManifest = { ...manifest, architecture: marArchitecture(manifest.architecture) };
 const deviations = values.float32
-  ? await compareWithFloat32({ folder, manifest }, values.float32, new Progress({}, 0), options)
+  ? await compareWithFloat32({ folder, manifest: marManifest }, values.float32, new Progress({}, 0), options)
   : [];
 const facts = { copies, deviations, peakRssMib, version: `onnxruntime-node ${version}` };
 process.stdout.write(`${JSON.stringify({ ...result, ...facts })}\n`);

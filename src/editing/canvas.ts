@@ -2,7 +2,7 @@ import { Problem } from "../errors.js";
 import { MAX_SIDE } from "../job.js";
 import { canEdit, EDIT_DEFAULTS, type Edit, tokenSize } from "../model/edit.js";
 import { FAMILY_TRAITS } from "../model/family-traits.js";
-import { familyName, type Manifest } from "../model/manifest.js";
+import { familyName, type Manifest, makesCodes } from "../model/manifest.js";
 import { decode, encodeCanvas, hasAlpha, type Pixels, type Size, sizeOf } from "./decode.js";
 import type { EditOptions } from "./edit-request.js";
 import { badFields, badUpload, recognize, type Upload } from "./upload.js";
@@ -73,10 +73,14 @@ export async function prepareEdit(
 
 function checkEditable({ name, architecture }: Manifest): void {
   if (canEdit(architecture)) return;
-  const family = familyName(architecture.generator);
-  const message = FAMILY_TRAITS[family].canEdit
-    ? `must name a model that has an encoder: ${name} has none. Import it again, with a tokenizer that has one`
-    : `must name a model that can edit images: ${name} is of the family ${family}, which can't`;
+  const { generator } = architecture;
+  const family = familyName(generator);
+  const cannot = `must name a model that can edit images: ${name} is`;
+  const message = !FAMILY_TRAITS[family].canEdit
+    ? `${cannot} of the family ${family}, which can't`
+    : makesCodes(generator)
+      ? `${cannot} one that draws codes, which can't`
+      : `must name a model that has an encoder: ${name} has none. Import it again, with a tokenizer that has one`;
   throw new Problem("not_editable", `model ${message}.`, { errors: [{ pointer: "/model", message }] });
 }
 

@@ -11,8 +11,8 @@ import type { ImportedFamily } from "./imported-family.js";
 const BY_NAME: Record<FamilyName, ImportedFamily> = { mar, dit, sit, causal };
 export const IMPORTED_FAMILIES: readonly ImportedFamily[] = Object.values(BY_NAME);
 
-/** Of each family, a tensor that every checkpoint has once. */
-export const GENERATOR_MARKERS: readonly string[] = [...new Set(IMPORTED_FAMILIES.map(({ marker }) => marker))];
+/** Every generator's checkpoint has one of these tensors, once. */
+export const GENERATOR_MARKERS: readonly string[] = [...new Set(IMPORTED_FAMILIES.flatMap(({ markers }) => markers))];
 
 /** The family that a model's manifest describes. */
 export function importedFamily(generator: GeneratorArchitecture): ImportedFamily {
@@ -21,7 +21,7 @@ export function importedFamily(generator: GeneratorArchitecture): ImportedFamily
 
 /** The family of a checkpoint's generator. Tensors that are no generator's are taken for a MAR model's, which names what they lack. */
 export async function recogniseFamily(tensors: Tensors, arch: string | undefined): Promise<ImportedFamily> {
-  const marked = IMPORTED_FAMILIES.filter(({ marker }) => tensors.has(marker));
+  const marked = IMPORTED_FAMILIES.filter(({ markers }) => markers.some((marker) => tensors.has(marker)));
   for (const family of marked) if (await family.recognises?.(tensors, arch)) return family;
   return marked[0] ?? mar;
 }

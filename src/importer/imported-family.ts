@@ -9,8 +9,8 @@ import type { TokenizerReading } from "./tokenizers/tokenizer-reading.js";
  * `src/importer/families.ts` lists the families.
  */
 export interface ImportedFamily<Model extends GeneratorArchitecture = GeneratorArchitecture> {
-  /** A tensor that every such checkpoint has once: what stands before it in a name was added by wrappers. */
-  readonly marker: string;
+  /** Tensors of which every such checkpoint has one, once: what stands before it in a name was added by wrappers. */
+  readonly markers: readonly string[];
   /** The published sizes, as `--arch` names them. */
   readonly sizes: readonly string[];
   /** Whether `--arch` or the tensors say that the generator is this family's, although an earlier family of the list has its marker. */

@@ -1,4 +1,4 @@
-import { FAMILY_TRAITS } from "./family-traits.js";
+import { DIFFUSION_REQUIRED, FAMILY_TRAITS, HEAD_PARAMETERS } from "./family-traits.js";
 import { familyName, type ParameterLimits } from "./manifest.js";
 import {
   type DefaultParameters,
@@ -18,7 +18,10 @@ const MAX_CODES = 1_048_576;
 /** The names of the parameters that a model has, beside the class. */
 export function parameterNames({ generator, decoder }: ParameterLimits): readonly (keyof DefaultParameters)[] {
   const { required, optional } = FAMILY_TRAITS[familyName(generator)];
-  return [...required, ...optional, ...(decoder ? ["decoder" as const] : [])];
+  const { head_kind = "diffusion" } = generator;
+  const ofOther: readonly string[] = HEAD_PARAMETERS[head_kind === "diffusion" ? "categorical" : "diffusion"];
+  const names = [...required, ...optional].filter((name) => !ofOther.includes(name));
+  return [...names, ...(decoder ? ["decoder" as const] : [])];
 }
 
 /** How many steps an image of the model may have. */
@@ -41,7 +44,7 @@ export function checkParameters(parameters: SamplingParameters, model: Parameter
     check(field, isReal(parameters[field], least, most), `a number from ${least} to ${most}`);
   const oneOf = (field: Field, words: readonly string[]) => {
     const quoted = words.map((word) => `"${word}"`);
-    const expected = `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
+    const expected = quoted.length === 1 ? quoted[0]! : `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
     check(
       field,
       words.some((word) => word === parameters[field]),
@@ -64,7 +67,8 @@ export function checkParameters(parameters: SamplingParameters, model: Parameter
     diffusion_steps: () => whole("diffusion_steps", 2, 1000),
     diffusion_steps_final: () => whole("diffusion_steps_final", 2, 1000),
     max_timestep: () => whole("max_timestep", 1, 999),
-    order: () => oneOf("order", ["random", "raster", "checkerboard"]),
+    order: () => oneOf("order", ordersOf(model)),
+    confidence_noise: () => real("confidence_noise", 0, 100),
     reconstruction_steps: () => whole("reconstruction_steps", 0, token_count),
     sampler: () => oneOf("sampler", samplers),
     decoder: () => oneOf("decoder", ["consistency", "tokenizer"]),
@@ -73,8 +77,11 @@ export function checkParameters(parameters: SamplingParameters, model: Parameter
   const isClass = parameters.class === null || isWhole(parameters.class, 0, lastClass);
   check("class", isClass, `a class index from 0 to ${lastClass}, or null for none`);
   const names = parameterNames(model);
-  for (const field of names)
-    if (parameters[field] !== undefined || required.some((name) => name === field)) checks[field]();
+  const needed: readonly string[] = [
+    ...required,
+    ...(model.generator.head_kind === "diffusion" ? DIFFUSION_REQUIRED : []),
+  ];
+  for (const field of names) if (parameters[field] !== undefined || needed.includes(field)) checks[field]();
   const has: readonly string[] = ["class", ...names];
   for (const field of Object.keys(parameters) as Field[]) {
     if (parameters[field] === undefined || has.includes(field)) continue;
@@ -83,6 +90,14 @@ export function checkParameters(parameters: SamplingParameters, model: Parameter
     faults.push({ field, message: `must be absent: ${why}` });
   }
   return faults;
+}
+
+/** The orders in which a model's tokens can be sampled. A causal one has learned one order, or all. */
+function ordersOf({ generator }: ParameterLimits): readonly string[] {
+  const isCausal = familyName(generator) === "causal";
+  if (isCausal && generator.order !== "random") return ["raster"];
+  const isConfident = !isCausal && generator.head_kind === "categorical";
+  return ["random", "raster", "checkerboard", ...(isConfident ? ["confidence"] : [])];
 }
 
 /** The same for one image of a job: its seed and its index too. */

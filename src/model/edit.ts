@@ -1,6 +1,6 @@
 import Type, { type Static } from "typebox";
 import { FAMILY_TRAITS } from "./family-traits.js";
-import { type Architecture, familyName } from "./manifest.js";
+import { type Architecture, familyName, makesCodes } from "./manifest.js";
 import type { ImageToEdit } from "./parameters.js";
 import { hasEncoder } from "./tokenizer-architecture.js";
 
@@ -31,9 +31,9 @@ export type Edit = Static<typeof Edit>;
 /** What an edit is that asks for nothing else. */
 export const EDIT_DEFAULTS = { mask_grow: 1, feather: 0, strength: 1 } as const;
 
-/** Whether images can be edited with a model: its family must, and it needs an encoder, which models imported by earlier versions lack. */
+/** Whether images can be edited with a model: its family must, with latents that are not codes, and it needs an encoder, which models imported by earlier versions lack. */
 export function canEdit({ generator, tokenizer }: Architecture): boolean {
-  return FAMILY_TRAITS[familyName(generator)].canEdit && hasEncoder(tokenizer);
+  return FAMILY_TRAITS[familyName(generator)].canEdit && !makesCodes(generator) && hasEncoder(tokenizer);
 }
 
 /** Pixels along a token's sides. */

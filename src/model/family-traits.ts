@@ -17,8 +17,6 @@ interface FamilyTraits {
   readonly steps: { readonly minimum: number | "tokens"; readonly maximum: number | "tokens" };
   /** The values that `sampler` may have, where images have it. */
   readonly samplers: readonly SamplingParameters["sampler"][];
-  /** The graphs that generate an image. */
-  readonly graphs: readonly string[];
   /** Whether its models edit images, if the tokenizer has an encoder. */
   readonly canEdit: boolean;
   /** Whether GPUs run its models; a model is never split between a GPU and the CPU. */
@@ -28,6 +26,16 @@ interface FamilyTraits {
 /** Every family's traits. */
 export const FAMILY_TRAITS = { mar, dit, sit, causal } as const satisfies Record<string, FamilyTraits>;
 export type FamilyName = keyof typeof FAMILY_TRAITS;
+
+/** The parameters of a family that its models with another head do not have. */
+export const HEAD_PARAMETERS = {
+  diffusion: ["diffusion_steps", "max_timestep", "diffusion_steps_final"],
+  categorical: ["top_k", "top_p", "confidence_noise"],
+} as const satisfies Record<string, readonly Parameter[]>;
+export type HeadKind = keyof typeof HEAD_PARAMETERS;
+
+/** Those that every diffusion head needs. */
+export const DIFFUSION_REQUIRED: readonly Parameter[] = ["diffusion_steps", "max_timestep"];
 
 /** What the models of a family are sampled with; `checkParameters` makes sure of it. */
 export type FamilyParameters<Family extends FamilyName> = SamplingParameters &

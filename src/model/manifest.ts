@@ -1,9 +1,9 @@
 import Type, { type Static } from "typebox";
-import { CausalArchitecture } from "../families/causal/model.js";
+import { CausalArchitecture, OrderedCategorical, OrderedDiffusion } from "../families/causal/model.js";
 import { DitArchitecture } from "../families/dit/model.js";
-import { MarArchitecture } from "../families/mar/model.js";
+import { CategoricalMarArchitecture, MarArchitecture } from "../families/mar/model.js";
 import { SitArchitecture } from "../families/sit/model.js";
-import { FAMILY_TRAITS, type FamilyName } from "./family-traits.js";
+import type { FamilyName, HeadKind } from "./family-traits.js";
 import { DefaultParameters, PresetParameters } from "./parameters.js";
 import { ConsistencyDecoder, hasEncoder, TokenizerArchitecture } from "./tokenizer-architecture.js";
 
@@ -23,12 +23,14 @@ export const MODEL_FILES = {
   decoder: "decoder.safetensors",
 } as const;
 
-export type GraphName = (typeof FAMILY_TRAITS)[FamilyName]["graphs"][number] | "encode" | "consistency";
+export type GraphName = "predict" | "denoise" | "decode" | "encode" | "consistency";
 
 /** A model's graphs, in the order in which its hash takes their files. */
 export function graphsOf({ generator, tokenizer, decoder }: Architecture): readonly GraphName[] {
   return [
-    ...FAMILY_TRAITS[familyName(generator)].graphs,
+    "predict",
+    ...("head" in generator ? ["denoise" as const] : []),
+    "decode",
     ...(hasEncoder(tokenizer) ? ["encode" as const] : []),
     ...(decoder ? ["consistency" as const] : []),
   ];
@@ -36,12 +38,15 @@ export function graphsOf({ generator, tokenizer, decoder }: Architecture): reado
 
 export const GeneratorArchitecture = Type.Union([
   MarArchitecture,
+  CategoricalMarArchitecture,
   DitArchitecture,
   SitArchitecture,
   CausalArchitecture,
+  OrderedDiffusion,
+  OrderedCategorical,
 ]);
 export type GeneratorArchitecture = Static<typeof GeneratorArchitecture>;
-export type { CausalArchitecture, DitArchitecture, MarArchitecture, SitArchitecture };
+export type { CategoricalMarArchitecture, CausalArchitecture, DitArchitecture, MarArchitecture, SitArchitecture };
 
 /** A generator with the network of a diffusion transformer. */
 export type DiffusionTransformer = Extract<
@@ -49,21 +54,34 @@ export type DiffusionTransformer = Extract<
   Pick<DitArchitecture, "transformer" | "frequency_channels">
 >;
 
+export type AnyMarArchitecture = MarArchitecture | CategoricalMarArchitecture;
+/** A causal generator of MAR's paper. */
+export type OrderedArchitecture = Static<typeof OrderedDiffusion> | Static<typeof OrderedCategorical>;
+export type AnyCausalArchitecture = CausalArchitecture | OrderedArchitecture;
+/** A generator with one of the two heads. */
+export type HeadArchitecture = AnyMarArchitecture | AnyCausalArchitecture;
+/** What the graphs of a diffusion head need to know. */
+export type WithDiffusionHead = Pick<MarArchitecture, "token_channels" | "decoder" | "head">;
+
 /** What of a model limits the parameters that its images are sampled with. */
 export interface ParameterLimits {
-  readonly generator:
-    | Pick<MarArchitecture, "token_count" | "class_count">
-    | Pick<DiffusionTransformer | CausalArchitecture, "token_count" | "class_count" | "family">;
+  readonly generator: Pick<GeneratorArchitecture, "token_count" | "class_count"> & {
+    readonly family?: DiffusionTransformer["family"] | AnyCausalArchitecture["family"];
+    readonly head_kind?: HeadKind;
+    readonly order?: OrderedArchitecture["order"];
+  };
   readonly decoder?: ConsistencyDecoder;
 }
 
 /** The family that generates with a model. MAR's manifests are older than the field. */
 export function familyName(generator: ParameterLimits["generator"]): FamilyName {
-  return "family" in generator ? generator.family : "mar";
+  return generator.family ?? "mar";
 }
 
 /** Whether its latents are the numbers of codes, rather than what codes stand for. */
-export function makesCodes(generator: GeneratorArchitecture): generator is CausalArchitecture {
+export function makesCodes(
+  generator: GeneratorArchitecture,
+): generator is Extract<GeneratorArchitecture, { codes: number }> {
   return "codes" in generator;
 }
 
@@ -82,9 +100,10 @@ export interface Architecture<Generator extends GeneratorArchitecture = Generato
   readonly decoder?: ConsistencyDecoder;
 }
 
-/** The architecture, if the model is MAR's. Throws a sentence for another family's. */
+/** The architecture, if the model is MAR's, with its diffusion head. Throws a sentence for another. */
 export function marArchitecture({ generator, ...decoding }: Architecture): Architecture<MarArchitecture> {
   if ("family" in generator) throw new Error(`The model is of the family ${generator.family}; this takes MAR models.`);
+  if ("codes" in generator) throw new Error("The model makes codes; this takes MAR models with a diffusion head.");
   return { generator, ...decoding };
 }
 

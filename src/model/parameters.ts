@@ -33,7 +33,7 @@ export const SamplingParameters = Type.Object(
         minimum: 0,
         maximum: 2,
         description:
-          "Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code.",
+          "Multiplies the noise of each diffusion step; of a model that draws codes, divides the logits, and 0 takes the likeliest code.",
       }),
     ),
     top_k: Type.Optional(
@@ -69,9 +69,20 @@ export const SamplingParameters = Type.Object(
       }),
     ),
     order: Type.Optional(
-      Type.Union([Type.Literal("random"), Type.Literal("raster"), Type.Literal("checkerboard")], {
+      Type.Union(
+        [Type.Literal("random"), Type.Literal("raster"), Type.Literal("checkerboard"), Type.Literal("confidence")],
+        {
+          description:
+            "Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171); confidence, of a MAR that draws codes: in each step the codes that are likeliest (MaskGIT, arXiv 2202.04200).",
+        },
+      ),
+    ),
+    confidence_noise: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 100,
         description:
-          "Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).",
+          "With the order `confidence`: times the share of steps that are left, how much Gumbel noise is added to the logarithms of the codes' probabilities. Absent: 4.5.",
       }),
     ),
     reconstruction_steps: Type.Optional(

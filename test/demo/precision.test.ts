@@ -12,7 +12,6 @@ import { MarGraphs } from "../../src/families/mar/run-graphs.js";
 import { importModel } from "../../src/importer/import.js";
 import type { Deviation } from "../../src/importer/imported-family.js";
 import { ALLOWED_DEVIATION } from "../../src/importer/options.js";
-import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import { type Manifest, marArchitecture, type Precision } from "../../src/model/manifest.js";
 import { readManifest } from "../../src/model/registry.js";
 import { ImageNoise } from "../../src/model/sampler/noise.js";
@@ -21,6 +20,7 @@ import { imageRequest, WatchedBatch, watched } from "../engine/tiny-engine.js";
 import { type PredictRow, predictBatch, predictRow } from "../families/mar/batches.js";
 import { samplePlainly } from "../families/mar/plain-sampler.js";
 import { relativeRms } from "../model/relative-rms.js";
+import { MAR_GRAPHS } from "../model/tiny.js";
 import { readPngText } from "../worker/png-chunks.js";
 
 /** The embedded model, which was trained, in the precisions that its weights can be stored in. */
@@ -51,7 +51,7 @@ afterAll(async () => {
 });
 
 const runtimeOf = (precision: Precision) => runtimes.get(precision)!;
-const { graphs } = FAMILY_TRAITS.mar;
+const graphs = MAR_GRAPHS;
 const quick = { steps: 8, diffusion_steps: 20, max_timestep: 940 };
 
 test("imported anew from its own weights in float32, it makes the same images", async () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
-import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import type { Manifest } from "../../src/model/manifest.js";
 import type { ImageRequest } from "../../src/model/parameters.js";
+import { MAR_GRAPHS } from "../model/tiny.js";
 import { imageAlone, imageRequest, importTiny, WatchedBatch, watched } from "./tiny-engine.js";
 
 let runtime: Runtime;
@@ -12,7 +12,7 @@ let manifest: Manifest;
 beforeAll(async () => {
   const tiny = await importTiny();
   manifest = tiny.manifest;
-  runtime = await openRuntime(tiny.folder, { threads: 1, graphs: FAMILY_TRAITS.mar.graphs });
+  runtime = await openRuntime(tiny.folder, { threads: 1, graphs: MAR_GRAPHS });
 });
 afterAll(() => runtime.close());
 

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import { floats, type Runtime, type Tensors } from "../../src/engine/runtime/runtime.js";
-import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import { type Manifest, marArchitecture } from "../../src/model/manifest.js";
 import type { ImageRequest } from "../../src/model/parameters.js";
 import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
 import { samplePlainly } from "../families/mar/plain-sampler.js";
+import { MAR_GRAPHS } from "../model/tiny.js";
 import {
   countOf,
   expectAsAlone,
@@ -24,7 +24,7 @@ let manifest: Manifest;
 beforeAll(async () => {
   const tiny = await importTiny();
   manifest = tiny.manifest;
-  runtime = await openRuntime(tiny.folder, { threads: 1, graphs: FAMILY_TRAITS.mar.graphs });
+  runtime = await openRuntime(tiny.folder, { threads: 1, graphs: MAR_GRAPHS });
 });
 afterAll(() => runtime.close());
 

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Encoder } from "../../src/engine/encoder.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
-import { tokensToSample } from "../../src/families/mar/token-order.js";
 import { maskedTokens } from "../../src/model/edit.js";
 import { graphsOf, type Manifest } from "../../src/model/manifest.js";
 import type { ImageRequest, ImageToEdit } from "../../src/model/parameters.js";
+import { tokensToSample } from "../../src/model/sampler/token-order.js";
 import { normals, uniform } from "../model/random.js";
 import {
   countOf,

@@ -5,10 +5,10 @@ import { PreviewBudget, PreviewRequests } from "../../src/engine/previews.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { openEngine } from "../../src/engine/threaded-engine.js";
-import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import type { Manifest } from "../../src/model/manifest.js";
 import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
 import { samplePlainly } from "../families/mar/plain-sampler.js";
+import { MAR_GRAPHS } from "../model/tiny.js";
 import { countOf, fingerprint, imageRequest, importTiny, WatchedBatch, watched } from "./tiny-engine.js";
 
 let folder: string;
@@ -17,7 +17,7 @@ let runtime: Runtime;
 
 beforeAll(async () => {
   ({ folder, manifest } = await importTiny());
-  runtime = await openRuntime(folder, { threads: 1, graphs: FAMILY_TRAITS.mar.graphs });
+  runtime = await openRuntime(folder, { threads: 1, graphs: MAR_GRAPHS });
 });
 afterAll(() => runtime.close());
 

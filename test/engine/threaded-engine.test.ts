@@ -15,11 +15,11 @@ import {
 } from "../../src/engine/engine.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import { type EngineOptions, openEngine } from "../../src/engine/threaded-engine.js";
-import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import { MODEL_FILES } from "../../src/model/manifest.js";
 import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
 import { samplePlainly } from "../families/mar/plain-sampler.js";
 import { hashOfFolder } from "../importer/hash-of-folder.js";
+import { MAR_GRAPHS } from "../model/tiny.js";
 import { editOf, fingerprint, imageRequest, importTiny } from "./tiny-engine.js";
 
 let options: EngineOptions;
@@ -52,7 +52,7 @@ function firstStep(start: (onStep: () => void) => void): Promise<void> {
 describe("an engine in its thread", () => {
   it("makes the image of the plain sampling loop, with its size and times", async () => {
     const request = imageRequest({ steps: 4 }, 61);
-    const runtime = await openRuntime(options.folder, { threads: 1, graphs: FAMILY_TRAITS.mar.graphs });
+    const runtime = await openRuntime(options.folder, { threads: 1, graphs: MAR_GRAPHS });
     const expected = await samplePlainly(runtime, options.manifest.architecture, request);
     await runtime.close();
     const before = monotonicMs();

@@ -3,9 +3,9 @@ import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { FAMILIES } from "../../src/families/families.js";
 import { mar } from "../../src/families/mar/mar.js";
-import { FAMILY_TRAITS } from "../../src/model/family-traits.js";
 import type { Manifest } from "../../src/model/manifest.js";
 import { countOf, imageAlone, imageRequest, importTiny, WatchedBatch, watched } from "../engine/tiny-engine.js";
+import { MAR_GRAPHS } from "../model/tiny.js";
 import { type StaticMode, staticFamily } from "./static-batching.js";
 
 let runtime: Runtime;
@@ -13,7 +13,7 @@ let manifest: Manifest;
 beforeAll(async () => {
   const tiny = await importTiny();
   manifest = tiny.manifest;
-  runtime = await openRuntime(tiny.folder, { threads: 1, graphs: FAMILY_TRAITS.mar.graphs });
+  runtime = await openRuntime(tiny.folder, { threads: 1, graphs: MAR_GRAPHS });
 });
 afterAll(() => runtime.close());
 afterEach(() => {

@@ -1,4 +1,6 @@
 import type { Mistake } from "./mistake.js";
+import { CATEGORICAL_MISTAKES } from "./table/categorical.js";
+import { CAUSAL_MISTAKES } from "./table/causal.js";
 import { CHECKPOINT_MISTAKES } from "./table/checkpoint.js";
 import { CONSISTENCY_MISTAKES } from "./table/consistency.js";
 import { DETOK_MISTAKES } from "./table/detok.js";
@@ -24,4 +26,6 @@ export const MISTAKES: readonly Mistake[] = [
   ...VQ_MISTAKES,
   ...CONSISTENCY_MISTAKES,
   ...DETOK_MISTAKES,
+  ...CAUSAL_MISTAKES,
+  ...CATEGORICAL_MISTAKES,
 ];

@@ -2,6 +2,8 @@ import { compilerErrors } from "./compile.js";
 import { type Catch, failedTest, judgeByParity, judgeByTests } from "./judge.js";
 import type { Mistake } from "./mistake.js";
 import { MISTAKES } from "./mistakes.js";
+import { CATEGORICAL_MISTAKES } from "./table/categorical.js";
+import { CAUSAL_MISTAKES } from "./table/causal.js";
 import { CONSISTENCY_MISTAKES } from "./table/consistency.js";
 import { DETOK_MISTAKES } from "./table/detok.js";
 import { DIT_MISTAKES } from "./table/dit.js";
@@ -68,6 +70,8 @@ function recordingsFor(mistake: Mistake): readonly (keyof Workspace["recordings"
   if (VQ_MISTAKES.includes(mistake)) return ["vq16", "llamagenVq"];
   if (DETOK_MISTAKES.includes(mistake)) return ["detok"];
   if (CONSISTENCY_MISTAKES.includes(mistake)) return ["consistency"];
+  if (CAUSAL_MISTAKES.includes(mistake)) return ["llamagen", "ordered"];
+  if (CATEGORICAL_MISTAKES.includes(mistake)) return ["llamagen"];
   return ["stages", "runs"];
 }
 

@@ -25,6 +25,8 @@ const SIT = ["config.json", "model.safetensors", "stages.safetensors", ...SIT_RU
 const KL8 = ["config.json", "diffusers/diffusion_pytorch_model.safetensors", "stages.safetensors"];
 const VQ16 = ["config.json", "model.ckpt", "stages.safetensors"];
 const LLAMAGEN_VQ = ["config.json", "vq.pt", "stages.safetensors"];
+const LLAMAGEN = ["config.json", "c2i.pt", "stages.safetensors", "filtered.safetensors", "interval.safetensors"];
+const ORDERED = ["config.json", "generator.safetensors", "stages.safetensors"];
 const CONSISTENCY = ["config.json", "diffusion_pytorch_model.safetensors", "stages.safetensors"];
 const DETOK_CHECKPOINTS = ["generator.safetensors", "tokenizer.safetensors"];
 const DETOK = ["config.json", "stats.pkl", ...DETOK_CHECKPOINTS, "stages.safetensors", "tokenizer_stages.safetensors"];
@@ -41,7 +43,20 @@ export class Workspace {
   readonly folder: string;
   /** The tiny model with its stages, and with its sampling runs; the DiT, and its tokenizer; the others alone. */
   readonly recordings: Readonly<
-    Record<"stages" | "runs" | "dit" | "kl8" | "sit" | "vq16" | "llamagenVq" | "consistency" | "detok", string>
+    Record<
+      | "stages"
+      | "runs"
+      | "dit"
+      | "kl8"
+      | "sit"
+      | "vq16"
+      | "llamagen"
+      | "llamagenVq"
+      | "ordered"
+      | "consistency"
+      | "detok",
+      string
+    >
   >;
   private readonly base: string;
 
@@ -72,6 +87,8 @@ export class Workspace {
       vq16: recordings("vq16", VQ16, "systems/vq16"),
       llamagenVq: recordings("llamagen-vq", LLAMAGEN_VQ, "systems/llamagen/vq-6x6"),
       detok: recordings("detok", DETOK, "systems/detok/deep"),
+      llamagen: recordings("llamagen", [...LLAMAGEN, "../vq-6x6/vq.pt"], "systems/llamagen/6x6"),
+      ordered: recordings("ordered", [...ORDERED, "../../kl8/model.ckpt"], "systems/paper/random-diffusion"),
       consistency: recordings("consistency", CONSISTENCY, "systems/consistency"),
     };
     symlinkSync(join(reference, "schedules.json"), join(this.base, "recordings/schedules.json"));

@@ -101,6 +101,42 @@ it("a causal model has one step for each token, and filters of codes", () => {
   expect(detailOf({ class: 1, top_k: 5 })).toContain("top_k must be absent");
 });
 
+it("a causal model of MAR's paper has the order that it was trained in, and the parameters of its head", () => {
+  const { rope_base: _, transformer: decoder, head_kind, codes, ...grid } = exampleCausal();
+  const shapes = { ...grid, attention: "causal", decoder, norm_eps: 1e-6 } as const;
+  const head = { width: 8, depth: 1, frequency_channels: 256 };
+  const diffusion = { ...shapes, head_kind: "diffusion", head, train_timesteps: 1000, order: "raster" } as const;
+  const categorical = { ...shapes, head_kind, codes, order: "random" } as const;
+  const parameters = { class: 1, steps: 16, guidance_scale: 4, temperature: 1 };
+  const faultsOf = (change: Partial<SamplingParameters>, generator: typeof diffusion | typeof categorical) =>
+    checkParameters({ ...parameters, ...change }, { generator }).map(({ field, message }) => `${field} ${message}`);
+  expect(faultsOf({ diffusion_steps: 10, max_timestep: 999, order: "raster" }, diffusion)).toEqual([]);
+  expect(faultsOf({ order: "random", top_k: 3 }, diffusion)).toEqual([
+    "diffusion_steps must be a whole number from 2 to 1000, not absent",
+    "max_timestep must be a whole number from 1 to 999, not absent",
+    'order must be "raster", not "random"',
+    expect.stringContaining("top_k must be absent"),
+  ]);
+  expect(faultsOf({ order: "checkerboard", top_k: 3 }, categorical)).toEqual([]);
+  expect(faultsOf({ order: "confidence", diffusion_steps: 3 }, categorical)).toEqual([
+    'order must be "random", "raster" or "checkerboard", not "confidence"',
+    expect.stringContaining("diffusion_steps must be absent"),
+  ]);
+});
+
+it("a MAR that draws codes has the order of confidence, and no diffusion", () => {
+  const generator = { token_count: 16, class_count: 4, head_kind: "categorical" } as const;
+  const { diffusion_steps: _, max_timestep: __, ...defaults } = exampleManifest().defaults;
+  const parameters = { class: 1, ...defaults };
+  expect(
+    checkParameters({ ...parameters, order: "confidence", confidence_noise: 0, top_p: 0.5 }, { generator }),
+  ).toEqual([]);
+  expect(checkParameters({ ...parameters, confidence_noise: -1, max_timestep: 3 }, { generator })).toEqual([
+    { field: "confidence_noise", message: "must be a number from 0 to 100, not -1" },
+    { field: "max_timestep", message: expect.stringContaining("must be absent") },
+  ]);
+});
+
 describe("a manifest", () => {
   it("is read by its family's shape", () => {
     expect(fieldErrors(Manifest, ditManifest())).toEqual([]);
@@ -165,6 +201,7 @@ it("every parameter but the decoder belongs to a family", () => {
     max_timestep: true,
     order: true,
     reconstruction_steps: true,
+    confidence_noise: true,
     sampler: true,
   };
   expect([...all].sort()).toEqual(Object.keys(known).sort());

@@ -72,3 +72,6 @@ export function writeTinyModel(options: GraphOptions): string {
   writeFileSync(join(folder, MODEL_FILES.decode), graphs.decode!);
   return folder;
 }
+
+/** The graphs that generate an image of a MAR with a diffusion head. */
+export const MAR_GRAPHS = ["predict", "denoise", "decode"] as const;

@@ -9,27 +9,27 @@ import torch
 
 from ..errors import TrainingError
 from ..progress import load
-from .tokenizer import KlTokenizer
+from .tokenizer import KlTokenizer, VqTokenizer
 
 
-def checkpoint_tokenizer(path: Path) -> KlTokenizer:
-    """A KL tokenizer from a file in the layout of latent diffusion, as MAR's kl16.ckpt. Sizes follow from its tensors."""
+def checkpoint_tokenizer(path: Path) -> KlTokenizer | VqTokenizer:
+    """A tokenizer from a file in the layout of latent diffusion, as MAR's kl16.ckpt. Kind and sizes follow from its tensors."""
     if not path.is_file():
         raise TrainingError(f"there is no tokenizer {path}")
     content = load(path)
     weights = next((content[key] for key in ("model_ema", "state_dict", "model") if key in content), content)
-    if "quant_conv.weight" not in weights or "quantize.embedding.weight" in weights:
-        raise TrainingError(f"{path} is not a KL tokenizer in the layout of latent diffusion: it has no quant_conv.weight, or a codebook")
-    tokenizer = KlTokenizer(**sizes_of(weights))
     try:
+        sizes = sizes_of(weights)
+        entries = weights.get("quantize.embedding.weight")
+        tokenizer = KlTokenizer(**sizes) if entries is None else VqTokenizer(n_embed=len(entries), **sizes)
         tokenizer.load_state_dict({name: weights[name].float() for name in tokenizer.state_dict()})
-    except (KeyError, RuntimeError) as error:
-        raise TrainingError(f"{path} is not a KL tokenizer in the layout of latent diffusion: {error}") from error
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise TrainingError(f"{path} is not a KL or VQ tokenizer in the layout of latent diffusion: {error}") from error
     return tokenizer
 
 
 def sizes_of(weights: dict[str, torch.Tensor]) -> dict:
-    """KlTokenizer's arguments."""
+    """The arguments of a tokenizer's network."""
 
     def levels(pattern: str) -> list[int]:
         return sorted({int(match[1]) for name in weights if (match := re.match(pattern, name))})

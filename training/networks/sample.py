@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import torch
 
+from .causal import Causal
 from .diffusion import Process, cosine_betas, kept_timesteps, linear_betas
 from .dit import Dit
+from .heads import TokenGenerator, take
 from .mar import Mar
 
 
@@ -18,6 +20,10 @@ class Settings:
     temperature: float = 0.9
     diffusion_steps: int = 50
     max_timestep: int = 940
+
+    def guidance_at(self, share: float) -> float:
+        """`share` of the tokens that are known after the step"""
+        return self.guidance if self.schedule == "constant" else 1 + (self.guidance - 1) * share
 
 
 def step_back(process: Process, x, eps, between, k: int, temperature: float, noise):
@@ -46,27 +52,47 @@ def denoise(head, process: Process, z, without, guidance: float, temperature: fl
     return x
 
 
+def draw_tokens(model: TokenGenerator, z, without, guidance: float, settings: Settings, draw):
+    """z, without [N, D] (condition with and without the class) -> tokens [N] or [N, C]"""
+    if model.is_categorical:
+        logits, logits_without = model.diffloss.logits(z), model.diffloss.logits(without)
+        weights = ((logits_without + guidance * (logits - logits_without)) / settings.temperature).softmax(1)
+        return torch.multinomial(weights, 1, generator=draw)[:, 0]
+    process = Process(kept_timesteps(settings.diffusion_steps, settings.max_timestep), cosine_betas())
+    return denoise(model.diffloss.net, process, z, without, guidance, settings.temperature, draw)
+
+
 @torch.inference_mode()
 def sample_mar(model: Mar, labels: torch.Tensor, settings: Settings, draw: torch.Generator) -> torch.Tensor:
-    """labels [B] -> tokens [B, L, C], in latents of unit variance"""
+    """labels [B] -> tokens [B, L] or [B, L, C], in latents of unit variance"""
     batch, length = len(labels), model.tokens
-    process = Process(kept_timesteps(settings.diffusion_steps, settings.max_timestep), cosine_betas())
     orders = torch.rand(batch, length, generator=draw).argsort(1)  # consumed from the end: order[:, :masked] stays masked
-    tokens = torch.zeros(batch, length, model.channels)
+    tokens, rows = model.unknown(batch), torch.arange(batch)[:, None]
     classes, none = model.class_emb(labels), model.fake_latent.expand(batch, -1)
     masked, steps = length, min(settings.steps, length)
     for step in range(steps):
         target = max(1, min(masked - 1, math.floor(length * math.cos(math.pi / 2 * (step + 1) / steps))))
         left = 0 if step == steps - 1 else target
-        share = (length - target) / length
-        guidance = settings.guidance if settings.schedule == "constant" else 1 + (settings.guidance - 1) * share
+        guidance = settings.guidance_at((length - target) / length)
         known, chosen = orders[:, masked:], orders[:, left:masked]
-        at = chosen[..., None].expand(-1, -1, model.mask_token.shape[2])
-        z, without = (model.condition(tokens, known, c).gather(1, at).flatten(0, 1) for c in (classes, none))
-        sampled = denoise(model.diffloss.net, process, z, without, guidance, settings.temperature, draw)
-        places = chosen[..., None].expand(-1, -1, model.channels)
-        tokens = tokens.scatter(1, places, sampled.reshape(batch, -1, model.channels))
+        z, without = (take(model.condition(tokens, known, c), chosen).flatten(0, 1) for c in (classes, none))
+        sampled = draw_tokens(model, z, without, guidance, settings, draw)
+        tokens[rows, chosen] = sampled.unflatten(0, chosen.shape)
         masked = left
+    return tokens
+
+
+@torch.inference_mode()
+def sample_causal(model: Causal, labels: torch.Tensor, settings: Settings, draw: torch.Generator) -> torch.Tensor:
+    """labels [B] -> tokens [B, L] or [B, L, C], in latents of unit variance; one after another"""
+    batch, length = len(labels), model.tokens
+    order, tokens, rows = model.draw_order(batch, draw), model.unknown(batch), torch.arange(batch)
+    classes, none = model.class_emb(labels), model.fake_latent.expand(batch, -1)
+    for step in range(length):
+        known, targets = take(tokens, order[:, :step]), order[:, :step + 1]
+        z, without = (model.condition(known, targets, c)[:, -1] for c in (classes, none))
+        guidance = settings.guidance_at((step + 1) / length)
+        tokens[rows, order[:, step]] = draw_tokens(model, z, without, guidance, settings, draw)
     return tokens
 
 

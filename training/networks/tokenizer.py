@@ -80,11 +80,18 @@ class Codebook(nn.Module):
         """Squared, from every latent to every entry. latents [N, C] -> [N, entries]"""
         return torch.cdist(latents, self.embedding.weight).square()
 
+    def codes(self, latents):
+        """The numbers of the nearest entries. [batch, C, height, width] -> [batch, height, width]"""
+        rows = latents.permute(0, 2, 3, 1)
+        return self.distances(rows.flatten(0, 2)).argmin(1).reshape(rows.shape[:3])
+
     def forward(self, latents):
         """The nearest entries. [batch, C, height, width] -> the same"""
-        rows = latents.permute(0, 2, 3, 1)
-        nearest = self.distances(rows.flatten(0, 2)).argmin(1).reshape(rows.shape[:3])
-        return self.embedding(nearest).permute(0, 3, 1, 2)
+        return self.entries(self.codes(latents))
+
+    def entries(self, codes):
+        """[batch, height, width] -> [batch, C, height, width]"""
+        return self.embedding(codes).permute(0, 3, 1, 2)
 
 
 class VqTokenizer(Tokenizer):

@@ -10,9 +10,10 @@ from .diffusion import TIMESTEPS
 
 
 class Attention(nn.Module):
-    def __init__(self, width: int, heads: int):
+    def __init__(self, width: int, heads: int, is_causal: bool = False):
         super().__init__()
         self.heads = heads
+        self.is_causal = is_causal
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
@@ -20,8 +21,10 @@ class Attention(nn.Module):
         rows, tokens, width = x.shape
         q, k, v = self.qkv(x).reshape(rows, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         # written out, because PyTorch's fused attention takes five times as long for 72 tokens on a CPU
-        weights = (q * q.shape[-1] ** -0.5 @ k.transpose(2, 3)).softmax(-1)  # [rows, heads, tokens, tokens]
-        attended = weights.to(v.dtype) @ v
+        scores = q * q.shape[-1] ** -0.5 @ k.transpose(2, 3)  # [rows, heads, tokens, tokens]
+        if self.is_causal:
+            scores = scores.masked_fill(torch.ones(tokens, tokens, dtype=torch.bool).triu(1), -torch.inf)
+        attended = scores.softmax(-1).to(v.dtype) @ v
         return self.proj(attended.transpose(1, 2).reshape(rows, tokens, width))
 
 
@@ -38,10 +41,10 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    def __init__(self, width: int, heads: int, mlp_ratio: float, eps: float):
+    def __init__(self, width: int, heads: int, mlp_ratio: float, eps: float, is_causal: bool = False):
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=eps)
-        self.attn = Attention(width, heads)
+        self.attn = Attention(width, heads, is_causal)
         self.norm2 = nn.LayerNorm(width, eps=eps)
         self.mlp = FeedForward(width, int(width * mlp_ratio))
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from PIL import Image
 
 from ..drawings import plain
-from ..publish import ROOT
 
 RECIPE = {"steps": 6, "batch": 4, "warm_up": 2}
 CONFIG = {
@@ -42,7 +41,3 @@ def write_images(folder: Path, classes: int = 2, count: int = 8) -> None:
 def write_config(path: Path, **changes) -> Path:
     path.write_text(json.dumps(copy.deepcopy(CONFIG) | changes))
     return path
-
-
-def named_config(name: str) -> dict:
-    return json.loads((ROOT / "training" / "configs" / f"{name}.json").read_text())

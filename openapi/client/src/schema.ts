@@ -484,7 +484,7 @@ export interface components {
             guidance_schedule?: "linear" | "constant";
             /** @description How many steps have guidance, from the first on. Absent: all. */
             guidance_steps?: number;
-            /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
+            /** @description Multiplies the noise of each diffusion step; of a model that draws codes, divides the logits, and 0 takes the likeliest code. */
             temperature?: number;
             /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
             top_k?: number;
@@ -497,10 +497,12 @@ export interface components {
             /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
             max_timestep?: number;
             /**
-             * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).
+             * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171); confidence, of a MAR that draws codes: in each step the codes that are likeliest (MaskGIT, arXiv 2202.04200).
              * @enum {string}
              */
-            order?: "random" | "raster" | "checkerboard";
+            order?: "random" | "raster" | "checkerboard" | "confidence";
+            /** @description With the order `confidence`: times the share of steps that are left, how much Gumbel noise is added to the logarithms of the codes' probabilities. Absent: 4.5. */
+            confidence_noise?: number;
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number;
             /**
@@ -606,7 +608,7 @@ export interface components {
             guidance_schedule?: "linear" | "constant";
             /** @description How many steps have guidance, from the first on. Absent: all. */
             guidance_steps?: number;
-            /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
+            /** @description Multiplies the noise of each diffusion step; of a model that draws codes, divides the logits, and 0 takes the likeliest code. */
             temperature?: number;
             /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
             top_k?: number;
@@ -619,10 +621,12 @@ export interface components {
             /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
             max_timestep?: number;
             /**
-             * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).
+             * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171); confidence, of a MAR that draws codes: in each step the codes that are likeliest (MaskGIT, arXiv 2202.04200).
              * @enum {string}
              */
-            order?: "random" | "raster" | "checkerboard";
+            order?: "random" | "raster" | "checkerboard" | "confidence";
+            /** @description With the order `confidence`: times the share of steps that are left, how much Gumbel noise is added to the logarithms of the codes' probabilities. Absent: 4.5. */
+            confidence_noise?: number;
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number;
             /**
@@ -692,7 +696,7 @@ export interface components {
                 guidance_schedule?: "linear" | "constant";
                 /** @description How many steps have guidance, from the first on. Absent: all. */
                 guidance_steps?: number;
-                /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
+                /** @description Multiplies the noise of each diffusion step; of a model that draws codes, divides the logits, and 0 takes the likeliest code. */
                 temperature?: number;
                 /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
                 top_k?: number;
@@ -705,10 +709,12 @@ export interface components {
                 /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
                 max_timestep?: number;
                 /**
-                 * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).
+                 * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171); confidence, of a MAR that draws codes: in each step the codes that are likeliest (MaskGIT, arXiv 2202.04200).
                  * @enum {string}
                  */
-                order?: "random" | "raster" | "checkerboard";
+                order?: "random" | "raster" | "checkerboard" | "confidence";
+                /** @description With the order `confidence`: times the share of steps that are left, how much Gumbel noise is added to the logarithms of the codes' probabilities. Absent: 4.5. */
+                confidence_noise?: number;
                 /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
                 reconstruction_steps?: number;
                 /**
@@ -941,7 +947,7 @@ export interface components {
                 guidance_schedule?: "linear" | "constant";
                 /** @description How many steps have guidance, from the first on. Absent: all. */
                 guidance_steps?: number;
-                /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
+                /** @description Multiplies the noise of each diffusion step; of a model that draws codes, divides the logits, and 0 takes the likeliest code. */
                 temperature?: number;
                 /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
                 top_k?: number;
@@ -954,10 +960,12 @@ export interface components {
                 /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
                 max_timestep?: number;
                 /**
-                 * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).
+                 * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171); confidence, of a MAR that draws codes: in each step the codes that are likeliest (MaskGIT, arXiv 2202.04200).
                  * @enum {string}
                  */
-                order?: "random" | "raster" | "checkerboard";
+                order?: "random" | "raster" | "checkerboard" | "confidence";
+                /** @description With the order `confidence`: times the share of steps that are left, how much Gumbel noise is added to the logarithms of the codes' probabilities. Absent: 4.5. */
+                confidence_noise?: number;
                 /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
                 reconstruction_steps?: number;
                 /**
@@ -986,7 +994,7 @@ export interface components {
                         guidance_schedule?: "linear" | "constant";
                         /** @description How many steps have guidance, from the first on. Absent: all. */
                         guidance_steps?: number;
-                        /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
+                        /** @description Multiplies the noise of each diffusion step; of a model that draws codes, divides the logits, and 0 takes the likeliest code. */
                         temperature?: number;
                         /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
                         top_k?: number;
@@ -999,10 +1007,12 @@ export interface components {
                         /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
                         max_timestep?: number;
                         /**
-                         * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171).
+                         * @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171); confidence, of a MAR that draws codes: in each step the codes that are likeliest (MaskGIT, arXiv 2202.04200).
                          * @enum {string}
                          */
-                        order?: "random" | "raster" | "checkerboard";
+                        order?: "random" | "raster" | "checkerboard" | "confidence";
+                        /** @description With the order `confidence`: times the share of steps that are left, how much Gumbel noise is added to the logarithms of the codes' probabilities. Absent: 4.5. */
+                        confidence_noise?: number;
                         /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
                         reconstruction_steps?: number;
                         /**
@@ -1141,7 +1151,7 @@ export interface components {
             guidance_schedule?: ("linear" | "constant") | null;
             /** @description How many steps have guidance, from the first on. Absent: all. */
             guidance_steps?: number | null;
-            /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
+            /** @description Multiplies the noise of each diffusion step; of a model that draws codes, divides the logits, and 0 takes the likeliest code. */
             temperature?: number | null;
             /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
             top_k?: number | null;
@@ -1153,8 +1163,10 @@ export interface components {
             diffusion_steps_final?: number | null;
             /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
             max_timestep?: number | null;
-            /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171). */
-            order?: ("random" | "raster" | "checkerboard") | null;
+            /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171); confidence, of a MAR that draws codes: in each step the codes that are likeliest (MaskGIT, arXiv 2202.04200). */
+            order?: ("random" | "raster" | "checkerboard" | "confidence") | null;
+            /** @description With the order `confidence`: times the share of steps that are left, how much Gumbel noise is added to the logarithms of the codes' probabilities. Absent: 4.5. */
+            confidence_noise?: number | null;
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number | null;
             /** @description Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama). */
@@ -1236,7 +1248,7 @@ export interface components {
             guidance_schedule?: ("linear" | "constant") | null;
             /** @description How many steps have guidance, from the first on. Absent: all. */
             guidance_steps?: number | null;
-            /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
+            /** @description Multiplies the noise of each diffusion step; of a model that draws codes, divides the logits, and 0 takes the likeliest code. */
             temperature?: number | null;
             /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
             top_k?: number | null;
@@ -1248,8 +1260,10 @@ export interface components {
             diffusion_steps_final?: number | null;
             /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
             max_timestep?: number | null;
-            /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171). */
-            order?: ("random" | "raster" | "checkerboard") | null;
+            /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171); confidence, of a MAR that draws codes: in each step the codes that are likeliest (MaskGIT, arXiv 2202.04200). */
+            order?: ("random" | "raster" | "checkerboard" | "confidence") | null;
+            /** @description With the order `confidence`: times the share of steps that are left, how much Gumbel noise is added to the logarithms of the codes' probabilities. Absent: 4.5. */
+            confidence_noise?: number | null;
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number | null;
             /** @description Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama). */
@@ -1311,7 +1325,7 @@ export interface components {
             guidance_schedule?: ("linear" | "constant") | null;
             /** @description How many steps have guidance, from the first on. Absent: all. */
             guidance_steps?: number | null;
-            /** @description Multiplies the noise of each diffusion step; of a causal model, divides the logits, and 0 takes the likeliest code. */
+            /** @description Multiplies the noise of each diffusion step; of a model that draws codes, divides the logits, and 0 takes the likeliest code. */
             temperature?: number | null;
             /** @description Only the k likeliest codes may be sampled. 0 or absent: all. */
             top_k?: number | null;
@@ -1323,8 +1337,10 @@ export interface components {
             diffusion_steps_final?: number | null;
             /** @description Respaced timesteps are clamped to this one and deduplicated; 999 is the published sampler. */
             max_timestep?: number | null;
-            /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171). */
-            order?: ("random" | "raster" | "checkerboard") | null;
+            /** @description Order of the tokens; checkerboard: first those whose row and column add up to an even number, spread over the image (GtR, arXiv 2510.17171); confidence, of a MAR that draws codes: in each step the codes that are likeliest (MaskGIT, arXiv 2202.04200). */
+            order?: ("random" | "raster" | "checkerboard" | "confidence") | null;
+            /** @description With the order `confidence`: times the share of steps that are left, how much Gumbel noise is added to the logarithms of the codes' probabilities. Absent: 4.5. */
+            confidence_noise?: number | null;
             /** @description How many of `steps` sample the second half of the tokens (GtR, arXiv 2510.17171), limited so that every step samples at least one token. 0 or absent: the published cosine schedule. */
             reconstruction_steps?: number | null;
             /** @description Of a DiT, ddpm: ancestral, with the variance that the model learned; ddim: no noise after the first (eta 0). Of a SiT, euler and heun: along the flow, no noise after the first, and heun evaluates the network twice a step; sde: noise in every step but the last (Euler-Maruyama). */

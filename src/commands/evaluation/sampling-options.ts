@@ -13,12 +13,13 @@ export const SAMPLING_USAGE = `\
   --guidance-schedule KIND   linear or constant
   --guidance-steps N         causal models: how many steps have guidance, from the first on
   --temperature X            0 to 2
-  --top-k N                  causal models: sample from the N likeliest codes; 0 for all
-  --top-p X                  causal models: sample from the likeliest codes with this probability together; 1 for all
+  --top-k N                  models that draw codes: from the N likeliest; 0 for all
+  --top-p X                  models that draw codes: from the likeliest with this probability together; 1 for all
   --diffusion-steps N        2 to 1000
   --diffusion-steps-final N  2 to 1000: their number in the last autoregressive step
   --max-timestep N           1 to 999
-  --order KIND               random, raster or checkerboard
+  --order KIND               random, raster, checkerboard or, of a MAR that draws codes, confidence
+  --confidence-noise X       0 to 100: Gumbel noise of the order confidence
   --reconstruction-steps N   autoregressive steps for the second half of the tokens; 0 for the cosine schedule
   --sampler KIND             DiT: ddpm or ddim; SiT: euler, heun or sde; both have only this, --steps and --guidance-scale
   --decoder KIND             consistency or tokenizer, in a model that has both decoders
@@ -36,6 +37,7 @@ const NUMBERS = [
   "diffusion_steps_final",
   "max_timestep",
   "reconstruction_steps",
+  "confidence_noise",
 ] as const;
 
 export const SAMPLING_OPTIONS: NonNullable<ParseArgsConfig["options"]> = Object.fromEntries(

@@ -5,8 +5,8 @@ import type { Report } from "./report.js";
 
 /** How the recordings of one family are recognised, and compared with a model of it; `families.ts` lists the families. */
 export interface FamilyParity<Model extends GeneratorArchitecture = GeneratorArchitecture> {
-  /** A tensor that every recording of its network's stages has. */
-  readonly stagesMarker: string;
+  /** Tensors of which every recording of its network's stages has one. */
+  readonly stagesMarkers: readonly string[];
   /** Metadata that every recording of a sampling run has. */
   readonly runMarker: string;
   compareStages(model: ExposedModel<Model>, recording: Recording, report: Report): Promise<void>;

@@ -123,7 +123,7 @@ function kindOf(file: Checkpoint): Kind {
   const has = (name: string) => file.stateDicts.some(({ tensors }) => tensors.has(name));
   const families = Object.values(FAMILY_PARITY);
   if (families.some(({ runMarker }) => file.metadata[runMarker] !== undefined)) return "run";
-  if (families.some(({ stagesMarker }) => has(stagesMarker))) return "stages";
+  if (families.some(({ stagesMarkers }) => stagesMarkers.some(has))) return "stages";
   if (has("encode.image")) return "firstStage";
   if (GENERATOR_MARKERS.some(has)) return "generator";
   if (has(DECODER_MARKER)) return "decoder";

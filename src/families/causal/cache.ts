@@ -1,18 +1,28 @@
 import type { Tensors } from "../../engine/runtime/runtime.js";
-import type { CausalArchitecture } from "../../model/manifest.js";
+import type { AnyCausalArchitecture, CausalArchitecture, OrderedArchitecture } from "../../model/manifest.js";
+import type { Stack } from "../../model/shapes.js";
 
 /** The attention operator takes heads of a multiple of this many numbers. */
 const HEAD_MULTIPLE = 16;
 
+/** What the cache must know of a model. */
+export type CachedModel =
+  | Pick<CausalArchitecture, "token_count" | "transformer">
+  | Pick<OrderedArchitecture, "token_count" | "decoder">;
+
+export function stackOf(a: CachedModel): Stack {
+  return "decoder" in a ? a.decoder : a.transformer;
+}
+
 /** Of one row in one block: heads, positions, and numbers of a head, which zeros may end. */
-export function cacheShape(a: CausalArchitecture): readonly [number, number, number] {
-  const { width, heads } = a.transformer;
+export function cacheShape(a: CachedModel): readonly [number, number, number] {
+  const { width, heads } = stackOf(a);
   return [heads, a.token_count, Math.ceil(width / heads / HEAD_MULTIPLE) * HEAD_MULTIPLE];
 }
 
 /** Memory that the keys and values of one row take, in bytes. An image with guidance has two rows. */
-export function rowBytes(a: CausalArchitecture): number {
-  return 2 * a.transformer.depth * Float32Array.BYTES_PER_ELEMENT * rowSize(a);
+export function rowBytes(a: CachedModel): number {
+  return 2 * stackOf(a).depth * Float32Array.BYTES_PER_ELEMENT * rowSize(a);
 }
 
 /** What a row belongs to: any object. */
@@ -29,8 +39,8 @@ export class KeyValueCache {
   readonly #owners: (Owner | undefined)[] = [];
   readonly #rowSize: number;
 
-  constructor(private readonly model: CausalArchitecture) {
-    this.#parts = Array.from({ length: 2 * model.transformer.depth }, () => new Float32Array(0));
+  constructor(readonly model: AnyCausalArchitecture) {
+    this.#parts = Array.from({ length: 2 * stackOf(model).depth }, () => new Float32Array(0));
     this.#rowSize = rowSize(model);
   }
 
@@ -117,6 +127,6 @@ export class KeyValueCache {
 }
 
 /** Numbers of one row in one block's keys. */
-function rowSize(a: CausalArchitecture): number {
+function rowSize(a: CachedModel): number {
   return cacheShape(a).reduce((product, side) => product * side);
 }

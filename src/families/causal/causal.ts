@@ -1,52 +1,44 @@
-import type { Family, Sampler, Stage } from "../../engine/family.js";
+import type { Family, Sampler } from "../../engine/family.js";
 import type { Runtime } from "../../engine/runtime/runtime.js";
-import type { StepRuns } from "../../engine/step-runs.js";
 import type { FamilyParameters } from "../../model/family-traits.js";
-import type { CausalArchitecture } from "../../model/manifest.js";
+import type { AnyCausalArchitecture } from "../../model/manifest.js";
 import type { ImageRequest } from "../../model/parameters.js";
+import { unpatchify } from "../../model/sampler/patches.js";
+import { buildDenoise } from "../heads/denoise-graph.js";
+import { openHead } from "../heads/head.js";
 import { KeyValueCache } from "./cache.js";
 import { CausalImage } from "./image.js";
-import { buildPredict } from "./predict-graph.js";
+import { buildLlamagen } from "./llamagen-graph.js";
+import { buildOrdered } from "./ordered-graph.js";
 import { Predictor } from "./predictor.js";
 
 /**
- * Causal transformers that draw one code after another: LlamaGen (Sun et al., arXiv 2406.06525). A step is one token. The keys and
- * values of its earlier positions are kept, so that the network computes one position of each row.
+ * Causal transformers that sample one token after another: LlamaGen (Sun et al., arXiv 2406.06525), and the causal generators of MAR's
+ * paper (Li et al., arXiv 2406.11838). A step is one token. The keys and values of its earlier positions are kept, so that the network
+ * computes one position of each row.
  */
-export const causal: Family<CausalArchitecture> = {
+export const causal: Family<AnyCausalArchitecture> = {
   pixelRounding: "down",
   // Two steps with guidance: both rows. A row has the memory of a whole image from its first step.
-  warmUpParameters: ({ token_count }) => ({
+  warmUpParameters: ({ token_count, head_kind }) => ({
     class: 0,
     steps: Math.min(2, token_count),
     guidance_scale: 2,
     temperature: 1,
+    ...(head_kind === "diffusion" && { diffusion_steps: 2, max_timestep: 1 }),
   }),
-  buildGraphs: (model, weights, options) => ({ predict: buildPredict(model, weights, options) }),
+  buildGraphs: (model, weights, options) => ({
+    predict: "order" in model ? buildOrdered(model, weights, options) : buildLlamagen(model, weights, options),
+    ...(model.head_kind === "diffusion" && { denoise: buildDenoise(model, weights, options) }),
+  }),
   open: openSampler,
 };
 
-function openSampler(runtime: Runtime, model: CausalArchitecture): Sampler<CausalImage> {
-  const cache = new KeyValueCache(model);
+function openSampler(runtime: Runtime, model: AnyCausalArchitecture): Sampler<CausalImage> {
   return {
     admit: (request: ImageRequest<FamilyParameters<"causal">>) => new CausalImage(request, model),
-    stages: [new Predictor(runtime, model, cache), new CodeSampler()],
+    stages: [new Predictor(runtime, new KeyValueCache(model)), openHead(runtime, model)],
     advance: (image) => image.advance(),
-    writeLatents: (image, latents, offset) => latents.set(image.codes, offset),
+    writeLatents: (image, latents, offset) => unpatchify(image.tokens, model, latents, offset),
   };
-}
-
-/** The other part of a step: from logits to codes. */
-class CodeSampler implements Stage<CausalImage> {
-  readonly span = "diffusionMs";
-
-  async run(images: readonly CausalImage[], runs: StepRuns<CausalImage>): Promise<void> {
-    for (const image of images)
-      if (runs.isInFlight(image) && !image.sample())
-        runs.fail(
-          image,
-          "not_finite",
-          `The logits are not finite numbers in step ${image.step + 1} of ${image.steps}.`,
-        );
-  }
 }

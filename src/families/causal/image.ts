@@ -1,64 +1,81 @@
-import type { ImageState } from "../../engine/family.js";
 import type { FamilyParameters } from "../../model/family-traits.js";
-import type { CausalArchitecture } from "../../model/manifest.js";
+import type { AnyCausalArchitecture } from "../../model/manifest.js";
 import type { ImageRequest } from "../../model/parameters.js";
-import { categoricalWeights, drawCode, guidedLogits } from "../../model/sampler/categorical.js";
+import { guidanceInStep } from "../../model/sampler/guidance.js";
 import { ImageNoise } from "../../model/sampler/noise.js";
+import { tokenOrder } from "../../model/sampler/token-order.js";
+import { emptyTokens, type HeadImage } from "../heads/head-image.js";
 
-/** A row of the transformer: a class, and the codes so far. It owns a row of the cache. */
+/** A row of the transformer: a class, and the tokens so far. It owns a row of the cache. */
 export interface Sequence {
   /** class_count for "no class". */
   readonly label: number;
-  /** The network's output at the present position. */
-  logits: Float32Array; // [codes]
 }
 
 const EMPTY = new Float32Array(0);
 
-/** An image in flight: the codes that are known. The keys and values of its sequences are in the cache. */
-export class CausalImage implements ImageState {
-  readonly codes: Int32Array; // [L], -1 where unknown
+/** An image in flight: the tokens that are known. The keys and values of its sequences are in the cache. */
+export class CausalImage implements HeadImage {
+  readonly parameters: FamilyParameters<"causal">;
+  readonly noise: ImageNoise;
+  readonly tokens: Float32Array; // [L, C]
   step = 0;
   readonly steps: number;
-  readonly #parameters: FamilyParameters<"causal">;
-  readonly #noise: ImageNoise;
+  z: Float32Array = EMPTY; // [1, D]
+  zUnconditional: Float32Array = EMPTY; // [1, D], empty unless the step is guided
+  /** Positions in the order in which they are sampled. */
+  readonly #order: Int32Array; // [L]
+  readonly #channels: number;
   readonly #sequences: readonly Sequence[];
-  #next = -1;
 
-  constructor({ parameters, seed, imageIndex }: ImageRequest<FamilyParameters<"causal">>, model: CausalArchitecture) {
-    const { class_count: noClass, token_count } = model;
+  constructor(
+    { parameters, seed, imageIndex }: ImageRequest<FamilyParameters<"causal">>,
+    model: AnyCausalArchitecture,
+  ) {
+    const { class_count: noClass } = model;
+    const { order = "order" in model ? model.order : "raster" } = parameters;
+    this.parameters = parameters;
+    this.noise = new ImageNoise(seed, imageIndex);
+    this.tokens = emptyTokens(model);
     this.steps = parameters.steps;
-    this.codes = new Int32Array(token_count).fill(-1);
-    this.#parameters = parameters;
-    this.#noise = new ImageNoise(seed, imageIndex);
+    this.#channels = model.token_channels;
+    this.#order = tokenOrder(order, model, seed, imageIndex).reverse();
     // Without a class both rows would be the same, so guidance changes nothing.
     const isGuided = parameters.guidance_scale !== 1 && parameters.class !== null;
     const labels = isGuided ? [parameters.class!, noClass] : [parameters.class ?? noClass];
-    this.#sequences = labels.map((label) => ({ label, logits: EMPTY }));
+    this.#sequences = labels.map((label) => ({ label }));
   }
 
   /** Those of the present step: with the class and, where it is guided, without. */
   get sequences(): readonly Sequence[] {
-    const { guidance_steps = this.steps } = this.#parameters;
+    const { guidance_steps = this.steps } = this.parameters;
     return this.step < guidance_steps ? this.#sequences : this.#sequences.slice(0, 1);
   }
 
-  /** The code before the present position; any at the first, whose input is the class. */
-  get previousCode(): number {
-    return this.step === 0 ? 0 : this.codes[this.step - 1]!;
+  /** What the network sees next: the token before the present position. */
+  get input() {
+    const previous = this.#order[this.step - 1] ?? 0;
+    const token = this.tokens.subarray(previous * this.#channels, (previous + 1) * this.#channels);
+    return { position: this.step, token, previous, target: this.#order[this.step]! };
   }
 
-  /** Draws the present token's code. Returns whether the logits are finite numbers. */
-  sample(): boolean {
-    const rows = this.sequences.map(({ logits }) => logits);
-    if (!rows.every((logits) => logits.every(Number.isFinite))) return false;
-    const weights = categoricalWeights(guidedLogits(rows, this.#parameters.guidance_scale), this.#parameters);
-    this.#next = drawCode(weights, this.#noise.uniform(this.step, this.step));
-    return true;
+  setOutputs(z: Float32Array, zUnconditional: Float32Array = EMPTY): void {
+    this.z = z;
+    this.zUnconditional = zUnconditional;
+  }
+
+  get targets(): Int32Array {
+    return this.#order.subarray(this.step, this.step + 1);
+  }
+
+  get guidance(): number {
+    const { guidance_scale, guidance_schedule } = this.parameters;
+    if (guidance_schedule !== "linear") return guidance_scale;
+    return guidanceInStep(guidance_scale, guidance_schedule, this.steps, this.steps - 1 - this.step);
   }
 
   advance(): void {
-    this.codes[this.step] = this.#next;
     this.step++;
+    this.setOutputs(EMPTY);
   }
 }

@@ -12,7 +12,9 @@ import {
 import { ImportError } from "../../importer/error.js";
 import type { GeneratorReading, ImportedFamily, PublishedSettings } from "../../importer/imported-family.js";
 import type { TokenizerReading } from "../../importer/tokenizers/tokenizer-reading.js";
-import type { Architecture, CausalArchitecture } from "../../model/manifest.js";
+import type { AnyCausalArchitecture, Architecture, CausalArchitecture } from "../../model/manifest.js";
+import { NEVER_HALVED, QUANTIZED_HEAD, QUANTIZED_STACKS } from "../heads/importing.js";
+import { ORDERED_MARKER, orderedSettings, readOrdered } from "./importing/ordered.js";
 
 const NETWORK = "generator";
 /** A tensor that every LlamaGen has, and no MAR model and no DiT. */
@@ -65,13 +67,18 @@ const LlamagenConfig = Type.Object({
 });
 type LlamagenConfig = Type.Static<typeof LlamagenConfig>;
 
-export const causal: ImportedFamily<CausalArchitecture> = {
-  marker: LLAMAGEN_MARKER,
+export const causal: ImportedFamily<AnyCausalArchitecture> = {
+  markers: [LLAMAGEN_MARKER, ORDERED_MARKER],
   sizes: [...LLAMAGEN_SIZES.keys()],
-  read: readLlamagen,
+  read: (tensors) => (tensors.has(ORDERED_MARKER) ? readOrdered(tensors) : readLlamagen(tensors)),
   isUnused: (name) => name === "freqs_cis", // old files have the rotary table
-  settings: ({ generator }) => settingsOf(generator),
-  quantized: [/^(layers\.\d+\.(attention\.(wqkv|wo)|feed_forward\.w[123])|output)\.weight$/],
+  settings: ({ generator }) => ("order" in generator ? orderedSettings(generator) : settingsOf(generator)),
+  quantized: [
+    /^(layers\.\d+\.(attention\.(wqkv|wo)|feed_forward\.w[123])|output)\.weight$/,
+    QUANTIZED_STACKS,
+    ...QUANTIZED_HEAD,
+  ],
+  neverHalved: NEVER_HALVED,
   verify: async (...args) => (await import("./importing/verify.js")).compareWithFloat32(...args),
 };
 

@@ -1,25 +1,33 @@
 import Type, { type Static } from "typebox";
-import { grid, Stack, size } from "../../model/shapes.js";
+import { grid, Stack } from "../../model/shapes.js";
+import { categoricalHead, diffusionHead } from "../heads/model.js";
 
 /** See `FamilyTraits`. */
 export const traits = {
   required: ["steps", "guidance_scale", "temperature"],
-  optional: ["guidance_steps", "top_k", "top_p"],
+  optional: [
+    "guidance_schedule",
+    "guidance_steps",
+    "top_k",
+    "top_p",
+    "diffusion_steps",
+    "max_timestep",
+    "diffusion_steps_final",
+    "order",
+  ],
   steps: { minimum: "tokens", maximum: "tokens" },
   samplers: [],
-  graphs: ["predict", "decode"],
   canEdit: false,
   // CUDA would run its attention on the CPU, and WebGPU would copy the whole cache in every step.
   runsOnGpus: false,
 } as const;
 
-/** A causal transformer over codes: LlamaGen. A token's latent is the number of its code, so it has one channel. */
+/** A causal transformer over codes: LlamaGen. */
 export const CausalArchitecture = Type.Object(
   {
     family: Type.Literal("causal"),
     ...grid,
-    head_kind: Type.Literal("categorical"),
-    codes: size("Entries of the tokenizer's codebook."),
+    ...categoricalHead,
     transformer: Stack,
     norm_eps: Type.Number({ exclusiveMinimum: 0, description: "Epsilon of every RMSNorm." }),
     rope_base: Type.Number({ exclusiveMinimum: 0, description: "Base of the rotary positions." }),
@@ -27,3 +35,15 @@ export const CausalArchitecture = Type.Object(
   { additionalProperties: false },
 );
 export type CausalArchitecture = Static<typeof CausalArchitecture>;
+
+/** A causal generator of MAR's paper: MAR's decoder alone, which is told the position of the next token. */
+const ordered = {
+  family: Type.Literal("causal"),
+  ...grid,
+  attention: Type.Literal("causal"),
+  order: Type.Union([Type.Literal("raster"), Type.Literal("random")], { description: "Of the tokens, in training." }),
+  decoder: Stack,
+  norm_eps: Type.Number({ exclusiveMinimum: 0, description: "LayerNorm epsilon of the blocks and the last norm." }),
+};
+export const OrderedDiffusion = Type.Object({ ...ordered, ...diffusionHead }, { additionalProperties: false });
+export const OrderedCategorical = Type.Object({ ...ordered, ...categoricalHead }, { additionalProperties: false });

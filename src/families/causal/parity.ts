@@ -3,18 +3,26 @@ import type { ExposedModel, FamilyParity } from "../../evaluation/parity/family-
 import { compareImage } from "../../evaluation/parity/pixels.js";
 import type { Recording } from "../../evaluation/parity/recording.js";
 import { ALLOWED, type Report } from "../../evaluation/parity/report.js";
-import type { CausalArchitecture } from "../../model/manifest.js";
+import type { AnyCausalArchitecture, CausalArchitecture } from "../../model/manifest.js";
 import { categoricalWeights, guidedLogits } from "../../model/sampler/categorical.js";
 import { KeyValueCache } from "./cache.js";
+import { compareOrdered } from "./parity/ordered.js";
+import { joinedByRow } from "./parity/rows.js";
 import { predict } from "./predictor.js";
 
 type CausalModel = ExposedModel<CausalArchitecture>;
 
-export const causal: FamilyParity<CausalArchitecture> = {
-  stagesMarker: "forward.codes",
+export const causal: FamilyParity<AnyCausalArchitecture> = {
+  stagesMarkers: ["forward.codes", "forward.order"],
   runMarker: "sampler",
-  compareStages,
-  compareRun,
+  compareStages: ({ generator, ...model }, recording, report) =>
+    "order" in generator
+      ? compareOrdered({ ...model, generator }, recording, report)
+      : compareStages({ ...model, generator }, recording, report),
+  async compareRun({ generator, ...model }, recording, report) {
+    if ("order" in generator) throw new Error(`${recording.name}: runs of such a model are not compared.`);
+    await compareRun({ ...model, generator }, recording, report);
+  },
 };
 
 /** Compares `stages.safetensors`: the network, block by block, where each position sees the recorded codes before it. */
@@ -109,23 +117,13 @@ async function outputsOf(
     const inputs = rows.map((owner) => ({
       owner,
       label: owner.label,
-      code: position === 0 ? 0 : owner.codes[position - 1]!,
+      token: [position === 0 ? 0 : owner.codes[position - 1]!],
       position,
     }));
     // A new cache gives rows in their order.
     positions.push((await predict(runtime, cache, inputs)).out);
   }
   return positions;
-}
-
-/** [rows, n] of each position -> [rows, positions, n] */
-function joinedByRow(positions: readonly Float32Array[], rows: number): Float32Array {
-  const size = positions[0]!.length / rows;
-  const joined = new Float32Array(rows * positions.length * size);
-  for (const [position, data] of positions.entries())
-    for (let row = 0; row < rows; row++)
-      joined.set(data.subarray(row * size, (row + 1) * size), (row * positions.length + position) * size);
-  return joined;
 }
 
 function likeliest(weights: Float64Array): number {

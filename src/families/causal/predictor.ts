@@ -1,7 +1,7 @@
 import type { Stage } from "../../engine/family.js";
-import { floats, type Runtime } from "../../engine/runtime/runtime.js";
+import { floats, type Runtime, type Tensors } from "../../engine/runtime/runtime.js";
 import type { StepRuns } from "../../engine/step-runs.js";
-import type { CausalArchitecture } from "../../model/manifest.js";
+import { OUTPUT } from "../heads/head-image.js";
 import type { KeyValueCache } from "./cache.js";
 import type { CausalImage } from "./image.js";
 
@@ -11,27 +11,44 @@ export interface RowInput {
   readonly owner: object;
   /** The input at position 0; class_count for "no class". */
   readonly label: number;
-  /** The input at any other position: the code before it. */
-  readonly code: number;
   /** How many positions the row's cache has. */
   readonly position: number;
+  /** The input at any other position: the token before, its numbers or that of its code. */
+  readonly token: ArrayLike<number>; // [C]
+  /** Where that token lies; in raster order where absent. */
+  readonly previous?: number;
+  /** Where the token that follows lies. */
+  readonly target?: number;
 }
 
 /** One run of `predict`. Returns where each row lies in its outputs, [rows, ...]. */
 export async function predict(runtime: Runtime, cache: KeyValueCache, inputs: readonly RowInput[]) {
   const count = inputs.length;
+  const { model } = cache;
   const rows = cache.arrange(inputs.map(({ owner }) => owner));
   const vector = (numberOf: (input: RowInput) => number) => {
     const data = new BigInt64Array(count);
     for (const [i, input] of inputs.entries()) data[rows[i]!] = BigInt(numberOf(input));
     return { data, shape: [count] };
   };
-  const own = {
-    codes: vector(({ code }) => code),
-    classes: vector(({ label }) => label),
-    positions: vector(({ position }) => position),
-  };
-  return { rows, out: await runtime.run("predict", { ...own, ...cache.inputs(count) }, cache.outputs(count)) };
+  const shared = { classes: vector(({ label }) => label), positions: vector(({ position }) => position) };
+  const own: Tensors =
+    "order" in model
+      ? {
+          tokens: tokensOf(inputs, rows, model.token_channels),
+          sources: vector(({ position, previous = position - 1 }) => (position === 0 ? 0 : 1 + previous)),
+          targets: vector(({ position, target = position }) => target),
+        }
+      : { codes: vector(({ position, token }) => (position === 0 ? 0 : token[0]!)) };
+  const out = await runtime.run("predict", { ...shared, ...own, ...cache.inputs(count) }, cache.outputs(count));
+  return { rows, out };
+}
+
+/** Zeros at position 0. */
+function tokensOf(inputs: readonly RowInput[], rows: readonly number[], channels: number) {
+  const data = new Float32Array(inputs.length * channels);
+  for (const [i, { position, token }] of inputs.entries()) if (position > 0) data.set(token, rows[i]! * channels);
+  return { data, shape: [inputs.length, channels] };
 }
 
 /** The transformer's part of a step. A row is one position long, so that images of any age share the step's run. */
@@ -40,7 +57,6 @@ export class Predictor implements Stage<CausalImage> {
 
   constructor(
     private readonly runtime: Runtime,
-    private readonly model: CausalArchitecture,
     private readonly cache: KeyValueCache,
   ) {}
 
@@ -50,17 +66,17 @@ export class Predictor implements Stage<CausalImage> {
   }
 
   async #predict(images: readonly CausalImage[]): Promise<void> {
-    const sequences = images.flatMap((image) => image.sequences.map((owner) => ({ owner, image })));
-    const inputs = sequences.map(({ owner, image: { previousCode, step } }) => ({
-      owner,
-      label: owner.label,
-      code: previousCode,
-      position: step,
-    }));
+    const inputs = images.flatMap((image) => image.sequences.map((owner) => ({ owner, ...owner, ...image.input })));
     const { rows, out } = await predict(this.runtime, this.cache, inputs);
-    const logits = floats(out, "logits");
-    const { codes } = this.model;
-    for (const [i, { owner }] of sequences.entries())
-      owner.logits = logits.subarray(rows[i]! * codes, (rows[i]! + 1) * codes);
+    const outputs = floats(out, OUTPUT[this.cache.model.head_kind]);
+    const width = outputs.length / inputs.length;
+    let next = 0;
+    for (const image of images) {
+      const [z, zUnconditional] = image.sequences.map(() => {
+        const row = rows[next++]!;
+        return outputs.subarray(row * width, (row + 1) * width);
+      });
+      image.setOutputs(z!, zUnconditional);
+    }
   }
 }

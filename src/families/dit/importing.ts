@@ -11,7 +11,7 @@ const TAKEN_FOR_DIT =
   "The generator was imported as a DiT. A SiT has the same tensors: if it is one, import it again with --arch sit-xl-2, or the size that it has.";
 
 export const dit: ImportedFamily<DitArchitecture> = {
-  marker: DIT_MARKER,
+  markers: [DIT_MARKER],
   sizes: [...DIT_SIZES.keys()],
   read: (tensors) =>
     readDit(tensors, {

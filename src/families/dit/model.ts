@@ -7,7 +7,6 @@ export const traits = {
   optional: [],
   steps: { minimum: 2, maximum: 1000 },
   samplers: ["ddpm", "ddim"],
-  graphs: ["predict", "decode"],
   canEdit: false,
   runsOnGpus: true,
 } as const;

@@ -1,17 +1,18 @@
-import type { ImageState } from "../../engine/family.js";
 import type { FamilyParameters } from "../../model/family-traits.js";
-import type { MarArchitecture } from "../../model/manifest.js";
+import type { AnyMarArchitecture } from "../../model/manifest.js";
 import type { ImageRequest } from "../../model/parameters.js";
-import type { DiffusionSchedules, ModelDiffusionSchedule } from "../../model/sampler/diffusion-schedule.js";
+import { guidanceInStep } from "../../model/sampler/guidance.js";
 import { ImageNoise } from "../../model/sampler/noise.js";
 import { patchify } from "../../model/sampler/patches.js";
-import { diffusionStepsInStep, guidanceInStep, type MaskStep, maskSchedule } from "./mask-schedule.js";
-import { tokenOrder, tokensToSample } from "./token-order.js";
+import { tokenOrder, tokensToSample } from "../../model/sampler/token-order.js";
+import { emptyTokens, type HeadImage, UNKNOWN_CODE } from "../heads/head-image.js";
+import { likeliestLast } from "./confidence.js";
+import { type MaskStep, maskSchedule } from "./mask-schedule.js";
 
 const EMPTY = new Float32Array(0);
 
 /** An image in flight: all that the autoregressive loop keeps of it between steps. */
-export class MarImage implements ImageState {
+export class MarImage implements HeadImage {
   readonly parameters: FamilyParameters<"mar">;
   readonly noise: ImageNoise;
   /**
@@ -19,7 +20,9 @@ export class MarImage implements ImageState {
    * nothing: eps_u + g (eps_c - eps_u) = eps_c.
    */
   readonly guided: boolean;
-  readonly tokens: Float32Array; // [L, C], zeros where unknown; those of an edit are known from the start
+  readonly tokens: Float32Array; // [L, C]; those of an edit are known from the start
+  /** With the order `confidence`, which needs them. */
+  readonly probabilities?: Float64Array; // [L]
   /** Positions of the known tokens, rising; the first `knownCount` count. */
   readonly knownPositions: Int32Array;
   knownCount = 0;
@@ -32,13 +35,11 @@ export class MarImage implements ImageState {
   readonly #schedule: readonly MaskStep[];
   readonly #order: Int32Array;
   readonly #known: Uint8Array;
-  readonly #channels: number;
 
   /** `masked` is [L], 1 where an edit may sample a token again. Other images sample all tokens. */
   constructor(
     request: ImageRequest<FamilyParameters<"mar">>,
-    private readonly model: MarArchitecture,
-    private readonly schedules: DiffusionSchedules,
+    private readonly model: AnyMarArchitecture,
     masked?: Uint8Array,
   ) {
     const { parameters, seed, imageIndex, edit } = request;
@@ -47,9 +48,9 @@ export class MarImage implements ImageState {
     this.parameters = parameters;
     this.noise = new ImageNoise(seed, imageIndex);
     this.guided = parameters.guidance_scale !== 1 && parameters.class !== null;
-    this.tokens = new Float32Array(tokenCount * model.token_channels);
+    this.tokens = emptyTokens(model);
+    if (parameters.order === "confidence") this.probabilities = new Float64Array(tokenCount);
     this.knownPositions = new Int32Array(tokenCount);
-    this.#channels = model.token_channels;
     this.#known = new Uint8Array(tokenCount);
     if (masked && edit)
       this.#known = tokensToSample(masked, edit.strength, seed, imageIndex).map((isSampled) => 1 - isSampled);
@@ -60,6 +61,7 @@ export class MarImage implements ImageState {
     const steps = masked ? Math.min(parameters.steps, unknown.length) : parameters.steps;
     this.#schedule = maskSchedule(unknown.length, steps, parameters.reconstruction_steps);
     for (const { masked, sampled } of this.#schedule) this.#order.subarray(masked - sampled, masked).sort();
+    if (this.probabilities) this.#order.subarray(0, unknown.length).sort();
   }
 
   /** How many transformer rows it takes. */
@@ -71,10 +73,10 @@ export class MarImage implements ImageState {
     return this.#schedule.length;
   }
 
-  /** Positions of the tokens that the present step samples, rising. */
+  /** Positions of the tokens that the present step samples, rising. By confidence: all, and the likeliest stay. */
   get targets(): Int32Array {
     const { masked, sampled } = this.#present;
-    return this.#order.subarray(masked - sampled, masked);
+    return this.#order.subarray(this.probabilities ? 0 : masked - sampled, masked);
   }
 
   /** Guidance in force in the present step. */
@@ -83,41 +85,23 @@ export class MarImage implements ImageState {
     return guidanceInStep(guidance_scale, guidance_schedule, this.#order.length, this.#present.maskedAfter);
   }
 
-  /** The diffusion of the present step. */
-  get diffusion(): ModelDiffusionSchedule {
-    return this.schedules.get(this.#diffusionSteps, this.parameters.max_timestep);
-  }
-
-  /** Images with one key may share the present step's denoise runs. */
-  get diffusionKey(): string {
-    return `${this.#diffusionSteps}/${this.parameters.max_timestep}`;
-  }
-
-  /** Writes a sampled token; it counts as known from the next step on. */
-  setToken(position: number, values: Float32Array, offset: number): void {
-    const start = position * this.#channels;
-    for (let c = 0; c < this.#channels; c++) this.tokens[start + c] = values[offset + c]!;
-  }
-
   /** Takes an edit's known tokens from the latents of its image, [C', h, w]. */
   setKnownTokens(latents: Float32Array): void {
     const tokens = new Float32Array(this.tokens.length);
     patchify(latents, this.model, tokens);
+    const { token_channels: C } = this.model;
     for (const position of this.knownPositions.subarray(0, this.knownCount))
-      this.setToken(position, tokens, position * this.#channels);
+      this.tokens.set(tokens.subarray(position * C, (position + 1) * C), position * C);
   }
 
-  /** Whether every token sampled in the present step is a finite number. */
-  sampledFinite(): boolean {
-    for (const position of this.targets)
-      for (let c = 0; c < this.#channels; c++)
-        if (!Number.isFinite(this.tokens[position * this.#channels + c])) return false;
-    return true;
-  }
-
-  /** Ends the present step: its targets are known now. */
+  /** Ends the present step: its targets are known now, or the likeliest of them. */
   advance(): void {
-    for (const position of this.targets) this.#known[position] = 1;
+    const { masked, sampled } = this.#present;
+    if (this.probabilities) {
+      likeliestLast(this, sampled);
+      for (const position of this.#order.subarray(0, masked - sampled)) this.tokens[position] = UNKNOWN_CODE;
+    }
+    for (const position of this.#order.subarray(masked - sampled, masked)) this.#known[position] = 1;
     this.#updateKnownPositions();
     this.step++;
     this.z = EMPTY;
@@ -128,10 +112,6 @@ export class MarImage implements ImageState {
     this.knownCount = 0;
     for (let position = 0; position < this.#known.length; position++)
       if (this.#known[position]) this.knownPositions[this.knownCount++] = position;
-  }
-
-  get #diffusionSteps(): number {
-    return diffusionStepsInStep({ ...this.parameters, steps: this.steps }, this.step);
   }
 
   get #present(): MaskStep {

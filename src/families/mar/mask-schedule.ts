@@ -1,5 +1,3 @@
-import type { FamilyParameters } from "../../model/family-traits.js";
-
 export interface MaskStep {
   /** Unknown tokens when the step starts. */
   readonly masked: number;
@@ -75,32 +73,3 @@ function twoStages(tokenCount: number, steps: number, reconstructionSteps: numbe
 
 const clamp = (value: number, least: number, most: number) => Math.max(least, Math.min(most, value));
 const share = (tokens: number, step: number, steps: number) => Math.floor((tokens * step) / steps);
-
-/** Guidance in force in one step, rounded operation by operation to float32 as the reference's tensors are. */
-export function guidanceInStep(
-  scale: number,
-  schedule: FamilyParameters<"mar">["guidance_schedule"],
-  tokenCount: number,
-  maskedAfter: number,
-): number {
-  if (schedule === "constant") return Math.fround(scale);
-  const weighted = Math.fround(Math.fround(scale - 1) * (tokenCount - maskedAfter));
-  return Math.fround(1 + Math.fround(weighted / tokenCount));
-}
-
-/**
- * Diffusion steps per token in one autoregressive step, from 0: linear from `diffusion_steps` in the first step to
- * `diffusion_steps_final` in the last, rounded towards the latter. Zhao et al., "DiSA: Diffusion Step Annealing in
- * Autoregressive Image Generation", arXiv 2505.20297; computed in the order of operations of the authors' code.
- */
-export function diffusionStepsInStep(
-  {
-    steps,
-    diffusion_steps: first,
-    diffusion_steps_final: last = first,
-  }: Pick<FamilyParameters<"mar">, "steps" | "diffusion_steps" | "diffusion_steps_final">,
-  step: number,
-): number {
-  if (steps === 1) return first;
-  return last + Math.trunc(((steps - 1 - step) / (steps - 1)) * (first - last));
-}

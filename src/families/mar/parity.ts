@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
 import type { FamilyParity } from "../../evaluation/parity/family-parity.js";
 import type { Report } from "../../evaluation/parity/report.js";
-import type { MarArchitecture } from "../../model/manifest.js";
+import type { AnyMarArchitecture } from "../../model/manifest.js";
 import { respacedTimesteps } from "../../model/sampler/diffusion-schedule.js";
 import { maskSchedule } from "./mask-schedule.js";
 import { ParityModel } from "./parity/model.js";
 import { compareRun } from "./parity/sampling.js";
 import { compareEncode, compareStages } from "./parity/stages.js";
 
-export const mar: FamilyParity<MarArchitecture> = {
-  stagesMarker: "predict.0.tokens",
+export const mar: FamilyParity<AnyMarArchitecture> = {
+  stagesMarkers: ["predict.0.tokens"],
   runMarker: "num_iter",
   compareStages: (model, recording, report) => compareStages(new ParityModel(model), recording, report),
   compareRun: (model, recording, report) => compareRun(new ParityModel(model), recording, report),

@@ -1,13 +1,11 @@
 import { GraphBuilder, type Value } from "../../model/graph/builder.js";
 import { linear, RowZeroPoints } from "../../model/graph/linear.js";
 import { ELEMENT_TYPES } from "../../model/graph/onnx.js";
-import { affineLayerNorm, concat, gather, reshape, sizes, toFloat32, toWeightType } from "../../model/graph/ops.js";
+import { affineLayerNorm, concat, gather, reshape, sizes, toFloat32 } from "../../model/graph/ops.js";
 import type { GraphOptions, WeightIndex } from "../../model/graph/weights.js";
-import type { MarArchitecture } from "../../model/manifest.js";
+import type { AnyMarArchitecture } from "../../model/manifest.js";
+import { embedTokens, everyClass, INPUT_NORM_EPS, outputOf } from "../heads/tokens.js";
 import { afterAttention, attention, blocks, type Queries, type Stack } from "./transformer.js";
-
-/** Epsilon of `z_proj_ln`, which the reference states apart from the blocks' own. */
-const INPUT_NORM_EPS = 1e-6;
 
 interface Inputs {
   readonly tokens: Value; // [rows, known, C]
@@ -26,12 +24,12 @@ interface Known {
 }
 
 /**
- * `predict`: known tokens of each row, their positions and class -> z at the positions asked for.
+ * `predict`: known tokens of each row, their positions and class -> z at the positions asked for, or logits over the codes.
  * Inputs and outputs are those of `PredictBatch` and `PredictResult`. Rows are padded to one number of known tokens;
  * padded keys get no attention weight, so a row's z is that of the row alone (MAR.forward_mae_encoder and
  * forward_mae_decoder of the reference).
  */
-export function buildPredict(a: MarArchitecture, weights: WeightIndex, options: GraphOptions): Uint8Array {
+export function buildPredict(a: AnyMarArchitecture, weights: WeightIndex, options: GraphOptions): Uint8Array {
   const g = GraphBuilder.model("predict", weights, options);
   const inputs = declareInputs(g, a);
   const known = knownLayout(g, a, inputs);
@@ -46,8 +44,9 @@ export function buildPredict(a: MarArchitecture, weights: WeightIndex, options: 
   const hidden = afterAttention(g, gather(g, before, queries.index), mixed, stack, last, queries.zeroPoints);
   const position = reshape(g, inputs.targets, g.ints([-1]));
   const z = finish(g, a, hidden, gather(g, tokenPositions(g, a), position));
-  const shape = concat(g, [queries.layout, g.ints([a.decoder.width])], 0);
-  g.output("z", reshape(g, toFloat32(g, z), shape), "float32", ["rows", "targets", a.decoder.width]);
+  const { name, value, width } = outputOf(g, a, z, queries.zeroPoints);
+  const shape = concat(g, [queries.layout, g.ints([width])], 0);
+  g.output(name, reshape(g, toFloat32(g, value), shape), "float32", ["rows", "targets", width]);
 
   if (options.expose) {
     const encoder = reshape(g, encoded, concat(g, [known.layout, g.ints([a.encoder.width])], 0));
@@ -59,7 +58,7 @@ export function buildPredict(a: MarArchitecture, weights: WeightIndex, options: 
   return g.encode();
 }
 
-function declareInputs(g: GraphBuilder, a: MarArchitecture): Inputs {
+function declareInputs(g: GraphBuilder, a: AnyMarArchitecture): Inputs {
   return {
     tokens: g.input("tokens", "float32", ["rows", "known", a.token_channels]),
     positions: g.input("positions", "int64", ["rows", "known"]),
@@ -70,27 +69,26 @@ function declareInputs(g: GraphBuilder, a: MarArchitecture): Inputs {
   };
 }
 
-function knownLayout(g: GraphBuilder, a: MarArchitecture, { positions }: Inputs): Known {
+function knownLayout(g: GraphBuilder, a: AnyMarArchitecture, { positions }: Inputs): Known {
   const sequences = sizes(g, positions, 0, 1);
   const tokens = g.node("Add", [sizes(g, positions, 1, 2), g.ints([a.buffer_size])]);
   return { sequences, tokens, layout: concat(g, [sequences, tokens], 0) };
 }
 
 /** Buffer tokens (the class embedding, repeated) and known tokens, each with its position. -> [rows * tokens, width] */
-function embed(g: GraphBuilder, a: MarArchitecture, { tokens, positions, classes }: Inputs): Value {
+function embed(g: GraphBuilder, a: AnyMarArchitecture, { tokens, positions, classes }: Inputs): Value {
   const { width } = a.encoder;
-  const flat = g.node("Flatten", [toWeightType(g, tokens)], { attributes: { axis: { int: 2 } } }); // [rows * known, C]
+  const flat = g.node("Flatten", [tokens], { attributes: { axis: { int: 2 } } }); // [rows * known, C]
   const knownShape = concat(g, [g.node("Shape", [positions]), g.ints([width])], 0);
-  const projected = reshape(g, linear(g, flat, "z_proj", new RowZeroPoints(g, flat)), knownShape); // [rows, known, width]
+  const embedded = reshape(g, embedTokens(g, a, flat), knownShape); // [rows, known, width]
 
   const table = reshape(g, g.weight("encoder_pos_embed_learned"), g.ints([a.buffer_size + a.token_count, width]));
   const [bufferPositions, tokenPositions] = g.split("Split", [table, g.ints([a.buffer_size, a.token_count])], 2, {
     attributes: { axis: { int: 0 } },
   }) as [Value, Value];
-  const knownTokens = g.node("Add", [projected, gather(g, tokenPositions, positions)]); // [rows, known, width]
+  const knownTokens = g.node("Add", [embedded, gather(g, tokenPositions, positions)]); // [rows, known, width]
 
-  const everyClass = concat(g, [g.weight("class_emb.weight"), g.weight("fake_latent")], 0); // [classes + 1, width]
-  const classRows = g.node("Unsqueeze", [gather(g, everyClass, classes), g.ints([1])]); // [rows, 1, width]
+  const classRows = g.node("Unsqueeze", [gather(g, everyClass(g), classes), g.ints([1])]); // [rows, 1, width]
   const buffer = g.node("Add", [classRows, bufferPositions]); // [rows, buffer, width]
 
   const sequence = reshape(g, concat(g, [buffer, knownTokens], 1), g.ints([-1, width]));
@@ -98,7 +96,7 @@ function embed(g: GraphBuilder, a: MarArchitecture, { tokens, positions, classes
 }
 
 /** The encoder stack over buffer and known tokens. [rows * tokens, width] -> the same */
-function encode(g: GraphBuilder, a: MarArchitecture, known: Known, x: Value, { knownCounts }: Inputs): Value {
+function encode(g: GraphBuilder, a: AnyMarArchitecture, known: Known, x: Value, { knownCounts }: Inputs): Value {
   const counts = g.node("Add", [knownCounts, g.ints([a.buffer_size])]);
   const keyCounts = g.node("Cast", [counts], { attributes: { to: { int: ELEMENT_TYPES.int32 } } }); // [rows]
   const { layout } = known;
@@ -117,7 +115,7 @@ function encode(g: GraphBuilder, a: MarArchitecture, known: Known, x: Value, { k
  * The decoder's input: buffer, then every position's encoded token or the mask token, by one Gather.
  * [rows * tokens, encoder width] -> [rows * (buffer + L), decoder width]
  */
-function place(g: GraphBuilder, a: MarArchitecture, known: Known, encoded: Value, { placement }: Inputs): Value {
+function place(g: GraphBuilder, a: AnyMarArchitecture, known: Known, encoded: Value, { placement }: Inputs): Value {
   const { width } = a.decoder;
   const maskToken = reshape(g, g.weight("mask_token"), g.ints([1, width]));
   const source = concat(g, [linear(g, encoded, "decoder_embed", new RowZeroPoints(g, encoded)), maskToken], 0); // [rows * tokens + 1, width]
@@ -135,13 +133,13 @@ function place(g: GraphBuilder, a: MarArchitecture, known: Known, encoded: Value
 }
 
 /** `x` is the decoder's input. */
-function decoderStack(g: GraphBuilder, a: MarArchitecture, known: Known, x: Value): Stack {
+function decoderStack(g: GraphBuilder, a: AnyMarArchitecture, known: Known, x: Value): Stack {
   const layout = concat(g, [known.sequences, g.ints([a.buffer_size + a.token_count])], 0);
   return { prefix: "decoder", ...a.decoder, normEps: a.norm_eps, layout, zeroPoints: new RowZeroPoints(g, x) };
 }
 
 /** The targets as rows of the decoder's flat sequences: row * (buffer + L) + buffer + position. */
-function targetQueries(g: GraphBuilder, a: MarArchitecture, known: Known, { targets }: Inputs): Queries {
+function targetQueries(g: GraphBuilder, a: AnyMarArchitecture, known: Known, { targets }: Inputs): Queries {
   const length = g.int(a.buffer_size + a.token_count);
   const rowCount = g.node("Mul", [g.node("Squeeze", [known.sequences]), length]);
   const starts = g.node("Range", [g.int(a.buffer_size), g.node("Add", [rowCount, g.int(a.buffer_size)]), length]);
@@ -151,17 +149,17 @@ function targetQueries(g: GraphBuilder, a: MarArchitecture, known: Known, { targ
 }
 
 /** [L, D] */
-function tokenPositions(g: GraphBuilder, a: MarArchitecture): Value {
+function tokenPositions(g: GraphBuilder, a: AnyMarArchitecture): Value {
   return reshape(g, g.weight("diffusion_pos_embed_learned"), g.ints([a.token_count, a.decoder.width]));
 }
 
 /** The decoder's norm and the position embedding that the diffusion head sees. */
-function finish(g: GraphBuilder, a: MarArchitecture, x: Value, positions: Value): Value {
+function finish(g: GraphBuilder, a: AnyMarArchitecture, x: Value, positions: Value): Value {
   return g.node("Add", [affineLayerNorm(g, x, "decoder_norm", a.norm_eps), positions]);
 }
 
 /** Decoder output at all positions, without the buffer. [rows * (buffer + L), D] -> [rows, L, D] */
-function everyPosition(g: GraphBuilder, a: MarArchitecture, x: Value, layout: Value): Value {
+function everyPosition(g: GraphBuilder, a: AnyMarArchitecture, x: Value, layout: Value): Value {
   const sequences = reshape(g, x, concat(g, [layout, g.ints([a.decoder.width])], 0));
   const end = a.buffer_size + a.token_count;
   const tokens = g.node("Slice", [sequences, g.ints([a.buffer_size]), g.ints([end]), g.ints([1])]);

@@ -1,8 +1,9 @@
 import type { Stage } from "../../engine/family.js";
+import type { Runtime } from "../../engine/runtime/runtime.js";
 import { chunksBySize, groupBy, type StepRuns } from "../../engine/step-runs.js";
-import type { MarArchitecture } from "../../model/manifest.js";
+import type { AnyMarArchitecture } from "../../model/manifest.js";
 import type { MarImage } from "./image.js";
-import type { MarGraphs, PredictBatch } from "./run-graphs.js";
+import { type PredictBatch, predict } from "./run-graphs.js";
 
 /** Memory that one predict run's activations may take: bounds how long a run lasts, too. */
 const PREDICT_BYTES = 64 * 1024 * 1024;
@@ -36,10 +37,10 @@ export class Predictor implements Stage<MarImage> {
   readonly #integers: readonly bigint[];
 
   constructor(
-    private readonly graphs: MarGraphs,
-    private readonly model: MarArchitecture,
-    runMemory = 1,
+    private readonly runtime: Runtime,
+    private readonly model: AnyMarArchitecture,
   ) {
+    const { runMemory = 1 } = runtime;
     this.#rowLimit = Math.max(1, Math.floor((runMemory * PREDICT_BYTES) / activationBytes(model)));
     this.#integers = Array.from({ length: Math.max(model.token_count, model.class_count) + 1 }, (_, i) => BigInt(i));
   }
@@ -54,7 +55,7 @@ export class Predictor implements Stage<MarImage> {
   }
 
   async #predict(images: readonly MarImage[], shape: PaddedShape): Promise<void> {
-    const { z } = await this.graphs.predict(this.#pack(images, shape));
+    const { z } = await predict(this.runtime, this.model, this.#pack(images, shape));
     this.#unpack(images, z, shape.targets);
   }
 
@@ -101,7 +102,7 @@ export class Predictor implements Stage<MarImage> {
 
   /** Gives each image its rows of z without their padding. */
   #unpack(images: readonly MarImage[], z: Float32Array, targetCount: number): void {
-    const { width } = this.model.decoder;
+    const width = "codes" in this.model ? this.model.codes : this.model.decoder.width;
     const rowSize = targetCount * width;
     let start = 0;
     for (const image of images) {
@@ -114,8 +115,8 @@ export class Predictor implements Stage<MarImage> {
 }
 
 /** Bytes of one row's largest activations: attention scores, and about twelve tensors as wide as the stack. */
-function activationBytes(model: MarArchitecture): number {
+function activationBytes(model: AnyMarArchitecture): number {
   const length = model.buffer_size + model.token_count;
-  const stack = (s: MarArchitecture["decoder"]) => 4 * length * (s.heads * length + 8 * s.width + s.mlp_width);
+  const stack = (s: AnyMarArchitecture["decoder"]) => 4 * length * (s.heads * length + 8 * s.width + s.mlp_width);
   return Math.max(stack(model.encoder), stack(model.decoder));
 }

@@ -1,6 +1,7 @@
 import { floats, type Runtime } from "../../engine/runtime/runtime.js";
-import type { MarArchitecture } from "../../model/manifest.js";
-import { COEFFICIENTS } from "../../model/sampler/diffusion-schedule.js";
+import type { AnyMarArchitecture, MarArchitecture } from "../../model/manifest.js";
+import { type DenoiseBatch, type DenoiseResult, denoise } from "../heads/denoise.js";
+import { OUTPUT } from "../heads/head-image.js";
 
 /**
  * One run of `predict`. Arrays are row-major; `rows` are transformer rows: an image's conditional row and, where guidance
@@ -21,68 +22,44 @@ export interface PredictBatch {
 }
 
 export interface PredictResult {
+  /** Or logits. */
   readonly z: Float32Array; // [rows, targetCount, D]
   /** Only of exposed graphs. */
   readonly encoder?: Float32Array; // [rows, buffer + known, width]
   readonly decoder?: Float32Array; // [rows, L, D]
 }
 
-/** One run of `denoise`: a slice of the diffusion loop over rows that share one schedule. Guided rows come first. */
-export interface DenoiseBatch {
-  readonly rows: number; // N tokens
-  readonly guidedRows: number; // M <= N: rows 0..M-1 have an unconditional half
-  readonly steps: number; // S diffusion steps in this slice, from noisy to clean
-  readonly x: Float32Array; // [N, C]
-  readonly z: Float32Array; // [N, D], conditional
-  readonly zUnconditional: Float32Array; // [M, D]
-  readonly guidance: Float32Array; // [M]
-  readonly temperature: Float32Array; // [N]
-  readonly noise: Float32Array; // [S, N, C], raw
-  readonly frequencies: Float32Array; // [S, F], cos and sin of the original timesteps
-  readonly coefficients: Float32Array; // [S, COEFFICIENTS]
+/** The graph's inputs and outputs by the names that predict-graph.ts declares. */
+export async function predict(
+  runtime: Runtime,
+  { token_count: L, token_channels: C, head_kind }: AnyMarArchitecture,
+  batch: PredictBatch,
+): Promise<PredictResult> {
+  const { rows, known, targetCount } = batch;
+  const out = await runtime.run("predict", {
+    tokens: { data: batch.tokens, shape: [rows, known, C] },
+    positions: { data: batch.positions, shape: [rows, known] },
+    known_counts: { data: batch.knownCounts, shape: [rows] },
+    classes: { data: batch.classes, shape: [rows] },
+    placement: { data: batch.placement, shape: [rows, L] },
+    targets: { data: batch.targets, shape: [rows, targetCount] },
+  });
+  const exposed = out.encoder ? { encoder: floats(out, "encoder"), decoder: floats(out, "decoder") } : {};
+  return { z: floats(out, OUTPUT[head_kind]), ...exposed };
 }
 
-export interface DenoiseResult {
-  readonly x: Float32Array; // [N, C]
-  /** Only of exposed graphs: the network's own output before guidance. */
-  readonly network?: Float32Array; // [S, N + M, 2C]
-}
-
-/** The two graphs that generate: their inputs and outputs by the names that predict-graph.ts and denoise-graph.ts declare. */
+/** Both graphs of a MAR with a diffusion head. */
 export class MarGraphs {
   constructor(
     private readonly runtime: Runtime,
     private readonly model: MarArchitecture,
   ) {}
 
-  async predict(batch: PredictBatch): Promise<PredictResult> {
-    const { rows, known, targetCount } = batch;
-    const { token_count: L, token_channels: C } = this.model;
-    const out = await this.runtime.run("predict", {
-      tokens: { data: batch.tokens, shape: [rows, known, C] },
-      positions: { data: batch.positions, shape: [rows, known] },
-      known_counts: { data: batch.knownCounts, shape: [rows] },
-      classes: { data: batch.classes, shape: [rows] },
-      placement: { data: batch.placement, shape: [rows, L] },
-      targets: { data: batch.targets, shape: [rows, targetCount] },
-    });
-    const exposed = out.encoder ? { encoder: floats(out, "encoder"), decoder: floats(out, "decoder") } : {};
-    return { z: floats(out, "z"), ...exposed };
+  predict(batch: PredictBatch): Promise<PredictResult> {
+    return predict(this.runtime, this.model, batch);
   }
 
-  async denoise(batch: DenoiseBatch): Promise<DenoiseResult> {
-    const { rows, guidedRows, steps } = batch;
-    const { token_channels: C, decoder, head } = this.model;
-    const out = await this.runtime.run("denoise", {
-      x: { data: batch.x, shape: [rows, C] },
-      z: { data: batch.z, shape: [rows, decoder.width] },
-      z_unconditional: { data: batch.zUnconditional, shape: [guidedRows, decoder.width] },
-      guidance: { data: batch.guidance, shape: [guidedRows] },
-      temperature: { data: batch.temperature, shape: [rows] },
-      noise: { data: batch.noise, shape: [steps, rows, C] },
-      frequencies: { data: batch.frequencies, shape: [steps, head.frequency_channels] },
-      coefficients: { data: batch.coefficients, shape: [steps, COEFFICIENTS.length] },
-    });
-    return { x: floats(out, "x_out"), ...(out.network ? { network: floats(out, "network") } : {}) };
+  denoise(batch: DenoiseBatch): Promise<DenoiseResult> {
+    return denoise(this.runtime, this.model, batch);
   }
 }

@@ -42,7 +42,7 @@ export function afterAttention(
   g: GraphBuilder,
   x: Value,
   mixed: Value,
-  stack: Stack,
+  stack: Pick<Stack, "prefix" | "normEps" | "zeroPoints">,
   block: number,
   zeroPoints: RowZeroPoints = stack.zeroPoints,
 ): Value {

@@ -1,6 +1,6 @@
 import { canEdit } from "../../model/edit.js";
 import { FAMILY_TRAITS } from "../../model/family-traits.js";
-import { familyName } from "../../model/manifest.js";
+import { familyName, makesCodes } from "../../model/manifest.js";
 import { quote } from "../checkpoint/error.js";
 import { ImportError } from "../error.js";
 import { architectureMistake, recogniseFamily } from "../families.js";
@@ -60,7 +60,8 @@ export async function deriveArchitecture(
   const warnings = [...(complete.warnings ?? [])];
   for (const [network, names] of Object.entries(unused))
     if (names.length > 0) warnings.push(`The ${network} has tensors that are not used: ${listed(names.map(quote))}.`);
-  if (FAMILY_TRAITS[familyName(architecture.generator)].canEdit && !canEdit(architecture))
+  const { generator: made } = architecture;
+  if (FAMILY_TRAITS[familyName(made)].canEdit && !makesCodes(made) && !canEdit(architecture))
     warnings.push("The tokenizer has no encoder, so the model can't edit images.");
   const used = canEdit(architecture) ? tokenizerReading : tokenizerReading.withoutEncoder();
   const derived = { ...complete, generatorTable: table, tokenizerTable: used.table, warnings };

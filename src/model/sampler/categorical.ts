@@ -53,6 +53,11 @@ export function drawCode(weights: Float64Array, share: number): number {
   return last;
 }
 
+/** A number of Gumbel's distribution, from a uniform one in [0, 1), which stands for the middle of its 2^-53. */
+export function gumbel(uniform: number): number {
+  return -Math.log(-Math.log(uniform + 2 ** -54));
+}
+
 function keepAtLeast(weights: Float64Array, least: number): void {
   for (let i = 0; i < weights.length; i++) if (weights[i]! < least) weights[i] = 0;
 }

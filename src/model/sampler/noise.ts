@@ -34,10 +34,14 @@ export class ImageNoise {
     }
   }
 
-  /** A uniform number in [0, 1) with 53 bits: what a token's code is drawn by, where no diffusion draws normals for the token. */
-  uniform(arStep: number, token: number): number {
+  /**
+   * A uniform number in [0, 1) with 53 bits, where no diffusion draws normals for the token: what its code is drawn by, or the noise of
+   * the confidence in the code.
+   */
+  uniform(arStep: number, token: number, use: "code" | "confidence" = "code"): number {
     philox4x32(0, token, arStep, this.#lastWord, this.#key0, this.#key1, this.#words);
-    const [high, low] = [this.#words[0]! >>> 5, this.#words[1]! >>> 6];
+    const first = use === "code" ? 0 : 2;
+    const [high, low] = [this.#words[first]! >>> 5, this.#words[first + 1]! >>> 6];
     return (high * 2 ** 26 + low) * 2 ** -53;
   }
 }

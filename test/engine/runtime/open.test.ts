@@ -3,10 +3,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
-import { FAMILY_TRAITS } from "../../../src/model/family-traits.js";
 import { MODEL_FILES } from "../../../src/model/manifest.js";
 import { writeRandomModel } from "../../model/random.js";
 import { architectureOf, ODD_SIZES } from "../../model/shapes.js";
+import { MAR_GRAPHS } from "../../model/tiny.js";
 
 let folder: string;
 beforeEach(async () => {
@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const { graphs } = FAMILY_TRAITS.mar;
+const graphs = MAR_GRAPHS;
 const open = () => openRuntime(folder, { threads: 1, graphs });
 
 test("a graph that is missing is named, with what to do", async () => {

@@ -10,8 +10,8 @@ import { ParityModel } from "../../../src/families/mar/parity/model.js";
 import { compareRun } from "../../../src/families/mar/parity/sampling.js";
 import { openCheckpoint } from "../../../src/importer/checkpoint/open.js";
 import { importModel } from "../../../src/importer/import.js";
-import { FAMILY_TRAITS } from "../../../src/model/family-traits.js";
 import { marArchitecture } from "../../../src/model/manifest.js";
+import { MAR_GRAPHS } from "../../model/tiny.js";
 import { TINY } from "../../reference.js";
 
 let folder: string;
@@ -103,7 +103,7 @@ describe("one run, changed", () => {
       modelsDir: models,
       expose: true,
     });
-    runtime = await openRuntime(imported, { threads: 1, graphs: FAMILY_TRAITS.mar.graphs });
+    runtime = await openRuntime(imported, { threads: 1, graphs: MAR_GRAPHS });
     model = new ParityModel({ runtime, ...marArchitecture(manifest.architecture) });
   });
   afterAll(async () => {

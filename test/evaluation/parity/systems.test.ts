@@ -40,6 +40,21 @@ test.each([
   ["detok/small", 5, ["generator.pth and tokenizer.pth"]],
   ["llamagen/4x4", 4, ["c2i.pt and ../vq-4x4/vq.pt"]],
   ["llamagen/6x6", 3, ["c2i.pt and ../vq-6x6/vq.pt"]],
+  ...(["raster-diffusion", "random-diffusion"] as const).map(
+    (name) =>
+      [
+        `paper/${name}`,
+        1,
+        [
+          "generator.safetensors and ../../kl8/model.ckpt",
+          "generator.safetensors and ../../kl8/diffusers/diffusion_pytorch_model.safetensors",
+        ],
+      ] as [string, number, string[]],
+  ),
+  ["paper/raster-codes", 1, ["generator.safetensors and ../../llamagen/vq-6x6/vq.pt"]],
+  ["paper/random-codes", 1, ["generator.safetensors and ../../llamagen/vq-4x4/vq.pt"]],
+  ["paper/mar-codes", 1, ["generator.safetensors and ../../llamagen/vq-4x4/vq.pt"]],
+  ["paper/mar-codes-odd", 1, ["generator.safetensors and ../../llamagen/vq-6x6/vq.pt"]],
   ["detok/deep", 5, ["generator.safetensors and tokenizer.safetensors"]],
 ])("%s: every file of the recordings is within what is allowed", async (system, recordings, files) => {
   const titles = [];

@@ -36,7 +36,7 @@ async function walk(runtime: Runtime, model: CausalArchitecture, walks: readonly
     if (going.length === 0) continue;
     const inputs = going.map((owner) => {
       const position = step - owner.start;
-      return { owner, label: owner.label, code: (7 * position + owner.label) % model.codes, position };
+      return { owner, label: owner.label, token: [(7 * position + owner.label) % model.codes], position };
     });
     const { rows, out } = await predict(runtime, cache, inputs);
     const logits = floats(out, "logits");

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { diffusionOf } from "../../../src/families/heads/diffusion-steps.js";
+import { hasFiniteTargets } from "../../../src/families/heads/head-image.js";
 import { MarImage } from "../../../src/families/mar/image.js";
 import { maskSchedule } from "../../../src/families/mar/mask-schedule.js";
-import { tokenOrder } from "../../../src/families/mar/token-order.js";
 import type { FamilyParameters } from "../../../src/model/family-traits.js";
 import { marArchitecture } from "../../../src/model/manifest.js";
-import { DiffusionSchedules } from "../../../src/model/sampler/diffusion-schedule.js";
+import { tokenOrder } from "../../../src/model/sampler/token-order.js";
 import { editOf, imageRequest } from "../../engine/tiny-engine.js";
 import { exampleManifest } from "../../model/example-manifest.js";
 
@@ -12,12 +13,12 @@ const MODEL = marArchitecture(exampleManifest().architecture).generator;
 const TOKENS = MODEL.token_count;
 
 function image(change: Partial<FamilyParameters<"mar">>, seed = 5): MarImage {
-  return new MarImage(imageRequest({ class: 1, ...change }, seed), MODEL, new DiffusionSchedules(16));
+  return new MarImage(imageRequest({ class: 1, ...change }, seed), MODEL);
 }
 
 function edited(change: Partial<FamilyParameters<"mar">>, masked: Uint8Array, strength = 1, seed = 5): MarImage {
   const request = { ...imageRequest({ class: 1, ...change }, seed), edit: { ...editOf(new Uint8Array(0)), strength } };
-  return new MarImage(request, MODEL, new DiffusionSchedules(16), masked);
+  return new MarImage(request, MODEL, masked);
 }
 
 describe("MarImage", () => {
@@ -75,9 +76,9 @@ describe("MarImage", () => {
       new Uint8Array(TOKENS).fill(1, 0, 2),
     );
     expect(one.steps).toBe(2);
-    expect(one.diffusionKey).toBe("20/500");
+    expect(diffusionOf(one)).toEqual({ diffusionSteps: 20, maxTimestep: 500 });
     one.advance();
-    expect(one.diffusionKey).toBe("10/500");
+    expect(diffusionOf(one)).toEqual({ diffusionSteps: 10, maxTimestep: 500 });
   });
 
   it("of an edit of low strength samples a share of the masked tokens, other ones for another seed", () => {
@@ -95,11 +96,10 @@ describe("MarImage", () => {
 
   it("notices a token that is no number among those it just sampled", () => {
     const one = image({ steps: 4 });
-    const token = new Float32Array(MODEL.token_channels).fill(1);
-    for (const position of one.targets) one.setToken(position, token, 0);
-    expect(one.sampledFinite()).toBe(true);
-    token[3] = Number.POSITIVE_INFINITY;
-    one.setToken(one.targets[0]!, token, 0);
-    expect(one.sampledFinite()).toBe(false);
+    const { token_channels: C } = MODEL;
+    for (const position of one.targets) one.tokens.fill(1, position * C, (position + 1) * C);
+    expect(hasFiniteTargets(one, C)).toBe(true);
+    one.tokens[one.targets[0]! * C + 3] = Number.POSITIVE_INFINITY;
+    expect(hasFiniteTargets(one, C)).toBe(false);
   });
 });

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { diffusionStepsInStep, guidanceInStep, maskSchedule } from "../../../src/families/mar/mask-schedule.js";
+import { diffusionStepsInStep } from "../../../src/families/heads/diffusion-steps.js";
+import { maskSchedule } from "../../../src/families/mar/mask-schedule.js";
+import { guidanceInStep } from "../../../src/model/sampler/guidance.js";
 
 describe("maskSchedule", () => {
   it("equals the reference for 16, 64 and 256 tokens in any number of steps", () => {

@@ -1,15 +1,17 @@
 import { Decoder } from "../../../src/engine/decoder.js";
 import type { Runtime } from "../../../src/engine/runtime/runtime.js";
-import { diffusionStepsInStep, guidanceInStep, maskSchedule } from "../../../src/families/mar/mask-schedule.js";
+import { diffusionStepsInStep } from "../../../src/families/heads/diffusion-steps.js";
+import { maskSchedule } from "../../../src/families/mar/mask-schedule.js";
 import { paddedShape } from "../../../src/families/mar/predictor.js";
 import { MarGraphs } from "../../../src/families/mar/run-graphs.js";
-import { tokenOrder } from "../../../src/families/mar/token-order.js";
 import type { FamilyParameters } from "../../../src/model/family-traits.js";
 import { type Architecture, marArchitecture } from "../../../src/model/manifest.js";
 import type { ImageRequest } from "../../../src/model/parameters.js";
 import { diffusionSchedule, timestepFrequencies } from "../../../src/model/sampler/diffusion-schedule.js";
+import { guidanceInStep } from "../../../src/model/sampler/guidance.js";
 import { ImageNoise } from "../../../src/model/sampler/noise.js";
 import { unpatchify } from "../../../src/model/sampler/patches.js";
+import { tokenOrder } from "../../../src/model/sampler/token-order.js";
 
 /**
  * The official sampling loop for one image, written as plainly as it can be: no batch, no padding, no slices, a mask

@@ -3,9 +3,10 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ContinuousBatch } from "../../../src/engine/batch.js";
 import { openRuntime } from "../../../src/engine/runtime/onnx.js";
 import { floats, type Runtime, type Tensors } from "../../../src/engine/runtime/runtime.js";
-import { FAMILY_TRAITS, type FamilyParameters } from "../../../src/model/family-traits.js";
+import type { FamilyParameters } from "../../../src/model/family-traits.js";
 import { monotonicMs } from "../../../src/telemetry/monotonic-clock.js";
 import {
+  MAR_GRAPHS,
   type RecordedTensor,
   readRecording,
   readRecordingMetadata,
@@ -57,7 +58,7 @@ class Playback {
   }
 }
 
-vi.mock("../../../src/families/mar/token-order.js", () => ({
+vi.mock("../../../src/model/sampler/token-order.js", () => ({
   tokenOrder: (_kind: string, _tokens: number, _seed: number, image: number) => playing.order(image),
 }));
 vi.mock("../../../src/model/sampler/noise.js", () => ({
@@ -79,7 +80,7 @@ let folder: string;
 let runtime: Runtime;
 beforeAll(async () => {
   folder = writeTinyModel({});
-  runtime = await openRuntime(folder, { threads: 1, graphs: FAMILY_TRAITS.mar.graphs });
+  runtime = await openRuntime(folder, { threads: 1, graphs: MAR_GRAPHS });
 });
 afterAll(async () => {
   await runtime?.close();

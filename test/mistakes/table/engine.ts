@@ -2,7 +2,7 @@ import type { Mistake } from "../mistake.js";
 
 const IMAGE = "families/mar/image.ts";
 const PREDICT = "families/mar/predictor.ts";
-const DENOISE = "families/mar/denoiser.ts";
+const DENOISE = "families/heads/denoiser.ts";
 const DECODE = "engine/decoder.ts";
 
 /** How the engine puts images together for the graphs and takes them apart again. */
@@ -10,7 +10,7 @@ export const ENGINE_MISTAKES: readonly Mistake[] = [
   {
     name: "order-consumed-from-its-start",
     file: IMAGE,
-    find: "return this.#order.subarray(masked - sampled, masked);",
+    find: "return this.#order.subarray(this.probabilities ? 0 : masked - sampled, masked);",
     replace:
       "const known = this.#order.length - masked;\n    return this.#order.subarray(known, known + sampled).sort();",
     why: "order[0 .. masked) stays masked",
@@ -118,8 +118,8 @@ export const ENGINE_MISTAKES: readonly Mistake[] = [
   {
     name: "known-tokens-by-count",
     file: IMAGE,
-    find: "this.setToken(position, tokens, position * this.#channels);",
-    replace: "this.setToken(position, tokens, 0);",
+    find: "this.tokens.set(tokens.subarray(position * C, (position + 1) * C), position * C);",
+    replace: "this.tokens.set(tokens.subarray(0, C), position * C);",
     why: "each known token is that of its own position",
   },
 ];

@@ -1,7 +1,7 @@
 import type { Mistake } from "../mistake.js";
 
-const DENOISE = "families/mar/denoise-graph.ts";
-const HEAD = "families/mar/diffusion-head.ts";
+const DENOISE = "families/heads/denoise-graph.ts";
+const HEAD = "families/heads/diffusion-head.ts";
 const DIFFUSION = "model/sampler/diffusion-schedule.ts";
 
 const SLOPE = 'const slope = op("Mul", op("Sub", k("maxLogVariance"), k("minLogVariance")), g.float(0.25));';

@@ -2,7 +2,7 @@ import type { Mistake } from "../mistake.js";
 
 const DIFFUSION = "model/sampler/diffusion-schedule.ts";
 const SCHEDULE = "families/mar/mask-schedule.ts";
-const ORDER = "families/mar/token-order.ts";
+const ORDER = "model/sampler/token-order.ts";
 const NOISE = "model/sampler/noise.ts";
 const PHILOX = "model/sampler/philox.ts";
 const PATCHES = "model/sampler/patches.ts";
@@ -75,7 +75,7 @@ export const SAMPLER_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "guidance-in-float64",
-    file: SCHEDULE,
+    file: "model/sampler/guidance.ts",
     find: "return Math.fround(1 + Math.fround(weighted / tokenCount));",
     replace: "return 1 + ((scale - 1) * (tokenCount - maskedAfter)) / tokenCount;",
     why: "the reference's guidance is rounded to float32",

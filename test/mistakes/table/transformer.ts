@@ -79,7 +79,7 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "input-norm-epsilon",
-    file: PREDICT,
+    file: "families/heads/tokens.ts",
     find: "const INPUT_NORM_EPS = 1e-6;",
     replace: "const INPUT_NORM_EPS = 1e-5;",
     why: "z_proj_ln states an epsilon of its own, 1e-6",
@@ -137,7 +137,7 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   },
   {
     name: "no-class-row-first",
-    file: PREDICT,
+    file: "families/heads/tokens.ts",
     find: '[g.weight("class_emb.weight"), g.weight("fake_latent")]',
     replace: '[g.weight("fake_latent"), g.weight("class_emb.weight")]',
     why: "the row after the last class is the one for no class",

@@ -41,7 +41,11 @@ const WORDS = {
     "Decoder",
     "Consistency makes finer images and takes much longer; tokenizer is the decoder that also makes the previews.",
   ],
-  order: ["Token order", "Random, as in training; raster, line by line; checkerboard, every other token first."],
+  order: [
+    "Token order",
+    "Random, as in training; raster, line by line; checkerboard, every other token first; confidence, of models that draw codes, the likeliest first.",
+  ],
+  confidence_noise: ["Confidence noise", "How random the order of confidence is at first. Empty: 4.5."],
 };
 
 export function wordsFor(name, schema) {

@@ -4,8 +4,10 @@ import { compareOutputs } from "../../../importer/compare-outputs.js";
 import { ImportError } from "../../../importer/error.js";
 import type { Deviation, WrittenFolder } from "../../../importer/imported-family.js";
 import type { Progress } from "../../../importer/progress.js";
-import type { Architecture, CausalArchitecture } from "../../../model/manifest.js";
+import type { AnyCausalArchitecture, Architecture } from "../../../model/manifest.js";
 import { ImageNoise } from "../../../model/sampler/noise.js";
+import { unpatchify } from "../../../model/sampler/patches.js";
+import { OUTPUT } from "../../heads/head-image.js";
 import { KeyValueCache } from "../cache.js";
 import { predict } from "../predictor.js";
 
@@ -14,46 +16,64 @@ const SEQUENCES = 4;
 const POSITIONS = 32;
 const SEED = 0;
 
-/** Feeds random codes to a causal model, and decodes such codes; see `ImportedFamily`. */
+/** Feeds random tokens to a causal model, and decodes such tokens; see `ImportedFamily`. */
 export async function compareWithFloat32(
-  { folder, manifest: { architecture } }: WrittenFolder<CausalArchitecture>,
+  { folder, manifest: { architecture } }: WrittenFolder<AnyCausalArchitecture>,
   float32: string | undefined,
   progress: Progress,
 ): Promise<Deviation[]> {
-  return compareOutputs({ folder, architecture }, float32, "logits", async (runtime) => ({
-    network: await logitsOf(runtime, architecture.generator, progress),
-    pixels: await decodeCodes(runtime, architecture),
+  const output = OUTPUT[architecture.generator.head_kind];
+  return compareOutputs({ folder, architecture }, float32, output, async (runtime) => ({
+    network: await outputsOf(runtime, architecture.generator, output, progress),
+    pixels: await decodeTokens(runtime, architecture),
   }));
 }
 
-async function logitsOf(runtime: Runtime, generator: CausalArchitecture, progress: Progress): Promise<Float32Array[]> {
+async function outputsOf(
+  runtime: Runtime,
+  generator: AnyCausalArchitecture,
+  output: "z" | "logits",
+  progress: Progress,
+): Promise<Float32Array[]> {
   const cache = new KeyValueCache(generator);
-  const sequences = Array.from({ length: SEQUENCES }, (_, index) => ({ index, codes: randomCodes(generator, index) }));
+  const { token_channels: C } = generator;
+  const sequences = Array.from({ length: SEQUENCES }, (_, index) => ({
+    index,
+    tokens: randomTokens(generator, index),
+  }));
   const all = [];
   for (let position = 0; position < Math.min(POSITIONS, generator.token_count); position++) {
     const inputs = sequences.map((owner) => ({
       owner,
       label: owner.index % (generator.class_count + 1),
-      code: owner.codes[position]!,
+      token: owner.tokens.subarray(position * C, (position + 1) * C),
       position,
     }));
-    const logits = floats((await predict(runtime, cache, inputs)).out, "logits");
-    if (!logits.every(Number.isFinite))
+    const values = floats((await predict(runtime, cache, inputs)).out, output);
+    if (!values.every(Number.isFinite))
       throw new ImportError(
-        `At position ${position} the model makes logits that are not finite numbers: its weights are not those of a trained model, or its precision is too low for them.`,
+        `At position ${position} the model makes ${output} that are not finite numbers: its weights are not those of a trained model, or its precision is too low for them.`,
       );
-    all.push(logits);
+    all.push(values.slice());
     progress.add("verifying", 0);
   }
   return all;
 }
 
-async function decodeCodes(runtime: Runtime, { generator, tokenizer }: Architecture<CausalArchitecture>) {
-  const decoder = new Decoder(runtime, tokenizer, generator.latent_channels);
-  return (await decoder.decode(Float32Array.from(randomCodes(generator, 0)))).pixels;
+async function decodeTokens(runtime: Runtime, { generator, tokenizer }: Architecture<AnyCausalArchitecture>) {
+  const tokens = randomTokens(generator, 0);
+  const latents = new Float32Array(tokens.length);
+  unpatchify(tokens, generator, latents);
+  return (await new Decoder(runtime, tokenizer, generator.latent_channels).decode(latents)).pixels;
 }
 
-function randomCodes({ token_count, codes }: CausalArchitecture, imageIndex: number): number[] {
+/** Codes, or numbers of unit variance. [L, C] */
+function randomTokens(generator: AnyCausalArchitecture, imageIndex: number): Float32Array {
   const noise = new ImageNoise(SEED, imageIndex);
-  return Array.from({ length: token_count }, (_, token) => Math.floor(codes * noise.uniform(0, token)));
+  const { token_count, token_channels: C } = generator;
+  const tokens = new Float32Array(token_count * C);
+  for (let token = 0; token < token_count; token++)
+    if (generator.head_kind === "diffusion") noise.fill(tokens, token * C, C, 0, token, 0);
+    else tokens[token] = Math.floor(generator.codes * noise.uniform(0, token));
+  return tokens;
 }

@@ -24,7 +24,7 @@ export function networkParity<Model extends DiffusionTransformer>({
   schedules,
 }: NetworkParity<Model>): FamilyParity<Model> {
   return {
-    stagesMarker: "forward.x",
+    stagesMarkers: ["forward.x"],
     runMarker: "sampler",
     compareStages: (model, recording, report) => compareStages({ ...model, outputHalves }, recording, report),
     compareRun: (model, recording, report) =>

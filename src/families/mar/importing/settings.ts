@@ -1,5 +1,5 @@
 import type { PublishedSettings } from "../../../importer/imported-family.js";
-import type { Architecture, MarArchitecture } from "../../../model/manifest.js";
+import type { AnyMarArchitecture, Architecture } from "../../../model/manifest.js";
 import type { DefaultParameters } from "../../../model/parameters.js";
 import { type PublishedSize, publishedSizeOf } from "./stated.js";
 
@@ -15,13 +15,14 @@ const OTHER_GUIDANCE = PUBLISHED_GUIDANCE["mar-l"];
 const PUBLISHED_STEPS = 64;
 
 /** What a MAR model has without settings of its own. */
-export function marSettings(architecture: Architecture<MarArchitecture>): PublishedSettings {
+export function marSettings(architecture: Architecture<AnyMarArchitecture>): PublishedSettings {
   const defaults = publishedDefaults(architecture);
+  if (architecture.generator.head_kind === "categorical") return { defaults: withoutDiffusion(defaults), presets: {} };
   return { defaults, presets: publishedPresets(defaults) };
 }
 
 /** The published sampler for a model of these sizes: 64 steps, linear guidance, 100 diffusion steps from t = 999. */
-function publishedDefaults({ generator, tokenizer }: Architecture<MarArchitecture>): DefaultParameters {
+function publishedDefaults({ generator, tokenizer }: Architecture<AnyMarArchitecture>): DefaultParameters {
   const size = publishedSizeOf(generator.encoder.width, tokenizer.kind);
   return {
     steps: Math.min(PUBLISHED_STEPS, generator.token_count),
@@ -32,6 +33,10 @@ function publishedDefaults({ generator, tokenizer }: Architecture<MarArchitectur
     max_timestep: 999,
     order: "random",
   };
+}
+
+function withoutDiffusion({ diffusion_steps: _, max_timestep: __, ...defaults }: DefaultParameters): DefaultParameters {
+  return defaults;
 }
 
 /** Where few diffusion steps begin (DiSA): at t = 999 an error is multiplied by 20,291, at 950 by 13. */

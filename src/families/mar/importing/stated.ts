@@ -3,10 +3,10 @@ import { checkStatement, count, optionalCount } from "../../../importer/architec
 import { ImportError } from "../../../importer/error.js";
 import { readJsonFile } from "../../../importer/json-file.js";
 import type { StatedTokenizer } from "../../../importer/tokenizers/tokenizer-reading.js";
-import type { Architecture as AnyArchitecture, MarArchitecture } from "../../../model/manifest.js";
+import type { Architecture as AnyArchitecture, AnyMarArchitecture } from "../../../model/manifest.js";
 import type { TokenizerKind } from "../../../model/tokenizer-architecture.js";
 
-type Architecture = AnyArchitecture<MarArchitecture>;
+type Architecture = AnyArchitecture<AnyMarArchitecture>;
 
 /** Numbers that no tensor states, and claims beside them that are checked against the tensors. */
 export interface StatedArchitecture extends StatedTokenizer {
@@ -23,7 +23,7 @@ export interface StatedArchitecture extends StatedTokenizer {
 interface Claim {
   readonly field: string;
   readonly stated: number | string;
-  readonly found: (architecture: Architecture) => number | string;
+  readonly found: (architecture: Architecture) => number | string | undefined;
 }
 
 interface MarSize {
@@ -64,6 +64,7 @@ const ArchitectureConfig = Type.Object({
     buffer_size: optionalCount(),
     diffloss_d: optionalCount(),
     diffloss_w: optionalCount(),
+    codes: optionalCount(),
   }),
   vae: Type.Optional(
     Type.Object({
@@ -152,8 +153,9 @@ function generatorClaims(mar: ArchitectureConfig["mar"]): Claim[] {
     vae_embed_dim: (a) => a.tokenizer.latent_channels,
     class_num: (a) => a.generator.class_count,
     buffer_size: (a) => a.generator.buffer_size,
-    diffloss_d: (a) => a.generator.head.depth,
-    diffloss_w: (a) => a.generator.head.width,
+    diffloss_d: ({ generator }) => ("head" in generator ? generator.head.depth : undefined),
+    diffloss_w: ({ generator }) => ("head" in generator ? generator.head.width : undefined),
+    codes: ({ generator }) => ("codes" in generator ? generator.codes : undefined),
     vae_stride: stride,
     img_size: (a) => a.tokenizer.image_height,
   };

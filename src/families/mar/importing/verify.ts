@@ -10,18 +10,19 @@ import { ImportError } from "../../../importer/error.js";
 import type { Deviation, WrittenFolder } from "../../../importer/imported-family.js";
 import type { Progress } from "../../../importer/progress.js";
 import type { FamilyParameters } from "../../../model/family-traits.js";
-import { type Architecture, graphsOf, type Manifest, marArchitecture } from "../../../model/manifest.js";
-import { DiffusionSchedules } from "../../../model/sampler/diffusion-schedule.js";
-import { Denoiser } from "../denoiser.js";
+import { type AnyMarArchitecture, type Architecture, graphsOf } from "../../../model/manifest.js";
+import { openHead } from "../../heads/head.js";
+import { hasFiniteTargets, OUTPUT } from "../../heads/head-image.js";
 import { MarImage } from "../image.js";
 import { mar } from "../mar.js";
 import { Predictor } from "../predictor.js";
-import { MarGraphs } from "../run-graphs.js";
 
 /** Autoregressive steps of the published sampler; the check looks at some of them, from the first to the last. */
 const STEPS = 64;
 const LOOKED_AT = [0, 0.2, 0.4, 0.6, 0.8, 1];
 const SEED = 0;
+
+type MarManifest = WrittenFolder<AnyMarArchitecture>["manifest"];
 
 /** What a model makes of the check's inputs. */
 interface Outputs {
@@ -39,7 +40,7 @@ interface Outputs {
  * numbers that are not finite.
  */
 export async function compareWithFloat32(
-  model: WrittenFolder,
+  model: WrittenFolder<AnyMarArchitecture>,
   float32: string | undefined,
   progress: Progress,
   device: Device = {},
@@ -48,21 +49,26 @@ export async function compareWithFloat32(
   const expected = await runStages(float32 ?? folder, { ...manifest, precision: "fp32" }, progress, device);
   if (float32 === undefined) return [];
   const actual = await runStages(folder, manifest, progress, device, expected);
+  const isDiffusion = manifest.architecture.generator.head_kind === "diffusion";
   return [
-    { of: "z", relativeRms: relativeRms(actual.z.flat(), expected.z.flat()) },
-    { of: "sampled tokens", relativeRms: relativeRms(actual.tokens, expected.tokens) },
+    {
+      of: OUTPUT[manifest.architecture.generator.head_kind],
+      relativeRms: relativeRms(actual.z.flat(), expected.z.flat()),
+    },
+    // Codes differ or they do not.
+    ...(isDiffusion ? [{ of: "sampled tokens", relativeRms: relativeRms(actual.tokens, expected.tokens) }] : []),
     { of: "pixels", relativeRms: relativeRms([actual.pixels], [expected.pixels]) },
   ];
 }
 
 async function runStages(
   folder: string,
-  manifest: Manifest,
+  manifest: MarManifest,
   progress: Progress,
   device: Device,
   inputs?: Outputs,
 ): Promise<Outputs> {
-  const architecture = marArchitecture(manifest.architecture);
+  const architecture = manifest.architecture;
   const images = LOOKED_AT.map((at, index) => imageAtStep(manifest, at, index));
   const runtime = await openRuntime(folder, { threads: usableCores(), graphs: graphsOf(architecture), ...device });
   try {
@@ -79,8 +85,8 @@ async function runStages(
 }
 
 /** An image whose tokens up to a step, which is given as a share of all steps, are normal numbers. */
-function imageAtStep({ architecture, defaults }: Manifest, at: number, index: number): MarImage {
-  const { generator } = marArchitecture(architecture);
+function imageAtStep({ architecture, defaults }: MarManifest, at: number, index: number): MarImage {
+  const { generator } = architecture;
   const steps = Math.min(STEPS, generator.token_count);
   const { diffusion_steps, max_timestep, temperature, guidance_scale } = defaults as FamilyParameters<"mar">;
   const parameters = {
@@ -90,10 +96,12 @@ function imageAtStep({ architecture, defaults }: Manifest, at: number, index: nu
     order: "random",
   } as const;
   const request = { parameters, seed: SEED, imageIndex: index };
-  const image = new MarImage(request, generator, new DiffusionSchedules(generator.head.frequency_channels));
+  const image = new MarImage(request, generator);
   const C = generator.token_channels;
   while (image.step < Math.round(at * (steps - 1))) {
-    for (const position of image.targets) image.noise.fill(image.tokens, position * C, C, image.step, position, 0);
+    for (const position of image.targets)
+      if (generator.head_kind === "diffusion") image.noise.fill(image.tokens, position * C, C, image.step, position, 0);
+      else image.tokens[position] = Math.floor(generator.codes * image.noise.uniform(image.step, position));
     image.advance();
   }
   return image;
@@ -103,31 +111,34 @@ function imageAtStep({ architecture, defaults }: Manifest, at: number, index: nu
 class Stages {
   constructor(
     private readonly runtime: Runtime,
-    private readonly manifest: Manifest,
+    private readonly manifest: MarManifest,
     private readonly images: readonly MarImage[],
     private readonly progress: Progress,
   ) {}
 
   async predict(): Promise<Outputs["z"]> {
-    const { generator } = marArchitecture(this.manifest.architecture);
-    await this.#attempt("z", new Predictor(new MarGraphs(this.runtime, generator), generator));
+    const { generator } = this.manifest.architecture;
+    await this.#attempt("z", new Predictor(this.runtime, generator));
     const all = this.images.map(({ z, zUnconditional }) => [z, zUnconditional] as const);
     if (!all.flat().every((values) => values.every(Number.isFinite))) throw this.#notFinite("z");
     return all;
   }
 
   async denoise(): Promise<Outputs["tokens"]> {
-    const architecture = marArchitecture(this.manifest.architecture);
+    const architecture = this.manifest.architecture;
     const { generator } = architecture;
-    await this.#attempt("sampled tokens", new Denoiser(new MarGraphs(this.runtime, generator), generator));
+    await this.#attempt("sampled tokens", openHead(this.runtime, generator));
     return this.images.map((image) => targetsOf(image, architecture));
   }
 
   /** The image that has most tokens. */
   async decode(): Promise<Outputs["pixels"]> {
-    const { generator, tokenizer } = marArchitecture(this.manifest.architecture);
+    const { generator, tokenizer } = this.manifest.architecture;
     const sampler = mar.open(this.runtime, generator);
-    const [pixels] = await new Decoder(this.runtime, tokenizer).decodeImages(this.images.slice(-1), sampler);
+    const [pixels] = await new Decoder(this.runtime, tokenizer, generator.latent_channels).decodeImages(
+      this.images.slice(-1),
+      sampler,
+    );
     return pixels!;
   }
 
@@ -141,7 +152,8 @@ class Stages {
     });
     await stage.run(this.images, runs);
     this.progress.add("verifying", 0);
-    if (this.images.some((image) => !image.sampledFinite())) throw this.#notFinite(what);
+    const { token_channels } = this.manifest.architecture.generator;
+    if (this.images.some((image) => !hasFiniteTargets(image, token_channels))) throw this.#notFinite(what);
     if (reason !== undefined) throw new ImportError(`The imported model can't be run: ${reason}`);
   }
 
@@ -165,7 +177,8 @@ function targetsOf(image: MarImage, { generator }: Architecture): Float32Array {
 }
 
 function setTargets(image: MarImage, tokens: Float32Array, { generator }: Architecture): void {
+  const C = generator.token_channels;
   image.targets.forEach((position, i) => {
-    image.setToken(position, tokens, i * generator.token_channels);
+    image.tokens.set(tokens.subarray(i * C, (i + 1) * C), position * C);
   });
 }

@@ -1,79 +1,31 @@
-import { Decoder } from "../../../engine/decoder.js";
 import { Encoder } from "../../../engine/encoder.js";
 import type { ExposedModel } from "../../../evaluation/parity/family-parity.js";
-import type { Architecture, MarArchitecture } from "../../../model/manifest.js";
-import {
-  COEFFICIENTS,
-  DiffusionSchedules,
-  type ModelDiffusionSchedule,
-} from "../../../model/sampler/diffusion-schedule.js";
-import { type DenoiseBatch, type DenoiseResult, MarGraphs } from "../run-graphs.js";
-
-/** The highest timestep of the published sampler. */
-const MAX_TIMESTEP = 999;
+import type { AnyMarArchitecture, Architecture } from "../../../model/manifest.js";
+import { HeadParity } from "../../heads/parity.js";
+import { type PredictBatch, type PredictResult, predict } from "../run-graphs.js";
 
 /** An imported model whose graphs expose their intermediate results. */
 export class ParityModel {
-  readonly architecture: Architecture<MarArchitecture>;
-  readonly generator: MarArchitecture;
-  readonly graphs: MarGraphs;
+  readonly architecture: Architecture<AnyMarArchitecture>;
+  readonly generator: AnyMarArchitecture;
   readonly encoder: Encoder;
-  readonly decoder: Decoder;
-  readonly #schedules: DiffusionSchedules;
 
-  constructor({ runtime, ...architecture }: ExposedModel<MarArchitecture>) {
+  constructor(readonly exposed: ExposedModel<AnyMarArchitecture>) {
+    const { runtime, ...architecture } = exposed;
     const { generator, tokenizer } = architecture;
     this.architecture = architecture;
     this.generator = generator;
-    this.graphs = new MarGraphs(runtime, generator);
     this.encoder = new Encoder(runtime, tokenizer);
-    this.decoder = new Decoder(runtime, tokenizer);
-    this.#schedules = new DiffusionSchedules(this.generator.head.frequency_channels);
   }
 
-  schedule(diffusionSteps: number): ModelDiffusionSchedule {
-    return this.#schedules.get(diffusionSteps, MAX_TIMESTEP);
+  /** Throws where the model makes codes. */
+  get head(): HeadParity {
+    const { runtime, generator } = this.exposed;
+    if (generator.head_kind !== "diffusion") throw new Error("the model has no diffusion head");
+    return new HeadParity(runtime, generator);
   }
 
-  /** Steps [from, from + steps) of a schedule. */
-  denoise(
-    schedule: ModelDiffusionSchedule,
-    from: number,
-    batch: Omit<DenoiseBatch, "frequencies" | "coefficients">,
-  ): Promise<DenoiseResult> {
-    const columns = (table: Float32Array, width: number) => table.slice(from * width, (from + batch.steps) * width);
-    return this.graphs.denoise({
-      ...batch,
-      frequencies: columns(schedule.frequencies, this.generator.head.frequency_channels),
-      coefficients: columns(schedule.coefficients, COEFFICIENTS.length),
-    });
+  predict(batch: PredictBatch): Promise<PredictResult> {
+    return predict(this.exposed.runtime, this.generator, batch);
   }
-}
-
-/** The head's recorded condition: N conditional rows, followed by N unconditional rows or none. */
-export interface Condition {
-  readonly rows: number;
-  readonly guidedRows: number;
-  readonly z: Float32Array; // [N, D]
-  readonly zUnconditional: Float32Array; // [M, D]
-  readonly guidance: Float32Array; // [M]
-  readonly temperature: Float32Array; // [N]
-}
-
-export function condition(
-  z: Float32Array,
-  rows: number,
-  width: number,
-  guidance: number,
-  temperature: number,
-): Condition {
-  const guidedRows = z.length / width - rows;
-  return {
-    rows,
-    guidedRows,
-    z: z.slice(0, rows * width),
-    zUnconditional: z.slice(rows * width),
-    guidance: new Float32Array(guidedRows).fill(guidance),
-    temperature: new Float32Array(rows).fill(temperature),
-  };
 }

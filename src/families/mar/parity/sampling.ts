@@ -1,9 +1,10 @@
 import { part, type Recording } from "../../../evaluation/parity/recording.js";
 import { ALLOWED, type Numbers, type Report } from "../../../evaluation/parity/report.js";
+import { guidanceInStep } from "../../../model/sampler/guidance.js";
 import { unpatchify } from "../../../model/sampler/patches.js";
-import { guidanceInStep, type MaskStep, maskSchedule } from "../mask-schedule.js";
-import { type Condition, condition, type ParityModel } from "./model.js";
-import { compareDecode } from "./stages.js";
+import { type Condition, compareDecode, condition } from "../../heads/parity.js";
+import { type MaskStep, maskSchedule } from "../mask-schedule.js";
+import type { ParityModel } from "./model.js";
 import { predictInput } from "./transformer-input.js";
 
 /** Network rows times diffusion steps of one denoise call: bounds the memory of the adaLN projections. */
@@ -13,7 +14,7 @@ const MAX_ROW_STEPS = 4096;
 export async function compareRun(model: ParityModel, recording: Recording, report: Report): Promise<void> {
   const run = new RunComparison(model, recording, report, await readSettings(model, recording));
   await run.compare();
-  await compareDecode(model, recording, report, "latents", "image");
+  await compareDecode(model.exposed, recording, report, "latents", "image");
 }
 
 /** What a sampling run was asked for. */
@@ -120,14 +121,14 @@ class RunComparison {
   }
 
   async #compareTransformer(i: number, mask: ArrayLike<number>, targets: readonly number[][]): Promise<Float32Array> {
-    const { generator: a, graphs } = this.model;
+    const { generator: a } = this.model;
     const batch = predictInput(a, {
       tokens: this.#tokens,
       mask,
       classes: this.settings.classes,
       targets: (row: number) => targets[row % this.settings.images] ?? [],
     });
-    const out = await graphs.predict(batch);
+    const out = await this.model.predict(batch);
     const compare = async (stage: string, shape: number[], data: ArrayLike<number>) => {
       const name = `${stage}.${i}`;
       if (this.recording.has(name)) await this.#numbers(stage, i, ALLOWED.transformer, { shape, data }, name);
@@ -142,14 +143,14 @@ class RunComparison {
   async #sampleTokens(i: number, fixed: Condition): Promise<Float32Array> {
     const noise = await this.recording.floats(`noise.${i}`);
     const steps = (noise.shape[0] ?? 1) - 1;
-    const schedule = this.model.schedule(steps);
+    const schedule = this.model.head.schedule(steps);
     const size = noise.data.length / (steps + 1);
     const slice = Math.max(1, Math.floor(MAX_ROW_STEPS / (fixed.rows + fixed.guidedRows)));
     let x: Float32Array = noise.data.slice(0, size);
     for (let from = 0; from < steps; from += slice) {
       const count = Math.min(slice, steps - from);
       const raw = noise.data.slice((1 + from) * size, (1 + from + count) * size);
-      x = (await this.model.denoise(schedule, from, { ...fixed, steps: count, x, noise: raw })).x;
+      x = (await this.model.head.denoise(schedule, from, { ...fixed, steps: count, x, noise: raw })).x;
     }
     return x;
   }
@@ -163,7 +164,7 @@ class RunComparison {
     const network = await recording.floats(`trace.out.${i}`);
     const noise = await recording.floats(`noise.${i}`);
     const [steps = 0] = x.shape;
-    const schedule = model.schedule(steps);
+    const schedule = model.head.schedule(steps);
     const z = recording.has(`z.${i}`) ? (await recording.floats(`z.${i}`)).data : undefined;
     const guidance = predicted.guidance[0] ?? 1;
     const fixed = z ? condition(z, rows, decoder.width, guidance, this.settings.temperature) : predicted;
@@ -171,7 +172,7 @@ class RunComparison {
     for (let k = 0; k < steps; k++) {
       const at = `step ${i}, diffusion step ${k} (t = ${schedule.timesteps[k]})`;
       const input = { ...fixed, steps: 1, x: part(x, k, 0, rows).data, noise: part(noise, k + 1).data };
-      const out = await model.denoise(schedule, k, input);
+      const out = await model.head.denoise(schedule, k, input);
       const ours = { shape: [rows + guidedRows, 2 * C], data: out.network ?? [] };
       report.numbers(recording.name, "trace: network", at, ALLOWED.network, ours, part(network, k));
       const result = { shape: [rows, C], data: out.x };

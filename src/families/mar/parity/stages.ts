@@ -1,15 +1,16 @@
-import { PIXEL_RULES, pixelsFollow } from "../../../evaluation/parity/pixels.js";
 import { part, type Recording } from "../../../evaluation/parity/recording.js";
 import { ALLOWED, type Report } from "../../../evaluation/parity/report.js";
-import { pixelRoundingOf } from "../../families.js";
-import { condition, type ParityModel } from "./model.js";
+import { OUTPUT } from "../../heads/head-image.js";
+import { compareDecode, compareDenoising } from "../../heads/parity.js";
+import type { ParityModel } from "./model.js";
 import { predictInput } from "./transformer-input.js";
 
 /** Compares `stages.safetensors`: predict at several mask sizes, every diffusion step by itself, decode. */
 export async function compareStages(model: ParityModel, recording: Recording, report: Report): Promise<void> {
   for (let j = 0; recording.has(`predict.${j}.tokens`); j++) await comparePredict(model, recording, report, j);
-  for (let j = 0; recording.has(`denoise.${j}.network`); j++) await compareDenoise(model, recording, report, j);
-  await compareDecode(model, recording, report, "decode.latents", "decode.image");
+  if (model.generator.head_kind === "categorical") return;
+  await compareDenoising(model.head, recording, report);
+  await compareDecode(model.exposed, recording, report, "decode.latents", "decode.image");
 }
 
 async function comparePredict(model: ParityModel, recording: Recording, report: Report, j: number): Promise<void> {
@@ -17,12 +18,12 @@ async function comparePredict(model: ParityModel, recording: Recording, report: 
   const labels = recording.metadata("labels") as number[];
   const positions = Array.from({ length: a.token_count }, (_, position) => position);
   const batch = predictInput(a, {
-    tokens: (await recording.floats(`predict.${j}.tokens`)).data,
+    tokens: Float32Array.from((await recording.tensor(`predict.${j}.tokens`)).data),
     mask: (await recording.tensor(`predict.${j}.mask`)).data,
     classes: [...labels, ...labels.map(() => a.class_count)],
     targets: () => positions,
   });
-  const out = await model.graphs.predict(batch);
+  const out = await model.predict(batch);
   const at = `predict.${j}`;
   const { name } = recording;
   const encoder = { shape: [batch.rows, a.buffer_size + batch.known, a.encoder.width], data: out.encoder ?? [] };
@@ -31,59 +32,11 @@ async function comparePredict(model: ParityModel, recording: Recording, report: 
   const expected = await recording.floats(`${at}.decoder`);
   report.numbers(name, "decoder", at, ALLOWED.transformer, { shape, data: out.decoder ?? [] }, expected);
   // The engine's own path to z, which computes no more of the last block than the targets need.
-  report.numbers(name, "z", at, ALLOWED.transformer, { shape, data: out.z }, expected);
-}
-
-async function compareDenoise(model: ParityModel, recording: Recording, report: Report, j: number): Promise<void> {
-  const { decoder, token_channels: C } = model.generator;
-  const { name } = recording;
-  const x = await recording.floats("denoise.x");
-  const noise = await recording.floats("denoise.noise");
-  const network = await recording.floats(`denoise.${j}.network`);
-  const result = await recording.floats(`denoise.${j}.out`);
-  const timesteps = await recording.tensor("denoise.timestep");
-  const [steps = 0, rows = 0] = x.shape;
-  const networkRows = network.shape[1] ?? 0;
-  const schedule = model.schedule(steps);
-  const same = `${timesteps.data}` === `${schedule.timesteps}`;
-  report.holds(name, "timesteps", `denoise.${j}`, same, `ours are ${schedule.timesteps}, recorded ${timesteps.data}`);
-  const z = (await recording.floats("denoise.z")).data.slice(0, networkRows * decoder.width);
-  const guidance = await recording.number(`denoise.${j}.guidance`);
-  const fixed = condition(z, rows, decoder.width, guidance, await recording.number(`denoise.${j}.temperature`));
-  for (let k = 0; k < steps; k++) {
-    const input = { ...fixed, steps: 1, x: part(x, k).data, noise: part(noise, k).data };
-    const out = await model.denoise(schedule, k, input);
-    const at = `denoise.${j} step ${k} (t = ${schedule.timesteps[k]})`;
-    const ours = { shape: [networkRows, 2 * C], data: out.network ?? [] };
-    report.numbers(name, "diffusion step: network", at, ALLOWED.network, ours, part(network, k));
-    report.numbers(
-      name,
-      "diffusion step: result",
-      at,
-      ALLOWED.diffusionStep,
-      { shape: [rows, C], data: out.x },
-      part(result, k),
-    );
-  }
-}
-
-export async function compareDecode(
-  model: ParityModel,
-  recording: Recording,
-  report: Report,
-  latentsName: string,
-  imageName: string,
-): Promise<void> {
-  const t = model.architecture.tokenizer;
-  const latents = await recording.floats(latentsName);
-  const expected = await recording.floats(imageName);
-  const { image = [], pixels } = await model.decoder.decode(latents.data);
-  const shape = [latents.shape[0] ?? 0, 3, t.image_height, t.image_width];
-  report.numbers(recording.name, "image", imageName, ALLOWED.image, { shape, data: image }, expected);
-  const rounding = pixelRoundingOf(model.architecture);
-  const note = `a pixel is not ${PIXEL_RULES[rounding]} of the image`;
-  const follow = pixelsFollow(image, pixels, t.image_height * t.image_width, rounding);
-  report.holds(recording.name, "pixels", imageName, follow, note);
+  const isDiffusion = a.head_kind === "diffusion";
+  const recorded = isDiffusion ? expected : await recording.floats(`${at}.logits`);
+  const width = isDiffusion ? a.decoder.width : a.codes;
+  const ours = { shape: [batch.rows, a.token_count, width], data: out.z };
+  report.numbers(name, OUTPUT[a.head_kind], at, ALLOWED.transformer, ours, recorded);
 }
 
 /** Compares `vae_encode.safetensors`: the posterior's moments of each image, and the latents that follow from them. */

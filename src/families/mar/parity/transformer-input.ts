@@ -1,4 +1,4 @@
-import type { MarArchitecture } from "../../../model/manifest.js";
+import type { AnyMarArchitecture } from "../../../model/manifest.js";
 import type { PredictBatch } from "../run-graphs.js";
 
 /** The transformer's inputs: all images with their class, and with guidance again without a class. */
@@ -13,7 +13,7 @@ export interface TransformerInput {
 }
 
 /** Every image has the same number of known tokens in the recordings, so no row is padded. */
-export function predictInput(a: MarArchitecture, input: TransformerInput): PredictBatch {
+export function predictInput(a: AnyMarArchitecture, input: TransformerInput): PredictBatch {
   const { token_count: L, token_channels: C } = a;
   const images = input.mask.length / L;
   const rows = input.classes.length;

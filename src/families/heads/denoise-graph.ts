@@ -3,7 +3,7 @@ import { GraphBuilder, type Value } from "../../model/graph/builder.js";
 import { RowZeroPoints } from "../../model/graph/linear.js";
 import { concat, gather, sizes } from "../../model/graph/ops.js";
 import type { GraphOptions, WeightIndex } from "../../model/graph/weights.js";
-import type { MarArchitecture } from "../../model/manifest.js";
+import type { WithDiffusionHead } from "../../model/manifest.js";
 import { COEFFICIENTS, type Coefficient } from "../../model/sampler/diffusion-schedule.js";
 import { conditioning, headNetwork, modulations } from "./diffusion-head.js";
 
@@ -42,7 +42,7 @@ interface BeforeLoop {
  * `DenoiseResult`. What depends on timestep and z alone (the timestep MLP, the condition, every adaLN projection) is
  * computed for all steps before the loop, which is one ONNX Scan.
  */
-export function buildDenoise(a: MarArchitecture, weights: WeightIndex, options: GraphOptions): Uint8Array {
+export function buildDenoise(a: WithDiffusionHead, weights: WeightIndex, options: GraphOptions): Uint8Array {
   const g = GraphBuilder.model("denoise", weights);
   const x = g.input("x", "float32", ["rows", a.token_channels]);
   const { perStep, ...shared } = beforeLoop(g, a);
@@ -58,7 +58,7 @@ export function buildDenoise(a: MarArchitecture, weights: WeightIndex, options: 
 }
 
 /** The same for a provider without loops: what comes before the loop, and one step of it. */
-export function buildDenoiseLoop(a: MarArchitecture, weights: WeightIndex): LoopGraphs {
+export function buildDenoiseLoop(a: WithDiffusionHead, weights: WeightIndex): LoopGraphs {
   const before = GraphBuilder.model("denoise_before", weights);
   const { perStep, indices } = beforeLoop(before, a);
   for (const [name, value] of Object.entries(perStep)) {
@@ -95,7 +95,7 @@ export function buildDenoiseLoop(a: MarArchitecture, weights: WeightIndex): Loop
 }
 
 /** Declares all inputs but x. */
-function beforeLoop(g: GraphBuilder, a: MarArchitecture): BeforeLoop {
+function beforeLoop(g: GraphBuilder, a: WithDiffusionHead): BeforeLoop {
   const z = g.input("z", "float32", ["rows", a.decoder.width]);
   const zUnconditional = g.input("z_unconditional", "float32", ["guided", a.decoder.width]);
   const guidance = g.input("guidance", "float32", ["guided"]);
@@ -156,7 +156,7 @@ function stepCoefficients(g: GraphBuilder, coefficients: Value, noise: Value, te
 }
 
 /** Type and shape of what one step takes of `name`. */
-function sliceOf(g: GraphBuilder, a: MarArchitecture, name: string) {
+function sliceOf(g: GraphBuilder, a: WithDiffusionHead, name: string) {
   const isModulation = /^(shift|scale|gate)\./.test(name);
   const shape = name === "noise" ? ["rows", a.token_channels] : isModulation ? ["network_rows", a.head.width] : [1];
   return { type: isModulation ? g.floatType : "float32", shape } as const;
@@ -165,7 +165,7 @@ function sliceOf(g: GraphBuilder, a: MarArchitecture, name: string) {
 /** One diffusion step as the body of a Scan. */
 function loopBody(
   g: GraphBuilder,
-  a: MarArchitecture,
+  a: WithDiffusionHead,
   shared: Omit<BeforeLoop, "perStep">,
   perStep: PerStep,
   options: GraphOptions,
@@ -187,7 +187,7 @@ function loopBody(
 /** Network, guidance, and the ancestral step from x_t to x_(t-1). -> the network's output, and x_(t-1) */
 function diffusionStep(
   b: GraphBuilder,
-  a: MarArchitecture,
+  a: WithDiffusionHead,
   x: Value,
   at: PerStep,
   { indices, zeroPoints }: Omit<BeforeLoop, "perStep">,

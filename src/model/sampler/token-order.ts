@@ -1,14 +1,14 @@
-import { sampledTokenCount } from "../../model/edit.js";
-import type { FamilyParameters } from "../../model/family-traits.js";
-import type { MarArchitecture } from "../../model/manifest.js";
-import { ORDERS, packLastWord, philox4x32, seedHigh, seedLow } from "../../model/sampler/philox.js";
+import { sampledTokenCount } from "../edit.js";
+import type { MarArchitecture } from "../manifest.js";
+import type { SamplingParameters } from "../parameters.js";
+import { ORDERS, packLastWord, philox4x32, seedHigh, seedLow } from "./philox.js";
 
 /**
  * The order of an image's tokens: a permutation of 0..L-1 that is consumed from its end, so `order[0 .. masked)` are
  * the positions still unknown.
  */
 export function tokenOrder(
-  kind: FamilyParameters<"mar">["order"],
+  kind: SamplingParameters["order"],
   { token_count: tokenCount, grid_width: width }: Pick<MarArchitecture, "token_count" | "grid_width">,
   seed: number,
   imageIndex: number,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { rasterOrder, tokenOrder, uniformBelow } from "../../../src/families/mar/token-order.js";
+import { rasterOrder, tokenOrder, uniformBelow } from "../../../src/model/sampler/token-order.js";
 
 const row = (tokens: number) => ({ token_count: tokens, grid_width: tokens });
 

@@ -1,7 +1,7 @@
 import type { GraphBuilder, Value } from "../../model/graph/builder.js";
 import { LinearInput, linear, RowZeroPoints } from "../../model/graph/linear.js";
 import { affineLayerNorm, layerNorm, reshape, silu, toFloat32, toWeightType } from "../../model/graph/ops.js";
-import type { MarArchitecture } from "../../model/manifest.js";
+import type { WithDiffusionHead } from "../../model/manifest.js";
 
 /** The diffusion head's network, SimpleMLPAdaLN of the reference (models/diffloss.py). */
 
@@ -23,7 +23,7 @@ export function conditioning(g: GraphBuilder, frequencies: Value, z: Value): Val
 }
 
 /** The adaLN projections of all steps and rows, [S, N + M, width] each. */
-export function modulations(g: GraphBuilder, a: MarArchitecture, condition: Value): Modulations {
+export function modulations(g: GraphBuilder, a: WithDiffusionHead, condition: Value): Modulations {
   const { width, depth } = a.head;
   const project = projection(g, condition, width);
   const all: Record<string, Value> = {};
@@ -54,7 +54,7 @@ function projection(g: GraphBuilder, condition: Value, width: number) {
 /** From the input projection to the output, of one diffusion step; x and the result are float32. [N + M, C] -> [N + M, 2C] */
 export function headNetwork(
   b: GraphBuilder,
-  a: MarArchitecture,
+  a: WithDiffusionHead,
   x: Value,
   at: Modulations,
   zeroPoints: RowZeroPoints,

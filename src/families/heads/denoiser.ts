@@ -1,9 +1,15 @@
 import type { Stage } from "../../engine/family.js";
+import type { Runtime } from "../../engine/runtime/runtime.js";
 import { groupBy, type StepRuns } from "../../engine/step-runs.js";
-import type { MarArchitecture } from "../../model/manifest.js";
-import { COEFFICIENTS, type ModelDiffusionSchedule } from "../../model/sampler/diffusion-schedule.js";
-import type { MarImage } from "./image.js";
-import type { MarGraphs } from "./run-graphs.js";
+import type { WithDiffusionHead } from "../../model/manifest.js";
+import {
+  COEFFICIENTS,
+  DiffusionSchedules,
+  type ModelDiffusionSchedule,
+} from "../../model/sampler/diffusion-schedule.js";
+import { denoise } from "./denoise.js";
+import { diffusionOf } from "./diffusion-steps.js";
+import { type HeadImage, hasFiniteTargets } from "./head-image.js";
 
 /** Memory for one run's adaLN products (rows x steps x their width): more falls out of a last-level cache of 32 MiB. */
 const SLICE_BYTES = 24 * 1024 * 1024;
@@ -14,7 +20,7 @@ const MOST_BYTES = 64 * 1024 * 1024;
 
 /** One token being sampled. */
 interface TokenRow {
-  readonly image: MarImage;
+  readonly image: HeadImage;
   readonly position: number;
   /** Index among its image's targets: its row in the image's z. */
   readonly index: number;
@@ -24,25 +30,28 @@ interface TokenRow {
  * The diffusion part of a step: from z and noise to sampled tokens. Rows that share a diffusion schedule run together,
  * guided rows first; the loop is cut into slices of steps (x in, x out), each one run.
  */
-export class Denoiser implements Stage<MarImage> {
+export class Denoiser implements Stage<HeadImage> {
   readonly span = "diffusionMs";
   readonly #bytesPerRowStep: number;
+  readonly #memory: number;
+  readonly #schedules: DiffusionSchedules;
   readonly #scratch = new Scratch();
 
   constructor(
-    private readonly graphs: MarGraphs,
-    private readonly model: MarArchitecture,
-    private readonly runMemory = 1,
+    private readonly runtime: Runtime,
+    private readonly model: WithDiffusionHead,
   ) {
-    const { depth, width } = model.head;
+    const { depth, width, frequency_channels } = model.head;
+    this.#memory = runtime.runMemory ?? 1;
+    this.#schedules = new DiffusionSchedules(frequency_channels);
     this.#bytesPerRowStep = 4 * (3 * depth + 2) * width;
   }
 
-  async run(images: readonly MarImage[], runs: StepRuns<MarImage>): Promise<void> {
-    for (const group of groupBy(images, (image) => image.diffusionKey))
-      await runs.run(group, (some) => this.#sample(some, runs));
+  async run(images: readonly HeadImage[], runs: StepRuns<HeadImage>): Promise<void> {
+    const keyOf = (image: HeadImage) => Object.values(diffusionOf(image)).join("/");
+    for (const group of groupBy(images, keyOf)) await runs.run(group, (some) => this.#sample(some, runs));
     for (const image of images)
-      if (runs.isInFlight(image) && !image.sampledFinite())
+      if (runs.isInFlight(image) && !hasFiniteTargets(image, this.model.token_channels))
         runs.fail(
           image,
           "not_finite",
@@ -50,17 +59,18 @@ export class Denoiser implements Stage<MarImage> {
         );
   }
 
-  async #sample(images: readonly MarImage[], runs: StepRuns<MarImage>): Promise<void> {
-    const guidedFirst = [...images].sort((a, b) => Number(b.guided) - Number(a.guided));
+  async #sample(images: readonly HeadImage[], runs: StepRuns<HeadImage>): Promise<void> {
+    const guidedFirst = [...images].sort((a, b) => Number(isGuided(b)) - Number(isGuided(a)));
     const rows: TokenRow[] = [];
     for (const image of guidedFirst)
       image.targets.forEach((position, index) => {
         rows.push({ image, position, index });
       });
-    const schedule = images[0]!.diffusion;
-    const widest = guidedFirst[0]!.guided ? 2 : 1;
+    const { diffusionSteps, maxTimestep } = diffusionOf(images[0]!);
+    const schedule = this.#schedules.get(diffusionSteps, maxTimestep);
+    const widest = isGuided(guidedFirst[0]!) ? 2 : 1;
     const steps = Math.min(FEWEST_STEPS, schedule.steps);
-    const rowLimit = Math.max(1, Math.floor((this.runMemory * MOST_BYTES) / (this.#bytesPerRowStep * steps * widest)));
+    const rowLimit = Math.max(1, Math.floor((this.#memory * MOST_BYTES) / (this.#bytesPerRowStep * steps * widest)));
     const parts = Math.ceil(rows.length / rowLimit);
     const size = Math.ceil(rows.length / parts);
     for (let start = 0; start < rows.length; start += size)
@@ -68,22 +78,22 @@ export class Denoiser implements Stage<MarImage> {
   }
 
   /** The whole diffusion loop of some rows, slice by slice. */
-  async #denoise(rows: readonly TokenRow[], schedule: ModelDiffusionSchedule, runs: StepRuns<MarImage>) {
+  async #denoise(rows: readonly TokenRow[], schedule: ModelDiffusionSchedule, runs: StepRuns<HeadImage>) {
     const C = this.model.token_channels;
     const F = this.model.head.frequency_channels;
-    const guidedRows = rows.filter((row) => row.image.guided).length;
+    const guidedRows = rows.filter((row) => isGuided(row.image)).length;
     const condition = this.#condition(rows, guidedRows);
     let x: Float32Array = this.#scratch.floats("x", rows.length * C);
     rows.forEach((row, i) => {
       row.image.noise.fill(x, i * C, C, row.image.step, row.position, 0);
     });
     const bytesPerStep = this.#bytesPerRowStep * (rows.length + guidedRows);
-    const cached = Math.max(FEWEST_STEPS, Math.floor((this.runMemory * SLICE_BYTES) / bytesPerStep));
+    const cached = Math.max(FEWEST_STEPS, Math.floor((this.#memory * SLICE_BYTES) / bytesPerStep));
     const size = Math.ceil(schedule.steps / Math.ceil(schedule.steps / cached)); // as equal as they can be
     for (let start = 0; start < schedule.steps; start += size) {
       if (!rows.some((row) => runs.isInFlight(row.image))) return;
       const end = Math.min(start + size, schedule.steps);
-      const result = await this.graphs.denoise({
+      const result = await denoise(this.runtime, this.model, {
         ...condition,
         rows: rows.length,
         guidedRows,
@@ -96,8 +106,8 @@ export class Denoiser implements Stage<MarImage> {
       x = result.x;
       await runs.pause();
     }
-    rows.forEach((row, i) => {
-      row.image.setToken(row.position, x, i * C);
+    rows.forEach(({ image, position }, i) => {
+      for (let c = 0; c < C; c++) image.tokens[position * C + c] = x[i * C + c]!;
     });
   }
 
@@ -136,6 +146,10 @@ export class Denoiser implements Stage<MarImage> {
     }
     return noise;
   }
+}
+
+function isGuided({ zUnconditional }: HeadImage): boolean {
+  return zUnconditional.length > 0;
 }
 
 /** Buffers that are kept from run to run and grow when a run needs more. */
