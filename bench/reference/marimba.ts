@@ -29,7 +29,7 @@ const { folder, manifest } = await openModelFolder(values.model);
 const options = {
   threads: Number(values.threads),
   provider: values.provider as Processor,
-  graphs: ["predict", "denoise", "decode"],
+  graphs: ["predict", "denoise", "decode"] as const,
 };
 const runtime = await openRuntime(folder, options);
 const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
