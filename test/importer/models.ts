@@ -26,7 +26,7 @@ export function temporaryPath(name: string): string {
 }
 
 /** Sizes of a small model unlike the reference's: patches of 2x2, decoder wider than encoder, 4 channels, stride 4. */
-export const SMALL_GENERATOR: GeneratorSizes = {
+export const SMALL_GENERATOR: Extract<GeneratorSizes, { head_kind: "diffusion" }> = {
   head_kind: "diffusion",
   tokenCount: 16,
   tokenChannels: 16,
