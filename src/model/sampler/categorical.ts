@@ -53,9 +53,9 @@ export function drawCode(weights: Float64Array, share: number): number {
   return last;
 }
 
-/** A number of Gumbel's distribution, from a uniform one in [0, 1), which stands for the middle of its 2^-53. */
+/** A number of Gumbel's distribution, from a uniform one in [0, 1); finite for all of them. */
 export function gumbel(uniform: number): number {
-  return -Math.log(-Math.log(uniform + 2 ** -54));
+  return -Math.log(-Math.log(Math.max(uniform, 2 ** -54)));
 }
 
 function keepAtLeast(weights: Float64Array, least: number): void {

@@ -57,8 +57,8 @@ export const CATEGORICAL_MISTAKES: readonly Mistake[] = [
   {
     name: "gumbel-sign",
     file: CATEGORICAL,
-    find: "return -Math.log(-Math.log(uniform + 2 ** -54));",
-    replace: "return Math.log(-Math.log(uniform + 2 ** -54));",
+    find: "return -Math.log(-Math.log(Math.max(uniform, 2 ** -54)));",
+    replace: "return Math.log(-Math.log(Math.max(uniform, 2 ** -54)));",
     why: "Gumbel's distribution has its long tail above",
   },
   {

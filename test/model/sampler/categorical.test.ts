@@ -4,6 +4,7 @@ import {
   categoricalWeights,
   drawCode,
   guidedLogits,
+  gumbel,
 } from "../../../src/model/sampler/categorical.js";
 import { ImageNoise } from "../../../src/model/sampler/noise.js";
 
@@ -88,4 +89,16 @@ it("uniform numbers differ by seed, image, step and token, and fill [0, 1)", () 
   expect(Math.min(...many)).toBeGreaterThanOrEqual(0);
   expect(Math.max(...many)).toBeLessThan(1);
   expect(Math.abs(many.reduce((a, b) => a + b) / 4096 - 0.5)).toBeLessThan(0.02);
+});
+
+it("Gumbel's numbers have their long tail above, and are finite at both ends", () => {
+  expect(gumbel(0.5)).toBeCloseTo(0.36651, 5);
+  expect(gumbel(0)).toBeCloseTo(-3.6228, 3);
+  expect(gumbel(1 - 2 ** -53)).toBeCloseTo(36.7368, 3);
+});
+
+it("the noise of the confidence in a code is not the number that the code was drawn by", () => {
+  const noise = new ImageNoise(3, 0);
+  expect(noise.uniform(1, 2, "confidence")).not.toBe(noise.uniform(1, 2));
+  expect(noise.uniform(1, 2, "confidence")).toBe(noise.uniform(1, 2, "confidence"));
 });
