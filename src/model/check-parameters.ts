@@ -93,7 +93,7 @@ export function checkParameters(parameters: SamplingParameters, model: Parameter
 }
 
 /** The orders in which a model's tokens can be sampled. A causal one has learned one order, or all. */
-function ordersOf({ generator }: ParameterLimits): readonly string[] {
+export function ordersOf({ generator }: ParameterLimits): readonly string[] {
   const isCausal = familyName(generator) === "causal";
   if (isCausal && generator.order !== "random") return ["raster"];
   const isConfident = !isCausal && generator.head_kind === "categorical";

@@ -182,6 +182,7 @@ describe("a manifest", () => {
     expect(modelResource(exampleManifest(), { config })).toMatchObject({
       family: "mar",
       step_bounds: { minimum: 1, maximum: 16 },
+      orders: ["random", "raster", "checkerboard"],
     });
   });
 });

@@ -921,6 +921,8 @@ export interface components {
             };
             /** @description Possible values of `sampler`, if it is one. */
             samplers?: string[];
+            /** @description Possible values of `order`, if it is one. */
+            orders?: string[];
             /** @description Tokens of one image. */
             token_count: number;
             /** @description Pixels of one token. */

@@ -1,6 +1,6 @@
 import Type, { type Static } from "typebox";
 import { Problem } from "../../errors.js";
-import { parameterNames, stepBounds } from "../../model/check-parameters.js";
+import { ordersOf, parameterNames, stepBounds } from "../../model/check-parameters.js";
 import { canEdit, tokenSize } from "../../model/edit.js";
 import { FAMILY_TRAITS } from "../../model/family-traits.js";
 import { familyName, Manifest, ModelClass } from "../../model/manifest.js";
@@ -27,6 +27,7 @@ export const ModelResource = Type.Object(
       { description: "Smallest and largest possible `steps`." },
     ),
     samplers: Type.Optional(Type.Array(Type.String(), { description: "Possible values of `sampler`, if it is one." })),
+    orders: Type.Optional(Type.Array(Type.String(), { description: "Possible values of `order`, if it is one." })),
     token_count: Type.Integer({ description: "Tokens of one image." }),
     token_width: Type.Integer({ description: "Pixels of one token." }),
     token_height: Type.Integer({ description: "Pixels of one token." }),
@@ -60,15 +61,17 @@ export function modelResource(manifest: Manifest, deps: Pick<ApiDeps, "config">)
   const { samplers } = FAMILY_TRAITS[family];
   const self = modelPath(manifest.name, deps);
   const token = tokenSize(manifest.architecture);
+  const parameters = parameterNames(manifest.architecture);
   return {
     id: manifest.name,
     ...(manifest.description !== undefined && { description: manifest.description }),
     image_width: tokenizer.image_width,
     image_height: tokenizer.image_height,
     family,
-    parameters: [...parameterNames(manifest.architecture)],
+    parameters: [...parameters],
     step_bounds: stepBounds(manifest.architecture),
     ...(samplers.length > 0 && { samplers: [...samplers] }),
+    ...(parameters.includes("order") && { orders: [...ordersOf(manifest.architecture)] }),
     token_count: generator.token_count,
     token_width: token.width,
     token_height: token.height,

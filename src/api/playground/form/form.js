@@ -17,6 +17,7 @@ export function parametersOf(model, { num_images: _, seed: __, ...schemas }) {
     reconstruction_steps: { maximum: model.token_count },
     guidance_steps: { maximum: model.token_count },
     sampler: { anyOf: model.samplers?.map((name) => ({ const: name })) },
+    order: { anyOf: model.orders?.map((name) => ({ const: name })) },
   };
   // A causal model has one number of steps.
   const isFixed = (name) => name === "steps" && model.step_bounds.minimum === model.step_bounds.maximum;
