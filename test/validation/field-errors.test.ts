@@ -15,7 +15,7 @@ describe("fieldErrors", () => {
   it("names each field at fault once, and what would be right", () => {
     expect(errorsOf({ class: "star", steps: 0, order: "spiral", temperature: "hot", seed: 1.5 })).toEqual({
       "/steps": "must be an integer of at least 1, not 0",
-      "/order": 'must be "random" or "raster" or "checkerboard", not "spiral"',
+      "/order": 'must be "random" or "raster" or "checkerboard" or "confidence", not "spiral"',
       "/temperature": 'must be a number from 0 to 2, not "hot"',
       "/seed": "must be an integer from 0 to 9007199254740991, not 1.5",
     });

@@ -262,7 +262,7 @@ describe("the choice", () => {
 
   test("no network at all: the keys that are there are named", async () => {
     expect(await refusal(pth({ encoder: { w: 1 }, epoch: p.int(1) }))).toBe(
-      'holds no generator: no tensor\'s name is or ends in mask_token or y_embedder.embedding_table.weight or tok_embeddings.weight. The file has "encoder"; "epoch".',
+      'holds no generator: no tensor\'s name is or ends in mask_token or y_embedder.embedding_table.weight or tok_embeddings.weight or target_pos_embed_learned. The file has "encoder"; "epoch".',
     );
     expect(await refusal(safe({ w: 1 }))).toContain('The file has "w".');
     expect(await refusal(pth({}))).toContain("The file is empty.");
