@@ -38,8 +38,10 @@ export function checkParameters(parameters: SamplingParameters, model: Parameter
   const check = (field: Field, holds: boolean, expected: string) => {
     if (!holds) faults.push({ field, message: `must be ${expected}, not ${show(parameters[field])}` });
   };
-  const whole = (field: Field, least: number, most: number, why = "") =>
-    check(field, isWhole(parameters[field], least, most), `a whole number from ${least} to ${most}${why}`);
+  const whole = (field: Field, least: number, most: number, why = "") => {
+    const range = least === most ? least : `a whole number from ${least} to ${most}`;
+    check(field, isWhole(parameters[field], least, most), `${range}${why}`);
+  };
   const real = (field: Field, least: number, most: number) =>
     check(field, isReal(parameters[field], least, most), `a number from ${least} to ${most}`);
   const oneOf = (field: Field, words: readonly string[]) => {

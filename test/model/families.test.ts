@@ -92,7 +92,7 @@ it("a causal model has one step for each token, and filters of codes", () => {
   const parameters = { class: 1, steps: 16, guidance_scale: 4, temperature: 1 };
   expect(checkParameters({ ...parameters, top_k: 0, top_p: 1, guidance_steps: 0 }, model)).toEqual([]);
   expect(checkParameters({ ...parameters, steps: 15, top_k: -1, top_p: 0, guidance_steps: 17 }, model)).toEqual([
-    { field: "steps", message: "must be a whole number from 16 to 16 (the model's tokens), not 15" },
+    { field: "steps", message: "must be 16 (the model's tokens), not 15" },
     { field: "guidance_steps", message: "must be a whole number from 0 to 16 (the model's tokens), not 17" },
     { field: "top_k", message: "must be a whole number from 0 to 1048576, not -1" },
     { field: "top_p", message: "must be more than 0 and at most 1, not 0" },
