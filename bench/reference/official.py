@@ -33,6 +33,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--provider", choices=["cpu", "cuda"], required=True)
     parser.add_argument("--precision", choices=["fp32", "tf32", "bf16", "int8"], required=True)
     parser.add_argument("--faster", choices=["", "compiled", "tuned", "openvino"], default="")
+    parser.add_argument("--deviation", action="store_true", help="measure how far the outputs are from float32")
     for name in ("batch", "every", "steps", "diffusion-steps", "threads"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--guidance", type=float, required=True)
@@ -171,7 +172,8 @@ def main() -> None:
     np.random.seed(0)
     with contextlib.redirect_stdout(sys.stderr):  # theirs prints
         model, vae = load_networks(options)
-        deviation = peers.Deviation(model, vae, options.guidance) if options.precision != "fp32" else None
+        is_measured = options.deviation and options.precision != "fp32"
+        deviation = peers.Deviation(model, vae, options.guidance) if is_measured else None
         make_faster(model, vae, options)
         with torch.no_grad(), autocast(options):
             deviations = deviation.measure() if deviation else []

@@ -17,7 +17,7 @@ export interface RunResult {
   readonly peakGpuMib?: number;
   /** Of all runs; Marimba only. */
   readonly copies?: Copies;
-  /** From float32, on the same inputs; none of sides in float32, and of presets. */
+  /** From float32, on the same inputs. Of a side's first run only; none of sides in float32, and of presets. */
   readonly deviations?: readonly Deviation[];
   readonly version: string;
 }

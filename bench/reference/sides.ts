@@ -45,7 +45,7 @@ export async function runSide(
       OMP_NUM_THREADS: String(key.threads),
       ...(libraries !== undefined && { LD_LIBRARY_PATH: libraries }),
     };
-    const [command, args] = commandOf(side, options, models, common);
+    const [command, args] = commandOf(side, options, models, common, measuresDeviation(key, options));
     const result = await run(command, args, environment, options.endMs);
     return memory ? { ...result, peakGpuMib: memory.peakMib } : result;
   } finally {
@@ -53,15 +53,21 @@ export async function runSide(
   }
 }
 
+/** Once for each side, because it is the model's; on a GPU, TF32 would be part of it. */
+function measuresDeviation({ provider, round, batch }: RunKey, { batches }: ReferenceOptions): boolean {
+  return provider === "cpu" && round === 0 && batch === batches[0];
+}
+
 function commandOf(
   side: Side,
   options: ReferenceOptions,
   models: ModelFolders | undefined,
   common: readonly string[],
+  withDeviation: boolean,
 ): [string, string[]] {
   if (models !== undefined) {
     const loader = ["--import", file("../typescript.js"), file("marimba.ts")];
-    const folders = ["--model", models.folder, "--float32", models.float32 ?? ""];
+    const folders = ["--model", models.folder, "--float32", (withDeviation && models.float32) || ""];
     return [process.execPath, [...loader, ...folders, "--preset", presetOf(side) ?? "", ...common]];
   }
   const files = [
@@ -72,6 +78,7 @@ function commandOf(
     ...(options.arch === undefined ? [] : ["--arch", options.arch]),
     ...["--precision", precisionOf(side)],
     ...["--faster", fasterOf(side)],
+    ...(withDeviation ? ["--deviation"] : []),
   ];
   return [options.python, [file("official.py"), ...files, ...common]];
 }
