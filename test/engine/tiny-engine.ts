@@ -1,32 +1,26 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { type BatchEvents, type BatchLimits, ContinuousBatch, type LeaveReason } from "../../src/engine/batch.js";
 import type { MeasuredSpans } from "../../src/engine/clock.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime, Tensors } from "../../src/engine/runtime/runtime.js";
-import { importModel } from "../../src/importer/import.js";
+import type { ImportedModel } from "../../src/importer/options.js";
 import type { FamilyParameters } from "../../src/model/family-traits.js";
 import { graphsOf, type Manifest } from "../../src/model/manifest.js";
 import type { ImageRequest, ImageToEdit } from "../../src/model/parameters.js";
 import { monotonicMs } from "../../src/telemetry/monotonic-clock.js";
+import { importAlone } from "../importer/models.js";
 import { TINY } from "../reference.js";
 
-/** The reference's tiny model, imported into a folder that lives as long as the test file. */
-export async function importTiny(): Promise<{ folder: string; manifest: Manifest }> {
-  const modelsDir = await mkdtemp(join(tmpdir(), "marimba-engine-"));
-  afterAll(() => rm(modelsDir, { recursive: true, force: true }));
-  const { folder, manifest } = await importModel({
+/** Imports the reference's tiny model. */
+export function importTiny(): Promise<ImportedModel> {
+  return importAlone({
     name: "tiny",
     generator: join(TINY, "mar.safetensors"),
     tokenizer: join(TINY, "kl16.safetensors"),
     arch: join(TINY, "config.json"),
-    precision: "fp32",
-    modelsDir,
   });
-  return { folder, manifest };
 }
 
 /** A model that is open while the tests of a `describe` run. */

@@ -6,7 +6,8 @@ import { type GeneratorSizes, generatorTable } from "../../src/families/mar/impo
 import type { Tensors, TensorTable } from "../../src/importer/architecture/tensor-table.js";
 import type { TensorEntry } from "../../src/importer/checkpoint/checkpoint.js";
 import { openCheckpoint } from "../../src/importer/checkpoint/open.js";
-import type { ImportOptions } from "../../src/importer/options.js";
+import { importModel } from "../../src/importer/import.js";
+import type { ImportedModel, ImportOptions } from "../../src/importer/options.js";
 import { type AutoencoderSizes, autoencoderTable } from "../../src/importer/tokenizers/autoencoder-tensors.js";
 import { TINY } from "../reference.js";
 import { p, pickledTensor, type SafetensorsTensor, safetensors, torchZip, zip } from "./checkpoint/writers.js";
@@ -23,6 +24,13 @@ export function useTemporaryFolder(): void {
 
 export function temporaryPath(name: string): string {
   return join(folder, name);
+}
+
+/** Imports a model, in float32 where nothing else is asked for, into a folder of its own that lives as long as the test run. */
+export async function importAlone(
+  options: Omit<ImportOptions, "modelsDir" | "precision"> & Partial<Pick<ImportOptions, "precision">>,
+): Promise<ImportedModel> {
+  return importModel({ precision: "fp32", ...options, modelsDir: await mkdtemp(join(tmpdir(), "marimba-model-")) });
 }
 
 /** Sizes of a small model unlike the reference's: patches of 2x2, decoder wider than encoder, 4 channels, stride 4. */

@@ -1,12 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
-import { importModel } from "../../../src/importer/import.js";
-import type { ImportOptions } from "../../../src/importer/options.js";
+import type { ImportedModel, ImportOptions } from "../../../src/importer/options.js";
 import type { FamilyParameters } from "../../../src/model/family-traits.js";
-import type { CausalArchitecture, Manifest } from "../../../src/model/manifest.js";
+import type { CausalArchitecture } from "../../../src/model/manifest.js";
 import type { ImageRequest } from "../../../src/model/parameters.js";
+import { importAlone } from "../../importer/models.js";
 import { REFERENCE } from "../../reference.js";
 
 const LLAMAGEN = join(REFERENCE, "systems/llamagen");
@@ -18,13 +15,8 @@ export const CAUSAL_CHECKPOINTS = {
   arch: join(LLAMAGEN, "4x4/config.json"),
 } as const;
 
-/** Imports it into a folder that lives as long as the test file. */
-export async function importCausal(
-  change: Partial<ImportOptions> = {},
-): Promise<{ readonly folder: string; readonly manifest: Manifest }> {
-  const modelsDir = await mkdtemp(join(tmpdir(), "marimba-causal-"));
-  afterAll(() => rm(modelsDir, { recursive: true, force: true }));
-  return importModel({ name: "causal", ...CAUSAL_CHECKPOINTS, precision: "fp32", modelsDir, ...change });
+export function importCausal(change: Partial<ImportOptions> = {}): Promise<ImportedModel> {
+  return importAlone({ name: "causal", ...CAUSAL_CHECKPOINTS, ...change });
 }
 
 /** The recordings' sizes. */

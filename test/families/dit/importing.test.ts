@@ -2,42 +2,31 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ditTable } from "../../../src/families/dit/importing/tensors.js";
 import { DIT_SIZES } from "../../../src/families/dit/importing.js";
-import { importModel } from "../../../src/importer/import.js";
 import type { ImportOptions } from "../../../src/importer/options.js";
 import type { DitArchitecture } from "../../../src/model/manifest.js";
 import {
   entriesOf,
   loadTensors,
-  temporaryPath,
   useTemporaryFolder,
   writeJson,
   writeRamps,
   writeTensors,
 } from "../../importer/models.js";
 import { REFERENCE } from "../../reference.js";
-import { DIT_CHECKPOINTS, exampleDit } from "./tiny-dit.js";
+import { DIT_CHECKPOINTS, exampleDit, importDit } from "./tiny-dit.js";
 
 useTemporaryFolder();
 
 const SYSTEMS = join(REFERENCE, "systems");
-let models = 0;
-const imported = (change: Partial<ImportOptions> = {}) =>
-  importModel({
-    name: "dit",
-    ...DIT_CHECKPOINTS,
-    precision: "fp32",
-    modelsDir: temporaryPath(`models-${models++}`),
-    ...change,
-  });
 const refused = (change: Partial<ImportOptions>) =>
-  imported(change).then(
+  importDit(change).then(
     () => "imported",
     (error: Error) => error.message,
   );
 
 describe("a DiT and its KL-8", () => {
   test("every size is the tensors', the rest the config's; nothing is left for edits", async () => {
-    const { manifest, warnings } = await imported();
+    const { manifest, warnings } = await importDit();
     expect(warnings).toEqual([]);
     expect(manifest.architecture.generator).toEqual(exampleDit());
     expect(manifest.architecture.tokenizer).toMatchObject({ scale: 0.18215, image_width: 64, latent_width: 8 });
@@ -47,11 +36,11 @@ describe("a DiT and its KL-8", () => {
   });
 
   test("the training checkpoint's averaged weights, and a bare state dict, are the same weights", async () => {
-    const checkpoint = await imported({
+    const checkpoint = await importDit({
       generator: join(SYSTEMS, "dit/checkpoint.pt"),
       tokenizer: join(SYSTEMS, "kl8/model.ckpt"),
     });
-    const released = await imported({
+    const released = await importDit({
       generator: join(SYSTEMS, "dit/released.pt"),
       tokenizer: join(SYSTEMS, "kl8/diffusers/diffusion_pytorch_model.safetensors"),
     });
@@ -70,13 +59,13 @@ describe("a DiT and its KL-8", () => {
       }),
     );
     const tokenizer = await writeTensors("newer.safetensors", newer);
-    const { manifest } = await imported({ tokenizer });
-    const older = await imported({ tokenizer: join(SYSTEMS, "kl8/diffusers/diffusion_pytorch_model.safetensors") });
+    const { manifest } = await importDit({ tokenizer });
+    const older = await importDit({ tokenizer: join(SYSTEMS, "kl8/diffusers/diffusion_pytorch_model.safetensors") });
     expect(manifest.architecture).toEqual(older.manifest.architecture);
   });
 
   test.each(["int8", "fp16"] as const)("%s deviates little from float32", async (precision) => {
-    const { deviations } = await imported({ precision, verify: true });
+    const { deviations } = await importDit({ precision, verify: true });
     expect(deviations!.map(({ of }) => of)).toEqual(["network output", "pixels"]);
     const [network, pixels] = deviations!.map(({ relativeRms }) => relativeRms);
     expect(network).toBeGreaterThan(1e-6);
@@ -103,7 +92,7 @@ describe("the published sizes", () => {
       learnSigma: true,
     };
     const generator = await writeRamps(`${name}.safetensors`, entriesOf(ditTable(sizes)));
-    const { manifest, warnings } = await imported({ generator, arch: undefined });
+    const { manifest, warnings } = await importDit({ generator, arch: undefined });
     expect((manifest.architecture.generator as DitArchitecture).transformer.heads).toBe(heads);
     expect(manifest.architecture.tokenizer).toMatchObject({ scale: 0.18215 });
     expect(warnings).toEqual([expect.stringContaining("imported as a DiT. A SiT has the same tensors")]);

@@ -1,17 +1,14 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
 import { floats, type Runtime } from "../../../src/engine/runtime/runtime.js";
 import { diffusionEvaluations } from "../../../src/families/dit/diffusion-step.js";
 import { DiffusionImage } from "../../../src/families/dit/image.js";
 import { ditSchedule } from "../../../src/families/dit/schedule.js";
-import { importModel } from "../../../src/importer/import.js";
-import type { ImportOptions } from "../../../src/importer/options.js";
+import type { ImportedModel, ImportOptions } from "../../../src/importer/options.js";
 import type { FamilyParameters } from "../../../src/model/family-traits.js";
-import type { DitArchitecture, Manifest } from "../../../src/model/manifest.js";
+import type { DitArchitecture } from "../../../src/model/manifest.js";
 import type { ImageRequest } from "../../../src/model/parameters.js";
 import { watched } from "../../engine/tiny-engine.js";
+import { importAlone } from "../../importer/models.js";
 import { REFERENCE } from "../../reference.js";
 
 const SYSTEMS = join(REFERENCE, "systems");
@@ -23,13 +20,8 @@ export const DIT_CHECKPOINTS = {
   arch: join(SYSTEMS, "dit/config.json"),
 } as const;
 
-/** Imports it into a folder that lives as long as the test file. */
-export async function importDit(
-  change: Partial<ImportOptions> = {},
-): Promise<{ readonly folder: string; readonly manifest: Manifest }> {
-  const modelsDir = await mkdtemp(join(tmpdir(), "marimba-dit-"));
-  afterAll(() => rm(modelsDir, { recursive: true, force: true }));
-  return importModel({ name: "dit", ...DIT_CHECKPOINTS, precision: "fp32", modelsDir, ...change });
+export function importDit(change: Partial<ImportOptions> = {}): Promise<ImportedModel> {
+  return importAlone({ name: "dit", ...DIT_CHECKPOINTS, ...change });
 }
 
 /** The recordings' sizes. */

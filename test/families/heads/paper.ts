@@ -1,9 +1,8 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll } from "vitest";
-import { importModel } from "../../../src/importer/import.js";
-import type { Manifest, Precision } from "../../../src/model/manifest.js";
+import type { ImportedModel } from "../../../src/importer/options.js";
+import type { Precision } from "../../../src/model/manifest.js";
+import { importAlone } from "../../importer/models.js";
 import { REFERENCE } from "../../reference.js";
 
 const PAPER = join(REFERENCE, "systems/paper");
@@ -22,21 +21,15 @@ export type PaperModel =
   | "mar-codes"
   | "mar-codes-odd";
 
-/** Imports one into a folder that lives as long as the test file. */
-export async function importPaper(
-  name: PaperModel,
-  precision: Precision = "fp32",
-): Promise<{ readonly folder: string; readonly manifest: Manifest }> {
-  const modelsDir = await mkdtemp(join(tmpdir(), "marimba-paper-"));
-  afterAll(() => rm(modelsDir, { recursive: true, force: true }));
+/** Imports one. */
+export async function importPaper(name: PaperModel, precision: Precision = "fp32"): Promise<ImportedModel> {
   const arch = join(PAPER, name, "config.json");
   const { first_stage } = JSON.parse(await readFile(arch, "utf8"));
-  return importModel({
+  return importAlone({
     name,
     generator: join(PAPER, name, "generator.safetensors"),
     tokenizer: join(PAPER, name, first_stage, TOKENIZERS[first_stage]!),
     arch,
     precision,
-    modelsDir,
   });
 }

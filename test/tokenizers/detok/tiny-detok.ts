@@ -1,9 +1,6 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
-import { importModel } from "../../../src/importer/import.js";
 import type { ImportedModel, ImportOptions } from "../../../src/importer/options.js";
+import { importAlone } from "../../importer/models.js";
 import { REFERENCE } from "../../reference.js";
 
 /** The recordings' MAR on DeTok, from plain weights. */
@@ -25,9 +22,7 @@ export const SMALL_FILES = {
   latentStats: { path: join(SMALL, "stats.pkl") },
 } as const;
 
-/** Imports `DEEP_FILES` into a folder that lives as long as the test file. */
-export async function importDetok(change: Partial<ImportOptions> = {}): Promise<ImportedModel> {
-  const modelsDir = await mkdtemp(join(tmpdir(), "marimba-detok-"));
-  afterAll(() => rm(modelsDir, { recursive: true, force: true }));
-  return importModel({ name: "detok", ...DEEP_FILES, precision: "fp32", modelsDir, ...change });
+/** Imports `DEEP_FILES`. */
+export function importDetok(change: Partial<ImportOptions> = {}): Promise<ImportedModel> {
+  return importAlone({ name: "detok", ...DEEP_FILES, ...change });
 }
