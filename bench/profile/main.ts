@@ -7,7 +7,8 @@ import { Decoder } from "../../src/engine/decoder.js";
 import { usableCores } from "../../src/engine/runtime/allowance.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
-import { MarGraphs } from "../../src/families/mar/run-graphs.js";
+import { denoise } from "../../src/families/heads/denoise.js";
+import { predict } from "../../src/families/mar/predict.js";
 import { markdownTable } from "../../src/markdown-table.js";
 import { marArchitecture } from "../../src/model/manifest.js";
 import { denoiseBatch, denoiseRow, predictBatch, predictRow } from "../../test/families/mar/batches.js";
@@ -69,15 +70,15 @@ async function inputs(
   const { generator: a, tokenizer: t } = marArchitecture(manifest.architecture);
   const [known, tokens, steps] = [Number(options.known), Number(options.tokens), Number(options.steps)];
   const rows = Array.from({ length: Number(options.rows) }, (_, i) => predictRow(a, known, tokens, 5 + i));
-  const predict = predictBatch(a, rows, known);
+  const predictInputs = predictBatch(a, rows, known);
   const sampled = Array.from({ length: tokens }, (_, i) => denoiseRow(a, 100, true, 9 + i));
-  const denoise = denoiseBatch(a, sampled, 100, 40, 40 + steps);
+  const denoiseInputs = denoiseBatch(a, sampled, 100, 40, 40 + steps);
   const latents = new Float32Array(t.latent_channels * t.latent_height * t.latent_width).map((_, i) => Math.sin(i));
   return {
     folder,
     run: {
-      predict: (runtime) => new MarGraphs(runtime, a).predict(predict),
-      denoise: (runtime) => new MarGraphs(runtime, a).denoise(denoise),
+      predict: (runtime) => predict(runtime, a, predictInputs),
+      denoise: (runtime) => denoise(runtime, a, denoiseInputs),
       decode: (runtime) => new Decoder(runtime, t).decode(latents),
     },
   };

@@ -8,7 +8,7 @@ import { checkpointOfModel } from "../../bench/checkpoint/of-model.js";
 import { openClassifier } from "../../bench/classifier.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
-import { MarGraphs } from "../../src/families/mar/run-graphs.js";
+import { predict } from "../../src/families/mar/predict.js";
 import { importModel } from "../../src/importer/import.js";
 import type { Deviation } from "../../src/importer/imported-family.js";
 import { ALLOWED_DEVIATION } from "../../src/importer/options.js";
@@ -95,9 +95,9 @@ describe.each([
         return { ...row, tokens: Float32Array.from(taken), class: image % 2 === 0 ? 3 * image : a.class_count };
       });
       const batch = predictBatch(a, rows, known);
-      const predict = (which: Precision) => new MarGraphs(runtimeOf(which), a).predict(batch);
-      const { z } = await predict("fp32");
-      found.push(relativeRms((await predict(precision)).z, z));
+      const zIn = async (which: Precision) => (await predict(runtimeOf(which), a, batch)).z;
+      const z = await zIn("fp32");
+      found.push(relativeRms(await zIn(precision), z));
     }
     return found;
   }

@@ -3,7 +3,6 @@ import { openModel } from "../../src/engine/open-model.js";
 import { floats, type Runtime } from "../../src/engine/runtime/runtime.js";
 import type { DiffusionImage } from "../../src/families/dit/image.js";
 import { predict } from "../../src/families/dit/predictor.js";
-import { MarGraphs } from "../../src/families/mar/run-graphs.js";
 import type { DitArchitecture, Manifest } from "../../src/model/manifest.js";
 import { imageRequest, importTiny, WatchedBatch } from "../engine/tiny-engine.js";
 import { useTemporaryFolder } from "../importer/models.js";
@@ -11,6 +10,7 @@ import { TINY_ARCHITECTURE } from "../model/tiny.js";
 import { swiftShader } from "../swiftshader.js";
 import { ditImage, ditRequest, importDit } from "./dit/tiny-dit.js";
 import { describeStages } from "./mar/recorded-stages.js";
+import { typedGraphs } from "./mar/typed-runtime.js";
 
 /** The models on WebGPU, which needs no GPU here: SwiftShader computes on the CPU. */
 Object.assign(process.env, swiftShader());
@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 
 describe("the stages of a MAR model", () => {
-  describeStages(() => new MarGraphs(webgpu, TINY_ARCHITECTURE.generator), { exposed: false, isSlow: true });
+  describeStages(() => typedGraphs(webgpu, TINY_ARCHITECTURE.generator), { exposed: false, isSlow: true });
 });
 
 describe("an image", () => {

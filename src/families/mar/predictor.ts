@@ -3,7 +3,7 @@ import type { Runtime } from "../../engine/runtime/runtime.js";
 import { chunksBySize, groupBy, type StepRuns } from "../../engine/step-runs.js";
 import type { AnyMarArchitecture } from "../../model/manifest.js";
 import type { MarImage } from "./image.js";
-import { type PredictBatch, predict } from "./run-graphs.js";
+import { type PredictBatch, predict } from "./predict.js";
 
 /** Memory that one predict run's activations may take: bounds how long a run lasts, too. */
 const PREDICT_BYTES = 64 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import type { DenoiseBatch } from "../../../src/families/heads/denoise.js";
-import type { PredictBatch } from "../../../src/families/mar/run-graphs.js";
+import type { PredictBatch } from "../../../src/families/mar/predict.js";
 import type { MarArchitecture } from "../../../src/model/manifest.js";
 import { COEFFICIENTS, DiffusionSchedules } from "../../../src/model/sampler/diffusion-schedule.js";
 import { normals, uniform } from "../../model/random.js";

@@ -3,7 +3,6 @@ import type { Runtime } from "../../../src/engine/runtime/runtime.js";
 import { diffusionStepsInStep } from "../../../src/families/heads/diffusion-steps.js";
 import { maskSchedule } from "../../../src/families/mar/mask-schedule.js";
 import { paddedShape } from "../../../src/families/mar/predictor.js";
-import { MarGraphs } from "../../../src/families/mar/run-graphs.js";
 import type { FamilyParameters } from "../../../src/model/family-traits.js";
 import { type Architecture, marArchitecture } from "../../../src/model/manifest.js";
 import type { ImageRequest } from "../../../src/model/parameters.js";
@@ -12,6 +11,7 @@ import { guidanceInStep } from "../../../src/model/sampler/guidance.js";
 import { ImageNoise } from "../../../src/model/sampler/noise.js";
 import { unpatchify } from "../../../src/model/sampler/patches.js";
 import { tokenOrder } from "../../../src/model/sampler/token-order.js";
+import { typedGraphs } from "./typed-runtime.js";
 
 /**
  * The official sampling loop for one image, written as plainly as it can be: no batch, no padding, no slices, a mask
@@ -25,7 +25,7 @@ export async function samplePlainly(
 ): Promise<Uint8Array> {
   const { generator, tokenizer } = marArchitecture(architecture);
   const { token_count: L, token_channels: C } = generator;
-  const graphs = new MarGraphs(runtime, generator);
+  const graphs = typedGraphs(runtime, generator);
   const order = tokenOrder(p.order, generator, seed, imageIndex);
   const noise = new ImageNoise(seed, imageIndex);
   const tokens = new Float32Array(L * C);

@@ -2,7 +2,7 @@ import { Encoder } from "../../../engine/encoder.js";
 import type { ExposedModel } from "../../../evaluation/parity/family-parity.js";
 import type { AnyMarArchitecture, Architecture } from "../../../model/manifest.js";
 import { HeadParity } from "../../heads/parity.js";
-import { type PredictBatch, type PredictResult, predict } from "../run-graphs.js";
+import { type PredictBatch, type PredictResult, predict } from "../predict.js";
 
 /** An imported model whose graphs expose their intermediate results. */
 export class ParityModel {

@@ -1,5 +1,5 @@
 import type { AnyMarArchitecture } from "../../../model/manifest.js";
-import type { PredictBatch } from "../run-graphs.js";
+import type { PredictBatch } from "../predict.js";
 
 /** The transformer's inputs: all images with their class, and with guidance again without a class. */
 export interface TransformerInput {

@@ -1,6 +1,5 @@
 import { floats, type Runtime } from "../../engine/runtime/runtime.js";
-import type { AnyMarArchitecture, MarArchitecture } from "../../model/manifest.js";
-import { type DenoiseBatch, type DenoiseResult, denoise } from "../heads/denoise.js";
+import type { AnyMarArchitecture } from "../../model/manifest.js";
 import { OUTPUT } from "../heads/head-image.js";
 
 /**
@@ -46,20 +45,4 @@ export async function predict(
   });
   const exposed = out.encoder ? { encoder: floats(out, "encoder"), decoder: floats(out, "decoder") } : {};
   return { z: floats(out, OUTPUT[head_kind]), ...exposed };
-}
-
-/** Both graphs of a MAR with a diffusion head. */
-export class MarGraphs {
-  constructor(
-    private readonly runtime: Runtime,
-    private readonly model: MarArchitecture,
-  ) {}
-
-  predict(batch: PredictBatch): Promise<PredictResult> {
-    return predict(this.runtime, this.model, batch);
-  }
-
-  denoise(batch: DenoiseBatch): Promise<DenoiseResult> {
-    return denoise(this.runtime, this.model, batch);
-  }
 }
