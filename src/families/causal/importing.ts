@@ -3,7 +3,7 @@ import { checkStatement, count, optionalCount, readNamed } from "../../importer/
 import {
   classesOf,
   countModules,
-  sideOf,
+  sidesOf,
   TableBuilder,
   type Tensors,
   type TensorTable,
@@ -16,7 +16,6 @@ import type { AnyCausalArchitecture, Architecture, CausalArchitecture } from "..
 import { NEVER_HALVED, QUANTIZED_HEAD, QUANTIZED_STACKS } from "../heads/importing.js";
 import { ORDERED_MARKER, orderedSettings, readOrdered } from "./importing/ordered.js";
 
-const NETWORK = "generator";
 /** A tensor that every LlamaGen has, and no MAR model and no DiT. */
 const LLAMAGEN_MARKER = "tok_embeddings.weight";
 
@@ -102,12 +101,12 @@ const TAKEN_FOR_256 =
   "No tensor states how many tokens an image has: the model was taken for one of 256 x 256 pixels. If it is one of 384 x 384, import it again with --arch llamagen-l-384, or the size that it has.";
 
 function readSizes(tensors: Tensors): LlamagenSizes {
-  const side = (name: string, axis: number) => sideOf(NETWORK, tensors, name, axis, 2);
+  const side = sidesOf("generator", tensors);
   return {
-    codes: side(LLAMAGEN_MARKER, 0),
-    width: side(LLAMAGEN_MARKER, 1),
+    codes: side(LLAMAGEN_MARKER, 0, 2),
+    width: side(LLAMAGEN_MARKER, 1, 2),
     depth: countModules(tensors, "layers"),
-    mlpWidth: side("layers.0.feed_forward.w1.weight", 0),
+    mlpWidth: side("layers.0.feed_forward.w1.weight", 0, 2),
     classCount: classesOf(tensors, "cls_embedding.embedding_table.weight"),
   };
 }

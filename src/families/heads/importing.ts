@@ -1,6 +1,6 @@
 import {
   countModules,
-  sideOf,
+  sidesOf,
   type TableBuilder,
   type Tensors,
   wholeRoot,
@@ -10,7 +10,6 @@ import type { StatedTokenizer, TokenizerReading } from "../../importer/tokenizer
 import type { MarArchitecture } from "../../model/manifest.js";
 import type { Stack } from "../../model/shapes.js";
 
-const NETWORK = "generator";
 const NET = "diffloss.net";
 const LOGITS = "diffloss.logits";
 
@@ -37,7 +36,7 @@ export const QUANTIZED_STACKS = /^(en|de)coder_blocks\.\d+\.(attn\.(qkv|proj)|ml
 export const NEVER_HALVED = /^diffloss\.net\.final_layer\.linear\./;
 
 export function readHead(tensors: Tensors): HeadSizes {
-  const side = (name: string, axis: number, rank: number) => sideOf(NETWORK, tensors, name, axis, rank);
+  const side = sidesOf("generator", tensors);
   if (tensors.has(`${LOGITS}.weight`)) return { head_kind: "categorical", codes: side(`${LOGITS}.weight`, 0, 2) };
   // A head without blocks would otherwise pass for one of depth zero.
   side(`${NET}.res_blocks.0.in_ln.weight`, 0, 1);
@@ -53,7 +52,7 @@ export function readHead(tensors: Tensors): HeadSizes {
 }
 
 export function readStack(tensors: Tensors, name: "encoder" | "decoder", width: number): StackSizes {
-  const mlpWidth = sideOf(NETWORK, tensors, `${name}_blocks.0.mlp.fc1.weight`, 0, 2);
+  const mlpWidth = sidesOf("generator", tensors)(`${name}_blocks.0.mlp.fc1.weight`, 0, 2);
   return { width, depth: countModules(tensors, `${name}_blocks`), mlpWidth };
 }
 

@@ -34,23 +34,25 @@ export class TableBuilder {
   }
 }
 
-/** One side of a tensor that sizes are taken from. Missing, or of another rank, it is named. */
-export function sideOf(network: string, tensors: Tensors, name: string, axis: number, rank: number): number {
-  const entry = tensors.get(name);
-  if (!entry) throw new ImportError(`The ${network} lacks the tensor ${name}, which its sizes are read from.`);
-  if (entry.problem !== undefined) throw new ImportError(`The ${network} can't be read: ${entry.problem}.`);
-  const side = entry.shape[axis];
-  if (entry.shape.length !== rank || side === undefined || side < 1) {
-    throw new ImportError(
-      `The ${network}'s tensor ${name} has the shape ${shown(entry.shape)}; expected ${rank} dimensions of at least 1.`,
-    );
-  }
-  return side;
+/** Sides of a network's tensors, that sizes are taken from. A tensor that is missing, or has another rank, is named. */
+export function sidesOf(network: "generator" | "tokenizer" | "decoder", tensors: Tensors) {
+  return (name: string, axis: number, rank: number): number => {
+    const entry = tensors.get(name);
+    if (!entry) throw new ImportError(`The ${network} lacks the tensor ${name}, which its sizes are read from.`);
+    if (entry.problem !== undefined) throw new ImportError(`The ${network} can't be read: ${entry.problem}.`);
+    const side = entry.shape[axis];
+    if (entry.shape.length !== rank || side === undefined || side < 1) {
+      throw new ImportError(
+        `The ${network}'s tensor ${name} has the shape ${shown(entry.shape)}; expected ${rank} dimensions of at least 1.`,
+      );
+    }
+    return side;
+  };
 }
 
 /** How many classes a generator's table of them has; its last row is "no class". */
 export function classesOf(tensors: Tensors, table: string): number {
-  const rows = sideOf("generator", tensors, table, 0, 2);
+  const rows = sidesOf("generator", tensors)(table, 0, 2);
   if (rows < 2) throw new ImportError(`The generator's ${table} has ${rows} row: a class and "no class" need two.`);
   return rows - 1;
 }

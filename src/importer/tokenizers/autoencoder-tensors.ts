@@ -1,8 +1,7 @@
 import type { Autoencoder } from "../../model/tokenizer-architecture.js";
-import { countModules, sideOf, TableBuilder, type Tensors, type TensorTable } from "../architecture/tensor-table.js";
+import { countModules, sidesOf, TableBuilder, type Tensors, type TensorTable } from "../architecture/tensor-table.js";
 import { ImportError } from "../error.js";
 
-const NETWORK = "tokenizer";
 /** GroupNorm of the KL autoencoders (models/vae.py of MAR, ldm/modules/diffusionmodules/model.py of latent diffusion). */
 const NORM_GROUPS = 32;
 const NORM_EPS = 1e-6;
@@ -25,7 +24,7 @@ export interface AutoencoderSizes {
 }
 
 export function readAutoencoderSizes(tensors: Tensors): AutoencoderSizes {
-  const side = (name: string, axis: number, rank: number) => sideOf(NETWORK, tensors, name, axis, rank);
+  const side = sidesOf("tokenizer", tensors);
   const sizes: AutoencoderSizes = {
     latentChannels: side("post_quant_conv.weight", 1, 4),
     innerChannels: side("decoder.conv_in.weight", 1, 4),
@@ -90,7 +89,7 @@ export function readEncoderLevels(tensors: Tensors): NonNullable<AutoencoderSize
 
 function readLevel(tensors: Tensors, level: string) {
   return {
-    channels: sideOf(NETWORK, tensors, `${level}.block.0.conv1.weight`, 0, 4),
+    channels: sidesOf("tokenizer", tensors)(`${level}.block.0.conv1.weight`, 0, 4),
     blocks: countModules(tensors, `${level}.block`),
     attention: [...tensors.keys()].some((name) => name.startsWith(`${level}.attn.`)),
   };

@@ -8,7 +8,7 @@ import { TRAIN_TIMESTEPS } from "../../tokenizers/consistency/schedule.js";
 import {
   checkTensors,
   countModules,
-  sideOf,
+  sidesOf,
   TableBuilder,
   type Tensors,
   type TensorTable,
@@ -16,7 +16,6 @@ import {
 import { ImportError } from "../error.js";
 import { readJsonFile } from "../json-file.js";
 
-const NETWORK = "decoder";
 const UNET = "decoder_unet";
 /** A tensor that every consistency decoder has, and no tokenizer. */
 export const DECODER_MARKER = `${UNET}.time_proj.weight`;
@@ -58,19 +57,21 @@ export async function readDecoder(
 }
 
 export function readDecoderSizes(tensors: Tensors, groups: number, clamp: boolean): DecoderReading {
-  const side = (name: string, axis: number, rank: number) => sideOf(NETWORK, tensors, `${UNET}.${name}`, axis, rank);
+  const side = sidesOf("decoder", tensors);
   const count = countModules(tensors, `${UNET}.down_blocks`);
   if (count < 1 || count > 16) throw new ImportError(`The decoder has ${count} levels; 1 to 16 are possible.`);
-  const channels = Array.from({ length: count }, (_, i) => side(`down_blocks.${i}.resnets.0.conv1.weight`, 0, 4));
+  const channels = Array.from({ length: count }, (_, i) =>
+    side(`${UNET}.down_blocks.${i}.resnets.0.conv1.weight`, 0, 4),
+  );
   const blocks = countModules(tensors, `${UNET}.down_blocks.0.resnets`);
   const indivisible = channels.find((each) => each % groups !== 0);
   if (indivisible !== undefined)
     throw new ImportError(
       `The decoder has a level of ${indivisible} channels; its GroupNorm needs multiples of ${groups}. State another number of groups as decoder.norm_groups with --arch config.json.`,
     );
-  const table = unetTable(channels, blocks, side("time_embedding.linear_1.weight", 0, 2));
+  const table = unetTable(channels, blocks, side(`${UNET}.time_embedding.linear_1.weight`, 0, 2));
   const surplus = [...tensors.keys()].filter((name) => name.startsWith(`${UNET}.`) && !table.has(name));
-  checkTensors(NETWORK, table, tensors, surplus);
+  checkTensors("decoder", table, tensors, surplus);
   return { decoder: { kind: "consistency", channels, blocks, norm_groups: groups, norm_eps: NORM_EPS, clamp }, table };
 }
 

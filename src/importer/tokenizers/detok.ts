@@ -2,7 +2,7 @@ import type { Stack } from "../../model/shapes.js";
 import type { DetokTokenizer } from "../../model/tokenizer-architecture.js";
 import {
   countModules,
-  sideOf,
+  sidesOf,
   TableBuilder,
   type Tensors,
   type TensorTable,
@@ -12,7 +12,6 @@ import { ImportError } from "../error.js";
 import type { LatentStatistics } from "./latent-statistics.js";
 import type { ImportedTokenizer, StatedTokenizer, TokenizerReading } from "./tokenizer-reading.js";
 
-const NETWORK = "tokenizer";
 /** A tensor that every DeTok has once. */
 export const DETOK_MARKER = "decoder.positional_embedding";
 /** Heads of the published widths (models/model_utils.py of the official code): no tensor states them. */
@@ -58,7 +57,7 @@ function readingOf(sizes: DetokSizes, statistics: LatentStatistics | undefined):
 }
 
 function readSizes(tensors: Tensors): DetokSizes {
-  const side = (name: string, axis: number, rank: number) => sideOf(NETWORK, tensors, name, axis, rank);
+  const side = sidesOf("tokenizer", tensors);
   const stack = (half: Half): StackSizes => ({
     width: side(`${half}.positional_embedding`, 2, 3),
     depth: countModules(tensors, `${half}.transformer`),

@@ -1,5 +1,5 @@
 import type { VqTokenizer } from "../../model/tokenizer-architecture.js";
-import { sideOf, type Tensors } from "../architecture/tensor-table.js";
+import { sidesOf, type Tensors } from "../architecture/tensor-table.js";
 import {
   AUTOENCODER_MARKER,
   type AutoencoderSizes,
@@ -24,7 +24,7 @@ export const vq: ImportedTokenizer = {
   marker: AUTOENCODER_MARKER,
   recognises: (tensors: Tensors) => tensors.has(CODEBOOK),
   read(tensors: Tensors) {
-    const codes = sideOf("tokenizer", tensors, CODEBOOK, 0, 2);
+    const codes = sidesOf("tokenizer", tensors)(CODEBOOK, 0, 2);
     return readingOf(readAutoencoderSizes(tensors), { codes, ...(isLlamaGen(tensors) && { l2_norm: true }) });
   },
 };

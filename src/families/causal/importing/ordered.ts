@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { checkStatement, count, optionalCount } from "../../../importer/architecture/statements.js";
-import { sideOf, TableBuilder, type Tensors, type TensorTable } from "../../../importer/architecture/tensor-table.js";
+import { sidesOf, TableBuilder, type Tensors, type TensorTable } from "../../../importer/architecture/tensor-table.js";
 import { ImportError } from "../../../importer/error.js";
 import type { GeneratorReading, PublishedSettings } from "../../../importer/imported-family.js";
 import { readJsonFile } from "../../../importer/json-file.js";
@@ -20,7 +20,6 @@ import {
   tokenizerOf,
 } from "../../heads/importing.js";
 
-const NETWORK = "generator";
 /** A tensor that every causal generator of MAR's paper has, and no other. */
 export const ORDERED_MARKER = "target_pos_embed_learned";
 
@@ -47,10 +46,11 @@ type OrderedSizes = HeadSizes & {
 
 /** Reads a causal generator of MAR's paper, as training/ publishes it; no official code or weights exist. */
 export function readOrdered(tensors: Tensors): GeneratorReading {
+  const side = sidesOf("generator", tensors);
   const sizes: OrderedSizes = {
-    tokenCount: sideOf(NETWORK, tensors, ORDERED_MARKER, 1, 3),
-    classCount: sideOf(NETWORK, tensors, "class_emb.weight", 0, 2),
-    decoder: readStack(tensors, "decoder", sideOf(NETWORK, tensors, ORDERED_MARKER, 2, 3)),
+    tokenCount: side(ORDERED_MARKER, 1, 3),
+    classCount: side("class_emb.weight", 0, 2),
+    decoder: readStack(tensors, "decoder", side(ORDERED_MARKER, 2, 3)),
     ...readHead(tensors),
   };
   return {

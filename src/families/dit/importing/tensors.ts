@@ -1,13 +1,12 @@
 import {
   classesOf,
   countModules,
-  sideOf,
+  sidesOf,
   TableBuilder,
   type Tensors,
   type TensorTable,
 } from "../../../importer/architecture/tensor-table.js";
 
-const NETWORK = "generator";
 /** A tensor that every DiT and every SiT has, and no MAR model. */
 export const DIT_MARKER = "y_embedder.embedding_table.weight";
 
@@ -26,7 +25,7 @@ export interface DitSizes {
 }
 
 export function readDitSizes(tensors: Tensors): DitSizes {
-  const side = (name: string, axis: number, rank: number) => sideOf(NETWORK, tensors, name, axis, rank);
+  const side = sidesOf("generator", tensors);
   const latentChannels = side("x_embedder.proj.weight", 1, 4);
   const patchSize = side("x_embedder.proj.weight", 2, 4);
   return {

@@ -1,4 +1,4 @@
-import { sideOf, TableBuilder, type Tensors, type TensorTable } from "../../../importer/architecture/tensor-table.js";
+import { sidesOf, TableBuilder, type Tensors, type TensorTable } from "../../../importer/architecture/tensor-table.js";
 import { ImportError } from "../../../importer/error.js";
 import {
   addHead,
@@ -9,8 +9,6 @@ import {
   readStack,
   type StackSizes,
 } from "../../heads/importing.js";
-
-const NETWORK = "generator";
 
 /** What a MAR checkpoint's shapes say. Heads, epsilon and scale are not among it. */
 export type GeneratorSizes = HeadSizes & {
@@ -23,7 +21,7 @@ export type GeneratorSizes = HeadSizes & {
 
 /** Reads every size from the shapes. The tensors are checked against `generatorTable` of the sizes afterwards. */
 export function readGeneratorSizes(tensors: Tensors): GeneratorSizes {
-  const side = (name: string, axis: number, rank: number) => sideOf(NETWORK, tensors, name, axis, rank);
+  const side = sidesOf("generator", tensors);
   const tokenCount = side("diffusion_pos_embed_learned", 1, 3);
   const positions = side("encoder_pos_embed_learned", 1, 3);
   if (positions <= tokenCount) {
