@@ -20,7 +20,7 @@ import { describeMachine } from "../machine.js";
 import { OfficialProcess } from "../official-process.js";
 import { median, roundsRows } from "../statistics.js";
 
-const USAGE = `npm run bench:causal: an image of a LlamaGen with guidance, batch 1, with random weights, in processor time
+const USAGE = `npm run bench:causal: images of a LlamaGen with guidance, with random weights, in processor time
 
   npm run bench:causal -- [options]
 
@@ -28,6 +28,7 @@ const USAGE = `npm run bench:causal: an image of a LlamaGen with guidance, batch
   --python FILE    a Python with torch (default: python3)
   --arch ARCH      llamagen-b, llamagen-l and the like (default: llamagen-l)
   --precision P    int8 or fp32 (default: int8)
+  --images N       images at once, on both sides (default: 1)
   --rounds N       turns of each side (default: 3)
   --tokens N       tokens of a turn (default: all of an image)
   --threads N      on both sides (default: 2)
@@ -40,6 +41,7 @@ const OPTIONS = {
   python: { type: "string", default: "python3" },
   arch: { type: "string", default: "llamagen-l" },
   precision: { type: "string", default: "int8" },
+  images: { type: "string", default: "1" },
   rounds: { type: "string", default: "3" },
   tokens: { type: "string" },
   threads: { type: "string", default: "2" },
@@ -116,21 +118,23 @@ async function processorMs(work: () => Promise<unknown>): Promise<number> {
   return (user + system) / 1000;
 }
 
-/** The first tokens of an image, drawn with guidance. */
-async function generate(runtime: Runtime, a: CausalArchitecture, tokens: number): Promise<void> {
+/** The first tokens of images, drawn with guidance. */
+async function generate(runtime: Runtime, a: CausalArchitecture, tokens: number, count: number): Promise<void> {
   const cache = new KeyValueCache(a);
-  const noise = new ImageNoise(0, 0);
-  const rows = [{ label: 207 }, { label: a.class_count }];
-  let code = 0;
+  const images = Array.from({ length: count }, (_, index) => ({ noise: new ImageNoise(0, index), code: 0 }));
+  const rows = images.flatMap((image) => [207, a.class_count].map((label) => ({ image, label })));
   for (let position = 0; position < tokens; position++) {
-    const inputs = rows.map((owner) => ({ owner, ...owner, token: [code], position }));
+    const inputs = rows.map((owner) => ({ owner, label: owner.label, token: [owner.image.code], position }));
     const logits = floats((await predict(runtime, cache, inputs)).out, "logits");
-    const guided = guidedLogits([logits.subarray(0, CODES), logits.subarray(CODES)], GUIDANCE);
-    code = drawCode(categoricalWeights(guided, { temperature: 1 }), noise.uniform(position, position));
+    for (const [index, image] of images.entries()) {
+      const halves = [2 * index, 2 * index + 1].map((row) => logits.subarray(row * CODES, (row + 1) * CODES));
+      const guided = guidedLogits(halves, GUIDANCE);
+      image.code = drawCode(categoricalWeights(guided, { temperature: 1 }), image.noise.uniform(position, position));
+    }
   }
 }
 
-/** A token's time at a position, both rows. What the cache holds before it does not matter. */
+/** A token's time at a position, all rows. What the cache holds before it does not matter. */
 async function tokenMs(runtime: Runtime, cache: KeyValueCache, owners: readonly object[], position: number) {
   const inputs = owners.map((owner) => ({ owner, label: 0, token: [0], position }));
   const times: number[] = [];
@@ -139,12 +143,12 @@ async function tokenMs(runtime: Runtime, cache: KeyValueCache, owners: readonly 
 }
 
 /**
- * A token's time without a cache, but for attention: the products of all positions of both rows, as rows of a model whose rows are
+ * A token's time without a cache, but for attention: the products of all positions of all rows, as rows of a model whose rows are
  * short.
  */
-async function recomputeMs(runtime: Runtime, short: CausalArchitecture, length: number): Promise<number> {
+async function recomputeMs(runtime: Runtime, short: CausalArchitecture, positions: number): Promise<number> {
   const cache = new KeyValueCache(short);
-  const inputs = Array.from({ length: 2 * length }, (_, i) => ({ owner: { i }, label: 0, token: [i], position: 1 }));
+  const inputs = Array.from({ length: positions }, (_, i) => ({ owner: { i }, label: 0, token: [i], position: 1 }));
   await predict(runtime, cache, inputs);
   return processorMs(() => predict(runtime, cache, inputs));
 }
@@ -153,42 +157,51 @@ async function main(): Promise<void> {
   const { values } = readArguments({ args: process.argv.slice(2), options: OPTIONS });
   if (values.help) return void process.stdout.write(USAGE);
   const a = architecture(values.arch);
-  const [rounds, threads, tokens] = [+values.rounds, +values.threads, +(values.tokens ?? a.token_count)];
+  const [rounds, threads, images] = [+values.rounds, +values.threads, +values.images];
+  const tokens = +(values.tokens ?? a.token_count);
   const precision = values.precision as Precision;
   const runtime = await openRandom(join(values.work, precision), a, precision, threads);
   const places = ["--official", values.official ?? "", "--arch", values.arch, "--threads", `${threads}`];
   const other = values.official
-    ? new OfficialProcess(values.python, SCRIPT, [...places, "--tokens", `${tokens}`])
+    ? new OfficialProcess(values.python, SCRIPT, [...places, "--tokens", `${tokens}`, "--images", `${images}`])
     : undefined;
   const version = (await other?.answer())?.version;
-  await generate(runtime, a, 2);
+  await generate(runtime, a, 2, images);
   const ours = `marimba ${precision}`;
   const times = new Map<string, number[]>([[ours, []]]);
   for (let round = 0; round < rounds; round++) {
     process.stderr.write(`Round ${round + 1} of ${rounds}; load average ${loadavg()[0]!.toFixed(2)}\n`);
-    times.get(ours)!.push((await processorMs(() => generate(runtime, a, tokens))) / tokens);
+    times.get(ours)!.push((await processorMs(() => generate(runtime, a, tokens, images))) / tokens);
     for (const side of other ? ["fp32", "bf16"] : [])
       times.set(`pytorch ${side}`, [...(times.get(`pytorch ${side}`) ?? []), (await other!.ask(side)).ms]);
   }
   other?.stop();
   const rows = roundsRows(times, ours, 1);
   const cache = `${(rowBytes(a) / 2 ** 20).toFixed(0)} MiB of keys and values a row`;
-  const facts = [...describeMachine(), version, `${values.arch}, ${tokens} tokens, ${threads} threads`, cache];
-  const table = markdownTable(["processor time", "a token", "rounds", `/ ${ours}`], rows);
+  const facts = [
+    ...describeMachine(),
+    version,
+    `${values.arch}, ${tokens} tokens, images at once: ${images}, ${threads} threads`,
+    cache,
+  ];
+  const table = markdownTable(
+    ["processor time", images === 1 ? "a token" : "a token of all images", "rounds", `/ ${ours}`],
+    rows,
+  );
   process.stdout.write(
     `${facts
       .flatMap((line) => line ?? [])
       .map((line) => `- ${line}`)
       .join("\n")}\n\n${table}\n\n`,
   );
-  await comparePositions(runtime, a);
+  await comparePositions(runtime, a, images);
   await runtime.close();
-  await compareRecomputed(values.work, a, precision, threads, median(times.get(ours)!));
+  await compareRecomputed({ work: values.work, precision, threads, images }, a, median(times.get(ours)!));
 }
 
-async function comparePositions(runtime: Runtime, a: CausalArchitecture): Promise<void> {
+async function comparePositions(runtime: Runtime, a: CausalArchitecture, images: number): Promise<void> {
   const cache = new KeyValueCache(a);
-  const owners = [{ row: 0 }, { row: 1 }];
+  const owners = Array.from({ length: 2 * images }, (_, row) => ({ row }));
   const parts: string[] = [];
   for (const share of [0, 0.25, 0.5, 0.75, 1]) {
     const position = Math.round(share * (a.token_count - 1));
@@ -197,17 +210,23 @@ async function comparePositions(runtime: Runtime, a: CausalArchitecture): Promis
   process.stdout.write(`A token by its position: ${parts.join(", ")}\n`);
 }
 
+interface Setting {
+  readonly work: string;
+  readonly precision: Precision;
+  readonly threads: number;
+  readonly images: number;
+}
+
 async function compareRecomputed(
-  work: string,
+  { work, precision, threads, images }: Setting,
   a: CausalArchitecture,
-  precision: Precision,
-  threads: number,
   cachedMs: number,
 ): Promise<void> {
   const short = { ...a, grid_height: 2, grid_width: 2, token_count: 4 };
   const runtime = await openRandom(join(work, `${precision}-short`), short, precision, threads);
   const times: number[] = [];
-  for (const share of LENGTHS) times.push(await recomputeMs(runtime, short, Math.round(share * a.token_count)));
+  for (const share of LENGTHS)
+    times.push(await recomputeMs(runtime, short, 2 * images * Math.round(share * a.token_count)));
   await runtime.close();
   const parts = LENGTHS.map((share, i) => `${share * a.token_count}: ${times[i]!.toFixed(0)} ms`);
   const factor = times.reduce((sum, ms) => sum + ms) / times.length / cachedMs;

@@ -5,6 +5,7 @@
     .venv/bin/python bench/checkpoint/make.py kl16 FOLDER      kl16.ckpt and kl16.safetensors; also kl8 and vq16
     .venv/bin/python bench/checkpoint/make.py detok FOLDER     DeTok-BB: detok.pth, detok.safetensors and stats.json; for mar-b and mar-l
     .venv/bin/python bench/checkpoint/make.py dit-xl-2 FOLDER  dit-xl-2.safetensors; also sit-xl-2 and consistency
+    .venv/bin/python bench/checkpoint/make.py llamagen-l FOLDER  c2i_L_256.pt and vq_ds16_c2i.pt
 
 mar-b-vq16 is a MAR-B on the latents of vq16; one on those of kl8, in patches of 2 x 2, is mar-b. mar-b, mar-l and mar-h take 2.4, 5.5 and 10.8 GB of disk, a third more while they are made, and little memory.
 The images of such a model show nothing; its times, its memory and its rounding are those of the published one.
@@ -15,7 +16,8 @@ import json
 from pathlib import Path
 
 from containers import map_safetensors, write_safetensors, write_tokenizer_checkpoint, write_training_checkpoint
-from networks import SIZES, TOKENIZERS, Size, consistency_shapes, detok_shapes, dit_shapes, generator_shapes, tokenizer_shapes
+from networks import (SIZES, TOKENIZERS, Size, consistency_shapes, detok_shapes, dit_shapes, generator_shapes, llamagen_shapes,
+                      llamagen_tokenizer_shapes, tokenizer_shapes)
 from weights import random_tensor
 
 MIB = 1 << 20
@@ -55,6 +57,17 @@ def make_detok(folder: Path, seed: int) -> None:
     report(folder / "detok.pth")
 
 
+def make_llamagen(folder: Path, seed: int) -> None:
+    for name, shapes in {"c2i_L_256.pt": llamagen_shapes(), "vq_ds16_c2i.pt": llamagen_tokenizer_shapes()}.items():
+        scratch = folder / f"{name}.scratch"
+        try:
+            write_safetensors(scratch, shapes, lambda name, shape: random_tensor(name, shape, seed))
+            write_tokenizer_checkpoint(folder / name, map_safetensors(scratch, shapes), "model")
+        finally:
+            scratch.unlink(missing_ok=True)
+        report(folder / name)
+
+
 PLAIN = {"dit-xl-2": dit_shapes, "sit-xl-2": dit_shapes, "consistency": consistency_shapes}
 
 
@@ -75,7 +88,7 @@ def report(path: Path, published_mib: int | None = None) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=[*SIZES, *TOKENIZERS, *PLAIN, "detok"])
+    parser.add_argument("what", choices=[*SIZES, *TOKENIZERS, *PLAIN, "detok", "llamagen-l"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -86,6 +99,8 @@ def main() -> None:
         make_plain(options.folder, options.what, options.seed)
     elif options.what == "detok":
         make_detok(options.folder, options.seed)
+    elif options.what == "llamagen-l":
+        make_llamagen(options.folder, options.seed)
     else:
         make_generator(options.folder, SIZES[options.what], options.seed)
 

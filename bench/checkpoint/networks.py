@@ -2,7 +2,8 @@
 
 Those of models/mar.py, models/diffloss.py and models/vae.py of the authors' repository, github.com/LTH14/mar; sizes of its
 README and util/download.py. KL-8 and VQ-16 are those of github.com/CompVis/latent-diffusion (models/first_stage_models), DiT-XL/2
-and SiT-XL/2 (whose tensors are the same) those of github.com/facebookresearch/DiT, and the consistency decoder that of diffusers.
+and SiT-XL/2 (whose tensors are the same) those of github.com/facebookresearch/DiT, the consistency decoder that of diffusers, and
+LlamaGen-L and its tokenizer those of github.com/FoundationVision/LlamaGen.
 """
 
 from dataclasses import dataclass
@@ -147,6 +148,67 @@ def consistency_shapes(widths: tuple[int, ...] = (320, 640, 1024, 1024), blocks:
     _norm(shapes, "decoder_unet.conv_norm_out", width)
     _conv(shapes, "decoder_unet.conv_out", 6, width, 3)
     return shapes
+
+
+def llamagen_shapes(width: int = 1024, depth: int = 24, hidden: int = 2816, codes: int = 16384) -> Shapes:
+    """LlamaGen-L (autoregressive/models/gpt.py), of any size of images."""
+    shapes: Shapes = {}
+    shapes["cls_embedding.embedding_table.weight"] = (CLASSES + 1, width)
+    shapes["tok_embeddings.weight"] = (codes, width)
+    for index in range(depth):
+        layer = f"layers.{index}"
+        shapes[f"{layer}.attention.wqkv.weight"] = (3 * width, width)
+        shapes[f"{layer}.attention.wo.weight"] = (width, width)
+        for part, side in {"w1": (hidden, width), "w3": (hidden, width), "w2": (width, hidden)}.items():
+            shapes[f"{layer}.feed_forward.{part}.weight"] = side
+        shapes[f"{layer}.attention_norm.weight"] = (width,)
+        shapes[f"{layer}.ffn_norm.weight"] = (width,)
+    shapes["norm.weight"] = (width,)
+    shapes["output.weight"] = (codes, width)
+    return shapes
+
+
+def llamagen_tokenizer_shapes(channels: int = 8, latents: int = 256, codes: int = 16384) -> Shapes:
+    """VQ-16 (tokenizer/tokenizer_image/vq_model.py), whose modules have other names than latent diffusion's."""
+    shapes: Shapes = {}
+    widths = (128, 128, 256, 256, 512)
+    _conv(shapes, "encoder.conv_in", widths[0], 3, 3)
+    width, last = widths[0], len(widths) - 1
+    for level, outputs in enumerate(widths):
+        _level(shapes, f"encoder.conv_blocks.{level}", 2, width, outputs, level == last)
+        width = outputs
+        if level < last:
+            _conv(shapes, f"encoder.conv_blocks.{level}.downsample.conv", width, width, 3)
+    _numbered_middle(shapes, "encoder", width)
+    _norm(shapes, "encoder.norm_out", width)
+    _conv(shapes, "encoder.conv_out", latents, width, 3)
+    _conv(shapes, "decoder.conv_in", width, latents, 3)
+    _numbered_middle(shapes, "decoder", width)
+    for level, outputs in enumerate(reversed(widths)):
+        _level(shapes, f"decoder.conv_blocks.{level}", 3, width, outputs, level == 0)
+        width = outputs
+        if level < last:
+            _conv(shapes, f"decoder.conv_blocks.{level}.upsample.conv", width, width, 3)
+    _norm(shapes, "decoder.norm_out", width)
+    _conv(shapes, "decoder.conv_out", 3, width, 3)
+    shapes["quantize.codebook_used"] = (65536,)
+    shapes["quantize.embedding.weight"] = (codes, channels)
+    _conv(shapes, "quant_conv", channels, latents, 1)
+    _conv(shapes, "post_quant_conv", latents, channels, 1)
+    return shapes
+
+
+def _level(shapes: Shapes, name: str, blocks: int, inputs: int, outputs: int, attends: bool) -> None:
+    for block in range(blocks):
+        _residual(shapes, f"{name}.res.{block}", outputs if block else inputs, outputs)
+    for block in range(blocks if attends else 0):
+        _attention(shapes, f"{name}.attn.{block}", outputs)
+
+
+def _numbered_middle(shapes: Shapes, name: str, channels: int) -> None:
+    _residual(shapes, f"{name}.mid.0", channels, channels)
+    _attention(shapes, f"{name}.mid.1", channels)
+    _residual(shapes, f"{name}.mid.2", channels, channels)
 
 
 def _timed_residual(shapes: Shapes, name: str, inputs: int, outputs: int, time: int) -> None:

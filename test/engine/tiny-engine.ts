@@ -146,8 +146,8 @@ type Change = (inputs: Tensors, run: () => Promise<Tensors>) => Promise<Tensors>
 export function watched(runtime: Runtime, change: Readonly<Record<string, Change>>): Runtime {
   return {
     ...runtime,
-    run: (graph, inputs, into) => {
-      const run = () => runtime.run(graph, inputs, into);
+    run: (graph, inputs) => {
+      const run = () => runtime.run(graph, inputs);
       return change[graph] ? change[graph](inputs, run) : run();
     },
   };

@@ -35,15 +35,15 @@ export async function openRuntime(folder: string, options: RuntimeOptions): Prom
     throw error;
   }
   return {
-    async run(graph, inputs, into = {}) {
+    async run(graph, inputs) {
       const session = sessions.get(graph);
       if (!session) throw new Error(`The model has no graph ${graph}.`);
       const outputs: Record<string, Tensor> = {};
-      const results = await session.run(toOrt(inputs), fetches(session, into)).catch((error: Error) => {
+      const results = await session.run(toOrt(inputs)).catch((error: Error) => {
         throw options.provider === "webgpu" ? explainWebgpu(error) : error;
       });
       for (const [name, { data, dims }] of Object.entries(results))
-        if (!(name in into)) outputs[name] = { data: data as Tensor["data"], shape: dims };
+        outputs[name] = { data: data as Tensor["data"], shape: dims };
       return outputs satisfies Tensors;
     },
     close,
@@ -82,11 +82,6 @@ function cannotUse(what: string, error: unknown): Error {
 
 function toOrt(tensors: Tensors): Record<string, OrtTensor> {
   return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, toOrtTensor(tensor)]));
-}
-
-/** All outputs: those that are written into arrays, and those that ONNX Runtime makes. */
-function fetches({ outputNames }: OpenGraph, into: Tensors): Record<string, OrtTensor | null> {
-  return { ...Object.fromEntries(outputNames.map((name) => [name, null])), ...toOrt(into) };
 }
 
 function toOrtTensor({ data, shape }: Tensor): OrtTensor {

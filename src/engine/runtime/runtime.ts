@@ -10,11 +10,8 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** One model loaded for inference. Every call blocks its thread while it runs. */
 export interface Runtime {
-  /**
-   * Runs the graph `graph`.onnx on its inputs by name. It writes the outputs that `into` names into these arrays, which inputs may
-   * share, and returns the others.
-   */
-  run(graph: string, inputs: Tensors, into?: Tensors): Promise<Tensors>;
+  /** Runs the graph `graph`.onnx on its inputs by name, and returns its outputs. Inputs are not copied; outputs are. */
+  run(graph: string, inputs: Tensors): Promise<Tensors>;
   close(): Promise<void>;
   /** How many times as much memory as on a CPU one run may take; absent: 1. */
   readonly runMemory?: number;

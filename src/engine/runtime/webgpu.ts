@@ -34,9 +34,7 @@ type Feeds = Readonly<Record<string, Tensor>>;
 
 /** What a session is to its callers. */
 export interface OpenGraph {
-  readonly outputNames: readonly string[];
-  /** With null for each output that it makes; it writes the others into these. */
-  run(feeds: Feeds, fetches: Readonly<Record<string, Tensor | null>>): Promise<Readonly<Record<string, Tensor>>>;
+  run(feeds: Feeds): Promise<Readonly<Record<string, Tensor>>>;
   endProfiling(): void;
   release(): Promise<void>;
 }
@@ -57,10 +55,6 @@ export class Loop implements OpenGraph {
     const before = await open(graphs.before, graphs.kept);
     const step = await open(graphs.step, [graphs.state.output]);
     return new Loop(graphs, before, step, await open(downloadGraph()));
-  }
-
-  get outputNames(): readonly string[] {
-    return [this.graphs.state.output];
   }
 
   async run(inputs: Feeds): Promise<Record<string, Tensor>> {

@@ -1,9 +1,9 @@
-import type { Tensors } from "../../engine/runtime/runtime.js";
+import { floats, type Tensors } from "../../engine/runtime/runtime.js";
 import type { AnyCausalArchitecture, CausalArchitecture, OrderedArchitecture } from "../../model/manifest.js";
 import type { Stack } from "../../model/shapes.js";
 
-/** The attention operator takes heads of a multiple of this many numbers. */
-const HEAD_MULTIPLE = 16;
+/** Of each block, in the names of the graph's inputs and outputs. */
+const PARTS = ["key", "value"] as const;
 
 /** What the cache must know of a model. */
 export type CachedModel =
@@ -14,10 +14,10 @@ export function stackOf(a: CachedModel): Stack {
   return "decoder" in a ? a.decoder : a.transformer;
 }
 
-/** Of one row in one block: heads, positions, and numbers of a head, which zeros may end. */
+/** Of one row in one block: heads, positions, and numbers of a head. */
 export function cacheShape(a: CachedModel): readonly [number, number, number] {
   const { width, heads } = stackOf(a);
-  return [heads, a.token_count, Math.ceil(width / heads / HEAD_MULTIPLE) * HEAD_MULTIPLE];
+  return [heads, a.token_count, width / heads];
 }
 
 /** Memory that the keys and values of one row take, in bytes. An image with guidance has two rows. */
@@ -71,21 +71,27 @@ export class KeyValueCache {
 
   /** The first rows, by the names of the graph's inputs. Their memory is the cache's. */
   inputs(rows: number): Tensors {
-    return this.#tensors(rows, "");
-  }
-
-  /** The same memory, by the names of the graph's outputs. */
-  outputs(rows: number): Tensors {
-    return this.#tensors(rows, "_out");
-  }
-
-  #tensors(rows: number, suffix: string): Tensors {
     const shape = [rows, ...cacheShape(this.model)];
-    const named = this.#parts.map((part, i) => {
-      const name = `${i % 2 === 0 ? "keys" : "values"}${suffix}.${Math.floor(i / 2)}`;
-      return [name, { data: part.subarray(0, rows * this.#rowSize), shape }] as const;
-    });
-    return Object.fromEntries(named);
+    return Object.fromEntries(
+      this.#parts.map((part, i) => [
+        `${PARTS[i % 2]}s.${Math.floor(i / 2)}`,
+        { data: part.subarray(0, rows * this.#rowSize), shape },
+      ]),
+    );
+  }
+
+  /** Adds the keys and values of one position of each of the first rows, the outputs of the graph. */
+  append(outputs: Tensors, positions: ArrayLike<number>): void {
+    const [heads, length, size] = cacheShape(this.model);
+    for (const [i, part] of this.#parts.entries()) {
+      const added = floats(outputs, `${PARTS[i % 2]}.${Math.floor(i / 2)}`); // [rows, heads, size]
+      for (let row = 0; row < positions.length; row++)
+        for (let head = 0; head < heads; head++) {
+          const from = (row * heads + head) * size;
+          const to = ((row * heads + head) * length + positions[row]!) * size;
+          for (let k = 0; k < size; k++) part[to + k] = added[from + k]!;
+        }
+    }
   }
 
   /** Room for so many rows. The system gives memory when it is written to, so twice the room costs nothing. */

@@ -4,7 +4,7 @@ import { gather, reshape, rmsNorm, silu, toFloat32 } from "../../model/graph/ops
 import type { GraphOptions, WeightIndex } from "../../model/graph/weights.js";
 import type { CausalArchitecture } from "../../model/manifest.js";
 import { cacheShape } from "./cache.js";
-import { attendToCache, type CacheInputs, cacheInputs } from "./cached-attention.js";
+import { attendToCache, type CacheInputs, cacheInputs, type Rotation } from "./cached-attention.js";
 import { rotaryTable } from "./rotary.js";
 
 /** What every block of the graph shares. */
@@ -13,6 +13,7 @@ interface Shared {
   readonly a: CausalArchitecture;
   readonly zeroPoints: RowZeroPoints;
   readonly cache: CacheInputs;
+  readonly rotation: Rotation;
 }
 
 /**
@@ -31,8 +32,8 @@ export function buildLlamagen(a: CausalArchitecture, weights: WeightIndex, optio
   const isFirst = g.node("Unsqueeze", [g.node("Equal", [positions, g.int(0)]), g.ints([1])]);
   let x = g.node("Where", [isFirst, ofClass, ofCode]);
 
-  const cache = { ...cacheInputs(g, positions), rotation: rotaryConstants(g, a) };
-  const shared: Shared = { g, a, zeroPoints: new RowZeroPoints(g, positions), cache };
+  const cache = cacheInputs(g, a, positions);
+  const shared = { g, a, zeroPoints: new RowZeroPoints(g, positions), cache, rotation: rotaryConstants(g, a) };
   const expose = (name: string, value: Value) => {
     if (options.expose) g.output(name, toFloat32(g, value), "float32", ["rows", width]);
   };
@@ -53,7 +54,9 @@ function block(shared: Shared, x: Value, index: number): Value {
   const name = `layers.${index}`;
   const project = (rows: Value, layer: string) => new LinearInput(g, rows, zeroPoints).project(layer, { bias: null });
   const qkv = project(rmsNorm(g, x, `${name}.attention_norm`, a.norm_eps), `${name}.attention.wqkv`);
-  const attended = project(attendToCache(g, a, [qkv], shared.cache, index), `${name}.attention.wo`);
+  const [query, key, value] = g.split("Split", [qkv], 3, { attributes: { axis: { int: 1 }, num_outputs: { int: 3 } } });
+  const own = [query!, key!, value!] as const;
+  const attended = project(attendToCache(g, a, own, shared.cache, index, shared.rotation), `${name}.attention.wo`);
   const mixed = g.node("Add", [x, attended]);
   const rows = new LinearInput(g, rmsNorm(g, mixed, `${name}.ffn_norm`, a.norm_eps), zeroPoints);
   const gate = silu(g, rows.project(`${name}.feed_forward.w1`, { bias: null }));
@@ -61,9 +64,9 @@ function block(shared: Shared, x: Value, index: number): Value {
   return g.node("Add", [mixed, project(hidden, `${name}.feed_forward.w2`)]);
 }
 
-function rotaryConstants(g: GraphBuilder, a: CausalArchitecture): readonly [cos: Value, sin: Value] {
-  const [, length, padded] = cacheShape(a);
-  const table = rotaryTable(a, padded);
-  const constant = (label: "cos" | "sin") => reshape(g, g.floats(label, table[label]), g.ints([length, padded / 2]));
+function rotaryConstants(g: GraphBuilder, a: CausalArchitecture): Rotation {
+  const [, length, size] = cacheShape(a);
+  const table = rotaryTable(a);
+  const constant = (label: "cos" | "sin") => reshape(g, g.floats(label, table[label]), g.ints([length, size / 2]));
   return [constant("cos"), constant("sin")];
 }

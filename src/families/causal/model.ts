@@ -18,7 +18,7 @@ export const traits = {
   steps: { minimum: "tokens", maximum: "tokens" },
   samplers: [],
   canEdit: false,
-  // CUDA would run its attention on the CPU, and WebGPU would copy the whole cache in every step.
+  // The cache lies in the CPU's memory, and would be copied to the GPU whole in every step.
   runsOnGpus: false,
 } as const;
 

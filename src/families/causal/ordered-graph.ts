@@ -28,7 +28,7 @@ export function buildOrdered(a: OrderedArchitecture, weights: WeightIndex, optio
   const aimed = g.node("Add", [placed, placeOf("target_pos_embed_learned", a.token_count, targets)]);
   let x = affineLayerNorm(g, aimed, "z_proj_ln", INPUT_NORM_EPS);
 
-  const cache = cacheInputs(g, positions);
+  const cache = cacheInputs(g, a, positions);
   const zeroPoints = new RowZeroPoints(g, positions);
   const stack = { prefix: "decoder", normEps: a.norm_eps, zeroPoints } as const;
   const expose = (name: string, value: Value) => {
@@ -38,10 +38,9 @@ export function buildOrdered(a: OrderedArchitecture, weights: WeightIndex, optio
   for (let i = 0; i < depth; i++) {
     const name = `decoder_blocks.${i}`;
     const rows = new LinearInput(g, affineLayerNorm(g, x, `${name}.norm1`, a.norm_eps), zeroPoints);
-    const qkv = [0, 1, 2].map((part) =>
-      rows.project(`${name}.attn.qkv`, { outputs: { start: part * width, count: width } }),
-    );
-    x = afterAttention(g, x, attendToCache(g, a, qkv, cache, i), stack, i);
+    const part = (index: number) =>
+      rows.project(`${name}.attn.qkv`, { outputs: { start: index * width, count: width } });
+    x = afterAttention(g, x, attendToCache(g, a, [part(0), part(1), part(2)], cache, i), stack, i);
     expose(`block.${i}`, x);
   }
   const output = outputOf(g, a, affineLayerNorm(g, x, "decoder_norm", a.norm_eps), zeroPoints);

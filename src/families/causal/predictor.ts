@@ -40,7 +40,8 @@ export async function predict(runtime: Runtime, cache: KeyValueCache, inputs: re
           targets: vector(({ position, target = position }) => target),
         }
       : { codes: vector(({ position, token }) => (position === 0 ? 0 : token[0]!)) };
-  const out = await runtime.run("predict", { ...shared, ...own, ...cache.inputs(count) }, cache.outputs(count));
+  const out = await runtime.run("predict", { ...shared, ...own, ...cache.inputs(count) });
+  cache.append(out, Array.from(shared.positions.data, Number));
   return { rows, out };
 }
 
