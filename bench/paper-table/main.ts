@@ -1,0 +1,127 @@
+// npm run paper-table: the tables of MAR's paper, repeated with small networks on the demo's drawings.
+import { spawnSync } from "node:child_process";
+import { access, mkdir, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readArguments } from "../../src/commands/command-line.js";
+import { openModels } from "../../src/commands/services/open-parts.js";
+import { type Config, loadConfig } from "../../src/config.js";
+import { markdownTable } from "../../src/markdown-table.js";
+import { describeMachine } from "../machine.js";
+import { type Cell, type CellResult, cellName, measureCell, timeCells } from "./measure.js";
+import { NETWORKS, type Network, type Row, TABLES, type Table } from "./tables.js";
+
+const USAGE = `npm run paper-table: the tables of MAR's paper, repeated with small networks on the demo's drawings
+
+  npm run paper-table -- [options]
+
+  --out DIR      images and results; a stopped run continues (default: evaluation/paper-table)
+  --images N     images a cell, classes in turn (default: 1200)
+  --rounds N     how often one full batch of each cell is timed (default: 3)
+  --python FILE  a Python with training/requirements.txt, for the networks that are not there (default: python3)
+  --help         print this
+
+A network is taken from MODELS_DIR if it is there. Otherwise it is trained, which takes 10 to 60 minutes of a core each,
+and imported. THREADS and MAX_BATCH are read from the environment, as for marimba serve.
+`;
+
+const OPTIONS = {
+  out: { type: "string", default: "evaluation/paper-table" },
+  images: { type: "string", default: "1200" },
+  rounds: { type: "string", default: "3" },
+  python: { type: "string", default: "python3" },
+  help: { type: "boolean", default: false },
+} as const;
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const DEMO = join(ROOT, "models", "demo");
+/** Without guidance, and with it. */
+const GUIDANCE = [1, 2] as const;
+
+/** Trains and imports a network that is not there yet. */
+async function ensureTrained({ model, config }: Network, { modelsDir }: Config, python: string): Promise<void> {
+  if (!config) return;
+  const isThere = await access(join(modelsDir, model, "model.json")).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return;
+  process.stderr.write(`${model} is not in ${modelsDir}: training/configs/${config} makes it.\n`);
+  const args = ["-m", "training", "run", join("training", "configs", config), "--import", model];
+  const { status, error } = spawnSync(python, args, { cwd: ROOT, stdio: "inherit" });
+  if (error) throw new Error(`${python} can't be started: ${error.message}. --python names a Python for the training.`);
+  if (status !== 0) throw new Error(`${model} was not trained; see the lines above.`);
+}
+
+const cellsOf = ({ network, steps }: Row): Cell[] =>
+  GUIDANCE.map((guidance) => ({ model: network.model, steps, guidance }));
+
+function formatTable(
+  { title, head, rows }: Table,
+  results: ReadonlyMap<string, CellResult>,
+  times: ReadonlyMap<string, number>,
+): string {
+  const columns = [
+    ...[...head, "Guidance", "Paper: FID", "Distance", "95 %"],
+    ...["Paper: IS", "IS", "Recall", "Recognised", "CPU ms an image"],
+  ];
+  const lines = rows.flatMap((row) =>
+    cellsOf(row).map((cell, index) => {
+      const { frechet_distance, frechet_interval, inception_score, recall, recognised, images } = results.get(
+        cellName(cell),
+      )!;
+      const [fid, score] = row.paper[index]!;
+      return [
+        ...row.labels,
+        cell.guidance === 1 ? "no" : "yes",
+        `${fid}`,
+        frechet_distance.toFixed(3),
+        frechet_interval?.map((end) => end.toFixed(3)).join(" - ") ?? "",
+        `${score}`,
+        inception_score?.toFixed(2) ?? "",
+        recall?.toFixed(3) ?? "",
+        `${((100 * recognised) / images).toFixed(1)} %`,
+        times.get(cellName(cell))?.toFixed(0) ?? "",
+      ];
+    }),
+  );
+  return `${title}\n\n${markdownTable(columns, lines, head.length + 1)}\n`;
+}
+
+async function main(): Promise<void> {
+  const { values } = readArguments({ args: process.argv.slice(2), options: OPTIONS });
+  if (values.help) return void process.stdout.write(USAGE);
+  const [images, rounds] = (["images", "rounds"] as const).map((name) => {
+    const number = Number(values[name]);
+    if (Number.isInteger(number) && number >= (name === "images" ? 2 : 0)) return number;
+    throw new Error(`--${name} must be a whole number, not ${JSON.stringify(values[name])}.`);
+  }) as [number, number];
+  const config = loadConfig();
+  for (const network of NETWORKS) await ensureTrained(network, config, values.python);
+  const models = await openModels({ ...config, models: NETWORKS.map(({ model }) => model) });
+  const out = resolve(values.out);
+  await mkdir(out, { recursive: true });
+  const measuring = {
+    ...{ images, out },
+    network: join(DEMO, "classifier.onnx"),
+    reference: join(DEMO, "reference.npz"),
+  };
+  const cells = [
+    ...new Map(TABLES.flatMap(({ rows }) => rows.flatMap(cellsOf)).map((cell) => [cellName(cell), cell])).values(),
+  ];
+  const results = new Map<string, CellResult>();
+  for (const cell of cells) results.set(cellName(cell), await measureCell(cell, models, measuring));
+  const times = rounds === 0 ? new Map<string, number>() : await timeCells(cells, models, config, rounds);
+  const parts = [
+    ...TABLES.map((table) => formatTable(table, results, times)),
+    [`${images} images a cell, batches of ${config.maxBatch}`, ...describeMachine()].join("; "),
+  ];
+  const text = `${parts.join("\n")}\n`;
+  await writeFile(join(out, "tables.md"), text);
+  process.stdout.write(text);
+}
+
+await main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});
