@@ -122,13 +122,13 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     check: printsSomething,
   },
   {
-    pattern: /^npm run (bench:import|bench:reference|bench:dit|bench:causal|profile) -- --help$/,
+    pattern: /^npm run (bench:import|bench:reference|bench:dit|bench:causal|paper-table|profile) -- --help$/,
     standIn: withoutBuild,
     check: printsSomething,
   },
   {
-    pattern: /^npm run bench:dit -- --threads 1 --rounds 3 --steps 2 --official DIR$/,
-    standIn: () => withoutBuild("npm run bench:dit -- --help"),
+    pattern: /^npm run (bench:dit -- --threads 1 --rounds 3 --steps 2|bench:causal --) --official DIR$/,
+    standIn: (command) => withoutBuild(`npm run ${command.split(" ")[2]} -- --help`),
     check: printsSomething,
   },
   {

@@ -1,0 +1,36 @@
+import { readFile } from "node:fs/promises";
+import { expect, it } from "vitest";
+import { NETWORKS, TABLES } from "../../bench/paper-table/tables.js";
+
+const configOf = async (file: string) =>
+  JSON.parse(await readFile(new URL(`../../training/configs/${file}`, import.meta.url), "utf8"));
+
+it("measures networks that training/ has configurations for, with what the row says of them", async () => {
+  for (const { network, steps, labels } of TABLES.flatMap(({ rows }) => rows)) {
+    if (!network.config) continue;
+    const { generator } = await configOf(network.config);
+    const { family, sizes } = generator;
+    if (labels.includes("cross-entropy")) expect(sizes.codes).toBeGreaterThan(1);
+    if (labels.includes("diffusion")) expect(sizes).toHaveProperty("diffloss_w");
+    if (labels.includes("causal"))
+      expect({ family, order: sizes.order, steps }).toEqual({ family: "causal", order: labels[0], steps: 64 });
+    else expect(family).toBe("mar");
+  }
+});
+
+it("has the widths of the third table's heads", async () => {
+  for (const { network, labels } of TABLES[2]!.rows)
+    expect((await configOf(network.config!)).generator.sizes.diffloss_w).toBe(Number(labels[1]));
+});
+
+it("trains the tokenizer of the networks that draw codes before them", async () => {
+  const names = NETWORKS.map(({ model }) => model);
+  const codes = NETWORKS.filter(({ config }) => config?.includes("codes"));
+  expect(codes).toHaveLength(3);
+  for (const { model, config } of codes) {
+    const { tokenizer } = await configOf(config!);
+    const [, work] = /\.work\/(.*)\/out\/tokenizer\.ckpt$/.exec(tokenizer.checkpoint)!;
+    expect(names.indexOf(work!)).toBeGreaterThanOrEqual(0);
+    expect(names.indexOf(work!)).toBeLessThan(names.indexOf(model));
+  }
+});
