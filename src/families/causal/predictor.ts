@@ -25,7 +25,11 @@ export interface RowInput {
 export async function predict(runtime: Runtime, cache: KeyValueCache, inputs: readonly RowInput[]) {
   const count = inputs.length;
   const { model } = cache;
-  const rows = cache.arrange(inputs.map(({ owner }) => owner));
+  const longest = Math.max(...inputs.map(({ position }) => position)) + 1;
+  const rows = cache.arrange(
+    inputs.map(({ owner }) => owner),
+    longest,
+  );
   const vector = (numberOf: (input: RowInput) => number) => {
     const data = new BigInt64Array(count);
     for (const [i, input] of inputs.entries()) data[rows[i]!] = BigInt(numberOf(input));

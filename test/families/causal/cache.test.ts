@@ -82,15 +82,15 @@ describe("rows of the cache", () => {
   it("stay with their sequences while these come and go", () => {
     const cache = new KeyValueCache(exampleCausal());
     const of = (indices: readonly number[]) => indices.map((i) => owners[i]!);
-    mark(cache, cache.arrange(of([0, 1, 2, 3, 4, 5])), [0, 1, 2, 3, 4, 5]);
+    mark(cache, cache.arrange(of([0, 1, 2, 3, 4, 5]), 1), [0, 1, 2, 3, 4, 5]);
     // Parts of a batch, one after another, as when a run throws.
     for (const part of [[3, 4, 5], [0, 1, 2], [5], [0], [1, 4]]) {
-      const rows = cache.arrange(of(part));
+      const rows = cache.arrange(of(part), 1);
       expect(rows.toSorted()).toEqual(part.map((_, i) => i));
       expect(marks(cache, rows)).toEqual(part);
     }
     cache.keep(new Set(of([1, 2, 5])));
-    const rows = cache.arrange(of([1, 2, 5]));
+    const rows = cache.arrange(of([1, 2, 5]), 1);
     expect(rows.toSorted()).toEqual([0, 1, 2]);
     expect(marks(cache, rows)).toEqual([1, 2, 5]);
   });
