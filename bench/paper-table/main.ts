@@ -9,12 +9,13 @@ import { type Config, loadConfig } from "../../src/config.js";
 import { markdownTable } from "../../src/markdown-table.js";
 import { describeMachine } from "../machine.js";
 import { type Cell, type CellResult, cellName, measureCell, timeCells } from "./measure.js";
-import { NETWORKS, type Network, type Row, TABLES, type Table } from "./tables.js";
+import { type Network, networksOf, type Row, TABLES, type Table } from "./tables.js";
 
 const USAGE = `npm run paper-table: the tables of MAR's paper, repeated with small networks on the demo's drawings
 
   npm run paper-table -- [options]
 
+  --tables LIST  of the paper's tables 1, 2 and 3 (default: 1,2,3)
   --out DIR      images and results; a stopped run continues (default: evaluation/paper-table)
   --images N     images a cell, classes in turn (default: 1200)
   --rounds N     how often one full batch of each cell is timed (default: 3)
@@ -26,6 +27,7 @@ and imported. THREADS and MAX_BATCH are read from the environment, as for marimb
 `;
 
 const OPTIONS = {
+  tables: { type: "string", default: "1,2,3" },
   out: { type: "string", default: "evaluation/paper-table" },
   images: { type: "string", default: "1200" },
   rounds: { type: "string", default: "3" },
@@ -39,18 +41,30 @@ const DEMO = join(ROOT, "models", "demo");
 const GUIDANCE = [1, 2] as const;
 
 /** Trains and imports a network that is not there yet. */
-async function ensureTrained({ model, config }: Network, { modelsDir }: Config, python: string): Promise<void> {
+async function ensureTrained(network: Network, settings: Config, python: string): Promise<void> {
+  const { model, config, tokenizerOf } = network;
+  const { modelsDir } = settings;
   if (!config) return;
   const isThere = await access(join(modelsDir, model, "model.json")).then(
     () => true,
     () => false,
   );
   if (isThere) return;
+  if (tokenizerOf) await ensureTrained(tokenizerOf, settings, python);
   process.stderr.write(`${model} is not in ${modelsDir}: training/configs/${config} makes it.\n`);
   const args = ["-m", "training", "run", join("training", "configs", config), "--import", model];
   const { status, error } = spawnSync(python, args, { cwd: ROOT, stdio: "inherit" });
   if (error) throw new Error(`${python} can't be started: ${error.message}. --python names a Python for the training.`);
   if (status !== 0) throw new Error(`${model} was not trained; see the lines above.`);
+}
+
+/** Throws for a number that is not a table's. */
+function chosenTables(list: string): Table[] {
+  return list.split(",").map((number) => {
+    const table = TABLES[Number(number) - 1];
+    if (!table) throw new Error(`--tables must be some of 1, 2 and 3, not ${JSON.stringify(list)}.`);
+    return table;
+  });
 }
 
 const cellsOf = ({ network, steps }: Row): Cell[] =>
@@ -96,9 +110,11 @@ async function main(): Promise<void> {
     if (Number.isInteger(number) && number >= (name === "images" ? 2 : 0)) return number;
     throw new Error(`--${name} must be a whole number, not ${JSON.stringify(values[name])}.`);
   }) as [number, number];
+  const tables = chosenTables(values.tables);
+  const networks = networksOf(tables);
   const config = loadConfig();
-  for (const network of NETWORKS) await ensureTrained(network, config, values.python);
-  const models = await openModels({ ...config, models: NETWORKS.map(({ model }) => model) });
+  for (const network of networks) await ensureTrained(network, config, values.python);
+  const models = await openModels({ ...config, models: networks.map(({ model }) => model) });
   const out = resolve(values.out);
   await mkdir(out, { recursive: true });
   const measuring = {
@@ -107,13 +123,13 @@ async function main(): Promise<void> {
     reference: join(DEMO, "reference.npz"),
   };
   const cells = [
-    ...new Map(TABLES.flatMap(({ rows }) => rows.flatMap(cellsOf)).map((cell) => [cellName(cell), cell])).values(),
+    ...new Map(tables.flatMap(({ rows }) => rows.flatMap(cellsOf)).map((cell) => [cellName(cell), cell])).values(),
   ];
   const results = new Map<string, CellResult>();
   for (const cell of cells) results.set(cellName(cell), await measureCell(cell, models, measuring));
   const times = rounds === 0 ? new Map<string, number>() : await timeCells(cells, models, config, rounds);
   const parts = [
-    ...TABLES.map((table) => formatTable(table, results, times)),
+    ...tables.map((table) => formatTable(table, results, times)),
     [`${images} images a cell, batches of ${config.maxBatch}`, ...describeMachine()].join("; "),
   ];
   const text = `${parts.join("\n")}\n`;

@@ -6,6 +6,8 @@ export interface Network {
   readonly model: string;
   /** Its configuration in training/configs; absent for the embedded model. */
   readonly config?: string;
+  /** The network that is trained before it, because it has the tokenizer. */
+  readonly tokenizerOf?: Network;
 }
 
 /** FID and Inception Score. */
@@ -36,6 +38,7 @@ const FOUR_EACH = 16;
 const DEMO: Network = { model: "demo" };
 const trained = (name: string): Network => ({ model: name, config: `${name}.json` });
 const small = (name: string): Network => ({ model: `paper-${name}`, config: `paper/${name}.json` });
+const codes = (name: string): Network => ({ ...small(`${name}-codes`), tokenizerOf: trained("mar-vq") });
 
 const row = (
   labels: readonly string[],
@@ -50,13 +53,13 @@ export const TABLES: readonly Table[] = [
     title: "Table 1: cross-entropy over codes and diffusion loss",
     head: ["Order", "Attention", "Tokens a step", "Loss"],
     rows: [
-      row(["raster", "causal", "1", "cross-entropy"], small("raster-codes"), ONE_EACH, [19.58, 60.8], [4.92, 227.3]),
+      row(["raster", "causal", "1", "cross-entropy"], codes("raster"), ONE_EACH, [19.58, 60.8], [4.92, 227.3]),
       row(["raster", "causal", "1", "diffusion"], small("raster-diffusion"), ONE_EACH, [19.23, 62.3], [4.69, 244.6]),
-      row(["random", "causal", "1", "cross-entropy"], small("random-codes"), ONE_EACH, [16.22, 81.3], [4.36, 222.7]),
+      row(["random", "causal", "1", "cross-entropy"], codes("random"), ONE_EACH, [16.22, 81.3], [4.36, 222.7]),
       row(["random", "causal", "1", "diffusion"], small("random-diffusion"), ONE_EACH, [13.07, 91.4], [4.07, 232.4]),
-      row(["random", "both ways", "1", "cross-entropy"], small("mar-codes"), ONE_EACH, [8.75, 149.6], [3.5, 280.9]),
+      row(["random", "both ways", "1", "cross-entropy"], codes("mar"), ONE_EACH, [8.75, 149.6], [3.5, 280.9]),
       row(["random", "both ways", "1", "diffusion"], small("mar-diffusion"), ONE_EACH, [3.43, 203.1], [1.84, 292.7]),
-      row(["random", "both ways", "4", "cross-entropy"], small("mar-codes"), FOUR_EACH, [8.79, 146.1], [3.69, 278.4]),
+      row(["random", "both ways", "4", "cross-entropy"], codes("mar"), FOUR_EACH, [8.79, 146.1], [3.69, 278.4]),
       row(["random", "both ways", "4", "diffusion"], small("mar-diffusion"), FOUR_EACH, [3.5, 201.4], [1.98, 290.3]),
     ],
   },
@@ -81,12 +84,8 @@ export const TABLES: readonly Table[] = [
   },
 ];
 
-/** In the order of training: the tokenizer of `mar-vq` is that of the networks that draw codes. */
-export const NETWORKS: readonly Network[] = [
-  ...new Map(
-    [trained("mar-vq"), ...TABLES.flatMap(({ rows }) => rows.map(({ network }) => network))].map((network) => [
-      network.model,
-      network,
-    ]),
-  ).values(),
-];
+/** The networks of some tables, each once. */
+export function networksOf(tables: readonly Table[]): Network[] {
+  const measured = tables.flatMap(({ rows }) => rows.map(({ network }) => network));
+  return [...new Map(measured.map((network) => [network.model, network])).values()];
+}
