@@ -92,11 +92,14 @@ export class KeyValueCache {
     );
   }
 
-  /** Adds the keys and values of one position of each of the first rows, the outputs of the graph. */
-  append(outputs: Tensors, positions: ArrayLike<number>): void {
+  /** Adds the keys and values of one position of each of the first rows, from the outputs of the graph, and returns the other outputs. */
+  append(outputs: Tensors, positions: ArrayLike<number>): Tensors {
     const [heads, , size] = cacheShape(this.model);
+    const others = { ...outputs };
     for (const [i, part] of this.#parts.entries()) {
-      const added = floats(outputs, `${PARTS[i % 2]}.${Math.floor(i / 2)}`); // [rows, heads, size]
+      const name = `${PARTS[i % 2]}.${Math.floor(i / 2)}`;
+      const added = floats(outputs, name); // [rows, heads, size]
+      delete others[name];
       for (let row = 0; row < positions.length; row++)
         for (let head = 0; head < heads; head++) {
           const from = (row * heads + head) * size;
@@ -104,6 +107,7 @@ export class KeyValueCache {
           for (let k = 0; k < size; k++) part[to + k] = added[from + k]!;
         }
     }
+    return others;
   }
 
   /** Places for so many positions in every row. */

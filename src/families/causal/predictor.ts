@@ -44,9 +44,8 @@ export async function predict(runtime: Runtime, cache: KeyValueCache, inputs: re
           targets: vector(({ position, target = position }) => target),
         }
       : { codes: vector(({ position, token }) => (position === 0 ? 0 : token[0]!)) };
-  const out = await runtime.run("predict", { ...shared, ...own, ...cache.inputs(count) });
-  cache.append(out, Array.from(shared.positions.data, Number));
-  return { rows, out };
+  const outputs = await runtime.run("predict", { ...shared, ...own, ...cache.inputs(count) });
+  return { rows, out: cache.append(outputs, Array.from(shared.positions.data, Number)) };
 }
 
 /** Zeros at position 0. */
