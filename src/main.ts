@@ -63,7 +63,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: () => import("./commands/sweep/sweep.js"),
   },
   import: {
-    summary: "turn a MAR checkpoint and its tokenizer into a model",
+    summary: "turn a checkpoint and its tokenizer into a model",
     handleSignals: leaveWhenInterrupted,
     load: () => import("./commands/import.js"),
   },
@@ -73,7 +73,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
 };
 
-const USAGE = `Marimba ${VERSION} serves class-conditional images from MAR models.
+const USAGE = `Marimba ${VERSION} serves images of classes, from MAR models and others.
 
   marimba COMMAND [options]
 

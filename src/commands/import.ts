@@ -12,15 +12,15 @@ import { readArguments, reportError, UsageError } from "./command-line.js";
 import { watchImport } from "./import-progress.js";
 import { INTERRUPTED, interruptible } from "./services/signals.js";
 
-export const usage = `marimba import: turns a checkpoint of MAR, DiT or SiT and its tokenizer into a model that marimba serves
+export const usage = `marimba import: turns a checkpoint of MAR, DiT, SiT or LlamaGen and its tokenizer into a model
 
   marimba import --name NAME --generator FILE --tokenizer FILE [options]
 
   --name NAME         the model's name: its folder under the models folder, and what requests call it
-  --generator FILE    the checkpoint of MAR, DiT or SiT: .safetensors, the index of a sharded one
+  --generator FILE    the checkpoint of MAR, DiT, SiT or LlamaGen, or of a training: .safetensors, the index of a sharded one
                       (model.safetensors.index.json), or PyTorch's .pth, .ckpt or .pt
   --tokenizer FILE    the KL autoencoder's checkpoint, in any of these forms: MAR's KL-16, or latent diffusion's KL-8 or
-                      VQ-16, also under diffusers' names; or DeTok's checkpoint
+                      VQ-16, also under diffusers' names; or DeTok's or LlamaGen's tokenizer
   --decoder FILE      OpenAI's consistency decoder as diffusers saves it (openai/consistency-decoder), for models on
                       KL-8: it makes the finished images in place of the tokenizer's decoder, which still makes the previews
   --unclamped         with --decoder: don't clamp the image to [-1, 1] after each step, which the official code does and

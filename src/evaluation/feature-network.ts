@@ -1,3 +1,4 @@
+import { access } from "node:fs/promises";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { EvaluationError } from "./error.js";
 
@@ -25,6 +26,11 @@ const LOGITS = "logits";
  * output `logits` [N, K] is used if there is one. Rejects with `EvaluationError`.
  */
 export async function openFeatureNetwork(path: string, threads: number): Promise<FeatureNetwork> {
+  await access(path).catch(() => {
+    throw new EvaluationError(
+      `There is no feature network ${path}: name one with --features, and what it says of the training's images with --reference.`,
+    );
+  });
   const session = await InferenceSession.create(path, {
     logSeverityLevel: 4,
     intraOpNumThreads: threads,
@@ -42,12 +48,17 @@ export async function openFeatureNetwork(path: string, threads: number): Promise
       `${path} is not a feature network: it must have one input [N, 3, H, W] of float32 or uint8 and an output named ${FEATURES}.`,
     );
   }
+  const sides = (input?.isTensor ? input.shape : []).slice(2);
   const hasLogits = session.outputNames.includes(LOGITS);
   const outputs = hasLogits ? [FEATURES, LOGITS] : [FEATURES];
   return {
     hasLogits,
     async run({ count, height, width, pixels }) {
       const shape = [count, 3, height, width];
+      if (sides.some((side, axis) => typeof side === "number" && side !== shape[2 + axis]))
+        throw new EvaluationError(
+          `${path} takes images of ${sides.toReversed().join(" x ")} pixels, not of ${width} x ${height}: name another network with --features.`,
+        );
       const planes = type === "uint8" ? new Uint8Array(pixels.length) : new Float32Array(pixels.length);
       toPlanes(pixels, height * width, planes, type === "uint8");
       const result = await session.run({ [input!.name]: new Tensor(type, planes, shape) }, outputs);

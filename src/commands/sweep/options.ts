@@ -87,7 +87,7 @@ export function readSweepOptions(argv: string[]): SweepOptions {
     const items = values[name]?.split(",").map((item) => item.trim());
     if (items && (items.length > MOST_VALUES || new Set(items).size < items.length || items.includes("")))
       problems.push(
-        `--${name} must be at most ${MOST_VALUES} different values with commas between, not ${showValue(values[name])}`,
+        `--${name} must be at most ${MOST_VALUES} values with commas between, each once, not ${showValue(values[name])}`,
       );
     return items;
   };

@@ -19,6 +19,8 @@ import { ORDERED_MARKER, orderedSettings, readOrdered } from "./importing/ordere
 /** A tensor that every LlamaGen has, and no MAR model and no DiT. */
 const LLAMAGEN_MARKER = "tok_embeddings.weight";
 
+const CLASSES = "cls_embedding.embedding_table.weight";
+
 /** The class-conditional models (GPT_models of gpt.py). No tensor states the heads, nor how many tokens an image has. */
 const PUBLISHED = {
   b: { dim: 768, n_layer: 12, n_head: 12 },
@@ -62,6 +64,10 @@ const LlamagenConfig = Type.Object({
     num_classes: optionalCount(),
     norm_eps: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1 })),
     rope_base: Type.Optional(Type.Number({ exclusiveMinimum: 1 })),
+    // Of these, only one value can be imported.
+    n_kv_head: Type.Optional(Type.Union([count(), Type.Null()])),
+    model_type: Type.Optional(Type.Literal("c2i")),
+    cls_token_num: Type.Optional(Type.Literal(1)),
   }),
 });
 type LlamagenConfig = Type.Static<typeof LlamagenConfig>;
@@ -82,7 +88,14 @@ export const causal: ImportedFamily<AnyCausalArchitecture> = {
 };
 
 function readLlamagen(tensors: Tensors): GeneratorReading {
+  if (!tensors.has(CLASSES))
+    throw new ImportError("The generator is a LlamaGen for text, not for classes, which Marimba can't serve.");
   const sizes = readSizes(tensors);
+  const { shape: [rows] = [] } = tensors.get("layers.0.attention.wqkv.weight") ?? {};
+  if (rows !== undefined && rows !== 3 * sizes.width)
+    throw new ImportError(
+      `Its queries, keys and values have ${rows} numbers for a width of ${sizes.width}: models with fewer heads of keys than of queries can't be imported.`,
+    );
   return {
     table: llamagenTable(sizes),
     async complete(tokenizer, arch) {
@@ -107,14 +120,14 @@ function readSizes(tensors: Tensors): LlamagenSizes {
     width: side(LLAMAGEN_MARKER, 1, 2),
     depth: countModules(tensors, "layers"),
     mlpWidth: side("layers.0.feed_forward.w1.weight", 0, 2),
-    classCount: classesOf(tensors, "cls_embedding.embedding_table.weight"),
+    classCount: classesOf(tensors, CLASSES),
   };
 }
 
 /** Every tensor of a LlamaGen of these sizes (Transformer of gpt.py). No layer has a bias. */
 export function llamagenTable({ width, depth, mlpWidth, codes, classCount }: LlamagenSizes): TensorTable {
   const t = new TableBuilder();
-  t.tensor("cls_embedding.embedding_table.weight", classCount + 1, width);
+  t.tensor(CLASSES, classCount + 1, width);
   t.tensor(LLAMAGEN_MARKER, codes, width);
   for (let i = 0; i < depth; i++) {
     const layer = `layers.${i}`;
@@ -152,6 +165,7 @@ function checkClaims(label: string, claims: LlamagenConfig["model"], sizes: Llam
   const found = { dim: width, n_layer: depth, vocab_size: codes, num_classes: classCount } as const;
   for (const [field, actual] of Object.entries(found))
     checkStatement(label, field, claims[field as keyof typeof found], actual);
+  checkStatement(label, "n_kv_head", claims.n_kv_head ?? undefined, claims.n_head);
   // Half of a head's pairs turn with the row, half with the column.
   if (width % (4 * claims.n_head) !== 0)
     throw new ImportError(
@@ -196,7 +210,10 @@ const OTHER_GUIDANCE = 2;
 function settingsOf({ transformer, token_count }: CausalArchitecture): PublishedSettings {
   const guidance_scale = GUIDANCE[transformer.width] ?? OTHER_GUIDANCE;
   return {
-    defaults: { steps: token_count, guidance_scale, temperature: 1, top_k: 0, top_p: 1 },
+    defaults: {
+      ...{ steps: token_count, guidance_scale, guidance_schedule: "constant", temperature: 1, top_k: 0, top_p: 1 },
+      order: "raster",
+    },
     presets: {
       exact: { description: "The sampler of the published results.", parameters: { guidance_scale, top_k: 0 } },
       plain: {

@@ -162,6 +162,9 @@ function addResidual(t: TableBuilder, name: string, inputs: number, outputs: num
   if (inputs !== outputs) t.conv(`${name}.nin_shortcut`, outputs, inputs, 1);
 }
 
+/** Latent diffusion saves its discriminator and its perceptual network beside the autoencoder. */
+export const isOfLoss = (name: string): boolean => name.startsWith("loss.");
+
 function addAttention(t: TableBuilder, name: string, channels: number): void {
   t.norm(`${name}.norm`, channels);
   for (const part of ["q", "k", "v", "proj_out"]) t.conv(`${name}.${part}`, channels, channels, 1);

@@ -5,6 +5,7 @@ import {
   type AutoencoderSizes,
   autoencoderArchitecture,
   autoencoderTable,
+  isOfLoss,
   readAutoencoderSizes,
 } from "./autoencoder-tensors.js";
 import type { ImportedTokenizer, TokenizerReading } from "./tokenizer-reading.js";
@@ -31,6 +32,7 @@ function readingOf(sizes: AutoencoderSizes): TokenizerReading {
     latentChannels: sizes.latentChannels,
     stride: sizes.stride,
     table: autoencoderTable(sizes, MOMENTS),
+    isUnused: isOfLoss,
     withoutEncoder: () => readingOf({ ...sizes, encoderLevels: undefined }),
     architecture: (latentSide, { scale = publishedScale(sizes) }) => ({
       kind: "kl",

@@ -5,6 +5,7 @@ import {
   type AutoencoderSizes,
   autoencoderArchitecture,
   autoencoderTable,
+  isOfLoss,
   readAutoencoderSizes,
 } from "./autoencoder-tensors.js";
 import { isLlamaGen } from "./reference-names.js";
@@ -34,7 +35,7 @@ function readingOf(sizes: AutoencoderSizes, codebook: Pick<VqTokenizer, "codes" 
     latentChannels: sizes.latentChannels,
     stride: sizes.stride,
     table: new Map([...autoencoderTable(sizes, LATENTS), [CODEBOOK, [codebook.codes, sizes.latentChannels]]]),
-    isUnused: (name) => name === USAGE,
+    isUnused: (name) => name === USAGE || isOfLoss(name),
     withoutEncoder: () => readingOf({ ...sizes, encoderLevels: undefined }, codebook),
     // Latent diffusion and LlamaGen do not scale the latents of a codebook.
     architecture: (latentSide, { scale = 1 }) => ({

@@ -189,7 +189,7 @@ function nothingFound({ stateDicts, keys }: Checkpoint, network: Network): strin
   const isIn = (other: Network) => stateDicts.some((dict) => networksIn(dict, MARKERS[other]).length > 0);
   const other = (Object.keys(MARKERS) as Network[]).find((one) => one !== network && isIn(one));
   if (other)
-    return `holds a ${other}, not a ${network}; --generator takes the MAR, DiT or LlamaGen checkpoint, --tokenizer the autoencoder and --decoder a consistency decoder.`;
+    return `holds a ${other}, not a ${network}; --generator takes the checkpoint of MAR, DiT, SiT or LlamaGen, --tokenizer the autoencoder and --decoder a consistency decoder.`;
   const has = keys.length === 0 ? "The file is empty" : `The file has ${listed(keys.map(quote))}`;
   return `holds no ${network}: no tensor's name is or ends in ${MARKERS[network].join(" or ")}. ${has}.`;
 }

@@ -128,7 +128,7 @@ describe("marimba evaluate", () => {
       ["--out", "x", "--reference", join(MODELS_DIR, "demo", "model.json")],
       /model\.json is not an \.npz file: .*[^.]\.\n$/,
     ],
-    [["--out", "x", "--features", "none.onnx"], /ONNX Runtime can't use none\.onnx: .*\n$/],
+    [["--out", "x", "--features", "none.onnx"], /^There is no feature network none\.onnx: name one with --features/],
     [["--out", "x", "--reference", "none.npz"], /none\.npz can't be opened: there is no such file/],
   ])("says what is wrong: %j", async (args, message) => {
     const { code, stderr } = await evaluate(...args).ended;

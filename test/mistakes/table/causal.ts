@@ -12,8 +12,8 @@ export const CAUSAL_MISTAKES: readonly Mistake[] = [
   {
     name: "rope-pairs-of-halves",
     file: ATTENTION,
-    find: "rotary_interleaved: { int: 1 }",
-    replace: "rotary_interleaved: { int: 0 }",
+    find: "interleaved: { int: 1 }",
+    replace: "interleaved: { int: 0 }",
     why: "a pair is two neighbours in a head",
   },
   {
@@ -40,16 +40,23 @@ export const CAUSAL_MISTAKES: readonly Mistake[] = [
   {
     name: "cache-offset-by-one",
     file: ATTENTION,
-    find: "cached: toInt32(positions),",
-    replace: 'cached: toInt32(g.node("Add", [positions, g.int(1)])),',
+    find: 'g.node("Less", [all,',
+    replace: 'g.node("LessOrEqual", [all,',
     why: "a row at position i has i cached keys",
   },
   {
-    name: "attention-scaled-by-the-padded-head",
+    name: "cached-attention-unscaled",
     file: ATTENTION,
-    find: "scale: { float: size ** -0.5 },",
-    replace: "scale: { float: padded ** -0.5 },",
-    why: "the zeros that pad a head do not count",
+    find: "g.float(size ** -0.5)",
+    replace: "g.float(1)",
+    why: "scores are divided by the root of a head's size",
+  },
+  {
+    name: "cached-key-not-turned",
+    file: ATTENTION,
+    find: "[turn(query), turn(key)]",
+    replace: "[turn(query), key]",
+    why: "keys turn with their position, too",
   },
   {
     name: "llamagen-class-at-the-second-position",
@@ -96,8 +103,8 @@ export const CAUSAL_MISTAKES: readonly Mistake[] = [
   {
     name: "ordered-qkv-in-another-order",
     file: ORDERED,
-    find: "const qkv = [0, 1, 2].map(",
-    replace: "const qkv = [1, 0, 2].map(",
+    find: "[part(0), part(1), part(2)]",
+    replace: "[part(1), part(0), part(2)]",
     why: "queries come first in the layer's outputs",
   },
   {

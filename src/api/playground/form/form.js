@@ -155,10 +155,13 @@ export class Form {
     const shown = [...this.#parameters].filter(([, { root }]) => !root.hidden);
     const values = Object.fromEntries(shown.map(([name, field]) => [name, field.value]));
     const { steps, diffusion_steps: diffusionSteps, guidance_scale: guidance } = values;
-    const diffusion = diffusionSteps === undefined ? "" : ` · ${diffusionSteps} diffusion steps`;
+    const counts = [
+      steps === undefined ? "" : `${steps} steps`,
+      diffusionSteps === undefined ? "" : `${diffusionSteps} diffusion steps`,
+    ];
     const changed = [...this.#parameters.values()].filter(({ own }) => own !== undefined).length;
     byId("summary").replaceChildren(
-      `${steps} steps${diffusion} · guidance ${guidance}`,
+      [...counts, `guidance ${guidance}`].filter(Boolean).join(" · "),
       ...(changed > 0 ? [element("span", { className: "badge", textContent: `${changed} changed` })] : []),
     );
   }

@@ -33,7 +33,7 @@ export function numberText(id, schema) {
 /** A number as slider and text, with the schema's bounds: an input for `ParameterField`. */
 export function numberInput(id, label, schema) {
   const text = element("input", { id, type: "text", inputMode: "decimal", autocomplete: "off" });
-  text.placeholder = "none";
+  text.placeholder = "default";
   const slider = element("input", {
     type: "range",
     min: 0,
@@ -47,7 +47,7 @@ export function numberInput(id, label, schema) {
   function showOnSlider(value) {
     slider.value = typeof value === "number" ? scale.toPosition(value) : 0;
     slider.style.setProperty("--filled", `${(slider.value / POSITIONS) * 100}%`);
-    slider.setAttribute("aria-valuetext", String(value ?? "none"));
+    slider.setAttribute("aria-valuetext", String(value ?? "default"));
   }
   function slideTo(value) {
     text.value = String(value);

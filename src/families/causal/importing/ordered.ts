@@ -104,10 +104,10 @@ export function orderedTable(sizes: OrderedSizes): TensorTable {
 }
 
 /** Guidance is the user's to choose: nothing was published. */
-export function orderedSettings({ head_kind, token_count }: OrderedArchitecture): PublishedSettings {
+export function orderedSettings({ head_kind, token_count, order }: OrderedArchitecture): PublishedSettings {
   const own = head_kind === "diffusion" ? { diffusion_steps: 100, max_timestep: 999 } : { top_k: 0, top_p: 1 };
   return {
-    defaults: { steps: token_count, guidance_scale: 3, guidance_schedule: "linear", temperature: 1, ...own },
+    defaults: { steps: token_count, guidance_scale: 3, guidance_schedule: "linear", temperature: 1, order, ...own },
     presets: {},
   };
 }

@@ -32,6 +32,13 @@ type DitClaims = Type.Static<typeof DitClaims>;
 export const DitConfig = Type.Object({
   family: Type.Optional(Type.Union([Type.Literal("dit"), Type.Literal("sit")])),
   model: DitClaims,
+  /** The only diffusion that can be imported. */
+  diffusion: Type.Optional(
+    Type.Object({
+      steps: Type.Optional(Type.Literal(1000)),
+      noise_schedule: Type.Optional(Type.Literal("linear")),
+    }),
+  ),
   scale: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
 });
 type DitConfig = Type.Static<typeof DitConfig>;
