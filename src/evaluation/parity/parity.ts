@@ -67,11 +67,13 @@ export async function compareScheduleFile(path: string): Promise<Parity> {
   return { title: path, report };
 }
 
+/** `a, b and c` */
+const conjunction = new Intl.ListFormat("en-GB", { type: "conjunction" });
 /** `a, b or c` */
 const alternatives = new Intl.ListFormat("en-GB", { type: "disjunction" });
 
 function checkComplete(folder: string, reference: ReferenceFolder): void {
-  const missing = [];
+  const missing: string[] = [];
   const isTokenizer = reference.firstStages.length > 0;
   if (!isTokenizer && reference.generators.length === 0)
     missing.push(
@@ -81,7 +83,7 @@ function checkComplete(folder: string, reference: ReferenceFolder): void {
     missing.push("no tokenizer (one with decoder.conv_in.weight)");
   if (!isTokenizer && reference.stages.length + reference.runs.length === 0)
     missing.push("no recording (stages or a sampling run)");
-  if (missing.length > 0) throw new ParityError(`${folder} has ${missing.join(", ")}.`);
+  if (missing.length > 0) throw new ParityError(`${folder} can't be compared: it has ${conjunction.format(missing)}.`);
 }
 
 async function compareModel(files: ModelFiles, reference: ReferenceFolder, device: Device): Promise<Report> {
