@@ -75,7 +75,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   {
     pattern: /^node dist\/main\.js sweep /,
     standIn: (command) =>
-      `${command.split(/ --(?:base|presets)/)[0]!.replace(/ --num \d+/, " --num 12")} --presets fast --steps 2 --rounds 1 --bootstrap 2`,
+      `${command.split(/ --(?:base|models|presets)/)[0]!.replace(/ --num \d+/, "")} --num 12 --presets fast --steps 2 --rounds 1 --bootstrap 2`,
     check: printsSomething,
   },
   { pattern: /^npm run parity -- (?!training)/, check: printsSomething },
@@ -127,7 +127,8 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     check: printsSomething,
   },
   {
-    pattern: /^npm run (bench:dit -- --threads 1 --rounds 3 --steps 2|bench:causal --) --official DIR$/,
+    pattern:
+      /^npm run (bench:dit -- --threads 1 --rounds 3 --steps 2 --official DIR|bench:causal -- --official DIR|paper-table -- --tables 1)$/,
     standIn: (command) => withoutBuild(`npm run ${command.split(" ")[2]} -- --help`),
     check: printsSomething,
   },

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { type GeneratorSizes, generatorTable } from "../../src/families/mar/importing/tensors.js";
 import type { Tensors, TensorTable } from "../../src/importer/architecture/tensor-table.js";
 import type { TensorEntry } from "../../src/importer/checkpoint/checkpoint.js";
@@ -65,13 +65,32 @@ export const SMALL_CONFIG = {
   vae: { scale: 0.5, ch: 32, ch_mult: [1, 1, 2], num_res_blocks: 1 },
 };
 
+export type Entries = Map<string, TensorEntry>;
+
 /** What a table's tensors look like in a checkpoint, without bytes: enough for everything that is derived. */
-export function entriesOf(table: TensorTable): Map<string, TensorEntry> {
+export function entriesOf(table: TensorTable): Entries {
   const entries = new Map<string, TensorEntry>();
   for (const [name, shape] of table) {
     entries.set(name, { name, dtype: "F32", shape, offset: 0, byteLength: 4 * shape.reduce((a, b) => a * b, 1) });
   }
   return entries;
+}
+
+/** The same with a tensor of another shape or type, or with one more. */
+export function reshaped(
+  entries: Entries,
+  name: string,
+  shape: number[],
+  dtype: TensorEntry["dtype"] = "F32",
+): Entries {
+  return new Map(entries).set(name, { name, dtype, shape, offset: 0, byteLength: 0 });
+}
+
+/** The same without tensors that it has. */
+export function without(entries: Entries, ...names: string[]): Entries {
+  const rest = new Map(entries);
+  for (const name of names) expect(rest.delete(name), name).toBe(true);
+  return rest;
 }
 
 /** Every tensor of a KL autoencoder of these sizes. */

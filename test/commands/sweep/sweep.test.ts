@@ -142,7 +142,7 @@ describe("readSweepOptions", () => {
   it("names every option at fault", () => {
     const line = "--steps 8,8 --temperature 3 --guidance-schedule cosine --rounds -1";
     expect(() => readSweepOptions(line.split(" "))).toThrow(
-      /--steps must be at most 32 different .*\n--temperature must .*\n--guidance-schedule must .*\n--guidance-schedule needs .*\n--out is required.*\n--rounds/,
+      /--steps must be at most 32 values .*\n--temperature must .*\n--guidance-schedule must .*\n--guidance-schedule needs .*\n--out is required.*\n--rounds/,
     );
   });
 });

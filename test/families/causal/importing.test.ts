@@ -1,7 +1,9 @@
 import { expect, it } from "vitest";
 import { orderedTable } from "../../../src/families/causal/importing/ordered.js";
+import { llamagenTable } from "../../../src/families/causal/importing.js";
 import { deriveArchitecture } from "../../../src/importer/architecture/derive-architecture.js";
-import { entriesOf, smallTokenizer, useTemporaryFolder, writeJson } from "../../importer/models.js";
+import { entriesOf, reshaped, smallTokenizer, useTemporaryFolder, without, writeJson } from "../../importer/models.js";
+import { importCausal } from "./tiny-causal.js";
 
 useTemporaryFolder();
 
@@ -47,4 +49,23 @@ it("what no tensor states must be stated, and fit", async () => {
   await expect(derive(CONFIG, { ...SIZES, head_kind: "categorical", codes: 9 } as never)).rejects.toThrow(
     "The generator makes 9 codes, and the tokenizer has none: they do not belong together.",
   );
+});
+
+it("a LlamaGen of another kind is refused by what it is", async () => {
+  const tensors = entriesOf(llamagenTable({ width: 32, depth: 1, mlpWidth: 64, codes: 8, classCount: 5 }));
+  const refusal = (generator: typeof tensors) =>
+    expect(deriveArchitecture(generator, smallTokenizer(), undefined)).rejects;
+  await refusal(without(tensors, "cls_embedding.embedding_table.weight")).toThrow(
+    "is a LlamaGen for text, not for classes",
+  );
+  await refusal(reshaped(tensors, "layers.0.attention.wqkv.weight", [64, 32])).toThrow(
+    "fewer heads of keys than of queries",
+  );
+  const stating = (claims: object) => writeJson("other.json", { model: { n_head: 4, block_size: 16, ...claims } });
+  for (const [claims, message] of [
+    [{ n_kv_head: 2 }, "n_kv_head is 2, but the tensors say 4"],
+    [{ model_type: "t2i" }, '/model/model_type must be "c2i", not "t2i"'],
+    [{ cls_token_num: 120 }, "/model/cls_token_num must be 1, not 120"],
+  ] as const)
+    await expect(importCausal({ arch: await stating(claims) })).rejects.toThrow(message);
 });

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { generatorTable } from "../../../src/families/mar/importing/tensors.js";
 import { deriveArchitecture } from "../../../src/importer/architecture/derive-architecture.js";
-import type { TensorEntry } from "../../../src/importer/checkpoint/checkpoint.js";
 import { ImportError } from "../../../src/importer/error.js";
 import {
+  type Entries,
   entriesOf,
+  reshaped,
   SMALL_CONFIG,
   SMALL_GENERATOR,
   SMALL_TOKENIZER,
@@ -12,12 +13,11 @@ import {
   smallTokenizer,
   tokenizerTable,
   useTemporaryFolder,
+  without,
   writeJson,
 } from "../models.js";
 
 useTemporaryFolder();
-
-type Entries = Map<string, TensorEntry>;
 
 async function derive(generator: Entries, tokenizer: Entries, config: unknown = SMALL_CONFIG) {
   return deriveArchitecture(generator, tokenizer, await writeJson("config.json", config));
@@ -27,16 +27,6 @@ async function refusal(generator: Entries, tokenizer: Entries, config: unknown =
   const error = await derive(generator, tokenizer, config).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(ImportError);
   return (error as ImportError).message;
-}
-
-function reshaped(entries: Entries, name: string, shape: number[], dtype: TensorEntry["dtype"] = "F32"): Entries {
-  return new Map(entries).set(name, { name, dtype, shape, offset: 0, byteLength: 0 });
-}
-
-function without(entries: Entries, ...names: string[]): Entries {
-  const rest = new Map(entries);
-  for (const name of names) expect(rest.delete(name), name).toBe(true);
-  return rest;
 }
 
 test("takes every size from the shapes, and heads, epsilon and scale from the config", async () => {
@@ -237,6 +227,7 @@ describe("a config that the tensors contradict", () => {
     [{ mar, vae: { ...vae, scale: 0 } }, "/vae/scale must be"],
     [{ mar: { ...mar, decoder_num_heads: "4" }, vae }, "/mar/decoder_num_heads must be"],
     [{ vae }, "/mar is required"],
+    [{ mar: { ...mar, norm_epss: 1e-5 }, vae }, "/mar/norm_epss is not a known field; did you mean norm_eps?"],
   ])("%j", async (config, message) => {
     expect(await refusal(smallGenerator(), smallTokenizer(), config)).toContain(message);
   });
