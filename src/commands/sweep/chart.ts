@@ -62,8 +62,10 @@ export function chartsSvg(charts: readonly Chart[], columns: number, width: numb
 
 function drawChart(chart: Chart, width: number, height: number): string {
   const all = chart.series.flatMap(({ points }) => points);
-  const top = MARGIN.top + (chart.series.length > 1 ? LEGEND_LINE : 0);
-  const plot = { left: MARGIN.left, right: width - MARGIN.right, top, bottom: height - MARGIN.bottom };
+  const [left, right] = [MARGIN.left, width - MARGIN.right];
+  const entries = chart.series.length > 1 ? legendPlaces(chart.series, left, right) : [];
+  const top = MARGIN.top + LEGEND_LINE * ((entries.at(-1)?.line ?? -1) + 1);
+  const plot = { left, right, top, bottom: height - MARGIN.bottom };
   const x = axis(
     all.map((point) => point.x),
     chart.x.scale,
@@ -94,7 +96,12 @@ function drawChart(chart: Chart, width: number, height: number): string {
     `<text class="soft" text-anchor="middle" x="${(plot.left + plot.right) / 2}" y="${plot.bottom + 40}">${escapeXml(chart.x.label)}</text>`,
     `<text class="soft" text-anchor="middle" transform="translate(18 ${middle}) rotate(-90)">${escapeXml(chart.y.label)}</text>`,
   );
-  if (chart.series.length > 1) parts.push(legend(chart.series, plot.left, MARGIN.top));
+  for (const [i, { name, x, line }] of entries.entries()) {
+    const y = MARGIN.top + LEGEND_LINE * line;
+    parts.push(
+      `<circle cx="${round(x + 5)}" cy="${y - 2}" r="5" fill="${COLOURS[i % COLOURS.length]}"/><text x="${round(x + 15)}" y="${y + 3}">${escapeXml(name)}</text>`,
+    );
+  }
   chart.series.forEach((series, i) => {
     parts.push(drawSeries(series, COLOURS[i % COLOURS.length]!, x.at, y.at));
   });
@@ -102,15 +109,17 @@ function drawChart(chart: Chart, width: number, height: number): string {
   return parts.join("\n");
 }
 
-function legend(series: readonly Series[], left: number, top: number): string {
+/** Where the entry of each series stands; one that the line has no room for begins the next line. */
+function legendPlaces(series: readonly Series[], left: number, right: number) {
   let x = left;
-  return series
-    .map(({ name }, i) => {
-      const at = x;
-      x += 26 + name.length * CHARACTER;
-      return `<circle cx="${round(at + 5)}" cy="${top - 2}" r="5" fill="${COLOURS[i % COLOURS.length]}"/><text x="${round(at + 15)}" y="${top + 3}">${escapeXml(name)}</text>`;
-    })
-    .join("");
+  let line = 0;
+  return series.map(({ name }) => {
+    const length = 15 + name.length * CHARACTER;
+    if (x > left && x + length > right) [x, line] = [left, line + 1];
+    const place = { name, x, line };
+    x += length + 11;
+    return place;
+  });
 }
 
 type Place = (value: number) => number;

@@ -27,6 +27,19 @@ describe("chartsSvg", () => {
     expect(svg).toContain("prefers-color-scheme: dark");
   });
 
+  it("begins another line of the legend where a name has no room", () => {
+    const names = ["a-model", "another-model", "a-model-with-a-long-name", "the-last-model"];
+    const svg = chartsSvg([chart(names.map((name) => ({ ...dots(10), name })))], 1, 500, 300);
+    const placed = [...svg.matchAll(/<text x="(\d+)[^"]*" y="(\d+)">([^<]*)</g)].filter(([, , , name]) =>
+      names.includes(name!),
+    );
+    expect(placed.map(([, , , name]) => name)).toEqual(names);
+    for (const [, x, , name] of placed) expect(Number(x) + 7 * name!.length).toBeLessThan(500);
+    const lines = placed.map(([, , y]) => Number(y));
+    expect(lines).toEqual(lines.toSorted((a, b) => a - b));
+    expect(new Set(lines).size).toBeGreaterThan(1);
+  });
+
   it("leaves out a label that finds no place, never a dot", () => {
     const crowd = {
       name: "steps",
