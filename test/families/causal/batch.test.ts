@@ -40,7 +40,9 @@ describe("a causal model in flight", () => {
 
   it("is described by its manifest", () => {
     expect(model.manifest.architecture.generator).toEqual(exampleCausal());
-    expect(model.manifest.defaults).toEqual({ steps: 16, guidance_scale: 2, temperature: 1, top_k: 0, top_p: 1 });
+    const guidance = { guidance_scale: 2, guidance_schedule: "constant" };
+    const draws = { temperature: 1, top_k: 0, top_p: 1 };
+    expect(model.manifest.defaults).toEqual({ steps: 16, ...guidance, ...draws, order: "raster" });
   });
 
   it("shares every run of a step, with a second row only where the step has guidance", async () => {
