@@ -32,7 +32,8 @@ function planes(images: readonly Uint8Array[], pixels: number): Float32Array {
   return values;
 }
 
-function largest(values: Float32Array): number {
+/** The index of the largest value, the first of several. */
+export function largest(values: Float32Array): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
   return best;

@@ -15,6 +15,14 @@ export function imageRequest(index: number, models: ModelRegistry): ImageRequest
   return { parameters, seed, imageIndex: 0 };
 }
 
+/** Processor time of some work, in milliseconds: other processes hardly change it. */
+export async function processorMs(work: () => Promise<unknown>): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
 /**
  * Runs `work` for 0 .. total-1, always `concurrency` of them at once. Resolves with the milliseconds from the first start to
  * the last end; rejects as soon as one rejects.

@@ -19,6 +19,7 @@ import { ImageNoise } from "../../src/model/sampler/noise.js";
 import { describeMachine } from "../machine.js";
 import { OfficialProcess } from "../official-process.js";
 import { median, roundsRows } from "../statistics.js";
+import { processorMs } from "../workload.js";
 
 const USAGE = `npm run bench:causal: images of a LlamaGen with guidance, with random weights, in processor time
 
@@ -108,14 +109,6 @@ function randomBytes(part: string, type: string, byteLength: number, inputs: num
   const stretch = Float32Array.from({ length: 2 ** 14 + 7 }, (_, i) => number(i));
   const bytes = type === "int8" ? Uint8Array.from(stretch, (_, i) => word(i) >>> 16) : new Uint8Array(stretch.buffer);
   return Buffer.alloc(byteLength, bytes);
-}
-
-/** Processor time of some work, in milliseconds: other processes hardly change it. */
-async function processorMs(work: () => Promise<unknown>): Promise<number> {
-  const before = process.cpuUsage();
-  await work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
 }
 
 /** The first tokens of images, drawn with guidance. */

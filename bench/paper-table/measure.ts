@@ -10,7 +10,9 @@ import { Measures } from "../../src/evaluation/measure.js";
 import { readFeatures } from "../../src/evaluation/reference.js";
 import type { ModelRegistry } from "../../src/model/registry.js";
 import { resolveRequest } from "../../src/resolve-request.js";
+import { largest } from "../classifier.js";
 import { median } from "../statistics.js";
+import { processorMs } from "../workload.js";
 
 /** A model at one setting. */
 export interface Cell {
@@ -72,10 +74,7 @@ async function readResult(path: string): Promise<Static<typeof Result> | undefin
 async function countRecognised(path: string, classes: number): Promise<number> {
   const { count, logits } = await readFeatures(path);
   if (!logits) throw new Error(`${path} has no logits: the feature network must be a classifier.`);
-  const shown = (i: number) => {
-    const scores = logits.values.subarray(i * logits.width, (i + 1) * logits.width);
-    return scores.indexOf(Math.max(...scores));
-  };
+  const shown = (i: number) => largest(logits.values.subarray(i * logits.width, (i + 1) * logits.width));
   return Array.from({ length: count }, (_, i) => shown(i) === i % classes).filter(Boolean).length;
 }
 
@@ -110,8 +109,5 @@ async function batchTime(
     const { parameters, seed } = resolveRequest({ ...asked, steps, guidance_scale: guidance }, models, 1);
     return { parameters, seed, imageIndex: 0 };
   });
-  const before = process.cpuUsage();
-  await Promise.all(requests.map((request) => engine.generate(request)));
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000 / batch;
+  return (await processorMs(() => Promise.all(requests.map((request) => engine.generate(request))))) / batch;
 }

@@ -2,8 +2,8 @@ import { floats, type Tensors } from "../../engine/runtime/runtime.js";
 import type { AnyCausalArchitecture, CausalArchitecture, OrderedArchitecture } from "../../model/manifest.js";
 import type { Stack } from "../../model/shapes.js";
 
-/** Of each block, in the names of the graph's inputs and outputs. */
-const PARTS = ["key", "value"] as const;
+/** `key.3` is the graph's output for the positions of a run in block 3, `keys.3` its input with those that are cached. */
+const partName = (part: number, cached = "") => `${part % 2 === 0 ? "key" : "value"}${cached}.${Math.floor(part / 2)}`;
 
 /** The places of all rows grow by so many. A multiple of what a product computes at a time, so that more places change no result. */
 const PLACES = 64;
@@ -85,10 +85,7 @@ export class KeyValueCache {
     const [heads, , size] = cacheShape(this.model);
     const shape = [rows, heads, this.#places, size];
     return Object.fromEntries(
-      this.#parts.map((part, i) => [
-        `${PARTS[i % 2]}s.${Math.floor(i / 2)}`,
-        { data: part.subarray(0, rows * this.#rowSize), shape },
-      ]),
+      this.#parts.map((part, i) => [partName(i, "s"), { data: part.subarray(0, rows * this.#rowSize), shape }]),
     );
   }
 
@@ -97,7 +94,7 @@ export class KeyValueCache {
     const [heads, , size] = cacheShape(this.model);
     const others = { ...outputs };
     for (const [i, part] of this.#parts.entries()) {
-      const name = `${PARTS[i % 2]}.${Math.floor(i / 2)}`;
+      const name = partName(i);
       const added = floats(outputs, name); // [rows, heads, size]
       delete others[name];
       for (let row = 0; row < positions.length; row++)
