@@ -24,9 +24,9 @@ export function markBuilt(root, stamp) {
 }
 
 /** Changes with the path or the content of any source, and not with its time: a copy of a built checkout is built. */
-export function stampOf(root) {
+export function stampOf(root, sources = SOURCES) {
   const hash = createHash("sha256");
-  for (const source of SOURCES.filter((source) => existsSync(join(root, source)))) {
+  for (const source of sources.filter((source) => existsSync(join(root, source)))) {
     const path = join(root, source);
     const files = statSync(path).isDirectory() ? readdirSync(path, { recursive: true }).sort() : [""];
     for (const file of files) {
@@ -40,4 +40,10 @@ export function stampOf(root) {
 
 function stampFile(root) {
   return join(root, "dist", ".stamp");
+}
+
+/** Changes with every source of the addon kernels/linux-x64/marimba.node, which carries it. */
+export function kernelsStamp(root) {
+  const sources = readdirSync(join(root, "kernels"), { withFileTypes: true }).filter((entry) => entry.isFile());
+  return stampOf(root, sources.map(({ name }) => `kernels/${name}`).sort());
 }

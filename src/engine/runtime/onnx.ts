@@ -2,6 +2,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { MODEL_FILES } from "../../model/manifest.js";
+import { KernelSession } from "./kernels.js";
 import type { LoopGraphs, Runtime, RuntimeOptions, Tensor, Tensors } from "./runtime.js";
 import { sessionOptions } from "./session-options.js";
 import { explainWebgpu, Loop, type OpenGraph } from "./webgpu.js";
@@ -28,7 +29,10 @@ export async function openRuntime(folder: string, options: RuntimeOptions): Prom
       const profiling = { enableProfiling: true, profileFilePrefix: `${options.profile}${file}` };
       const own = { ...opening, ...(options.profile ? profiling : {}) };
       const variant = options.variants?.[graph];
-      sessions.set(graph, await (variant ? openVariant(folder, graph, variant, own) : openSession(folder, file, own)));
+      sessions.set(
+        graph,
+        await (variant ? openVariant(folder, graph, variant, own, options) : openSession(folder, file, own)),
+      );
     }
   } catch (error) {
     await close();
@@ -57,11 +61,15 @@ async function openVariant(
   graph: string,
   variant: Uint8Array | LoopGraphs,
   options: InferenceSession.SessionOptions,
+  { kernels }: RuntimeOptions,
 ): Promise<OpenGraph> {
   const session = { ...(options.extra?.session as object), model_external_initializers_file_folder_path: folder };
   const own = { ...options, extra: { ...options.extra, session } };
-  const opening = variant instanceof Uint8Array ? InferenceSession.create(variant, own) : Loop.open(variant, own);
-  return opening.catch((error: unknown) => {
+  const open = async () => {
+    if (!(variant instanceof Uint8Array)) return Loop.open(variant, own);
+    return kernels ? KernelSession.open(variant, own) : InferenceSession.create(variant, own);
+  };
+  return open().catch((error: unknown) => {
     throw cannotUse(`${graph}.onnx over the weights in ${folder}`, error);
   });
 }

@@ -56,6 +56,8 @@ export interface RuntimeOptions extends RuntimeSettings {
   readonly graphs: readonly GraphName[];
   /** Used instead of the folder's graphs. */
   readonly variants?: GraphVariants;
+  /** The variants use our own operators: for the CPU, and only where `loadKernels` returns them. */
+  readonly kernels?: true;
 }
 
 /** An output that must be float32. */

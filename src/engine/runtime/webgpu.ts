@@ -30,11 +30,11 @@ export function explainWebgpu(error: Error): Error {
   return new Error("This GPU or its driver can't compute in float16; import the model with --precision fp32.");
 }
 
-type Feeds = Readonly<Record<string, Tensor>>;
+export type Feeds = Readonly<Record<string, Tensor>>;
 
 /** What a session is to its callers. */
 export interface OpenGraph {
-  run(feeds: Feeds): Promise<Readonly<Record<string, Tensor>>>;
+  run(feeds: Feeds): Promise<Readonly<Record<string, Pick<Tensor, "data" | "dims">>>>;
   endProfiling(): void;
   release(): Promise<void>;
 }

@@ -12,6 +12,9 @@ export const OPSET_VERSION = 21;
 /** ONNX Runtime's own operators (docs/ContribOperators.md of its repository), all of version 1. */
 export const CONTRIB_DOMAIN = "com.microsoft";
 
+/** Our own operators (kernels/operators.cc), all of version 1. */
+export const MARIMBA_DOMAIN = "marimba";
+
 /** TensorProto.DataType. */
 export const ELEMENT_TYPES = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
 export type ElementType = keyof typeof ELEMENT_TYPES;
@@ -62,21 +65,20 @@ export function encodeModel(graph: OnnxGraph): Uint8Array {
   text(writer, 2, "marimba");
   message(writer, 7, () => writeGraph(writer, graph));
   message(writer, 8, () => integer(writer, 2, OPSET_VERSION));
-  if (usesContrib(graph)) {
+  for (const domain of [CONTRIB_DOMAIN, MARIMBA_DOMAIN].filter((domain) => uses(graph, domain))) {
     message(writer, 8, () => {
-      text(writer, 1, CONTRIB_DOMAIN);
+      text(writer, 1, domain);
       integer(writer, 2, 1);
     });
   }
   return writer.finish();
 }
 
-/** Whether any node, of a body too, is one of ONNX Runtime's own operators. */
-function usesContrib({ nodes }: OnnxGraph): boolean {
+/** Whether any node, of a body too, is one of a domain's operators. */
+function uses({ nodes }: OnnxGraph, wanted: string): boolean {
   return nodes.some(
     ({ domain, attributes }) =>
-      domain === CONTRIB_DOMAIN ||
-      Object.values(attributes).some((value) => "graph" in value && usesContrib(value.graph)),
+      domain === wanted || Object.values(attributes).some((value) => "graph" in value && uses(value.graph, wanted)),
   );
 }
 
