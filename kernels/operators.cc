@@ -1,12 +1,27 @@
 #include "operators.h"
 
+
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
+
+#include "attention.h"
+#include "products.h"
+#include "rows.h"
 
 namespace marimba {
 namespace {
+
+using Shape = std::vector<int64_t>;
 
 /** Runs what may throw, and returns the error as ONNX Runtime expects it: nullptr is success. */
 template <typename Work>
@@ -21,69 +36,225 @@ OrtStatusPtr statusOf(const Work& work) noexcept {
   }
 }
 
-/** y = x * scale + shift, as adaLN modulates: x and y [rows, tokens, width], scale and shift [rows, 1, width]. */
-class ModulateKernel {
- public:
-  OrtStatusPtr ComputeV2(OrtKernelContext* context) {
-    return statusOf([&] { compute(Ort::KernelContext(context)); });
-  }
+void expect(bool isRight, const char* otherwise) {
+  if (!isRight) throw std::invalid_argument(otherwise);
+}
 
- private:
-  struct Run {
-    const float *x, *scale, *shift;
-    float* y;
-    size_t tokens, width;
-  };
+int64_t elements(const Shape& shape) {
+  int64_t count = 1;
+  for (const int64_t size : shape) count *= size;
+  return count;
+}
 
-  static void compute(const Ort::KernelContext& context) {
-    const Ort::ConstValue x = context.GetInput(0), scale = context.GetInput(1), shift = context.GetInput(2);
-    const std::vector<int64_t> shape = x.GetTensorTypeAndShapeInfo().GetShape();
-    if (shape.size() != 3) throw std::invalid_argument("Modulate: x has not the shape [rows, tokens, width].");
-    const std::vector<int64_t> perRow{shape[0], 1, shape[2]};
-    for (const Ort::ConstValue& value : {scale, shift})
-      if (value.GetTensorTypeAndShapeInfo().GetShape() != perRow)
-        throw std::invalid_argument("Modulate: scale or shift has not the shape [rows, 1, width] of x.");
-    Run run{x.GetTensorData<float>(),
-            scale.GetTensorData<float>(),
-            shift.GetTensorData<float>(),
-            context.GetOutput(0, shape).GetTensorMutableData<float>(),
-            static_cast<size_t>(shape[1]),
-            static_cast<size_t>(shape[2])};
-    const size_t all = static_cast<size_t>(shape[0]) * run.tokens;
-    if (all == 0) return;
-    // One piece of work is one token; 0 lets ONNX Runtime choose how many a thread takes at once.
-    context.ParallelFor(modulateToken, all, 0, &run);
-  }
-
-  static void modulateToken(void* data, size_t token) {
-    const Run& run = *static_cast<const Run*>(data);
-    const size_t row = token / run.tokens;
-    const float* x = run.x + token * run.width;
-    const float* scale = run.scale + row * run.width;
-    const float* shift = run.shift + row * run.width;
-    float* y = run.y + token * run.width;
-    for (size_t i = 0; i < run.width; i++) y[i] = x[i] * scale[i] + shift[i];
+/** An input of a run, or none. */
+struct Input {
+  Ort::ConstValue value;
+  Input(const Ort::KernelContext& context, size_t index)
+      : value(index < context.GetInputCount() ? context.GetInput(index) : Ort::ConstValue{}) {}
+  explicit operator bool() const { return value != nullptr && value.HasValue(); }
+  Shape shape() const { return value.GetTensorTypeAndShapeInfo().GetShape(); }
+  int64_t count() const { return elements(shape()); }
+  /** Its numbers; null for no input. */
+  template <typename T = float>
+  const T* data() const {
+    return *this ? value.GetTensorData<T>() : nullptr;
   }
 };
 
-class Modulate : public Ort::CustomOpBase<Modulate, ModulateKernel, true> {
+/** Runs task(0) to task(count - 1) on the session's threads. A task must not throw. */
+template <typename Task>
+void parallel(const Ort::KernelContext& context, int64_t count, Task& task) {
+  if (count == 0) return;
+  if (count == 1) return task(0);
+  context.ParallelFor([](void* data, size_t index) { (*static_cast<Task*>(data))(static_cast<int64_t>(index)); }, static_cast<size_t>(count), 0,
+                      &task);
+}
+
+/**
+ * Rows as bytes, each with a scale of its own: x = scale (byte - zero_point). Inputs: x [..., width]; scale and shift, [width], or
+ * [sequences, 1, width] for x [sequences, tokens, width]. Outputs: uint8 [rows, width], float [rows, 1].
+ * With `norm`, a row is centred and divided by its deviation first; then it is multiplied and shifted where there are such inputs.
+ * With the zero point 128, the largest magnitude becomes 127; with a lower one the largest value becomes 255, and no value is below `lowest`.
+ */
+class QuantizeRows {
  public:
-  OrtStatusPtr CreateKernelV2(const OrtApi&, const OrtKernelInfo*, void** kernel) const {
-    return statusOf([&] { *kernel = new ModulateKernel(); });
+  static constexpr const char* NAME = "QuantizeRows";
+  static constexpr ONNXTensorElementDataType INPUTS[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+                                                         ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
+  static constexpr ONNXTensorElementDataType OUTPUTS[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
+  static constexpr size_t REQUIRED = 1;
+
+  explicit QuantizeRows(const Ort::ConstKernelInfo& info)
+      : how_{info.GetAttribute<int64_t>("norm") != 0, info.GetAttribute<float>("epsilon"), info.GetAttribute<float>("lowest"),
+             static_cast<int32_t>(info.GetAttribute<int64_t>("zero_point"))} {
+    expect(how_.zeroPoint > 0 && how_.zeroPoint <= 128, "QuantizeRows: zero_point is not from 1 to 128.");
   }
-  const char* GetName() const { return "Modulate"; }
-  size_t GetInputTypeCount() const { return 3; }
-  ONNXTensorElementDataType GetInputType(size_t) const { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
-  size_t GetOutputTypeCount() const { return 1; }
-  ONNXTensorElementDataType GetOutputType(size_t) const { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
-  static OrtStatusPtr InferOutputShape(Ort::ShapeInferContext& context) {
-    return statusOf([&] { Ort::ThrowOnError(context.SetOutputShape(0, context.GetInputShape(0)).release()); });
+
+  void compute(const Ort::KernelContext& context) const {
+    const Input x(context, 0), scale(context, 1), shift(context, 2);
+    const Shape shape = x.shape();
+    expect(shape.size() >= 2 && shape.back() > 0, "QuantizeRows: x has no rows.");
+    const int64_t width = shape.back(), rows = elements(shape) / width, tokens = shape.size() == 3 ? shape[1] : rows;
+    const int64_t sequences = tokens == 0 ? 0 : rows / tokens;
+    const auto stride = [&](const Input& vector) {
+      const int64_t count = vector ? vector.count() : width;
+      expect(count == width || count == sequences * width, "QuantizeRows: scale or shift is not a vector, or one for each sequence.");
+      return count == width ? 0 : width;
+    };
+    const int64_t scaleStride = stride(scale), shiftStride = stride(shift);
+    const float *in = x.data(), *scales = scale.data(), *shifts = shift.data();
+    uint8_t* bytes = context.GetOutput(0, Shape{rows, width}).GetTensorMutableData<uint8_t>();
+    float* steps = context.GetOutput(1, Shape{rows, 1}).GetTensorMutableData<float>();
+    const int64_t block = std::clamp<int64_t>(16384 / width, 1, 32);
+    auto task = [&](int64_t index) {
+      for (int64_t row = index * block; row < std::min(rows, (index + 1) * block); ++row) {
+        const int64_t sequence = row / tokens;
+        const float* scale = scales ? scales + sequence * scaleStride : nullptr;
+        const float* shift = shifts ? shifts + sequence * shiftStride : nullptr;
+        steps[row] = quantizeRow(in + row * width, width, scale, shift, how_, bytes + row * width);
+      }
+    };
+    parallel(context, ceilDiv(rows, block), task);
   }
+
+ private:
+  RowQuantization how_;
+};
+
+/**
+ * residual + gate * activation(x W^T + bias), of rows that `QuantizeRows` made. Inputs: uint8 [rows, in]; scales [rows, 1]; W, int8
+ * [in, out], constant; its scales [out]; and, where there are such, bias [out], gate [sequences, 1, out], residual of rows * out numbers.
+ * Output: [rows, out], or the residual's shape.
+ */
+class QuantizedProduct {
+ public:
+  static constexpr const char* NAME = "QuantizedProduct";
+  static constexpr ONNXTensorElementDataType INPUTS[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+                                                         ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8,  ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+                                                         ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+                                                         ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
+  static constexpr ONNXTensorElementDataType OUTPUTS[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
+  static constexpr size_t REQUIRED = 4;
+
+  explicit QuantizedProduct(const Ort::ConstKernelInfo& info) : zeroPoint_(static_cast<int32_t>(info.GetAttribute<int64_t>("zero_point"))) {
+    const std::string activation = info.GetAttribute<std::string>("activation");
+    expect(activation.empty() || activation == "gelu-tanh", "QuantizedProduct: activation is not gelu-tanh.");
+    activation_ = activation.empty() ? Activation::none : Activation::geluTanh;
+    int isConstant = 0;
+    const Ort::ConstValue weights = info.GetTensorConstantInput(2, &isConstant);
+    expect(isConstant != 0, "QuantizedProduct: the weights are not constant.");
+    const Shape shape = weights.GetTensorTypeAndShapeInfo().GetShape();
+    expect(shape.size() == 2 && shape[0] > 0 && shape[0] % 4 == 0, "QuantizedProduct: the weights don't have inputs by fours.");
+    weights_ = std::make_unique<PackedWeights>(weights.GetTensorData<int8_t>(), shape[0], shape[1]);
+  }
+
+  void compute(const Ort::KernelContext& context) const {
+    const Input x(context, 0), rowScales(context, 1), scales(context, 3), bias(context, 4), gate(context, 5), residual(context, 6);
+    const PackedWeights& w = *weights_;
+    const Shape shape = x.shape();
+    expect(shape.size() == 2 && shape[1] == w.inputs, "QuantizedProduct: x has another width than the weights.");
+    const int64_t rows = shape[0], sequences = gate ? gate.count() / w.outputs : 1;
+    expect(rowScales.count() == rows, "QuantizedProduct: x has another number of scales than of rows.");
+    expect(scales.count() == w.outputs && (!bias || bias.count() == w.outputs), "QuantizedProduct: there are not as many scales and biases as outputs.");
+    expect(!residual || residual.count() == rows * w.outputs, "QuantizedProduct: the residual has another size than the outputs.");
+    expect(!gate || (sequences > 0 && gate.count() == sequences * w.outputs && rows % sequences == 0), "QuantizedProduct: the gates don't belong to sequences of rows.");
+    const Shape outputs = residual ? residual.shape() : Shape{rows, w.outputs};
+    const Ending ending{rowScales.data(), scales.data(),   bias.data(), gate.data(),
+                        std::max<int64_t>(rows / std::max<int64_t>(sequences, 1), 1),
+                        residual.data(),  zeroPoint_,      activation_, context.GetOutput(0, outputs).GetTensorMutableData<float>()};
+    const uint8_t* bytes = x.data<uint8_t>();
+    // Of few rows, each task has one panel: the weights come from memory, to all threads.
+    const int64_t group = rows < ROW_BLOCK ? 1 : PANEL_GROUP, groups = ceilDiv(w.panels, group);
+    auto task = [&](int64_t index) {
+      const int64_t row = index / groups * ROW_BLOCK, panel = index % groups * group;
+      product(bytes, w, row, std::min(rows, row + ROW_BLOCK), panel, std::min(w.panels, panel + group), ending);
+    };
+    parallel(context, ceilDiv(rows, ROW_BLOCK) * groups, task);
+  }
+
+ private:
+  std::unique_ptr<PackedWeights> weights_;
+  int32_t zeroPoint_;
+  Activation activation_;
+};
+
+/**
+ * softmax(scale q k^T) v of each head, in bfloat16 with sums in float32. Inputs: q [sequences, queries, width]; k and v [sequences, keys,
+ * width]; and, where there are such, biases [3 width]; int32 [sequences], the keys that count. Output: q's shape.
+ */
+class Attention {
+ public:
+  static constexpr const char* NAME = "Attention";
+  static constexpr ONNXTensorElementDataType INPUTS[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+                                                         ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+                                                         ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32};
+  static constexpr ONNXTensorElementDataType OUTPUTS[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
+  static constexpr size_t REQUIRED = 3;
+
+  explicit Attention(const Ort::ConstKernelInfo& info) : heads_(info.GetAttribute<int64_t>("num_heads")), scale_(info.GetAttribute<float>("scale")) {
+    expect(heads_ > 0, "Attention: num_heads is not positive.");
+  }
+
+  void compute(const Ort::KernelContext& context) const {
+    const Input q(context, 0), k(context, 1), v(context, 2), bias(context, 3), counts(context, 4);
+    const Shape shape = q.shape(), keys = k.shape();
+    expect(shape.size() == 3 && keys.size() == 3 && keys == v.shape() && keys[0] == shape[0] && keys[2] == shape[2] && shape[2] % heads_ == 0,
+           "Attention: queries, keys and values don't fit together.");
+    expect(!bias || bias.count() == 3 * shape[2], "Attention: there are not three vectors of biases.");
+    expect(!counts || counts.count() == shape[0], "Attention: there is not a number of keys for each sequence.");
+    const AttentionSizes sizes{shape[0], shape[1], keys[1], shape[2], heads_, scale_};
+    const int32_t* counted = counts.data<int32_t>();
+    for (int64_t i = 0; counted && i < shape[0]; ++i) expect(counted[i] > 0 && counted[i] <= keys[1], "Attention: a sequence has no such number of keys.");
+    const float *queries = q.data(), *keyRows = k.data(), *values = v.data(), *biases = bias.data();
+    float* y = context.GetOutput(0, shape).GetTensorMutableData<float>();
+    const HeadMemory layout(sizes);
+    // Tasks have memory of their own, so there are no more of them than a machine may have cores for one model.
+    const int64_t heads = sizes.sequences * heads_, tasks = std::min<int64_t>(heads, 32);
+    const Memory memory(tasks * layout.bytes);
+    auto task = [&](int64_t index) {
+      for (int64_t head = heads * index / tasks; head < heads * (index + 1) / tasks; ++head)
+        attendHead(queries, keyRows, values, biases, counted ? counted[head / heads_] : sizes.keys, sizes, layout, head / heads_, head % heads_,
+                   memory.get() + index * layout.bytes, y);
+    };
+    parallel(context, tasks, task);
+  }
+
+ private:
+  int64_t heads_;
+  float scale_;
+};
+
+/** A kernel as ONNX Runtime calls it. */
+template <typename Kernel>
+struct Opened {
+  Kernel kernel;
+  OrtStatusPtr ComputeV2(OrtKernelContext* context) {
+    return statusOf([&] { kernel.compute(Ort::KernelContext(context)); });
+  }
+};
+
+/** An operator with one kind of kernel, which names it and its tensors. */
+template <typename Kernel>
+struct Registered : Ort::CustomOpBase<Registered<Kernel>, Opened<Kernel>, true> {
+  OrtStatusPtr CreateKernelV2(const OrtApi&, const OrtKernelInfo* info, void** kernel) const {
+    return statusOf([&] { *kernel = new Opened<Kernel>{Kernel(Ort::ConstKernelInfo(info))}; });
+  }
+  const char* GetName() const { return Kernel::NAME; }
+  const char* GetExecutionProviderType() const { return "CPUExecutionProvider"; }
+  size_t GetInputTypeCount() const { return std::size(Kernel::INPUTS); }
+  ONNXTensorElementDataType GetInputType(size_t index) const { return Kernel::INPUTS[index]; }
+  OrtCustomOpInputOutputCharacteristic GetInputCharacteristic(size_t index) const {
+    return index < Kernel::REQUIRED ? INPUT_OUTPUT_REQUIRED : INPUT_OUTPUT_OPTIONAL;
+  }
+  size_t GetOutputTypeCount() const { return std::size(Kernel::OUTPUTS); }
+  ONNXTensorElementDataType GetOutputType(size_t index) const { return Kernel::OUTPUTS[index]; }
 };
 
 OrtCustomOpDomain* makeDomain() {
   Ort::CustomOpDomain domain("marimba");
-  domain.Add(new Modulate());
+  domain.Add(new Registered<QuantizeRows>());
+  domain.Add(new Registered<QuantizedProduct>());
+  domain.Add(new Registered<Attention>());
   return domain.release();
 }
 

@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { buildTokenizerGraphs, familyOf } from "../families/families.js";
+import { buildGraphs, buildTokenizerGraphs, familyOf } from "../families/families.js";
 import { readWeights } from "../model/graph/read-weights.js";
 import { type Architecture, graphsOf, MODEL_FILES } from "../model/manifest.js";
+import { loadKernels } from "./runtime/kernels.js";
 import { openRuntime } from "./runtime/onnx.js";
 import type { Runtime, RuntimeSettings } from "./runtime/runtime.js";
 
@@ -13,12 +14,19 @@ import type { Runtime, RuntimeSettings } from "./runtime/runtime.js";
  */
 export async function openModel(folder: string, model: Architecture, settings: RuntimeSettings): Promise<Runtime> {
   const graphs = graphsOf(model);
-  if (settings.provider !== "webgpu") return openRuntime(folder, { ...settings, graphs });
+  const { provider = "cpu" } = settings;
+  if (provider === "cuda" || (provider === "cpu" && !loadKernels()))
+    return openRuntime(folder, { ...settings, graphs });
   const files = await Promise.all(graphs.map((graph) => readFile(join(folder, MODEL_FILES[graph]))));
   const weights = readWeights(files);
-  const variants = {
-    ...buildTokenizerGraphs(model, weights, { webgpu: true }),
-    ...familyOf(model.generator).buildWebgpuGraphs!(model.generator, weights),
-  };
-  return openRuntime(folder, { ...settings, graphs, variants });
+  if (provider === "webgpu") {
+    const variants = {
+      ...buildTokenizerGraphs(model, weights, { webgpu: true }),
+      ...familyOf(model.generator).buildWebgpuGraphs!(model.generator, weights),
+    };
+    return openRuntime(folder, { ...settings, graphs, variants });
+  }
+  if (![...weights.values()].some(({ type }) => type === "int8")) return openRuntime(folder, { ...settings, graphs });
+  const variants = buildGraphs(model, weights, { kernels: true });
+  return openRuntime(folder, { ...settings, graphs, variants, kernels: true });
 }

@@ -65,7 +65,9 @@ function load(): Kernels | undefined {
   try {
     const addon: Addon = createRequire(import.meta.url)(join(PACKAGE_ROOT, "kernels/linux-x64/marimba.node"));
     const cpu = addon.cpu();
-    return cpu.avx512vnni ? { addon, library: join(providerFolder(), "libonnxruntime.so.1"), cpu } : undefined;
+    return cpu.avx512vnni && cpu.avx512bf16 && !cpu.amxInt8
+      ? { addon, library: join(providerFolder(), "libonnxruntime.so.1"), cpu }
+      : undefined;
   } catch {
     return undefined; // The file is missing, or the system's C library is too old or another one.
   }

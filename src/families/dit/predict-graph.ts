@@ -82,23 +82,21 @@ function embed({ g, a }: Transformer, flat: Value): Value {
 function block(t: Transformer, x: Value, name: string): Value {
   const { g, a, layout, zeroPoints } = t;
   const part = modulation(t, `${name}.adaLN_modulation.1`);
-  const gated = (branch: Value, gate: Value) => g.node("Mul", [byToken(g, a, branch), gate]);
   const attended = selfAttention(g, `${name}.attn.qkv`, a.transformer, {
-    rows: new LinearInput(g, modulated(t, x, part(0), part(1, true)), zeroPoints),
+    rows: normed(t, x, part(0), part(1, true)),
     layout,
   });
-  const mixed = g.node("Add", [x, gated(linear(g, attended, `${name}.attn.proj`, zeroPoints), part(2))]);
-  const hidden = geluOf(t, modulated(t, mixed, part(3), part(4, true)), `${name}.mlp.fc1`);
-  const output = new LinearInput(g, hidden, zeroPoints, GELU_LOWEST).project(`${name}.mlp.fc2`);
-  return g.node("Add", [mixed, gated(output, part(5))]);
+  const mixed = new LinearInput(g, attended, zeroPoints).project(`${name}.attn.proj`, { residual: x, gate: part(2) });
+  const hidden = normed(t, mixed, part(3), part(4, true)).project(`${name}.mlp.fc1`, { activation: "gelu-tanh" });
+  const output = new LinearInput(g, hidden, zeroPoints, { lowest: GELU_LOWEST });
+  return output.project(`${name}.mlp.fc2`, { residual: mixed, gate: part(5) });
 }
 
 /** Shift and scale, then the output's channels as the reference lays them out: (p, q, c). [rows, L, width] -> [rows, L, 2C or C] */
 function finalLayer(t: Transformer, x: Value): Value {
   const { g, a, zeroPoints } = t;
   const part = modulation(t, "final_layer.adaLN_modulation.1");
-  const normed = toFloat32(g, modulated(t, x, part(0), part(1, true)));
-  const output = linear(g, normed, "final_layer.linear", zeroPoints);
+  const output = normed(t, x, part(0), part(1, true)).project("final_layer.linear");
   return reshape(g, output, g.ints([-1, a.token_count, outputChannels(a)]));
 }
 
@@ -128,18 +126,10 @@ function modulation({ g, a, condition }: Transformer, layer: string) {
   };
 }
 
-/** LayerNorm(x) * scale + shift, as flat rows. [rows, L, width] -> [rows * L, width] */
-function modulated({ g, a }: Transformer, x: Value, shift: Value, scale: Value): Value {
-  const { width } = a.transformer;
-  const ones = toWeightType(g, g.floats(`ones ${width}`, new Float32Array(width).fill(1)));
-  const scaled = g.node("Mul", [layerNorm(g, x, [ones], NORM_EPS), scale]);
-  return reshape(g, g.node("Add", [scaled, shift]), g.ints([-1, width]));
-}
-
-/** GELU in its tanh form; the operator adds the layer's bias. */
-function geluOf({ g, zeroPoints }: Transformer, x: Value, layer: string): Value {
-  const product = new LinearInput(g, x, zeroPoints).project(layer, { bias: null });
-  return g.node("FastGelu", [product, g.weight(`${layer}.bias`)], { domain: CONTRIB_DOMAIN });
+/** The rows of LayerNorm(x) * scale + shift. [rows, L, width] -> [rows * L, width] */
+function normed({ g, a, zeroPoints }: Transformer, x: Value, shift: Value, scale: Value): LinearInput {
+  const adaptiveNorm = { width: a.transformer.width, epsilon: NORM_EPS, scale, shift };
+  return new LinearInput(g, x, zeroPoints, { adaptiveNorm });
 }
 
 /** [rows * L, width] -> [rows, L, width] */

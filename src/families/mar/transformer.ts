@@ -1,7 +1,6 @@
 import { selfAttention } from "../../model/graph/attention.js";
 import type { GraphBuilder, Value } from "../../model/graph/builder.js";
 import { isQuantized, LinearInput, linear, type RowZeroPoints } from "../../model/graph/linear.js";
-import { CONTRIB_DOMAIN } from "../../model/graph/onnx.js";
 import { affineLayerNorm, GELU_LOWEST, gather } from "../../model/graph/ops.js";
 
 /** One stack of pre-norm transformer blocks (timm's `Block`), over flat rows of all sequences of the call. */
@@ -47,11 +46,11 @@ export function afterAttention(
   zeroPoints: RowZeroPoints = stack.zeroPoints,
 ): Value {
   const name = `${stack.prefix}_blocks.${block}`;
-  const attended = g.node("Add", [x, linear(g, mixed, `${name}.attn.proj`, zeroPoints)]);
+  const attended = new LinearInput(g, mixed, zeroPoints).project(`${name}.attn.proj`, { residual: x });
   const normed = affineLayerNorm(g, attended, `${name}.norm2`, stack.normEps);
   const hidden = geluOf(g, normed, `${name}.mlp.fc1`, zeroPoints);
-  const output = new LinearInput(g, hidden, zeroPoints, GELU_LOWEST).project(`${name}.mlp.fc2`);
-  return g.node("Add", [attended, output]);
+  const output = new LinearInput(g, hidden, zeroPoints, { lowest: GELU_LOWEST });
+  return output.project(`${name}.mlp.fc2`, { residual: attended });
 }
 
 /**
@@ -59,10 +58,7 @@ export function afterAttention(
  * adds the bias: at most 0.0005 off, a hundredth of what quantising the result rounds.
  */
 function geluOf(g: GraphBuilder, x: Value, layer: string, zeroPoints: RowZeroPoints): Value {
-  if (isQuantized(g, layer)) {
-    const product = new LinearInput(g, x, zeroPoints).project(layer, { bias: null });
-    return g.node("FastGelu", [product, g.weight(`${layer}.bias`)], { domain: CONTRIB_DOMAIN });
-  }
+  if (isQuantized(g, layer)) return new LinearInput(g, x, zeroPoints).project(layer, { activation: "gelu-tanh" });
   return g.node("Gelu", [linear(g, x, layer, zeroPoints)], { attributes: { approximate: { string: "none" } } });
 }
 

@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from "./builder.js";
 import { isQuantized, type LinearInput } from "./linear.js";
-import { CONTRIB_DOMAIN, ELEMENT_TYPES } from "./onnx.js";
+import { CONTRIB_DOMAIN, ELEMENT_TYPES, KERNELS_DOMAIN } from "./onnx.js";
 import { concat, reshape, sizes, toWeightType } from "./ops.js";
 
 /** The lowest float32: what a padded key's score falls to, so that its exponential is 0. */
@@ -49,7 +49,8 @@ export function selfAttention(
   const v = project("v", all);
   const bias = addsBias ? g.weight(`${layer}.bias`) : undefined;
   const attended = { q, k, v, bias, scale: (width / heads) ** -0.5 };
-  const mixed = g.isForWebgpu ? attendPlainly(g, attended, shape) : attend(g, attended, shape);
+  const isOurs = g.usesKernels && isQuantized(g, layer, qkvOutputs("q", width));
+  const mixed = g.isForWebgpu ? attendPlainly(g, attended, shape) : attend(g, attended, shape, isOurs);
   return reshape(g, mixed, g.ints([-1, width]));
 }
 
@@ -69,15 +70,18 @@ interface Attended {
   readonly scale: number;
 }
 
-/** softmax(scale q k^T) v, head by head. -> q's shape */
-function attend(g: GraphBuilder, { q, k, v, bias, scale }: Attended, { heads, keyCounts }: AttentionShape): Value {
+/** softmax(scale q k^T) v, head by head: by ONNX Runtime's operator, or by ours, in bfloat16. -> q's shape */
+function attend(
+  g: GraphBuilder,
+  { q, k, v, bias, scale }: Attended,
+  { heads, keyCounts }: AttentionShape,
+  isOurs: boolean,
+): Value {
   // An input that is left out has no name; none may be left out at the end.
   const optional = keyCounts ? [bias ?? "", keyCounts] : bias ? [bias] : [];
-  const attributes = {
-    num_heads: { int: heads },
-    scale: { float: scale },
-    mask_filter_value: { float: PADDED_SCORE },
-  };
+  const own = { num_heads: { int: heads }, scale: { float: scale } };
+  if (isOurs) return g.node("Attention", [q, k, v, ...optional], { domain: KERNELS_DOMAIN, attributes: own });
+  const attributes = { ...own, mask_filter_value: { float: PADDED_SCORE } };
   return g.node("MultiHeadAttention", [q, k, v, ...optional], { domain: CONTRIB_DOMAIN, attributes });
 }
 

@@ -29,6 +29,7 @@ interface ModelState {
   readonly weights: WeightIndex;
   readonly floatType: "float32" | "float16";
   readonly isForWebgpu: boolean;
+  readonly usesKernels: boolean;
   readonly initializers: Map<string, OnnxTensor>;
   readonly counts: Map<string, number>;
 }
@@ -50,10 +51,12 @@ export class GraphBuilder {
     private readonly isBody = false,
   ) {}
 
-  static model(name: string, weights: WeightIndex, { webgpu: isForWebgpu = false }: GraphOptions = {}): GraphBuilder {
+  static model(name: string, weights: WeightIndex, options: GraphOptions = {}): GraphBuilder {
+    const { webgpu: isForWebgpu = false, kernels: usesKernels = false } = options;
     const half = [...weights].some(([name, { type }]) => type === "float16" && !name.startsWith("tokenizer."));
     const floatType = half ? "float16" : "float32";
-    return new GraphBuilder(name, { weights, floatType, isForWebgpu, initializers: new Map(), counts: new Map() });
+    const shared = { weights, floatType, isForWebgpu, usesKernels } as const;
+    return new GraphBuilder(name, { ...shared, initializers: new Map(), counts: new Map() });
   }
 
   /** What the generator's activations are computed in: float16 where its weights are stored so. */
@@ -64,6 +67,11 @@ export class GraphBuilder {
   /** See `GraphOptions`. */
   get isForWebgpu(): boolean {
     return this.state.isForWebgpu;
+  }
+
+  /** See `GraphOptions`. */
+  get usesKernels(): boolean {
+    return this.state.usesKernels;
   }
 
   /** A builder for a subgraph of this one (the body of a Scan). */

@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from "./builder.js";
-import { CONTRIB_DOMAIN } from "./onnx.js";
-import { concat, sizes } from "./ops.js";
+import { CONTRIB_DOMAIN, KERNELS_DOMAIN } from "./onnx.js";
+import { concat, layerNorm, reshape, sizes, toWeightType } from "./ops.js";
 import { type OutputRows, scalesOf } from "./weights.js";
 
 /**
@@ -13,6 +13,9 @@ const LARGEST_BYTE = 255;
 const ZERO_POINT = 128;
 /** The same where few of the bytes are needed for what lies below zero: after GELU. */
 const LOW_ZERO_POINT = 32;
+
+/** Our own operator multiplies as many inputs at once, and takes no others. */
+const KERNEL_INPUTS = 4;
 
 /** x W^T + b. [rows, in] -> [rows, out] */
 export function linear(g: GraphBuilder, x: Value, name: string, zeroPoints: RowZeroPoints): Value {
@@ -30,34 +33,101 @@ export interface ProjectOptions {
   readonly outputs?: OutputRows;
   /** Instead of the layer's own bias; null where the next operator adds the bias. */
   readonly bias?: Value | null;
+  /** GELU in its tanh form, of the outputs. */
+  readonly activation?: "gelu-tanh";
+  /** What the outputs are added to: as many rows, flat or by sequence, whose shape the result has. */
+  readonly residual?: Value;
+  /** Multiplies what is added to the residual: [sequences, 1, out]. */
+  readonly gate?: Value;
+}
+
+/** LayerNorm over the last axis, then a scale and a shift of each sequence, [sequences, 1, width]. */
+export interface AdaptiveNorm {
+  readonly width: number;
+  readonly epsilon: number;
+  readonly scale: Value;
+  readonly shift: Value;
+}
+
+/** What is done to rows before a layer multiplies them. */
+export interface InputOptions {
+  /** No value is below this: quantising is more exact and takes less work. */
+  readonly lowest?: number;
+  /** x is then [sequences, tokens, in]. */
+  readonly adaptiveNorm?: AdaptiveNorm;
 }
 
 /** Rows that one layer multiplies, or several, or several parts of one layer: the rows are quantised once, if at all. */
 export class LinearInput {
+  #flat: Value | undefined;
   #quantized: QuantizedRows | undefined;
 
-  /** `x` is [rows, in]. Where it is known that no value is below `lowest`, quantising is more exact and takes less work. */
+  /** `x` is [rows, in]. */
   constructor(
     private readonly g: GraphBuilder,
     private readonly x: Value,
     private readonly zeroPoints: RowZeroPoints,
-    private readonly lowest?: number,
+    private readonly options: InputOptions = {},
   ) {}
 
-  /** The layer's outputs. -> [rows, out] */
+  /** The layer's outputs. -> [rows, out], or the residual's shape */
   project(name: string, options: ProjectOptions = {}): Value {
     const { g } = this;
     const { outputs, bias = g.weight(`${name}.bias`, outputs) } = options;
     const weight = `${name}.weight`;
     if (!isQuantized(g, name, outputs)) {
-      const inputs = [this.x, g.weight(weight, outputs), ...(bias === null ? [] : [bias])];
-      return g.node("Gemm", inputs, { attributes: { transB: { int: 1 } } });
+      const inputs = [this.#rows(), g.weight(weight, outputs), ...(bias === null ? [] : [bias])];
+      return ended(g, g.node("Gemm", inputs, { attributes: { transB: { int: 1 } } }), null, options);
     }
     const [width = 0] = g.weightShape(weight, outputs);
-    this.#quantized ??= quantizeRows(g, this.x, width, this.zeroPoints, this.lowest);
-    const product = quantizedProduct(g, this.#quantized, weight, outputs);
-    return bias === null ? product : g.node("Add", [product, bias]);
+    if (g.usesKernels && width % KERNEL_INPUTS === 0) return this.#kernelProduct(weight, width, bias, options);
+    this.#quantized ??= quantizeRows(g, this.#rows(), width, this.zeroPoints, this.options.lowest);
+    return ended(g, quantizedProduct(g, this.#quantized, weight, outputs), bias, options);
   }
+
+  /** The same by our own operators: one quantises, and normalises before that; the other multiplies, and does all that follows. */
+  #kernelProduct(weight: string, width: number, bias: Value | null, options: ProjectOptions): Value {
+    const { g } = this;
+    const { outputs, activation, residual = "", gate = "" } = options;
+    const zeroPoint = zeroPointOf(this.options.lowest);
+    this.#quantized ??= this.#quantizeByKernel(zeroPoint);
+    const { quantized, scale } = this.#quantized;
+    const inputs = [quantized, scale, g.weight(weight, outputs), g.weight(scalesOf(weight), outputs)];
+    const attributes = { zero_point: { int: zeroPoint }, activation: { string: activation ?? "" } };
+    return g.node("QuantizedProduct", [...inputs, bias ?? "", gate, residual], { domain: KERNELS_DOMAIN, attributes });
+  }
+
+  #quantizeByKernel(zeroPoint: number): QuantizedRows {
+    const { lowest = 0, adaptiveNorm: norm } = this.options;
+    const inputs = norm ? [this.x, norm.scale, norm.shift] : [this.x];
+    const attributes = {
+      zero_point: { int: zeroPoint },
+      lowest: { float: lowest },
+      norm: { int: norm ? 1 : 0 },
+      epsilon: { float: norm?.epsilon ?? 0 },
+    };
+    const [quantized = "", scale = ""] = this.g.split("QuantizeRows", inputs, 2, {
+      domain: KERNELS_DOMAIN,
+      attributes,
+    });
+    return { quantized, zeroPoint, scale };
+  }
+
+  /** x as it is multiplied. [rows, in] */
+  #rows(): Value {
+    this.#flat ??= this.options.adaptiveNorm ? adaptivelyNormed(this.g, this.x, this.options.adaptiveNorm) : this.x;
+    return this.#flat;
+  }
+}
+
+/** What follows a product without a bias, or whose bias is in it already. */
+function ended(g: GraphBuilder, product: Value, bias: Value | null, options: ProjectOptions): Value {
+  const { activation, residual, gate } = options;
+  let y = product;
+  if (activation) y = g.node("FastGelu", bias ? [y, bias] : [y], { domain: CONTRIB_DOMAIN });
+  else if (bias) y = g.node("Add", [y, bias]);
+  if (gate) y = g.node("Mul", [reshape(g, y, g.node("Shape", [residual!])), gate]);
+  return residual ? g.node("Add", [residual, y]) : y;
 }
 
 /**
@@ -89,6 +159,18 @@ interface QuantizedRows {
   readonly scale: Value; // [rows, 1]
 }
 
+function zeroPointOf(lowest: number | undefined): number {
+  return lowest === undefined ? ZERO_POINT : LOW_ZERO_POINT;
+}
+
+/** LayerNorm(x) * scale + shift, as flat rows. [sequences, tokens, width] -> [sequences * tokens, width] */
+function adaptivelyNormed(g: GraphBuilder, x: Value, norm: AdaptiveNorm): Value {
+  const { epsilon, width, scale, shift } = norm;
+  const ones = toWeightType(g, g.floats(`ones ${width}`, new Float32Array(width).fill(1)));
+  const scaled = g.node("Mul", [layerNorm(g, x, [ones], epsilon), scale]);
+  return reshape(g, g.node("Add", [scaled, shift]), g.ints([-1, width]));
+}
+
 /**
  * Quantisation of each row by its own largest magnitude, so that a row's result does not depend on the other rows.
  * `width` is x's second axis. Where no value is below `lowest`, the largest value takes the place of the magnitude, and
@@ -102,7 +184,7 @@ function quantizeRows(
   lowest?: number,
 ): QuantizedRows {
   const isSymmetric = lowest === undefined;
-  const zeroPoint = isSymmetric ? ZERO_POINT : LOW_ZERO_POINT;
+  const zeroPoint = zeroPointOf(lowest);
   const largest = g.node("ReduceMax", [isSymmetric ? g.node("Abs", [x]) : x, g.ints([1])]); // [rows, 1]
   const above = g.node("Mul", [largest, g.float(1 / (LARGEST_BYTE - zeroPoint))]);
   const scale = isSymmetric ? above : g.node("Max", [above, g.float(-lowest / zeroPoint)]);

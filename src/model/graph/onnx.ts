@@ -13,7 +13,7 @@ export const OPSET_VERSION = 21;
 export const CONTRIB_DOMAIN = "com.microsoft";
 
 /** Our own operators (kernels/operators.cc), all of version 1. */
-export const MARIMBA_DOMAIN = "marimba";
+export const KERNELS_DOMAIN = "marimba";
 
 /** TensorProto.DataType. */
 export const ELEMENT_TYPES = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
@@ -65,7 +65,7 @@ export function encodeModel(graph: OnnxGraph): Uint8Array {
   text(writer, 2, "marimba");
   message(writer, 7, () => writeGraph(writer, graph));
   message(writer, 8, () => integer(writer, 2, OPSET_VERSION));
-  for (const domain of [CONTRIB_DOMAIN, MARIMBA_DOMAIN].filter((domain) => uses(graph, domain))) {
+  for (const domain of [CONTRIB_DOMAIN, KERNELS_DOMAIN].filter((domain) => usesDomain(graph, domain))) {
     message(writer, 8, () => {
       text(writer, 1, domain);
       integer(writer, 2, 1);
@@ -75,10 +75,10 @@ export function encodeModel(graph: OnnxGraph): Uint8Array {
 }
 
 /** Whether any node, of a body too, is one of a domain's operators. */
-function uses({ nodes }: OnnxGraph, wanted: string): boolean {
+function usesDomain({ nodes }: OnnxGraph, name: string): boolean {
   return nodes.some(
     ({ domain, attributes }) =>
-      domain === wanted || Object.values(attributes).some((value) => "graph" in value && uses(value.graph, wanted)),
+      domain === name || Object.values(attributes).some((value) => "graph" in value && usesDomain(value.graph, name)),
   );
 }
 

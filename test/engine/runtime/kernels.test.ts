@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { kernelsStamp } from "../../../scripts/is-built.js";
 import { KernelSession, loadKernels } from "../../../src/engine/runtime/kernels.js";
 import { sessionOptions } from "../../../src/engine/runtime/session-options.js";
-import { encodeModel, MARIMBA_DOMAIN, type OnnxGraph } from "../../../src/model/graph/onnx.js";
+import { encodeModel, KERNELS_DOMAIN, type OnnxGraph } from "../../../src/model/graph/onnx.js";
 
 const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
 const kernels = loadKernels();
@@ -23,7 +23,7 @@ const modulate: OnnxGraph = {
   nodes: [
     {
       op: "Modulate",
-      domain: MARIMBA_DOMAIN,
+      domain: KERNELS_DOMAIN,
       name: "modulate",
       inputs: ["x", "scale", "shift"],
       outputs: ["y"],

@@ -27,7 +27,10 @@ async function rounded(rows: readonly (readonly number[])[], lowest?: number): P
   ]);
   const g = GraphBuilder.model("linear", weights);
   const x = g.input("x", "float32", ["rows", WIDTH]);
-  const output = new LinearInput(g, x, new RowZeroPoints(g, x), lowest).project("layer", { bias: null });
+  const output = new LinearInput(g, x, new RowZeroPoints(g, x), lowest === undefined ? {} : { lowest }).project(
+    "layer",
+    { bias: null },
+  );
   g.output("y", output, "float32", ["rows", WIDTH]);
   const path = join(folder, "linear.onnx");
   writeFileSync(path, g.encode());
