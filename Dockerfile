@@ -32,6 +32,7 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE ./
 COPY models models
+COPY kernels kernels
 COPY --from=build /app/dist dist
 # Fails the build if the base lacks the libraries that the provider was built for. The driver comes with the host.
 RUN [ "$PROVIDER" != cuda ] || node dist/main.js gpu check --without-driver

@@ -3,6 +3,7 @@
  * functions. All that a caller gives is checked, and every error becomes a JavaScript error. Each function may run in many
  * threads of Node's at once; a session belongs to the thread that opened it, since its object can't leave that.
  */
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -23,7 +24,7 @@ constexpr int64_t MAX_THREADS = 1024;
 
 struct Session {
   Ort::Session session{nullptr};
-  std::vector<std::string> outputs;
+  std::vector<std::string> inputs, outputs;
 };
 
 template <size_t COUNT>
@@ -92,6 +93,7 @@ napi_value open(napi_env env, napi_callback_info info) {
     if (bytes == 0) throw std::runtime_error("The model has no bytes.");
     auto session = std::make_unique<Session>();
     session->session = Ort::Session(environment, model, bytes, options);
+    session->inputs = session->session.GetInputNames();
     session->outputs = session->session.GetOutputNames();
     checkOutputs(*session);
     napi_value object;
@@ -102,6 +104,13 @@ napi_value open(napi_env env, napi_callback_info info) {
     session.release();
     return object;
   });
+}
+
+/** ONNX Runtime checks names, types and shapes of what is given, but would run an operator over an input that isn't. */
+void checkNoneMissing(const Session& session, const Inputs& inputs) {
+  for (const std::string& name : session.inputs)
+    if (std::find(inputs.names.begin(), inputs.names.end(), name) == inputs.names.end())
+      throw std::invalid_argument("The input " + name + " is missing.");
 }
 
 std::vector<const char*> pointersTo(const std::vector<std::string>& names) {
@@ -118,6 +127,7 @@ napi_value run(napi_env env, napi_callback_info info) {
     // Only now: a getter among the inputs could have released the session.
     Session& session = sessionOf(env, given[0]);
     const Inputs inputs = reader.read(env);
+    checkNoneMissing(session, inputs);
     const std::vector<const char*> inputNames = pointersTo(inputs.names), outputNames = pointersTo(session.outputs);
     const std::vector<Ort::Value> outputs =
         session.session.Run(Ort::RunOptions{nullptr}, inputNames.data(), inputs.values.data(), inputs.values.size(),

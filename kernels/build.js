@@ -7,7 +7,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { include_dir as nodeHeaders } from "node-api-headers";
@@ -39,7 +39,7 @@ const LINK = [
   "-shared",
   "-s",
   "-Wl,-z,now,-z,relro,-z,noexecstack",
-  // Node.js unloads an addon with the last thread that has loaded it, but ONNX Runtime keeps pointers to our operators.
+  // Node.js unloads an addon with the last thread that has loaded it, but library.cc and operators.cc keep things for good.
   "-Wl,-z,nodelete",
   "-Wl,--as-needed,--gc-sections,--exclude-libs,ALL",
 ];
@@ -61,6 +61,7 @@ try {
   await Promise.all(
     sources.map((name, i) => compiler([...COMPILE, ...includes, "-c", join(root, "kernels", name), "-o", objects[i]])),
   );
+  objects.forEach(checkShared);
   const exported = join(folder, "exports");
   writeFileSync(exported, "{ global: napi_register_module_v1; node_api_module_get_api_version_v1; local: *; };\n");
   const linked = join(folder, "marimba.node");
@@ -78,6 +79,21 @@ try {
 async function compiler(args) {
   const [status] = await once(spawn("g++", args, { stdio: "inherit" }), "close");
   if (status !== 0) fail("g++ failed.");
+}
+
+/**
+ * Inline functions of the standard library and of ONNX Runtime are in many objects, and the linker keeps one of each: none
+ * may need a newer CPU. Nor may what runs when the file is loaded.
+ */
+function checkShared(object) {
+  const symbols = execFileSync("nm", [object], { encoding: "utf8" });
+  const shared = new Set(
+    [...symbols.matchAll(/ (?:[WVuw] (?!\S*marimba)|t (?=_GLOBAL__))(\S+)$/gm)].map(([, name]) => name),
+  );
+  const code = execFileSync("objdump", ["-d", "--no-show-raw-insn", object], { encoding: "utf8", maxBuffer: 2 ** 30 });
+  for (const [, name, instructions] of code.matchAll(/^[0-9a-f]+ <(\S+)>:\n((?:.+\n?)*)/gm))
+    if (shared.has(name) && /\t(v[a-z]+|k[a-z]+|tile[a-z]+|tdp[a-z]+) /.test(instructions))
+      fail(`${name} needs AVX in ${basename(object)}: operators.h says how to compile such functions.`);
 }
 
 /** Older systems refuse a library that needs newer symbols than theirs. */

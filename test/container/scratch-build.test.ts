@@ -54,7 +54,16 @@ describe("the image, built from the Dockerfile's own steps in an empty folder", 
 
   it("holds what runs and nothing else", () => {
     const app = join(image.root, "app");
-    expect(readdirSync(app).sort()).toEqual(["LICENSE", "dist", "keys", "models", "node_modules", "package.json"]);
+    expect(readdirSync(app).sort()).toEqual([
+      "LICENSE",
+      "dist",
+      "kernels",
+      "keys",
+      "models",
+      "node_modules",
+      "package.json",
+    ]);
+    expect(readdirSync(join(app, "kernels"), { recursive: true })).toEqual(["linux-x64", "linux-x64/marimba.node"]);
     expect(readdirSync(join(app, "models"))).toEqual(["demo"]);
     const { dependencies, devDependencies } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
     for (const name of Object.keys(dependencies)) expect(existsSync(join(app, "node_modules", name)), name).toBe(true);

@@ -64,7 +64,7 @@ export class Workspace {
     const reference = join(root, "test/reference");
     this.base = realpathSync(mkdtempSync(join(tmpdir(), "marimba-mistakes-")));
     this.folder = join(this.base, "project");
-    for (const part of ["src", "test", "package.json"])
+    for (const part of ["src", "test", "kernels", "scripts", "package.json"])
       cpSync(join(root, part), join(this.folder, part), { recursive: true });
     symlinkSync(join(root, "node_modules"), join(this.folder, "node_modules"));
     writeFileSync(join(this.folder, "vitest.config.mjs"), VITEST_CONFIG);

@@ -59,7 +59,7 @@ async function modelsOf(address: string): Promise<Record<string, number>> {
 describe("the package, installed into an empty folder,", () => {
   it("holds what serving needs, and no more", async () => {
     const installed = join(folder, "app", "node_modules", "marimba");
-    const expected = ["CHANGELOG.md", "LICENSE", "README.md", "dist", "models", "openapi", "package.json"];
+    const expected = ["CHANGELOG.md", "LICENSE", "README.md", "dist", "kernels", "models", "openapi", "package.json"];
     expect((await readdir(installed)).filter((name) => name !== "node_modules").sort()).toEqual(expected);
     expect(npm(join(folder, "app"), "exec", "--offline", "--", "marimba", "--version")).toMatch(/^\d+\.\d+\.\d+\n$/);
   });

@@ -1,18 +1,7 @@
 import { selfAttention } from "../../model/graph/attention.js";
 import { GraphBuilder, type Value } from "../../model/graph/builder.js";
-import { LinearInput, linear, RowZeroPoints } from "../../model/graph/linear.js";
-import { CONTRIB_DOMAIN } from "../../model/graph/onnx.js";
-import {
-  concat,
-  GELU_LOWEST,
-  gather,
-  layerNorm,
-  reshape,
-  silu,
-  sizes,
-  toFloat32,
-  toWeightType,
-} from "../../model/graph/ops.js";
+import { type AdaptiveNorm, adaptivelyNormed, LinearInput, linear, RowZeroPoints } from "../../model/graph/linear.js";
+import { concat, GELU_LOWEST, gather, reshape, silu, sizes, toFloat32, toWeightType } from "../../model/graph/ops.js";
 import type { GraphOptions, WeightIndex } from "../../model/graph/weights.js";
 import type { DiffusionTransformer } from "../../model/manifest.js";
 
@@ -96,7 +85,8 @@ function block(t: Transformer, x: Value, name: string): Value {
 function finalLayer(t: Transformer, x: Value): Value {
   const { g, a, zeroPoints } = t;
   const part = modulation(t, "final_layer.adaLN_modulation.1");
-  const output = normed(t, x, part(0), part(1, true)).project("final_layer.linear");
+  const rows = adaptivelyNormed(g, x, normOf(t, part(0), part(1, true)));
+  const output = linear(g, toFloat32(g, rows), "final_layer.linear", zeroPoints);
   return reshape(g, output, g.ints([-1, a.token_count, outputChannels(a)]));
 }
 
@@ -127,9 +117,12 @@ function modulation({ g, a, condition }: Transformer, layer: string) {
 }
 
 /** The rows of LayerNorm(x) * scale + shift. [rows, L, width] -> [rows * L, width] */
-function normed({ g, a, zeroPoints }: Transformer, x: Value, shift: Value, scale: Value): LinearInput {
-  const adaptiveNorm = { width: a.transformer.width, epsilon: NORM_EPS, scale, shift };
-  return new LinearInput(g, x, zeroPoints, { adaptiveNorm });
+function normed(t: Transformer, x: Value, shift: Value, scale: Value): LinearInput {
+  return new LinearInput(t.g, x, t.zeroPoints, { adaptiveNorm: normOf(t, shift, scale) });
+}
+
+function normOf({ a }: Transformer, shift: Value, scale: Value): AdaptiveNorm {
+  return { width: a.transformer.width, epsilon: NORM_EPS, scale, shift };
 }
 
 /** [rows * L, width] -> [rows, L, width] */

@@ -80,13 +80,13 @@ export class LinearInput {
       return ended(g, g.node("Gemm", inputs, { attributes: { transB: { int: 1 } } }), null, options);
     }
     const [width = 0] = g.weightShape(weight, outputs);
-    if (g.usesKernels && width % KERNEL_INPUTS === 0) return this.#kernelProduct(weight, width, bias, options);
+    if (g.usesKernels && width % KERNEL_INPUTS === 0) return this.#kernelProduct(weight, bias, options);
     this.#quantized ??= quantizeRows(g, this.#rows(), width, this.zeroPoints, this.options.lowest);
     return ended(g, quantizedProduct(g, this.#quantized, weight, outputs), bias, options);
   }
 
   /** The same by our own operators: one quantises, and normalises before that; the other multiplies, and does all that follows. */
-  #kernelProduct(weight: string, width: number, bias: Value | null, options: ProjectOptions): Value {
+  #kernelProduct(weight: string, bias: Value | null, options: ProjectOptions): Value {
     const { g } = this;
     const { outputs, activation, residual = "", gate = "" } = options;
     const zeroPoint = zeroPointOf(this.options.lowest);
@@ -164,7 +164,7 @@ function zeroPointOf(lowest: number | undefined): number {
 }
 
 /** LayerNorm(x) * scale + shift, as flat rows. [sequences, tokens, width] -> [sequences * tokens, width] */
-function adaptivelyNormed(g: GraphBuilder, x: Value, norm: AdaptiveNorm): Value {
+export function adaptivelyNormed(g: GraphBuilder, x: Value, norm: AdaptiveNorm): Value {
   const { epsilon, width, scale, shift } = norm;
   const ones = toWeightType(g, g.floats(`ones ${width}`, new Float32Array(width).fill(1)));
   const scaled = g.node("Mul", [layerNorm(g, x, [ones], epsilon), scale]);

@@ -4,14 +4,14 @@ import type { WeightIndex, WeightLocation, WeightType } from "./weights.js";
 
 /**
  * Where a model's weights lie, as its graphs state it (the bytes of `.onnx` files): what other graphs over the same weights
- * are built from. Weights inside a loop's body are left out; only int8 models have them.
+ * are built from.
  */
 export function readWeights(graphs: readonly Uint8Array[]): WeightIndex {
   const index = new Map<string, WeightLocation>();
   for (const bytes of graphs)
     for (const graph of new Message(bytes).messages(7)) // ModelProto.graph
-      for (const tensor of graph.messages(5)) {
-        // GraphProto.initializer; constants have no external data.
+      for (const tensor of initializers(graph)) {
+        // Constants have no external data.
         const external = new Map(tensor.messages(13).map((entry) => [entry.text(1), entry.text(2)]));
         const location = external.get("location");
         if (location === undefined) continue;
@@ -19,6 +19,13 @@ export function readWeights(graphs: readonly Uint8Array[]): WeightIndex {
         index.set(tensor.text(8), { location, offset, byteLength, shape: tensor.integers(1), type: typeOf(tensor) });
       }
   return index;
+}
+
+/** A graph's, then those of its loops' bodies: GraphProto.initializer, and GraphProto.node > NodeProto.attribute > AttributeProto.g. */
+function* initializers(graph: Message): Generator<Message> {
+  yield* graph.messages(5);
+  for (const node of graph.messages(1))
+    for (const attribute of node.messages(5)) for (const body of attribute.messages(6)) yield* initializers(body);
 }
 
 function typeOf(tensor: Message): WeightType {
