@@ -136,7 +136,8 @@ class QuantizedProduct {
   static constexpr ONNXTensorElementDataType OUTPUTS[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
   static constexpr size_t REQUIRED = 4;
 
-  explicit QuantizedProduct(const Ort::ConstKernelInfo& info) : zeroPoint_(static_cast<int32_t>(info.GetAttribute<int64_t>("zero_point"))) {
+  explicit QuantizedProduct(const Ort::ConstKernelInfo& info) {
+    const int32_t zeroPoint = static_cast<int32_t>(info.GetAttribute<int64_t>("zero_point"));
     const std::string activation = info.GetAttribute<std::string>("activation");
     expect(activation.empty() || activation == "gelu-tanh", "QuantizedProduct: activation is not gelu-tanh.");
     activation_ = activation.empty() ? Activation::none : Activation::geluTanh;
@@ -145,7 +146,7 @@ class QuantizedProduct {
     expect(isConstant != 0, "QuantizedProduct: the weights are not constant.");
     const Shape shape = weights.GetTensorTypeAndShapeInfo().GetShape();
     expect(shape.size() == 2 && shape[0] > 0 && shape[0] % 4 == 0, "QuantizedProduct: the weights don't have inputs by fours.");
-    weights_ = std::make_unique<PackedWeights>(weights.GetTensorData<int8_t>(), shape[0], shape[1]);
+    weights_ = std::make_unique<PackedWeights>(weights.GetTensorData<int8_t>(), shape[0], shape[1], zeroPoint);
   }
 
   void compute(const Ort::KernelContext& context) const {
@@ -161,7 +162,7 @@ class QuantizedProduct {
     const Shape outputs = residual ? residual.shape() : Shape{rows, w.outputs};
     const Ending ending{rowScales.data(), scales.data(),   bias.data(), gate.data(),
                         std::max<int64_t>(rows / std::max<int64_t>(sequences, 1), 1),
-                        residual.data(),  zeroPoint_,      activation_, context.GetOutput(0, outputs).GetTensorMutableData<float>()};
+                        residual.data(),  activation_, context.GetOutput(0, outputs).GetTensorMutableData<float>()};
     const uint8_t* bytes = x.data<uint8_t>();
     // Of few rows, each task has one panel: the weights come from memory, to all threads.
     const int64_t group = rows < ROW_BLOCK ? 1 : PANEL_GROUP, groups = ceilDiv(w.panels, group);
@@ -174,7 +175,6 @@ class QuantizedProduct {
 
  private:
   std::unique_ptr<PackedWeights> weights_;
-  int32_t zeroPoint_;
   Activation activation_;
 };
 

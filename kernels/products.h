@@ -14,7 +14,8 @@ constexpr int64_t PANEL_GROUP = 6;  // panels of a task
 class PackedWeights {
  public:
   const int64_t inputs, outputs, quads, panels;
-  PackedWeights(const int8_t* weights, int64_t inputs, int64_t outputs)
+  /** `zeroPoint` is that of the rows. */
+  PackedWeights(const int8_t* weights, int64_t inputs, int64_t outputs, int32_t zeroPoint)
       : inputs(inputs),
         outputs(outputs),
         quads(ceilDiv(inputs, 4)),
@@ -30,13 +31,13 @@ class PackedWeights {
         int32_t* sums = sums_.data() + first;
         for (int64_t n = 0; n < count; ++n) {
           to[4 * n] = from[n];
-          sums[n] += from[n];
+          sums[n] += zeroPoint * from[n];
         }
       }
     }
   }
   const int8_t* panel(int64_t index) const { return reinterpret_cast<const int8_t*>(memory_.get()) + index * quads * PANEL * 4; }
-  /** Of each output's weights. */
+  /** What the zero point of a row adds to each output. */
   const int32_t* sums(int64_t panel) const { return sums_.data() + panel * PANEL; }
 
  private:
@@ -54,7 +55,6 @@ struct Ending {
   const float* gate;       // [sequences, outputs], or null
   int64_t tokens;          // of each sequence
   const float* residual;   // [rows, outputs], or null
-  int32_t zeroPoint;
   Activation activation;
   float* y;  // [rows, outputs]
 };
@@ -108,8 +108,7 @@ inline void finishRow(const int32_t* sums, const PackedWeights& w, int64_t panel
     const int64_t n = panel * PANEL + j, left = w.outputs - n;
     if (left <= 0) return;
     const __mmask16 mask = left >= 16 ? 0xffff : static_cast<__mmask16>((1u << left) - 1);
-    const __m512i correction = _mm512_mullo_epi32(_mm512_loadu_si512(w.sums(panel) + j), _mm512_set1_epi32(e.zeroPoint));
-    const __m512 product = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_load_si512(sums + j), correction));
+    const __m512 product = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_load_si512(sums + j), _mm512_loadu_si512(w.sums(panel) + j)));
     __m512 y = _mm512_mul_ps(_mm512_mul_ps(product, _mm512_maskz_loadu_ps(mask, e.scales + n)), rowScale);
     if (e.bias) y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask, e.bias + n));
     y = activate<KIND>(y);
