@@ -80,8 +80,8 @@ napi_value open(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const std::vector<napi_value> given = argumentsOf<3>(env, info);
     const Ort::Env& environment = loadLibrary(readString(env, given[0], "The library"));
-    const Ort::SessionOptions options = readOptions(env, given[2]);
-    addOperators(Ort::GetApi(), const_cast<OrtSessionOptions*>(static_cast<const OrtSessionOptions*>(options)));
+    Ort::SessionOptions options = readOptions(env, given[2]);
+    addOperators(options);
     // No JavaScript runs from here on, which could take the model's memory away.
     bool isTyped = false;
     napi_typedarray_type type{};

@@ -260,9 +260,9 @@ OrtCustomOpDomain* makeDomain() {
 
 }  // namespace
 
-void addOperators(const OrtApi& api, OrtSessionOptions* options) {
+void addOperators(OrtSessionOptions* options) {
   static OrtCustomOpDomain* const domain = makeDomain();
-  Ort::ThrowOnError(api.AddCustomOpDomain(options, domain));
+  Ort::ThrowOnError(Ort::GetApi().AddCustomOpDomain(options, domain));
 }
 
 }  // namespace marimba

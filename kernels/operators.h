@@ -7,15 +7,17 @@ namespace marimba {
 
 /**
  * Registers the operators of the domain "marimba" with a session that is about to be opened. Called once per session, from
- * any thread; `Ort::InitApi(&api)` has been called before. Throws std::exception, of which Ort::Exception is one.
+ * any thread; Ort::InitApi has been called before. Throws std::exception, of which Ort::Exception is one.
  *
- * - ONNX Runtime keeps pointers to the operators and their domain, so they live as long as the process.
- * - An operator's errors are statuses: Ort::CustomOpBase with its third parameter true, as in operators.cc. What a function
- *   given to ParallelFor throws ends the process.
- * - The file is loaded on CPUs without AVX-512, too: code for more than x86-64's first version stands in functions with
- *   `__attribute__((target(...)))`, or between `#pragma GCC push_options` and `pop_options`, after every #include. A flag
- *   for a whole file would make the linker choose AVX-512 copies of the standard library's inline functions for all files.
+ * - Sessions keep pointers to the operators and their domain, and may outlive static objects when the process ends: neither
+ *   is ever deleted.
+ * - An operator returns its errors as statuses, as in operators.cc (the third parameter of Ort::CustomOpBase), or throws them
+ *   in the thread that called it. What a function given to ParallelFor throws ends the process.
+ * - The file is loaded on CPUs without AVX-512, too. Code for them stands between `#pragma GCC push_options`,
+ *   `#pragma GCC target("avx512f,...")` and `#pragma GCC pop_options`, with the headers of the standard library and of ONNX
+ *   Runtime included before. With a flag for the whole file, the linker might choose AVX-512 copies of their inline functions
+ *   for all files; the build fails where an object has any.
  */
-void addOperators(const OrtApi& api, OrtSessionOptions* options);
+void addOperators(OrtSessionOptions* options);
 
 }  // namespace marimba

@@ -69,7 +69,7 @@ cp -R "$official/models" "$official/diffusion" "$kit/official"
 # What runs, the compiler that bench/ is loaded with, and of ONNX Runtime the libraries for this kind of machine only.
 packages=$(npm ls --omit=dev --all --parseable | sed -n "s|^$(pwd -P)/||p")
 tar -cf - --exclude='onnxruntime-node/bin/napi-v6/[!l]*' --exclude='linux/arm64' --exclude='*.map' \
-  package.json dist bench/*.ts bench/*.js bench/checkpoint bench/gpu bench/reference test/reference/tiny test/reference/schedules.json $packages \
+  package.json dist kernels/linux-x64 bench/*.ts bench/*.js bench/checkpoint bench/gpu bench/reference test/reference/tiny test/reference/schedules.json $packages \
   node_modules/typescript/package.json node_modules/typescript/lib/typescript.js |
   tar -xf - -C "$kit/marimba"
 

@@ -34,6 +34,11 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^(npm ci && )?npm test$/, elsewhere: "this test is a part of it" },
   { pattern: /^npm run (lint|format|test:fast)$/, elsewhere: "npm test checks the same before any test" },
   { pattern: /^([A-Z_]+=\S+ )?npx vitest run test\/\w+$/, elsewhere: "npm test runs all of them" },
+  {
+    pattern: /^npm run kernels -- --headers DIR$/,
+    elsewhere:
+      "needs g++ and ONNX Runtime's headers; test/engine/runtime/kernels.test.ts fails where it would change the addon",
+  },
   { pattern: /^npm run openapi$/, elsewhere: "test/api/openapi/document.test.ts fails where it would change a file" },
   { pattern: /^npm run mistakes( -- gelu-tanh)?$/, elsewhere: "test/mistakes/mistakes.test.ts is its short form" },
   { pattern: /^npm run test:chaos( -- 3)?$/, elsewhere: "test/chaos is its short form" },

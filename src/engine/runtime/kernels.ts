@@ -54,7 +54,10 @@ export interface Kernels {
 
 let loaded: { readonly kernels: Kernels | undefined } | undefined;
 
-/** Our operators where they can run: on Linux x64, on a CPU with AVX-512 VNNI; elsewhere undefined. Never throws. */
+/**
+ * Our operators where they can run: on Linux x64, on a CPU with AVX-512 VNNI and bfloat16; elsewhere undefined. With AMX, ONNX
+ * Runtime's own products run on tiles, which ours don't use. Never throws.
+ */
 export function loadKernels(): Kernels | undefined {
   loaded ??= { kernels: load() };
   return loaded.kernels;

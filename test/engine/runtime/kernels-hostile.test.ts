@@ -75,8 +75,8 @@ describe.runIf(HAS_ADDON)("the addon refuses", () => {
     ],
     [
       "what the operator alone can see",
-      { ...good, shift: { data: floats.subarray(20), shape: [1, 1, 4] } },
-      /Modulate: scale or shift/,
+      { ...good, shift: { data: floats.subarray(18), shape: [2, 1, 3] } },
+      /broadcast/,
     ],
   ])("as inputs: %s", (_, inputs, message) => {
     expect(() => call("run", session, inputs)).toThrow(message);
@@ -137,7 +137,7 @@ describe.runIf(HAS_ADDON)("the addon refuses", () => {
     ["an output that JavaScript has no array for", [LIBRARY, probeGraph(), options], /output product is no tensor of/],
     [
       "an operator that does not exist",
-      [LIBRARY, encodeModel({ ...MODULATE, nodes: [{ ...MODULATE.nodes[0]!, op: "Invent" }] }), options],
+      [LIBRARY, encodeModel({ ...MODULATE, nodes: [{ ...MODULATE.nodes[0]!, op: "Invent" }, MODULATE.nodes[1]!] }), options],
       /Invent/,
     ],
   ])("to open %s", (_, args, message) => {
@@ -223,7 +223,7 @@ describe.runIf(HAS_ADDON)("the addon takes", () => {
   test("names that mean something in JavaScript", () => {
     const addon = requireAddon();
     const named = { ...MODULATE, outputs: [{ ...MODULATE.outputs[0]!, name: "__proto__" }] };
-    const nodes = [{ ...MODULATE.nodes[0]!, outputs: ["__proto__"] }];
+    const nodes = [MODULATE.nodes[0]!, { ...MODULATE.nodes[1]!, outputs: ["__proto__"] }];
     const session = addon.open(LIBRARY, encodeModel({ ...named, nodes }), { threads: 1, entries: {} });
     const inputs = modulateInputs(1, 1, 2);
     expect(Object.entries(addon.run(session, inputs))).toEqual([

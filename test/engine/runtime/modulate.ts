@@ -4,18 +4,21 @@ import { providerFolder } from "../../../src/engine/runtime/cuda.js";
 import type { Addon } from "../../../src/engine/runtime/kernels.js";
 import type { Tensors } from "../../../src/engine/runtime/runtime.js";
 import { PACKAGE_ROOT } from "../../../src/files/package.js";
-import { encodeModel, KERNELS_DOMAIN, type OnnxGraph } from "../../../src/model/graph/onnx.js";
+import { encodeModel, type OnnxGraph } from "../../../src/model/graph/onnx.js";
 
 export const HAS_ADDON = process.platform === "linux" && process.arch === "x64";
 export const ADDON_FILE = join(PACKAGE_ROOT, "kernels/linux-x64/marimba.node");
 export const LIBRARY = join(providerFolder(), "libonnxruntime.so.1");
 
-/** The addon, on any CPU: the operator Modulate needs nothing that `loadKernels` asks for. */
+/** The addon, on any CPU: only our operators need what `loadKernels` asks for. */
 export function requireAddon(): Addon {
   return createRequire(import.meta.url)(ADDON_FILE);
 }
 
-/** y = x * scale + shift, by our operator. */
+const node = (op: string, inputs: readonly string[], output: string) =>
+  ({ op, domain: "", name: output, inputs, outputs: [output], attributes: {} }) as const;
+
+/** y = x * scale + shift */
 export const MODULATE: OnnxGraph = {
   name: "modulate",
   inputs: [
@@ -25,16 +28,7 @@ export const MODULATE: OnnxGraph = {
   ],
   outputs: [{ name: "y", type: "float32", shape: ["rows", "tokens", "width"] }],
   initializers: [],
-  nodes: [
-    {
-      op: "Modulate",
-      domain: KERNELS_DOMAIN,
-      name: "modulate",
-      inputs: ["x", "scale", "shift"],
-      outputs: ["y"],
-      attributes: {},
-    },
-  ],
+  nodes: [node("Mul", ["x", "scale"], "scaled"), node("Add", ["scaled", "shift"], "y")],
 };
 export const MODEL = encodeModel(MODULATE);
 

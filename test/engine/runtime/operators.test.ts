@@ -1,0 +1,211 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadKernels } from "../../../src/engine/runtime/kernels.js";
+import { openRuntime } from "../../../src/engine/runtime/onnx.js";
+import { floats, type Tensors } from "../../../src/engine/runtime/runtime.js";
+import { selfAttention } from "../../../src/model/graph/attention.js";
+import { GraphBuilder, type Value } from "../../../src/model/graph/builder.js";
+import { type InputOptions, LinearInput, type ProjectOptions, RowZeroPoints } from "../../../src/model/graph/linear.js";
+import { GELU_LOWEST } from "../../../src/model/graph/ops.js";
+import type { WeightLocation } from "../../../src/model/graph/weights.js";
+
+/** Our operators (kernels/operators.cc), compared with ONNX Runtime's, which the same builders put into a graph. */
+
+let folder: string;
+const weights = new Map<string, WeightLocation>();
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "marimba-operators-"));
+  const noise = Int8Array.from({ length: 1 << 18 }, (_, i) => Math.imul(i + 1, 2_654_435_761) >> 24);
+  writeFileSync(join(folder, "int8"), noise);
+  writeFileSync(
+    join(folder, "float32"),
+    Float32Array.from(noise.subarray(0, 4096), (value) => 0.004 + value / 64_000),
+  );
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function layer(name: string, inputs: number, outputs: number, parts = [outputs]): void {
+  const int8 = (count: number) => ({ location: "int8", offset: 0, byteLength: inputs * count, type: "int8" as const });
+  const float = { location: "float32", offset: 0, byteLength: 4 * outputs, shape: [outputs], type: "float32" as const };
+  for (const [i, count] of parts.entries()) {
+    const part = parts.length === 1 ? `${name}.weight` : `${name}.weight[${i * count}:${(i + 1) * count}]`;
+    weights.set(part, { ...int8(count), shape: [inputs, count] });
+  }
+  weights.set(`${name}.weight:scales`, float);
+  weights.set(`${name}.bias`, float);
+}
+
+const wave = (shape: readonly number[], step = 0.37) => ({
+  data: Float32Array.from(
+    { length: shape.reduce((product, size) => product * size, 1) },
+    (_, i) => Math.sin(i * step) * (1 + (i % 7)),
+  ),
+  shape,
+});
+
+type Build = (g: GraphBuilder) => Value;
+
+/** The graph's output `y` by our operators, or by ONNX Runtime's. */
+async function computed(build: Build, inputs: Tensors, kernels: boolean, threads = 1): Promise<Float32Array> {
+  const g = GraphBuilder.model("predict", weights, { kernels });
+  g.output("y", build(g), "float32", []);
+  const variants = { predict: g.encode() };
+  const runtime = await openRuntime(folder, {
+    threads,
+    graphs: ["predict"],
+    variants,
+    ...(kernels && { kernels: true as const }),
+  });
+  const y = floats(await runtime.run("predict", inputs), "y");
+  await runtime.close();
+  return y;
+}
+
+/** The root of the mean squared difference, relative to the values'. */
+function deviation(ours: Float32Array, theirs: Float32Array): number {
+  expect(ours.length).toBe(theirs.length);
+  const squares = (values: Float32Array) => values.reduce((sum, value) => sum + value ** 2, 0);
+  return Math.sqrt(squares(ours.map((value, i) => value - theirs[i]!)) / squares(theirs));
+}
+
+interface Case {
+  readonly rows: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  /** 0: rows have no sequences. */
+  readonly tokens?: number;
+  readonly norm?: true;
+  readonly options?: InputOptions;
+  readonly project?: ProjectOptions;
+  readonly gated?: "residual" | "gate";
+}
+
+function product({ rows, inputs, outputs, tokens = 0, norm, options = {}, project = {}, gated }: Case) {
+  const name = `layer ${inputs} ${outputs}`;
+  layer(name, inputs, outputs);
+  const sequences = tokens ? rows / tokens : 1;
+  const build: Build = (g) => {
+    const x = g.input("x", "float32", norm ? ["sequences", "tokens", inputs] : ["rows", inputs]);
+    const vector = (of: string, width: number) => g.input(of, "float32", ["sequences", 1, width]);
+    const adaptiveNorm = norm && {
+      width: inputs,
+      epsilon: 1e-6,
+      scale: vector("scale", inputs),
+      shift: vector("shift", inputs),
+    };
+    const shared = { ...options, ...(adaptiveNorm && { adaptiveNorm }) };
+    const flat = g.input("flat", "float32", ["rows", 1]);
+    const residual = gated && {
+      residual: g.input("residual", "float32", tokens ? ["s", "t", outputs] : ["r", outputs]),
+    };
+    const gate = gated === "gate" && { gate: vector("gate", outputs) };
+    return new LinearInput(g, x, new RowZeroPoints(g, flat), shared).project(name, {
+      ...project,
+      ...residual,
+      ...gate,
+    });
+  };
+  const shape = tokens ? [sequences, tokens] : [rows];
+  const given: Tensors = {
+    x: wave([...(norm ? shape : [rows]), inputs]),
+    flat: wave([rows, 1]),
+    ...(norm && { scale: wave([sequences, 1, inputs], 0.11), shift: wave([sequences, 1, inputs], 0.23) }),
+    ...(gated && { residual: wave([...shape, outputs], 0.05) }),
+    ...(gated === "gate" && { gate: wave([sequences, 1, outputs], 0.71) }),
+  };
+  return { build, given };
+}
+
+describe.runIf(loadKernels())("our operators, on this CPU, which has what they need", () => {
+  test.each<Case>([
+    ...[1, 2, 5, 6, 7, 95, 96, 97, 200].map((rows) => ({ rows, inputs: 64, outputs: 130 })),
+    ...[4, 8, 60, 100, 1152].map((inputs) => ({ rows: 13, inputs, outputs: 64 })),
+    ...[1, 15, 16, 17, 63, 65, 448, 449].map((outputs) => ({ rows: 9, inputs: 32, outputs })),
+    { rows: 24, inputs: 48, outputs: 80, project: { bias: null } },
+    { rows: 24, inputs: 48, outputs: 80, project: { activation: "gelu-tanh" } },
+    { rows: 24, inputs: 48, outputs: 80, options: { lowest: GELU_LOWEST } },
+    { rows: 24, inputs: 48, outputs: 80, gated: "residual" },
+    { rows: 24, inputs: 48, outputs: 80, tokens: 8, gated: "gate" },
+    { rows: 24, inputs: 48, outputs: 80, tokens: 8, norm: true },
+    { rows: 30, inputs: 36, outputs: 36, tokens: 10, norm: true, gated: "gate" },
+  ])("multiply as ONNX Runtime's do: %o", async (sizes) => {
+    const { build, given } = product(sizes);
+    const x = given.x!.data as Float32Array;
+    if (sizes.options) for (const [i, value] of x.entries()) x[i] = Math.max(value, GELU_LOWEST);
+    const ours = await computed(build, given, true);
+    // Where a value lies between two bytes, the last bit decides which of them it becomes.
+    expect(deviation(ours, await computed(build, given, false))).toBeLessThan(0.003);
+    expect(await computed(build, given, true, 2)).toEqual(ours);
+  });
+
+  test("a row of zeros gives the bias", async () => {
+    const { build, given } = product({ rows: 3, inputs: 64, outputs: 70 });
+    (given.x!.data as Float32Array).fill(0, 64, 128);
+    const ours = await computed(build, given, true);
+    expect(ours.slice(70, 140)).toEqual((await computed(build, given, false)).slice(70, 140));
+  });
+
+  test("a row's result does not depend on the other rows", async () => {
+    const { build, given } = product({ rows: 150, inputs: 64, outputs: 70, project: { activation: "gelu-tanh" } });
+    const all = await computed(build, given, true, 2);
+    for (const row of [0, 77, 95, 96, 149]) {
+      const lone = { x: { data: (given.x!.data as Float32Array).slice(row * 64, (row + 1) * 64), shape: [1, 64] } };
+      const flat = { data: Float32Array.of(0), shape: [1, 1] };
+      expect(await computed(build, { ...lone, flat }, true)).toEqual(all.slice(row * 70, (row + 1) * 70));
+    }
+  });
+
+  test("inputs that are no multiple of four are ONNX Runtime's", async () => {
+    const { build, given } = product({ rows: 5, inputs: 30, outputs: 20 });
+    expect(await computed(build, given, true)).toEqual(await computed(build, given, false));
+  });
+
+  interface Heads {
+    readonly sequences: number;
+    readonly tokens: number;
+    readonly width: number;
+    readonly heads: number;
+    readonly counts?: readonly number[];
+  }
+  function attention({ sequences, tokens, width, heads, counts }: Heads) {
+    const name = `attention ${width}`;
+    layer(name, width, 3 * width, [width, width, width]);
+    const build: Build = (g) => {
+      const x = g.input("x", "float32", ["rows", width]);
+      const layout = g.ints([sequences, tokens]);
+      const keyCounts = counts && {
+        keyCounts: g.node("Cast", [g.input("counts", "int64", [sequences])], { attributes: { to: { int: 6 } } }),
+      };
+      const rows = new LinearInput(g, x, new RowZeroPoints(g, x));
+      return selfAttention(g, name, { width, heads, ...keyCounts }, { rows, layout });
+    };
+    const given: Tensors = {
+      x: wave([sequences * tokens, width]),
+      ...(counts && { counts: { data: BigInt64Array.from(counts, BigInt), shape: [sequences] } }),
+    };
+    return { build, given };
+  }
+
+  test.each<Heads>([
+    { sequences: 2, tokens: 256, width: 144, heads: 2 },
+    { sequences: 1, tokens: 1, width: 16, heads: 4 },
+    { sequences: 3, tokens: 7, width: 24, heads: 1 },
+    { sequences: 2, tokens: 65, width: 64, heads: 2 },
+    { sequences: 2, tokens: 31, width: 128, heads: 1 },
+    { sequences: 1, tokens: 20, width: 60, heads: 4 },
+    { sequences: 3, tokens: 50, width: 64, heads: 8, counts: [50, 1, 33] },
+    { sequences: 2, tokens: 130, width: 96, heads: 3, counts: [64, 129] },
+  ])("attend as ONNX Runtime's do: %o", async (sizes) => {
+    const { build, given } = attention(sizes);
+    const ours = await computed(build, given, true);
+    expect(deviation(ours, await computed(build, given, false))).toBeLessThan(0.01);
+    expect(await computed(build, given, true, 2)).toEqual(ours);
+  });
+
+  test("refuse a number of keys that a sequence has not", async () => {
+    const { build, given } = attention({ sequences: 2, tokens: 5, width: 16, heads: 2, counts: [5, 6] });
+    await expect(computed(build, given, true)).rejects.toThrow("Attention: a sequence has no such number of keys.");
+  });
+});
