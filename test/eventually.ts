@@ -2,4 +2,4 @@ import { vi } from "vitest";
 
 /** Resolves once the check passes; rejects with its last error after longer than any machine needs. */
 export const eventually = <T>(check: () => T | Promise<T>, timeoutMs = 30_000): Promise<T> =>
-  vi.waitFor(check, { timeout: timeoutMs, interval: 20 });
+  vi.waitFor(check, { timeout: timeoutMs, interval: 50 });
