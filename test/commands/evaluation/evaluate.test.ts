@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const evaluate = (...args: string[]) => new Marimba(["evaluate", ...args], { MODELS_DIR, MAX_BATCH: "12" });
+const evaluate = (...args: string[]) => new Marimba(["evaluate", ...args], { MODELS_DIR });
 const made = (out: string, ...args: string[]) =>
   evaluate("--out", join(folder, out), "--num", String(IMAGES), ...SAMPLER, ...args);
 const result = async (out: string) => JSON.parse(await readFile(join(folder, out, "result.json"), "utf8"));
