@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,8 @@ export default function setup(): () => void {
   const built = spawnSync(process.execPath, [script], { encoding: "utf8" });
   if (built.status !== 0) throw new Error(`The build that the tests need failed:\n${built.stdout}${built.stderr}`);
   const folder = mkdtempSync(join(tmpdir(), "marimba-"));
+  // Some tests start programs as another user, who has to come through.
+  chmodSync(folder, 0o711);
   process.env.TMPDIR = folder;
   return () => rmSync(folder, { recursive: true, force: true });
 }

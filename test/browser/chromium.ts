@@ -1,10 +1,18 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
-import { type Browser, chromium, type LaunchOptions } from "playwright-core";
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type LaunchOptions,
+} from "playwright-core";
 
 /** Chromium without windows of its own takes less than half of the processor time. */
 const SHELL = "chromium-headless-shell";
 const PROGRAMS = ["chromium", "chromium-browser", "google-chrome"];
+/** Just below the time limit of a test (vitest.config.ts), so that a busy machine fails no test and the error names what was waited for. */
+const WAIT_MS = 110_000;
 
 /**
  * Starts the system's Chromium; Playwright's own would have to be downloaded. `isWhole`: the program that people use, for
@@ -22,7 +30,14 @@ export function launchChromium(options: LaunchOptions = {}, isWhole = false): Pr
   // Chromium's sandbox does not work for root, and tests in containers run as root. Only our own page is opened.
   const chromiumSandbox = process.getuid?.() !== 0;
   // Without a GPU, Chromium would imitate one on the processor that the tests need.
-  return chromium.launch({ ...options, args: ["--disable-gpu"], executablePath, chromiumSandbox });
+  return chromium.launch({ ...options, args: ["--disable-gpu"], executablePath, chromiumSandbox, timeout: WAIT_MS });
+}
+
+/** A context in which waits last as long as a test may: Playwright's own limit is half a minute. */
+export async function newContext(browser: Browser, options: BrowserContextOptions = {}): Promise<BrowserContext> {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(WAIT_MS);
+  return context;
 }
 
 function isExecutable(file: string): boolean {

@@ -1,25 +1,34 @@
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { extname, join } from "node:path";
+import { join } from "node:path";
 import type OpenAI from "openai";
 import type { Page } from "playwright-core";
+import { build } from "rolldown";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runningService } from "../client/running-service.js";
 import { useBrowser } from "./visitor.js";
 
-const PACKAGE = join(import.meta.dirname, "../../node_modules/openai");
-const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".mjs": "text/javascript" };
+const PACKAGE = join(import.meta.dirname, "../../node_modules/openai/index.mjs");
 
 const SHOP =
-  '<!doctype html><title>Shop</title><script type="module">import { OpenAI } from "/index.mjs"; window.OpenAI = OpenAI;</script>';
+  '<!doctype html><title>Shop</title><script type="module">import { OpenAI } from "/openai.js"; window.OpenAI = OpenAI;</script>';
 
-/** Another site: a page that loads OpenAI's package from npm. */
-async function startSite(): Promise<{ site: Server; origin: string }> {
-  const site = createServer(async ({ url }, response) => {
-    const file = url === "/index.html" ? SHOP : await readFile(PACKAGE + url).catch(() => {});
-    response.writeHead(file ? 200 : 404, { "content-type": TYPES[extname(url!)] ?? "text/plain" }).end(file);
+/** OpenAI's package from npm as one module, as web pages load it: a busy machine takes long to load each of its files. */
+async function bundledPackage(): Promise<string> {
+  const { output } = await build({ input: PACKAGE, platform: "browser", write: false, logLevel: "warn" });
+  return output[0].code;
+}
+
+/** Another site: a page that loads OpenAI's package. */
+async function startSite(code: string): Promise<{ site: Server; origin: string }> {
+  const files: Readonly<Record<string, readonly [type: string, content: string]>> = {
+    "/index.html": ["text/html", SHOP],
+    "/openai.js": ["text/javascript", code],
+  };
+  const site = createServer(({ url }, response) => {
+    const [type, content] = files[url!] ?? [];
+    response.writeHead(type ? 200 : 404, { "content-type": type ?? "text/plain" }).end(content);
   });
   await once(site.listen(0, "127.0.0.1"), "listening");
   return { site, origin: `http://localhost:${(site.address() as AddressInfo).port}` };
@@ -35,7 +44,8 @@ let shop: Awaited<ReturnType<typeof startSite>>;
 let stranger: Awaited<ReturnType<typeof startSite>>;
 let service: Awaited<ReturnType<typeof runningService>>;
 beforeAll(async () => {
-  [shop, stranger] = await Promise.all([startSite(), startSite()]);
+  const code = await bundledPackage();
+  [shop, stranger] = await Promise.all([startSite(code), startSite(code)]);
   service = await runningService({ CORS_ORIGINS: shop.origin, API_KEYS: "" });
 });
 afterAll(async () => {

@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { sum } from "../telemetry/exposition.js";
-import { launchChromium } from "./chromium.js";
+import { launchChromium, newContext } from "./chromium.js";
 import { usePlayground } from "./playground.js";
 import { cancelButton, generateButton, imageCount, imageOf, note, seedBox } from "./visitor.js";
 
@@ -48,9 +48,8 @@ describe("Back", () => {
   ])("returns to a page, %s, that goes on with its job", async (_, ignoreDefaultArgs) => {
     const browser = await launchChromium({ ignoreDefaultArgs }, true);
     try {
-      const page = await browser.newPage();
+      const page = await (await newContext(browser)).newPage();
       await page.goto(service.address);
-      page.setDefaultTimeout(55_000);
       await imageCount(page).fill("2");
       await page.getByRole("radio", { name: "exact" }).check();
       await seedBox(page).fill("21");

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Browser, BrowserContextOptions, Locator, Page, Response, Route } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
-import { launchChromium } from "./chromium.js";
+import { launchChromium, newContext } from "./chromium.js";
 
 /** An open page, with its console errors, requests and responses. */
 export interface Visit {
@@ -29,11 +29,9 @@ export function useBrowser() {
 
   async function open(address: string, options: BrowserContextOptions = {}): Promise<Visit> {
     // Animations take processor time from the tests; page.test.ts has the test of what moves.
-    const context = await browser.newContext({ ...DESKTOP, reducedMotion: "reduce", ...options });
+    const context = await newContext(browser, { ...DESKTOP, reducedMotion: "reduce", ...options });
     const page = await context.newPage();
     pages.push(page);
-    // Just below the time limit of a test, so that a busy machine fails no test and the error names the locator.
-    page.setDefaultTimeout(55_000);
     const visit: Visit = { page, complaints: [], requests: [], responses: [] };
     page.on("console", (message) => {
       if (["error", "warning"].includes(message.type())) visit.complaints.push(message.text());

@@ -9,9 +9,10 @@ import { type Order, orderMany, settle, untilUnderWay } from "./orders.js";
 import { note } from "./tally.js";
 import { Undisturbed } from "./undisturbed.js";
 
-const JOBS = 8;
+const isLong = process.env.CHAOS === "long";
+const JOBS = isLong ? 8 : 5;
 /** One round shows that connections are replaced; `npm run test:chaos` looks for the unlucky moments. */
-const ROUNDS = process.env.CHAOS === "long" ? 20 : 1;
+const ROUNDS = isLong ? 20 : 1;
 /** Longer than a busy machine needs for an image after the connections were replaced. */
 const BACK_MS = 240_000;
 

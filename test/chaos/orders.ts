@@ -49,9 +49,14 @@ export function orderMany(address: string, count: number, first = 0): Promise<Or
   return Promise.all(Array.from({ length: count }, (_, index) => order(address, exampleBody(first + index))));
 }
 
-/** What became of each job, however often the way to it is broken meanwhile. Throws when one does not end in time. */
-export function settle(address: string, orders: readonly Order[]): Promise<Outcome[]> {
-  return Promise.all(orders.map(({ id }) => settleOne(address, id)));
+/**
+ * What became of each job, however often the way to it is broken meanwhile. Asks for one after another, so that the
+ * questions take little time from the work. Throws when one does not end in time.
+ */
+export async function settle(address: string, orders: readonly Order[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const { id } of orders) outcomes.push(await settleOne(address, id));
+  return outcomes;
 }
 
 async function settleOne(address: string, id: string): Promise<Outcome> {

@@ -16,7 +16,7 @@ assert answer.usage.output_tokens == 128, answer.usage
 print("images")
 
 # Seconds: previews come a quarter of a second apart at least, and take a tenth of the time at most.
-slow = {"seed": 7, "steps": 64, "diffusion_steps": 1000}
+slow = {"seed": 7, "steps": 64, "diffusion_steps": 300}
 events = list(client.images.generate(prompt="boat", stream=True, partial_images=2, extra_body=slow))
 types = [event.type for event in events]
 assert types == ["image_generation.partial_image"] * 2 + ["image_generation.completed"], types

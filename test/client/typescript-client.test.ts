@@ -6,7 +6,7 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type * as Client from "../../openapi/client/src/index.js";
 import { clientTypes, readDocument, TYPES } from "../../scripts/client-types.js";
-import { launchChromium } from "../browser/chromium.js";
+import { launchChromium, newContext } from "../browser/chromium.js";
 import { FreshProject } from "./fresh-project.js";
 import { runningService } from "./running-service.js";
 
@@ -274,7 +274,9 @@ describe("what goes wrong", () => {
       return response;
     });
     const marimba = new client.MarimbaClient({ baseUrl: narrow.address, fetch: watching.fetch, retries: 20 });
-    const made = await Promise.all(Array.from({ length: 5 }, () => marimba.generate({ class: "star" })));
+    const made = await Promise.all(
+      Array.from({ length: 5 }, () => marimba.generate({ class: "star", preset: "balanced" })),
+    );
     expect(new Set(made.map(({ job }) => job.id)).size).toBe(5);
     expect(statuses).toContain(429);
   });
@@ -329,7 +331,8 @@ describe("an aborted generate", () => {
 describe("in a browser", () => {
   it("generates and watches, from the modules as they were packed", async () => {
     const browser = await launchChromium();
-    const page = await browser.newPage();
+    onTestFinished(() => browser.close());
+    const page = await (await newContext(browser)).newPage();
     const imports = {
       "@marimba/client": "/modules/@marimba/client/dist/index.js",
       "eventsource-parser": "/modules/eventsource-parser/dist/index.js",
@@ -370,6 +373,5 @@ describe("in a browser", () => {
     expect(Buffer.from(result.bytes)).toEqual(expected);
     expect(result).toMatchObject({ seed: 7, code: "unknown_class", width: 64 });
     expect(result.types).toEqual(expect.arrayContaining(["progress", "preview", "completed"]));
-    await browser.close();
   });
 });

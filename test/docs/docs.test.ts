@@ -43,8 +43,8 @@ const blocks = DOCUMENTS.flatMap((document) =>
 const inSentences = [
   ...new Set(DOCUMENTS.flatMap((document) => inlineCommands(readFileSync(join(PROJECT, document), "utf8")))),
 ].filter((command) => !blocks.some(([, commands]) => commands.includes(command)));
-/** One thread per operator, since other tests run at the same time. */
-const environment = { PATH: pathWithTestPython(), HOME: process.env.HOME, THREADS: "1" };
+/** One thread per operator, since other tests run at the same time; and no engine is warmed up with many images. */
+const environment = { PATH: pathWithTestPython(), HOME: process.env.HOME, THREADS: "1", MAX_BATCH: "4" };
 
 let checkout: ScratchCheckout;
 let server: DocumentedServer;

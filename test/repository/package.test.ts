@@ -37,7 +37,7 @@ async function serve(cwd: string): Promise<string> {
   const bin = join(folder, "app", "node_modules", ".bin", "marimba");
   server = spawn(bin, ["serve"], {
     cwd,
-    env: { ...env, PORT: "0", LOG_LEVEL: "warn" },
+    env: { ...env, PORT: "0", LOG_LEVEL: "warn", THREADS: "1", MAX_BATCH: "4" },
     stdio: ["ignore", "pipe", "inherit"],
   });
   let text = "";

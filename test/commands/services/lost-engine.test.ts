@@ -51,7 +51,7 @@ describe("an engine that can't be restarted", { timeout: 300_000 }, () => {
     const { api, start, worker, sample } = deploy({ MODELS_DIR: models });
     const { address } = await api();
     const losing = await worker(CRASHING);
-    const url = await accepted(address, { class: "star", seed: 1, steps: 64, diffusion_steps: 1000, num_images: 2 });
+    const url = await accepted(address, { class: "star", seed: 1, steps: 64, diffusion_steps: 300, num_images: 2 });
     await jobWhere(url, hasProgress);
     const mend = await spoil();
     losing.kill("SIGUSR2");
@@ -69,7 +69,7 @@ describe("an engine that can't be restarted", { timeout: 300_000 }, () => {
     expect(await jobWhere(url, hasEnded)).toMatchObject({ state: "completed" });
     const image = await bytes(fetch(`${url}/images/0`));
     expect(
-      image.equals(await sample("--class", "star", "--seed", "1", "--steps", "64", "--diffusion-steps", "1000")),
+      image.equals(await sample("--class", "star", "--seed", "1", "--steps", "64", "--diffusion-steps", "300")),
     ).toBe(true);
   });
 

@@ -28,10 +28,10 @@ describe("marimba api and marimba worker", () => {
     const packaged = { MODELS_DIR: join(PACKAGE_ROOT, "models"), MODELS: "demo" };
     const embedded = deploy({ ...packaged, MAX_BATCH: "1", WORKER_PORT: "0" });
     const [{ address }, ...workers] = await Promise.all([embedded.api(), embedded.worker(), embedded.worker()]);
-    const request = { class: "star", steps: 32 };
+    const request = { class: "star", steps: 16 };
     const images = await Promise.all([1, 2, 3, 4, 5, 6].map((seed) => bytes(generate(address, { ...request, seed }))));
     for (const seed of [1, 6]) {
-      const alone = await embedded.sample("--class", "star", "--steps", "32", "--seed", String(seed));
+      const alone = await embedded.sample("--class", "star", "--steps", "16", "--seed", String(seed));
       expect(images[seed - 1]!.equals(alone)).toBe(true);
     }
     for (const worker of workers) expect(await metric(worker, "marimba_images_made_total")).toBeGreaterThan(0);
@@ -41,7 +41,7 @@ describe("marimba api and marimba worker", () => {
     const { api, worker } = deploy({ MAX_BATCH: "1", WORKER_PORT: "0" });
     const [{ address }, ...workers] = await Promise.all([api(), worker(), worker()]);
     const job = await jobWhere(
-      await accepted(address, { class: "heart", seed: 3, num_images: 8, steps: 64, diffusion_steps: 100 }),
+      await accepted(address, { class: "heart", seed: 3, num_images: 8, steps: 32, diffusion_steps: 100 }),
       hasEnded,
     );
     expect(job.state).toBe("completed");
@@ -154,7 +154,7 @@ describe("SIGTERM", () => {
   it("makes a worker hand back what it can't finish in time: another one makes the same image", async () => {
     const { api, worker, sample } = deploy({ SHUTDOWN_GRACE_S: "0" });
     const [{ address }, working] = await Promise.all([api(), worker()]);
-    const url = await accepted(address, { class: "star", seed: 1, steps: 64, diffusion_steps: 1000, num_images: 4 });
+    const url = await accepted(address, { class: "star", seed: 1, steps: 64, diffusion_steps: 300, num_images: 2 });
     await jobWhere(url, hasProgress);
     working.kill("SIGTERM");
     expect(await working.ended).toMatchObject({ code: 0, signal: null });
@@ -163,7 +163,7 @@ describe("SIGTERM", () => {
     expect(await jobWhere(url, hasEnded)).toMatchObject({ state: "completed" });
     expect(
       (await bytes(fetch(`${url}/images/0`))).equals(
-        await sample("--class", "star", "--seed", "1", "--steps", "64", "--diffusion-steps", "1000"),
+        await sample("--class", "star", "--seed", "1", "--steps", "64", "--diffusion-steps", "300"),
       ),
     ).toBe(true);
   });
@@ -171,7 +171,7 @@ describe("SIGTERM", () => {
   it("makes an API end its event streams, so that their clients go on elsewhere", async () => {
     const { api, worker } = deploy({ SHUTDOWN_GRACE_S: "600" });
     const [{ marimba, address }, other] = await Promise.all([api(), api(), worker()]);
-    const url = await accepted(address, { ...LONG, num_images: 4 });
+    const url = await accepted(address, LONG);
     await jobWhere(url, hasProgress);
     const stream = await fetch(`${url}/events`);
     marimba.kill("SIGTERM");

@@ -20,7 +20,7 @@ afterAll(() => rm(folder, { recursive: true }));
 const sweep = (...args: string[]) =>
   new Marimba(
     ["sweep", "--out", folder, "--num", "12", "--presets", "fast", "--base", "fast", "--bootstrap", "10", ...args],
-    { MODELS_DIR, MAX_BATCH: "12" },
+    { MODELS_DIR },
   );
 const lines = async () => (await readFile(join(folder, "results.jsonl"), "utf8")).trimEnd().split("\n");
 
@@ -101,7 +101,7 @@ describe("marimba sweep of several models", () => {
     await symlink(join(MODELS_DIR, "demo"), join(modelsDir, "demo"));
     const out = join(folder, "several");
     const line = `sweep --out ${out} --models demo,dit --steps 1,2,4 --presets fast --base fast --num 12 --bootstrap 10 --rounds 1`;
-    const { code, stderr } = await new Marimba(line.split(" "), { MODELS_DIR: modelsDir, MAX_BATCH: "12" }).ended;
+    const { code, stderr } = await new Marimba(line.split(" "), { MODELS_DIR: modelsDir }).ended;
     expect(code, stderr).toBe(0);
     expect(stderr).toContain("steps 1 is left out of dit: steps must be a whole number from 2 to 1000, not 1.");
     expect((await readdir(out)).sort()).toEqual(["demo", "dit", "models.svg"]);
