@@ -6,10 +6,9 @@ import { loadConfig } from "../src/config.js";
 import { matchedBand, windowPaster } from "../src/editing/paste.js";
 import { Decoder } from "../src/engine/decoder.js";
 import { Encoder } from "../src/engine/encoder.js";
-import { openRuntime } from "../src/engine/runtime/onnx.js";
+import { openModel } from "../src/engine/open-model.js";
 import { openEngine } from "../src/engine/threaded-engine.js";
 import { markdownTable } from "../src/markdown-table.js";
-import { graphsOf } from "../src/model/manifest.js";
 import { resolveRequest } from "../src/resolve-request.js";
 import { openClassifier } from "./classifier.js";
 import { type MeasuredModel, openModelFolder } from "./model-folder.js";
@@ -113,7 +112,7 @@ function stepAcross(mask: Uint8Array, inside: Uint8Array, { pixels, width, heigh
 async function measure({ folder, manifest, models }: MeasuredModel, total: number): Promise<Results> {
   const { maxBatch, maxBatchDelayMs, threads } = loadConfig();
   const engine = await openEngine({ folder, manifest, maxBatch, maxBatchDelayMs, maxWaiting: maxBatch, threads });
-  const runtime = await openRuntime(folder, { threads: 1, graphs: graphsOf(manifest.architecture) });
+  const runtime = await openModel(folder, manifest.architecture, { threads: 1 });
   const encoder = new Encoder(runtime, manifest.architecture.tokenizer);
   const decoder = new Decoder(runtime, manifest.architecture.tokenizer);
   const classifier = await openClassifier(join(folder, "classifier.onnx"));

@@ -1,7 +1,6 @@
 // The bare ONNX runs, in a process of their own: `fork` it with the model's folder.
 import { loadConfig } from "../src/config.js";
-import { openRuntime } from "../src/engine/runtime/onnx.js";
-import { graphsOf } from "../src/model/manifest.js";
+import { openModel } from "../src/engine/open-model.js";
 import { type Load, serveMeasurements } from "./measuring-process.js";
 import { openModelFolder } from "./model-folder.js";
 import { type RecordedRun, recordRuns, replayRuns } from "./recorded-runs.js";
@@ -9,7 +8,7 @@ import { imageRequest } from "./workload.js";
 
 const { maxBatch, threads } = loadConfig();
 const { folder, manifest, models } = await openModelFolder(process.argv[2]!);
-const runtime = await openRuntime(folder, { threads, graphs: graphsOf(manifest.architecture) });
+const runtime = await openModel(folder, manifest.architecture, { threads });
 const recordings = new Map<string, RecordedRun[]>();
 
 async function runs({ total, concurrency }: Load): Promise<number> {

@@ -4,7 +4,7 @@ import { loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readArguments } from "../../src/commands/command-line.js";
-import { openRuntime } from "../../src/engine/runtime/onnx.js";
+import { openModel } from "../../src/engine/open-model.js";
 import { floats, type Runtime } from "../../src/engine/runtime/runtime.js";
 import { guide } from "../../src/families/dit/evaluation.js";
 import { predict } from "../../src/families/dit/predictor.js";
@@ -86,7 +86,7 @@ async function main(): Promise<void> {
       modelsDir,
     } as const;
     const { folder, manifest } = await importModel({ ...options, replace: true });
-    const runtime = await openRuntime(folder, { threads, graphs: ["predict"] });
+    const runtime = await openModel(folder, manifest.architecture, { threads }, ["predict"]);
     const times = new Map<Side, number[]>(SIDES.map((side) => [side, []]));
     const generator = manifest.architecture.generator as DitArchitecture;
     for (let round = 0; round < rounds; round++) {

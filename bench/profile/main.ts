@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readArguments } from "../../src/commands/command-line.js";
 import { Decoder } from "../../src/engine/decoder.js";
+import { openModel } from "../../src/engine/open-model.js";
 import { usableCores } from "../../src/engine/runtime/allowance.js";
-import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { denoise } from "../../src/families/heads/denoise.js";
 import { predict } from "../../src/families/mar/predict.js";
 import { markdownTable } from "../../src/markdown-table.js";
-import { marArchitecture } from "../../src/model/manifest.js";
+import { type Architecture, marArchitecture } from "../../src/model/manifest.js";
 import { denoiseBatch, denoiseRow, predictBatch, predictRow } from "../../test/families/mar/batches.js";
 import { describeMachine } from "../machine.js";
 import { openModelFolder } from "../model-folder.js";
@@ -62,10 +62,15 @@ function readOptions() {
 
 type Options = ReturnType<typeof readOptions>;
 
+interface Profiled {
+  readonly folder: string;
+  readonly architecture: Architecture;
+  /** A run of each graph. */
+  readonly run: Readonly<Record<string, (r: Runtime) => Promise<unknown>>>;
+}
+
 /** The inputs of each graph's runs. */
-async function inputs(
-  options: Options,
-): Promise<{ folder: string; run: Record<string, (r: Runtime) => Promise<unknown>> }> {
+async function inputs(options: Options): Promise<Profiled> {
   const { folder, manifest } = await openModelFolder(options["model-folder"]!);
   const { generator: a, tokenizer: t } = marArchitecture(manifest.architecture);
   const [known, tokens, steps] = [Number(options.known), Number(options.tokens), Number(options.steps)];
@@ -76,6 +81,7 @@ async function inputs(
   const latents = new Float32Array(t.latent_channels * t.latent_height * t.latent_width).map((_, i) => Math.sin(i));
   return {
     folder,
+    architecture: manifest.architecture,
     run: {
       predict: (runtime) => predict(runtime, a, predictInputs),
       denoise: (runtime) => denoise(runtime, a, denoiseInputs),
@@ -134,17 +140,12 @@ function table(operators: readonly OperatorTime[], peaks: Peaks): string {
 }
 
 /** Runs one graph repeatedly; prints medians without profiling, then the profile's table. */
-async function profile(
-  folder: string,
-  graph: string,
-  run: (r: Runtime) => Promise<unknown>,
-  options: Options,
-  peaks: Peaks,
-) {
+async function profile({ folder, architecture, run: runs }: Profiled, graph: string, options: Options, peaks: Peaks) {
+  const run = runs[graph]!;
   const repeats = Number(options.repeats);
   const threads = Number(options.threads);
   const graphs = ["predict", "denoise", "decode"] as const;
-  const plain = await openRuntime(folder, { threads, graphs });
+  const plain = await openModel(folder, architecture, { threads }, graphs);
   await run(plain);
   const walls: number[] = [];
   const cpus: number[] = [];
@@ -159,7 +160,7 @@ async function profile(
   await plain.close();
 
   const output = mkdtempSync(join(tmpdir(), "marimba-profile-"));
-  const profiled = await openRuntime(folder, { threads, graphs, profile: `${output}/` });
+  const profiled = await openModel(folder, architecture, { threads, profile: `${output}/` }, graphs);
   for (let i = 0; i < repeats; i++) await run(profiled);
   await profiled.close();
   const file = readdirSync(output).find((name) => name.startsWith(graph))!;
@@ -171,7 +172,7 @@ async function profile(
 }
 
 const options = readOptions();
-const { folder, run } = await inputs(options);
+const profiled = await inputs(options);
 for (const line of describeMachine()) console.log(`- ${line}`);
 const peaks = measurePeaks(Number(options.threads));
 const rates = (["float32", "bfloat16", "int8"] as const).flatMap((type) =>
@@ -180,4 +181,4 @@ const rates = (["float32", "bfloat16", "int8"] as const).flatMap((type) =>
 console.log(
   `- At most, with ${options.threads} threads: ${rates.join(", ")} GOP/s, ${peaks.cacheGBs} GB/s from cache, ${peaks.memoryGBs} GB/s from memory`,
 );
-for (const graph of options.only.split(",")) await profile(folder, graph, run[graph]!, options, peaks);
+for (const graph of options.only.split(",")) await profile(profiled, graph, options, peaks);

@@ -10,11 +10,13 @@ export interface NodeEvent {
   };
 }
 
+type ProductType = "float32" | "bfloat16" | "int8";
+
 /** Runs of one kind of operator. */
 export interface OperatorTime {
   readonly name: string;
   /** The type of its products; undefined if it has none. */
-  readonly type?: "float32" | "int8";
+  readonly type?: ProductType;
   count: number;
   ms: number;
   operations: number;
@@ -32,7 +34,9 @@ const ELEMENT_BYTES: Readonly<Record<string, number>> = {
 };
 /** Operators whose time is that of the operators inside them. */
 const CONTAINERS = new Set(["Scan", "Loop", "If"]);
-const PRODUCTS = /^(Gemm|FusedGemm|MatMul|FusedMatMul|MatMulInteger|MatMulIntegerToFloat)$/;
+const PRODUCTS = /^(Gemm|FusedGemm|MatMul|FusedMatMul|MatMulInteger|MatMulIntegerToFloat|QuantizedProduct)$/;
+/** Of these, those of bytes. */
+const INTEGER = /^(MatMulInteger|QuantizedProduct)/;
 
 const elements = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
 
@@ -50,7 +54,7 @@ const bytesOf = (entry: Readonly<Record<string, readonly number[]>>) => {
 };
 
 /** An operator's work: its name with the sizes that matter, and its number of multiplications and additions. */
-function workOf({ args }: NodeEvent): { name: string; operations: number; type?: "float32" | "int8" } {
+function workOf({ args }: NodeEvent): { name: string; operations: number; type?: ProductType } {
   const input = tensor(args.input_type_shape[0]);
   const second = tensor(args.input_type_shape[1]);
   const output = tensor(args.output_type_shape[0]);
@@ -58,16 +62,16 @@ function workOf({ args }: NodeEvent): { name: string; operations: number; type?:
     const K = input.shape.at(-1) ?? 1;
     const N = output.shape.at(-1) ?? 1;
     const M = elements(output.shape) / N;
-    const type = args.op_name.startsWith("MatMulInteger") ? "int8" : "float32";
+    const type = INTEGER.test(args.op_name) ? "int8" : "float32";
     return { name: `${args.op_name} ${M} x ${K} x ${N}`, operations: 2 * M * K * N, type };
   }
-  if (args.op_name.endsWith("MultiHeadAttention")) {
+  if (args.op_name.endsWith("Attention")) {
     const [rows = 1, queries = 1, width = 1] = input.shape;
     const keys = second.shape[1] ?? 1;
     return {
       name: `${args.op_name} ${rows} x ${queries} x ${keys} x ${width}`,
       operations: 4 * rows * queries * keys * width,
-      type: "float32",
+      type: args.op_name === "Attention" ? "bfloat16" : "float32", // ours is in bfloat16
     };
   }
   if (/Conv$/.test(args.op_name)) {

@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
 import { ContinuousBatch } from "../../src/engine/batch.js";
-import { openRuntime } from "../../src/engine/runtime/onnx.js";
+import { openModel } from "../../src/engine/open-model.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { compareWithFloat32 } from "../../src/families/mar/importing/verify.js";
 import { Progress } from "../../src/importer/progress.js";
@@ -29,12 +29,8 @@ const { values } = parseArgs({
   },
 });
 const { folder, manifest } = await openModelFolder(values.model);
-const options = {
-  threads: Number(values.threads),
-  provider: values.provider as Processor,
-  graphs: ["predict", "denoise", "decode"],
-} as const;
-const runtime = await openRuntime(folder, options);
+const options = { threads: Number(values.threads), provider: values.provider as Processor };
+const runtime = await openModel(folder, manifest.architecture, options, ["predict", "denoise", "decode"]);
 const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
 
 const parameters = {
@@ -55,7 +51,7 @@ await makeImages(runtime, manifest.architecture, parameters.steps); // warm-up: 
 const { traffic, ...result } = await makeImages(runtime, manifest.architecture, Number(values.every));
 await runtime.close();
 const peakRssMib = process.resourceUsage().maxRSS / 1024;
-const copies = await timeCopies(traffic, options);
+const copies = await timeCopies(traffic, { ...options, graphs: [] });
 const marManifest = { ...manifest, architecture: marArchitecture(manifest.architecture) };
 const deviations = values.float32
   ? await compareWithFloat32({ folder, manifest: marManifest }, values.float32, new Progress({}, 0), options)

@@ -1,7 +1,7 @@
+import { openModel } from "../engine/open-model.js";
 import { usableCores } from "../engine/runtime/allowance.js";
-import { openRuntime } from "../engine/runtime/onnx.js";
 import type { Runtime } from "../engine/runtime/runtime.js";
-import { type Architecture, graphsOf } from "../model/manifest.js";
+import type { Architecture } from "../model/manifest.js";
 import type { Deviation } from "./imported-family.js";
 
 /** What a model makes of the check's inputs, which its family chooses. */
@@ -21,7 +21,7 @@ export async function compareOutputs(
   outputsOf: (runtime: Runtime) => Promise<Outputs>,
 ): Promise<Deviation[]> {
   const run = async (from: string) => {
-    const runtime = await openRuntime(from, { threads: usableCores(), graphs: graphsOf(architecture) });
+    const runtime = await openModel(from, architecture, { threads: usableCores() });
     return outputsOf(runtime).finally(() => runtime.close());
   };
   const expected = await run(float32 ?? folder);

@@ -137,7 +137,11 @@ describe.runIf(HAS_ADDON)("the addon refuses", () => {
     ["an output that JavaScript has no array for", [LIBRARY, probeGraph(), options], /output product is no tensor of/],
     [
       "an operator that does not exist",
-      [LIBRARY, encodeModel({ ...MODULATE, nodes: [{ ...MODULATE.nodes[0]!, op: "Invent" }, MODULATE.nodes[1]!] }), options],
+      [
+        LIBRARY,
+        encodeModel({ ...MODULATE, nodes: [{ ...MODULATE.nodes[0]!, op: "Invent" }, MODULATE.nodes[1]!] }),
+        options,
+      ],
       /Invent/,
     ],
   ])("to open %s", (_, args, message) => {

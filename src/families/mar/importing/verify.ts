@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Decoder } from "../../../engine/decoder.js";
 import type { Stage } from "../../../engine/family.js";
+import { openModel } from "../../../engine/open-model.js";
 import { usableCores } from "../../../engine/runtime/allowance.js";
-import { openRuntime } from "../../../engine/runtime/onnx.js";
 import type { Device, Runtime } from "../../../engine/runtime/runtime.js";
 import { stepRuns } from "../../../engine/step-runs.js";
 import { relativeRms } from "../../../importer/compare-outputs.js";
@@ -10,7 +10,7 @@ import { ImportError } from "../../../importer/error.js";
 import type { Deviation, WrittenFolder } from "../../../importer/imported-family.js";
 import type { Progress } from "../../../importer/progress.js";
 import type { FamilyParameters } from "../../../model/family-traits.js";
-import { type AnyMarArchitecture, type Architecture, graphsOf } from "../../../model/manifest.js";
+import type { AnyMarArchitecture, Architecture } from "../../../model/manifest.js";
 import { openHead } from "../../heads/head.js";
 import { hasFiniteTargets, OUTPUT } from "../../heads/head-image.js";
 import { MarImage } from "../image.js";
@@ -70,7 +70,7 @@ async function runStages(
 ): Promise<Outputs> {
   const architecture = manifest.architecture;
   const images = LOOKED_AT.map((at, index) => imageAtStep(manifest, at, index));
-  const runtime = await openRuntime(folder, { threads: usableCores(), graphs: graphsOf(architecture), ...device });
+  const runtime = await openModel(folder, architecture, { threads: usableCores(), ...device });
   try {
     const stages = new Stages(runtime, manifest, images, progress);
     const z = await stages.predict();
