@@ -1,5 +1,7 @@
 #include "operators.h"
 
+#include <sys/mman.h>
+
 
 #include <algorithm>
 #include <cmath>
@@ -60,6 +62,17 @@ struct Input {
     return *this ? value.GetTensorData<T>() : nullptr;
   }
 };
+
+/**
+ * Tells the system that a model's weights, which ONNX Runtime has mapped from their file, are not read again: they leave the process's memory.
+ * They can still be read, from the file.
+ */
+void forget(const void* data, int64_t bytes) {
+  constexpr uintptr_t PAGE = 4096;
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + PAGE - 1) / PAGE * PAGE;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + static_cast<uintptr_t>(bytes)) / PAGE * PAGE;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, 21);  // MADV_PAGEOUT, of Linux 5.4
+}
 
 /** Runs task(0) to task(count - 1) on the session's threads. A task must not throw. */
 template <typename Task>
@@ -146,7 +159,9 @@ class QuantizedProduct {
     expect(isConstant != 0, "QuantizedProduct: the weights are not constant.");
     const Shape shape = weights.GetTensorTypeAndShapeInfo().GetShape();
     expect(shape.size() == 2 && shape[0] > 0 && shape[0] % 4 == 0, "QuantizedProduct: the weights don't have inputs by fours.");
-    weights_ = std::make_unique<PackedWeights>(weights.GetTensorData<int8_t>(), shape[0], shape[1], zeroPoint);
+    const int8_t* data = weights.GetTensorData<int8_t>();
+    weights_ = std::make_unique<PackedWeights>(data, shape[0], shape[1], zeroPoint);
+    forget(data, shape[0] * shape[1]);
   }
 
   void compute(const Ort::KernelContext& context) const {
