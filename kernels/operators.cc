@@ -152,8 +152,8 @@ class QuantizedProduct {
   explicit QuantizedProduct(const Ort::ConstKernelInfo& info) {
     const int32_t zeroPoint = static_cast<int32_t>(info.GetAttribute<int64_t>("zero_point"));
     const std::string activation = info.GetAttribute<std::string>("activation");
-    expect(activation.empty() || activation == "gelu-tanh", "QuantizedProduct: activation is not gelu-tanh.");
-    activation_ = activation.empty() ? Activation::none : Activation::geluTanh;
+    expect(activation.empty() || activation == "gelu-tanh" || activation == "silu", "QuantizedProduct: activation is neither gelu-tanh nor silu.");
+    activation_ = activation.empty() ? Activation::none : activation == "silu" ? Activation::silu : Activation::geluTanh;
     int isConstant = 0;
     const Ort::ConstValue weights = info.GetTensorConstantInput(2, &isConstant);
     expect(isConstant != 0, "QuantizedProduct: the weights are not constant.");

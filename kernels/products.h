@@ -45,7 +45,7 @@ class PackedWeights {
   std::vector<int32_t> sums_;
 };
 
-enum class Activation { none, geluTanh };
+enum class Activation { none, geluTanh, silu };
 
 /** What happens to a product on its way to memory: residual + gate * activation(product * scales + bias). */
 struct Ending {
@@ -65,9 +65,10 @@ struct Ending {
 template <Activation KIND>
 inline __m512 activate(__m512 x) {
   if constexpr (KIND == Activation::none) return x;
-  // x (1 + tanh u) / 2 = x / (1 + e^-2u)
+  // x / (1 + e^-u): SiLU for u = x; and GELU for twice the argument of its tanh, since (1 + tanh u) / 2 = 1 / (1 + e^-2u).
   const __m512 cubic = _mm512_fmadd_ps(_mm512_mul_ps(_mm512_mul_ps(x, x), x), _mm512_set1_ps(0.044715f), x);
-  const __m512 power = exponential(_mm512_mul_ps(cubic, _mm512_set1_ps(-1.5957691216f)));
+  const __m512 exponent = KIND == Activation::silu ? _mm512_sub_ps(_mm512_setzero_ps(), x) : _mm512_mul_ps(cubic, _mm512_set1_ps(-1.5957691216f));
+  const __m512 power = exponential(exponent);
   return _mm512_div_ps(x, _mm512_add_ps(_mm512_set1_ps(1.f), power));
 }
 
@@ -126,6 +127,8 @@ inline void panelRows(const uint8_t* rows, const PackedWeights& w, int64_t panel
     const int32_t* from = sums + r * PANEL;
     if (e.activation == Activation::none)
       finishRow<Activation::none>(from, w, panel, row + r, e);
+    else if (e.activation == Activation::silu)
+      finishRow<Activation::silu>(from, w, panel, row + r, e);
     else
       finishRow<Activation::geluTanh>(from, w, panel, row + r, e);
   }

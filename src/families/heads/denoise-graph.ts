@@ -43,7 +43,7 @@ interface BeforeLoop {
  * computed for all steps before the loop, which is one ONNX Scan.
  */
 export function buildDenoise(a: WithDiffusionHead, weights: WeightIndex, options: GraphOptions): Uint8Array {
-  const g = GraphBuilder.model("denoise", weights);
+  const g = GraphBuilder.model("denoise", weights, options);
   const x = g.input("x", "float32", ["rows", a.token_channels]);
   const { perStep, ...shared } = beforeLoop(g, a);
   const body = loopBody(g, a, shared, perStep, options);

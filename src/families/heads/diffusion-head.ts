@@ -65,7 +65,8 @@ export function headNetwork(
   for (let i = 0; i < a.head.depth; i++) {
     const name = `${NET}.res_blocks.${i}`;
     const modulated = modulate(affineLayerNorm(b, h, `${name}.in_ln`, HEAD_NORM_EPS), i);
-    const hidden = linear(b, silu(b, linear(b, modulated, `${name}.mlp.0`, zeroPoints)), `${name}.mlp.2`, zeroPoints);
+    const active = new LinearInput(b, modulated, zeroPoints).project(`${name}.mlp.0`, { activation: "silu" });
+    const hidden = linear(b, active, `${name}.mlp.2`, zeroPoints);
     h = b.node("Add", [h, b.node("Mul", [at[`gate.${i}`] as Value, hidden])]);
   }
   const ones = toWeightType(b, b.floats(`ones ${a.head.width}`, new Float32Array(a.head.width).fill(1)));

@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from "./builder.js";
 import { CONTRIB_DOMAIN, KERNELS_DOMAIN } from "./onnx.js";
-import { concat, layerNorm, reshape, sizes, toWeightType } from "./ops.js";
+import { concat, layerNorm, reshape, silu, sizes, toWeightType } from "./ops.js";
 import { type OutputRows, scalesOf } from "./weights.js";
 
 /**
@@ -33,8 +33,8 @@ export interface ProjectOptions {
   readonly outputs?: OutputRows;
   /** Instead of the layer's own bias; null where the next operator adds the bias. */
   readonly bias?: Value | null;
-  /** GELU in its tanh form, of the outputs. */
-  readonly activation?: "gelu-tanh";
+  /** Of the outputs; GELU in its tanh form. */
+  readonly activation?: "gelu-tanh" | "silu";
   /** What the outputs are added to: as many rows, flat or by sequence, whose shape the result has. */
   readonly residual?: Value;
   /** Multiplies what is added to the residual: [sequences, 1, out]. */
@@ -124,8 +124,9 @@ export class LinearInput {
 function ended(g: GraphBuilder, product: Value, bias: Value | null, options: ProjectOptions): Value {
   const { activation, residual, gate } = options;
   let y = product;
-  if (activation) y = g.node("FastGelu", bias ? [y, bias] : [y], { domain: CONTRIB_DOMAIN });
+  if (activation === "gelu-tanh") y = g.node("FastGelu", bias ? [y, bias] : [y], { domain: CONTRIB_DOMAIN });
   else if (bias) y = g.node("Add", [y, bias]);
+  if (activation === "silu") y = silu(g, y);
   if (gate) y = g.node("Mul", [reshape(g, y, g.node("Shape", [residual!])), gate]);
   return residual ? g.node("Add", [residual, y]) : y;
 }

@@ -125,6 +125,7 @@ describe.runIf(loadKernels())("our operators, on this CPU, which has what they n
     ...[1, 15, 16, 17, 63, 65, 448, 449].map((outputs) => ({ rows: 9, inputs: 32, outputs })),
     { rows: 24, inputs: 48, outputs: 80, project: { bias: null } },
     { rows: 24, inputs: 48, outputs: 80, project: { activation: "gelu-tanh" } },
+    { rows: 24, inputs: 48, outputs: 80, project: { activation: "silu" } },
     { rows: 24, inputs: 48, outputs: 80, options: { lowest: GELU_LOWEST } },
     { rows: 24, inputs: 48, outputs: 80, gated: "residual" },
     { rows: 24, inputs: 48, outputs: 80, tokens: 8, gated: "gate" },
