@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readArguments } from "../../src/commands/command-line.js";
 import { openModel } from "../../src/engine/open-model.js";
+import { loadKernels } from "../../src/engine/runtime/kernels.js";
+import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import { floats, type Runtime } from "../../src/engine/runtime/runtime.js";
 import { guide } from "../../src/families/dit/evaluation.js";
 import { predict } from "../../src/families/dit/predictor.js";
@@ -46,8 +48,10 @@ const OPTIONS = {
 const TOKENIZER = fileURLToPath(new URL("../../test/reference/systems/kl8/model.ckpt", import.meta.url));
 const SCRIPT = new URL("official.py", import.meta.url);
 const GUIDANCE = 4;
-const SIDES = ["pytorch fp32", "pytorch bf16", "marimba int8"] as const;
-type Side = (typeof SIDES)[number];
+const PEERS = ["pytorch fp32", "pytorch bf16"] as const;
+const OURS = "marimba int8";
+/** Where there are operators of our own: the same without them. */
+const STOCK = "marimba int8, ONNX Runtime's operators alone";
 
 /** Milliseconds of one step, after one that does not count. */
 async function stepTime(runtime: Runtime, model: DitArchitecture, steps: number): Promise<number> {
@@ -86,20 +90,19 @@ async function main(): Promise<void> {
       modelsDir,
     } as const;
     const { folder, manifest } = await importModel({ ...options, replace: true });
-    const runtime = await openModel(folder, manifest.architecture, { threads }, ["predict"]);
-    const times = new Map<Side, number[]>(SIDES.map((side) => [side, []]));
+    const runtimes = new Map([[OURS, await openModel(folder, manifest.architecture, { threads }, ["predict"])]]);
+    if (loadKernels()) runtimes.set(STOCK, await openRuntime(folder, { threads, graphs: ["predict"] }));
+    const times = new Map<string, number[]>([...PEERS, ...runtimes.keys()].map((side) => [side, []]));
     const generator = manifest.architecture.generator as DitArchitecture;
     for (let round = 0; round < rounds; round++) {
       process.stderr.write(`Round ${round + 1} of ${rounds}; load average ${loadavg()[0]!.toFixed(2)}\n`);
-      for (const side of SIDES) {
-        const precision = side.split(" ")[1]!;
-        const ms = side.startsWith("marimba")
-          ? await stepTime(runtime, generator, steps)
-          : (await other.ask(precision)).ms;
-        times.get(side)!.push(ms);
+      for (const [side, measured] of times) {
+        const runtime = runtimes.get(side);
+        const ms = runtime ? await stepTime(runtime, generator, steps) : (await other.ask(side.split(" ")[1]!)).ms;
+        measured.push(ms);
       }
     }
-    await runtime.close();
+    for (const runtime of runtimes.values()) await runtime.close();
     await rm(modelsDir, { recursive: true });
     print(model, version, times);
   } finally {
@@ -107,10 +110,10 @@ async function main(): Promise<void> {
   }
 }
 
-function print(model: string, version: string, times: ReadonlyMap<Side, readonly number[]>): void {
-  const rows = roundsRows(times, "marimba int8", 0);
+function print(model: string, version: string, times: ReadonlyMap<string, readonly number[]>): void {
+  const rows = roundsRows(times, OURS, 0);
   const facts = [...describeMachine(), `${version}, ${model}`].map((line) => `- ${line}`);
-  const table = markdownTable(["", "a step", "rounds", "/ marimba int8"], rows);
+  const table = markdownTable(["", "a step", "rounds", `/ ${OURS}`], rows);
   process.stdout.write(`${facts.join("\n")}\n\n${table}\n`);
 }
 
