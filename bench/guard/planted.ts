@@ -22,9 +22,15 @@ export async function catchSlowdown(root: string, part: PartName, stored: Stored
     writeFileSync(join(folder, "dist", slowdown.file.replace(/ts$/, "js")), transpile(plant(slowdown, source)));
     writeFileSync(join(folder, "bench/guard/ratios.json"), JSON.stringify(stored));
     const args = ["--import", "./bench/typescript.js", "bench/guard/main.ts", "--only", part];
-    const guard = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "inherit", "inherit"] });
-    const [code] = (await once(guard, "exit")) as [number | null];
-    const isCaught = code === 1;
+    const guard = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+    let said = "";
+    guard.stdout.on("data", (text) => {
+      said += text;
+      process.stdout.write(text);
+    });
+    await once(guard, "close");
+    // An exit code alone could be that of a copy that does not run.
+    const isCaught = guard.exitCode === 1 && said.trim().split("\n").at(-1)!.startsWith(`${part} has become slower`);
     process.stdout.write(`A slowdown planted in ${part} was ${isCaught ? "caught" : "NOT CAUGHT"}.\n`);
     return isCaught;
   } finally {

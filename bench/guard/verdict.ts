@@ -2,7 +2,7 @@ import { PARTS, type PartName } from "./parts/parts.js";
 import type { StoredRatios } from "./ratios.js";
 
 /** How much a ratio may exceed the expected one: below the 15 % that must fail, above what a busy machine changes. */
-export const LIMIT = 1.12;
+export const LIMIT = 1.1;
 /** The same where the engine's ratio is known of other kinds of machines only. */
 export const FOREIGN_LIMIT = 1.5;
 /** So much below the expected ratio, a later slowdown would hide in the gain. */
