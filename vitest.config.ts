@@ -7,6 +7,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const SLOW = [
   "api/events/many-streams.test.ts",
   "api/routes/operator.test.ts",
+  "bench/guard/guard.test.ts",
   "browser",
   "chaos",
   "client",

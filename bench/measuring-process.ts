@@ -17,15 +17,15 @@ type Reply = { readonly ms: number } | { readonly error: string };
 export class MeasuringProcess<Measure extends string> {
   private constructor(private readonly process: ChildProcess) {}
 
-  /** Starts a file of this folder, which calls `serveMeasurements`; resolves once it is ready. */
-  static async start<Measure extends string>(file: string, modelFolder: string): Promise<MeasuringProcess<Measure>> {
-    const process = fork(new URL(file, import.meta.url), [modelFolder]);
+  /** Starts a file of this folder, which calls `serveMeasurements`, with these arguments; resolves once it is ready. */
+  static async start<Measure extends string>(file: string, ...args: string[]): Promise<MeasuringProcess<Measure>> {
+    const process = fork(new URL(file, import.meta.url), args);
     const started = new MeasuringProcess<Measure>(process);
     await started.reply();
     return started;
   }
 
-  /** Resolves with the milliseconds that the load took. */
+  /** Resolves with the milliseconds that the load took, or with what the file says instead. */
   async measure(measure: Measure, load: Load): Promise<number> {
     this.process.send({ measure, ...load } satisfies Ask);
     return this.reply();

@@ -120,6 +120,14 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     pattern: /^PROVIDER=cuda (MODELS=\S+ )?node dist\/main\.js (parity|serve)/,
     elsewhere: "needs a GPU; test/commands/parity.test.ts and serve.test.ts test the refusal without one",
   },
+  {
+    pattern: /^npm run guard( -- --record (engine|service))?$/,
+    elsewhere: "test/bench/guard/guard.test.ts runs it, and recording changes committed files",
+  },
+  {
+    pattern: /^npm run guard -- --plant [\w,]+$/,
+    elsewhere: "measures for minutes; test/mistakes/mistakes.test.ts keeps the slowdowns fitting the source",
+  },
   // Even the short form takes a minute; what it measures has tests of its own.
   {
     pattern: /^npm run bench( -- --quick)?$/,

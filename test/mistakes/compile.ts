@@ -3,6 +3,17 @@ import { join } from "node:path";
 import ts from "typescript";
 import { type Mistake, plant } from "./mistake.js";
 
+/** JavaScript as the build makes it, of one file. */
+export function transpile(source: string): string {
+  const compilerOptions = {
+    target: ts.ScriptTarget.ES2023,
+    module: ts.ModuleKind.ESNext,
+    verbatimModuleSyntax: true,
+    isolatedModules: true,
+  };
+  return ts.transpileModule(source, { compilerOptions }).outputText;
+}
+
 /**
  * Type errors of every mistake's file with the mistake in it. There must be none: a mistake that the compiler sees needs
  * neither parity nor a test, and one that names what is not there would be caught for the wrong reason.

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { plant } from "./mistake.js";
 import { MISTAKES } from "./mistakes.js";
+import { SLOWDOWNS } from "./table/slowdowns.js";
 
 const ROOT = join(import.meta.dirname, "../..");
 const source = (file: string) => readFileSync(join(ROOT, "src", file), "utf8");
@@ -15,7 +16,7 @@ describe("the list of mistakes", () => {
   });
 
   test("fits the source: every pattern stands where it should, once", () => {
-    const misfits = MISTAKES.flatMap((mistake) => {
+    const misfits = [...MISTAKES, ...Object.values(SLOWDOWNS)].flatMap((mistake) => {
       try {
         plant(mistake, source(mistake.file));
         return [];

@@ -8,6 +8,7 @@ import { CONSISTENCY_MISTAKES } from "./table/consistency.js";
 import { DETOK_MISTAKES } from "./table/detok.js";
 import { DIT_MISTAKES } from "./table/dit.js";
 import { SIT_MISTAKES } from "./table/sit.js";
+import { SLOWDOWNS } from "./table/slowdowns.js";
 import { VQ_MISTAKES } from "./table/vq.js";
 import { Workspace } from "./workspace.js";
 
@@ -28,7 +29,7 @@ async function main(root: string, names: readonly string[]): Promise<number> {
   const unknown = names.filter((name) => !MISTAKES.some((mistake) => mistake.name === name));
   if (unknown.length > 0) throw new Error(`There is no mistake ${unknown.join(", ")}; --help lists them.`);
   const chosen = names.length === 0 ? MISTAKES : MISTAKES.filter(({ name }) => names.includes(name));
-  const errors = names.length === 0 ? compilerErrors(root, chosen) : [];
+  const errors = names.length === 0 ? compilerErrors(root, [...chosen, ...Object.values(SLOWDOWNS)]) : [];
   if (errors.length > 0) throw new Error(`A mistake must compile:\n${errors.join("\n")}`);
   const space = new Workspace(root);
   const stop = () => {

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import ts from "typescript";
+import { transpile } from "./compile.js";
 import { type Mistake, plant } from "./mistake.js";
 
 /** Recordings of every stage alone: the cheaper half of parity, and where nearly every mistake shows. */
@@ -132,16 +132,8 @@ export class Workspace {
 
   /** Source and compiled code of one file. */
   private write(file: string, source: string): void {
-    const { outputText } = ts.transpileModule(source, {
-      compilerOptions: {
-        target: ts.ScriptTarget.ES2023,
-        module: ts.ModuleKind.ESNext,
-        verbatimModuleSyntax: true,
-        isolatedModules: true,
-      },
-    });
     writeFileSync(join(this.folder, "src", file), source);
     mkdirSync(dirname(this.compiled(file)), { recursive: true });
-    writeFileSync(this.compiled(file), outputText);
+    writeFileSync(this.compiled(file), transpile(source));
   }
 }
