@@ -8,9 +8,9 @@ const EVALUATION = "families/dit/evaluation.ts";
 const NAMES = "importer/tokenizers/reference-names.ts";
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: they stand so in the source
-const GELU = 'return g.node("FastGelu", [product, g.weight(`${layer}.bias`)], { domain: CONTRIB_DOMAIN });';
+const GELU = 'normed(t, mixed, part(3), part(4, true)).project(`${name}.mlp.fc1`, { activation: "gelu-tanh" })';
 const EXACT_GELU =
-  'return g.node("Gelu", [g.node("Add", [product, g.weight(`${layer}.bias`)])], { domain: CONTRIB_DOMAIN });';
+  'g.node("Gelu", [normed(t, mixed, part(3), part(4, true)).project(`${name}.mlp.fc1`)], { attributes: { approximate: { string: "none" } } })';
 const ATTENTION = "selfAttention(g, `${name}.attn.qkv`, a.transformer, {";
 const HALF_THE_HEADS = "selfAttention(g, `${name}.attn.qkv`, { ...a.transformer, heads: a.transformer.heads / 2 }, {";
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: they stand so in the source
@@ -41,29 +41,29 @@ export const DIT_MISTAKES: readonly Mistake[] = [
   {
     name: "dit-attention-shift-and-scale-swapped",
     file: NETWORK,
-    find: "modulated(t, x, part(0), part(1, true)), zeroPoints",
-    replace: "modulated(t, x, part(1), part(0, true)), zeroPoints",
+    find: "rows: normed(t, x, part(0), part(1, true))",
+    replace: "rows: normed(t, x, part(1), part(0, true))",
     why: "the projection's rows are shift, scale, gate",
   },
   {
     name: "dit-mlp-takes-the-attention-half",
     file: NETWORK,
-    find: "modulated(t, mixed, part(3), part(4, true))",
-    replace: "modulated(t, mixed, part(0), part(1, true))",
+    find: "normed(t, mixed, part(3), part(4, true))",
+    replace: "normed(t, mixed, part(0), part(1, true))",
     why: "attention and MLP have three rows each",
   },
   {
     name: "dit-gates-swapped",
     file: NETWORK,
-    find: 'return g.node("Add", [mixed, gated(output, part(5))]);',
-    replace: 'return g.node("Add", [mixed, gated(output, part(2))]);',
+    find: "{ residual: mixed, gate: part(5) }",
+    replace: "{ residual: mixed, gate: part(2) }",
     why: "the MLP has a gate of its own",
   },
   {
     name: "dit-final-shift-and-scale-swapped",
     file: NETWORK,
-    find: "toFloat32(g, modulated(t, x, part(0), part(1, true)))",
-    replace: "toFloat32(g, modulated(t, x, part(1), part(0, true)))",
+    find: "normOf(t, part(0), part(1, true))",
+    replace: "normOf(t, part(1), part(0, true))",
     why: "the last projection's rows are shift, scale",
   },
   {

@@ -52,8 +52,8 @@ export const TRANSFORMER_MISTAKES: readonly Mistake[] = [
   {
     name: "residual-after-norm",
     file: BLOCKS,
-    find: 'return g.node("Add", [attended, output',
-    replace: 'return g.node("Add", [normed, output',
+    find: "{ residual: attended }",
+    replace: "{ residual: normed }",
     why: "the residual branch goes around the norm",
   },
   {
