@@ -64,6 +64,14 @@ static void int8(void) {
 }
 #endif
 
+#if defined(__AVX512BF16__)
+#define BFLOAT16_OPS (32 * 2)
+static void bfloat16(void) {
+  __m512bh b = (__m512bh)_mm512_set1_epi16(0x3f80), c = b; // 1
+  LOOP(__m512, _mm512_setzero_ps(), _mm512_dpbf16_ps(a[i], b, c))
+}
+#endif
+
 // Products of tiles, 16 x 64 bytes each: 32,768 operations an instruction in int8, half as many in bfloat16.
 #if defined(__AMX_TILE__) && defined(__AMX_INT8__) && defined(__AMX_BF16__) && defined(__linux__)
 #define TILES
@@ -132,7 +140,7 @@ static double readGBs(size_t bytes, int threads) {
 int main(int argc, char **argv) {
   int threads = argc > 1 ? atoi(argv[1]) : 1;
   if (threads < 1 || threads > 256) return 2;
-  double turns = (double)threads * TURNS * CHAINS / 1e9, int8GOPs = 0;
+  double turns = (double)threads * TURNS * CHAINS / 1e9, int8GOPs = 0, bfloat16GOPs = 0;
   (void)turns;
   printf("{");
 #ifdef FLOAT32_OPS
@@ -141,13 +149,17 @@ int main(int argc, char **argv) {
 #ifdef INT8_OPS
   int8GOPs = turns * INT8_OPS / seconds(int8, threads);
 #endif
+#ifdef BFLOAT16_OPS
+  bfloat16GOPs = turns * BFLOAT16_OPS / seconds(bfloat16, threads);
+#endif
 #ifdef TILES
   if (mayUseTiles()) {
     double tileOps = 4.0 * threads * TILE_TURNS * TILE_INT8_OPS / 1e9;
     int8GOPs = tileOps / seconds(tileInt8, threads);
-    printf("\"bfloat16\":%.1f,", tileOps / 2 / seconds(tileBfloat16, threads));
+    bfloat16GOPs = tileOps / 2 / seconds(tileBfloat16, threads);
   }
 #endif
+  if (bfloat16GOPs > 0) printf("\"bfloat16\":%.1f,", bfloat16GOPs);
   if (int8GOPs > 0) printf("\"int8\":%.1f,", int8GOPs);
   long lastCache = 0;
 #ifdef _SC_LEVEL3_CACHE_SIZE

@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 export interface Peaks {
   /** 10^9 operations a second, counting multiplications and additions; absent if the CPU lacks the instructions. */
   readonly float32?: number;
+  /** By tiles (AMX) where the CPU has them, like int8. */
   readonly bfloat16?: number;
-  /** By tiles (AMX) where the CPU has them. */
   readonly int8?: number;
   /** Of the last level's cache, where the system knows it. */
   readonly lastCacheBytes?: number;
