@@ -64,7 +64,15 @@ describe("docker-compose.yml, in containers", { timeout: HANGING_MS }, () => {
 
   it("has an image that holds what runs and nothing else", async () => {
     const list = (folder: string) => stack.inside("worker", "ls", folder).then((names) => names.split("\n"));
-    expect(await list("/app")).toEqual(["LICENSE", "dist", "keys", "models", "node_modules", "package.json"]);
+    expect(await list("/app")).toEqual([
+      "LICENSE",
+      "dist",
+      "kernels",
+      "keys",
+      "models",
+      "node_modules",
+      "package.json",
+    ]);
     const { dependencies } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
     const installed = (await stack.inside("worker", "find", "/app/node_modules", "-maxdepth", "2")).split("\n");
     const isInstalled = (name: string) => installed.includes(`/app/node_modules/${name}`);
