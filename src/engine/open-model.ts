@@ -20,7 +20,8 @@ export async function openModel(
 ): Promise<Runtime> {
   const { provider = "cpu" } = settings;
   const opening = { ...settings, graphs };
-  if (provider !== "webgpu" && (provider !== "cpu" || !loadKernels())) return openRuntime(folder, opening);
+  const buildsOwn = provider === "webgpu" || (provider === "cpu" && loadKernels() !== undefined);
+  if (!buildsOwn) return openRuntime(folder, opening);
   const files = await Promise.all(graphsOf(model).map((graph) => readFile(join(folder, MODEL_FILES[graph]))));
   const weights = readWeights(files);
   if (provider === "webgpu") {

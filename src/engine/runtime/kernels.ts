@@ -49,7 +49,6 @@ export interface Kernels {
   readonly addon: Addon;
   /** ONNX Runtime's library, the one that onnxruntime-node uses. */
   readonly library: string;
-  readonly cpu: CpuFeatures;
 }
 
 let loaded: { readonly kernels: Kernels | undefined } | undefined;
@@ -69,7 +68,7 @@ function load(): Kernels | undefined {
     const addon: Addon = createRequire(import.meta.url)(join(PACKAGE_ROOT, "kernels/linux-x64/marimba.node"));
     const cpu = addon.cpu();
     return cpu.avx512vnni && cpu.avx512bf16 && !cpu.amxInt8
-      ? { addon, library: join(providerFolder(), "libonnxruntime.so.1"), cpu }
+      ? { addon, library: join(providerFolder(), "libonnxruntime.so.1") }
       : undefined;
   } catch {
     return undefined; // The file is missing, or the system's C library is too old or another one.

@@ -197,6 +197,7 @@ describe.runIf(HAS_ADDON)("a process", () => {
     else if (state !== "is missing") writeFileSync(addon, "text");
     const module = JSON.stringify(join(root, "dist/engine/runtime/kernels.js"));
     const script = `import(${module}).then(({ loadKernels }) => console.log(loadKernels() !== undefined));`;
-    expect(await printed(script)).toBe(`${has && requireAddon().cpu().avx512vnni}\n`);
+    const { avx512vnni, avx512bf16, amxInt8 } = requireAddon().cpu();
+    expect(await printed(script)).toBe(`${has && avx512vnni && avx512bf16 && !amxInt8}\n`);
   });
 });
