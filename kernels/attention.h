@@ -1,4 +1,4 @@
-// Attention of one head in bfloat16, with sums in float32, with AVX-512. Included where that is the target.
+// Attention of one head in bfloat16, with sums in float32, with AVX-512.
 #pragma once
 
 #include "products.h"
@@ -84,8 +84,9 @@ template <int COUNT>
 inline void attendRows(const int32_t* q, const Head& h, float* scores, int32_t* weights, float* y, int64_t ldy) {
   for (int64_t j = 0; j < h.count; j += 64)
     pairProduct<COUNT, 4>(q, h.depthPairs, h.keys + j, h.padded, h.depthPairs, scores + j, h.padded, 0xffff);
+  float factors[COUNT];
   for (int r = 0; r < COUNT; ++r) {
-    float* s = scores + r * h.padded;
+    const float* s = scores + r * h.padded;
     __m512 largest = _mm512_set1_ps(-INFINITY);
     for (int64_t j = 0; j < h.count; j += 16) largest = _mm512_mask_max_ps(largest, firstLanes(h.count - j), largest, _mm512_load_ps(s + j));
     const __m512 top = _mm512_set1_ps(_mm512_reduce_max_ps(largest));
@@ -96,10 +97,8 @@ inline void attendRows(const int32_t* q, const Head& h, float* scores, int32_t* 
       sum = _mm512_add_ps(sum, _mm512_add_ps(low, high));
       _mm512_store_si512(weights + (r * h.padded + j) / 2, (__m512i)_mm512_cvtne2ps_pbh(high, low));
     }
-    s[0] = 1.f / _mm512_reduce_add_ps(sum);
+    factors[r] = 1.f / _mm512_reduce_add_ps(sum);
   }
-  float factors[COUNT];
-  for (int r = 0; r < COUNT; ++r) factors[r] = scores[r * h.padded];
   const int64_t half = h.padded / 2, depth = (h.count + 1) / 2;
   int64_t at = 0;
   for (; at + 48 < h.depth16; at += 64) pairProduct<COUNT, 4>(weights, half, h.values + at, h.depth16, depth, y + at, ldy, firstLanes(h.depth - at - 48));

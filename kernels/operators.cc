@@ -2,18 +2,12 @@
 
 #include <sys/mman.h>
 
-
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
+#include <iterator>
 #include <memory>
-#include <new>
 #include <stdexcept>
 #include <string>
-#include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "attention.h"
@@ -24,6 +18,11 @@ namespace marimba {
 namespace {
 
 using Shape = std::vector<int64_t>;
+
+constexpr auto FLOAT = ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+constexpr auto BYTE = ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8;
+constexpr auto INT8 = ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8;
+constexpr auto INT32 = ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32;
 
 /** Runs what may throw, and returns the error as ONNX Runtime expects it: nullptr is success. */
 template <typename Work>
@@ -92,9 +91,8 @@ void parallel(const Ort::KernelContext& context, int64_t count, Task& task) {
 class QuantizeRows {
  public:
   static constexpr const char* NAME = "QuantizeRows";
-  static constexpr ONNXTensorElementDataType INPUTS[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
-                                                         ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
-  static constexpr ONNXTensorElementDataType OUTPUTS[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
+  static constexpr ONNXTensorElementDataType INPUTS[] = {FLOAT, FLOAT, FLOAT};
+  static constexpr ONNXTensorElementDataType OUTPUTS[] = {BYTE, FLOAT};
   static constexpr size_t REQUIRED = 1;
 
   explicit QuantizeRows(const Ort::ConstKernelInfo& info)
@@ -142,11 +140,8 @@ class QuantizeRows {
 class QuantizedProduct {
  public:
   static constexpr const char* NAME = "QuantizedProduct";
-  static constexpr ONNXTensorElementDataType INPUTS[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
-                                                         ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8,  ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
-                                                         ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
-                                                         ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
-  static constexpr ONNXTensorElementDataType OUTPUTS[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
+  static constexpr ONNXTensorElementDataType INPUTS[] = {BYTE, FLOAT, INT8, FLOAT, FLOAT, FLOAT, FLOAT};
+  static constexpr ONNXTensorElementDataType OUTPUTS[] = {FLOAT};
   static constexpr size_t REQUIRED = 4;
 
   explicit QuantizedProduct(const Ort::ConstKernelInfo& info) {
@@ -200,10 +195,8 @@ class QuantizedProduct {
 class Attention {
  public:
   static constexpr const char* NAME = "Attention";
-  static constexpr ONNXTensorElementDataType INPUTS[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
-                                                         ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
-                                                         ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32};
-  static constexpr ONNXTensorElementDataType OUTPUTS[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
+  static constexpr ONNXTensorElementDataType INPUTS[] = {FLOAT, FLOAT, FLOAT, FLOAT, INT32};
+  static constexpr ONNXTensorElementDataType OUTPUTS[] = {FLOAT};
   static constexpr size_t REQUIRED = 3;
 
   explicit Attention(const Ort::ConstKernelInfo& info) : heads_(info.GetAttribute<int64_t>("num_heads")), scale_(info.GetAttribute<float>("scale")) {

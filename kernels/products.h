@@ -108,7 +108,7 @@ inline void finishRow(const int32_t* sums, const PackedWeights& w, int64_t panel
   for (int64_t j = 0; j < PANEL; j += 16) {
     const int64_t n = panel * PANEL + j, left = w.outputs - n;
     if (left <= 0) return;
-    const __mmask16 mask = left >= 16 ? 0xffff : static_cast<__mmask16>((1u << left) - 1);
+    const __mmask16 mask = firstLanes(left);
     const __m512 product = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_load_si512(sums + j), _mm512_loadu_si512(w.sums(panel) + j)));
     __m512 y = _mm512_mul_ps(_mm512_mul_ps(product, _mm512_maskz_loadu_ps(mask, e.scales + n)), rowScale);
     if (e.bias) y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask, e.bias + n));
