@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "attention.h"
+#include "convolution.h"
 #include "products.h"
 #include "rows.h"
 
@@ -232,6 +233,108 @@ class Attention {
   float scale_;
 };
 
+/**
+ * The scale and shift of each channel that make GroupNorm of x: x * scale + shift. Inputs: x [images, channels, height, width]; weight and
+ * bias [channels]. Outputs: [images, channels] each.
+ */
+class GroupNormScales {
+ public:
+  static constexpr const char* NAME = "GroupNormScales";
+  static constexpr ONNXTensorElementDataType INPUTS[] = {FLOAT, FLOAT, FLOAT};
+  static constexpr ONNXTensorElementDataType OUTPUTS[] = {FLOAT, FLOAT};
+  static constexpr size_t REQUIRED = 3;
+
+  explicit GroupNormScales(const Ort::ConstKernelInfo& info) : groups_(info.GetAttribute<int64_t>("groups")), epsilon_(info.GetAttribute<float>("epsilon")) {
+    expect(groups_ > 0, "GroupNormScales: groups is not positive.");
+  }
+
+  void compute(const Ort::KernelContext& context) const {
+    const Input x(context, 0), weight(context, 1), bias(context, 2);
+    const Shape shape = x.shape();
+    expect(shape.size() == 4 && shape[1] % groups_ == 0 && elements(shape) > 0, "GroupNormScales: x has no channels by groups.");
+    expect(weight.count() == shape[1] && bias.count() == shape[1], "GroupNormScales: weight or bias is not a number for each channel.");
+    const int64_t images = shape[0], channels = shape[1] / groups_, pixels = shape[2] * shape[3];
+    const float *in = x.data(), *weights = weight.data(), *biases = bias.data();
+    float* scales = context.GetOutput(0, Shape{images, shape[1]}).GetTensorMutableData<float>();
+    float* shifts = context.GetOutput(1, Shape{images, shape[1]}).GetTensorMutableData<float>();
+    auto task = [&](int64_t index) {
+      const int64_t at = index * channels, channel = index % groups_ * channels;
+      groupScales(in + at * pixels, channels, pixels, epsilon_, weights + channel, biases + channel, scales + at, shifts + at);
+    };
+    parallel(context, images * groups_, task);
+  }
+
+ private:
+  int64_t groups_;
+  float epsilon_;
+};
+
+/**
+ * residual + convolution(silu(x * scale + shift)) + bias with kernels of 3 x 3 pixels and zeros around the image, in bfloat16 with sums in
+ * float32. Inputs: x [images, in, height, width]; W [out, in, 3, 3], constant; bias [out]; and, where there are such, scale and shift
+ * [images, in] and residual, of the output's shape. Without a scale, x is convolved as it is. Output: [images, out, height, width].
+ */
+class NormedConv {
+ public:
+  static constexpr const char* NAME = "NormedConv";
+  static constexpr ONNXTensorElementDataType INPUTS[] = {FLOAT, FLOAT, FLOAT, FLOAT, FLOAT, FLOAT};
+  static constexpr ONNXTensorElementDataType OUTPUTS[] = {FLOAT};
+  static constexpr size_t REQUIRED = 3;
+
+  explicit NormedConv(const Ort::ConstKernelInfo& info) {
+    int isConstant = 0;
+    const Ort::ConstValue weights = info.GetTensorConstantInput(1, &isConstant);
+    expect(isConstant != 0, "NormedConv: the weights are not constant.");
+    const Shape shape = weights.GetTensorTypeAndShapeInfo().GetShape();
+    expect(shape.size() == 4 && shape[0] > 0 && shape[1] > 0 && shape[2] == 3 && shape[3] == 3, "NormedConv: the weights are not of 3 x 3 pixels.");
+    const float* data = weights.GetTensorData<float>();
+    weights_ = std::make_unique<PackedConvolution>(data, shape[1], shape[0]);
+    forget(data, elements(shape) * 4);
+  }
+
+  void compute(const Ort::KernelContext& context) const {
+    const Input x(context, 0), bias(context, 2), scale(context, 3), shift(context, 4), residual(context, 5);
+    const PackedConvolution& w = *weights_;
+    const Shape shape = x.shape();
+    expect(shape.size() == 4 && shape[1] == w.inputs && elements(shape) > 0, "NormedConv: x has other channels than the weights.");
+    const int64_t images = shape[0];
+    const Shape outputs{images, w.outputs, shape[2], shape[3]};
+    expect(bias.count() == w.outputs, "NormedConv: there are not as many biases as outputs.");
+    expect(!scale == !shift && (!scale || (scale.count() == images * w.inputs && shift.count() == images * w.inputs)),
+           "NormedConv: there is not a scale and a shift for each channel.");
+    expect(!residual || residual.shape() == outputs, "NormedConv: the residual has another shape than the output.");
+    const float *in = x.data(), *biases = bias.data(), *scales = scale.data(), *shifts = shift.data(), *residuals = residual.data();
+    float* y = context.GetOutput(0, outputs).GetTensorMutableData<float>();
+    const Planes p(shape[2], shape[3]);
+    const int64_t pixels = p.height * p.width, groups = ceilDiv(w.outputs, CHANNEL_GROUP), room = 3 * w.pairs * TILE_ROW;
+    // Tasks have memory of their own, so there are no more of them than a machine may have cores for one model.
+    const int64_t tiles = p.tiles * groups, tasks = std::min<int64_t>(tiles, 32);
+    const Memory memory(w.pairs * p.plane * 4), gathered(tasks * room * 4);
+    int32_t *planes = reinterpret_cast<int32_t*>(memory.get()), *rooms = reinterpret_cast<int32_t*>(gathered.get());
+    for (int64_t image = 0; image < images; ++image) {
+      auto pack = [&](int64_t pair) {
+        const int64_t channel = image * w.inputs + 2 * pair;
+        const bool isPair = 2 * pair + 1 < w.inputs;
+        packPlane(in + channel * pixels, isPair ? in + (channel + 1) * pixels : nullptr, scales ? scales + channel : nullptr, scales ? shifts + channel : nullptr, p,
+                  planes + pair * p.plane);
+      };
+      parallel(context, w.pairs, pack);
+      const int64_t at = image * w.outputs * pixels;
+      auto task = [&](int64_t index) {
+        for (int64_t tile = tiles * index / tasks; tile < tiles * (index + 1) / tasks; ++tile) {
+          const int64_t first = tile % groups * CHANNEL_GROUP;
+          convolveTile(planes, w, first, std::min(w.outputs, first + CHANNEL_GROUP), biases, residuals ? residuals + at : nullptr, p, tile / groups,
+                       rooms + index * room, y + at);
+        }
+      };
+      parallel(context, tasks, task);
+    }
+  }
+
+ private:
+  std::unique_ptr<PackedConvolution> weights_;
+};
+
 /** A kernel as ONNX Runtime calls it. */
 template <typename Kernel>
 struct Opened {
@@ -263,6 +366,8 @@ OrtCustomOpDomain* makeDomain() {
   domain.Add(new Registered<QuantizeRows>());
   domain.Add(new Registered<QuantizedProduct>());
   domain.Add(new Registered<Attention>());
+  domain.Add(new Registered<GroupNormScales>());
+  domain.Add(new Registered<NormedConv>());
   return domain.release();
 }
 

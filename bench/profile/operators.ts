@@ -77,7 +77,8 @@ function workOf({ args }: NodeEvent): { name: string; operations: number; type?:
   if (/Conv$/.test(args.op_name)) {
     const [outputs = 1] = second.shape;
     const operations = (2 * elements(output.shape) * elements(second.shape)) / outputs;
-    return { name: `${args.op_name} ${second.shape.join(" x ")}`, operations, type: "float32" };
+    const type = args.op_name === "NormedConv" ? "bfloat16" : "float32"; // the first is ours
+    return { name: `${args.op_name} ${second.shape.join(" x ")}`, operations, type };
   }
   return { name: args.op_name, operations: 0 };
 }

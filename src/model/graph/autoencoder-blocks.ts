@@ -1,14 +1,16 @@
 import type { Autoencoder } from "../tokenizer-architecture.js";
 import type { GraphBuilder, Value } from "./builder.js";
-import { ELEMENT_TYPES } from "./onnx.js";
+import { ELEMENT_TYPES, KERNELS_DOMAIN } from "./onnx.js";
 import { concat, silu, sizes } from "./ops.js";
 
 /** What both halves of the autoencoder are made of (models/vae.py of MAR). Images are [images, c, h, w]. */
 
+type Norm = Pick<Autoencoder, "norm_groups" | "norm_eps">;
+
 /** One level's residual blocks, each with attention after it where the level has attention. */
 export function levelBlocks(
   g: GraphBuilder,
-  t: Autoencoder,
+  t: Norm,
   x: Value,
   name: string,
   { blocks, attention }: { readonly blocks: number; readonly attention: boolean },
@@ -22,14 +24,23 @@ export function levelBlocks(
 }
 
 /** The blocks at the lowest resolution. */
-export function middleBlocks(g: GraphBuilder, t: Autoencoder, x: Value, name: string): Value {
+export function middleBlocks(g: GraphBuilder, t: Norm, x: Value, name: string): Value {
   const first = residualBlock(g, t, x, `${name}.block_1`);
   return residualBlock(g, t, attentionBlock(g, t, first, `${name}.attn_1`), `${name}.block_2`);
 }
 
 /** The last norm and convolution. */
-export function outputBlock(g: GraphBuilder, t: Autoencoder, x: Value, name: string): Value {
-  return conv(g, silu(g, groupNorm(g, t, x, `${name}.norm_out`)), `${name}.conv_out`, 3);
+export function outputBlock(g: GraphBuilder, t: Norm, x: Value, name: string): Value {
+  return normedConv(g, t, x, `${name}.norm_out`, `${name}.conv_out`);
+}
+
+/** Twice the size, then a convolution. */
+export function upsample(g: GraphBuilder, x: Value, name: string): Value {
+  const enlarged = enlarge(g, x, 2);
+  if (!g.usesKernels) return conv(g, enlarged, name, 3);
+  return g.node("NormedConv", [enlarged, weight(g, `${name}.weight`), weight(g, `${name}.bias`)], {
+    domain: KERNELS_DOMAIN,
+  });
 }
 
 /** Nearest neighbour, `factor` times the size. */
@@ -43,15 +54,32 @@ export function enlarge(g: GraphBuilder, x: Value, factor: number): Value {
   return g.node("Resize", [x, "", scales], { attributes });
 }
 
-function residualBlock(g: GraphBuilder, t: Autoencoder, x: Value, name: string): Value {
-  let h = conv(g, silu(g, groupNorm(g, t, x, `${name}.norm1`)), `${name}.conv1`, 3);
-  h = conv(g, silu(g, groupNorm(g, t, h, `${name}.norm2`)), `${name}.conv2`, 3);
-  const shortcut = g.hasWeight(`${name}.nin_shortcut.weight`) ? conv(g, x, `${name}.nin_shortcut`, 1) : x;
-  return g.node("Add", [shortcut, h]);
+function residualBlock(g: GraphBuilder, t: Norm, x: Value, name: string): Value {
+  const h = normedConv(g, t, x, `${name}.norm1`, `${name}.conv1`);
+  const shortcut = () => (g.hasWeight(`${name}.nin_shortcut.weight`) ? conv(g, x, `${name}.nin_shortcut`, 1) : x);
+  return normedConv(g, t, h, `${name}.norm2`, `${name}.conv2`, shortcut);
+}
+
+/**
+ * GroupNorm, SiLU and a 3 x 3 convolution, added to a residual. Our own operators convolve in bfloat16. The nodes of the others keep
+ * their order, since a model's hash is over its graphs.
+ */
+function normedConv(g: GraphBuilder, t: Norm, x: Value, norm: string, name: string, residual?: () => Value): Value {
+  if (!g.usesKernels) {
+    const y = conv(g, silu(g, groupNorm(g, t, x, norm)), name, 3);
+    return residual ? g.node("Add", [residual(), y]) : y;
+  }
+  const affine = [weight(g, `${norm}.weight`), weight(g, `${norm}.bias`)];
+  const [scale = "", shift = ""] = g.split("GroupNormScales", [x, ...affine], 2, {
+    domain: KERNELS_DOMAIN,
+    attributes: { groups: { int: t.norm_groups }, epsilon: { float: t.norm_eps } },
+  });
+  const inputs = [x, weight(g, `${name}.weight`), weight(g, `${name}.bias`), scale, shift, residual?.() ?? ""];
+  return g.node("NormedConv", inputs, { domain: KERNELS_DOMAIN });
 }
 
 /** One head over all pixels, scaled by 1 / sqrt(channels). */
-function attentionBlock(g: GraphBuilder, t: Autoencoder, x: Value, name: string): Value {
+function attentionBlock(g: GraphBuilder, t: Norm, x: Value, name: string): Value {
   const normed = groupNorm(g, t, x, `${name}.norm`);
   const channels = g.weightShape(`${name}.q.weight`)[0] as number;
   const pixels = (part: string) =>
@@ -80,12 +108,7 @@ export function weight(g: GraphBuilder, name: string): Value {
 }
 
 /** GroupNorm as the InstanceNormalization of each group's channels laid end to end, then the channel's own affine. */
-export function groupNorm(
-  g: GraphBuilder,
-  t: Pick<Autoencoder, "norm_groups" | "norm_eps">,
-  x: Value,
-  name: string,
-): Value {
+export function groupNorm(g: GraphBuilder, t: Norm, x: Value, name: string): Value {
   const groups = t.norm_groups;
   const ones = g.floats(`ones ${groups}`, new Float32Array(groups).fill(1));
   const zeros = g.floats(`zeros ${groups}`, new Float32Array(groups));

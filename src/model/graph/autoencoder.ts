@@ -1,5 +1,5 @@
 import type { Autoencoder } from "../tokenizer-architecture.js";
-import { conv, enlarge, levelBlocks, middleBlocks, outputBlock, weight } from "./autoencoder-blocks.js";
+import { conv, levelBlocks, middleBlocks, outputBlock, upsample, weight } from "./autoencoder-blocks.js";
 import type { GraphBuilder, Value } from "./builder.js";
 import { type PixelRounding, toPixels } from "./pixels.js";
 import type { GraphOptions } from "./weights.js";
@@ -28,7 +28,7 @@ export function decodeLatents(
   for (const level of t.levels) {
     const name = `${DECODER}.up.${level.index}`;
     h = levelBlocks(g, t, h, name, level);
-    if (level.upsample) h = conv(g, enlarge(g, h, 2), `${name}.upsample.conv`, 3);
+    if (level.upsample) h = upsample(g, h, `${name}.upsample.conv`);
   }
   const image = outputBlock(g, t, h, DECODER);
   g.output("pixels", toPixels(g, image, options.rounding), "uint8", ["images", t.image_height, t.image_width, 3]);

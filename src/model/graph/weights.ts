@@ -43,6 +43,6 @@ export interface GraphOptions {
   readonly expose?: boolean;
   /** For ONNX Runtime's WebGPU provider: attention is written in operators of its own. */
   readonly webgpu?: boolean;
-  /** For the operators of kernels/: products of int8 weights, and attention beside them, are ours. */
+  /** For the operators of kernels/: products of int8 weights, attention beside them, and a tokenizer's convolutions are ours. */
   readonly kernels?: boolean;
 }

@@ -8,14 +8,14 @@ export const kl: Tokenizer<KlTokenizer> = {
   decodeBytes,
 
   buildDecode(t, weights, options) {
-    const g = GraphBuilder.model("decode", weights);
+    const g = GraphBuilder.model("decode", weights, options);
     decodeLatents(g, t, g.node("Div", [inputLatents(g, t), g.float(t.scale)]), options);
     return g.encode();
   },
 
   /** Latents are the mean of the posterior, times the scale. */
   buildEncode(t, weights, options) {
-    const g = GraphBuilder.model("encode", weights);
+    const g = GraphBuilder.model("encode", weights, options);
     const moments = encodeImage(g, t, options); // mean, then log variance: [images, 2 C', h, w]
     const [mean] = g.split("Split", [moments], 2, { attributes: { axis: { int: 1 }, num_outputs: { int: 2 } } });
     const latents = g.node("Mul", [mean!, g.float(t.scale)]);

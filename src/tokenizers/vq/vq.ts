@@ -16,7 +16,7 @@ export const vq: Tokenizer<VqTokenizer> = {
   decodeBytes: (t) => decodeBytes(t) + Float32Array.BYTES_PER_ELEMENT * t.codes * t.latent_height * t.latent_width,
 
   buildDecode(t, weights, options) {
-    const g = GraphBuilder.model("decode", weights);
+    const g = GraphBuilder.model("decode", weights, options);
     const codebook = readCodebook(g, t);
     const indices = nearestCodes(g, codebook, g.node("Div", [inputLatents(g, t), g.float(t.scale)]));
     if (options.expose) outputIndices(g, t, indices);
@@ -25,7 +25,7 @@ export const vq: Tokenizer<VqTokenizer> = {
   },
 
   buildEncode(t, weights, options) {
-    const g = GraphBuilder.model("encode", weights);
+    const g = GraphBuilder.model("encode", weights, options);
     const latents = encodeImage(g, t, options);
     g.output("latents", g.node("Mul", [latents, g.float(t.scale)]), "float32", latentShape(t, t.latent_channels));
     if (options.expose) {
@@ -40,7 +40,7 @@ export const vq: Tokenizer<VqTokenizer> = {
 
 /** `decode` of a generator that makes codes: their numbers [images, 1, h, w] -> pixels [images, H, W, 3], uint8. A token that is not sampled yet, -1, is zero. */
 export function buildDecodeCodes(t: VqTokenizer, weights: WeightIndex, options: DecodeOptions): Uint8Array {
-  const g = GraphBuilder.model("decode", weights);
+  const g = GraphBuilder.model("decode", weights, options);
   const numbers = g.input("latents", "float32", latentShape(t, 1));
   const isKnown = g.node("Cast", [g.node("GreaterOrEqual", [numbers, g.float(0)])], {
     attributes: { to: { int: ELEMENT_TYPES.float32 } },

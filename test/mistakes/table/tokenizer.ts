@@ -20,9 +20,9 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
   {
     name: "vae-attention-left-out",
     file: BLOCKS,
-    find: "function attentionBlock(g: GraphBuilder, t: Autoencoder, x: Value, name: string): Value {\n",
+    find: "function attentionBlock(g: GraphBuilder, t: Norm, x: Value, name: string): Value {\n",
     replace:
-      "function attentionBlock(g: GraphBuilder, t: Autoencoder, x: Value, name: string): Value {\n  if (name) return x;\n",
+      "function attentionBlock(g: GraphBuilder, t: Norm, x: Value, name: string): Value {\n  if (name) return x;\n",
     why: "there is attention between the two middle blocks",
   },
   {
@@ -63,8 +63,8 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
   {
     name: "group-norm-epsilon",
     file: BLOCKS,
-    find: "epsilon: { float: t.norm_eps }",
-    replace: "epsilon: { float: 1e-5 }",
+    find: "attributes: { epsilon: { float: t.norm_eps } }",
+    replace: "attributes: { epsilon: { float: 1e-5 } }",
     why: "GroupNorm's epsilon is 1e-6, PyTorch's default 1e-5",
   },
   {
@@ -84,8 +84,8 @@ export const TOKENIZER_MISTAKES: readonly Mistake[] = [
   {
     name: "shortcut-left-out",
     file: BLOCKS,
-    find: 'return g.node("Add", [shortcut, h]);',
-    replace: "return h;",
+    find: "conv2`, shortcut);",
+    replace: "conv2`);",
     why: "a residual block adds its input",
   },
   {
