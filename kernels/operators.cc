@@ -84,8 +84,8 @@ void parallel(const Ort::KernelContext& context, int64_t count, Task& task) {
 }
 
 /**
- * Rows as bytes, each with a scale of its own: x = scale (byte - zero_point). Inputs: x [..., width]; scale and shift, [width], or
- * [sequences, 1, width] for x [sequences, tokens, width]. Outputs: uint8 [rows, width], float [rows, 1].
+ * Rows as bytes, each with a scale of its own: x = scale (byte - zero_point). Inputs: x [..., width]; scale and shift, a vector of width
+ * numbers, or one for each of several sequences of as many rows. Outputs: uint8 [rows, width], float [rows, 1].
  * With `norm`, a row is centred and divided by its deviation first; then it is multiplied and shifted where there are such inputs.
  * With the zero point 128, the largest magnitude becomes 127; with a lower one the largest value becomes 255, and no value is below `lowest`.
  */
@@ -106,23 +106,22 @@ class QuantizeRows {
     const Input x(context, 0), scale(context, 1), shift(context, 2);
     const Shape shape = x.shape();
     expect(shape.size() >= 2 && shape.back() > 0, "QuantizeRows: x has no rows.");
-    const int64_t width = shape.back(), rows = elements(shape) / width, tokens = shape.size() == 3 ? shape[1] : rows;
-    const int64_t sequences = tokens == 0 ? 0 : rows / tokens;
-    const auto stride = [&](const Input& vector) {
-      const int64_t count = vector ? vector.count() : width;
-      expect(count == width || count == sequences * width, "QuantizeRows: scale or shift is not a vector, or one for each sequence.");
-      return count == width ? 0 : width;
+    const int64_t width = shape.back(), rows = elements(shape) / width;
+    /** The rows that share a vector. */
+    const auto rowsOf = [&](const Input& vectors) {
+      const int64_t count = vectors ? vectors.count() : width, each = std::max<int64_t>(count / width, 1);
+      expect(count % width == 0 && (count > 0 || rows == 0) && rows % each == 0, "QuantizeRows: scale or shift is not a vector, or one for each sequence.");
+      return std::max<int64_t>(rows / each, 1);
     };
-    const int64_t scaleStride = stride(scale), shiftStride = stride(shift);
+    const int64_t scaleRows = rowsOf(scale), shiftRows = rowsOf(shift);
     const float *in = x.data(), *scales = scale.data(), *shifts = shift.data();
     uint8_t* bytes = context.GetOutput(0, Shape{rows, width}).GetTensorMutableData<uint8_t>();
     float* steps = context.GetOutput(1, Shape{rows, 1}).GetTensorMutableData<float>();
     const int64_t block = std::clamp<int64_t>(16384 / width, 1, 32);
     auto task = [&](int64_t index) {
       for (int64_t row = index * block; row < std::min(rows, (index + 1) * block); ++row) {
-        const int64_t sequence = row / tokens;
-        const float* scale = scales ? scales + sequence * scaleStride : nullptr;
-        const float* shift = shifts ? shifts + sequence * shiftStride : nullptr;
+        const float* scale = scales ? scales + row / scaleRows * width : nullptr;
+        const float* shift = shifts ? shifts + row / shiftRows * width : nullptr;
         steps[row] = quantizeRow(in + row * width, width, scale, shift, how_, bytes + row * width);
       }
     };
@@ -175,13 +174,12 @@ class QuantizedProduct {
                         std::max<int64_t>(rows / std::max<int64_t>(sequences, 1), 1),
                         residual.data(),  activation_, context.GetOutput(0, outputs).GetTensorMutableData<float>()};
     const uint8_t* bytes = x.data<uint8_t>();
-    // Of few rows, each task has one panel: the weights come from memory, to all threads.
-    const int64_t group = rows < ROW_BLOCK ? 1 : PANEL_GROUP, groups = ceilDiv(w.panels, group);
+    const int64_t blocks = ceilDiv(rows, ROW_BLOCK), group = std::clamp<int64_t>(w.panels * blocks / TASKS, 1, PANEL_GROUP), groups = ceilDiv(w.panels, group);
     auto task = [&](int64_t index) {
       const int64_t row = index / groups * ROW_BLOCK, panel = index % groups * group;
       product(bytes, w, row, std::min(rows, row + ROW_BLOCK), panel, std::min(w.panels, panel + group), ending);
     };
-    parallel(context, ceilDiv(rows, ROW_BLOCK) * groups, task);
+    parallel(context, blocks * groups, task);
   }
 
  private:

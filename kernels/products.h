@@ -8,7 +8,8 @@ namespace marimba {
 constexpr int64_t PANEL = 64;       // outputs that one pass over a row's inputs makes
 constexpr int64_t ROWS = 6;         // rows that share a pass over a panel's weights
 constexpr int64_t ROW_BLOCK = 96;   // rows of a task: their bytes stay in the second-level cache
-constexpr int64_t PANEL_GROUP = 6;  // panels of a task
+constexpr int64_t PANEL_GROUP = 6;  // panels of a task, at most
+constexpr int64_t TASKS = 32;       // of a product, at least, if it has as many panels: enough for threads to end together
 
 /** [inputs, outputs] int8, row-major, as panels: [outputs / 64][inputs / 4][64][4], with zeros beyond the edges. */
 class PackedWeights {

@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from "../../model/graph/builder.js";
-import { LinearInput, linear, RowZeroPoints } from "../../model/graph/linear.js";
+import { isKernelProduct, LinearInput, linear, RowZeroPoints } from "../../model/graph/linear.js";
 import { affineLayerNorm, layerNorm, reshape, silu, toFloat32, toWeightType } from "../../model/graph/ops.js";
 import type { WithDiffusionHead } from "../../model/manifest.js";
 
@@ -34,7 +34,23 @@ export function modulations(g: GraphBuilder, a: WithDiffusionHead, condition: Va
   }
   all["shift.final"] = project("final_layer", 0, false);
   all["scale.final"] = project("final_layer", 1, true);
+  for (let i = 0; i < depth; i++) if (isFused(g, i)) Object.assign(all, withNorm(g, all, i));
   return all;
+}
+
+/** Whether our own operators compute a block: they norm, modulate and quantise in one pass, multiply and add in another. */
+function isFused(g: GraphBuilder, block: number): boolean {
+  return isKernelProduct(g, `${NET}.res_blocks.${block}.mlp.0`);
+}
+
+/** The scale and shift of the norm's own, in those of adaLN: (n w + b) scale + shift. */
+function withNorm(g: GraphBuilder, all: Modulations, block: number): Modulations {
+  const norm = `${NET}.res_blocks.${block}.in_ln`;
+  const scaled = (part: string) => g.node("Mul", [all[`scale.${block}`]!, g.weight(`${norm}.${part}`)]);
+  return {
+    [`scale.${block}`]: scaled("weight"),
+    [`shift.${block}`]: g.node("Add", [scaled("bias"), all[`shift.${block}`]!]),
+  };
 }
 
 /** Makes one part of a layer's projection; the condition is quantised once for all of them. */
@@ -64,6 +80,10 @@ export function headNetwork(
   let h = linear(b, toWeightType(b, x), `${NET}.input_proj`, zeroPoints);
   for (let i = 0; i < a.head.depth; i++) {
     const name = `${NET}.res_blocks.${i}`;
+    if (isFused(b, i)) {
+      h = fusedBlock(b, a.head.width, h, i, at, zeroPoints);
+      continue;
+    }
     const modulated = modulate(affineLayerNorm(b, h, `${name}.in_ln`, HEAD_NORM_EPS), i);
     const active = new LinearInput(b, modulated, zeroPoints).project(`${name}.mlp.0`, { activation: "silu" });
     const hidden = linear(b, active, `${name}.mlp.2`, zeroPoints);
@@ -72,4 +92,25 @@ export function headNetwork(
   const ones = toWeightType(b, b.floats(`ones ${a.head.width}`, new Float32Array(a.head.width).fill(1)));
   const normed = layerNorm(b, h, [ones], HEAD_NORM_EPS); // norm_final has no scale and no bias
   return linear(b, toFloat32(b, modulate(normed, "final")), `${NET}.final_layer.linear`, zeroPoints);
+}
+
+/** One block by our own operators, to which each row is a sequence. [rows, width] -> [rows, width] */
+function fusedBlock(
+  b: GraphBuilder,
+  width: number,
+  h: Value,
+  block: number,
+  at: Modulations,
+  zeroPoints: RowZeroPoints,
+): Value {
+  const name = `${NET}.res_blocks.${block}`;
+  const [scale, shift, gate] = ["scale", "shift", "gate"].map((part) => at[`${part}.${block}`]!) as [
+    Value,
+    Value,
+    Value,
+  ];
+  const adaptiveNorm = { width, epsilon: HEAD_NORM_EPS, scale, shift };
+  const normed = new LinearInput(b, h, zeroPoints, { adaptiveNorm });
+  const active = normed.project(`${name}.mlp.0`, { activation: "silu" });
+  return new LinearInput(b, active, zeroPoints).project(`${name}.mlp.2`, { residual: h, gate });
 }

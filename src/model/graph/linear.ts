@@ -27,6 +27,12 @@ export function isQuantized(g: GraphBuilder, name: string, outputs?: OutputRows)
   return g.weightType(`${name}.weight`, outputs) === "int8";
 }
 
+/** Whether our own operators multiply a layer: it is int8, they run here, and its inputs come in fours. */
+export function isKernelProduct(g: GraphBuilder, name: string, outputs?: OutputRows): boolean {
+  const [width = 0] = g.weightShape(`${name}.weight`, outputs);
+  return g.usesKernels && isQuantized(g, name, outputs) && width % KERNEL_INPUTS === 0;
+}
+
 /** What a projection changes about a layer. */
 export interface ProjectOptions {
   /** Some of the layer's outputs only. */
@@ -53,7 +59,7 @@ export interface AdaptiveNorm {
 export interface InputOptions {
   /** No value is below this: quantising is more exact and takes less work. */
   readonly lowest?: number;
-  /** x is then [sequences, tokens, in]. */
+  /** x is then [sequences, tokens, in], but for our own operators as flat as otherwise. */
   readonly adaptiveNorm?: AdaptiveNorm;
 }
 
@@ -79,8 +85,8 @@ export class LinearInput {
       const inputs = [this.#rows(), g.weight(weight, outputs), ...(bias === null ? [] : [bias])];
       return ended(g, g.node("Gemm", inputs, { attributes: { transB: { int: 1 } } }), null, options);
     }
+    if (isKernelProduct(g, name, outputs)) return this.#kernelProduct(weight, bias, options);
     const [width = 0] = g.weightShape(weight, outputs);
-    if (g.usesKernels && width % KERNEL_INPUTS === 0) return this.#kernelProduct(weight, bias, options);
     this.#quantized ??= quantizeRows(g, this.#rows(), width, this.zeroPoints, this.options.lowest);
     return ended(g, quantizedProduct(g, this.#quantized, weight, outputs), bias, options);
   }
