@@ -86,7 +86,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^npm run parity -- (?!training)/, check: printsSomething },
   {
     pattern:
-      /^(python3 -m venv training\/\.venv|training\/\.venv\/bin\/(python|pip) .*|npm run (test:training|parity -- training\/.*))$/,
+      /^(python3 -m venv training\/\.venv|training\/\.venv\/bin\/(python|pip) .*|xargs -a training\/examples\/fonts\.txt .*|npm run (test:training|parity -- training\/.*))$/,
     elsewhere: "needs PyTorch; npm run test:training tests these commands, but not the import",
   },
   { pattern: /^npm run build$/ },
