@@ -6,7 +6,6 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkpointOfModel } from "../../bench/checkpoint/of-model.js";
 import { openClassifier } from "../../bench/classifier.js";
-import { loadKernels } from "../../src/engine/runtime/kernels.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import type { Runtime } from "../../src/engine/runtime/runtime.js";
 import { predict } from "../../src/families/mar/predict.js";
@@ -20,6 +19,7 @@ import { generate, Marimba } from "../commands/marimba.js";
 import { imageRequest, WatchedBatch, watched } from "../engine/tiny-engine.js";
 import { type PredictRow, predictBatch, predictRow } from "../families/mar/batches.js";
 import { samplePlainly } from "../families/mar/plain-sampler.js";
+import { expectPixelDeviation } from "../importer/pixel-deviation.js";
 import { relativeRms } from "../model/relative-rms.js";
 import { MAR_GRAPHS } from "../model/tiny.js";
 import { readPngText } from "../worker/png-chunks.js";
@@ -72,11 +72,7 @@ test("the import's own check finds every precision within what is usual", () => 
       expect(deviation).toBeGreaterThan(1e-5);
       expect(deviation).toBeLessThan(ALLOWED_DEVIATION[precision]);
     }
-    // Our own operators convolve in bfloat16, beside int8 products only.
-    if (precision === "int8" && loadKernels()) {
-      expect(pixels).toBeGreaterThan(1e-5);
-      expect(pixels).toBeLessThan(0.004);
-    } else expect(pixels).toBe(0);
+    expectPixelDeviation(pixels, precision);
   }
 });
 

@@ -72,7 +72,7 @@ async function computed(build: Build, inputs: Tensors, kernels: boolean, threads
 
 /** The images of a sheet's first row as the encoder takes them. -> [images, 3, size, size] */
 async function sheetTiles(path: string, size: number): Promise<Tensor> {
-  const sheet = sharp(path).removeAlpha();
+  const sheet = sharp(await readFile(path)).removeAlpha();
   const { width, height } = await sheet.metadata();
   const count = 12;
   const side = width / count;
