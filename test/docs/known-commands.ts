@@ -141,7 +141,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   },
   {
     pattern:
-      /^npm run (bench:dit -- (--threads 1 --rounds 3 --steps 2 )?--official DIR|bench:causal -- --official DIR|paper-table -- --tables 1)$/,
+      /^npm run (bench:dit -- (--threads 1 --rounds 3 --steps 2 )?--official DIR|bench:causal -- --official DIR|paper-table -- --tables 1(,2)?)$/,
     standIn: (command) => withoutBuild(`npm run ${command.split(" ")[2]} -- --help`),
     check: printsSomething,
   },
