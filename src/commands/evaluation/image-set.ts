@@ -1,3 +1,4 @@
+import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -20,7 +21,10 @@ interface Image {
   readonly height: number;
 }
 
-/** Opens a folder of image files, in the order of their names, or an `.npz`; the first `num` images, or all. Throws `EvaluationError`. */
+/**
+ * Opens a folder of image files or of subfolders that have them, as a training takes them, in the order of their names, or an `.npz`; the
+ * first `num` images, or all. Throws `EvaluationError`.
+ */
 export async function openImageSet(path: string, num?: number): Promise<ImageSet> {
   const found = await stat(path);
   const most = num ?? Number.POSITIVE_INFINITY;
@@ -30,12 +34,9 @@ export async function openImageSet(path: string, num?: number): Promise<ImageSet
 }
 
 async function openFolder(folder: string, most: number): Promise<ImageSet> {
-  const files = (await readdir(folder)).filter((name) => IMAGE_NAME.test(name) && !name.startsWith("."));
-  if (files.length === 0) throw new EvaluationError(`There are no images in ${folder}.`);
-  const paths = files
-    .sort()
-    .slice(0, most)
-    .map((name) => join(folder, name));
+  const all = await imagesIn(folder);
+  if (all.length === 0) throw new EvaluationError(`There are no images in ${folder}, nor in its subfolders.`);
+  const paths = all.slice(0, most);
   return {
     count: paths.length,
     async *batches(size) {
@@ -48,6 +49,24 @@ async function openFolder(folder: string, most: number): Promise<ImageSet> {
       }
     },
   };
+}
+
+/** The paths of a folder's images, or of those of its subfolders where it has none itself. */
+async function imagesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const isSeen = ({ name }: Dirent) => !name.startsWith(".");
+  const images = (all: readonly Dirent[], within: string) =>
+    all
+      .filter((entry) => !entry.isDirectory() && isSeen(entry) && IMAGE_NAME.test(entry.name))
+      .map(({ name }) => join(within, name))
+      .sort();
+  const own = images(entries, folder);
+  if (own.length > 0) return own;
+  const subfolders = entries
+    .filter((entry) => entry.isDirectory() && isSeen(entry))
+    .map(({ name }) => join(folder, name));
+  const within = subfolders.sort().map(async (path) => images(await readdir(path, { withFileTypes: true }), path));
+  return (await Promise.all(within)).flat();
 }
 
 async function readImage(path: string): Promise<Image> {

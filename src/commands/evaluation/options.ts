@@ -35,7 +35,8 @@ export const EVALUATE_USAGE = `marimba evaluate: measures images against a refer
   --out DIR                  write images/, features.npz, settings.json and result.json here; images already here are kept
   --num N                    images to generate, classes in turn (default: 5000); with --images, how many to use (default: all)
   --seed N                   image i is image i of this seed (default: 0)
-  --images PATH              measure these instead: a folder of images, or an .npz (arr_0: uint8 [N, H, W, 3])
+  --images PATH              measure these instead: a folder of images, or of subfolders with images, or an .npz (arr_0: uint8
+                             [N, H, W, 3])
   --features FILE            ONNX network: one input [N, 3, H, W], float32 in [-1, 1] or uint8; outputs features [N, D] and,
                              for the Inception Score, logits [N, K] (default: classifier.onnx in the model's folder)
   --reference PATH           statistics (.npz with mu and sigma, and features for precision and recall), or images

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,7 @@ import { readPngText } from "../../worker/png-chunks.js";
 import { type Ended, Marimba } from "../marimba.js";
 
 const MODELS_DIR = fileURLToPath(new URL("../../../models", import.meta.url));
+const SOURCES = fileURLToPath(new URL("../../../src", import.meta.url));
 const IMAGES = 72;
 /** Too little noise, no guidance, and diffusion that begins where it should be half done. */
 const BROKEN = ["--temperature", "0.5", "--guidance-scale", "1", "--max-timestep", "500"];
@@ -70,6 +71,10 @@ describe("marimba evaluate", () => {
     expectSuccess(fromNpz);
     expectSuccess(fromFolder);
     expect(fromNpz.stdout).toBe(fromFolder.stdout);
+    for (const [i, name] of (await readdir(join(folder, "whole", "images"))).sort().entries())
+      await cp(join(folder, "whole", "images", name), join(folder, "halves", i < 36 ? "a" : "b", name));
+    const fromSubfolders = await evaluate("--images", join(folder, "halves"), ...classes).ended;
+    expect(fromSubfolders.stdout).toBe(fromFolder.stdout);
     const { frechet_distance } = await result("whole");
     expect(fromFolder.stdout).toContain(`Fréchet distance    ${Number(frechet_distance.toPrecision(4))} (`);
   });
@@ -119,7 +124,7 @@ describe("marimba evaluate", () => {
 
   it.each([
     [["--images", "none"], /none can't be .*: there is no such file or folder/],
-    [["--images", MODELS_DIR], /There are no images in /],
+    [["--images", SOURCES], /There are no images in .*src, nor in its subfolders\./],
     [
       ["--images", MODELS_DIR, "--features", join(MODELS_DIR, "demo", "decode.onnx")],
       /decode\.onnx is not a feature network/,
