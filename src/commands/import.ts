@@ -8,9 +8,12 @@ import type { Deviation } from "../importer/imported-family.js";
 import { readClasses, readSettings } from "../importer/model-settings.js";
 import { ALLOWED_DEVIATION, type ImportOptions } from "../importer/options.js";
 import { PRECISIONS, type Precision } from "../model/manifest.js";
+import type { TokenizerKind } from "../model/tokenizer-architecture.js";
 import { readArguments, reportError, UsageError } from "./command-line.js";
 import { watchImport } from "./import-progress.js";
 import { INTERRUPTED, interruptible } from "./services/signals.js";
+
+const TOKENIZER_NAMES: Readonly<Record<TokenizerKind, string>> = { kl: "KL", vq: "VQ", detok: "DeTok" };
 
 export const usage = `marimba import: turns a checkpoint of MAR, DiT, SiT or LlamaGen and its tokenizer into a model
 
@@ -19,8 +22,8 @@ export const usage = `marimba import: turns a checkpoint of MAR, DiT, SiT or Lla
   --name NAME         the model's name: its folder under the models folder, and what requests call it
   --generator FILE    the checkpoint of MAR, DiT, SiT or LlamaGen, or of a training: .safetensors, the index of a sharded one
                       (model.safetensors.index.json), or PyTorch's .pth, .ckpt or .pt
-  --tokenizer FILE    the KL autoencoder's checkpoint, in any of these forms: MAR's KL-16, or latent diffusion's KL-8 or
-                      VQ-16, also under diffusers' names; or DeTok's or LlamaGen's tokenizer
+  --tokenizer FILE    its checkpoint: MAR's KL-16, latent diffusion's KL-8 or VQ-16, also under diffusers' names, or
+                      DeTok's or LlamaGen's tokenizer
   --decoder FILE      OpenAI's consistency decoder as diffusers saves it (openai/consistency-decoder), for models on
                       KL-8: it makes the finished images in place of the tokenizer's decoder, which still makes the previews
   --unclamped         with --decoder: don't clamp the image to [-1, 1] after each step, which the official code does and
@@ -163,9 +166,12 @@ async function importAndReport(
   for (const warning of warnings) process.stderr.write(`Warning: ${warning}\n`);
   if (refusal !== undefined) process.stderr.write(`Warning: PROVIDER=${provider} can't serve this model. ${refusal}\n`);
   const { generator, tokenizer } = manifest.architecture;
+  const patch = "patch_size" in generator ? generator.patch_size : 1;
   process.stdout.write(
     `Imported ${manifest.name} into ${folder}: ${generator.class_count} classes, ${generator.token_count} tokens, ` +
-      `${tokenizer.image_width}x${tokenizer.image_height} pixels.\n`,
+      `${tokenizer.image_width}x${tokenizer.image_height} pixels.\n` +
+      `Its tokenizer: ${TOKENIZER_NAMES[tokenizer.kind]}, ${tokenizer.latent_channels} channels of ${tokenizer.latent_height}x${tokenizer.latent_width}` +
+      `${"scale" in tokenizer ? `, scale ${tokenizer.scale}` : ""}${patch > 1 ? `; a token has ${patch}x${patch} of them` : ""}.\n`,
   );
   for (const [network, { key, isAveraged }] of Object.entries(weights)) {
     const which = isAveraged ? "the averaged ones" : "those";

@@ -87,8 +87,8 @@ export function checkParameters(parameters: SamplingParameters, model: Parameter
   const has: readonly string[] = ["class", ...names];
   for (const field of Object.keys(parameters) as Field[]) {
     if (parameters[field] === undefined || has.includes(field)) continue;
-    const ofFamily = `a model of the family ${family} has ${has.join(", ")}`;
-    const why = field === "decoder" ? "the model has only its tokenizer's decoder" : ofFamily;
+    const others = `this model, of the family ${family}, has ${has.join(", ")}`;
+    const why = field === "decoder" ? "the model has only its tokenizer's decoder" : others;
     faults.push({ field, message: `must be absent: ${why}` });
   }
   return faults;

@@ -49,7 +49,9 @@ test("imports, says what came of it, and shows plain lines where there is no ter
   const defaults = await writeJson("defaults.json", { defaults: { max_timestep: 940 } });
   const extra = ["--models-dir", modelsDir, "--classes", classes, "--defaults", defaults, "--precision", "fp32"];
   expect(await runImport(["--name", "small", ...files, ...extra])).toBe(0);
-  expect(out).toBe(`Imported small into ${join(modelsDir, "small")}: 5 classes, 16 tokens, 32x32 pixels.\n`);
+  expect(out).toBe(
+    `Imported small into ${join(modelsDir, "small")}: 5 classes, 16 tokens, 32x32 pixels.\nIts tokenizer: KL, 4 channels of 8x8, scale 0.5; a token has 2x2 of them.\n`,
+  );
   expect(err).toMatch(/^(\d+ % of \d+ MB, (hashing|writing)\n)+$/);
   expect(err).toContain("100 % of");
   const manifest = await readManifest(modelsDir, "small");

@@ -51,7 +51,7 @@ describe("a request to a model of another family", () => {
   });
 
   it("may not have a parameter that the family does not, and learns which ones it has", () => {
-    const has = "must be absent: a model of the family dit has class, steps, guidance_scale, sampler.";
+    const has = "must be absent: this model, of the family dit, has class, steps, guidance_scale, sampler.";
     expect(detailOf({ class: 1, temperature: 0.9 })).toBe(`temperature ${has}`);
     expect(detailOf({ class: 1, order: "raster", max_timestep: 950 })).toContain(`order ${has} max_timestep ${has}`);
     expect(
@@ -63,7 +63,7 @@ describe("a request to a model of another family", () => {
       {
         field: "sampler",
         message:
-          "must be absent: a model of the family mar has class, steps, guidance_scale, guidance_schedule, temperature, diffusion_steps, max_timestep, order, diffusion_steps_final, reconstruction_steps",
+          "must be absent: this model, of the family mar, has class, steps, guidance_scale, guidance_schedule, temperature, diffusion_steps, max_timestep, order, diffusion_steps_final, reconstruction_steps",
       },
     ]);
   });

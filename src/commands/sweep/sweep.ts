@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Config, loadConfig } from "../../config.js";
 import type { Engine } from "../../engine/engine.js";
+import { EvaluationError } from "../../evaluation/error.js";
 import { type FeatureNetwork, openFeatureNetwork } from "../../evaluation/feature-network.js";
 import { type Measures, measure } from "../../evaluation/measure.js";
 import type { Reference } from "../../evaluation/reference.js";
@@ -74,12 +75,19 @@ async function sweep(options: SweepOptions, signal: AbortSignal): Promise<void> 
   try {
     const referencePath = options.reference ?? join(first!.folder, "reference.npz");
     const reference = await openReference(referencePath, network, signal);
-    for (const { manifest } of sweeps) await tryNetwork(network, manifest, reference, referencePath, signal);
+    for (const { manifest } of sweeps)
+      await tryNetwork(network, manifest, reference, referencePath, signal).catch((error: unknown) => {
+        if (error instanceof EvaluationError && sweeps.length > 1)
+          throw new EvaluationError(`${manifest.name} can't be on this chart. ${error.message}`);
+        throw error;
+      });
     const shared = { options, config, network, networkPath, reference, signal };
     const outcomes = new Map<string, readonly SweepOutcome[]>();
     for (const model of sweeps) outcomes.set(model.manifest.name, await sweepModel(model, shared));
     const chart = outcomes.size > 1 && modelsSvg(outcomes);
     if (chart) await replaceFile(join(options.out, "models.svg"), chart);
+    else if (sweeps.length > 1)
+      process.stderr.write("There is no models.svg: no model was measured over steps that it can take.\n");
   } finally {
     await network.close();
   }

@@ -43,7 +43,7 @@ async function readDirectory(file: CheckpointFile, start: string): Promise<Tenso
   if (start === "") throw new CheckpointError("it is empty");
   if (start[0] === "\x80") {
     throw new CheckpointError(
-      "it is a bare pickle, as PyTorch wrote before 1.6; load it there and save it again with torch.save, or as .safetensors",
+      "it is a bare pickle, as PyTorch wrote before 1.6; load it with PyTorch and save it again with torch.save, or as .safetensors",
     );
   }
   if (start.startsWith("version https://")) {

@@ -43,7 +43,9 @@ export async function readDecoder(
   options: { readonly arch?: string | undefined; readonly clamp: boolean },
 ): Promise<DecoderReading> {
   if (tokenizer.kind !== "kl" || tokenizer.latent_channels !== DECODER_CHANNELS)
-    throw new ImportError(`The consistency decoder decodes the latents of KL-8, with ${DECODER_CHANNELS} channels.`);
+    throw new ImportError(
+      `The consistency decoder decodes the latents of KL-8, a KL autoencoder with ${DECODER_CHANNELS} channels; this tokenizer is of the kind "${tokenizer.kind}", with ${tokenizer.latent_channels}.`,
+    );
   const config = options.arch?.endsWith(".json") ? await readJsonFile(options.arch, DecoderConfig) : {};
   const groups = config.decoder?.norm_groups ?? NORM_GROUPS;
   const reading = readDecoderSizes(tensors, groups, options.clamp);

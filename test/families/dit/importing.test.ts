@@ -19,6 +19,8 @@ import { DIT_CHECKPOINTS, exampleDit, importDit } from "./tiny-dit.js";
 useTemporaryFolder();
 
 const SYSTEMS = join(REFERENCE, "systems");
+/** The recordings' config states no family. */
+const TAKEN_FOR_DIT = [expect.stringContaining("imported as a DiT. A SiT has the same tensors")];
 const refused = (change: Partial<ImportOptions>) =>
   importDit(change).then(
     () => "imported",
@@ -28,8 +30,10 @@ const refused = (change: Partial<ImportOptions>) =>
 describe("a DiT and its KL-8", () => {
   test("every size is the tensors', the rest the config's; nothing is left for edits", async () => {
     const { manifest, warnings } = await importDit();
-    expect(warnings).toEqual([]);
+    expect(warnings).toEqual(TAKEN_FOR_DIT);
     expect(manifest.architecture.generator).toEqual(exampleDit());
+    const arch = await writeJson("stated.json", { family: "dit", model: { num_heads: 4 } });
+    expect((await importDit({ arch })).warnings).toEqual([]);
     expect(manifest.architecture.tokenizer).toMatchObject({ scale: 0.18215, image_width: 64, latent_width: 8 });
     expect(manifest.architecture.tokenizer).not.toHaveProperty("encoder_levels");
     expect(manifest.defaults).toEqual({ steps: 250, guidance_scale: 4, sampler: "ddpm" });
@@ -46,9 +50,9 @@ describe("a DiT and its KL-8", () => {
       tokenizer: join(SYSTEMS, "kl8/diffusers/diffusion_pytorch_model.safetensors"),
     });
     expect(checkpoint.weights.generator).toMatchObject({ key: "ema", isAveraged: true });
-    expect(checkpoint.warnings).toEqual([]); // though the tokenizer's file has tensors of the loss
+    expect(checkpoint.warnings).toEqual(TAKEN_FOR_DIT); // though the tokenizer's file has tensors of the loss
     expect(checkpoint.manifest.architecture).toEqual(released.manifest.architecture);
-    expect(released.warnings).toEqual([]);
+    expect(released.warnings).toEqual(TAKEN_FOR_DIT);
   });
 
   test("both forms of diffusers' attention are read", async () => {
@@ -96,7 +100,7 @@ describe("the published sizes", () => {
     const { manifest, warnings } = await importDit({ generator, arch: undefined });
     expect((manifest.architecture.generator as DitArchitecture).transformer.heads).toBe(heads);
     expect(manifest.architecture.tokenizer).toMatchObject({ scale: 0.18215 });
-    expect(warnings).toEqual([expect.stringContaining("imported as a DiT. A SiT has the same tensors")]);
+    expect(warnings).toEqual(TAKEN_FOR_DIT);
     expect(await refused({ generator, arch: name })).toMatch(/says depth is \d+, but the tensors say 1\.$/);
   });
 
@@ -122,6 +126,10 @@ describe("what does not fit is refused by name", () => {
       '/diffusion/noise_schedule must be "linear", not "cosine"',
     );
     const claims = { num_heads: 4, num_classes: 1000 };
+    const scaled = await writeJson("scale.json", { model: { num_heads: 4 }, vae: { scale: 5 } });
+    expect(await refused({ arch: scaled })).toContain(
+      "states vae.scale, which is for a MAR: a DiT's or SiT's scale stands at the top, as \"scale\".",
+    );
     expect(await refused({ arch: await writeJson("classes.json", { model: claims }) })).toContain(
       "says num_classes is 1000, but the tensors say 10",
     );

@@ -120,6 +120,9 @@ describe("what does not fit is refused by name", () => {
     expect(await refused({ ...tiny, latentStats: undefined, arch: "detok-mar-b" })).toContain(
       "detok-mar-b says the encoder's width is 768",
     );
+    expect(await refused({ ...tiny, latentStats: undefined, arch: await config({}) })).toContain(
+      "says the tokenizer is detok, but the tensors say kl",
+    );
   });
 });
 

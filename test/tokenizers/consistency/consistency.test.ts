@@ -181,7 +181,9 @@ describe("refused are", () => {
       tokenizer: join(REFERENCE, "tiny/kl16.safetensors"),
     };
     const message = await refusal({ ...tiny, arch: join(REFERENCE, "tiny/config.json") });
-    expect(message).toBe("The consistency decoder decodes the latents of KL-8, with 4 channels.");
+    expect(message).toBe(
+      'The consistency decoder decodes the latents of KL-8, a KL autoencoder with 4 channels; this tokenizer is of the kind "kl", with 16.',
+    );
   });
 
   test("a decoder in the tokenizer's place", async () => {

@@ -40,6 +40,7 @@ export const DitConfig = Type.Object({
     }),
   ),
   scale: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+  vae: Type.Optional(Type.Object({ scale: Type.Optional(Type.Unknown()) })),
 });
 type DitConfig = Type.Static<typeof DitConfig>;
 
@@ -58,7 +59,7 @@ export function publishedSizes(family: NonNullable<DitConfig["family"]>): Readon
 /** What one family makes of the network. */
 interface NetworkFamily {
   readonly sizes: ReadonlyMap<string, DitConfig>;
-  /** What the reader of an import without `--arch` should know. */
+  /** What the reader of an import whose family nothing states should know. */
   readonly assumption: string;
   /** Throws `ImportError` where such sizes are no model of the family, which `label` states. */
   check?(sizes: DitSizes, label: string): void;
@@ -77,7 +78,7 @@ export function readDit(tensors: Tensors, family: NetworkFamily): GeneratorReadi
       return {
         architecture: combine(sizes, stated, tokenizer, family),
         publishedSize: [...family.sizes].find(([, { model }]) => model.hidden_size === sizes.width)?.[0],
-        warnings: arch === undefined ? [family.assumption] : [],
+        warnings: stated.family === undefined ? [family.assumption] : [],
       };
     },
   };
@@ -100,7 +101,12 @@ async function readStated(
       `A DiT or SiT of width ${width} is not one of the published ones, and no tensor states its number of heads: state it with --arch config.json.`,
     );
   }
-  return readNamed(arch, "a DiT or SiT", published, DitConfig);
+  const stated = await readNamed(arch, "a DiT or SiT", published, DitConfig);
+  if (stated.vae?.scale !== undefined)
+    throw new ImportError(
+      `${arch} states vae.scale, which is for a MAR: a DiT's or SiT's scale stands at the top, as "scale".`,
+    );
+  return stated;
 }
 
 /** Throws at the first statement that the tensors contradict, naming both values. */

@@ -139,7 +139,11 @@ function configArchitecture(label: string, { mar, vae = {}, detok }: Architectur
     normEps: mar.norm_eps ?? DEFAULT_NORM_EPS,
     scale: vae.scale,
     detok,
-    claims: [...generatorClaims(mar), ...tokenizerClaims(vae)],
+    claims: [
+      ...generatorClaims(mar),
+      ...tokenizerClaims(vae),
+      ...(detok ? [{ field: "the tokenizer", stated: "detok", found: (a: Architecture) => a.tokenizer.kind }] : []),
+    ],
   };
 }
 
@@ -184,6 +188,7 @@ function tokenizerClaims(vae: NonNullable<ArchitectureConfig["vae"]>): Claim[] {
     if (stated !== undefined) claims.push({ field: `vae.${field}`, stated, found });
   };
   claim("embed_dim", vae.embed_dim, (a) => a.tokenizer.latent_channels);
+  claim("scale", vae.scale, ({ tokenizer }) => ("scale" in tokenizer ? tokenizer.scale : "part of --latent-stats"));
   const levels = ({ tokenizer }: Architecture) => ("levels" in tokenizer ? tokenizer.levels : []);
   claim("ch_mult's length", vae.ch_mult?.length, (a) => levels(a).length);
   for (const [index, factor] of (vae.ch_mult ?? []).entries()) {
