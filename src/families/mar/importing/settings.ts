@@ -66,7 +66,7 @@ function publishedPresets(published: DefaultParameters): PublishedSettings["pres
       parameters: quick(32, 2, 20),
     },
     fast: {
-      description: "The same in half as many steps; not measured on this model.",
+      description: "The same with fewer steps; not measured on this model.",
       parameters: quick(16, 1, 10),
     },
   };
