@@ -75,7 +75,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     check: checkImport,
   },
   { pattern: /^node dist\/main\.js evaluate .* --features inception\.onnx/, elsewhere: "needs the published weights" },
-  { pattern: /^node dist\/main\.js evaluate (?!.*inception)/, standIn: fewRoughImages, check: checkMeasures },
+  { pattern: /^node dist\/main\.js evaluate (?!.*(inception|letters))/, standIn: fewRoughImages, check: checkMeasures },
   { pattern: /^node dist\/main\.js key new --name \S+ .*--file \S+( --write-key \S+)?$/, check: checkKey },
   {
     pattern: /^node dist\/main\.js sweep /,
@@ -86,7 +86,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^npm run parity -- (?!training)/, check: printsSomething },
   {
     pattern:
-      /^(python3 -m venv training\/\.venv|training\/\.venv\/bin\/(python|pip) .*|xargs -a training\/examples\/fonts\.txt .*|npm run (test:training|parity -- training\/.*))$/,
+      /^(python3 -m venv training\/\.venv|training\/\.venv\/bin\/(python|pip) .*|xargs -a training\/examples\/fonts\.txt .*|cp training\/\.work\/.*|node dist\/main\.js evaluate .*letters.*|npm run recognition -- --model-folder models\/letters .*|npm run (test:training|parity -- training\/.*))$/,
     elsewhere: "needs PyTorch; npm run test:training tests these commands, but not the import",
   },
   { pattern: /^npm run build$/ },
@@ -141,7 +141,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   },
   {
     pattern:
-      /^npm run (bench:dit -- (--threads 1 --rounds 3 --steps 2 )?--official DIR|bench:causal -- --official DIR|paper-table -- --tables 1(,2)?)$/,
+      /^npm run (bench:dit -- (--threads 1 --rounds 3 --steps 2 )?--official DIR|bench:causal -- --official DIR|paper-table -- --tables 1(,2)?|profile -- --only (predict|denoise|decode))$/,
     standIn: (command) => withoutBuild(`npm run ${command.split(" ")[2]} -- --help`),
     check: printsSomething,
   },
