@@ -38,12 +38,6 @@ struct HeadMemory {
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma")
 
-/** Two vectors of numbers as pairs of bfloat16: the first in the lower halves. */
-inline __m512i pairs(__m512 low, __m512 high) {
-  const __m512i l = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(low)), h = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(high));
-  return _mm512_or_si512(l, _mm512_slli_epi32(h, 16));
-}
-
 /**
  * Sums over pairs of a[r][i] b[i][...] in bfloat16, for COUNT rows and COLUMNS vectors, of which the last may have fewer lanes.
  * Strides are in pairs.
@@ -55,17 +49,7 @@ inline void pairProduct(const int32_t* a, int64_t lda, const int32_t* b, int64_t
   for (int r = 0; r < COUNT; ++r)
 #pragma GCC unroll 4
     for (int j = 0; j < COLUMNS; ++j) sums[r][j] = _mm512_setzero_ps();
-  for (int64_t i = 0; i < depth; ++i, b += ldb) {
-    __m512i v[COLUMNS];
-#pragma GCC unroll 4
-    for (int j = 0; j < COLUMNS; ++j) v[j] = _mm512_load_si512(b + 16 * j);
-#pragma GCC unroll 6
-    for (int r = 0; r < COUNT; ++r) {
-      const __m512i factor = _mm512_set1_epi32(a[r * lda + i]);
-#pragma GCC unroll 4
-      for (int j = 0; j < COLUMNS; ++j) sums[r][j] = _mm512_dpbf16_ps(sums[r][j], (__m512bh)factor, (__m512bh)v[j]);
-    }
-  }
+  for (int64_t i = 0; i < depth; ++i, b += ldb) addPairs(a + i, lda, b, sums);
 #pragma GCC unroll 6
   for (int r = 0; r < COUNT; ++r)
 #pragma GCC unroll 4

@@ -90,8 +90,7 @@ inline void packPlane(const float* first, const float* second, const float* scal
       const __mmask16 mask = firstLanes(p.width - i);
       const __m512 low = value(first + y * p.width + i, 0, mask);
       const __m512 high = second ? value(second + y * p.width + i, 1, mask) : _mm512_setzero_ps();
-      const __m512i l = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(low)), h = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(high));
-      _mm512_mask_storeu_epi32(row + i, mask, _mm512_or_si512(l, _mm512_slli_epi32(h, 16)));
+      _mm512_mask_storeu_epi32(row + i, mask, pairs(low, high));
     }
     row[p.width] = row[p.width + 1] = 0;
   }
@@ -116,17 +115,7 @@ inline void tileSums(const int32_t* tile, int64_t pairs, const int32_t* weights,
     for (int j = 0; j < 4; ++j) sums[r][j] = _mm512_setzero_ps();
   for (int64_t tap = 0; tap < TAPS; ++tap) {
     const int32_t* b = tile + tap / 3 * pairs * TILE_ROW + tap % 3;
-    for (int64_t i = 0; i < pairs; ++i, b += TILE_ROW, weights += ROWS) {
-      __m512i v[4];
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) v[j] = _mm512_loadu_si512(b + 16 * j);
-#pragma GCC unroll 6
-      for (int r = 0; r < COUNT; ++r) {
-        const __m512i factor = _mm512_set1_epi32(weights[r]);
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) sums[r][j] = _mm512_dpbf16_ps(sums[r][j], (__m512bh)factor, (__m512bh)v[j]);
-      }
-    }
+    for (int64_t i = 0; i < pairs; ++i, b += TILE_ROW, weights += ROWS) addPairs(weights, 1, b, sums);
   }
 #pragma GCC unroll 6
   for (int r = 0; r < COUNT; ++r)
@@ -160,7 +149,7 @@ inline void convolveBlock(const int32_t* gathered, const PackedConvolution& w, i
   const int64_t pixels = p.height * p.width;
   for (int64_t r = 0; r < COUNT; ++r) {
     const int64_t channel = block * ROWS + r;
-    finishTile(sums + r * TILE, bias ? bias[channel] : 0.f, residual ? residual + channel * pixels : nullptr, p, tile, y + channel * pixels);
+    finishTile(sums + r * TILE, bias[channel], residual ? residual + channel * pixels : nullptr, p, tile, y + channel * pixels);
   }
 }
 

@@ -49,6 +49,26 @@ inline __m512 exponential(__m512 x) {
   return _mm512_scalef_ps(p, n);
 }
 
+/** Two vectors of numbers as pairs of bfloat16: the first in the lower halves. */
+inline __m512i pairs(__m512 low, __m512 high) {
+  const __m512i l = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(low)), h = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(high));
+  return _mm512_or_si512(l, _mm512_slli_epi32(h, 16));
+}
+
+/** Adds a[r] b[...] to the sums, in bfloat16: a pair of each row, `stride` apart, and pairs that lie together. */
+template <int COUNT, int COLUMNS>
+[[gnu::always_inline]] inline void addPairs(const int32_t* a, int64_t stride, const int32_t* b, __m512 (&sums)[COUNT][COLUMNS]) {
+  __m512i v[COLUMNS];
+#pragma GCC unroll 4
+  for (int j = 0; j < COLUMNS; ++j) v[j] = _mm512_loadu_si512(b + 16 * j);
+#pragma GCC unroll 6
+  for (int r = 0; r < COUNT; ++r) {
+    const __m512i factor = _mm512_set1_epi32(a[r * stride]);
+#pragma GCC unroll 4
+    for (int j = 0; j < COLUMNS; ++j) sums[r][j] = _mm512_dpbf16_ps(sums[r][j], (__m512bh)factor, (__m512bh)v[j]);
+  }
+}
+
 #pragma GCC pop_options
 
 }  // namespace marimba

@@ -1,5 +1,8 @@
 import { type Copy, DockerfileParser, type From, type Instruction } from "dockerfile-ast";
 
+/** What the image has in /app, sorted: what runs and nothing else. */
+export const APP_FILES = ["LICENSE", "dist", "kernels", "keys", "models", "node_modules", "package.json"] as const;
+
 export interface Step {
   readonly keyword: string;
   /** All after the keyword and its flags, on one line. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "../free-port.js";
-import { parseStages } from "./dockerfile.js";
+import { APP_FILES, parseStages } from "./dockerfile.js";
 import { type Image, ScratchBuild } from "./scratch-build.js";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
@@ -54,15 +54,7 @@ describe("the image, built from the Dockerfile's own steps in an empty folder", 
 
   it("holds what runs and nothing else", () => {
     const app = join(image.root, "app");
-    expect(readdirSync(app).sort()).toEqual([
-      "LICENSE",
-      "dist",
-      "kernels",
-      "keys",
-      "models",
-      "node_modules",
-      "package.json",
-    ]);
+    expect(readdirSync(app).sort()).toEqual([...APP_FILES]);
     expect(readdirSync(join(app, "kernels"), { recursive: true })).toEqual(["linux-x64", "linux-x64/marimba.node"]);
     expect(readdirSync(join(app, "models"))).toEqual(["demo"]);
     const { dependencies, devDependencies } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));

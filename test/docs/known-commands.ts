@@ -86,8 +86,13 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { pattern: /^npm run parity -- (?!training)/, check: printsSomething },
   {
     pattern:
-      /^(python3 -m venv training\/\.venv|training\/\.venv\/bin\/(python|pip) .*|xargs -a training\/examples\/fonts\.txt .*|cp training\/\.work\/.*|node dist\/main\.js evaluate .*letters.*|npm run recognition -- --model-folder models\/letters .*|npm run (test:training|parity -- training\/.*))$/,
+      /^(python3 -m venv training\/\.venv|training\/\.venv\/bin\/(python|pip) .*|xargs -a training\/examples\/fonts\.txt .*|npm run (test:training|parity -- training\/.*))$/,
     elsewhere: "needs PyTorch; npm run test:training tests these commands, but not the import",
+  },
+  {
+    pattern:
+      /^(cp training\/\.work\/|node dist\/main\.js evaluate .*letters|npm run recognition -- --model-folder models\/letters )/,
+    elsewhere: "needs the letters' model, whose training takes an hour",
   },
   { pattern: /^npm run build$/ },
   { pattern: /^npm run contract$/, elsewhere: "test/contract is its short form" },

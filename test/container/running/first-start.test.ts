@@ -7,6 +7,7 @@ import { orderMany, settle } from "../../chaos/orders.js";
 import { Undisturbed } from "../../chaos/undisturbed.js";
 import { generate } from "../../commands/marimba.js";
 import { testPython } from "../../python/environment.js";
+import { APP_FILES } from "../dockerfile.js";
 import { BASE_IMAGE, BUILD_MS, buildImages, IMAGE } from "./images.js";
 import { Podman } from "./podman.js";
 import { Stack } from "./stack.js";
@@ -64,15 +65,7 @@ describe("docker-compose.yml, in containers", { timeout: HANGING_MS }, () => {
 
   it("has an image that holds what runs and nothing else", async () => {
     const list = (folder: string) => stack.inside("worker", "ls", folder).then((names) => names.split("\n"));
-    expect(await list("/app")).toEqual([
-      "LICENSE",
-      "dist",
-      "kernels",
-      "keys",
-      "models",
-      "node_modules",
-      "package.json",
-    ]);
+    expect(await list("/app")).toEqual([...APP_FILES]);
     const { dependencies } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
     const installed = (await stack.inside("worker", "find", "/app/node_modules", "-maxdepth", "2")).split("\n");
     const isInstalled = (name: string) => installed.includes(`/app/node_modules/${name}`);
