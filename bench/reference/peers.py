@@ -15,6 +15,9 @@ def compile_networks(model, vae, head) -> None:
 
         inductor.freezing = True  # weights are constants, laid out for the products that are chosen
         inductor.max_autotune = True
+    # Frozen weights make each block a compilation of its own. Beyond the limit, PyTorch would run the rest uncompiled.
+    torch._dynamo.config.recompile_limit = 256
+    torch._dynamo.config.fail_on_recompile_limit_hit = True
     for part in (*model.encoder_blocks, *model.decoder_blocks, vae.decoder):
         part.forward = torch.compile(part.forward, dynamic=True)
     head.forward = torch.compile(head.forward, dynamic=True)
@@ -24,7 +27,8 @@ def quantize(model) -> None:
     """int8 by torchao: weights with a scale for each output channel, inputs with one for each row, found when it runs."""
     from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
 
-    for part in (model.encoder_blocks, model.decoder_blocks, model.diffloss.net):
+    # the head's first and last layers have 16 numbers to a token: too few to gain time, and their errors grow to any size
+    for part in (model.encoder_blocks, model.decoder_blocks, model.diffloss.net.res_blocks):
         quantize_(part, Int8DynamicActivationInt8WeightConfig())
 
 
