@@ -11,6 +11,7 @@ import { openEngine } from "../src/engine/threaded-engine.js";
 import { markdownTable } from "../src/markdown-table.js";
 import { resolveRequest } from "../src/resolve-request.js";
 import { openClassifier } from "./classifier.js";
+import { runCommand, whole } from "./command.js";
 import { type MeasuredModel, openModelFolder } from "./model-folder.js";
 import { wilsonInterval } from "./statistics.js";
 import { closedLoop } from "./workload.js";
@@ -62,10 +63,7 @@ function readOptions(argv: string[]): { folder: string; count: number } | undefi
     process.stdout.write(USAGE);
     return undefined;
   }
-  const count = Number(values.images);
-  if (!Number.isInteger(count) || count < 1)
-    throw new Error(`--images must be a whole number from 1, not ${JSON.stringify(values.images)}.`);
-  return { folder: values["model-folder"], count };
+  return { folder: values["model-folder"], count: whole("images", values.images) };
 }
 
 /** The box around everything that is not the background, whose colour is that of the upper left corner. [H, W] */
@@ -176,8 +174,9 @@ function table({ swapped, completed, seams }: Results): string {
   return `${recognised}\n\n${seam}`;
 }
 
-const options = readOptions(process.argv.slice(2));
-if (options) {
+await runCommand(async () => {
+  const options = readOptions(process.argv.slice(2));
+  if (!options) return;
   const model = await openModelFolder(options.folder);
   process.stdout.write(`${table(await measure(model, options.count))}\n`);
-}
+});

@@ -6,8 +6,9 @@ import { loadavg } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { readArguments } from "../src/commands/command-line.js";
+import { readArguments, UsageError } from "../src/commands/command-line.js";
 import { markdownTable } from "../src/markdown-table.js";
+import { runCommand } from "./command.js";
 import { describeMachine } from "./machine.js";
 import { median, pairedRatio } from "./statistics.js";
 
@@ -62,7 +63,7 @@ async function main(): Promise<void> {
   const { generator, tokenizer, precision } = values;
   if (values.help) return void process.stdout.write(USAGE);
   if (!generator || !tokenizer)
-    throw new Error("--generator and --tokenizer are required; --help describes the options.");
+    throw new UsageError("--generator and --tokenizer are required; --help describes the options.");
   const files = [resolve(generator), resolve(tokenizer)];
   const gigabytes = (await Promise.all(files.map((path) => stat(path)))).reduce((sum, { size }) => sum + size, 0) / 1e9;
   await mkdir(values.work, { recursive: true });
@@ -113,4 +114,4 @@ async function main(): Promise<void> {
   );
 }
 
-await main();
+await runCommand(main);

@@ -3,7 +3,7 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readArguments } from "../src/commands/command-line.js";
+import { readArguments, UsageError } from "../src/commands/command-line.js";
 import { loadConfig } from "../src/config.js";
 import { openEngine } from "../src/engine/threaded-engine.js";
 import { importModel } from "../src/importer/import.js";
@@ -12,6 +12,7 @@ import { PRECISIONS, type Precision } from "../src/model/manifest.js";
 import { resolveRequest } from "../src/resolve-request.js";
 import { checkpointOfModel } from "./checkpoint/of-model.js";
 import { openClassifier } from "./classifier.js";
+import { runCommand, whole } from "./command.js";
 import { type MeasuredModel, openModelFolder } from "./model-folder.js";
 import { wilsonInterval } from "./statistics.js";
 import { closedLoop } from "./workload.js";
@@ -50,12 +51,12 @@ function readOptions(argv: string[]): Options | undefined {
     process.stdout.write(USAGE);
     return undefined;
   }
-  const perClass = Number(values["per-class"]);
-  if (!Number.isInteger(perClass) || perClass < 1)
-    throw new Error(`--per-class must be a whole number from 1, not ${JSON.stringify(values["per-class"])}.`);
+  const perClass = whole("per-class", values["per-class"]);
   const precision = PRECISIONS.find((one) => one === values.precision);
   if (values.precision !== undefined && !precision)
-    throw new Error(`--precision must be one of ${PRECISIONS.join(", ")}, not ${JSON.stringify(values.precision)}.`);
+    throw new UsageError(
+      `--precision must be one of ${PRECISIONS.join(", ")}, not ${JSON.stringify(values.precision)}.`,
+    );
   return { folder: values["model-folder"], perClass, precision };
 }
 
@@ -110,9 +111,10 @@ function recognitionTable({ manifest }: MeasuredModel, seen: readonly (readonly 
   return markdownTable(["Class", "Recognised", "Share", "95 % interval", "Mistaken for"], [...rows, all]);
 }
 
-const options = readOptions(process.argv.slice(2));
-if (options) {
+await runCommand(async () => {
+  const options = readOptions(process.argv.slice(2));
+  if (!options) return;
   await withModel(options, async (model) => {
     process.stdout.write(`${recognitionTable(model, await seenClasses(model, options.perClass))}\n`);
   });
-}
+});

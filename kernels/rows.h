@@ -16,7 +16,7 @@ struct RowQuantization {
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma")
 
-/** One row; returns its scale. `scale` and `shift` are vectors, or null. */
+/** One row; returns its scale, which is NaN if a number of the row is not finite. `scale` and `shift` are vectors, or null. */
 inline float quantizeRow(const float* x, int64_t width, const float* scale, const float* shift, const RowQuantization& how, uint8_t* out) {
   __m512 mean = _mm512_setzero_ps(), factor = _mm512_set1_ps(1.f);
   if (how.norms) {
@@ -38,14 +38,17 @@ inline float quantizeRow(const float* x, int64_t width, const float* scale, cons
     return v;
   };
   const bool isSymmetric = how.zeroPoint == 128;
-  __m512 largest = _mm512_setzero_ps();
+  // Maxima pass over NaN; 0 times what is no finite number is NaN.
+  __m512 largest = _mm512_setzero_ps(), wrong = _mm512_setzero_ps();
   for (int64_t i = 0; i < width; i += 16) {
     const __mmask16 m = firstLanes(width - i);
     const __m512 v = value(i, m);
     largest = _mm512_mask_max_ps(largest, m, isSymmetric ? _mm512_abs_ps(v) : v, largest);
+    wrong = _mm512_mask3_fmadd_ps(v, _mm512_setzero_ps(), wrong, m);
   }
   const float above = _mm512_reduce_max_ps(largest) / static_cast<float>(255 - how.zeroPoint);
-  const float step = isSymmetric ? above : std::max(above, -how.lowest / static_cast<float>(how.zeroPoint));
+  const float magnitude = isSymmetric ? above : std::max(above, -how.lowest / static_cast<float>(how.zeroPoint));
+  const float step = magnitude + _mm512_reduce_add_ps(wrong);
   // A row of zeros has the scale 0, and its bytes are the zero point.
   const __m512 inverse = _mm512_set1_ps(step == 0.f ? 0.f : 1.f / step);
   for (int64_t i = 0; i < width; i += 16) {

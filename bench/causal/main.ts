@@ -3,7 +3,7 @@ import { mkdir, open, writeFile } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readArguments } from "../../src/commands/command-line.js";
+import { readArguments, UsageError } from "../../src/commands/command-line.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
 import { floats, type Runtime } from "../../src/engine/runtime/runtime.js";
 import { KeyValueCache, rowBytes } from "../../src/families/causal/cache.js";
@@ -16,6 +16,7 @@ import type { WeightLocation } from "../../src/model/graph/weights.js";
 import type { CausalArchitecture, Precision } from "../../src/model/manifest.js";
 import { categoricalWeights, drawCode, guidedLogits } from "../../src/model/sampler/categorical.js";
 import { ImageNoise } from "../../src/model/sampler/noise.js";
+import { runCommand } from "../command.js";
 import { describeMachine } from "../machine.js";
 import { OfficialProcess } from "../official-process.js";
 import { median, roundsRows } from "../statistics.js";
@@ -61,7 +62,7 @@ const REPEATED = 5;
 
 function architecture(arch: string): CausalArchitecture {
   const published = LLAMAGEN_SIZES.get(arch)?.model;
-  if (!published) throw new Error(`--arch ${arch} is not one of ${[...LLAMAGEN_SIZES.keys()].join(", ")}.`);
+  if (!published) throw new UsageError(`--arch ${arch} is not one of ${[...LLAMAGEN_SIZES.keys()].join(", ")}.`);
   const { dim: width = 0, n_layer: depth = 0, n_head: heads, block_size: token_count } = published;
   const grid = Math.sqrt(token_count);
   return {
@@ -228,7 +229,4 @@ async function compareRecomputed(
   );
 }
 
-await main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-});
+await runCommand(main);

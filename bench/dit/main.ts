@@ -3,7 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readArguments } from "../../src/commands/command-line.js";
+import { readArguments, UsageError } from "../../src/commands/command-line.js";
 import { openModel } from "../../src/engine/open-model.js";
 import { loadKernels } from "../../src/engine/runtime/kernels.js";
 import { openRuntime } from "../../src/engine/runtime/onnx.js";
@@ -13,6 +13,7 @@ import { predict } from "../../src/families/dit/predictor.js";
 import { importModel } from "../../src/importer/import.js";
 import { markdownTable } from "../../src/markdown-table.js";
 import type { DitArchitecture } from "../../src/model/manifest.js";
+import { runCommand } from "../command.js";
 import { describeMachine } from "../machine.js";
 import { OfficialProcess } from "../official-process.js";
 import { roundsRows } from "../statistics.js";
@@ -72,7 +73,7 @@ async function stepTime(runtime: Runtime, model: DitArchitecture, steps: number)
 async function main(): Promise<void> {
   const { values } = readArguments({ args: process.argv.slice(2), options: OPTIONS });
   if (values.help) return void process.stdout.write(USAGE);
-  if (!values.official) throw new Error("--official is required; --help describes the options.");
+  if (!values.official) throw new UsageError("--official is required; --help describes the options.");
   const { official, python, model, work } = values;
   const [rounds, steps, threads] = [Number(values.rounds), Number(values.steps), Number(values.threads)];
   await mkdir(work, { recursive: true });
@@ -117,7 +118,4 @@ function print(model: string, version: string, times: ReadonlyMap<string, readon
   process.stdout.write(`${facts.join("\n")}\n\n${table}\n`);
 }
 
-await main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-});
+await runCommand(main);

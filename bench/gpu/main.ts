@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import type { Deviation } from "../../src/importer/imported-family.js";
+import { runCommand } from "../command.js";
 import { Comparison, type Failure } from "../reference/comparison.js";
 import { importModelOf } from "../reference/imported-models.js";
 import type { ReferenceOptions } from "../reference/options.js";
@@ -130,7 +131,4 @@ async function main(): Promise<void> {
   progress(`Results: ${join(options.out, "results.md")} and results.json`);
 }
 
-await main().catch((error: unknown) => {
-  progress(error instanceof Error ? error.message : String(error));
-  process.exitCode = 1;
-});
+await runCommand(main);

@@ -1,7 +1,8 @@
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readArguments } from "../../src/commands/command-line.js";
-import { asProcessor, asSide, type Processor, type Side, USUAL_SIDES, whole } from "../reference/options.js";
+import { whole } from "../command.js";
+import { asProcessor, asSide, type Processor, type Side, USUAL_SIDES } from "../reference/options.js";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const MODELS = ["mar-b", "mar-l", "tiny"] as const;

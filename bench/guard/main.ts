@@ -1,7 +1,8 @@
 // npm run guard: whether engine, worker, queue or API has become slower, on any machine, however busy.
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readArguments } from "../../src/commands/command-line.js";
+import { readArguments, UsageError } from "../../src/commands/command-line.js";
+import { runCommand } from "../command.js";
 import { MeasuringProcess } from "../measuring-process.js";
 import { median } from "../statistics.js";
 import { freeze, thaw } from "./frozen.js";
@@ -35,6 +36,7 @@ function frozenRoot(): string {
 }
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
+/** Undefined if it has printed the help. */
 function readOptions() {
   const { values } = readArguments({
     args: process.argv.slice(2),
@@ -45,14 +47,16 @@ function readOptions() {
       help: { type: "boolean", default: false },
     },
   });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return undefined;
+  }
   const parts = (values.plant ?? values.only).split(",") as PartName[];
   const unknown = parts.filter((part) => !PART_NAMES.includes(part));
-  if (values.record && !["engine", "service"].includes(values.record)) unknown.push(values.record as PartName);
-  if (values.help || unknown.length > 0) {
-    if (unknown.length > 0) process.stderr.write(`There is no part ${unknown.join(", ")}.\n`);
-    process.stdout.write(USAGE);
-    process.exit(unknown.length > 0 ? 2 : 0);
-  }
+  if (unknown.length > 0)
+    throw new UsageError(`There is no part ${unknown.join(", ")}, only ${PART_NAMES.join(", ")}.`);
+  if (values.record !== undefined && values.record !== "engine" && values.record !== "service")
+    throw new UsageError(`--record takes engine or service, not ${JSON.stringify(values.record)}.`);
   return { parts, toRecord: values.record, mustPlant: values.plant !== undefined };
 }
 
@@ -101,10 +105,12 @@ async function countFailures(parts: readonly PartName[], fails: (part: PartName)
   return failures;
 }
 
-const { parts, toRecord, mustPlant } = readOptions();
-if (toRecord === "engine") await recordEngine();
-else if (toRecord === "service") freeze(root);
-else {
+await runCommand(async () => {
+  const options = readOptions();
+  if (!options) return;
+  const { parts, toRecord, mustPlant } = options;
+  if (toRecord === "engine") return recordEngine();
+  if (toRecord === "service") return freeze(root);
   const failures = await countFailures(parts, mustPlant ? missesSlowdown : isSlower);
   process.exitCode = failures === 0 ? 0 : 1;
-}
+});

@@ -1,4 +1,6 @@
 // npm run bench: images per second through HTTP, from the engine alone and from the bare ONNX runs, and the layers between.
+
+import { runCommand } from "../command.js";
 import { HttpClient } from "../http-client.js";
 import { busyWarning, describeMachine } from "../machine.js";
 import { MeasuringProcess } from "../measuring-process.js";
@@ -68,4 +70,4 @@ async function main(): Promise<void> {
   await Promise.all([processes.server.stop(), processes.nullServer.stop()]);
 }
 
-await main();
+await runCommand(main);

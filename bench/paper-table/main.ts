@@ -3,10 +3,11 @@ import { spawnSync } from "node:child_process";
 import { access, mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readArguments } from "../../src/commands/command-line.js";
+import { readArguments, UsageError } from "../../src/commands/command-line.js";
 import { openModels } from "../../src/commands/services/open-parts.js";
 import { type Config, loadConfig } from "../../src/config.js";
 import { markdownTable } from "../../src/markdown-table.js";
+import { runCommand, whole } from "../command.js";
 import { describeMachine } from "../machine.js";
 import { type Cell, type CellResult, cellName, measureCell, timeCells } from "./measure.js";
 import { type Network, networksOf, type Row, TABLES, type Table } from "./tables.js";
@@ -54,15 +55,16 @@ async function ensureTrained(network: Network, settings: Config, python: string)
   process.stderr.write(`${model} is not in ${modelsDir}: training/configs/${config} makes it.\n`);
   const args = ["-m", "training", "run", join("training", "configs", config), "--import", model];
   const { status, error } = spawnSync(python, args, { cwd: ROOT, stdio: "inherit" });
-  if (error) throw new Error(`${python} can't be started: ${error.message}. --python names a Python for the training.`);
-  if (status !== 0) throw new Error(`${model} was not trained; see the lines above.`);
+  if (error)
+    throw new UsageError(`${python} can't be started: ${error.message}. --python names a Python for the training.`);
+  if (status !== 0) throw new UsageError(`${model} was not trained; see the lines above.`);
 }
 
 /** Throws for a number that is not a table's. */
 function chosenTables(list: string): Table[] {
   return list.split(",").map((number) => {
     const table = TABLES[Number(number) - 1];
-    if (!table) throw new Error(`--tables must be some of 1, 2 and 3, not ${JSON.stringify(list)}.`);
+    if (!table) throw new UsageError(`--tables must be some of 1, 2 and 3, not ${JSON.stringify(list)}.`);
     return table;
   });
 }
@@ -105,11 +107,7 @@ function formatTable(
 async function main(): Promise<void> {
   const { values } = readArguments({ args: process.argv.slice(2), options: OPTIONS });
   if (values.help) return void process.stdout.write(USAGE);
-  const [images, rounds] = (["images", "rounds"] as const).map((name) => {
-    const number = Number(values[name]);
-    if (Number.isInteger(number) && number >= (name === "images" ? 2 : 0)) return number;
-    throw new Error(`--${name} must be a whole number, not ${JSON.stringify(values[name])}.`);
-  }) as [number, number];
+  const [images, rounds] = [whole("images", values.images, 2), whole("rounds", values.rounds, 0)];
   const tables = chosenTables(values.tables);
   const networks = networksOf(tables);
   const config = loadConfig();
@@ -137,7 +135,4 @@ async function main(): Promise<void> {
   process.stdout.write(text);
 }
 
-await main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-});
+await runCommand(main);

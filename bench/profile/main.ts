@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readArguments } from "../../src/commands/command-line.js";
+import { readArguments, UsageError } from "../../src/commands/command-line.js";
 import { Decoder } from "../../src/engine/decoder.js";
 import { openModel } from "../../src/engine/open-model.js";
 import { usableCores } from "../../src/engine/runtime/allowance.js";
@@ -12,6 +12,7 @@ import { predict } from "../../src/families/mar/predict.js";
 import { markdownTable } from "../../src/markdown-table.js";
 import { type Architecture, marArchitecture } from "../../src/model/manifest.js";
 import { denoiseBatch, denoiseRow, predictBatch, predictRow } from "../../test/families/mar/batches.js";
+import { runCommand, whole } from "../command.js";
 import { describeMachine } from "../machine.js";
 import { openModelFolder } from "../model-folder.js";
 import { median } from "../statistics.js";
@@ -37,44 +38,66 @@ Needs a C compiler (cc) to measure the peak rates.
 /** Operators with less than this share of their graph's time share one line. */
 const SMALLEST_SHARE = 0.01;
 
+const GRAPHS = ["predict", "denoise", "decode"] as const;
+type Graph = (typeof GRAPHS)[number];
+
+/** Undefined if it has printed the help. */
 function readOptions() {
-  const number = (fallback: number) => ({ type: "string", default: String(fallback) }) as const;
+  const text = (fallback: number | string) => ({ type: "string", default: String(fallback) }) as const;
   const { values } = readArguments({
     args: process.argv.slice(2),
     options: {
       "model-folder": { type: "string" },
-      rows: number(2),
-      known: number(93),
-      tokens: number(4),
-      steps: number(12),
-      threads: number(usableCores()),
-      repeats: number(5),
-      only: { type: "string", default: "predict,denoise,decode" },
+      rows: text(2),
+      known: text(93),
+      tokens: text(4),
+      steps: text(12),
+      threads: text(usableCores()),
+      repeats: text(5),
+      only: text(GRAPHS.join(",")),
       help: { type: "boolean", default: false },
     },
   });
-  if (values.help || !values["model-folder"]) {
+  if (values.help) {
     process.stdout.write(USAGE);
-    process.exit(values.help ? 0 : 2);
+    return undefined;
   }
-  return values;
+  const modelFolder = values["model-folder"];
+  if (modelFolder === undefined) throw new UsageError("--model-folder is required; --help describes the options.");
+  const only = values.only.split(",").map((name) => {
+    const graph = GRAPHS.find((one) => one === name);
+    if (!graph) throw new UsageError(`--only takes some of ${GRAPHS.join(", ")}, not ${JSON.stringify(name)}.`);
+    return graph;
+  });
+  const number = (name: "rows" | "known" | "tokens" | "steps" | "threads" | "repeats") => whole(name, values[name]);
+  const [rows, known, tokens] = [number("rows"), number("known"), number("tokens")];
+  return {
+    modelFolder,
+    only,
+    rows,
+    known,
+    tokens,
+    steps: number("steps"),
+    threads: number("threads"),
+    repeats: number("repeats"),
+  };
 }
 
-type Options = ReturnType<typeof readOptions>;
+type Options = NonNullable<ReturnType<typeof readOptions>>;
 
 interface Profiled {
   readonly folder: string;
   readonly architecture: Architecture;
   /** A run of each graph. */
-  readonly run: Readonly<Record<string, (r: Runtime) => Promise<unknown>>>;
+  readonly run: Readonly<Record<Graph, (r: Runtime) => Promise<unknown>>>;
 }
 
 /** The inputs of each graph's runs. */
 async function inputs(options: Options): Promise<Profiled> {
-  const { folder, manifest } = await openModelFolder(options["model-folder"]!);
+  const { folder, manifest } = await openModelFolder(options.modelFolder);
   const { generator: a, tokenizer: t } = marArchitecture(manifest.architecture);
-  const [known, tokens, steps] = [Number(options.known), Number(options.tokens), Number(options.steps)];
-  const rows = Array.from({ length: Number(options.rows) }, (_, i) => predictRow(a, known, tokens, 5 + i));
+  const { known, tokens, steps } = options;
+  const rows = Array.from({ length: options.rows }, (_, i) => predictRow(a, known, tokens, 5 + i));
   const predictInputs = predictBatch(a, rows, known);
   const sampled = Array.from({ length: tokens }, (_, i) => denoiseRow(a, 100, true, 9 + i));
   const denoiseInputs = denoiseBatch(a, sampled, 100, 40, 40 + steps);
@@ -123,7 +146,7 @@ function table(operators: readonly OperatorTime[], peaks: Peaks): string {
       percent(o.ms / total),
       o.operations > 0 ? (o.operations / o.ms / 1e6).toFixed(0) : "",
       (o.bytes / o.ms / 1e6).toFixed(1),
-      `${percent(bound.ms / o.ms)} of ${bound.by}`,
+      `${percent(Math.min(1, bound.ms / o.ms))} of ${bound.by}`,
     ];
   });
   const restMs = rest.reduce((sum, o) => sum + o.ms, 0);
@@ -140,12 +163,14 @@ function table(operators: readonly OperatorTime[], peaks: Peaks): string {
 }
 
 /** Runs one graph repeatedly; prints medians without profiling, then the profile's table. */
-async function profile({ folder, architecture, run: runs }: Profiled, graph: string, options: Options, peaks: Peaks) {
-  const run = runs[graph]!;
-  const repeats = Number(options.repeats);
-  const threads = Number(options.threads);
-  const graphs = ["predict", "denoise", "decode"] as const;
-  const plain = await openModel(folder, architecture, { threads }, graphs);
+async function profile(
+  { folder, architecture, run: runs }: Profiled,
+  graph: Graph,
+  { repeats, threads }: Options,
+  peaks: Peaks,
+): Promise<void> {
+  const run = runs[graph];
+  const plain = await openModel(folder, architecture, { threads }, GRAPHS);
   await run(plain);
   const walls: number[] = [];
   const cpus: number[] = [];
@@ -160,7 +185,7 @@ async function profile({ folder, architecture, run: runs }: Profiled, graph: str
   await plain.close();
 
   const output = mkdtempSync(join(tmpdir(), "marimba-profile-"));
-  const profiled = await openModel(folder, architecture, { threads, profile: `${output}/` }, graphs);
+  const profiled = await openModel(folder, architecture, { threads, profile: `${output}/` }, GRAPHS);
   for (let i = 0; i < repeats; i++) await run(profiled);
   await profiled.close();
   const file = readdirSync(output).find((name) => name.startsWith(graph))!;
@@ -171,14 +196,17 @@ async function profile({ folder, architecture, run: runs }: Profiled, graph: str
   console.log(`${table(operators, peaks)}\n\n${boundOfAll(operators, peaks)}`);
 }
 
-const options = readOptions();
-const profiled = await inputs(options);
-for (const line of describeMachine()) console.log(`- ${line}`);
-const peaks = measurePeaks(Number(options.threads));
-const rates = (["float32", "bfloat16", "int8"] as const).flatMap((type) =>
-  peaks[type] ? [`${type} ${peaks[type]}`] : [],
-);
-console.log(
-  `- At most, with ${options.threads} threads: ${rates.join(", ")} GOP/s, ${peaks.cacheGBs} GB/s from cache, ${peaks.memoryGBs} GB/s from memory`,
-);
-for (const graph of options.only.split(",")) await profile(profiled, graph, options, peaks);
+await runCommand(async () => {
+  const options = readOptions();
+  if (!options) return;
+  const profiled = await inputs(options);
+  for (const line of describeMachine()) console.log(`- ${line}`);
+  const peaks = measurePeaks(options.threads);
+  const rates = (["float32", "bfloat16", "int8"] as const).flatMap((type) =>
+    peaks[type] ? [`${type} ${peaks[type]}`] : [],
+  );
+  console.log(
+    `- At most, with ${options.threads} threads: ${rates.join(", ")} GOP/s, ${peaks.cacheGBs} GB/s from cache, ${peaks.memoryGBs} GB/s from memory`,
+  );
+  for (const graph of options.only) await profile(profiled, graph, options, peaks);
+});

@@ -1,12 +1,12 @@
 import { stat } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { basename, join } from "node:path";
-import { importModelOf } from "./imported-models.js";
+import { codeHash, importModelOf } from "./imported-models.js";
 import type { ReferenceOptions, Side } from "./options.js";
 import { Records, type RunKey, type RunRecord } from "./records.js";
 import { isMarimba, type ModelFolders, precisionOf, presetOf, runSide } from "./sides.js";
 
-/** Each side's subject: PyTorch's checkpoint, or the model that Marimba imported from it. */
+/** Each side's subject: PyTorch's checkpoint, or the model that Marimba imported from it; and its code. */
 interface Subject {
   readonly name: string;
   readonly models?: ModelFolders;
@@ -30,19 +30,24 @@ export class Comparison {
   ) {}
 
   static async open(options: ReferenceOptions): Promise<Comparison> {
+    const records = await Records.open(join(options.work, "runs.jsonl"));
+    const [ours, theirs] = await Promise.all([
+      codeHash("dist/engine/", "dist/families/", "dist/model/", "kernels/", "bench/reference/marimba.ts"),
+      codeHash("bench/reference/official.py", "bench/reference/peers.py"),
+    ]);
     const subjects = new Map<Side, Subject>();
     for (const side of options.sides) {
       if (isMarimba(side)) {
         const { folder, manifest } = await importModelOf(precisionOf(side), options);
         const isExact = presetOf(side) === undefined && manifest.precision !== "fp32";
         const float32 = isExact ? (await importModelOf("fp32", options)).folder : undefined;
-        subjects.set(side, { name: manifest.hash.slice(0, 12), models: { folder, float32 } });
+        subjects.set(side, { name: `${manifest.hash.slice(0, 12)} ${ours}`, models: { folder, float32 } });
       } else {
         const { size, mtimeMs } = await stat(options.generator);
-        subjects.set(side, { name: `${basename(options.generator)} ${size} ${Math.round(mtimeMs)}` });
+        subjects.set(side, { name: `${basename(options.generator)} ${size} ${Math.round(mtimeMs)} ${theirs}` });
       }
     }
-    return new Comparison(options, subjects, await Records.open(join(options.work, "runs.jsonl")));
+    return new Comparison(options, subjects, records);
   }
 
   get missing(): number {

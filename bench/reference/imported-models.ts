@@ -7,7 +7,7 @@ import type { Manifest } from "../../src/model/manifest.js";
 import { readManifest } from "../../src/model/registry.js";
 import type { ReferenceOptions } from "./options.js";
 
-const CODE = new URL("../../dist/", import.meta.url);
+const ROOT = new URL("../../", import.meta.url);
 
 /** The model in this precision, imported from the checkpoint unless this very code has already imported it. */
 export async function importModelOf(
@@ -29,16 +29,23 @@ export async function importModelOf(
 
 /** A hash of the checkpoints and of the code that imports them. */
 async function fingerprint({ generator, tokenizer }: ReferenceOptions): Promise<string> {
-  const hash = createHash("sha256");
+  const hash = createHash("sha256").update(await codeHash("dist/model/graph/", "dist/importer/"));
   for (const path of [generator, tokenizer]) {
     const { size, mtimeMs } = await stat(path);
     hash.update(`${path} ${size} ${mtimeMs}\n`);
   }
-  for (const room of ["model/graph", "importer"]) {
-    const folder = fileURLToPath(new URL(`${room}/`, CODE));
-    const files = await readdir(folder, { recursive: true });
-    for (const file of files.filter((name) => name.endsWith(".js")).sort())
-      hash.update(await readFile(join(folder, file)));
+  return hash.digest("hex").slice(0, 12);
+}
+
+/** Of the code in some folders and files of the repository, with all below them. */
+export async function codeHash(...paths: string[]): Promise<string> {
+  const hash = createHash("sha256");
+  for (const path of paths) {
+    const at = fileURLToPath(new URL(path, ROOT));
+    const files = path.endsWith("/")
+      ? (await readdir(at, { recursive: true })).sort().map((name) => join(at, name))
+      : [at];
+    for (const file of files) if (/\.(js|ts|py|node)$/.test(file)) hash.update(await readFile(file));
   }
   return hash.digest("hex").slice(0, 12);
 }

@@ -1,5 +1,6 @@
 // npm run bench:reference: Marimba compared with the authors' PyTorch code; the sides take turns, and runs are kept.
 import { basename } from "node:path";
+import { runCommand } from "../command.js";
 import { describeMachine } from "../machine.js";
 import { Comparison } from "./comparison.js";
 import { type ReferenceOptions, readReferenceOptions } from "./options.js";
@@ -31,7 +32,4 @@ async function main(): Promise<void> {
   printSummary(options, comparison);
 }
 
-await main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-});
+await runCommand(main);

@@ -3,7 +3,7 @@
 The code is theirs, unchanged (github.com/LTH14/mar): `sample_tokens` and `vae.decode`, under `no_grad` and autocast as in
 engine_mar.py, but to bfloat16. What has to differ without CUDA: `.cuda()` does nothing, and autocast is the CPU's.
 tf32 is float32 with TensorFloat-32 products. --faster names what peers.py changes before: `compiled`, `tuned` (compiled, with
-the head's adaLN computed once a step) or `openvino`; --precision int8 is torchao's.
+the head's adaLN computed once a step) or `openvino`; --precision int8 is torchao's, or OpenVINO's own.
 With --every k only every k-th step is computed; in the others encoder, decoder and head return noise at once.
 Prints one JSON object; times are milliseconds.
 """
@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import functools
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -42,7 +41,8 @@ def read_options() -> argparse.Namespace:
 
 def load_networks(options: argparse.Namespace):
     sys.path.insert(0, str(options.official))
-    sys.path.append(str(options.packages))
+    if options.packages:
+        sys.path.append(str(options.packages))
     from models import mar
     from models import vae as kl
 
@@ -67,12 +67,15 @@ def load_networks(options: argparse.Namespace):
     return model.eval().requires_grad_(False).cuda(), vae.eval().requires_grad_(False).cuda()
 
 
-def make_faster(model, vae, options: argparse.Namespace) -> None:
-    if options.precision == "int8":
-        peers.quantize(model)
+def make_faster(model, vae, options: argparse.Namespace, run_examples) -> None:
+    """`run_examples` runs the networks on inputs to choose scales for."""
+    is_int8 = options.precision == "int8"
     if options.faster == "openvino":
-        peers.use_openvino(model, vae, options.threads)
-    elif options.faster:
+        peers.use_openvino(model, vae, options.threads, run_examples if is_int8 else None)
+        return
+    if is_int8:
+        peers.quantize(model)
+    if options.faster:
         head = peers.SharedModulation(model.diffloss) if options.faster == "tuned" else model.diffloss.net
         peers.compile_networks(model, vae, head)
 
@@ -141,8 +144,8 @@ class Parts:
 
 
 def autocast(options: argparse.Namespace):
-    # OpenVINO's networks have their precision from its settings.
-    is_theirs = options.precision == "bf16" and options.faster != "openvino"
+    # OpenVINO's networks have their precision from its settings. What torchao leaves out is best in bfloat16.
+    is_theirs = options.precision in ("bf16", "int8") and options.faster != "openvino"
     return torch.autocast(options.provider, torch.bfloat16) if is_theirs else contextlib.nullcontext()
 
 
@@ -161,6 +164,11 @@ def run(model, vae, parts: Parts, options: argparse.Namespace, every: int) -> di
     return {"stepTimes": parts.steps, "decode": 1000 * (end - decoding), "wall": 1000 * (end - begin)}
 
 
+def peak_mebibytes() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 1024
+
+
 def main() -> None:
     options = read_options()
     torch.set_num_threads(options.threads)
@@ -174,16 +182,16 @@ def main() -> None:
         model, vae = load_networks(options)
         is_measured = options.deviation and options.precision != "fp32"
         deviation = peers.Deviation(model, vae, options.guidance) if is_measured else None
-        make_faster(model, vae, options)
+        make_faster(model, vae, options, lambda: peers.Deviation(model, vae, options.guidance))
         with torch.no_grad(), autocast(options):
             deviations = deviation.measure() if deviation else []
         parts = Parts(model, options.every)
         # The warm-up is one step and the decoder; compiled code meets every shape before it is timed.
         run(model, vae, parts, options, options.every if options.faster else options.steps)
+        Path("/proc/self/clear_refs").write_text("5")  # the peak of memory begins here, after loading
         result = run(model, vae, parts, options, options.every)
     result["deviations"] = deviations
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({**result, "peakRssMib": memory / 1024, "version": f"torch {torch.__version__}"}))
+    print(json.dumps({**result, "peakRssMib": peak_mebibytes(), "version": f"torch {torch.__version__}"}))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readArguments } from "../../src/commands/command-line.js";
+import { readArguments, UsageError } from "../../src/commands/command-line.js";
+import { whole } from "../command.js";
 
 /**
  * The sides, in the order of their turns: whose code, in which precision, and a preset, or what peers.py makes faster before:
@@ -13,7 +16,9 @@ export const SIDES = [
   "pytorch-bf16-compiled",
   "pytorch-bf16-tuned",
   "pytorch-int8-compiled",
+  "pytorch-int8-tuned",
   "openvino-bf16",
+  "openvino-int8",
   "marimba-int8",
   "marimba-int8-balanced",
   "marimba-int8-fast",
@@ -40,13 +45,13 @@ const USAGE = `npm run bench:reference: Marimba compared with the authors' PyTor
   --arch FILE         config.json of a generator that has none of the published sizes
   --provider P        what both sides run on: cpu or cuda (default: cpu)
   --python FILE       a Python with torch, torchvision, timm 0.9.12, scipy and tqdm (default: python3); compiled sides also
-                      need a C++ compiler, pytorch-int8-compiled torchao, and openvino-bf16 openvino
+                      need a C++ compiler, in int8 also torchao, OpenVINO's openvino, and in int8 nncf
   --every K           on both sides compute only every K-th autoregressive step, and multiply (default: 1, whole images)
   --batches 1,8       images at once (default: 1,8)
   --rounds N          runs of each side, in turn (default: 1)
   --sides A,B         of ${SIDES.slice(0, 5).join(", ")},
-                      ${SIDES.slice(5, 9).join(", ")},
-                      ${SIDES.slice(9).join(", ")}
+                      ${SIDES.slice(5, 11).join(", ")},
+                      ${SIDES.slice(11).join(", ")}
                       (default on a CPU: ${USUAL_SIDES.cpu.join(", ")})
   --runs N            at most N of the missing runs, then print (default: all)
   --steps N           autoregressive steps (default: 64)
@@ -117,13 +122,17 @@ export function readReferenceOptions(argv: string[]): ReferenceOptions | undefin
   }
   const { official, generator, tokenizer, quick } = values;
   if (!official || !generator || !tokenizer) {
-    throw new Error("--official, --generator and --tokenizer are required; --help describes the options.");
+    throw new UsageError("--official, --generator and --tokenizer are required; --help describes the options.");
   }
+  for (const [option, path] of Object.entries({ official, generator, tokenizer, arch: values.arch }))
+    if (path !== undefined && !existsSync(path)) throw new UsageError(`--${option}: there is no ${path}.`);
+  if (!existsSync(join(official, "models/mar.py")))
+    throw new UsageError(`--official must be a checkout of github.com/LTH14/mar; ${official} has no models/mar.py.`);
   const steps = whole("steps", values.steps);
   const every = whole("every", values.every ?? (quick ? "16" : "1"));
-  if (steps % every !== 0) throw new Error(`--every must divide the ${steps} steps; ${every} does not.`);
+  if (steps % every !== 0) throw new UsageError(`--every must divide the ${steps} steps; ${every} does not.`);
   const guidance = Number(values.guidance);
-  if (!(guidance >= 1)) throw new Error(`--guidance must be a number of at least 1, not ${values.guidance}.`);
+  if (!(guidance >= 1)) throw new UsageError(`--guidance must be a number of at least 1, not ${values.guidance}.`);
   const provider = asProcessor(values.provider);
   return {
     provider,
@@ -145,20 +154,13 @@ export function readReferenceOptions(argv: string[]): ReferenceOptions | undefin
   };
 }
 
-export function whole(option: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new Error(`--${option} must be a whole number of at least 1, not ${text}.`);
-  return value;
-}
-
 export function asProcessor(text: string): Processor {
-  if (text !== "cpu" && text !== "cuda") throw new Error(`--provider must be cpu or cuda, not ${text}.`);
+  if (text !== "cpu" && text !== "cuda") throw new UsageError(`--provider must be cpu or cuda, not ${text}.`);
   return text;
 }
 
 export function asSide(text: string): Side {
   const side = SIDES.find((name) => name === text);
-  if (!side) throw new Error(`--sides: ${JSON.stringify(text)} is not one of ${SIDES.join(", ")}.`);
+  if (!side) throw new UsageError(`--sides: ${JSON.stringify(text)} is not one of ${SIDES.join(", ")}.`);
   return side;
 }

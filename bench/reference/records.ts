@@ -26,7 +26,7 @@ export interface RunResult {
 export interface RunKey {
   readonly side: string;
   readonly provider: string;
-  /** The subject: the checkpoint, or the imported model's hash. */
+  /** The subject: the checkpoint, or the imported model's hash; and a hash of the side's code. */
   readonly subject: string;
   readonly batch: number;
   /** Only every k-th autoregressive step was computed. */

@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { constants } from "node:os";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { UsageError } from "../../src/commands/command-line.js";
 import { GpuMemory } from "./gpu-memory.js";
 import type { ReferenceOptions, Side } from "./options.js";
 import type { RunKey, RunResult } from "./records.js";
@@ -99,8 +101,17 @@ async function run(
     process.stderr.write(chunk);
     lastLines = `${lastLines}${chunk}`.slice(-2000);
   });
-  const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
-  const [output, [code, signal]] = await Promise.all([text(child.stdout), ended]);
+  const ended = (once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>).catch((error: Error) => {
+    throw new UsageError(`${command} can't be started (${error.message}); --python names another Python.`);
+  });
+  const endWithUs = (signal: NodeJS.Signals) => {
+    child.kill("SIGKILL");
+    process.exit(128 + constants.signals[signal]);
+  };
+  process.on("SIGINT", endWithUs).on("SIGTERM", endWithUs);
+  const [output, [code, signal]] = await Promise.all([text(child.stdout), ended]).finally(() => {
+    process.off("SIGINT", endWithUs).off("SIGTERM", endWithUs);
+  });
   if (code !== 0) throw new Error(`${command} ended with ${code ?? signal}: ${lastLines.trim().split("\n").at(-1)}`);
   return JSON.parse(output) as RunResult;
 }

@@ -34,7 +34,6 @@ const deviation = (runs: readonly RunRecord[], of: Deviation["of"]) =>
 const FACTS: readonly (readonly [string, (runs: readonly RunRecord[]) => string])[] = [
   ["z off by", (runs) => deviation(runs, "z")],
   ["sampled tokens off by", (runs) => deviation(runs, "sampled tokens")],
-  ["pixels off by", (runs) => deviation(runs, "pixels")],
   ["peak memory", (runs) => most(runs.map(({ peakRssMib }) => peakRssMib))],
   ["peak memory of the GPU", (runs) => most(runs.flatMap(({ peakGpuMib }) => peakGpuMib ?? []))],
   [

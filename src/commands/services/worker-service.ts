@@ -3,6 +3,7 @@ import type { Registry } from "prom-client";
 import type { Config } from "../../config.js";
 import type { Engine, EngineLost, StepWork } from "../../engine/engine.js";
 import { usableCores, usableMemory } from "../../engine/runtime/allowance.js";
+import { kernelsTrouble } from "../../engine/runtime/kernels.js";
 import type { Manifest } from "../../model/manifest.js";
 import type { ModelRegistry } from "../../model/registry.js";
 import type { JobSource } from "../../queue/queue.js";
@@ -133,6 +134,12 @@ export class WorkerService implements Service {
       log.warn(
         "The model is float32, and NVIDIA's libraries round its products to TF32 unless NVIDIA_TF32_OVERRIDE is 0. In float16 it is " +
           "faster and takes half the memory: import it with --precision fp16.",
+      );
+    const trouble = config.provider === "cpu" && manifest.precision === "int8" && kernelsTrouble();
+    if (trouble)
+      log.warn(
+        `Marimba's own operators for int8 can't be loaded: ${trouble}. ONNX Runtime's take longer, and on a CPU that could run ours, the ` +
+          "bytes of images differ from those of workers that have them.",
       );
     const folder = models.folderOf(manifest.name);
     const handling = { folder, maxBatch: config.maxBatch, maxWaiting, onTrouble, onLost, ...(onWork && { onWork }) };

@@ -51,27 +51,33 @@ export interface Kernels {
   readonly library: string;
 }
 
-let loaded: { readonly kernels: Kernels | undefined } | undefined;
+let loaded: { readonly kernels?: Kernels; readonly trouble?: string } | undefined;
 
 /**
  * Our operators where they can run: on Linux x64, on a CPU with AVX-512 VNNI and bfloat16; elsewhere undefined. With AMX, ONNX
  * Runtime's own products run on tiles, which ours don't use. Never throws.
  */
 export function loadKernels(): Kernels | undefined {
-  loaded ??= { kernels: load() };
+  loaded ??= load();
   return loaded.kernels;
 }
 
-function load(): Kernels | undefined {
-  if (process.platform !== "linux" || process.arch !== "x64") return undefined;
+/** Why the addon can't be loaded on Linux x64. Without it, int8 models take longer, and their images have other bytes. */
+export function kernelsTrouble(): string | undefined {
+  loaded ??= load();
+  return loaded.trouble;
+}
+
+function load(): NonNullable<typeof loaded> {
+  if (process.platform !== "linux" || process.arch !== "x64") return {};
   try {
     const addon: Addon = createRequire(import.meta.url)(join(PACKAGE_ROOT, "kernels/linux-x64/marimba.node"));
     const cpu = addon.cpu();
-    return cpu.avx512vnni && cpu.avx512bf16 && !cpu.amxInt8
-      ? { addon, library: join(providerFolder(), "libonnxruntime.so.1") }
-      : undefined;
-  } catch {
-    return undefined; // The file is missing, or the system's C library is too old or another one.
+    if (!cpu.avx512vnni || !cpu.avx512bf16 || cpu.amxInt8) return {};
+    return { kernels: { addon, library: join(providerFolder(), "libonnxruntime.so.1") } };
+  } catch (error) {
+    // The file is missing, or the system's C library is too old or another one.
+    return { trouble: (error as Error).message.split("\n")[0]! };
   }
 }
 

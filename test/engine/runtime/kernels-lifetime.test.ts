@@ -183,10 +183,10 @@ describe.runIf(HAS_ADDON)("a process", () => {
   });
 
   test.each([
-    ["is there", true],
-    ["is missing", false],
-    ["is no library", false],
-  ])("has our operators only with the addon: where it %s", async (state, has) => {
+    ["is there", true, undefined],
+    ["is missing", false, "Cannot find module"],
+    ["is no library", false, "marimba.node: file too short"],
+  ])("has our operators only with the addon, and says why not: where it %s", async (state, has, trouble) => {
     const root = join(folder, state);
     const addon = join(root, "kernels/linux-x64/marimba.node");
     mkdirSync(dirname(addon), { recursive: true });
@@ -196,8 +196,11 @@ describe.runIf(HAS_ADDON)("a process", () => {
     if (has) copyFileSync(ADDON_FILE, addon);
     else if (state !== "is missing") writeFileSync(addon, "text");
     const module = JSON.stringify(join(root, "dist/engine/runtime/kernels.js"));
-    const script = `import(${module}).then(({ loadKernels }) => console.log(loadKernels() !== undefined));`;
+    const script = `import(${module}).then((kernels) =>
+      console.log(kernels.loadKernels() !== undefined, kernels.kernelsTrouble()));`;
     const { avx512vnni, avx512bf16, amxInt8 } = requireAddon().cpu();
-    expect(await printed(script)).toBe(`${has && avx512vnni && avx512bf16 && !amxInt8}\n`);
+    const answer = await printed(script);
+    expect(answer).toMatch(`${has && avx512vnni && avx512bf16 && !amxInt8} ${trouble ? "" : "undefined"}`);
+    if (trouble) expect(answer).toContain(trouble);
   });
 });

@@ -30,6 +30,10 @@ beforeAll(() => {
     join(folder, "float32"),
     Float32Array.from(noise.subarray(0, 1 << 15), (value) => 0.004 + value / 64_000),
   );
+  writeFileSync(
+    join(folder, "norms"),
+    Float32Array.from(noise.subarray(0, 1 << 8), (value) => 1 + value / 256),
+  );
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -173,6 +177,35 @@ describe.runIf(loadKernels())("our operators, on this CPU, which has what they n
     expect(ours.slice(70, 140)).toEqual((await computed(build, given, false)).slice(70, 140));
   });
 
+  test.each<[string, Case]>([
+    ["as they are", { rows: 3, inputs: 64, outputs: 70 }],
+    ["after a norm", { rows: 3, inputs: 64, outputs: 70, tokens: 1, norm: true }],
+  ])("a row with a number that is none, or infinite, gives none: rows %s", async (_, sizes) => {
+    const { build, given } = product(sizes);
+    const x = given.x!.data as Float32Array;
+    const before = await computed(build, given, true);
+    for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      x[64 + 37] = wrong;
+      const ours = await computed(build, given, true);
+      expect(ours.slice(70, 140).every(Number.isNaN)).toBe(true);
+      for (const [begin, end] of [
+        [0, 70],
+        [140, 210],
+      ])
+        expect(ours.slice(begin, end)).toEqual(before.slice(begin, end));
+    }
+  });
+
+  test("SiLU of the most negative numbers is 0", async () => {
+    const { build, given } = product({ rows: 24, inputs: 48, outputs: 80, project: { activation: "silu" } });
+    const x = given.x!.data as Float32Array;
+    x.set(x.map((value) => value * 1e37));
+    const ours = await computed(build, given, true);
+    expect(ours.some((value) => value > 1e36)).toBe(true);
+    expect(ours.filter((value) => value <= 0).length).toBeGreaterThan(100);
+    expect(ours.every((value) => value >= 0)).toBe(true);
+  });
+
   test("a row's result does not depend on the other rows", async () => {
     const { build, given } = product({ rows: 150, inputs: 64, outputs: 70, project: { activation: "gelu-tanh" } });
     const all = await computed(build, given, true, 2);
@@ -254,7 +287,8 @@ describe.runIf(loadKernels())("our operators, on this CPU, which has what they n
     ];
     for (const [part, shape] of parts) {
       const byteLength = 4 * shape.reduce((product, size) => product * size, 1);
-      weights.set(`${name}.${part}`, { location: "float32", offset: 0, byteLength, shape, type: "float32" });
+      const location = part.startsWith("norm") ? "norms" : "float32";
+      weights.set(`${name}.${part}`, { location, offset: 0, byteLength, shape, type: "float32" });
     }
     const build: Build = (g) => {
       const x = g.input("x", "float32", ["images", inputs, height, width]);
@@ -279,6 +313,15 @@ describe.runIf(loadKernels())("our operators, on this CPU, which has what they n
     const ours = await computed(build, given, true);
     expect(deviation(ours, await computed(build, given, false))).toBeLessThan(0.005);
     expect(await computed(build, given, true, 2)).toEqual(ours);
+  });
+
+  test.each([0, 100, 5000])("convolve what lies around %d as ONNX Runtime's do", async (offset) => {
+    const { build, given } = convolution({ inputs: 32, outputs: 32, height: 16, width: 16, groups: 4 });
+    const x = given.x.data.map((value) => value / 8 + offset);
+    const far = { x: { ...given.x, data: x } };
+    const [ours, theirs] = await Promise.all([computed(build, far, true), computed(build, far, false)]);
+    // the shortcut, exact on both sides, passes the offset on
+    expect(Math.max(...ours.map((value, i) => Math.abs(value - theirs[i]!)))).toBeLessThan(0.02);
   });
 
   test("an image does not depend on the others of its run", async () => {
