@@ -1,9 +1,14 @@
 import { reportError, UsageError } from "../src/commands/command-line.js";
 
-/** Runs a command of bench/. Of what the caller can mend it prints a sentence, of a fault of ours the stack; then it exits with 1 or 2. */
+/**
+ * Runs a command of bench/. Of what the caller can mend it prints a sentence, as bench/'s own errors have it, which are plain
+ * ones; of a fault of ours the stack. Then it exits with 1 or 2.
+ */
 export async function runCommand(main: () => Promise<void>): Promise<void> {
   await main().catch((error: unknown) => {
-    process.exitCode = reportError(error);
+    const isPlain = error instanceof Error && error.constructor === Error && !("code" in error);
+    if (isPlain) process.stderr.write(`${error.message}\n`);
+    process.exitCode = isPlain ? 1 : reportError(error);
   });
 }
 

@@ -8,7 +8,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { readArguments, UsageError } from "../src/commands/command-line.js";
 import { markdownTable } from "../src/markdown-table.js";
-import { runCommand } from "./command.js";
+import { runCommand, whole } from "./command.js";
 import { describeMachine } from "./machine.js";
 import { median, pairedRatio } from "./statistics.js";
 
@@ -64,6 +64,7 @@ async function main(): Promise<void> {
   if (values.help) return void process.stdout.write(USAGE);
   if (!generator || !tokenizer)
     throw new UsageError("--generator and --tokenizer are required; --help describes the options.");
+  const rounds = whole("rounds", values.rounds);
   const files = [resolve(generator), resolve(tokenizer)];
   const gigabytes = (await Promise.all(files.map((path) => stat(path)))).reduce((sum, { size }) => sum + size, 0) / 1e9;
   await mkdir(values.work, { recursive: true });
@@ -74,7 +75,7 @@ async function main(): Promise<void> {
   const rows: string[][] = [];
   try {
     for (const path of files) await run("dd", [`if=${path}`, "of=/dev/null", "bs=4M", "status=none"]);
-    for (let round = 0; round < Number(values.rounds); round++) {
+    for (let round = 0; round < rounds; round++) {
       const load = loadavg()[0]!.toFixed(1);
       copied.push(await copy(files, folder));
       for (const path of files) await rm(join(folder, basename(path)));

@@ -13,7 +13,7 @@ import { predict } from "../../src/families/dit/predictor.js";
 import { importModel } from "../../src/importer/import.js";
 import { markdownTable } from "../../src/markdown-table.js";
 import type { DitArchitecture } from "../../src/model/manifest.js";
-import { runCommand } from "../command.js";
+import { runCommand, whole } from "../command.js";
 import { describeMachine } from "../machine.js";
 import { OfficialProcess } from "../official-process.js";
 import { roundsRows } from "../statistics.js";
@@ -75,7 +75,8 @@ async function main(): Promise<void> {
   if (values.help) return void process.stdout.write(USAGE);
   if (!values.official) throw new UsageError("--official is required; --help describes the options.");
   const { official, python, model, work } = values;
-  const [rounds, steps, threads] = [Number(values.rounds), Number(values.steps), Number(values.threads)];
+  const [rounds, steps] = [whole("rounds", values.rounds), whole("steps", values.steps)];
+  const threads = whole("threads", values.threads);
   await mkdir(work, { recursive: true });
   const checkpoint = join(work, `${model.toLowerCase().replace("/", "-")}.pt`);
   const places = ["--official", official, "--model", model, "--checkpoint", checkpoint];

@@ -55,9 +55,8 @@ async function ensureTrained(network: Network, settings: Config, python: string)
   process.stderr.write(`${model} is not in ${modelsDir}: training/configs/${config} makes it.\n`);
   const args = ["-m", "training", "run", join("training", "configs", config), "--import", model];
   const { status, error } = spawnSync(python, args, { cwd: ROOT, stdio: "inherit" });
-  if (error)
-    throw new UsageError(`${python} can't be started: ${error.message}. --python names a Python for the training.`);
-  if (status !== 0) throw new UsageError(`${model} was not trained; see the lines above.`);
+  if (error) throw new Error(`${python} can't be started: ${error.message}. --python names a Python for the training.`);
+  if (status !== 0) throw new Error(`${model} was not trained; see the lines above.`);
 }
 
 /** Throws for a number that is not a table's. */

@@ -69,7 +69,8 @@ function readOptions() {
     if (!graph) throw new UsageError(`--only takes some of ${GRAPHS.join(", ")}, not ${JSON.stringify(name)}.`);
     return graph;
   });
-  const number = (name: "rows" | "known" | "tokens" | "steps" | "threads" | "repeats") => whole(name, values[name]);
+  const number = (name: "rows" | "known" | "tokens" | "steps" | "threads" | "repeats") =>
+    whole(name, values[name], name === "known" ? 0 : 1);
   const [rows, known, tokens] = [number("rows"), number("known"), number("tokens")];
   return {
     modelFolder,
