@@ -64,7 +64,7 @@ def check_tokenizer(served: str = "", checkpoint: str = "", scale: float = 0, fl
     return TOKENIZERS[kind](**(sizes or {}))
 
 
-def check_generator(family: str, sizes: dict, recipe: dict, loss: dict | None = None) -> None:
+def check_generator(family: str, sizes: dict, recipe: dict, loss: dict | None = None, float16: bool = False) -> None:
     """The same."""
     if family not in FAMILIES:
         raise ValueError(f'there is no family "{family}"; known are {", ".join(FAMILIES)}')

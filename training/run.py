@@ -108,4 +108,7 @@ def train_generator(config: dict, family: Family, sizes: dict, images: Images, t
         sheet = work / "sheets" / f"generator-{step:06}.png"
         show_generated(sheet, family.sample, average, len(images.classes), patch, tokenizer, scale)
 
-    return model, train(model, loss_of, recipe, work / "generator.pt", log, show)
+    average = train(model, loss_of, recipe, work / "generator.pt", log, show)
+    if config.get("float16"):
+        average.half().float()  # rounded: its weights take half the space when they are compressed
+    return model, average

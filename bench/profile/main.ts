@@ -17,7 +17,7 @@ import { describeMachine } from "../machine.js";
 import { openModelFolder } from "../model-folder.js";
 import { median } from "../statistics.js";
 import { type NodeEvent, type OperatorTime, operatorTimes } from "./operators.js";
-import { measurePeaks, type Peaks } from "./peaks.js";
+import { describePeaks, measurePeaks, type Peaks } from "./peaks.js";
 
 const USAGE = `npm run profile: where a model's time goes, by operator, compared with this machine's peak rates
 
@@ -203,11 +203,6 @@ await runCommand(async () => {
   const profiled = await inputs(options);
   for (const line of describeMachine()) console.log(`- ${line}`);
   const peaks = measurePeaks(options.threads);
-  const rates = (["float32", "bfloat16", "int8"] as const).flatMap((type) =>
-    peaks[type] ? [`${type} ${peaks[type]}`] : [],
-  );
-  console.log(
-    `- At most, with ${options.threads} threads: ${rates.join(", ")} GOP/s, ${peaks.cacheGBs} GB/s from cache, ${peaks.memoryGBs} GB/s from memory`,
-  );
+  console.log(`- ${describePeaks(peaks, options.threads)}`);
   for (const graph of options.only) await profile(profiled, graph, options, peaks);
 });

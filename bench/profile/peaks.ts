@@ -38,3 +38,10 @@ export function measurePeaks(threads: number): Peaks {
     rmSync(folder, { recursive: true });
   }
 }
+
+export function describePeaks(peaks: Peaks, threads: number): string {
+  const rates = (["float32", "bfloat16", "int8"] as const).flatMap((type) =>
+    peaks[type] ? [`${type} ${peaks[type]}`] : [],
+  );
+  return `At most, with ${threads} threads: ${rates.join(", ")} GOP/s, ${peaks.cacheGBs} GB/s from cache, ${peaks.memoryGBs} GB/s from memory`;
+}

@@ -1,6 +1,8 @@
 import { stat } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { basename, join } from "node:path";
+import type { MarArchitecture } from "../../src/families/mar/model.js";
+import { type Architecture, marArchitecture } from "../../src/model/manifest.js";
 import { codeHash, importModelOf } from "./imported-models.js";
 import type { ReferenceOptions, Side } from "./options.js";
 import { Records, type RunKey, type RunRecord } from "./records.js";
@@ -27,6 +29,8 @@ export class Comparison {
     readonly options: ReferenceOptions,
     private readonly subjects: ReadonlyMap<Side, Subject>,
     private readonly records: Records,
+    /** Known if one of the sides is Marimba's. */
+    readonly architecture: Architecture<MarArchitecture> | undefined,
   ) {}
 
   static async open(options: ReferenceOptions): Promise<Comparison> {
@@ -36,9 +40,11 @@ export class Comparison {
       codeHash("bench/reference/official.py", "bench/reference/peers.py"),
     ]);
     const subjects = new Map<Side, Subject>();
+    let architecture: Architecture<MarArchitecture> | undefined;
     for (const side of options.sides) {
       if (isMarimba(side)) {
         const { folder, manifest } = await importModelOf(precisionOf(side), options);
+        architecture = marArchitecture(manifest.architecture);
         const isExact = presetOf(side) === undefined && manifest.precision !== "fp32";
         const float32 = isExact ? (await importModelOf("fp32", options)).folder : undefined;
         subjects.set(side, { name: `${manifest.hash.slice(0, 12)} ${ours}`, models: { folder, float32 } });
@@ -47,7 +53,7 @@ export class Comparison {
         subjects.set(side, { name: `${basename(options.generator)} ${size} ${Math.round(mtimeMs)} ${theirs}` });
       }
     }
-    return new Comparison(options, subjects, records);
+    return new Comparison(options, subjects, records, architecture);
   }
 
   get missing(): number {

@@ -2,13 +2,16 @@
 import { basename } from "node:path";
 import { runCommand } from "../command.js";
 import { describeMachine } from "../machine.js";
+import { describePeaks, measurePeaks, type Peaks } from "../profile/peaks.js";
 import { Comparison } from "./comparison.js";
 import { type ReferenceOptions, readReferenceOptions } from "./options.js";
 import { summaryTable } from "./summary.js";
 
 const print = (...lines: string[]) => process.stdout.write(`${lines.join("\n")}\n`);
 
-function printSummary(options: ReferenceOptions, comparison: Comparison): void {
+function printSummary(options: ReferenceOptions, comparison: Comparison, peaks: Peaks | undefined): void {
+  const { architecture } = comparison;
+  const bound = peaks && architecture ? { peaks, architecture } : undefined;
   for (const batch of options.batches) {
     const runs = comparison.runsOf(batch);
     if (runs.size === 0) continue;
@@ -16,8 +19,17 @@ function printSummary(options: ReferenceOptions, comparison: Comparison): void {
       options.every === 1 ? "whole images" : `every ${options.every}th step computed, times ${options.every}`;
     const loads = [...runs].map(([side, made]) => `${side} ${made.map((run) => run.loadBefore.toFixed(1)).join(" ")}`);
     const versions = new Set([...runs.values()].flat().map((run) => run.version));
-    print("", `### Batch ${batch}, ${every}`, "", summaryTable(runs), "");
+    print("", `### Batch ${batch}, ${every}`, "", summaryTable(runs, bound), "");
     print(`Load average before each run: ${loads.join(", ")}. ${[...versions].join(", ")}.`);
+  }
+}
+
+function knownPeaks(threads: number): Peaks | undefined {
+  try {
+    return measurePeaks(threads);
+  } catch (error) {
+    print(`- The tables show no share of the bound, because the peaks can't be measured: ${(error as Error).message}`);
+    return undefined;
   }
 }
 
@@ -27,9 +39,11 @@ async function main(): Promise<void> {
   const comparison = await Comparison.open(options);
   await comparison.run((made) => made < options.runs);
   const { steps, diffusionSteps, guidance, threads } = options;
+  const peaks = options.provider === "cpu" && comparison.architecture ? knownPeaks(threads) : undefined;
   const sampling = `${steps} steps, ${diffusionSteps} diffusion steps, guidance ${guidance} linear, ${threads} threads`;
   print(...[...describeMachine(), `${basename(options.generator)}: ${sampling}`].map((line) => `- ${line}`));
-  printSummary(options, comparison);
+  if (peaks) print(`- ${describePeaks(peaks, threads)}`);
+  printSummary(options, comparison, peaks);
 }
 
 await runCommand(main);

@@ -64,6 +64,7 @@ const USAGE = `npm run bench:reference: Marimba compared with the authors' PyTor
 
 Runs are kept: started again, it adds only the missing ones. A whole image of MAR-B takes PyTorch one to three minutes on
 two cores, and a batch of eight many times that; --every 8 comes close to it.
+On a CPU with a C compiler (cc), its peaks are measured, and the tables show each side's share of them.
 `;
 
 export interface ReferenceOptions {

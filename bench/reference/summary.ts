@@ -1,9 +1,13 @@
+import type { MarArchitecture } from "../../src/families/mar/model.js";
 import type { Deviation } from "../../src/importer/imported-family.js";
 import { markdownTable } from "../../src/markdown-table.js";
+import type { Architecture } from "../../src/model/manifest.js";
+import type { Peaks } from "../profile/peaks.js";
 import { median, pairedRatio } from "../statistics.js";
+import { operationsOf } from "./operations.js";
 import { SIDES, type Side } from "./options.js";
 import type { RunRecord } from "./records.js";
-import { isMarimba, presetOf } from "./sides.js";
+import { isMarimba, precisionOf, presetOf } from "./sides.js";
 
 const PARTS = ["encoder and decoder", "diffusion head", "VAE", "other", "whole"] as const;
 type Part = (typeof PARTS)[number];
@@ -19,6 +23,35 @@ function seconds({ stepTimes, decode, every }: RunRecord): Record<Part, number> 
     other: sum("other"),
   };
   return { ...parts, whole: Object.values(parts).reduce((total, part) => total + part, 0) };
+}
+
+/** What bounds the time of a part on a machine. */
+export interface Bound {
+  readonly architecture: Architecture<MarArchitecture>;
+  readonly peaks: Peaks;
+}
+
+const TYPES: Readonly<Record<string, "float32" | "bfloat16" | "int8">> = {
+  fp32: "float32",
+  bf16: "bfloat16",
+  int8: "int8",
+};
+
+/**
+ * Of the time of transformer, head and VAE, the share in which the machine could make their products in the side's precision.
+ * Empty for presets, which have other steps, and for precisions whose peak is not known.
+ */
+function shareOfBound(side: Side, runs: readonly RunRecord[], { architecture, peaks }: Bound): string {
+  const type = TYPES[precisionOf(side)];
+  const peak = type && peaks[type];
+  if (!peak || presetOf(side) !== undefined) return "";
+  const { transformer, head, decode } = operationsOf(architecture, runs[0]!);
+  const parts = { "encoder and decoder": transformer, "diffusion head": head, VAE: decode };
+  const shares = Object.entries(parts).map(([part, operations]) => {
+    const time = median(runs.map((run) => seconds(run)[part as Part]));
+    return (operations / peak / 1e9 / time) * 100;
+  });
+  return `${shares.map((share) => share.toFixed(0)).join(", ")} %`;
 }
 
 const most = (mebibytes: readonly number[]) => (mebibytes.length > 0 ? `${Math.max(...mebibytes).toFixed(0)} MiB` : "");
@@ -56,7 +89,7 @@ const FACTS: readonly (readonly [string, (runs: readonly RunRecord[]) => string]
 ];
 
 /** A row for each side. `runs` holds each side's runs of one batch size, round by round. */
-export function summaryTable(runs: ReadonlyMap<Side, readonly RunRecord[]>): string {
+export function summaryTable(runs: ReadonlyMap<Side, readonly RunRecord[]>, bound?: Bound): string {
   const measured = new Map([...runs].map(([side, records]) => [side, records.map(seconds)]));
   const sides = SIDES.filter((side) => measured.has(side));
   // All are compared with Marimba's fastest that computes every step.
@@ -66,9 +99,11 @@ export function summaryTable(runs: ReadonlyMap<Side, readonly RunRecord[]>): str
     const times = measured.get(side)!;
     const cells = PARTS.map((part) => `${median(times.map((run) => run[part])).toFixed(2)} s`);
     if (base) cells.push(timesAsLong(times, measured.get(base)!));
+    if (bound) cells.push(shareOfBound(side, runs.get(side)!, bound));
     return [side, ...cells, ...facts.map(([, of]) => of(runs.get(side)!))];
   });
   const ratio = base ? [`times as long as ${base}`] : [];
+  if (bound) ratio.push("of the bound, by part");
   return markdownTable(["", ...PARTS, ...ratio, ...facts.map(([title]) => title)], rows);
 }
 

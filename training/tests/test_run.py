@@ -84,6 +84,14 @@ class Results(Case):
         for name, tensor in first["state_dict"].items():
             self.assertTrue(tensor.equal(second["state_dict"][name]), name)
 
+    def test_with_float16_the_generator_has_only_numbers_that_float16_holds(self):
+        write_images(self.folder / "images")
+        generator = CONFIG["generator"] | {"float16": True}
+        self.run_quietly(write_config(self.folder / "tiny.json", generator=generator), self.folder / "work")
+        published = torch.load(self.folder / "work" / "out" / "generator.pt", weights_only=False)["model_ema"]
+        for name, tensor in published.items():
+            self.assertTrue(tensor.dtype == torch.float32 and tensor.equal(tensor.half().float()), name)
+
     def test_each_configuration_trains_and_writes_what_an_import_takes(self):
         # those of the paper's table come last: some take the tokenizer of another one
         for path in sorted((ROOT / "training" / "configs").rglob("*.json"), key=lambda path: (len(path.parts), path)):
