@@ -1,5 +1,6 @@
-import { basename, dirname, resolve } from "node:path";
-import type { Manifest } from "../src/model/manifest.js";
+import { existsSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { type Manifest, MODEL_FILES } from "../src/model/manifest.js";
 import { loadRegistry, type ModelRegistry } from "../src/model/registry.js";
 
 /** The model to measure. */
@@ -11,9 +12,11 @@ export interface MeasuredModel {
   readonly environment: { readonly MODELS_DIR: string; readonly MODELS: string };
 }
 
-/** Rejects with `RegistryError` if the folder holds no usable model. */
+/** Rejects if the folder holds no usable model. */
 export async function openModelFolder(path: string): Promise<MeasuredModel> {
   const folder = resolve(path);
+  if (!existsSync(join(folder, MODEL_FILES.manifest)))
+    throw new Error(`${folder} is not the folder of a model: it has no ${MODEL_FILES.manifest}.`);
   const environment = { MODELS_DIR: dirname(folder), MODELS: basename(folder) };
   const models = await loadRegistry([environment.MODELS_DIR], [environment.MODELS]);
   return { folder, manifest: models.get(models.default)!, models, environment };

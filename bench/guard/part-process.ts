@@ -1,47 +1,45 @@
-// One part of the service beside its yardstick, in a process of their own: `fork` it with the model's folder, the part and,
-// where the yardstick is the same part as it was, the root of the frozen project.
+// One part of the service beside its frozen state, in a process of their own: `fork` it with the part, and the roots of the
+// project and of the frozen project.
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Load, serveMeasurements } from "../measuring-process.js";
-import { openModelFolder } from "../model-folder.js";
+import { serveMeasurements } from "../measuring-process.js";
+import { type MeasuredModel, openModelFolder } from "../model-folder.js";
 import { pairedRatio } from "../statistics.js";
 import { closedLoop, processorMs } from "../workload.js";
-import { openFixedGraph } from "./fixed-graph.js";
 import type { Work } from "./parts/part.js";
 import { PARTS, type PartName } from "./parts/parts.js";
 
-const [folder, name, frozenRoot] = process.argv.slice(2) as [string, PartName, string | undefined];
-const model = await openModelFolder(folder);
-const turns = PARTS[name];
-const root = new URL("../../", import.meta.url);
-const work = await openPart(root);
-const yardstick = frozenRoot ? await openPart(pathToFileURL(`${frozenRoot}/`)) : await openFixedGraph();
+const [name, root, frozenRoot] = process.argv.slice(2) as [PartName, string, string];
+const { images, warmUp, pairs } = PARTS[name];
+const now = await openPart(root, "ts");
+const frozen = await openPart(frozenRoot, "js");
 
 /** Files of the frozen project are compiled. */
-async function openPart(from: URL): Promise<Work> {
-  const file = new URL(`bench/guard/parts/${name}.${from === root ? "ts" : "js"}`, from);
-  const { open } = (await import(file.href)) as { open: (model: unknown) => Promise<Work> };
-  return open(model);
+async function openPart(from: string, ending: string): Promise<Work> {
+  const file = pathToFileURL(join(from, `bench/guard/parts/${name}.${ending}`));
+  const { open } = (await import(file.href)) as { open: (model: MeasuredModel) => Promise<Work> };
+  return open(await openModelFolder(join(from, "models/demo")));
 }
 
 /** Processor milliseconds of one turn after another; every image of the process is another one. */
-function turnsOf({ image, serverMs }: Work, { total, concurrency }: Load): () => Promise<number> {
+function turnsOf({ image, serverMs }: Work): () => Promise<number> {
   let first = 0;
   return async () => {
     const before = (await serverMs?.()) ?? 0;
-    const ownMs = await processorMs(() => closedLoop(total, concurrency, (index) => image(first + index)));
-    first += total;
+    const ownMs = await processorMs(() => closedLoop(images, images, (index) => image(first + index)));
+    first += images;
     return ownMs + ((await serverMs?.()) ?? 0) - before;
   };
 }
 
 /**
- * The part's processor time over its yardstick's, the median of all pairs: it leaves out the turns in which the process had to
- * compile, to collect garbage, or to come back after others. The sides begin in turn.
+ * The part's processor time over that of its frozen state, the median of all pairs: it leaves out the turns in which the process
+ * had to compile, to collect garbage, or to come back after others. The sides begin in turn.
  */
-async function ratio({ total: pairs }: Load): Promise<number> {
-  const sides = [turnsOf(work, turns.work), turnsOf(yardstick, turns.yardstick)];
+async function ratio(): Promise<number> {
+  const sides = [turnsOf(now), turnsOf(frozen)];
   const ms: [number[], number[]] = [[], []];
-  for (let pair = -turns.warmUp; pair < pairs; pair++)
+  for (let pair = -warmUp; pair < pairs; pair++)
     for (const side of pair % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
       const took = await sides[side]!();
       if (pair >= 0) ms[side].push(took);

@@ -7,20 +7,15 @@ import { transpile } from "../../test/mistakes/compile.js";
 import { plant } from "../../test/mistakes/mistake.js";
 import { SLOWDOWNS } from "../../test/mistakes/table/slowdowns.js";
 import type { PartName } from "./parts/parts.js";
-import type { StoredRatios } from "./ratios.js";
 
-/**
- * Runs the guard on a copy of the built project in which a part is slower, with these ratios of engines. Resolves with whether
- * it failed there.
- */
-export async function catchSlowdown(root: string, part: PartName, stored: StoredRatios): Promise<boolean> {
+/** Runs the guard on a copy of the built project in which a part is slower. Resolves with whether it failed there. */
+export async function catchSlowdown(root: string, part: PartName): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), "marimba-guard-"));
   try {
     copyProject(root, folder);
     const slowdown = SLOWDOWNS[part];
     const source = readFileSync(join(root, "src", slowdown.file), "utf8");
     writeFileSync(join(folder, "dist", slowdown.file.replace(/ts$/, "js")), transpile(plant(slowdown, source)));
-    writeFileSync(join(folder, "bench/guard/ratios.json"), JSON.stringify(stored));
     const args = ["--import", "./bench/typescript.js", "bench/guard/main.ts", "--only", part];
     const guard = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
     let said = "";

@@ -17,14 +17,14 @@ import { describeMachine } from "../machine.js";
 import { openModelFolder } from "../model-folder.js";
 import { median } from "../statistics.js";
 import { type NodeEvent, type OperatorTime, operatorTimes } from "./operators.js";
-import { describePeaks, measurePeaks, type Peaks } from "./peaks.js";
+import { describePeaks, MOST_THREADS, measurePeaks, type Peaks } from "./peaks.js";
 
 const USAGE = `npm run profile: where a model's time goes, by operator, compared with this machine's peak rates
 
   npm run profile -- --model-folder DIR [options]
 
   --rows N     transformer rows, two for an image with guidance (default: 2)
-  --known N    known tokens of each row (default: 93, the average of MAR's 64 steps)
+  --known N    known tokens of each row (default: 36 %, about the average of MAR's 64 steps)
   --tokens N   tokens sampled at once, with guidance (default: 4)
   --steps N    diffusion steps of one run (default: 12)
   --threads N  as THREADS (default: all)
@@ -38,6 +38,13 @@ Needs a C compiler (cc) to measure the peak rates.
 /** Operators with less than this share of their graph's time share one line. */
 const SMALLEST_SHARE = 0.01;
 
+/** Of the tokens. */
+const KNOWN_SHARE = 0.36;
+
+/** Diffusion steps of an image, and the one that a run begins with. */
+const SCHEDULE = 100;
+const FIRST_STEP = 40;
+
 const GRAPHS = ["predict", "denoise", "decode"] as const;
 type Graph = (typeof GRAPHS)[number];
 
@@ -49,7 +56,7 @@ function readOptions() {
     options: {
       "model-folder": { type: "string" },
       rows: text(2),
-      known: text(93),
+      known: { type: "string" },
       tokens: text(4),
       steps: text(12),
       threads: text(usableCores()),
@@ -69,19 +76,24 @@ function readOptions() {
     if (!graph) throw new UsageError(`--only takes some of ${GRAPHS.join(", ")}, not ${JSON.stringify(name)}.`);
     return graph;
   });
-  const number = (name: "rows" | "known" | "tokens" | "steps" | "threads" | "repeats") =>
-    whole(name, values[name], name === "known" ? 0 : 1);
-  const [rows, known, tokens] = [number("rows"), number("known"), number("tokens")];
+  const number = (name: "rows" | "tokens" | "steps" | "threads" | "repeats") => whole(name, values[name]);
+  const [rows, tokens] = [number("rows"), number("tokens")];
+  const known = values.known === undefined ? undefined : whole("known", values.known, 0);
   return {
     modelFolder,
     only,
     rows,
     known,
     tokens,
-    steps: number("steps"),
-    threads: number("threads"),
+    steps: atMost(SCHEDULE - FIRST_STEP, "steps", number("steps")),
+    threads: atMost(MOST_THREADS, "threads", number("threads")),
     repeats: number("repeats"),
   };
+}
+
+function atMost(most: number, name: string, value: number): number {
+  if (value > most) throw new UsageError(`--${name} must be at most ${most}, not ${value}.`);
+  return value;
 }
 
 type Options = NonNullable<ReturnType<typeof readOptions>>;
@@ -97,11 +109,16 @@ interface Profiled {
 async function inputs(options: Options): Promise<Profiled> {
   const { folder, manifest } = await openModelFolder(options.modelFolder);
   const { generator: a, tokenizer: t } = marArchitecture(manifest.architecture);
-  const { known, tokens, steps } = options;
+  const { tokens, steps } = options;
+  const known = options.known ?? Math.round(KNOWN_SHARE * a.token_count);
+  if (known + tokens > a.token_count)
+    throw new UsageError(
+      `--known and --tokens must together be at most the model's ${a.token_count}, not ${known + tokens}.`,
+    );
   const rows = Array.from({ length: options.rows }, (_, i) => predictRow(a, known, tokens, 5 + i));
   const predictInputs = predictBatch(a, rows, known);
-  const sampled = Array.from({ length: tokens }, (_, i) => denoiseRow(a, 100, true, 9 + i));
-  const denoiseInputs = denoiseBatch(a, sampled, 100, 40, 40 + steps);
+  const sampled = Array.from({ length: tokens }, (_, i) => denoiseRow(a, SCHEDULE, true, 9 + i));
+  const denoiseInputs = denoiseBatch(a, sampled, SCHEDULE, FIRST_STEP, FIRST_STEP + steps);
   const latents = new Float32Array(t.latent_channels * t.latent_height * t.latent_width).map((_, i) => Math.sin(i));
   return {
     folder,
@@ -142,7 +159,7 @@ function table(operators: readonly OperatorTime[], peaks: Peaks): string {
     const bound = boundMs(o, peaks);
     return [
       o.name,
-      String(Math.round(o.count)),
+      String(o.count),
       o.ms.toFixed(2),
       percent(o.ms / total),
       o.operations > 0 ? (o.operations / o.ms / 1e6).toFixed(0) : "",
@@ -153,7 +170,7 @@ function table(operators: readonly OperatorTime[], peaks: Peaks): string {
   const restMs = rest.reduce((sum, o) => sum + o.ms, 0);
   rows.push([
     `${rest.length} others`,
-    String(Math.round(rest.reduce((n, o) => n + o.count, 0))),
+    String(rest.reduce((n, o) => n + o.count, 0)),
     restMs.toFixed(2),
     percent(restMs / total),
     "",
@@ -187,13 +204,13 @@ async function profile(
 
   const output = mkdtempSync(join(tmpdir(), "marimba-profile-"));
   const profiled = await openModel(folder, architecture, { threads, profile: `${output}/` }, GRAPHS);
-  for (let i = 0; i < repeats; i++) await run(profiled);
+  for (let i = 0; i < 1 + repeats; i++) await run(profiled);
   await profiled.close();
   const file = readdirSync(output).find((name) => name.startsWith(graph))!;
   const events = JSON.parse(readFileSync(join(output, file), "utf8")) as NodeEvent[];
   rmSync(output, { recursive: true });
   console.log(`\n## ${graph}: median ${median(walls).toFixed(1)} ms, ${median(cpus).toFixed(1)} ms of CPU\n`);
-  const operators = operatorTimes(events, repeats);
+  const operators = operatorTimes(events);
   console.log(`${table(operators, peaks)}\n\n${boundOfAll(operators, peaks)}`);
 }
 

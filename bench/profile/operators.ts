@@ -1,4 +1,6 @@
-/** One run of an operator in ONNX Runtime's profile. */
+import { median } from "../statistics.js";
+
+/** An entry of ONNX Runtime's profile; operators have `args`. */
 export interface NodeEvent {
   readonly cat: string;
   readonly name: string;
@@ -83,25 +85,41 @@ function workOf({ args }: NodeEvent): { name: string; operations: number; type?:
   return { name: args.op_name, operations: 0 };
 }
 
-/** Sums the operators of a profile of `runs` runs, per run, the longest first. */
-export function operatorTimes(events: readonly NodeEvent[], runs: number): OperatorTime[] {
+/**
+ * The operators of one run, the longest first; each one's time is the median over the runs of a profile. The first run does not
+ * count, because it is slower than all others.
+ */
+export function operatorTimes(events: readonly NodeEvent[]): OperatorTime[] {
+  const runs = runsOf(events).slice(1).map(sumByName);
+  return [...runs[0]!.values()]
+    .map((operator) => ({ ...operator, ms: median(runs.map((run) => run.get(operator.name)!.ms)) }))
+    .sort((a, b) => b.ms - a.ms);
+}
+
+/** ONNX Runtime writes a run after its operators. */
+function runsOf(events: readonly NodeEvent[]): NodeEvent[][] {
+  const runs: NodeEvent[][] = [[]];
+  for (const event of events)
+    if (event.name === "model_run") runs.push([]);
+    else if (event.cat === "Node" && event.name.endsWith("_kernel_time") && !CONTAINERS.has(event.args.op_name))
+      runs.at(-1)!.push(event);
+  return runs.slice(0, -1);
+}
+
+function sumByName(run: readonly NodeEvent[]): Map<string, OperatorTime> {
   const byName = new Map<string, OperatorTime>();
-  for (const event of events) {
-    if (event.cat !== "Node" || !event.name.endsWith("_kernel_time") || CONTAINERS.has(event.args.op_name)) continue;
+  for (const event of run) {
     const work = workOf(event);
-    const bytes = [...event.args.input_type_shape, ...event.args.output_type_shape].reduce(
-      (sum, t) => sum + bytesOf(t),
-      0,
-    );
+    const tensors = [...event.args.input_type_shape, ...event.args.output_type_shape];
     let sum = byName.get(work.name);
     if (!sum) {
       sum = { name: work.name, ...(work.type ? { type: work.type } : {}), count: 0, ms: 0, operations: 0, bytes: 0 };
       byName.set(work.name, sum);
     }
-    sum.count += 1 / runs;
-    sum.ms += event.dur / 1000 / runs;
-    sum.operations += work.operations / runs;
-    sum.bytes += bytes / runs;
+    sum.count++;
+    sum.ms += event.dur / 1000;
+    sum.operations += work.operations;
+    sum.bytes += tensors.reduce((bytes, one) => bytes + bytesOf(one), 0);
   }
-  return [...byName.values()].sort((a, b) => b.ms - a.ms);
+  return byName;
 }

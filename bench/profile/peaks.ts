@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,8 +20,14 @@ export interface Peaks {
 
 const TRIES = 5;
 
+/** What peaks.c takes. */
+export const MOST_THREADS = 256;
+
+export const hasCompiler = (): boolean => spawnSync("cc", ["--version"]).error === undefined;
+
 /** Measures with a small C program, the best of five runs. Throws if there is no C compiler. */
 export function measurePeaks(threads: number): Peaks {
+  if (!hasCompiler()) throw new Error("A C compiler (cc) has to be there to measure the machine's peaks.");
   const folder = mkdtempSync(join(tmpdir(), "marimba-peaks-"));
   try {
     const program = join(folder, "peaks");
@@ -31,12 +37,16 @@ export function measurePeaks(threads: number): Peaks {
       { length: TRIES },
       () => JSON.parse(execFileSync(program, [String(threads)], { encoding: "utf8" })) as Peaks,
     );
-    const rates = Object.keys(tries[0]!) as (keyof Peaks)[];
-    const best = rates.map((rate) => [rate, Math.max(...tries.map((one) => one[rate]!))]);
-    return Object.fromEntries(best) as Peaks;
+    return highest(tries);
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Of one machine's peaks, each rate's highest: other work can only lower them. */
+export function highest(all: readonly Peaks[]): Peaks {
+  const rates = Object.keys(all[0]!) as (keyof Peaks)[];
+  return Object.fromEntries(rates.map((rate) => [rate, Math.max(...all.map((one) => one[rate]!))])) as unknown as Peaks;
 }
 
 export function describePeaks(peaks: Peaks, threads: number): string {

@@ -1,12 +1,14 @@
-import { stat } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { basename, join } from "node:path";
+import { UsageError } from "../../src/commands/command-line.js";
 import type { MarArchitecture } from "../../src/families/mar/model.js";
 import { type Architecture, marArchitecture } from "../../src/model/manifest.js";
-import { codeHash, importModelOf } from "./imported-models.js";
+import { hasCompiler, highest, measurePeaks } from "../profile/peaks.js";
+import { checkpointsHash, codeHash, importModelOf } from "./imported-models.js";
 import type { ReferenceOptions, Side } from "./options.js";
 import { Records, type RunKey, type RunRecord } from "./records.js";
 import { isMarimba, type ModelFolders, precisionOf, presetOf, runSide } from "./sides.js";
+import type { Bound } from "./summary.js";
 
 /** Each side's subject: PyTorch's checkpoint, or the model that Marimba imported from it; and its code. */
 interface Subject {
@@ -30,7 +32,7 @@ export class Comparison {
     private readonly subjects: ReadonlyMap<Side, Subject>,
     private readonly records: Records,
     /** Known if one of the sides is Marimba's. */
-    readonly architecture: Architecture<MarArchitecture> | undefined,
+    private readonly architecture: Architecture<MarArchitecture> | undefined,
   ) {}
 
   static async open(options: ReferenceOptions): Promise<Comparison> {
@@ -45,12 +47,12 @@ export class Comparison {
       if (isMarimba(side)) {
         const { folder, manifest } = await importModelOf(precisionOf(side), options);
         architecture = marArchitecture(manifest.architecture);
+        check(architecture, options);
         const isExact = presetOf(side) === undefined && manifest.precision !== "fp32";
         const float32 = isExact ? (await importModelOf("fp32", options)).folder : undefined;
         subjects.set(side, { name: `${manifest.hash.slice(0, 12)} ${ours}`, models: { folder, float32 } });
       } else {
-        const { size, mtimeMs } = await stat(options.generator);
-        subjects.set(side, { name: `${basename(options.generator)} ${size} ${Math.round(mtimeMs)} ${theirs}` });
+        subjects.set(side, { name: `${basename(options.generator)} ${await checkpointsHash(options)} ${theirs}` });
       }
     }
     return new Comparison(options, subjects, records, architecture);
@@ -85,14 +87,26 @@ export class Comparison {
     return runs;
   }
 
+  /** Absent where no peaks were measured, or where the architecture is not known. */
+  get bound(): Bound | undefined {
+    const peaks = this.options.batches.flatMap((batch) =>
+      [...this.runsOf(batch).values()].flat().flatMap((run) => run.peaks ?? []),
+    );
+    return this.architecture && peaks.length > 0
+      ? { architecture: this.architecture, peaks: highest(peaks) }
+      : undefined;
+  }
+
   async #make(side: Side, key: RunKey): Promise<void> {
     const loadBefore = loadavg()[0]!;
     const share = key.every === 1 ? "whole" : `every ${key.every}th step`;
     progress(
       `${side}, batch ${key.batch}, ${share}, round ${key.round + 1}; load average before: ${loadBefore.toFixed(2)}`,
     );
+    // A GPU's are not known.
+    const peaks = key.provider === "cpu" && hasCompiler() ? { peaks: measurePeaks(key.threads) } : {};
     const result = await runSide(side, key, this.options, this.subjects.get(side)!.models);
-    await this.records.add({ ...key, ...result, loadBefore, at: new Date().toISOString() });
+    await this.records.add({ ...key, ...result, ...peaks, loadBefore, at: new Date().toISOString() });
   }
 
   /** All runs, round by round, so that the sides alternate. */
@@ -108,4 +122,12 @@ export class Comparison {
     const every = presetOf(side) ? 1 : this.options.every;
     return { side, provider, subject, batch, every, steps, diffusionSteps, guidance, threads, round };
   }
+}
+
+/** Throws for what the authors' code can't sample. */
+function check({ generator, tokenizer }: Architecture<MarArchitecture>, { steps }: ReferenceOptions): void {
+  if (tokenizer.kind === "detok")
+    throw new UsageError("--tokenizer must be a KL tokenizer, such as kl16.ckpt, not l-DeTok.");
+  if (steps > generator.token_count)
+    throw new UsageError(`--steps must be at most the model's ${generator.token_count} tokens, not ${steps}.`);
 }

@@ -2,16 +2,16 @@
 import { basename } from "node:path";
 import { runCommand } from "../command.js";
 import { describeMachine } from "../machine.js";
-import { describePeaks, measurePeaks, type Peaks } from "../profile/peaks.js";
+import { describePeaks } from "../profile/peaks.js";
 import { Comparison } from "./comparison.js";
 import { type ReferenceOptions, readReferenceOptions } from "./options.js";
 import { summaryTable } from "./summary.js";
 
 const print = (...lines: string[]) => process.stdout.write(`${lines.join("\n")}\n`);
 
-function printSummary(options: ReferenceOptions, comparison: Comparison, peaks: Peaks | undefined): void {
-  const { architecture } = comparison;
-  const bound = peaks && architecture ? { peaks, architecture } : undefined;
+function printSummary(options: ReferenceOptions, comparison: Comparison): void {
+  const { bound } = comparison;
+  if (bound) print(`- ${describePeaks(bound.peaks, options.threads)}`);
   for (const batch of options.batches) {
     const runs = comparison.runsOf(batch);
     if (runs.size === 0) continue;
@@ -24,26 +24,15 @@ function printSummary(options: ReferenceOptions, comparison: Comparison, peaks: 
   }
 }
 
-function knownPeaks(threads: number): Peaks | undefined {
-  try {
-    return measurePeaks(threads);
-  } catch (error) {
-    print(`- The tables show no share of the bound, because the peaks can't be measured: ${(error as Error).message}`);
-    return undefined;
-  }
-}
-
 async function main(): Promise<void> {
   const options = readReferenceOptions(process.argv.slice(2));
   if (!options) return;
   const comparison = await Comparison.open(options);
   await comparison.run((made) => made < options.runs);
   const { steps, diffusionSteps, guidance, threads } = options;
-  const peaks = options.provider === "cpu" && comparison.architecture ? knownPeaks(threads) : undefined;
   const sampling = `${steps} steps, ${diffusionSteps} diffusion steps, guidance ${guidance} linear, ${threads} threads`;
   print(...[...describeMachine(), `${basename(options.generator)}: ${sampling}`].map((line) => `- ${line}`));
-  if (peaks) print(`- ${describePeaks(peaks, threads)}`);
-  printSummary(options, comparison, peaks);
+  printSummary(options, comparison);
 }
 
 await runCommand(main);

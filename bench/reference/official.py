@@ -14,6 +14,7 @@ import functools
 import json
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,13 @@ def peak_mebibytes() -> float:
     return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 1024
 
 
+def versions(options: argparse.Namespace) -> str:
+    """Of the packages that this side computes with."""
+    is_openvino, is_int8 = options.faster == "openvino", options.precision == "int8"
+    packages = ["torch", *(["openvino"] if is_openvino else []), *(["nncf" if is_openvino else "torchao"] if is_int8 else [])]
+    return " with ".join(f"{package} {metadata.version(package)}" for package in packages)
+
+
 def main() -> None:
     options = read_options()
     torch.set_num_threads(options.threads)
@@ -182,7 +190,7 @@ def main() -> None:
         model, vae = load_networks(options)
         is_measured = options.deviation and options.precision != "fp32"
         deviation = peers.Deviation(model, vae, options.guidance) if is_measured else None
-        make_faster(model, vae, options, lambda: peers.Deviation(model, vae, options.guidance))
+        make_faster(model, vae, options, run_examples=lambda: peers.Deviation(model, vae, options.guidance))
         with torch.no_grad(), autocast(options):
             deviations = deviation.measure() if deviation else []
         parts = Parts(model, options.every)
@@ -191,7 +199,7 @@ def main() -> None:
         Path("/proc/self/clear_refs").write_text("5")  # the peak of memory begins here, after loading
         result = run(model, vae, parts, options, options.every)
     result["deviations"] = deviations
-    print(json.dumps({**result, "peakRssMib": peak_mebibytes(), "version": f"torch {torch.__version__}"}))
+    print(json.dumps({**result, "peakRssMib": peak_mebibytes(), "version": versions(options)}))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,11 @@ import type { Stack } from "../../src/model/shapes.js";
 import type { Autoencoder } from "../../src/model/tokenizer-architecture.js";
 import type { RunRecord } from "./records.js";
 
-/** Multiplications and additions of the products that a batch can't do without, by part. */
+/**
+ * Multiplications and additions of a batch's products, computed directly (without such savings as Winograd's), by part. Left out
+ * are those that take less than 1 % of a part: the layers between the encoder and decoder, those of a token's timestep and class, and
+ * the tokenizer's convolution of latents.
+ */
 export interface Operations {
   readonly transformer: number;
   readonly head: number;

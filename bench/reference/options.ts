@@ -30,10 +30,19 @@ export type Side = (typeof SIDES)[number];
 
 /** The sides that are measured on a processor unless others are chosen. */
 export const USUAL_SIDES = {
-  cpu: SIDES.filter((side) => /-fp32|-bf16$|marimba-int8/.test(side) && side !== "openvino-bf16"),
-  cuda: SIDES.filter((side) => /tf32|pytorch-bf16|fp16(-balanced)?$/.test(side)),
+  cpu: ["pytorch-fp32", "marimba-fp32", "pytorch-bf16", "marimba-int8", "marimba-int8-balanced", "marimba-int8-fast"],
+  cuda: [
+    "pytorch-tf32",
+    "pytorch-bf16",
+    "pytorch-bf16-compiled",
+    "pytorch-bf16-tuned",
+    "marimba-fp16",
+    "marimba-fp16-balanced",
+  ],
 } satisfies Record<string, readonly Side[]>;
 export type Processor = keyof typeof USUAL_SIDES;
+
+const sidesOf = (whose: string) => SIDES.filter((side) => side.startsWith(whose)).join(", ");
 
 const USAGE = `npm run bench:reference: Marimba compared with the authors' PyTorch code, on the same checkpoint and machine
 
@@ -49,9 +58,9 @@ const USAGE = `npm run bench:reference: Marimba compared with the authors' PyTor
   --every K           on both sides compute only every K-th autoregressive step, and multiply (default: 1, whole images)
   --batches 1,8       images at once (default: 1,8)
   --rounds N          runs of each side, in turn (default: 1)
-  --sides A,B         of ${SIDES.slice(0, 5).join(", ")},
-                      ${SIDES.slice(5, 11).join(", ")},
-                      ${SIDES.slice(11).join(", ")}
+  --sides A,B         of ${sidesOf("pytorch")},
+                      ${sidesOf("openvino")},
+                      ${sidesOf("marimba")}
                       (default on a CPU: ${USUAL_SIDES.cpu.join(", ")})
   --runs N            at most N of the missing runs, then print (default: all)
   --steps N           autoregressive steps (default: 64)
@@ -131,9 +140,13 @@ export function readReferenceOptions(argv: string[]): ReferenceOptions | undefin
     throw new UsageError(`--official must be a checkout of github.com/LTH14/mar; ${official} has no models/mar.py.`);
   const steps = whole("steps", values.steps);
   const every = whole("every", values.every ?? (quick ? "16" : "1"));
-  if (steps % every !== 0) throw new UsageError(`--every must divide the ${steps} steps; ${every} does not.`);
+  if (steps % every !== 0) {
+    const source = values.every === undefined ? ", that of --quick," : "";
+    throw new UsageError(`--every must divide the ${steps} steps; ${every}${source} does not.`);
+  }
   const guidance = Number(values.guidance);
-  if (!(guidance >= 1)) throw new UsageError(`--guidance must be a number of at least 1, not ${values.guidance}.`);
+  if (!(guidance >= 1 && Number.isFinite(guidance)))
+    throw new UsageError(`--guidance must be a number of at least 1, not ${values.guidance}.`);
   const provider = asProcessor(values.provider);
   return {
     provider,
@@ -143,9 +156,11 @@ export function readReferenceOptions(argv: string[]): ReferenceOptions | undefin
     tokenizer,
     python: values.python,
     every,
-    batches: (values.batches ?? (quick ? "1" : "1,8")).split(",").map((text) => whole("batches", text)),
+    batches: distinct("batches", (values.batches ?? (quick ? "1" : "1,8")).split(",")).map((text) =>
+      whole("batches", text),
+    ),
     rounds: whole("rounds", values.rounds),
-    sides: values.sides?.split(",").map(asSide) ?? USUAL_SIDES[provider],
+    sides: values.sides ? distinct("sides", values.sides.split(",")).map(asSide) : USUAL_SIDES[provider],
     runs: whole("runs", values.runs),
     steps,
     diffusionSteps: whole("diffusion-steps", values["diffusion-steps"]),
@@ -153,6 +168,11 @@ export function readReferenceOptions(argv: string[]): ReferenceOptions | undefin
     threads: whole("threads", values.threads),
     work: values.work,
   };
+}
+
+function distinct(option: string, values: readonly string[]): readonly string[] {
+  if (new Set(values).size < values.length) throw new UsageError(`--${option} names one of its values twice.`);
+  return values;
 }
 
 export function asProcessor(text: string): Processor {

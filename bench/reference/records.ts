@@ -1,6 +1,7 @@
 import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Deviation } from "../../src/importer/imported-family.js";
+import type { Peaks } from "../profile/peaks.js";
 import type { Copies } from "./copies.js";
 import type { StepTime } from "./partial-runtime.js";
 
@@ -39,6 +40,8 @@ export interface RunKey {
 }
 
 export interface RunRecord extends RunKey, RunResult {
+  /** Measured before the run; absent on a GPU, and without a C compiler. */
+  readonly peaks?: Peaks;
   readonly loadBefore: number;
   readonly at: string;
 }

@@ -46,9 +46,13 @@ function shareOfBound(side: Side, runs: readonly RunRecord[], { architecture, pe
   const peak = type && peaks[type];
   if (!peak || presetOf(side) !== undefined) return "";
   const { transformer, head, decode } = operationsOf(architecture, runs[0]!);
-  const parts = { "encoder and decoder": transformer, "diffusion head": head, VAE: decode };
-  const shares = Object.entries(parts).map(([part, operations]) => {
-    const time = median(runs.map((run) => seconds(run)[part as Part]));
+  const parts = [
+    ["encoder and decoder", transformer],
+    ["diffusion head", head],
+    ["VAE", decode],
+  ] as const;
+  const shares = parts.map(([part, operations]) => {
+    const time = median(runs.map((run) => seconds(run)[part]));
     return (operations / peak / 1e9 / time) * 100;
   });
   return `${shares.map((share) => share.toFixed(0)).join(", ")} %`;

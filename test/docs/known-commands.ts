@@ -126,7 +126,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     elsewhere: "needs a GPU; test/commands/parity.test.ts and serve.test.ts test the refusal without one",
   },
   {
-    pattern: /^npm run guard( -- --record (engine|service))?$/,
+    pattern: /^npm run guard( -- --record)?$/,
     elsewhere: "test/bench/guard/guard.test.ts runs it, and recording changes committed files",
   },
   {
@@ -143,6 +143,10 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     pattern: /^npm run (bench:import|bench:reference|bench:dit|bench:causal|paper-table|profile) -- --help$/,
     standIn: withoutBuild,
     check: printsSomething,
+  },
+  {
+    pattern: /^(SIDES=\S+|npm run bench:reference -- --official DIR .*)$/,
+    elsewhere: "takes half an hour, and needs PyTorch, OpenVINO and a checkpoint of MAR-B's size",
   },
   {
     pattern:
