@@ -53,7 +53,7 @@ def read_config(path: Path) -> dict:
     return config
 
 
-def check_tokenizer(served: str = "", checkpoint: str = "", scale: float = 0, float16: bool = False, kind: str = "",
+def check_tokenizer(served: str = "", checkpoint: str = "", scale: float = 0, float16: bool = False, bfloat16: bool = False, kind: str = "",
                     sizes: dict | None = None, recipe: dict | None = None) -> torch.nn.Module | None:
     """Takes what a configuration may state, and makes the network, if it is to be trained."""
     if served or checkpoint:
@@ -64,7 +64,7 @@ def check_tokenizer(served: str = "", checkpoint: str = "", scale: float = 0, fl
     return TOKENIZERS[kind](**(sizes or {}))
 
 
-def check_generator(family: str, sizes: dict, recipe: dict, loss: dict | None = None, float16: bool = False) -> None:
+def check_generator(family: str, sizes: dict, recipe: dict, loss: dict | None = None, bfloat16: bool = False) -> None:
     """The same."""
     if family not in FAMILIES:
         raise ValueError(f'there is no family "{family}"; known are {", ".join(FAMILIES)}')

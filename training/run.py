@@ -67,9 +67,7 @@ def rebuilt_tokenizer(config: dict, beside: Path, weights: dict) -> torch.nn.Mod
     else:
         tokenizer = TOKENIZERS[config["kind"]](**config["sizes"])
     tokenizer.load_state_dict(weights)
-    if config.get("float16"):
-        tokenizer.half().float()  # rounded, as it will be stored
-    return tokenizer.requires_grad_(False)
+    return rounded(tokenizer, config).requires_grad_(False)
 
 
 def train_tokenizer(config: dict, images: Images, work: Path, log: Log):
@@ -109,6 +107,13 @@ def train_generator(config: dict, family: Family, sizes: dict, images: Images, t
         show_generated(sheet, family.sample, average, len(images.classes), patch, tokenizer, scale)
 
     average = train(model, loss_of, recipe, work / "generator.pt", log, show)
+    return model, rounded(average, config)
+
+
+def rounded(network: torch.nn.Module, config: dict) -> torch.nn.Module:
+    """As a configuration wants its weights. Those of bfloat16 take half the space of float32's when they are compressed."""
+    if config.get("bfloat16"):
+        network.bfloat16().float()
     if config.get("float16"):
-        average.half().float()  # rounded: its weights take half the space when they are compressed
-    return model, average
+        network.half().float()  # as it will be stored
+    return network

@@ -84,13 +84,13 @@ class Results(Case):
         for name, tensor in first["state_dict"].items():
             self.assertTrue(tensor.equal(second["state_dict"][name]), name)
 
-    def test_with_float16_the_generator_has_only_numbers_that_float16_holds(self):
+    def test_with_bfloat16_the_networks_have_only_numbers_that_bfloat16_holds(self):
         write_images(self.folder / "images")
-        generator = CONFIG["generator"] | {"float16": True}
-        self.run_quietly(write_config(self.folder / "tiny.json", generator=generator), self.folder / "work")
-        published = torch.load(self.folder / "work" / "out" / "generator.pt", weights_only=False)["model_ema"]
-        for name, tensor in published.items():
-            self.assertTrue(tensor.dtype == torch.float32 and tensor.equal(tensor.half().float()), name)
+        parts = {part: CONFIG[part] | {"bfloat16": True} for part in ("tokenizer", "generator")}
+        self.run_quietly(write_config(self.folder / "tiny.json", **parts), self.folder / "work")
+        for file, weights in (("tokenizer.ckpt", "state_dict"), ("generator.pt", "model_ema")):
+            for name, tensor in torch.load(self.folder / "work" / "out" / file, weights_only=False)[weights].items():
+                self.assertTrue(tensor.dtype == torch.float32 and tensor.equal(tensor.bfloat16().float()), name)
 
     def test_each_configuration_trains_and_writes_what_an_import_takes(self):
         # those of the paper's table come last: some take the tokenizer of another one
