@@ -5,6 +5,7 @@
  */
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -75,6 +76,13 @@ void checkOutputs(const Session& session) {
   }
 }
 
+/** One at a time: ONNX Runtime fails where two threads make the first sessions with operators of a domain that it doesn't know. */
+Ort::Session created(const Ort::Env& environment, const void* model, size_t bytes, const Ort::SessionOptions& options) {
+  static std::mutex mutex;
+  const std::lock_guard<std::mutex> lock(mutex);
+  return Ort::Session(environment, model, bytes, options);
+}
+
 /** open(library, model, { threads, entries, profile? }) */
 napi_value open(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
@@ -92,7 +100,7 @@ napi_value open(napi_env env, napi_callback_info info) {
     if (!isTyped || type != napi_uint8_array) throw std::invalid_argument("The model must be a Uint8Array.");
     if (bytes == 0) throw std::runtime_error("The model has no bytes.");
     auto session = std::make_unique<Session>();
-    session->session = Ort::Session(environment, model, bytes, options);
+    session->session = created(environment, model, bytes, options);
     session->inputs = session->session.GetInputNames();
     session->outputs = session->session.GetOutputNames();
     checkOutputs(*session);

@@ -56,8 +56,9 @@ struct Planes {
 /** Scale and shift of the channels of one group, as GroupNorm has them: x [channels, pixels] -> [channels]. */
 inline void groupScales(const float* x, int64_t channels, int64_t pixels, float epsilon, const float* weight, const float* bias, float* scale, float* shift) {
   const int64_t count = channels * pixels;
-  // Differences from one of the numbers are about as small as the deviation, however far from zero the numbers lie. Sums of a
-  // few thousand of them at a time keep float32's error far below that of one.
+  // Differences from one of the numbers are about as small as the deviation, however far from zero the numbers lie, unless that
+  // one lies hundreds of deviations away from the others. Sums of a few thousand of them at a time keep float32's error far below
+  // that of one.
   const __m512 near = _mm512_set1_ps(x[0]);
   double sum = 0, squares = 0;
   for (int64_t begin = 0; begin < count; begin += 4096) {

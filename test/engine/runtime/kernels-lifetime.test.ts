@@ -173,6 +173,22 @@ describe.runIf(HAS_ADDON)("a process", () => {
     );
   });
 
+  test("opens its first sessions in several threads at once", async () => {
+    const script = `
+      const THREADS = 8;
+      if (process.argv[2] === "worker") {
+        const waiting = new Int32Array(workerData.waiting);
+        Atomics.add(waiting, 0, 1);
+        while (Atomics.load(waiting, 0) < THREADS);
+        ${use}
+      } else {
+        workerData.waiting = new SharedArrayBuffer(4);
+        const ends = Array.from({ length: THREADS }, () => new Promise((resolve) => ${worker}.on("exit", resolve)));
+        Promise.all(ends).then((codes) => console.log(codes.join()));
+      }`;
+    for (let i = 0; i < 5; i++) expect(await printed(script)).toBe("0,0,0,0,0,0,0,0\n");
+  });
+
   test("loads ONNX Runtime after another library was refused", async () => {
     const script = `
       try { addon.open(file, model, { threads: 1, entries: {} }); } catch (error) { console.log(error.message); }
