@@ -53,10 +53,10 @@ def read_config(path: Path) -> dict:
     return config
 
 
-def check_tokenizer(served: str = "", checkpoint: str = "", scale: float = 0, float16: bool = False, bfloat16: bool = False, kind: str = "",
+def check_tokenizer(checkpoint: str = "", scale: float = 0, float16: bool = False, bfloat16: bool = False, kind: str = "",
                     sizes: dict | None = None, recipe: dict | None = None) -> torch.nn.Module | None:
     """Takes what a configuration may state, and makes the network, if it is to be trained."""
-    if served or checkpoint:
+    if checkpoint:
         return None
     if kind not in TOKENIZERS:
         raise ValueError(f'there is no kind "{kind}"; known are {" and ".join(TOKENIZERS)}')

@@ -9,10 +9,10 @@ from .errors import TrainingError
 from .images import Images, load_images
 from .latents import AT_ONCE, Codes, Latents, encode_images, level, patchify
 from .loop import Recipe, train
-from .networks.existing import checkpoint_tokenizer, served_tokenizer
+from .networks.existing import checkpoint_tokenizer
 from .networks.tokenizer import TOKENIZERS, to_tensor
 from .progress import Log, load, save
-from .publish import ROOT, import_model, publish, publish_tokenizer
+from .publish import import_model, publish, publish_tokenizer
 from .sheets import show_generated, show_restored
 
 
@@ -42,11 +42,7 @@ def prepare_latents(config: dict, images: Images, beside: Path, work: Path, log:
     """The tokenizer, and a dictionary with its weights, its scale, and the latents of the images times the scale."""
     path = work / "latents.pt"
     if not path.exists():
-        if "served" in config:
-            tokenizer, scale = served_tokenizer(ROOT / config["served"])
-            mean = encode_images(tokenizer, images.pixels, log)[0] * scale
-            deviation = torch.zeros(1).expand_as(mean)
-        elif "checkpoint" in config:
+        if "checkpoint" in config:
             tokenizer = checkpoint_tokenizer(beside / config["checkpoint"])
             mean, deviation = encode_images(tokenizer, images.pixels, log)
             scale = config.get("scale") or 1 / (mean.var() + deviation.square().mean()).sqrt().item()
@@ -60,9 +56,7 @@ def prepare_latents(config: dict, images: Images, beside: Path, work: Path, log:
 
 
 def rebuilt_tokenizer(config: dict, beside: Path, weights: dict) -> torch.nn.Module:
-    if "served" in config:
-        tokenizer = served_tokenizer(ROOT / config["served"])[0]
-    elif "checkpoint" in config:
+    if "checkpoint" in config:
         tokenizer = checkpoint_tokenizer(beside / config["checkpoint"])
     else:
         tokenizer = TOKENIZERS[config["kind"]](**config["sizes"])

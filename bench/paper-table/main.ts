@@ -1,4 +1,4 @@
-// npm run paper-table: the tables of MAR's paper, repeated with small networks on the demo's drawings.
+// npm run paper-table: the tables of MAR's paper, repeated with small networks on plain drawings.
 import { spawnSync } from "node:child_process";
 import { access, mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -12,7 +12,7 @@ import { describeMachine } from "../machine.js";
 import { type Cell, type CellResult, cellName, measureCell, timeCells } from "./measure.js";
 import { type Network, networksOf, type Row, TABLES, type Table } from "./tables.js";
 
-const USAGE = `npm run paper-table: the tables of MAR's paper, repeated with small networks on the demo's drawings
+const USAGE = `npm run paper-table: the tables of MAR's paper, repeated with small networks on plain drawings
 
   npm run paper-table -- [options]
 
@@ -37,7 +37,8 @@ const OPTIONS = {
 } as const;
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const DEMO = join(ROOT, "models", "demo");
+/** The classifier and the statistics of the plain drawings, which all networks learn. */
+const DRAWINGS = join(ROOT, "bench", "paper-table", "drawings");
 /** Without guidance, and with it. */
 const GUIDANCE = [1, 2] as const;
 
@@ -45,7 +46,6 @@ const GUIDANCE = [1, 2] as const;
 async function ensureTrained(network: Network, settings: Config, python: string): Promise<void> {
   const { model, config, tokenizerOf } = network;
   const { modelsDir } = settings;
-  if (!config) return;
   const isThere = await access(join(modelsDir, model, "model.json")).then(
     () => true,
     () => false,
@@ -116,8 +116,8 @@ async function main(): Promise<void> {
   await mkdir(out, { recursive: true });
   const measuring = {
     ...{ images, out },
-    network: join(DEMO, "classifier.onnx"),
-    reference: join(DEMO, "reference.npz"),
+    network: join(DRAWINGS, "classifier.onnx"),
+    reference: join(DRAWINGS, "reference.npz"),
   };
   const cells = [
     ...new Map(tables.flatMap(({ rows }) => rows.flatMap(cellsOf)).map((cell) => [cellName(cell), cell])).values(),

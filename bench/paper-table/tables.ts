@@ -4,8 +4,8 @@
 export interface Network {
   /** The name of the imported model. */
   readonly model: string;
-  /** Its configuration in training/configs; absent for the embedded model. */
-  readonly config?: string;
+  /** Its configuration in training/configs. */
+  readonly config: string;
   /** The network that is trained before it, because it has the tokenizer. */
   readonly tokenizerOf?: Network;
 }
@@ -35,10 +35,14 @@ const ONE_EACH = 64;
 /** On average four tokens a step, like the paper's 64 steps for 256 tokens. */
 const FOUR_EACH = 16;
 
-const DEMO: Network = { model: "demo" };
 const trained = (name: string): Network => ({ model: name, config: `${name}.json` });
-const small = (name: string): Network => ({ model: `paper-${name}`, config: `paper/${name}.json` });
-const codes = (name: string): Network => ({ ...small(`${name}-codes`), tokenizerOf: trained("mar-vq") });
+const paper = (name: string, tokenizerOf: Network): Network => ({
+  model: `paper-${name}`,
+  config: `paper/${name}.json`,
+  tokenizerOf,
+});
+const codes = (name: string): Network => paper(`${name}-codes`, trained("mar-vq"));
+const small = (name: string): Network => paper(name, trained("mar-64"));
 
 const row = (
   labels: readonly string[],
@@ -68,7 +72,7 @@ export const TABLES: readonly Table[] = [
     head: ["The paper's", "Ours", "Latents", "Tokens"],
     rows: [
       row(["VQ-16", "VQ, before quantization", "8 x 8", "4 x 4"], trained("mar-vq"), 16, [7.82, 151.7], [3.64, 258.5]),
-      row(["KL-16", "the demo's KL", "8 x 8", "8 x 8"], DEMO, FOUR_EACH, [3.5, 201.4], [1.98, 290.3]),
+      row(["KL-16", "KL, eight channels", "8 x 8", "8 x 8"], trained("mar-64"), FOUR_EACH, [3.5, 201.4], [1.98, 290.3]),
       row(["KL-8", "KL with four channels", "8 x 8", "4 x 4"], trained("mar-kl8"), 16, [4.33, 180], [2.05, 283.9]),
     ],
   },
