@@ -272,6 +272,19 @@ describe("a change of the model", () => {
     expect(await classBox(page).inputValue()).toBe("other moon");
   });
 
+  it("is typed over if the field has the focus when the classes arrive", async () => {
+    const { page } = await service.visit();
+    const held = await holdBack(page, `${service.address}/models/${OTHER}/classes`);
+    await model(page).selectOption(OTHER);
+    const late = await held.first();
+    await classBox(page).focus();
+    await late.continue();
+    await expect.poll(() => classBox(page).inputValue()).toBe("other star");
+    await page.keyboard.type("moon");
+    expect(await classBox(page).inputValue()).toBe("moon");
+    await page.getByRole("option", { name: "other moon" }).waitFor();
+  });
+
   it("reports an unreachable server, and keeps the previous model", async () => {
     const { page } = await service.visit();
     await page.route(`${service.address}/models/${OTHER}/classes`, (route) => route.abort());

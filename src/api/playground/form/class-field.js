@@ -58,6 +58,8 @@ export class ClassField extends Field {
     if (this.#typing && document.activeElement === this.control) return this.#takeTyped();
     const first = source.all[0];
     this.#choose(first ? this.#choiceOf(first) : NO_CLASS);
+    // What is typed next replaces it, as after the field got the focus.
+    if (document.activeElement === this.control) this.control.select();
   }
 
   set(value) {
