@@ -12,9 +12,10 @@ export async function runCommand(main: () => Promise<void>): Promise<void> {
   });
 }
 
-/** The value of an option that is a whole number of at least `least`. Throws `UsageError`. */
-export function whole(option: string, text: string, least = 1): number {
+/** The value of an option that is a whole number from `least` to `most`. Throws `UsageError`. */
+export function whole(option: string, text: string, least = 1, most = Number.MAX_SAFE_INTEGER): number {
   const value = Number(text);
-  if (text.trim() !== "" && Number.isSafeInteger(value) && value >= least) return value;
-  throw new UsageError(`--${option} must be a whole number of at least ${least}, not ${JSON.stringify(text)}.`);
+  if (text.trim() !== "" && Number.isSafeInteger(value) && value >= least && value <= most) return value;
+  const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+  throw new UsageError(`--${option} must be a whole number ${range}, not ${JSON.stringify(text)}.`);
 }

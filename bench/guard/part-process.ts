@@ -2,7 +2,7 @@
 // project and of the frozen project.
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { serveMeasurements } from "../measuring-process.js";
+import { type Load, serveMeasurements } from "../measuring-process.js";
 import { type MeasuredModel, openModelFolder } from "../model-folder.js";
 import { pairedRatio } from "../statistics.js";
 import { closedLoop, processorMs } from "../workload.js";
@@ -10,7 +10,7 @@ import type { Work } from "./parts/part.js";
 import { PARTS, type PartName } from "./parts/parts.js";
 
 const [name, root, frozenRoot] = process.argv.slice(2) as [PartName, string, string];
-const { images, warmUp, pairs } = PARTS[name];
+const { images, warmUp } = PARTS[name];
 const now = await openPart(root, "ts");
 const frozen = await openPart(frozenRoot, "js");
 
@@ -36,7 +36,7 @@ function turnsOf({ image, serverMs }: Work): () => Promise<number> {
  * The part's processor time over that of its frozen state, the median of all pairs: it leaves out the turns in which the process
  * had to compile, to collect garbage, or to come back after others. The sides begin in turn.
  */
-async function ratio(): Promise<number> {
+async function ratio({ total: pairs }: Load): Promise<number> {
   const sides = [turnsOf(now), turnsOf(frozen)];
   const ms: [number[], number[]] = [[], []];
   for (let pair = -warmUp; pair < pairs; pair++)

@@ -1,7 +1,7 @@
 import type { PartName } from "./parts/parts.js";
 
 /** How much a ratio may exceed 1: below the 15 % that must fail, above what a busy machine changes. */
-export const LIMIT = 1.1;
+const LIMIT = 1.1;
 /** So much below 1, a later slowdown would hide in the gain. */
 const GAIN = 0.88;
 

@@ -76,24 +76,17 @@ function readOptions() {
     if (!graph) throw new UsageError(`--only takes some of ${GRAPHS.join(", ")}, not ${JSON.stringify(name)}.`);
     return graph;
   });
-  const number = (name: "rows" | "tokens" | "steps" | "threads" | "repeats") => whole(name, values[name]);
-  const [rows, tokens] = [number("rows"), number("tokens")];
   const known = values.known === undefined ? undefined : whole("known", values.known, 0);
   return {
     modelFolder,
     only,
-    rows,
+    rows: whole("rows", values.rows),
     known,
-    tokens,
-    steps: atMost(SCHEDULE - FIRST_STEP, "steps", number("steps")),
-    threads: atMost(MOST_THREADS, "threads", number("threads")),
-    repeats: number("repeats"),
+    tokens: whole("tokens", values.tokens),
+    steps: whole("steps", values.steps, 1, SCHEDULE - FIRST_STEP),
+    threads: whole("threads", values.threads, 1, MOST_THREADS),
+    repeats: whole("repeats", values.repeats),
   };
-}
-
-function atMost(most: number, name: string, value: number): number {
-  if (value > most) throw new UsageError(`--${name} must be at most ${most}, not ${value}.`);
-  return value;
 }
 
 type Options = NonNullable<ReturnType<typeof readOptions>>;
@@ -220,6 +213,7 @@ await runCommand(async () => {
   const profiled = await inputs(options);
   for (const line of describeMachine()) console.log(`- ${line}`);
   const peaks = measurePeaks(options.threads);
+  if (!peaks) throw new Error("A C compiler (cc) has to be there to measure the machine's peaks.");
   console.log(`- ${describePeaks(peaks, options.threads)}`);
   for (const graph of options.only) await profile(profiled, graph, options, peaks);
 });

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { UsageError } from "../../src/commands/command-line.js";
 import type { MarArchitecture } from "../../src/families/mar/model.js";
 import { type Architecture, marArchitecture } from "../../src/model/manifest.js";
-import { hasCompiler, highest, measurePeaks } from "../profile/peaks.js";
+import { highest, measurePeaks } from "../profile/peaks.js";
 import { checkpointsHash, codeHash, importModelOf } from "./imported-models.js";
 import type { ReferenceOptions, Side } from "./options.js";
 import { Records, type RunKey, type RunRecord } from "./records.js";
@@ -104,9 +104,9 @@ export class Comparison {
       `${side}, batch ${key.batch}, ${share}, round ${key.round + 1}; load average before: ${loadBefore.toFixed(2)}`,
     );
     // A GPU's are not known.
-    const peaks = key.provider === "cpu" && hasCompiler() ? { peaks: measurePeaks(key.threads) } : {};
+    const peaks = key.provider === "cpu" ? measurePeaks(key.threads) : undefined;
     const result = await runSide(side, key, this.options, this.subjects.get(side)!.models);
-    await this.records.add({ ...key, ...result, ...peaks, loadBefore, at: new Date().toISOString() });
+    await this.records.add({ ...key, ...result, ...(peaks && { peaks }), loadBefore, at: new Date().toISOString() });
   }
 
   /** All runs, round by round, so that the sides alternate. */

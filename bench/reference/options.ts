@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readArguments, UsageError } from "../../src/commands/command-line.js";
 import { whole } from "../command.js";
+import { MOST_THREADS } from "../profile/peaks.js";
 
 /**
  * The sides, in the order of their turns: whose code, in which precision, and a preset, or what peers.py makes faster before:
@@ -165,7 +166,7 @@ export function readReferenceOptions(argv: string[]): ReferenceOptions | undefin
     steps,
     diffusionSteps: whole("diffusion-steps", values["diffusion-steps"]),
     guidance,
-    threads: whole("threads", values.threads),
+    threads: whole("threads", values.threads, 1, MOST_THREADS),
     work: values.work,
   };
 }
