@@ -4,19 +4,27 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 /** A relay whose connections a test can sever or freeze, as a bad network would. */
 export class FaultyProxy {
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  /** Every open socket, with the one that it is relayed to unless it is frozen. */
+  readonly #peers = new Map<Socket, Socket | undefined>();
 
   /** The target's address, such as http://127.0.0.1:8080. */
   constructor(private readonly target: string) {
     const { hostname, port } = new URL(target);
     this.#server = createServer((client) => {
       const service = connect(Number(port), hostname);
-      for (const socket of [client, service]) {
-        this.#sockets.add(socket);
-        socket.on("error", () => {});
-        socket.on("close", () => this.#sockets.delete(socket));
-      }
+      this.#keep(client, service);
+      this.#keep(service, client);
       client.pipe(service).pipe(client);
+    });
+  }
+
+  #keep(socket: Socket, peer: Socket): void {
+    this.#peers.set(socket, peer);
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      // pipe() passes an end on, but no reset.
+      if (!socket.readableEnded) this.#peers.get(socket)?.destroy();
+      this.#peers.delete(socket);
     });
   }
 
@@ -28,12 +36,15 @@ export class FaultyProxy {
 
   /** Ends all connections; new ones are relayed. */
   sever(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#peers.keys()) socket.destroy();
   }
 
   /** Leaves all connections open, but passes nothing on; new ones are relayed. */
   freeze(): void {
-    for (const socket of this.#sockets) socket.unpipe().pause();
+    for (const socket of this.#peers.keys()) {
+      socket.unpipe().pause();
+      this.#peers.set(socket, undefined);
+    }
   }
 
   async close(): Promise<void> {
