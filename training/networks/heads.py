@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..errors import TrainingError
 from .diffusion import TIMESTEPS, Process, cosine_betas, diffusion_loss
 from .transformer import TimestepEmbedding, modulate
 
@@ -21,11 +22,17 @@ class Objective:
 
     label_dropout: float = 0.1
     least_masked: float = 0.7  # share of the tokens
+    masked_deviation: float = 0.25  # of that share from 1.0
     timesteps_a_token: int = 2
     noises_a_timestep: int = 2  # diffusion_batch_mul is the product of both; noises share adaLN's products
     highest_timestep: int = 955
     noisy_end: tuple[int, int] = (700, 950)  # where sampling starts and errors are multiplied most
     noisy_share: float = 0.3  # of the timesteps come from there, the others from everywhere
+
+    def __post_init__(self):
+        if not (0 <= self.least_masked <= 1 and self.masked_deviation > 0):
+            raise TrainingError(f"least_masked must be a share from 0 to 1, not {self.least_masked}, and masked_deviation above 0, "
+                                f"not {self.masked_deviation}")
 
 
 class HeadBlock(nn.Module):

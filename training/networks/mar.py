@@ -8,7 +8,7 @@ import math
 import torch
 from torch import nn
 
-from .heads import TokenGenerator, take
+from .heads import Objective, TokenGenerator, take
 from .transformer import TransformerBlock
 
 
@@ -70,15 +70,16 @@ class Mar(TokenGenerator):
         """tokens [B, L] codes or [B, L, C] of unit variance, labels [B] -> scalar"""
         rows, count = tokens.shape[:2]
         order = torch.rand(rows, count, generator=draw).argsort(1)
-        masked = draw_masked_count(count, self.objective.least_masked, draw)
+        masked = draw_masked_count(count, self.objective, draw)
         hidden, known = order[:, :masked], order[:, masked:]
         z = self.condition(tokens, known, self.classes_of(labels, draw))  # [B, L, D]
         return self.diffloss(take(z, hidden).flatten(0, 1), take(tokens, hidden).flatten(0, 1), self.objective, draw)
 
 
-def draw_masked_count(tokens: int, least: float, draw) -> int:
-    """Masking ratio: normal around 1.0 with deviation 0.25, truncated to [least, 1.0]; by inversion."""
-    low = 0.5 * (1 + math.erf((least - 1.0) / 0.25 / math.sqrt(2)))
+def draw_masked_count(tokens: int, objective: Objective, draw) -> int:
+    """Masking ratio: normal around 1.0, truncated to [least_masked, 1.0]; by inversion."""
+    deviation = objective.masked_deviation
+    low = 0.5 * (1 + math.erf((objective.least_masked - 1.0) / deviation / math.sqrt(2)))
     share = low + (0.5 - low) * torch.rand((), generator=draw, dtype=torch.float64)
-    ratio = 1.0 + 0.25 * math.sqrt(2) * torch.erfinv(2 * share - 1).item()
+    ratio = 1.0 + deviation * math.sqrt(2) * torch.erfinv(2 * share - 1).item()
     return min(tokens, math.ceil(tokens * ratio))

@@ -13,7 +13,8 @@ from ..latents import patchify, unpatchify
 from ..loop import Recipe, train
 from ..networks.dit import Dit
 from ..networks.existing import checkpoint_tokenizer
-from ..networks.mar import Mar
+from ..networks.heads import Objective
+from ..networks.mar import Mar, draw_masked_count
 from ..parallel import set_gradients
 from ..publish import ROOT
 
@@ -103,6 +104,17 @@ class Loop(unittest.TestCase):
             set_gradients(parameters, lambda draw: {"loss": model(torch.randn(2, 4, generator=draw)).square().mean()}, 3, workers, 4)
             found.append([parameter.grad for parameter in parameters])
         self.assertTrue(all(one.equal(four) for one, four in zip(*found)))
+
+
+class Masks(unittest.TestCase):
+    def test_masked_tokens_have_the_mean_of_a_truncated_normal(self):
+        """Of 1 - d x sqrt(2 / pi) x (1 - exp(-t^2 / 2)) / erf(t / sqrt(2)), with t = (1 - least_masked) / d."""
+        for objective, mean in ((Objective(), 0.867), (Objective(least_masked=0, masked_deviation=0.5), 0.639)):
+            draw = torch.Generator().manual_seed(1)
+            counts = torch.tensor([draw_masked_count(1000, objective, draw) for _ in range(4000)]) / 1000
+            self.assertAlmostEqual(counts.mean().item(), mean, delta=0.01)
+            self.assertGreaterEqual(counts.min().item(), objective.least_masked)
+            self.assertGreater(counts.max().item(), 0.99)
 
 
 class Patches(unittest.TestCase):

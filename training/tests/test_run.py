@@ -186,6 +186,10 @@ class Mistakes(Case):
         tokenizer = CONFIG["tokenizer"] | {"recipe": RECIPE | {"batch": 3}}
         self.refused("a batch of 3 cannot be cut into 2 shares", tokenizer=tokenizer)
 
+    def test_a_share_that_is_none(self):
+        generator = CONFIG["generator"] | {"loss": {"masked_deviation": 0}}
+        self.refused("and masked_deviation above 0, not 0", images=None, generator=generator)
+
     def test_a_full_disk(self):
         write_images(self.folder / "images")
         config = write_config(self.folder / "tiny.json")
