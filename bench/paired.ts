@@ -69,6 +69,8 @@ await runCommand(async () => {
   const options = readOptions();
   if (!options) return;
   const { folders, threads, rounds, images } = options;
+  const warning = busyWarning();
+  for (const line of [...describeMachine(), ...(warning ? [warning] : [])]) process.stdout.write(`- ${line}\n`);
   const sides: Side[] = [];
   try {
     for (const folder of folders) {
@@ -80,8 +82,6 @@ await runCommand(async () => {
     }
     for (let round = -1; round < rounds; round++)
       for (let i = 0; i < sides.length; i++) await measure(sides[(round + 1 + i) % sides.length]!, images, round >= 0);
-    const warning = busyWarning();
-    for (const line of [...describeMachine(), ...(warning ? [warning] : [])]) process.stdout.write(`- ${line}\n`);
     process.stdout.write(`\n${comparison(sides, images)}\n`);
   } finally {
     for (const { http, server } of sides) {
@@ -102,15 +102,14 @@ async function measure({ http, model, ms, cpuMs }: Side, images: number, kept: b
 
 function comparison(sides: readonly Side[], images: number): string {
   const [first] = sides;
-  const times = (ms: readonly number[], others: readonly number[]) => pairedRatio(ms, others).toFixed(2);
   const head = ["Model", "THREADS", "ms an image", "CPU ms an image", "This : first", "This : first, by CPU time"];
   const rows = sides.map(({ folder, threads, ms, cpuMs }) => [
     folder,
     threads || `${DEFAULT} (${usableCores()})`,
     median(ms).toFixed(0),
     median(cpuMs).toFixed(0),
-    times(ms, first!.ms),
-    times(cpuMs, first!.cpuMs),
+    pairedRatio(ms, first!.ms).toFixed(2),
+    pairedRatio(cpuMs, first!.cpuMs).toFixed(2),
   ]);
   return `Medians; ${images} at once\n\n${markdownTable(head, rows)}`;
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { FaultyProxy } from "./faulty-proxy.js";
 
 let serve: (socket: Socket) => void;
@@ -8,8 +8,9 @@ let proxy: FaultyProxy;
 let client: Socket;
 const server = createServer((socket) => serve(socket.on("error", () => {})));
 
+beforeAll(() => once(server.listen(0, "127.0.0.1"), "listening"));
+afterAll(() => void server.close());
 beforeEach(async () => {
-  if (!server.listening) await once(server.listen(0, "127.0.0.1"), "listening");
   proxy = new FaultyProxy(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   client = connect(Number(new URL(await proxy.address()).port), "127.0.0.1").on("error", () => {});
 });

@@ -22,7 +22,7 @@ class Objective:
 
     label_dropout: float = 0.1
     least_masked: float = 0.7  # share of the tokens
-    masked_deviation: float = 0.25  # of that share from 1.0
+    masked_deviation: float = 0.25  # how far that share spreads below 1
     timesteps_a_token: int = 2
     noises_a_timestep: int = 2  # diffusion_batch_mul is the product of both; noises share adaLN's products
     highest_timestep: int = 955

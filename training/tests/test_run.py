@@ -186,7 +186,7 @@ class Mistakes(Case):
         tokenizer = CONFIG["tokenizer"] | {"recipe": RECIPE | {"batch": 3}}
         self.refused("a batch of 3 cannot be cut into 2 shares", tokenizer=tokenizer)
 
-    def test_a_share_that_is_none(self):
+    def test_masks_without_a_deviation(self):
         generator = CONFIG["generator"] | {"loss": {"masked_deviation": 0}}
         self.refused("and masked_deviation above 0, not 0", images=None, generator=generator)
 
