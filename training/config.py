@@ -54,8 +54,13 @@ def read_config(path: Path) -> dict:
 
 
 def check_tokenizer(checkpoint: str = "", scale: float = 0, float16: bool = False, bfloat16: bool = False, kind: str = "",
-                    sizes: dict | None = None, recipe: dict | None = None) -> torch.nn.Module | None:
+                    sizes: dict | None = None, recipe: dict | None = None,
+                    decoder_recipe: dict | None = None) -> torch.nn.Module | None:
     """Takes what a configuration may state, and makes the network, if it is to be trained."""
+    if decoder_recipe:
+        Recipe(**decoder_recipe)
+    if decoder_recipe and (checkpoint or kind != "kl"):
+        raise ValueError('only a tokenizer of the kind "kl" that is trained here takes a "decoder_recipe"')
     if checkpoint:
         return None
     if kind not in TOKENIZERS:
@@ -77,7 +82,7 @@ def keep_config(config: dict, work: Path) -> None:
     """Refuses to go on with images or networks other than those that the folder has."""
     fixed = {"data": config["data"]}
     for part in ("tokenizer", "generator"):
-        fixed[part] = {key: value for key, value in config[part].items() if key != "recipe"}
+        fixed[part] = {key: value for key, value in config[part].items() if key not in ("recipe", "decoder_recipe")}
     kept = work / "config.json"
     if not kept.exists():
         with write_atomically(kept) as file:

@@ -1,4 +1,4 @@
-"""A training from its images to a model: five phases, each of which goes on where it stopped."""
+"""A training from its images to a model, in phases, each of which goes on where it stopped."""
 
 from pathlib import Path
 
@@ -26,7 +26,8 @@ def run(path: Path, work: Path, name: str | None = None, record: bool = False) -
     keep_config(config, work)
     log = Log(work / "training.log")
     images = load_images(config["data"], path.parent, work, log)
-    tokenizer, found = prepare_latents(config["tokenizer"], images, path.parent, work, log)
+    found = prepare_latents(config["tokenizer"], images, path.parent, work, log)
+    tokenizer = finished_tokenizer(config["tokenizer"], images, found, path.parent, work, log)
     publish_tokenizer(work / "out", tokenizer, config["tokenizer"].get("float16", False))
     sizes = complete_sizes(config["generator"]["sizes"], family, images, found["mean"])
     model, average = train_generator(config["generator"], family, sizes, images, tokenizer, found, work, log)
@@ -38,8 +39,8 @@ def run(path: Path, work: Path, name: str | None = None, record: bool = False) -
         import_model(work / "out", name)
 
 
-def prepare_latents(config: dict, images: Images, beside: Path, work: Path, log: Log) -> tuple[torch.nn.Module, dict]:
-    """The tokenizer, and a dictionary with its weights, its scale, and the latents of the images times the scale."""
+def prepare_latents(config: dict, images: Images, beside: Path, work: Path, log: Log) -> dict:
+    """The tokenizer's weights, its scale, and the latents of the images times the scale."""
     path = work / "latents.pt"
     if not path.exists():
         if "checkpoint" in config:
@@ -51,16 +52,18 @@ def prepare_latents(config: dict, images: Images, beside: Path, work: Path, log:
             tokenizer = train_tokenizer(config, images, work, log)
             mean, deviation, scale = level(tokenizer, *encode_images(tokenizer, images.pixels, log), log)
         save(path, {"tokenizer": tokenizer.state_dict(), "scale": scale, "mean": mean, "deviation": deviation})
-    found = load(path)
-    return rebuilt_tokenizer(config, beside, found["tokenizer"]), found
+    return load(path)
 
 
-def rebuilt_tokenizer(config: dict, beside: Path, weights: dict) -> torch.nn.Module:
+def finished_tokenizer(config: dict, images: Images, found: dict, beside: Path, work: Path, log: Log) -> torch.nn.Module:
+    """The tokenizer that made the latents. With a `decoder_recipe`, its decoder has learned on from them."""
     if "checkpoint" in config:
         tokenizer = checkpoint_tokenizer(beside / config["checkpoint"])
     else:
         tokenizer = TOKENIZERS[config["kind"]](**config["sizes"])
-    tokenizer.load_state_dict(weights)
+    tokenizer.load_state_dict(found["tokenizer"])
+    if "decoder_recipe" in config:
+        tokenizer = train_decoder(Recipe(**config["decoder_recipe"]), tokenizer, images, found, work, log)
     return rounded(tokenizer, config).requires_grad_(False)
 
 
@@ -75,6 +78,22 @@ def train_tokenizer(config: dict, images: Images, work: Path, log: Log):
 
     show = lambda step, average: show_restored(work / "sheets" / f"tokenizer-{step:06}.png", average, images.pixels)
     return train(model, loss_of, recipe, work / "tokenizer.pt", log, show)
+
+
+def train_decoder(recipe: Recipe, tokenizer, images: Images, found: dict, work: Path, log: Log):
+    """The latents stay as they are, so the generator can learn from them at any time."""
+    for part in (tokenizer.encoder, tokenizer.quant_conv):
+        part.requires_grad_(False)
+    mean, deviation = found["mean"] / found["scale"], found["deviation"] / found["scale"]
+    spread = mean.std()
+
+    def loss_of(draw, _done):
+        rows = torch.randint(len(mean), (recipe.share,), generator=draw)
+        image = to_tensor(images.pixels[rows.cpu().numpy()])
+        return tokenizer.decoder_loss(image, mean[rows], deviation[rows], spread, draw)
+
+    show = lambda step, average: show_restored(work / "sheets" / f"decoder-{step:06}.png", average, images.pixels)
+    return train(tokenizer, loss_of, recipe, work / "decoder.pt", log, show)
 
 
 def tokens_of(images: Images, tokenizer, found: dict, sizes: dict) -> Latents | Codes:

@@ -47,12 +47,16 @@ class KlTokenizer(Tokenizer):
     def loss(self, image, draw, _done):
         """image [batch, 3, height, width] in [-1, 1]"""
         mean, log_variance = self.posterior(image)
-        noise = torch.randn(mean.shape, generator=draw)
-        spread = mean.detach().std()
-        std = (log_variance.exp() + (ROBUST_NOISE * spread) ** 2).sqrt()
-        errors = pixel_errors(self.decode(mean + std * noise), image)
+        errors = self.decoder_loss(image, mean, (0.5 * log_variance).exp(), mean.detach().std(), draw)
         kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-        return {"loss": errors["squared"] + 0.5 * errors["absolute"] + KL_WEIGHT * kl, **errors, "kl": kl}
+        return {**errors, "loss": errors["loss"] + KL_WEIGHT * kl, "kl": kl}
+
+    def decoder_loss(self, image, mean, deviation, spread, draw):
+        """Of `image` restored from latents drawn from its posterior, and moved by a share of the `spread` of all latents."""
+        std = (deviation.square() + (ROBUST_NOISE * spread) ** 2).sqrt()
+        noise = torch.randn(mean.shape, generator=draw)
+        errors = pixel_errors(self.decode(mean + std * noise), image)
+        return {"loss": errors["squared"] + 0.5 * errors["absolute"], **errors}
 
     @torch.no_grad()
     def level(self, mean, std, target: float) -> torch.Tensor:

@@ -92,6 +92,19 @@ class Results(Case):
             for name, tensor in torch.load(self.folder / "work" / "out" / file, weights_only=False)[weights].items():
                 self.assertTrue(tensor.dtype == torch.float32 and tensor.equal(tensor.bfloat16().float()), name)
 
+    def test_a_decoder_recipe_changes_the_decoder_alone(self):
+        write_images(self.folder / "images")
+        tokenizer = CONFIG["tokenizer"] | {"decoder_recipe": RECIPE}
+        self.run_quietly(write_config(self.folder / "tiny.json"), self.folder / "work")
+        out = self.folder / "work" / "out"
+        before, generator = torch.load(out / "tokenizer.ckpt")["state_dict"], (out / "generator.pt").read_bytes()
+        self.run_quietly(write_config(self.folder / "tiny.json", tokenizer=tokenizer), self.folder / "work")
+        after = torch.load(out / "tokenizer.ckpt")["state_dict"]
+        changed = {name.split(".")[0] for name in before if not before[name].equal(after[name])}
+        self.assertEqual(changed, {"decoder", "post_quant_conv"})
+        self.assertEqual((out / "generator.pt").read_bytes(), generator)
+        self.assertTrue((self.folder / "work" / "sheets" / "decoder-000006.png").exists())
+
     def test_each_configuration_trains_and_writes_what_an_import_takes(self):
         configs = {path: json.loads(path.read_text()) for path in (ROOT / "training" / "configs").rglob("*.json")}
         # not a classifier's, nor one for the user's images; those that take another one's tokenizer come last
@@ -100,8 +113,8 @@ class Results(Case):
             config = configs[path]
             config["data"]["count"] = 96
             for part in ("tokenizer", "generator"):
-                if "recipe" in config[part]:
-                    config[part]["recipe"] |= RECIPE | {"steps": 2}
+                for recipe in {"recipe", "decoder_recipe"} & config[part].keys():
+                    config[part][recipe] |= RECIPE | {"steps": 2}
             with self.subTest(path.stem):
                 copy, work = self.folder / path.relative_to(ROOT / "training"), self.folder / ".work" / path.stem
                 copy.parent.mkdir(parents=True, exist_ok=True)
@@ -115,10 +128,11 @@ class Results(Case):
 class Killed(Case):
     def test_a_run_that_is_killed_in_each_phase_ends_with_the_same_bytes(self):
         write_images(self.folder / "images")
-        config = write_config(self.folder / "tiny.json")
+        tokenizer = CONFIG["tokenizer"] | {"decoder_recipe": RECIPE}
+        config = write_config(self.folder / "tiny.json", tokenizer=tokenizer)
         self.run_quietly(config, self.folder / "straight")
         killed = self.folder / "killed"
-        phases = ["images.bin.part", "tokenizer.pt", "tokenizer.csv", "generator.pt", "out/generator.pt"]
+        phases = ["images.bin.part", "tokenizer.pt", "tokenizer.csv", "decoder.pt", "generator.pt", "out/generator.pt"]
         for file in phases:
             process = subprocess.Popen([sys.executable, "-c", SLOW, config, killed], cwd=ROOT, stdout=subprocess.DEVNULL)
             while not (killed / file).exists() and process.poll() is None:
@@ -185,6 +199,11 @@ class Mistakes(Case):
     def test_a_batch_that_cannot_be_shared(self):
         tokenizer = CONFIG["tokenizer"] | {"recipe": RECIPE | {"batch": 3}}
         self.refused("a batch of 3 cannot be cut into 2 shares", tokenizer=tokenizer)
+
+    def test_a_decoder_recipe_for_a_tokenizer_that_is_not_trained(self):
+        message = 'only a tokenizer of the kind "kl" that is trained here takes a "decoder_recipe"'
+        for tokenizer in ({"checkpoint": "kl16.ckpt"}, {"kind": "vq"}):
+            self.refused(message, images=None, tokenizer=tokenizer | {"decoder_recipe": RECIPE})
 
     def test_masks_without_a_deviation(self):
         generator = CONFIG["generator"] | {"loss": {"masked_deviation": 0}}
