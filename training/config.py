@@ -57,10 +57,10 @@ def check_tokenizer(checkpoint: str = "", scale: float = 0, float16: bool = Fals
                     sizes: dict | None = None, recipe: dict | None = None,
                     decoder_recipe: dict | None = None) -> torch.nn.Module | None:
     """Takes what a configuration may state, and makes the network, if it is to be trained."""
-    if decoder_recipe:
+    if decoder_recipe is not None:
+        if checkpoint or kind != "kl":
+            raise ValueError('only a tokenizer of the kind "kl" that is trained here takes a "decoder_recipe"')
         Recipe(**decoder_recipe)
-    if decoder_recipe and (checkpoint or kind != "kl"):
-        raise ValueError('only a tokenizer of the kind "kl" that is trained here takes a "decoder_recipe"')
     if checkpoint:
         return None
     if kind not in TOKENIZERS:

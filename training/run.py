@@ -62,7 +62,7 @@ def finished_tokenizer(config: dict, images: Images, found: dict, beside: Path, 
     else:
         tokenizer = TOKENIZERS[config["kind"]](**config["sizes"])
     tokenizer.load_state_dict(found["tokenizer"])
-    if "decoder_recipe" in config:
+    if config.get("decoder_recipe") is not None:
         tokenizer = train_decoder(Recipe(**config["decoder_recipe"]), tokenizer, images, found, work, log)
     return rounded(tokenizer, config).requires_grad_(False)
 
@@ -71,29 +71,31 @@ def train_tokenizer(config: dict, images: Images, work: Path, log: Log):
     torch.manual_seed(1)
     recipe = Recipe(**config["recipe"])
     model = TOKENIZERS[config["kind"]](**config["sizes"])
-
-    def loss_of(draw, done):
-        rows = torch.randint(len(images.pixels), (recipe.share,), generator=draw)
-        return model.loss(to_tensor(images.pixels[rows.cpu().numpy()]), draw, done)
-
-    show = lambda step, average: show_restored(work / "sheets" / f"tokenizer-{step:06}.png", average, images.pixels)
-    return train(model, loss_of, recipe, work / "tokenizer.pt", log, show)
+    loss_of = lambda image, _rows, draw, done: model.loss(image, draw, done)
+    return train_to_restore(model, loss_of, recipe, images, work / "tokenizer.pt", log)
 
 
 def train_decoder(recipe: Recipe, tokenizer, images: Images, found: dict, work: Path, log: Log):
     """The latents stay as they are, so the generator can learn from them at any time."""
     for part in (tokenizer.encoder, tokenizer.quant_conv):
         part.requires_grad_(False)
-    mean, deviation = found["mean"] / found["scale"], found["deviation"] / found["scale"]
-    spread = mean.std()
+    scale, spread = found["scale"], found["mean"].std() / found["scale"]
 
-    def loss_of(draw, _done):
-        rows = torch.randint(len(mean), (recipe.share,), generator=draw)
-        image = to_tensor(images.pixels[rows.cpu().numpy()])
-        return tokenizer.decoder_loss(image, mean[rows], deviation[rows], spread, draw)
+    def loss_of(image, rows, draw, _done):
+        return tokenizer.decoder_loss(image, found["mean"][rows] / scale, found["deviation"][rows] / scale, spread, draw)
 
-    show = lambda step, average: show_restored(work / "sheets" / f"decoder-{step:06}.png", average, images.pixels)
-    return train(tokenizer, loss_of, recipe, work / "decoder.pt", log, show)
+    return train_to_restore(tokenizer, loss_of, recipe, images, work / "decoder.pt", log)
+
+
+def train_to_restore(tokenizer, loss_of, recipe: Recipe, images: Images, path: Path, log: Log):
+    """`loss_of(image, rows, draw, done)` is the loss of the images in `rows`; the rest is as `train` takes it."""
+
+    def loss_of_share(draw, done):
+        rows = torch.randint(len(images.pixels), (recipe.share,), generator=draw)
+        return loss_of(to_tensor(images.pixels[rows.cpu().numpy()]), rows, draw, done)
+
+    show = lambda step, average: show_restored(path.parent / "sheets" / f"{path.stem}-{step:06}.png", average, images.pixels)
+    return train(tokenizer, loss_of_share, recipe, path, log, show)
 
 
 def tokens_of(images: Images, tokenizer, found: dict, sizes: dict) -> Latents | Codes:

@@ -205,6 +205,10 @@ class Mistakes(Case):
         for tokenizer in ({"checkpoint": "kl16.ckpt"}, {"kind": "vq"}):
             self.refused(message, images=None, tokenizer=tokenizer | {"decoder_recipe": RECIPE})
 
+    def test_a_decoder_recipe_that_states_no_steps(self):
+        tokenizer = CONFIG["tokenizer"] | {"decoder_recipe": {}}
+        self.refused("the tokenizer cannot be made: Recipe missing 1 required positional argument: 'steps'", images=None, tokenizer=tokenizer)
+
     def test_masks_without_a_deviation(self):
         generator = CONFIG["generator"] | {"loss": {"masked_deviation": 0}}
         self.refused("and masked_deviation above 0, not 0", images=None, generator=generator)
